@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs the tests in a virtual environment of their own: .venv-test, or the folder that S2H_VENV names.
+# Arguments go to pytest:  bash examples/test.sh tests/pipes -k killed
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=${S2H_VENV:-.venv-test}
+
+say() { printf 'test.sh: %s\n' "$*" >&2; }
+
+# Two tools make a few tests possible that are skipped without them: a browser for the gallery, GNU parallel for sharding.
+wanted=()
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || wanted+=(chromium)
+command -v parallel >/dev/null || wanted+=(parallel)
+if [ ${#wanted[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${wanted[@]}" >/dev/null 2>&1; }
+        install || { apt-get update -qq >/dev/null 2>&1 && install; } ||
+            say "could not install ${wanted[*]}: the tests that need them are skipped"
+    else
+        say "no ${wanted[*]}: the tests that need them are skipped"
+    fi
+fi
+
+if [ ! -x "$venv/bin/python" ]; then
+    for python in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10; do
+        "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && break
+        python=
+    done
+    if [ -z "$python" ]; then
+        say "needs Python 3.10 or newer with its venv module (on Debian: apt-get install python3-venv); PYTHON=... names one"
+        exit 1
+    fi
+    say "making $venv"
+    "$python" -m venv "$venv"
+fi
+
+# The packages are installed again when pyproject.toml has changed. Torch goes first: torchvision must match it.
+if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
+    say "installing the packages (some minutes the first time)"
+    pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
+    pip install torch==2.14.1 torchvision==0.29.1
+    pip install -e '.[test]'
+    cp pyproject.toml "$venv/pyproject.installed"
+fi
+
+# Two workers of one thread each: on two cores this is the quickest, and more cores give each more room. No test downloads.
+export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PATH="$PWD/$venv/bin:$PATH"
+case $venv in /*) PATH="$venv/bin:$PATH" ;; esac
+exec "$venv/bin/python" -m pytest -q -n 2 --dist worksteal "$@"

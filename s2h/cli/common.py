@@ -1,0 +1,253 @@
+"""What the commands share: the options of every stream command, and the session, in which errors become one line and an
+exit status. A command reads like this:
+
+    @click.command(epilog=common.EPILOG)
+    @click.argument("files", nargs=-1)
+    @common.stream_options
+    def main(files, output, seed, quiet, on_error):
+        with common.session(output=output, quiet=quiet, on_error=on_error) as work:
+            for record in stage(work.progress(work.read(files)), seed=seed, on_error=work.on_error):
+                work.write(record)
+
+Exit status: 0 done, 1 the data or the work failed, 2 wrong usage, 3 finished with skips, 130 interrupted, 141 the reader of
+the output has gone. S2H_DEBUG=1 shows the traceback of an error.
+
+Shell completion is click's own: `eval "$(_S2H_GEN_COMPLETE=bash_source s2h-gen)"` in ~/.bashrc, likewise for the other
+commands and with zsh_source or fish_source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from s2h import __version__, jsonl
+from s2h import record as _record
+from s2h.record import RecordError
+
+if TYPE_CHECKING:
+    from s2h.record import Record
+
+DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
+EPILOG = (
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
+    'Completion: eval "$(_S2H_GEN_COMPLETE=bash_source s2h-gen)", likewise for the other commands, zsh and fish.'
+)
+
+
+def stream_options(command: Callable) -> Callable:
+    """Adds the options of every command: --output, --seed, --quiet, --on-error, --version and -h for help."""
+    for option in reversed(
+        (
+            click.option(
+                "-o", "--output", metavar="FILE", default="-",
+                help="Write here instead of standard output, whole or not at all; .gz and .zst are compressed.",
+            ),
+            click.option(
+                "--seed", metavar="INT", type=int, default=0, show_default=True,
+                help="Random choices derive from this and from each record's name.",
+            ),
+            click.option("--quiet", is_flag=True, help="Only errors on standard error: no messages, no progress."),
+            click.option(
+                "--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
+                help="At a bad record: stop there, or leave it out, go on and end with status 3.",
+            ),
+            click.version_option(__version__, "--version", message="%(prog)s %(version)s", help="Print the version."),
+            click.help_option("-h", "--help", help="Print this help."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+class Session:
+    """One run of a command: its input, its output, its messages and its skipped records."""
+
+    def __init__(self, output: str | None, quiet: bool, on_error: str) -> None:
+        self.quiet, self.skips = quiet, on_error == "skip"
+        self.skipped: dict[str, int] = {}
+        self.name = _name()
+        self.writer = (
+            None if output is None else jsonl.Writer(_standard_output() if output == "-" else output)
+        )
+
+    def read(
+        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = _record.check
+    ) -> Iterator[Record]:
+        """The records of the named files in their order; of standard input where none is named or where "-" stands."""
+        names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
+        sources = [_standard_input(self) if name == "-" else name for name in names]
+        return jsonl.read_all(sources, check=check, on_error=self.on_error)
+
+    def write(self, record: dict) -> None:
+        """Writes one record, or any object, as a line of the output."""
+        if self.writer is None:
+            raise RuntimeError("this session was opened without an output")
+        self.writer.write(record)
+
+    def on_error(self, error: RecordError) -> None:
+        """The `on_error` for stages: raises with --on-error fail, else counts the record as skipped and says so."""
+        if not self.skips:
+            raise error
+        count = self.skipped[error.reason] = self.skipped.get(error.reason, 0) + 1
+        if count <= SHOWN_SKIPS and not self.quiet:
+            more = "; more of these are counted only" if count == SHOWN_SKIPS else ""
+            self.tell(f"skipped: {error}{more}")
+
+    def say(self, message: str) -> None:
+        """A message on standard error, unless --quiet."""
+        if not self.quiet:
+            self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """A message on standard error, whatever --quiet says: an error, or what was lost."""
+        _print(self.name, message)
+
+    def progress(
+        self,
+        iterable: Iterable | None = None,
+        *,
+        total: int | None = None,
+        unit: str = "pair",
+        label: str = "",
+    ) -> Iterable:
+        """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
+        whose update(n) moves it."""
+        from tqdm import tqdm
+
+        return tqdm(
+            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr,
+            disable=True if self.quiet else None, mininterval=0.2,
+        )  # fmt: skip
+
+    def report_skips(self) -> None:
+        total = sum(self.skipped.values())
+        kinds = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{count} {reason}" for reason, count in kinds[:20])
+        rest = f", and {len(kinds) - 20} other kinds" if len(kinds) > 20 else ""
+        self.tell(f"skipped {total} record{'s' if total != 1 else ''}: {listed}{rest}")
+
+
+@contextlib.contextmanager
+def session(output: str | None = "-", *, quiet: bool = False, on_error: str = "fail") -> Iterator[Session]:
+    """A Session whose output is finished when the block ends well and given up when it does not.
+
+    output: "-", a file, or None for a command that writes no records. Errors that a user can meet end the command with one
+    line and a status; a usage error of click goes on to click.
+    """
+    work = None
+    try:
+        work = Session(output, quiet, on_error)
+        try:
+            yield work
+        except BaseException:
+            if work.writer is not None:
+                work.writer.discard()
+            raise
+        if work.writer is not None:
+            work.writer.close()
+        _flush()
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except KeyboardInterrupt:
+        _end(work, INTERRUPTED, "interrupted")
+    except BrokenPipeError:
+        _hush()
+        sys.exit(BROKEN_PIPE)
+    except Exception as error:
+        if os.environ.get("S2H_DEBUG"):
+            raise
+        _end(work, FAILED, _message(error))
+    if work.skipped:
+        work.report_skips()
+        sys.exit(SKIPPED)
+
+
+def _message(error: Exception) -> str:
+    """One line about an error, whether it was foreseen or not."""
+    if isinstance(error, RecordError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        remedy = " (free some space: the output is incomplete)" if error.errno == errno.ENOSPC else ""
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}{remedy}"
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if _is_model_error(error):
+        return " ".join(str(error).split())
+    return (
+        f"unforeseen {type(error).__name__}: {' '.join(str(error).split())[:500]} (S2H_DEBUG=1 shows where)"
+    )
+
+
+def _is_model_error(error: Exception) -> bool:
+    # Only who has raised a ModelError has imported its module; nobody else should have to.
+    models = sys.modules.get("s2h.models")
+    return models is not None and isinstance(error, models.ModelError)
+
+
+def _end(work: Session | None, status: int, message: str) -> None:
+    with contextlib.suppress(OSError):
+        if work is not None and work.skipped:
+            work.report_skips()
+        _print(work.name if work is not None else _name(), message)
+    sys.exit(status)
+
+
+def _print(name: str, message: str) -> None:
+    line = f"{name}: {message}"
+    if sys.stderr is None:
+        return
+    if "tqdm" in sys.modules:  # a bar may be on the screen
+        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _name() -> str:
+    context = click.get_current_context(silent=True)
+    name = context.find_root().info_name if context is not None else None
+    return name or os.path.basename(sys.argv[0])
+
+
+def _standard_input(work: Session):
+    if sys.stdin is None:
+        raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
+    if sys.stdin.isatty():
+        work.say("reading records from the terminal; Ctrl-D ends them, --help explains")
+    return sys.stdin.buffer
+
+
+def _standard_output():
+    """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush."""
+    if sys.stdout is None:
+        raise RecordError("standard output is closed", remedy="use -o FILE")
+    sys.stdout.flush()
+    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+
+def _flush() -> None:
+    """Brings out what a library has printed, while an error can still be told."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _hush() -> None:
+    """Points standard output, and standard error if it is gone too, at the null device, so that Python's last flush does
+    not complain about a reader that has left."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError):
+        os.dup2(null, 1)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(null, 2)
+    os.close(null)

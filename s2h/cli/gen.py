@@ -1,0 +1,229 @@
+"""s2h-gen: pairs of one task from one source."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from s2h.cli import common
+
+TASKS = (
+    "vqa",
+    "kinship",
+    "arithmetic",
+    "search",
+)  # the same as levels.MAKERS, which is not imported for --help
+MOST_IMAGES = 12
+
+
+class Span(click.ParamType):
+    """'2-5' or '3': the least and the most."""
+
+    name = "A-B"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", value.strip())
+        least = int(found[1]) if found else 0
+        most = int(found[2] or found[1]) if found else 0
+        if not 1 <= least <= most <= MOST_IMAGES:
+            self.fail(
+                f"{value!r} is no range of 1 to {MOST_IMAGES} images (for example 2-5, or 3)", param, ctx
+            )
+        return least, most
+
+
+class Shard(click.ParamType):
+    """'2/4': the second of four parts."""
+
+    name = "I/N"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)/(\d+)", value.strip())
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            self.fail(f"{value!r} is no shard (for example 1/4 to 4/4)", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+class Weight(click.ParamType):
+    """'same-concept=0.5' or 'generic': a kind of negative and its weight."""
+
+    name = "KIND=WEIGHT"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        kind, sign, weight = value.partition("=")
+        try:
+            number = float(weight) if sign else 1.0
+        except ValueError:
+            number = -1.0
+        if not kind or not 0 <= number < float("inf"):
+            self.fail(f"{value!r} is no kind with a weight (for example other-image=2)", param, ctx)
+        return kind, number
+
+
+@click.command(epilog=common.EPILOG)
+@click.argument("task", metavar="TASK", type=click.Choice(TASKS))
+@click.option(
+    "-n",
+    "count",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="How many pairs.",
+)
+@click.option(
+    "--source",
+    "spec",
+    metavar="SPEC",
+    default="builtin",
+    show_default=True,
+    help="Where images and facts come from: builtin, a folder of captioned pictures, or KIND:PATH (captions:PATH).",
+)
+@click.option(
+    "--images-per-prompt",
+    "per_prompt",
+    type=Span(),
+    default="2-5",
+    show_default=True,
+    help="Images in a prompt, each number equally often.",
+)
+@click.option(
+    "--negative",
+    "negatives",
+    type=Weight(),
+    multiple=True,
+    help="A kind of rejected answer and its weight; may be repeated, replaces the task's own mixture. vqa: wrong-attribute, "
+    "other-image (both without a model). kinship: swapped-roles, wrong-image, false-kin, missed-kin. arithmetic: "
+    "off-by-one, other-image, left-out, wrong-operator. search: same-concept, attribute-swap, other-image, generic.",
+)
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="vqa only: whose wrong generations become the rejected answers. For built-in images the bundled miniature by "
+    "default; a name, a Hub id, a folder or a run of s2h-train.",
+)
+@click.option(
+    "--batch-size",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Prompts that the model answers at a time.",
+)
+@click.option(
+    "--max-new-tokens",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=48,
+    show_default=True,
+    help="The longest generation.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "heldout"]),
+    default="train",
+    show_default=True,
+    help="heldout never shares an image, a person or a family with train.",
+)
+@click.option(
+    "--shard",
+    type=Shard(),
+    default="1/1",
+    show_default=True,
+    help="Only this part of the N pairs; all parts in order are the whole.",
+)
+@click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(32, 448),
+    default=224,
+    show_default=True,
+    help="The side of drawn images.",
+)
+@click.option(
+    "--image-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    default="s2h-images",
+    show_default=True,
+    help="Where drawn images go, each named by the hash of its bytes.",
+)
+@common.stream_options
+def main(
+    task, count, spec, per_prompt, negatives, model, batch_size, max_new_tokens, split, shard, size, image_dir, output, seed,
+    quiet, on_error,
+):  # fmt: skip
+    """Make preference pairs of one TASK.
+
+    \b
+    vqa         level 1: one image of several is asked about by its index
+    kinship     level 2: who is whose parent, among several faces
+    arithmetic  level 2: sums and comparisons of digits over several images
+    search      level 3: caption the image that shows a concept, no index given
+
+    \b
+    s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
+    s2h-gen search --source photos/ -n 200 --negative other-image -o l3.jsonl
+    """
+    if model and task != "vqa":
+        raise click.UsageError(f"--model is for vqa: the negatives of {task} come from its design.")
+    if model and negatives:
+        raise click.UsageError(
+            "--model and --negative exclude each other: with a model its own mistakes are the negatives."
+        )
+    with common.session(output, quiet=quiet, on_error=on_error) as work:
+        from collections import Counter
+
+        from s2h.images import Store
+        from s2h.levels import LEVELS, generate, possible_negatives
+        from s2h.sources import open_source
+
+        source = open_source(spec, seed=seed, split=split)
+        if unused := getattr(source, "unused", None):
+            work.say(f"{source.spec}: {len(source)} pictures used; not used: " + listing(unused))
+        for kind, _ in negatives:
+            if kind not in (possible := possible_negatives(task, source)):
+                raise click.BadParameter(f"{kind!r}: no such kind for {task} here (choose from {', '.join(possible)})",
+                                         param_hint="--negative")  # fmt: skip
+        if negatives and not sum(weight for _, weight in negatives) > 0:
+            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
+        if task == "vqa" and not negatives and model is None and source.spec == "builtin":
+            model = "mini"
+        answer = answering(work, model, batch_size, max_new_tokens) if model else None
+        tally: Counter = Counter()
+        records = generate(
+            task, n=count, seed=seed, source=source, split=split, per_prompt=per_prompt, negatives=dict(negatives) or None,
+            shard=shard, images=Store(image_dir), size=size, answer=answer, tally=tally,
+        )  # fmt: skip
+        made = 0
+        for record in work.progress(records, total=count if shard == (1, 1) else None):
+            work.write(record)
+            made += 1
+        work.say(
+            f"{made} pairs of level {LEVELS[task]} ({task})"
+            + (f"; drawn anew: {listing(tally)}" if tally else "")
+        )
+        if not made:
+            work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
+
+
+def answering(work: common.Session, model: str, batch_size: int, max_new_tokens: int):
+    """The model as a function from [(messages, images)] to texts."""
+    from s2h.models import vlm
+
+    loaded = vlm.load(model)
+    work.say(f"rejected answers are the wrong generations of {loaded.name}")
+    return lambda rows: list(vlm.generate(loaded, rows, max_new_tokens=max_new_tokens, batch_size=batch_size))
+
+
+def listing(tally: dict) -> str:
+    return ", ".join(
+        f"{count} {reason}" for reason, count in sorted(tally.items(), key=lambda item: -item[1])
+    )

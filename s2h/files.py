@@ -1,0 +1,142 @@
+"""Files that are compressed by name (.gz, .zst), read as they flow and written whole or not at all: beside their place, and
+moved there only on success, so that an error, a full disk or a kill leaves the old file as it was. Records go through
+s2h.jsonl; reports, pages and plots are written with `Whole` as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+class Whole:
+    """A binary file to write into, a context manager: `with Whole("gallery.html") as page: page.write(data)`.
+
+    The file has its new contents when the block ends without an exception; otherwise it keeps the old ones. A device or a
+    named pipe is written into as it stands. Raises OSError. A kill leaves a hidden `.NAME.PID.N.part`, which nothing reads.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.name = os.fspath(path)
+        self._move: tuple[str, str] | None = None
+        self._layers: list[BinaryIO] = []
+        self._layers.append(self._create(self.name))
+        if self.name.endswith(".gz"):
+            import gzip
+
+            # No name and no time in the header: the same records give the same bytes.
+            self._layers.append(gzip.GzipFile("", "wb", 6, self._layers[0], mtime=0))
+        elif self.name.endswith(".zst"):
+            import zstandard
+
+            compressor = zstandard.ZstdCompressor(level=6)
+            self._layers.append(compressor.stream_writer(self._layers[0], closefd=False))
+
+    def write(self, data: bytes) -> int:
+        return self._layers[-1].write(data)
+
+    def finish(self) -> None:
+        """Brings everything to the disk and moves the file to its place."""
+        try:
+            for layer in reversed(self._layers[1:]):
+                layer.close()
+            file = self._layers[0]
+            file.flush()
+            if self._move is not None:
+                os.fsync(file.fileno())
+            file.close()
+            if self._move is not None:
+                os.replace(*self._move)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Gives the new contents up."""
+        for layer in reversed(self._layers):
+            with contextlib.suppress(OSError, ValueError):
+                layer.close()
+        if self._move is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._move[0])
+
+    def __enter__(self) -> Whole:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.finish() if kind is None else self.discard()
+
+    def _create(self, path: str) -> BinaryIO:
+        """The file to write into: one beside `path`, or `path` itself where it is a device or a named pipe."""
+        path = os.path.realpath(path)  # a link stays a link
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, "is a folder", path)
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            return open(path, "wb")
+        folder, name = os.path.split(path)
+        for attempt in range(1000):
+            beside = os.path.join(folder, f".{name}.{os.getpid()}.{attempt}.part")
+            with contextlib.suppress(FileExistsError):
+                file = open(beside, "xb")  # noqa: SIM115
+                self._move = (beside, path)
+                if os.path.exists(path):  # the new file is as open to others as the old one
+                    os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+                return file
+        raise FileExistsError(errno.EEXIST, "too many unfinished files beside", path)
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
+    with contextlib.ExitStack() as stack:
+        if path == "-":
+            yield stack.enter_context(open(0, "rb", closefd=False))
+        elif path.endswith(".gz"):
+            import gzip
+
+            yield stack.enter_context(gzip.open(path, "rb"))
+        elif path.endswith(".zst"):
+            raw = stack.enter_context(open(path, "rb"))
+            yield stack.enter_context(io.BufferedReader(_Zstandard(raw), 1 << 16))
+        else:
+            yield stack.enter_context(open(path, "rb"))
+
+
+class Damaged(ValueError):
+    """Compressed data that ends early or is none."""
+
+
+class _Zstandard(io.RawIOBase):
+    """The uncompressed bytes of one or several frames. zstandard's own reader takes a truncated file for a whole one."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw, self.frame, self.pending = raw, None, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        import zstandard
+
+        while not self.pending:
+            within = self.frame is not None and not self.frame.eof
+            left = b"" if within or self.frame is None else self.frame.unused_data
+            data = left or self.raw.read1(1 << 16)
+            if not data:
+                if within:
+                    raise Damaged("it ends within a frame")
+                return 0
+            if not within:
+                self.frame = zstandard.ZstdDecompressor().decompressobj()
+            try:
+                self.pending = self.frame.decompress(data)
+            except zstandard.ZstdError as error:
+                raise Damaged(str(error)) from None
+        taken = self.pending[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self.pending = self.pending[len(taken) :]
+        return len(taken)

@@ -1,0 +1,316 @@
+"""Image references and what they stand for: files, data URIs and members of tar shards, opened safely as RGB; and the store,
+where the images that a stage makes are named by the hash of their bytes.
+
+Records are data, so a reference is never trusted: nothing is fetched, a relative path or tar member cannot leave its root,
+only regular files are read, only raster formats are decoded, and sizes are bounded before the memory is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from s2h.record import Record, RecordError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 64_000_000  # 8000 x 8000: 192 MB once decoded
+MAX_BYTES = 256 << 20  # of one image's file
+OPEN_TARS = 16  # shards whose member lists are kept
+
+# Formats that are decoded in the process. Others that Pillow knows start a program (EPS) or hold no picture.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO", "MPO")
+SUFFIXES = (
+    (b"\x89PNG", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+)
+
+
+class ImageError(RecordError):
+    """An image that cannot be had: missing, refused, damaged, too large or no image."""
+
+
+def open_image(reference: str, base: str = "") -> Image:
+    """The image as RGB, upright (EXIF), transparency composed on white, 16 bits brought to 8; the first frame of several.
+
+    base is the folder that relative references start at, "" for the working directory. Raises ImageError.
+    """
+    return _decode(read_bytes(reference, base), _name(reference))
+
+
+def open_images(record: Record) -> list[Image]:
+    """All of a record's images in their order. Raises ImageError with the record's place and the field images[i]."""
+    opened = []
+    for i, reference in enumerate(record["images"]):
+        try:
+            opened.append(open_image(reference, getattr(record, "base", "")))
+        except ImageError as error:
+            error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
+            raise
+    return opened
+
+
+def read_bytes(reference: str, base: str = "") -> bytes:
+    """The bytes of the image file that a reference stands for. Raises ImageError."""
+    if "\0" in reference:
+        raise ImageError(f"no image reference: {_name(reference)}", remedy="it holds a NUL")
+    if reference.startswith("data:"):
+        return _data(reference)
+    if reference.startswith("tar:"):
+        return _member(reference, base)
+    scheme = reference.partition("://")[0]
+    if scheme != reference and scheme.isalnum():
+        raise ImageError(
+            f"is a URL, which is never fetched: {_name(reference)}", remedy="download it and name the file"
+        )
+    return _file(_inside(reference, base))
+
+
+def digest(data: bytes) -> str:
+    """The name of some bytes: 32 hexadecimal digits of BLAKE2b-128."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+class Store:
+    """A folder of images named by the hash of their bytes, so that the same image is written once, by however many
+    processes. Nothing is made until the first image is put."""
+
+    def __init__(self, folder: str | os.PathLike = "s2h-images") -> None:
+        folder = os.path.normpath(os.fspath(folder))
+        # A relative reference cannot leave the working directory, so a folder elsewhere is named in full.
+        self.folder = os.path.abspath(folder) if folder.split(os.sep)[0] == os.pardir else folder
+
+    def put(self, image: Image | bytes) -> str:
+        """Stores a PIL image (as PNG) or an image file's bytes as they are; returns its reference.
+
+        Raises ImageError for bytes that are no image file, OSError where the folder cannot be written.
+        """
+        if isinstance(image, bytes | bytearray | memoryview):
+            data = bytes(image)
+            suffix = _suffix(data)
+        else:
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG")
+            data, suffix = buffer.getvalue(), ".png"
+        name = digest(data)
+        path = os.path.join(self.folder, name[:2], name + suffix)
+        with contextlib.suppress(OSError):
+            # A machine that lost its power may have left a shorter file.
+            if os.stat(path).st_size == len(data):
+                return path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        beside = f"{path}.{os.getpid()}.part"
+        try:
+            with open(beside, "wb") as file:
+                file.write(data)
+            os.replace(beside, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+            raise
+        return path
+
+
+def _decode(data: bytes, name: str) -> Image:
+    import warnings
+
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if not data:
+        raise ImageError(f"is an empty file: {name}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damaged metadata and about sizes, which are judged below
+            image = Image.open(io.BytesIO(data), formats=_formats())
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise _too_large(name, f"{width} x {height}")
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            return _rgb(image)
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image: {name}", remedy=f"readable are {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError:
+        raise _too_large(name, "far more") from None
+    except Exception as error:  # a decoder that meets damaged data raises whatever its parser tripped over
+        raise ImageError(f"damaged or truncated image: {name}: {error}") from None
+
+
+def _rgb(image: Image) -> Image:
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image) -> Image:
+    """A grey image of 16 or 32 bits, or of floats, as 8 bits: 16 bits by their range, others by 0..1, 0..255 or 0..65535,
+    the first that holds them."""
+    import numpy
+    from PIL import Image
+
+    values = numpy.nan_to_num(numpy.asarray(image).astype(numpy.float64), posinf=0, neginf=0)
+    top = values.max(initial=0)
+    if image.mode.startswith("I;16"):
+        scale = 65535
+    elif image.mode == "F" and top <= 1:
+        scale = 1
+    else:
+        scale = next((bound for bound in (255, 65535) if top <= bound), top)
+    return Image.fromarray((values.clip(0) * (255 / scale) + 0.5).clip(0, 255).astype(numpy.uint8))
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow has."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _too_large(name: str, size: str) -> ImageError:
+    return ImageError(f"is larger than {MAX_PIXELS:,} pixels: {name} has {size}", remedy="scale it down")
+
+
+def _data(reference: str) -> bytes:
+    import base64
+    import binascii
+
+    head, comma, body = reference.partition(",")
+    if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise ImageError(f"no image data URI: {_name(reference)}", remedy="data:image/png;base64,...")
+    if len(body) > MAX_BYTES * 4 // 3 + 4:
+        raise ImageError(f"is larger than {MAX_BYTES >> 20} MiB: {_name(reference)}")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ImageError(f"damaged base64 in a data URI: {error}") from None
+
+
+def _inside(path: str, base: str) -> str:
+    """The full path of a reference; a relative one must stay below its base, links followed."""
+    if os.path.isabs(path):
+        return path
+    root = os.path.realpath(base)
+    full = os.path.realpath(os.path.join(root, path))
+    if not full.startswith(root if root.endswith(os.sep) else root + os.sep):
+        raise ImageError(f"leaves the folder of its record: {path}", remedy="use an absolute path")
+    return full
+
+
+def _file(path: str) -> bytes:
+    try:
+        # Not to wait at a named pipe: opened without blocking, then refused.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise ImageError(f"no such file: {path}") from None
+    except OSError as error:
+        raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
+    try:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(
+                f"is {'a folder' if stat.S_ISDIR(status.st_mode) else 'no regular file'}: {path}"
+            )
+        if status.st_size > MAX_BYTES:
+            raise ImageError(f"is larger than {MAX_BYTES >> 20} MiB: {path}")
+        with open(number, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
+    finally:
+        os.close(number)
+
+
+def _member(reference: str, base: str) -> bytes:
+    path, mark, member = reference[4:].partition("!")
+    if not mark or not path or not member:
+        raise ImageError(f"no tar reference: {reference}", remedy="tar:PATH!MEMBER")
+    member = _plain(member)
+    if member.startswith("/") or ".." in member.split("/"):
+        raise ImageError(f"tar member leaves its archive: {reference}")
+    full = _inside(path, base)
+    try:
+        status = os.stat(full)
+    except FileNotFoundError:
+        raise ImageError(f"no such file: {path}") from None
+    except OSError as error:
+        raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"is no tar file: {path}")
+    place = _members(full, status.st_mtime_ns, status.st_size).get(member)
+    if place is None:
+        raise ImageError(f"no such member: {reference}", remedy="links and folders do not count")
+    offset, size = place
+    if size > MAX_BYTES:
+        raise ImageError(f"is larger than {MAX_BYTES >> 20} MiB: {reference}")
+    with open(full, "rb") as file:
+        file.seek(offset)
+        data = file.read(size)
+    if len(data) < size:
+        raise ImageError(f"truncated tar file: {path}")
+    return data
+
+
+@lru_cache(maxsize=OPEN_TARS)
+def _members(path: str, changed: int, size: int) -> dict[str, tuple[int, int]]:
+    """Where the regular members of a tar file lie: name to (offset, size). Reading a member is then one seek, and the
+    archive is walked once, not once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
+    import tarfile
+
+    found = {}
+    try:
+        with tarfile.open(path, "r:") as archive:
+            while (member := archive.next()) is not None:
+                archive.members = []  # the archive would keep every header
+                if member.isreg() and not member.issparse():
+                    found[_plain(member.name)] = (member.offset_data, member.size)
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise ImageError(
+            f"cannot be read as a tar file: {path}: {error}", remedy="a compressed one must be unpacked first"
+        ) from None
+    return found
+
+
+def _plain(member: str) -> str:
+    while member.startswith("./"):
+        member = member[2:]
+    return member
+
+
+def _suffix(data: bytes) -> str:
+    for magic, suffix in SUFFIXES:
+        if data.startswith(magic):
+            return suffix
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            return f".{image.format.lower()}"
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise ImageError("not an image: these bytes cannot be stored") from None
+
+
+def _name(reference: str) -> str:
+    """A reference short enough for one line; a data URI is long."""
+    return reference if len(reference) <= 200 else reference[:40] + "..."

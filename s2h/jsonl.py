@@ -1,0 +1,298 @@
+"""Streams of records: JSON Lines in and out, compressed by name (.gz, .zst), flowing line by line, with errors that say
+FILE:LINE. Lines end at a newline byte and nowhere else (a string may hold U+2028); blank lines are skipped but counted;
+files are written beside their place and moved there only when whole.
+
+    printf '%s\\n' '{"id": "a"}' | s2h-mix --flat      # "<stdin>:1: level: is missing"
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+from s2h import files
+from s2h import record as _record
+from s2h.record import Record, RecordError, fail
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+MAX_LINE = 256 << 20  # bytes; a line beyond it is an error, not a memory fault
+GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+def find(name: str) -> str:
+    """The file that a name means: "l1" finds l1, l1.jsonl, l1.jsonl.gz or l1.jsonl.zst, in this order; "-" stays.
+
+    Raises RecordError where there is none.
+    """
+    if name == "-":
+        return name
+    name = os.fspath(name)
+    for path in (name, *(name + suffix for suffix in SUFFIXES)):
+        if os.path.exists(path) and not os.path.isdir(path):
+            return path
+    if os.path.isdir(name):
+        raise RecordError("is a folder, not a file of records", where=name)
+    raise RecordError(f"no such file: {name}", remedy=f"nor with {', '.join(SUFFIXES)} added")
+
+
+def read(
+    name: str | BinaryIO = "-",
+    *,
+    check: Callable[[dict], None] | None = _record.check,
+    on_error: Callable[[RecordError], None] = fail,
+) -> Iterator[Record]:
+    """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input.
+
+    A line that is no record goes to on_error as a RecordError; where on_error returns, reading goes on with the next
+    line (a broken compression ends the file). With check, an id that a file has twice is an error too (16 bytes of
+    memory a record); standard input may be endless and is not remembered.
+    """
+    if isinstance(name, str | os.PathLike):
+        path = find(os.fspath(name))
+        with files.opened(path) as lines:
+            seen = None if path == "-" or check is None else _Seen()
+            label, base = ("<stdin>", "") if path == "-" else (path, os.path.dirname(path))
+            yield from _records(lines, label, base, check, seen, on_error)
+    else:
+        yield from _records(name, "<stdin>", "", check, None, on_error)
+
+
+def read_all(names: Iterable[str] = (), **options) -> Iterator[Record]:
+    """The records of several files in their order; no names means standard input. Options are those of `read`.
+
+    A file that does not exist is an error before the first record is read.
+    """
+    names = [find(name) if isinstance(name, str | os.PathLike) else name for name in names]
+    for name in names or ["-"]:
+        yield from read(name, **options)
+
+
+def dump(record: dict) -> bytes:
+    """One line of UTF-8 with its newline. Raises RecordError for NaN, infinity and what JSON has no form for."""
+    import orjson
+
+    try:
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError as error:
+        where = getattr(record, "where", "")
+        raise RecordError(f"cannot be written as JSON: {error}", where=where) from None
+    # orjson writes NaN and infinities as null, so only a line with a null can hide one.
+    if b"null" in line and (found := _not_finite(record, "")):
+        raise RecordError(
+            "is not a finite number, which JSON cannot hold", found, getattr(record, "where", "")
+        )
+    return line
+
+
+class Writer:
+    """Writes records to a file or a stream; a context manager.
+
+    A file (.gz and .zst by name) is written whole or not at all (see `files.Whole`). "-" or a binary stream gets every
+    record at once. Relative image references are rewritten where the record's base is not the output's folder: relative
+    below it, absolute elsewhere. `count` is the number of records written. Errors: RecordError (see `dump`), OSError.
+    """
+
+    def __init__(self, path: str | BinaryIO = "-") -> None:
+        self.count, self.base = 0, ""
+        self._prefixes: dict[str, str] = {}
+        self._whole = None
+        if path == "-":
+            self._out = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115
+        elif isinstance(path, str | os.PathLike):
+            self._out = self._whole = files.Whole(path)
+            self.base = os.path.dirname(path)
+        else:
+            self._out = path
+
+    def write(self, record: dict) -> None:
+        """Writes one record, and flushes it where the output is a stream."""
+        line = dump(self._rebased(record))
+        if self._whole is not None:
+            self._whole.write(line)
+        else:
+            view = memoryview(line)
+            while view:  # an unbuffered stream may take a part only
+                taken = self._out.write(view)
+                view = view[len(view) if taken is None else taken :]
+            self._out.flush()
+        self.count += 1
+
+    def close(self) -> None:
+        """Finishes the output: a file moves to its place."""
+        if self._whole is not None:
+            self._whole.finish()
+
+    def discard(self) -> None:
+        """Gives the output up: a file's old contents stay; a stream keeps what it was given."""
+        if self._whole is not None:
+            self._whole.discard()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close() if kind is None else self.discard()
+
+    def _rebased(self, record: dict) -> dict:
+        base = getattr(record, "base", None)
+        images = record.get("images")
+        if base is None or base == self.base or not isinstance(images, list):
+            return record
+        if base not in self._prefixes:
+            self._prefixes[base] = _prefix(base, self.base)
+        prefix = self._prefixes[base]
+        moved = [_moved(reference, prefix) for reference in images]
+        if moved == images:
+            return record
+        copy = dict(record)
+        copy["images"] = moved
+        return copy
+
+
+def _prefix(base: str, out: str) -> str:
+    """What to put before a reference relative to `base` so that it holds in folder `out`: below it, or absolute."""
+    base, out = os.path.abspath(base), os.path.abspath(out)
+    relative = os.path.relpath(base, out)
+    if relative == os.curdir:
+        return ""
+    return base if relative.split(os.sep)[0] == os.pardir else relative
+
+
+def _moved(reference: object, prefix: str) -> object:
+    if not prefix or not isinstance(reference, str):
+        return reference
+    if reference.startswith("tar:"):
+        return "tar:" + os.path.join(prefix, reference[4:])
+    if reference.startswith("data:") or "://" in reference[:16]:
+        return reference
+    return os.path.join(prefix, reference)
+
+
+def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:
+    import jsonlines
+    import orjson
+
+    source = _Lines(lines)
+    reader = jsonlines.Reader(source, loads=orjson.loads)
+    while True:
+        where = ""
+        try:
+            try:
+                fields = reader.read(type=dict, skip_empty=True)
+            except EOFError:
+                return
+            finally:
+                where = f"{label}:{source.number}"
+            found = Record(fields, where=where, base=base)
+            if check is not None:
+                check(found)
+            if seen is not None and not seen.add(found.get("id")):
+                raise RecordError(f"is in this file twice: {found['id']}", "id")
+        except jsonlines.InvalidLineError as error:
+            on_error(_explained(error, where))
+        except RecordError as error:
+            error.where = error.where or where
+            on_error(error)
+            if source.ended:
+                return
+        else:
+            yield found
+
+
+class _Lines:
+    """The lines of a binary stream as bytes, counted from 1, each within MAX_LINE."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.number, self.ended = stream, 0, False
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> bytes:
+        self.number += 1
+        line = self._readline()
+        if not line:
+            raise StopIteration
+        if len(line) > MAX_LINE:
+            while line and not line.endswith(b"\n"):
+                line = self._readline()
+            raise RecordError(
+                f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
+            )
+        return line
+
+    def _readline(self) -> bytes:
+        import zlib
+
+        try:
+            return self.stream.readline(MAX_LINE + 1)
+        except (EOFError, zlib.error, files.Damaged, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            self.ended = True
+            raise RecordError(f"compressed data is truncated or damaged: {error}") from None
+
+
+def _explained(error: Exception, where: str) -> RecordError:
+    """A jsonlines error as one of ours, with the cause in a reader's words."""
+    line, cause = error.line, error.__cause__
+    data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+    if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):
+        kind, tool = ("gzip", "zcat") if data.startswith(GZIP_MAGIC) else ("Zstandard", "zstdcat")
+        return RecordError(
+            f"not JSON: {kind} data", where=where, remedy=f"name the file .gz or .zst, or use {tool}"
+        )
+    if isinstance(cause, UnicodeDecodeError):
+        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", where=where)
+    if cause is None:
+        return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
+    column = getattr(cause, "colno", 0)
+    detail = str(getattr(cause, "msg", cause))
+    at = line[max(column - 1, 0) :]
+    for word in ("NaN", "Infinity", "-Infinity"):
+        if at.startswith(word) or (word[0] == "-" and line[max(column - 2, 0) :].startswith(word)):
+            detail = f"{word} is no JSON number"
+    return RecordError(f"not JSON: {detail}, column {column}", where=where)
+
+
+class _Seen:
+    """A set of 8-byte hashes in one flat table, at most half full: 16 to 32 bytes an entry where a set takes 100."""
+
+    def __init__(self) -> None:
+        self.count, self.mask, self.table = 0, 1023, array("Q", bytes(8 * 1024))
+
+    def add(self, text: str) -> bool:
+        """Whether the text was new."""
+        if 2 * self.count > self.mask:
+            old, self.mask = self.table, 2 * self.mask + 1
+            self.table, self.count = array("Q", bytes(8 * (self.mask + 1))), 0
+            for key in old:
+                if key:
+                    self._place(key)
+        return self._place(hash(text) & 0xFFFFFFFFFFFFFFFF or 1)
+
+    def _place(self, key: int) -> bool:
+        table, mask = self.table, self.mask
+        slot = key & mask
+        while table[slot]:
+            if table[slot] == key:
+                return False
+            slot = (slot + 1) & mask
+        table[slot] = key
+        self.count += 1
+        return True
+
+
+def _not_finite(value: object, path: str) -> str:
+    """The path of the first NaN or infinity in a value, "" where there is none."""
+    if isinstance(value, float):
+        return "" if value - value == 0 else path
+    if isinstance(value, dict):
+        items = ((f"{path}.{key}" if path else str(key), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        items = ((f"{path}[{i}]", item) for i, item in enumerate(value))
+    else:
+        return ""
+    return next((found for at, item in items if (found := _not_finite(item, at))), "")

@@ -1,0 +1,115 @@
+"""Facts to pairs: `generate` yields the records of one task from one source. Record k is drawn from (seed, task, k) alone,
+so a shard is a range of k and shards put end to end are the whole.
+
+    s2h-gen kinship -n 8 --images-per-prompt 2-3 | s2h-filter --quiet
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from s2h import seeds
+from s2h.levels import arithmetic, kinship, search, vqa
+from s2h.levels.draft import Draft
+from s2h.record import Record
+from s2h.sources import NoPair, SourceError, open_source, require
+
+LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "search": 3}
+MAKERS = {"kinship": kinship, "arithmetic": arithmetic, "search": search, "vqa": vqa}
+TRIES = 20  # redraws of one slot before it is given up and counted
+BLOCK = 32  # level-1 slots that go through the model together; shards are cut at whole blocks, so batches stay the same
+
+
+def shard_range(n: int, shard: tuple[int, int], block: int = 1) -> range:
+    """The slots of shard (i, N), 1-based, as a contiguous range; all N in order are range(n)."""
+    i, parts = shard
+    blocks = -(-n // block)
+    start, stop = (i - 1) * blocks // parts * block, i * blocks // parts * block
+    return range(min(start, n), min(stop, n))
+
+
+def generate(
+    task: str,
+    *,
+    n: int = 1000,
+    seed: int = 0,
+    source: Any = "builtin",
+    split: str = "train",
+    per_prompt: tuple[int, int] = (2, 5),
+    negatives: dict[str, float] | None = None,
+    shard: tuple[int, int] = (1, 1),
+    images: Any = None,
+    size: int = 224,
+    answer: Callable[[list[tuple[list, list]]], list[str]] | None = None,
+    tally: Counter | None = None,
+) -> Iterator[Record]:
+    """Yield up to n records of a task.
+
+    per_prompt: the least and the most images in a prompt, each number equally often. negatives: kind -> weight (the
+    task's own mixture by default). images: the Store that drawn pictures go to. size: their side in pixels. answer (level
+    1 only): a model, as a function from [(messages, images)] to its generated texts; its wrong answers become the
+    rejected ones. tally: counts what was discarded and why. Raises SourceError where the source lacks what the task needs.
+    """
+    if task not in MAKERS:
+        raise SourceError(f"unknown task {task!r} (choose from {', '.join(MAKERS)})")
+    maker = MAKERS[task]
+    if isinstance(source, str):
+        source = open_source(source, seed=seed, split=split)
+    require(source, task, *maker.NEEDS)
+    weights = _weights(maker, source, negatives, answer is not None)
+    if images is None:
+        from s2h.images import Store
+
+        images = Store()
+    tally = Counter() if tally is None else tally
+    name = f"{seeds.seed_of(source.spec, seed, split, per_prompt, sorted(weights.items()), answer is not None) >> 40:06x}"
+
+    def slot_rng(k: int, attempt: int):
+        return seeds.rng(source.spec, seed, split, task, k, attempt)
+
+    def record(draft: Draft, k: int) -> Record:
+        return draft.record(f"{task}-{name}-{k:06d}", LEVELS[task], task, images, size, source.spec)
+
+    def draft(k: int, attempt: int) -> Draft | None:
+        rng = slot_rng(k, attempt)
+        try:
+            return maker.make(rng, source, rng.randint(*per_prompt), weights)
+        except NoPair as reason:
+            tally[str(reason)] += 1
+            return None
+
+    if answer is not None:
+        slots = shard_range(n, shard, BLOCK)
+        for start in range(slots.start, slots.stop, BLOCK):
+            block = range(start, min(start + BLOCK, slots.stop))
+            yield from vqa.hallucinated(block, draft, record, answer, size, tally, TRIES)
+        return
+    for k in shard_range(n, shard):
+        for attempt in range(TRIES):
+            made = draft(k, attempt)
+            if made is not None:
+                yield record(made, k)
+                break
+        else:
+            tally["slots given up"] += 1
+
+
+def possible_negatives(task: str, source: Any) -> list[str]:
+    """The kinds of rejected answers that a task can make from this source without a model."""
+    return MAKERS[task].possible_negatives(source)
+
+
+def _weights(maker: Any, source: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
+    if by_model:
+        return {"hallucination": 1.0}
+    possible = maker.possible_negatives(source)
+    weights = (
+        {kind: w for kind, w in maker.NEGATIVES.items() if kind in possible}
+        if negatives is None
+        else negatives
+    )
+    if unknown := sorted(set(weights) - set(possible)):
+        raise SourceError(f"no negatives of kind {unknown[0]!r} here (choose from {', '.join(possible)})")
+    return dict(weights)

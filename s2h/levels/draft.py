@@ -1,0 +1,101 @@
+"""A pair before its pictures are drawn: the items, the prompt's words, both answers, and what they were derived from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from s2h import record as records
+from s2h.sources import Item, NoPair
+
+
+@dataclass
+class Draft:
+    """items in the prompt's order; `ask` the prompt's text after the images; `indexed` puts 'Image k:' before each.
+    claims: for each answer a list of (position, text)."""
+
+    items: list[Item]
+    ask: str
+    chosen: str
+    rejected: str
+    negative: str
+    target: list[int]
+    facts: dict
+    chosen_claims: list[tuple[int, str]]
+    rejected_claims: list[tuple[int, str]]
+    indexed: bool = True
+    question: Any = None  # level 1: the words.Question, for judging a model's answer
+
+    def parts(self) -> list:
+        """The prompt as texts and image marks, in order."""
+        parts: list = []
+        for i in range(len(self.items)):
+            if self.indexed:
+                parts.append(f"{'' if i == 0 else chr(10)}Image {i + 1}: ")
+            parts.append(records.IMAGE)
+        return [*parts, "\n" + self.ask]
+
+    def prompt(self) -> list[dict]:
+        return records.interleave(self.parts())
+
+    def pictures(self, size: int) -> list[Any]:
+        """The images as a model sees them: drawn, or read from their files."""
+        return [picture(item, size) for item in self.items]
+
+    def record(self, name: str, level: int, task: str, store: Any, size: int, spec: str) -> records.Record:
+        """Draw what must be drawn, put it into the store, and make the record."""
+        facts = {**self.facts, "labels": [item.labels for item in self.items]}
+        return records.make(
+            id=name,
+            level=level,
+            task=task,
+            images=[place(item, store, size) for item in self.items],
+            prompt=self.prompt(),
+            chosen=records.assistant(self.chosen),
+            rejected=records.assistant(self.rejected),
+            target=self.target,
+            facts=facts,
+            grounding={
+                "chosen": [list(c) for c in self.chosen_claims],
+                "rejected": [list(c) for c in self.rejected_claims],
+            },
+            negative=self.negative,
+            source=spec,
+        )
+
+
+def picture(item: Item, size: int) -> Any:
+    """The item as a PIL image: its own file, or drawn."""
+    if item.reference:
+        from s2h.images import open_image
+
+        return open_image(item.reference)
+    return item.draw(size)
+
+
+def place(item: Item, store: Any, size: int) -> str:
+    """The item's image reference: its own file, or a drawing put into the store."""
+    return item.reference or store.put(item.draw(size))
+
+
+def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:
+    """One kind of negative among the usable ones, by weight."""
+    kinds = [kind for kind in usable if weights.get(kind, 0) > 0]
+    if not kinds:
+        raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
+    return rng.choices(kinds, [weights[kind] for kind in kinds])[0]
+
+
+def shuffled(rng: Random, things: list) -> list:
+    things = list(things)
+    rng.shuffle(things)
+    return things
+
+
+def name_images(positions: list[int]) -> str:
+    """'Images 1, 2 and 4' for 0-based positions; 'Image 3' for one."""
+    numbers = [str(p + 1) for p in positions]
+    if len(numbers) == 1:
+        return f"Image {numbers[0]}"
+    return f"Images {', '.join(numbers[:-1])} and {numbers[-1]}"

@@ -1,0 +1,138 @@
+"""The built-in world: a source that needs no files. Scenes of shapes, digits in many hands, and families of faces are
+drawn from (seed, split, key) without limit; the same key gives the same picture on every run."""
+
+from __future__ import annotations
+
+from random import Random
+
+from s2h import seeds
+from s2h.sources import Item
+from s2h.sources.builtin import digits, families, scenes, words
+
+MAX_SHARED_BY_STRANGERS = 2  # of eight traits; kin share at least four, so that a look can always tell
+DOMAINS = ("scene", "face", "digit")
+
+
+class World:
+    """One endless album. `split` goes into every key: what `train` draws, `heldout` can't."""
+
+    spec = "builtin"
+    swaps = True  # captions are made from labels, so one attribute can be exchanged
+
+    def __init__(self, seed: int = 0, split: str = "train") -> None:
+        self.seed, self.split = seed, split
+
+    def _key(self, *parts: object) -> str:
+        return " ".join(map(str, (self.split, self.seed, *parts)))
+
+    # Pictures -------------------------------------------------------------------------------------------------
+
+    def scene(self, rng: Random, **wanted) -> Item:
+        """A scene; `shape`, `colour` force one group, `avoid` names shapes that must not occur."""
+        scene = scenes.sample(rng, self._key("scene", rng.getrandbits(60)), **wanted)
+        return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
+
+    def digit(self, rng: Random, value: int | None = None) -> Item:
+        digit = digits.sample(rng, self._key("digit", rng.getrandbits(60)), value=value, split=self.split)
+        return Item(digit.key, words.labels_of(digit), draw=lambda size: digits.draw(digit, size))
+
+    def family(self, rng: Random) -> families.Family:
+        key = self._key("family", rng.getrandbits(60))
+        return families.family(seeds.rng(key), key)
+
+    def stranger(
+        self, rng: Random, like: families.Person, unlike: tuple[families.Person, ...]
+    ) -> families.Person:
+        """Somebody of another family with the sex and age of `like` who shares at most two of eight traits with each
+        person in `unlike`."""
+        while True:
+            key = self._key("stranger", rng.getrandbits(60))
+            person = families.person(seeds.rng(key), key, sex=like.sex, age=like.age)
+            if all(families.shared(person, other) <= MAX_SHARED_BY_STRANGERS for other in unlike):
+                return person
+
+    def portrait(self, rng: Random, person: families.Person) -> Item:
+        """A picture of a person; pose, light, clothes and background are drawn anew and never tell who it is."""
+        from s2h.sources.builtin import faces
+
+        key = self._key("view", rng.getrandbits(60))
+        view = families.view(seeds.rng(key), key)
+        return Item(
+            f"{person.key} {key}", words.labels_of(person), draw=lambda size: faces.draw(person, view, size)
+        )
+
+    def face(self, rng: Random, sex: str | None = None, age: str | None = None) -> Item:
+        key = self._key("person", rng.getrandbits(60))
+        sex, age = sex or rng.choice(("female", "male")), age or rng.choice(("child", "adult", "old"))
+        return self.portrait(rng, families.person(seeds.rng(key), key, sex=sex, age=age))
+
+    # Level 1 --------------------------------------------------------------------------------------------------
+
+    def subject(self, rng: Random) -> Item:
+        """A picture to ask about."""
+        return self.thing(rng, rng.choices(DOMAINS, (0.5, 0.3, 0.2))[0])
+
+    def companion(self, rng: Random, together: list[Item]) -> Item:
+        """One more distractor, of the first item's kind, so that the question could be asked of it as well."""
+        return self.thing(rng, together[0].labels["kind"])
+
+    def thing(self, rng: Random, kind: str) -> Item:
+        return {"scene": self.scene, "face": self.face, "digit": self.digit}[kind](rng)
+
+    def questions(self, item: Item) -> list[words.Question]:
+        return words.questions(item.labels)
+
+    # Level 3 --------------------------------------------------------------------------------------------------
+
+    def target(self, rng: Random) -> tuple[Item, str]:
+        """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man')."""
+        if rng.random() < 0.3:
+            item = self.face(rng)
+            return item, words.with_article(words.noun_of(item.labels))
+        item = self.scene(rng)
+        group = rng.choice(item.labels["groups"])
+        return item, words.with_article(
+            f"{group['colour']} {group['shape']}" if rng.random() < 0.4 else group["shape"]
+        )
+
+    def shows(self, item: Item, concept: str) -> bool:
+        """Whether the concept occurs in the picture, in any number and size."""
+        _, *attributes, name = concept.split()
+        if item.labels["kind"] == "face":
+            return words.noun_of(item.labels) == " ".join((*attributes, name))
+        groups = item.labels.get("groups", ())
+        return any(g["shape"] == name and (not attributes or g["colour"] == attributes[0]) for g in groups)
+
+    def without(self, rng: Random, concept: str, together: list[Item]) -> Item:
+        """A picture of the first item's kind in which the concept does not occur."""
+        while True:
+            item = self.companion(rng, together)
+            if not self.shows(item, concept):
+                return item
+
+    def another(self, rng: Random, concept: str, target: Item) -> Item:
+        """Another picture that shows the concept."""
+        _, *attributes, name = concept.split()
+        if target.labels["kind"] == "face":
+            sex, age = words.PEOPLE[" ".join((*attributes, name))]
+            return self.face(rng, sex=sex, age=age)
+        return self.scene(rng, shape=name, **({"colour": attributes[0]} if attributes else {}))
+
+    def caption(self, rng: Random, item: Item) -> str:
+        return words.caption(item.labels, rng)
+
+    def fits(self, caption: str, item: Item) -> bool:
+        """Whether a caption is true of a picture."""
+        return words.holds(caption, item.labels)
+
+    def claim(self, item: Item) -> str:
+        return words.describe(item.labels)
+
+    def generic(self, rng: Random, item: Item) -> str:
+        return rng.choice(words.GENERIC[item.labels["kind"]])
+
+    def swapped(self, rng: Random, item: Item, concept: str) -> Item:
+        """The same picture with one attribute told wrongly: labels only, for a caption that keeps the concept."""
+        from s2h.sources.builtin.swaps import swap
+
+        return Item(item.key + " swapped", swap(rng, item.labels, concept))

@@ -1,0 +1,103 @@
+"""Families of the built-in world: people with a sex, an age and eight heritable traits, over three generations. A child
+takes each trait from its mother or its father, at least half of the traits from each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+TRAITS: dict[str, tuple[str, ...]] = {
+    "skin": ("pale", "light", "tan", "brown", "dark"),
+    "hair": ("black", "brown", "blond", "red"),
+    "eyes": ("brown", "blue", "green", "grey"),
+    "face": ("round", "oval", "square"),
+    "nose": ("small", "broad", "long"),
+    "brows": ("thin", "thick"),
+    "texture": ("straight", "wavy", "curly"),
+    "freckles": ("none", "freckled"),
+}
+SEXES = ("female", "male")
+AGES = ("child", "adult", "old")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who somebody is; how a picture shows them (pose, light, clothes) is a `View`."""
+
+    key: str
+    family: str
+    role: str
+    sex: str
+    age: str
+    traits: tuple[tuple[str, str], ...]
+    parents: tuple[str, ...] = ()
+
+    @property
+    def trait(self) -> dict[str, str]:
+        return dict(self.traits)
+
+
+@dataclass(frozen=True)
+class Family:
+    key: str
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One sitting: everything in a portrait that does not depend on who sits."""
+
+    key: str
+
+
+def person(
+    rng: Random, key: str, *, sex: str, age: str, family: str | None = None, role: str = "stranger"
+) -> Person:
+    """Somebody without relatives in the picture; each trait uniformly at random."""
+    traits = tuple((trait, rng.choice(values)) for trait, values in TRAITS.items())
+    return Person(key, family or key, role, sex, age, traits)
+
+
+def _child(rng: Random, key: str, role: str, sex: str, age: str, mother: Person, father: Person) -> Person:
+    """Half of the traits, drawn at random, come from the mother and the other half from the father."""
+    names = list(TRAITS)
+    from_mother = set(rng.sample(names, len(names) // 2))
+    mothers, fathers = mother.trait, father.trait
+    traits = tuple((name, (mothers if name in from_mother else fathers)[name]) for name in names)
+    return Person(key, mother.family, role, sex, age, traits, (mother.key, father.key))
+
+
+def family(rng: Random, key: str) -> Family:
+    """Four grandparents (old), mother and father (adult), two or three children."""
+
+    def elder(role: str, sex: str) -> Person:
+        return person(rng, f"{key}/{role}", sex=sex, age="old", family=key, role=role)
+
+    grandparents = (
+        elder("mother's mother", "female"), elder("mother's father", "male"),
+        elder("father's mother", "female"), elder("father's father", "male"),
+    )  # fmt: skip
+    mother = _child(rng, f"{key}/mother", "mother", "female", "adult", *grandparents[:2])
+    father = _child(rng, f"{key}/father", "father", "male", "adult", *grandparents[2:])
+    children = []
+    for i in range(rng.randint(2, 3)):
+        sex = rng.choice(SEXES)
+        role = "daughter" if sex == "female" else "son"
+        children.append(_child(rng, f"{key}/{role} {i + 1}", role, sex, "child", mother, father))
+    return Family(key, (*grandparents, mother, father, *children))
+
+
+def parent_pairs(of: Family) -> list[tuple[Person, Person]]:
+    """Every (parent, child) of the family."""
+    by_key = {someone.key: someone for someone in of.people}
+    return [(by_key[parent], child) for child in of.people for parent in child.parents]
+
+
+def shared(a: Person, b: Person) -> int:
+    """How many of the eight traits two people have in common."""
+    return sum(x == y for x, y in zip(a.traits, b.traits, strict=True))
+
+
+def view(rng: Random, key: str) -> View:
+    """A sitting of its own; its looks are drawn from `key`."""
+    return View(key)

@@ -1,0 +1,179 @@
+"""The brushes of the built-in world: a supersampled canvas, gradients, soft shadows, paper, and the little geometry
+(turning, ellipses, splines) that scenes and digits share. Everything is plain Pillow in relative units,
+so one drawing
+serves every size; what is worth keeping between pictures (gradients, grain) is cached."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+Point = tuple[float, float]
+RGB = tuple[int, int, int]
+SMALLEST, LARGEST = 32, 448
+
+
+def check_size(size: int) -> None:
+    """Refuse a width that the drawings were not designed for. Raises ValueError."""
+    if not SMALLEST <= size <= LARGEST:
+        raise ValueError(f"size: {size} pixels is not between {SMALLEST} and {LARGEST}")
+
+
+def factor(size: int) -> int:
+    """How many times larger than asked a picture is painted before `shrink`: small pictures need the finer edges."""
+    return 4 if size <= 112 else 2
+
+
+def shrink(image, by: int):
+    """Average blocks of `by` x `by` pixels: this is what makes edges smooth."""
+    return image.reduce(by)
+
+
+def mix(first: RGB, second: RGB, share: float) -> RGB:
+    """`first` with `share` (0 to 1) of `second` in it."""
+    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+
+
+def tone(colour: RGB, amount: float) -> RGB:
+    """Lighter for amounts above 0 (1 is white), darker below (-1 is nearly black); shades stay saturated."""
+    if amount >= 0:
+        return mix(colour, (255, 255, 255), amount)
+    # Squaring the channels deepens a colour where plain black would grey it.
+    return mix(colour, tuple(round(c * c / 255 * 0.5) for c in colour), -amount)
+
+
+def shift(colour: RGB, amounts: Iterable[int]) -> RGB:
+    """A colour with something added to each channel, kept between 0 and 255."""
+    return tuple(min(255, max(0, c + a)) for c, a in zip(colour, amounts, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _gradient(corners: tuple[RGB, RGB, RGB, RGB], width: int):
+    from PIL import Image
+
+    seed = Image.new("RGB", (2, 2))
+    for place, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), corners, strict=True):
+        seed.putpixel(place, colour)
+    # Between the four pixel centres only, so that the corners have exactly the colours asked for.
+    return seed.resize((width, width), Image.Resampling.BILINEAR, box=(0.5, 0.5, 1.5, 1.5))
+
+
+def gradient(corners: Sequence[RGB], width: int):
+    """A square picture whose four corners (top left, top right, bottom left, bottom right) blend into each other."""
+    return _gradient(tuple(corners), width).copy()
+
+
+def lit_from(light: RGB, dark: RGB, side: int) -> tuple[RGB, RGB, RGB, RGB]:
+    """Corners for `gradient`: light falls in from one of four sides (0 top left, 1 top, 2 top right, 3 left)."""
+    half = mix(light, dark, 0.5)
+    return (
+        (light, half, half, dark),
+        (light, light, dark, dark),
+        (half, light, dark, half),
+        (light, dark, light, dark),
+    )[side % 4]
+
+
+def turn(points: Iterable[Point], degrees: float, scale: float = 1.0, at: Point = (0.0, 0.0)) -> list[Point]:
+    """Points turned clockwise (y grows downwards) about the origin, scaled, then moved to `at`."""
+    c, s = math.cos(math.radians(degrees)) * scale, math.sin(math.radians(degrees)) * scale
+    x0, y0 = at
+    return [(x0 + x * c - y * s, y0 + x * s + y * c) for x, y in points]
+
+
+def ellipse(cx: float, cy: float, rx: float, ry: float, steps: int = 40) -> tuple[Point, ...]:
+    """The outline of an upright ellipse as a polygon."""
+    angles = (2 * math.pi * i / steps for i in range(steps))
+    return tuple((cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles)
+
+
+def spline(points: Sequence[Point], steps: int = 10) -> list[Point]:
+    """A smooth line through all the points: a uniform Catmull-Rom spline, `steps` points a piece.
+
+    Each piece between p1 and p2 is the cubic whose tangents are (p2 - p0) / 2 and (p3 - p1) / 2
+    (Catmull and Rom 1974); the ends are doubled.
+    """
+    knots = [points[0], *points, points[-1]]
+    line: list[Point] = []
+    for p0, p1, p2, p3 in zip(knots, knots[1:], knots[2:], knots[3:], strict=False):
+        for i in range(steps):
+            t = i / steps
+            a, b = t * t, t * t * t
+            line.append(
+                tuple(
+                    0.5
+                    * (
+                        2 * q1
+                        + (q2 - q0) * t
+                        + (2 * q0 - 5 * q1 + 4 * q2 - q3) * a
+                        + (3 * q1 - q0 - 3 * q2 + q3) * b
+                    )
+                    for q0, q1, q2, q3 in zip(p0, p1, p2, p3, strict=True)
+                )
+            )
+    line.append(tuple(points[-1]))
+    return line
+
+
+def cast_shadow(
+    image,
+    outlines: Iterable[Sequence[Point]],
+    *,
+    offset: Point,
+    blur: float,
+    strength: float,
+    colour: RGB = (18, 22, 44),
+) -> None:
+    """Darken `image` softly under polygons (in its pixels), moved by `offset` and blurred by `blur` pixels."""
+    from PIL import Image, ImageDraw, ImageFilter
+
+    # A blurred thing needs no pixels: a quarter of the width looks the same and costs a sixteenth.
+    coarse = 4
+    width = -(-image.width // coarse)
+    layer = Image.new("L", (width, width))
+    pen = ImageDraw.Draw(layer)
+    dx, dy = offset
+    level = round(255 * strength)
+    for outline in outlines:
+        pen.polygon([((x + dx) / coarse, (y + dy) / coarse) for x, y in outline], fill=level)
+    layer = layer.filter(ImageFilter.GaussianBlur(blur / coarse))
+    image.paste(colour, (0, 0), layer.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def cast_light(
+    image,
+    outlines: Sequence[Sequence[Point]],
+    spots: Iterable[tuple[float, float, float]],
+    *,
+    strength: float,
+) -> None:
+    """Brighten `image` (RGB) softly at round spots (x, y, radius in its pixels), but only on the polygons."""
+    from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+    coarse = 4
+    width = -(-image.width // coarse)
+    glow = Image.new("L", (width, width))
+    pen = ImageDraw.Draw(glow)
+    radius = 0.0
+    for x, y, radius in spots:
+        pen.ellipse([(v + d * radius) / coarse for d in (-1, 1) for v in (x, y)], fill=round(255 * strength))
+    glow = glow.filter(ImageFilter.GaussianBlur(0.5 * radius / coarse)).resize(
+        image.size, Image.Resampling.BILINEAR
+    )
+    mask = Image.new("L", image.size)
+    pen = ImageDraw.Draw(mask)
+    for outline in outlines:
+        pen.polygon(outline, fill=255)
+    image.paste((255, 255, 255), (0, 0), ImageChops.multiply(glow, mask))
+
+
+@lru_cache(maxsize=16)
+def grain(width: int, seed: int = 0, coarse: int = 1):
+    """A square of grey noise (mode L, mean 128), the same for the same arguments; `coarse` pixels a speck."""
+    from PIL import Image
+
+    side = -(-width // coarse)
+    noise = Image.frombytes("L", (side, side), random.Random(seed).randbytes(side * side))
+    return noise if coarse == 1 else noise.resize((width, width), Image.Resampling.BICUBIC)

@@ -1,0 +1,118 @@
+import math
+
+import pytest
+
+from s2h import record
+from s2h.record import IMAGE, Record, RecordError
+from tests.support.records import pair
+
+WRONG = [
+    # field to set, value, field named by the error, a word of its message
+    ("id", "", "id", "empty"),
+    ("id", 7, "id", "string"),
+    ("level", 0, "level", "1, 2 or 3"),
+    ("level", 4, "level", "1, 2 or 3"),
+    ("level", True, "level", "1, 2 or 3"),
+    ("level", "2", "level", "1, 2 or 3"),
+    ("task", None, "task", "string"),
+    ("images", [], "images", "empty"),
+    ("images", "one.png", "images", "list"),
+    ("images", ["one.png", 2], "images[1]", "reference"),
+    ("images", ["one.png", ""], "images[1]", "empty"),
+    ("images", ["one.png"], "prompt", "2 in the prompt, 1 in images"),
+    ("prompt", "What?", "prompt", "list of messages"),
+    ("prompt", [], "prompt", "list of messages"),
+    ("prompt", [{"role": "user", "content": "What?"}], "prompt[0].content", "list of parts"),
+    ("prompt", [{"role": "robot", "content": []}], "prompt[0]", "role"),
+    ("prompt", [{"role": "system", "content": [{"type": "image"}]}], "prompt[0].content[0]", "user"),
+    ("prompt", [{"role": "user", "content": [{"type": "video"}]}], "prompt[0].content[0]", "image or text"),
+    ("prompt", [{"role": "user", "content": [{"type": "text"}]}], "prompt[0].content[0]", "image or text"),
+    ("prompt", ["What?"], "prompt[0]", "message"),
+    ("chosen", "Yes.", "chosen", "one assistant message"),
+    ("chosen", record.assistant("Yes.") * 2, "chosen", "one assistant message"),
+    ("chosen", [{"role": "user", "content": [{"type": "text", "text": "Yes."}]}], "chosen[0]", "assistant"),
+    (
+        "rejected",
+        [{"role": "assistant", "content": [{"type": "image"}]}],
+        "rejected[0].content[0]",
+        "text part",
+    ),
+    ("rejected", [{"role": "assistant", "content": []}], "rejected", "nothing"),
+    ("rejected", record.assistant("  "), "rejected", "nothing"),
+    ("target", [2], "target[0]", "out of range"),
+    ("target", [-1], "target[0]", "out of range"),
+    ("target", [True], "target[0]", "position"),
+    ("target", [0, 0], "target", "twice"),
+    ("target", [], "target", "empty"),
+    ("target", 0, "target", "list"),
+    ("facts", [], "facts", "object"),
+    ("grounding", [], "grounding", "object"),
+    ("grounding", {"chosen": []}, "grounding.rejected", "claims"),
+    ("grounding", {"chosen": [[0]], "rejected": []}, "grounding.chosen[0]", "[position, text]"),
+    ("grounding", {"chosen": [[0, ""]], "rejected": []}, "grounding.chosen[0]", "[position, text]"),
+    ("grounding", {"chosen": [], "rejected": [[5, "a dog"]]}, "grounding.rejected[0]", "out of range"),
+    ("negative", None, "negative", "string"),
+    ("source", "", "source", "empty"),
+    ("scores", [], "scores", "object"),
+    ("stage", "1", "stage", "integer"),
+    ("stage", 1.5, "stage", "integer"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "named", "word"), WRONG)
+def test_check_names_the_field(field, value, named, word):
+    bad = pair()
+    bad[field] = value
+    bad.where = "l2.jsonl:17"
+    with pytest.raises(RecordError) as caught:
+        record.check(bad)
+    assert caught.value.field == named
+    assert word in caught.value.message
+    assert str(caught.value).startswith(f"l2.jsonl:17: {named}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", [name for name in record.FIELDS if name not in record.OPTIONAL])
+def test_every_required_field_is_missed(field):
+    bad = pair()
+    del bad[field]
+    with pytest.raises(RecordError, match=f"{field}: is missing"):
+        record.check(bad)
+
+
+def test_what_may_be_absent_or_more():
+    good = pair(scores={"clip": {"chosen": 0.3}}, stage=2, note=[math.pi, None])
+    del good["grounding"]
+    record.check(good)
+    system = [{"role": "system", "content": [{"type": "text", "text": "Be brief."}]}]
+    record.check(pair(prompt=system + good["prompt"]))
+    # What Arrow makes of parts with different keys.
+    record.check(pair(prompt=[{"role": "user", "content": [{"type": "image", "text": None}] * 2}]))
+
+
+def test_make_keeps_the_order_of_the_contract():
+    assert tuple(pair(extra=1)) == (*record.FIELDS, "extra")
+    with pytest.raises(RecordError, match="prompt: image parts do not match images"):
+        pair(prompt=None, images=["a"]) and record.check(pair() | {"images": ["a"]})
+
+
+def test_messages():
+    messages = record.interleave(["Image 1:", IMAGE, "What colour?"])
+    assert [part["type"] for part in messages[0]["content"]] == ["text", "image", "text"]
+    assert record.text_of(messages) == "Image 1:What colour?"
+    assert record.text_of(record.assistant("Red.")) == "Red."
+
+
+def test_errors_are_one_line_with_a_reason():
+    error = RecordError("no such file: a.png", "images[2]", "f.jsonl:17", "give an\nabsolute path")
+    assert str(error) == "f.jsonl:17: images[2]: no such file: a.png (give an absolute path)"
+    assert error.reason == "images[]: no such file"
+    with pytest.raises(RecordError):
+        record.fail(error)
+
+
+def test_a_record_is_a_dict_that_knows_its_place():
+    found = Record({"id": "a"}, where="f:1", base="folder")
+    assert found == {"id": "a"}
+    copy = found.copy()
+    assert (copy.where, copy.base, copy is found) == ("f:1", "folder", False)

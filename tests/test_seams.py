@@ -1,0 +1,183 @@
+"""The house rules that a program can check, on the syntax tree of every file and on every command's help."""
+
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "s2h").rglob("*.py"))
+COMMANDS = [
+    path.stem
+    for path in sorted((ROOT / "s2h" / "cli").glob("*.py"))
+    if path.stem not in ("__init__", "common")
+]
+HEAVY = {
+    "torch", "torchvision", "transformers", "trl", "peft", "accelerate", "open_clip", "sentence_transformers", "datasets",
+    "numpy", "scipy", "sklearn", "matplotlib", "pandas", "pyarrow", "PIL", "huggingface_hub", "tokenizers", "safetensors",
+    "jsonlines", "orjson", "zstandard", "tqdm",
+}  # fmt: skip
+STREAMS = {"stdin", "stdout", "stderr", "exit", "__stdin__", "__stdout__", "__stderr__"}
+ids = [str(path.relative_to(ROOT)) for path in FILES]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return {(node.module or "").partition(".")[0]}
+    return set()
+
+
+def run_on_import(node: ast.AST):
+    """The statements that run when a module is imported: not those in functions, not those for type checkers only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from run_on_import(child)
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_heavy_imports_sit_in_functions(path):
+    for node in run_on_import(tree(path)):
+        assert not imported(node) & HEAVY, f"{path}:{node.lineno}: import it in the function that needs it"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent.name != "cli"], ids=lambda path: path.stem
+)
+def test_only_the_commands_touch_click_and_the_standard_streams(path):
+    for node in ast.walk(tree(path)):
+        where = f"{path}:{getattr(node, 'lineno', 0)}"
+        assert not imported(node) & {"click", "tqdm"}, f"{where}: click and progress bars belong to s2h/cli"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            assert node.attr not in STREAMS, f"{where}: sys.{node.attr} belongs to s2h/cli"
+        if isinstance(node, ast.ImportFrom) and node.module == "sys":
+            assert not {alias.name for alias in node.names} & STREAMS, where
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "input", "exit", "quit"), f"{where}: {node.func.id}()"
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_modules_are_documented_and_named_for_things(path):
+    assert ast.get_docstring(tree(path)), f"{path} needs a paragraph that says what it is for"
+    assert not re.search(r"util|misc|manager|helper", path.stem)
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, (
+        f"{path} is longer than can be read in one go"
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_nothing_unsafe_is_asked_for(path):
+    for node in ast.walk(tree(path)):
+        assert not imported(node) & {"pickle", "dill", "marshal", "shelve"}, f"{path}:{node.lineno}"
+        if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+            assert isinstance(node.value, ast.Constant) and node.value.value is False, path
+
+
+def command(name: str) -> click.Command:
+    return importlib.import_module(f"s2h.cli.{name}").main
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name):
+    main = command(name)
+    assert (main.help or "").strip(), f"s2h-{name} needs a docstring"
+    named = set()
+    for parameter in main.params:
+        named.update(parameter.opts)
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert (parameter.help or "").strip(), f"s2h-{name} {parameter.opts}"
+    assert {"--output", "--seed", "--quiet", "--on-error", "--version"} <= named
+    text = main.get_help(click.Context(main, info_name=f"s2h-{name}"))
+    assert "-h, --help" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_loads_nothing_heavy(name):
+    code = (
+        f"import sys\nfrom s2h.cli.{name} import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(*{m.partition('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage:")
+    assert not set(done.stderr.split()) & HEAVY
+
+
+def seconds(command: list[str]) -> float:
+    """User and system time of a process, the best of four: a loaded machine delays it but does not lengthen it."""
+    best = float("inf")
+    for _ in range(4):
+        before = os.times()
+        subprocess.run(command, capture_output=True, check=True)
+        after = os.times()
+        best = min(
+            best, after.children_user + after.children_system - before.children_user - before.children_system
+        )
+    return best
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_quick(name):
+    shim = str(ROOT / "bin" / f"s2h-{name}")
+    bare = seconds([sys.executable, "-c", "pass"])
+    assert seconds([sys.executable, shim, "--help"]) - bare < 0.2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_shims_run_from_the_checkout(name, tmp_path):
+    shim = ROOT / "bin" / f"s2h-{name}"
+    assert os.access(shim, os.X_OK)
+    done = subprocess.run(
+        [sys.executable, str(shim), "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"s2h-{name} ")
+
+
+def test_commands_shims_and_scripts_agree():
+    if sys.version_info >= (3, 11):
+        import tomllib
+
+        scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+        assert scripts == {f"s2h-{name}": f"s2h.cli.{name}:main" for name in COMMANDS}
+    assert sorted(path.name for path in (ROOT / "bin").iterdir()) == [f"s2h-{name}" for name in COMMANDS]
+
+
+def test_no_path_of_one_machine():
+    """The project runs elsewhere: no home folder, no site-packages, no checkout of the machine that it was written on."""
+    homes = re.compile(r"/home/\w+|/Users/\w+|/root/\w+|/opt/\w+|/work/\w+")
+    here = {str(ROOT), sysconfig.get_paths()["purelib"], str(Path.home())} - {"/"}
+    for folder in ("s2h", "tests", "examples", "bin", ".ci"):
+        for path in (ROOT / folder).rglob("*"):
+            if not path.is_file() or path.suffix not in (
+                "",
+                ".py",
+                ".sh",
+                ".json",
+                ".jsonl",
+                ".txt",
+                ".md",
+                ".toml",
+                ".html",
+            ):
+                continue
+            if path == Path(__file__):
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            assert not homes.search(text), f"{path}: {homes.search(text)}"
+            assert not any(place in text for place in here), path
