@@ -42,29 +42,36 @@ EPILOG = (
 )
 
 
-def stream_options(command: Callable) -> Callable:
-    """Adds the options of every command: --output, --seed, --quiet, --on-error, --version and -h for help."""
-    for option in reversed(
-        (
-            click.option(
-                "-o", "--output", metavar="FILE", default="-",
-                help="Write here instead of standard output, whole or not at all; .gz and .zst are compressed.",
-            ),
-            click.option(
-                "--seed", metavar="INT", type=int, default=0, show_default=True,
-                help="Random choices derive from this and from each record's name.",
-            ),
-            click.option("--quiet", is_flag=True, help="Only errors on standard error: no messages, no progress."),
-            click.option(
-                "--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
-                help="At a bad record: stop there, or leave it out, go on and end with status 3.",
-            ),
-            click.version_option(__version__, "--version", message="%(prog)s %(version)s", help="Print the version."),
-            click.help_option("-h", "--help", help="Print this help."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+def shared_options(metavar: str, default: str | None, output: str) -> Callable[[Callable], Callable]:
+    """Adds the options of every command: --output (told in `output`), --seed, --quiet, --on-error, --version and -h for
+    help."""
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(
+            (
+                click.option("-o", "--output", metavar=metavar, default=default, help=output),
+                click.option(
+                    "--seed", metavar="INT", type=int, default=0, show_default=True,
+                    help="Random choices derive from this and from each record's name.",
+                ),
+                click.option("--quiet", is_flag=True, help="Only errors on standard error: no messages, no progress."),
+                click.option(
+                    "--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
+                    help="At a bad record: stop there, or leave it out, go on and end with status 3.",
+                ),
+                click.version_option(__version__, "--version", message="%(prog)s %(version)s", help="Print the version."),
+                click.help_option("-h", "--help", help="Print this help."),
+            )
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return add
+
+
+stream_options = shared_options(
+    "FILE", "-", "Write here instead of standard output, whole or not at all; .gz and .zst are compressed."
+)
 
 
 class Session:

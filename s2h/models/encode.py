@@ -1,0 +1,102 @@
+"""Prompts, answers and images as a batch of tensors: each prompt's text and images go through the processor once, however
+many answers it has; nothing is ever cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+
+
+def prompt_text(processor: Any, messages: list[dict]) -> str:
+    """The prompt as the chat template writes it, up to where the answer begins; with the BOS token where the tokenizer
+    would add it and the template does not write it (LLaVA-1.5)."""
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    tokenizer = processor.tokenizer
+    bos = tokenizer.bos_token
+    if bos and not text.startswith(bos) and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]:
+        return bos + text
+    return text
+
+
+def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: str) -> str:
+    """The answer as the template writes it after the prompt `before`, with the token that ends it; where the template
+    writes none (LLaVA-1.5), EOS, or the model would never learn to stop."""
+    from s2h.models import ModelError
+
+    tokenizer = processor.tokenizer
+    whole = processor.apply_chat_template([*prompt, *answer], tokenize=False)
+    if (
+        tokenizer.bos_token
+        and before.startswith(tokenizer.bos_token)
+        and not whole.startswith(tokenizer.bos_token)
+    ):
+        before = before[len(tokenizer.bos_token) :]
+    if not whole.startswith(before):
+        raise ModelError(
+            "the chat template writes the prompt differently once an answer follows (use another template)"
+        )
+    said = whole[len(before) :]
+    if not said.rstrip().endswith(tuple(tokenizer.all_special_tokens)):
+        said = said.rstrip() + tokenizer.eos_token
+    return said
+
+
+def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
+    """Tensors of a batch of prompts, padded on the left, with the images' tensors as the model takes them."""
+    return dict(
+        processor(
+            text=texts,
+            images=images if any(images) else None,
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+            add_special_tokens=False,  # BOS and EOS are the template's business
+        )
+    )
+
+
+def join_answers(
+    processor: Any, prompts: dict[str, Any], answers: list[list[str]], side: str = "right"
+) -> dict[str, Any]:
+    """A batch of [prompt | answer] rows from encoded prompts.
+
+    answers: one list of B texts for each way to answer; with two, rows 0 to B-1 are the first answers and rows B to 2B-1
+    the second, as TRL expects of (chosen, rejected). Returns input_ids, attention_mask, completion_mask (1 on the answer's
+    tokens), each [len(answers) * B, L], padded on `side`, and the images' tensors repeated in the same order.
+    """
+    import torch
+
+    tokenizer = processor.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    ids, mask = prompts["input_ids"], prompts["attention_mask"].bool()
+    kinds = prompts.get("mm_token_type_ids")
+    rows, completions, types = [], [], []
+    for texts in answers:
+        encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        for i, answer in enumerate(encoded):
+            known = ids[i][mask[i]]
+            said = torch.tensor(answer, dtype=known.dtype)
+            rows.append(torch.cat([known, said]))
+            completions.append(torch.cat([torch.zeros_like(known), torch.ones_like(said)]))
+            if kinds is not None:
+                types.append(torch.cat([kinds[i][mask[i]], torch.zeros_like(said)]))
+
+    def padded(tensors: list, value: int):
+        return torch.nn.utils.rnn.pad_sequence(
+            tensors, batch_first=True, padding_value=value, padding_side=side
+        )
+
+    batch = {
+        "input_ids": padded(rows, pad),
+        "attention_mask": padded([torch.ones_like(row) for row in rows], 0),
+        "completion_mask": padded(completions, 0),
+    }
+    if kinds is not None:
+        batch["mm_token_type_ids"] = padded(types, 0)
+    for key, value in prompts.items():
+        if key not in TEXT_KEYS:
+            batch[key] = (
+                torch.cat([value] * len(answers)) if torch.is_tensor(value) else list(value) * len(answers)
+            )
+    return batch

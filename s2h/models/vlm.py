@@ -1,0 +1,145 @@
+"""Vision-language models: loading by name or run folder, greedy generation in batches, log-probabilities of answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from s2h.models import ModelError, encode, names
+
+ADAPTER = "adapter"  # where in a run folder s2h-train puts it
+ARGUMENTS = "args.json"
+
+
+@dataclass
+class VLM:
+    """A model with its processor, ready to answer; `name` is what the user called it."""
+
+    model: Any
+    processor: Any
+    name: str
+
+
+def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
+    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base). Only safetensors are read and no
+    code that comes with a model is run. Raises ModelError with the remedy where it can't be had."""
+    from s2h import accel
+
+    run = Path(name)
+    if (run / ADAPTER / "adapter_config.json").is_file():
+        base = json.loads((run / ARGUMENTS).read_text())["model"] if (run / ARGUMENTS).is_file() else None
+        if base is None:
+            base = json.loads((run / ADAPTER / "adapter_config.json").read_text())["base_model_name_or_path"]
+        loaded = load(base, device=device, dtype=dtype)
+        from peft import PeftModel
+
+        try:
+            adapted = PeftModel.from_pretrained(loaded.model, str(run / ADAPTER))
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(f"{name}: the adapter does not fit its base {base}: {_short(error)}") from error
+        return VLM(adapted.merge_and_unload().eval(), loaded.processor, name)
+    model, processor = read(name, dtype if dtype is not None else accel.dtype())
+    model.to(device if device is not None else accel.device()).eval()
+    return VLM(model, processor, name)
+
+
+def read(name: str, dtype: Any) -> tuple[Any, Any]:
+    """Model and processor from a folder or the Hub, on the CPU, for `load` and for training."""
+    import transformers
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    transformers.utils.logging.disable_progress_bar()
+    place = names.resolve(name)
+    options = {"trust_remote_code": False, "local_files_only": Path(place).is_dir()}
+    try:
+        processor = AutoProcessor.from_pretrained(place, **options)
+        model = AutoModelForImageTextToText.from_pretrained(
+            place, dtype=dtype, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(_unavailable(name, place, error)) from error
+    except Exception as error:  # the hub client's own errors have no common base
+        raise ModelError(_unavailable(name, place, error)) from error
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise ModelError(
+            f"model {name!r} has no image processor: it is no vision-language model (choose another --model)"
+        )
+    if not getattr(processor, "chat_template", None):
+        raise ModelError(f"model {name!r} has no chat template (choose an instruction-tuned model)")
+    return model, processor
+
+
+def _unavailable(name: str, place: str, error: Exception) -> str:
+    if "Unrecognized configuration class" in str(error) or "unrecognized" in str(error).lower():
+        return f"model {name!r} is no vision-language model that transformers knows (choose another --model)"
+    where = "" if place == name else f" ({place})"
+    if Path(place).is_dir():
+        return f"model {name!r}{where} can't be loaded: {_short(error)} (is the folder whole?)"
+    return (
+        f"model {name!r}{where} can't be had: no such folder, not in the local Hub cache, and the Hub did not give it "
+        "(check --model and the network, or give a local folder)"
+    )
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _batches(rows: Iterable, size: int) -> Iterator[list]:
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def generate(
+    vlm: VLM, rows: Iterable[tuple[list[dict], list[Any]]], *, max_new_tokens: int = 64, batch_size: int = 16
+) -> Iterator[str]:
+    """Greedy answers to (messages, PIL images), in order. Prompts are padded on the left, so an answer does not depend on
+    what else is in its batch."""
+    import torch
+
+    device = vlm.model.device
+    for batch in _batches(rows, batch_size):
+        texts = [encode.prompt_text(vlm.processor, messages) for messages, _ in batch]
+        inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
+        inputs = {key: value.to(device) for key, value in inputs.items()}
+        for key, value in inputs.items():
+            if value.is_floating_point():
+                inputs[key] = value.to(vlm.model.dtype)
+        with torch.inference_mode():
+            out = vlm.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
+        said = out[:, inputs["input_ids"].shape[1] :]
+        yield from (text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True))
+
+
+def score(
+    vlm: VLM, rows: Iterable[tuple[list[dict], list[dict], list[Any]]], *, batch_size: int = 16
+) -> Iterator[float]:
+    """Summed log-probability (nats) of each answer after its prompt, in order. rows: (prompt messages, answer messages, PIL
+    images)."""
+    import torch
+
+    device = vlm.model.device
+    for batch in _batches(rows, batch_size):
+        texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
+        answers = [
+            encode.answer_text(vlm.processor, prompt, answer, text)
+            for (prompt, answer, _), text in zip(batch, texts, strict=True)
+        ]
+        prompts = encode.encode_prompts(vlm.processor, texts, [list(images) for _, _, images in batch])
+        # Padded on the left all answers end together, so that the model's own head scores only the last positions.
+        inputs = encode.join_answers(vlm.processor, prompts, [answers], side="left")
+        spoken = inputs.pop("completion_mask").to(device)
+        inputs = {
+            k: v.to(device, vlm.model.dtype if v.is_floating_point() else None) for k, v in inputs.items()
+        }
+        longest = int(spoken.sum(1).max())
+        with torch.inference_mode():
+            logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
+        chosen = inputs["input_ids"][:, -longest:]
+        each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        yield from (each * spoken[:, -longest:]).sum(1).tolist()

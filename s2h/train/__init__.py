@@ -1,0 +1,1 @@
+"""DPO on multi-image pairs: rows, collation, reference log-probabilities, the trainer, and the run folder around them."""

@@ -1,0 +1,38 @@
+"""Pairs to tensors: template, tokens and images of a prompt are prepared once and serve both answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from s2h.images import open_images
+from s2h.models import encode
+
+REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+
+
+@dataclass
+class Collator:
+    """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
+    is cut: a pair that does not fit the model was dropped before (`reference.measure`)."""
+
+    processor: Any
+
+    def __call__(self, rows: list[dict]) -> dict[str, Any]:
+        import torch
+
+        records = [row["record"] for row in rows]
+        texts = [encode.prompt_text(self.processor, record["prompt"]) for record in records]
+        answers = [
+            [
+                encode.answer_text(self.processor, record["prompt"], record[which], text)
+                for record, text in zip(records, texts, strict=True)
+            ]
+            for which in ("chosen", "rejected")
+        ]
+        prompts = encode.encode_prompts(self.processor, texts, [open_images(record) for record in records])
+        batch = encode.join_answers(self.processor, prompts, answers)
+        for name in REFERENCE:
+            if name in rows[0]:
+                batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
+        return batch

@@ -1,0 +1,75 @@
+"""TRL's DPOTrainer over our rows: its losses, its metrics and its loop, with the reference log-probabilities computed once
+for all epochs and the order of the file kept."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from trl import DPOTrainer
+
+from s2h import accel
+from s2h.models import ModelError
+from s2h.train.collate import REFERENCE
+
+
+class PairTrainer(DPOTrainer):
+    """DPO (Rafailov et al. 2023, equation 7) on `Pairs`.
+
+    TRL refuses to precompute the reference for vision data; `add_reference` does it and sets what TRL's loss looks at. The
+    sampler is sequential: only s2h-mix shuffles.
+    """
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        from torch.utils.data import SequentialSampler
+
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def add_reference(self, pairs: Any, window: int, known: dict | None = None) -> dict[str, list]:
+        """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter;
+        pairs of more than `window` tokens get None for the caller to drop. known: values from an earlier start of the
+        run."""
+        import torch
+
+        values = known
+        if values is None:
+            rows = list(range(len(pairs.starts)))
+            state = accel.state()
+            mine = rows[state.process_index :: state.num_processes]
+            model = self.accelerator.prepare_model(self.model, evaluation_mode=True)
+            was_training = self.model.training
+            self.model.eval()
+            size, found = self.args.per_device_eval_batch_size, []
+            for start in range(0, len(mine), size):
+                found += self._reference(model, pairs, mine[start : start + size], window)
+            self.model.train(was_training)
+            by_row = dict(accel.gather(found))
+            values = {name: [by_row[row][i] for row in rows] for i, name in enumerate(REFERENCE)}
+        for name in REFERENCE:
+            pairs.columns[name] = values[name]
+        self.precompute_ref_logps = True
+        torch.cuda.empty_cache() if torch.cuda.is_available() else None
+        return values
+
+    def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, tuple]]:
+        batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
+        lengths = batch["attention_mask"].sum(1).view(2, -1).amax(0).tolist()
+        too_long = [row for row, length in zip(rows, lengths, strict=True) if length > window]
+        if too_long:
+            rest = [row for row in rows if row not in too_long]
+            return [(row, (None, None)) for row in too_long] + (
+                self._reference(model, pairs, rest, window) if rest else []
+            )
+        chosen, rejected = self.compute_ref_log_probs(model, self._prepare_inputs(batch))
+        return [
+            (row, pair)
+            for row, pair in zip(rows, zip(chosen.tolist(), rejected.tolist(), strict=True), strict=True)
+        ]
+
+    def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
+        loss = logs.get("loss", logs.get("eval_loss"))
+        if loss is not None and not math.isfinite(loss):
+            raise ModelError(
+                f"the loss is {loss} at step {self.state.global_step}: training stopped (lower --lr, or use --dtype float32)"
+            )
+        super().log(logs, *args, **more)
