@@ -147,9 +147,33 @@ LOSSES = (
 )
 @common.shared_options("RUN", None, "The run folder. By default runs/MODEL-seedN.")
 def main(
-    files, model, val, beta, lr, epochs, max_steps, batch_size, grad_accum, lora_rank, lora_alpha, loss, sft, scheduler,
-    warmup, weight_decay, dtype, gradient_checkpointing, save_steps, log_steps, workers, resume, output, seed, quiet, on_error,
-):  # fmt: skip
+    files,
+    model,
+    val,
+    beta,
+    lr,
+    epochs,
+    max_steps,
+    batch_size,
+    grad_accum,
+    lora_rank,
+    lora_alpha,
+    loss,
+    sft,
+    scheduler,
+    warmup,
+    weight_decay,
+    dtype,
+    gradient_checkpointing,
+    save_steps,
+    log_steps,
+    workers,
+    resume,
+    output,
+    seed,
+    quiet,
+    on_error,
+):
     """Train a vision-language model with DPO on the pairs of FILEs (or standard input), in their order.
 
     Defaults are the paper's: sigmoid loss, beta 0.1, learning rate 5e-5, 3 epochs, LoRA. One JSON line on standard output
@@ -171,17 +195,37 @@ def main(
         preset = names.preset(model)
         rank = lora_rank or preset.rank
         arguments = Arguments(
-            model=model, beta=beta, lr=lr, epochs=epochs, batch_size=batch_size or preset.batch_size,
-            grad_accum=grad_accum or preset.grad_accum, rank=rank,
-            alpha=lora_alpha or (2 * rank if lora_rank else preset.alpha), loss=loss, sft=sft, scheduler=scheduler,
-            warmup=warmup, weight_decay=weight_decay, max_steps=max_steps or -1, dtype=dtype, gradient_checkpointing=gradient_checkpointing,
+            model=model,
+            beta=beta,
+            lr=lr,
+            epochs=epochs,
+            batch_size=batch_size or preset.batch_size,
+            grad_accum=grad_accum or preset.grad_accum,
+            rank=rank,
+            alpha=lora_alpha or (2 * rank if lora_rank else preset.alpha),
+            loss=loss,
+            sft=sft,
+            scheduler=scheduler,
+            warmup=warmup,
+            weight_decay=weight_decay,
+            max_steps=max_steps or -1,
+            dtype=dtype,
+            gradient_checkpointing=gradient_checkpointing,
             seed=seed,
-        )  # fmt: skip
+        )
         folder = Path(output or f"runs/{Path(model).name}-seed{seed}")
         records = [] if resume and not files else work.read(files)
         result = train(
-            records, arguments, folder, held_out=work.read(val) if val else None, resume=resume, save_steps=save_steps,
-            log_steps=log_steps, workers=workers, say=work.say, on_error=work.on_error,
+            records,
+            arguments,
+            folder,
+            held_out=work.read(val) if val else None,
+            resume=resume,
+            save_steps=save_steps,
+            log_steps=log_steps,
+            workers=workers,
+            say=work.say,
+            on_error=work.on_error,
             progress=not quiet and sys.stderr is not None and sys.stderr.isatty(),
-        )  # fmt: skip
+        )
         click.echo(json.dumps(result))

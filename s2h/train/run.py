@@ -23,10 +23,16 @@ from s2h.train.rows import Pairs, store
 # The language model's projections and nothing else: 'all-linear' or bare names would adapt the vision tower as well.
 LORA_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 SHOWN = {  # TRL's names to those of metrics.jsonl
-    "loss": "loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy", "rewards/chosen": "reward_chosen",
-    "rewards/rejected": "reward_rejected", "logps/chosen": "logp_chosen", "logps/rejected": "logp_rejected",
-    "grad_norm": "grad_norm", "learning_rate": "learning_rate",
-}  # fmt: skip
+    "loss": "loss",
+    "rewards/margins": "margin",
+    "rewards/accuracies": "accuracy",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "logps/chosen": "logp_chosen",
+    "logps/rejected": "logp_rejected",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+}
 
 
 @dataclass
@@ -173,20 +179,39 @@ def _trainer(pairs, val, arguments: Arguments, folder: Path, save_steps, log_ste
     steps = arguments.max_steps if arguments.max_steps > 0 else math.ceil(per_epoch * arguments.epochs)
     config = DPOConfig(
         output_dir=str(folder / "checkpoints"),
-        beta=arguments.beta, learning_rate=arguments.lr, num_train_epochs=arguments.epochs, max_steps=arguments.max_steps,
-        per_device_train_batch_size=arguments.batch_size, per_device_eval_batch_size=arguments.batch_size,
+        beta=arguments.beta,
+        learning_rate=arguments.lr,
+        num_train_epochs=arguments.epochs,
+        max_steps=arguments.max_steps,
+        per_device_train_batch_size=arguments.batch_size,
+        per_device_eval_batch_size=arguments.batch_size,
         gradient_accumulation_steps=arguments.grad_accum,
         loss_type=[arguments.loss, "sft"] if arguments.sft else [arguments.loss],
         loss_weights=[1.0, arguments.sft] if arguments.sft else [1.0],
-        lr_scheduler_type=arguments.scheduler, warmup_steps=round(arguments.warmup * steps),
+        lr_scheduler_type=arguments.scheduler,
+        warmup_steps=round(arguments.warmup * steps),
         weight_decay=arguments.weight_decay,
         max_length=None,  # a cut after the images would make answers vanish silently
-        gradient_checkpointing=arguments.gradient_checkpointing, bf16=cuda and dtype == torch.bfloat16, fp16=False,
-        seed=arguments.seed, data_seed=arguments.seed, remove_unused_columns=False, dataloader_num_workers=workers,
-        dataloader_pin_memory=cuda, logging_steps=log_steps, logging_nan_inf_filter=False, logging_first_step=True,
-        save_strategy="steps", save_steps=save_steps, save_total_limit=2, report_to=[], disable_tqdm=not progress,
-        eval_strategy="steps" if val else "no", eval_steps=max(1, steps // 5), use_cpu=not cuda,
-    )  # fmt: skip
+        gradient_checkpointing=arguments.gradient_checkpointing,
+        bf16=cuda and dtype == torch.bfloat16,
+        fp16=False,
+        seed=arguments.seed,
+        data_seed=arguments.seed,
+        remove_unused_columns=False,
+        dataloader_num_workers=workers,
+        dataloader_pin_memory=cuda,
+        logging_steps=log_steps,
+        logging_nan_inf_filter=False,
+        logging_first_step=True,
+        save_strategy="steps",
+        save_steps=save_steps,
+        save_total_limit=2,
+        report_to=[],
+        disable_tqdm=not progress,
+        eval_strategy="steps" if val else "no",
+        eval_steps=max(1, steps // 5),
+        use_cpu=not cuda,
+    )
     lora = LoraConfig(
         r=arguments.rank,
         lora_alpha=arguments.alpha,
@@ -195,9 +220,14 @@ def _trainer(pairs, val, arguments: Arguments, folder: Path, save_steps, log_ste
         task_type="CAUSAL_LM",
     )
     trainer = PairTrainer(
-        model=model, args=config, train_dataset=pairs.dataset(), eval_dataset=val.dataset() if val else None, processing_class=processor,
-        data_collator=Collator(processor), peft_config=lora,
-    )  # fmt: skip
+        model=model,
+        args=config,
+        train_dataset=pairs.dataset(),
+        eval_dataset=val.dataset() if val else None,
+        processing_class=processor,
+        data_collator=Collator(processor),
+        peft_config=lora,
+    )
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(folder))
     return trainer
@@ -239,7 +269,7 @@ def _recorder(folder: Path) -> Any:
 def _reference(
     trainer: Any, pairs: Pairs, val: Pairs | None, folder: Path, arguments: Arguments, say
 ) -> None:
-    """Reference log-probabilities of all pairs, once, kept in the run folder; a pair beyond the window is dropped by name."""
+    """Reference log-probabilities of all pairs, once, kept in the run folder; pairs beyond the window go, by name."""
     window = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None) or 10**9
     cache = folder / "reference.json"
     known = json.loads(cache.read_text()) if cache.is_file() else {}
@@ -312,10 +342,13 @@ def _finish(folder: Path, arguments: Arguments, steps: int) -> dict:
     last = next((m for m in reversed(metrics) if "loss" in m), {})
     held = next((m for m in reversed(metrics) if "eval_loss" in m), {})
     result = {
-        "adapter": str(folder / vlm.ADAPTER), "run": str(folder), "model": arguments.model, "steps": steps,
+        "adapter": str(folder / vlm.ADAPTER),
+        "run": str(folder),
+        "model": arguments.model,
+        "steps": steps,
         **{key: last.get(key) for key in ("loss", "margin", "accuracy")},
         **{key: held[key] for key in ("eval_loss", "eval_margin", "eval_accuracy") if key in held},
-    }  # fmt: skip
+    }
     _write_json(folder / "result.json", result)
     return result
 

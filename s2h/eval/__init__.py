@@ -1,0 +1,1 @@
+"""Questions, answers read from free text, scores with intervals, and paired comparisons."""

@@ -1,0 +1,80 @@
+"""Held-out questions of the built-in world, of each level and about single images; and questions taken from any file of
+pairs whose facts hold a short answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from s2h.record import Record, RecordError, fail, text_of
+
+SINGLE = "single"
+# (category, task, level, images in a prompt)
+PARTS = (
+    ("vqa", "vqa", 1, (2, 5)),
+    ("kinship", "kinship", 2, (2, 5)),
+    ("arithmetic", "arithmetic", 2, (2, 5)),
+    ("search", "search", 3, (2, 5)),
+    (SINGLE, "vqa", SINGLE, (1, 1)),
+)
+LABELLED = ("scene", "digit", "face")  # kinds of labels that `words.holds` reads
+
+
+def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tuple[dict, list[dict]]]:
+    """n questions of each part, from the split that training never draws."""
+    from s2h import levels
+
+    for category, task, level, per_prompt in PARTS:
+        for pair in levels.generate(
+            task, n=n, seed=seed, split="heldout", per_prompt=per_prompt, images=store, size=size
+        ):
+            yield question(pair, bench="builtin", category=category, level=level)
+
+
+def from_pairs(
+    pairs: Iterable[Record], *, on_error: Callable[[Exception], None] = fail
+) -> Iterator[tuple[dict, list[dict]]]:
+    """The questions of a file of pairs; `facts.answer` and `facts.answer_type` are the key, else the chosen text."""
+    for pair in pairs:
+        try:
+            level = SINGLE if len(pair["images"]) == 1 else pair["level"]
+            made = question(pair, bench="pairs", category=pair["task"], level=level)
+        except RecordError as error:
+            on_error(error)
+            continue
+        yield made
+
+
+def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[dict, list[dict]]:
+    """One pair as a question: (line, messages)."""
+    from s2h.eval.answers import TYPES
+
+    facts = pair["facts"]
+    kind = facts.get("answer_type", "caption")
+    if kind not in TYPES:
+        raise RecordError(
+            f"unknown answer type: {kind!r}",
+            field="facts.answer_type",
+            where=pair.where,
+            remedy=f"one of {', '.join(TYPES)}",
+        )
+    line = {
+        "id": f"{category}/{pair['id']}",
+        "bench": bench,
+        "category": category,
+        "level": level,
+        "images": pair["images"],
+        "question": text_of(pair["prompt"]),
+        "answer": facts.get("answer", text_of(pair["chosen"])),
+        "answer_type": kind,
+        "target": pair["target"],
+    }
+    if "about" in facts:
+        line["about"] = facts["about"]
+    if "candidates" in facts:
+        line["candidates"] = facts["candidates"]
+    labels = facts.get("labels")
+    if kind == "caption" and labels and labels[pair["target"][0]].get("kind") in LABELLED:
+        line["target_labels"] = labels[pair["target"][0]]
+    line["_pair"] = pair
+    return line, pair["prompt"]

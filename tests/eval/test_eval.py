@@ -1,0 +1,214 @@
+"""Reading answers, scoring them, comparing two models, and asking a real one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from scipy.stats import binomtest
+
+from s2h import levels
+from s2h.cli.eval import main
+from s2h.eval import answers, ask, compare, scores
+from s2h.eval.benches import builtin
+from s2h.images import Store
+from s2h.record import RecordError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7),
+        ("The sum is 12.", 12),
+        ("Image 1 shows 3, Image 3 shows 4. The sum is 7.", 7),
+        ("seven", 7),
+        ("It is -2", -2),
+        ("There are none", None),
+        ("", None),
+        ("3.5", None),
+        ("v2 of it", None),
+    ],
+)
+def test_numbers(text, value):
+    assert answers.number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Yes, the person in Image 1 is.", "yes"),
+        ("No.", "no"),
+        ("no, yes would be wrong", "no"),
+        ("I think yes", "yes"),
+        ("yesterday", None),
+        ("Either yes or no", None),
+        ("Image 1 shows a man. No, they are not related.", "no"),
+        ("", None),
+    ],
+)
+def test_yes_and_no(text, value):
+    assert answers.yes_no(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Image 2 shows the parent.", 2),
+        ("Image 1 shows 3, Image 4 shows 9. Image 4 shows the larger digit.", 4),
+        ("the third picture", 3),
+        ("image three", 3),
+        ("2", 2),
+        ("Second", 2),
+        ("There are 2 of them", None),
+        ("imagery 5", None),
+    ],
+)
+def test_images(text, value):
+    assert answers.image(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("(B)", "B"),
+        ("b", "B"),
+        ("B. a dog", "B"),
+        ("The answer is C", "C"),
+        ("First I thought (A), but the answer is (C).", "C"),
+        ("a dog", "B"),
+        ("a dog or a cat", None),
+        ("(E)", None),
+        ("A cat sits there", "A"),
+        ("Because", None),
+    ],
+)
+def test_choices(text, value):
+    assert answers.choice(text, {"A": "a cat", "B": "a dog", "C": "None"}) == value
+
+
+def test_captions_are_judged_by_their_truth():
+    labels = {
+        "kind": "scene",
+        "background": "sand",
+        "groups": [{"shape": "star", "colour": "red", "size": "small", "count": 2, "place": "middle"}],
+    }
+    line = {"answer": "Two small red stars.", "answer_type": "caption", "target_labels": labels}
+    for text, right in (
+        ("Two red stars.", True),
+        ("A picture of two small red stars on a sand background.", True),
+        ("Two large red stars.", False),
+        ("Three red stars.", False),
+        ("Two red stars and a fish.", False),
+        ("Some shapes.", False),
+        ("", False),
+    ):
+        assert answers.read({**line, "response": text})[1] is right, text
+
+
+def test_a_hidden_answer_is_not_scored():
+    assert answers.read({"answer": None, "response": "yes", "answer_type": "yes/no"}) == ("yes", None)
+
+
+def lines(right: list[bool], **more) -> list[dict]:
+    return [
+        {"id": str(i), "bench": "b", "answer": "yes", "response": "yes" if r else "no", "parsed": "yes", "correct": r, **more}
+        for i, r in enumerate(right)
+    ]
+
+
+def test_compare_counts_gains_and_losses():
+    before, after = lines([True] * 30 + [False] * 70), lines([True] * 20 + [False] * 10 + [True] * 40 + [False] * 30)
+    (row,) = compare.compare(before, after, ("a", "b"))
+    assert (row["gained"], row["lost"], row["n"]) == (40, 10, 100)
+    assert row["gain"] == pytest.approx(0.30)
+    assert row["p"] == pytest.approx(binomtest(40, 50, 0.5).pvalue)
+    assert row["low"] < 0.30 < row["high"] and row["low"] > 0.1
+
+
+def test_compare_of_the_same_is_no_difference():
+    (row,) = compare.compare(lines([True, False] * 10), lines([True, False] * 10), ("a", "b"))
+    assert row["gain"] == 0 and row["p"] == 1.0 and row["low"] == row["high"] == 0
+
+
+def test_compare_refuses_other_questions():
+    with pytest.raises(RecordError, match="different questions"):
+        compare.compare(lines([True] * 3), lines([True] * 4), ("a", "b"))
+
+
+def test_wilson_interval():
+    low, high = scores.wilson(8, 10)
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-3), pytest.approx(0.9433, abs=1e-3))
+    assert scores.wilson(0, 10)[0] == 0.0
+
+
+def test_chance_is_the_best_blind_guess():
+    yes_no = [
+        {"category": "k", "answer_type": "yes/no", "answer": a, "images": [1, 2], "correct": True}
+        for a in ["yes"] * 30 + ["no"] * 10
+    ]
+    assert scores.chance(yes_no) == pytest.approx(0.75)
+    assert scores.chance([{"answer_type": "caption", "answer": "x"}]) is None
+
+
+def test_every_chosen_answer_reads_as_right_and_every_rejected_as_wrong(tmp_path):
+    """The reader against what the generator says: 100 pairs of each kind."""
+    for category, task, level, per_prompt in builtin.PARTS:
+        made = levels.generate(task, n=100, split="heldout", per_prompt=per_prompt, images=Store(tmp_path), size=32)
+        for pair in made:
+            line, _ = builtin.question(pair, bench="builtin", category=category, level=level)
+            for which, right in (("chosen", True), ("rejected", False)):
+                text = pair[which][0]["content"][0]["text"]
+                assert answers.read({**line, "response": text})[1] is right, (task, which, text, line["answer"])
+
+
+def test_a_real_model_answers_the_same_at_every_batch_size(llava, tmp_path):
+    from s2h.models import vlm
+
+    model = vlm.load(str(llava))
+    made = []
+    for size in (1, 8):
+        questions = builtin.questions(n=3, seed=1, store=Store(tmp_path), size=64)
+        made.append(list(ask.predict(questions, model, batch_size=size, max_new_tokens=8)))
+    assert [p["response"] for p in made[0]] == [p["response"] for p in made[1]]
+    for p in made[0]:
+        assert {"id", "bench", "category", "images", "question", "answer", "response", "parsed", "correct", "model"} <= p.keys()
+
+
+def test_likelihood_scoring_compares_both_answers(qwen25vl, tmp_path):
+    from s2h.models import vlm
+
+    model = vlm.load(str(qwen25vl))
+    questions = builtin.questions(n=2, seed=1, store=Store(tmp_path), size=64)
+    for p in ask.predict(questions, model, scoring="likelihood", batch_size=4):
+        assert p["correct"] == (p["logp"]["chosen"] > p["logp"]["rejected"]) and p["scoring"] == "likelihood"
+
+
+def test_the_command_scores_and_compares(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, right in (("a", [True, False, False, True]), ("b", [True, True, True, True])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines(right)))
+    run = CliRunner().invoke(main, ["--compare", "a.jsonl", "b.jsonl", "--report", "r.json", "--plot", "p.png"])
+    assert run.exit_code == 0, run.output
+    assert json.loads((tmp_path / "r.json").read_text())["rows"][0]["gained"] == 2
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    again = CliRunner().invoke(main, ["--score", "a.jsonl", "-o", "again.jsonl"])
+    assert again.exit_code == 0
+    assert [json.loads(line)["correct"] for line in open("again.jsonl")] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "--model"),
+        (["--compare", "a.jsonl"], 2, "two files"),
+        (["--model", "no/such/model/anywhere"], 1, "can't be had"),
+        (["--score", "missing.jsonl"], 1, "missing.jsonl"),
+        (["--model", "mini", "--bench", "blimp"], 2, "blimp"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, status, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == status and message in run.output and "Traceback" not in run.output
