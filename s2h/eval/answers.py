@@ -89,7 +89,7 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def read(line: dict) -> tuple[object, bool | None]:
-    """Right when all that it says is true of the target and it says something; without labels, when it
+    """(parsed, correct) of a prediction line: `response` against `answer` by its `answer_type`; without one it is a choice
     where the line has `choices`, yes/no where the answer is that, else words. correct is None where the answer is unknown
     (a hidden test split)."""
     response, answer = str(line.get("response") or ""), line.get("answer")

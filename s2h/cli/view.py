@@ -1,0 +1,57 @@
+"""s2h-view: a page to look at pairs and predictions."""
+
+from __future__ import annotations
+
+import click
+
+from s2h.cli import common
+
+
+@click.command(epilog=common.EPILOG)
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "-n",
+    "limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Show the first N.",
+)
+@click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(32, 1024),
+    default=200,
+    show_default=True,
+    help="The greatest side of the images in the page.",
+)
+@click.option("--title", default="s2h gallery", show_default=True, help="What stands on top.")
+@common.shared_options("FILE", "-", "Write the page here instead of standard output.")
+def main(files, limit, size, title, output, seed, quiet, on_error):
+    """Make one self-contained HTML page of the pairs or predictions in FILEs (or standard input).
+
+    \b
+    s2h-view mix.jsonl -o gallery.html
+    jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html
+    """
+    with common.session(None, quiet=quiet, on_error=on_error) as work:
+        from itertools import islice
+
+        from s2h.files import Whole
+        from s2h.view import gallery
+
+        lines = iter(work.progress(work.read(files, check=None)))
+        pieces = gallery.page(islice(lines, limit), title=title, size=size, on_error=work.on_error)
+        if output == "-":
+            out = click.get_binary_stream("stdout")
+            for piece in pieces:
+                out.write(piece)
+            out.flush()
+        else:
+            with Whole(output) as out:
+                for piece in pieces:
+                    out.write(piece)
+        more = sum(1 for _ in lines)
+        if more:
+            work.say(f"the first {limit} are shown; {more} more were left out (-n shows more)")

@@ -1,0 +1,156 @@
+"""Portraits: what the labels say can be seen, at any size; what the view adds tells nothing about the person."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from statistics import median
+
+import numpy
+import pytest
+
+from s2h.seeds import rng
+from s2h.sources.builtin import faces, families
+
+KINDS = list(itertools.product(families.SEXES, families.AGES))
+PLAIN = {
+    "skin": "tan", "hair": "brown", "eyes": "blue", "face": "round", "nose": "broad", "brows": "thin",
+    "texture": "straight", "freckles": "none",
+}  # fmt: skip
+
+
+def someone(sex="female", age="adult", key="somebody", **traits) -> families.Person:
+    return families.Person(key, "family", "stranger", sex, age, tuple((PLAIN | traits).items()))
+
+
+def pixels(person, view="view 1", size=64) -> numpy.ndarray:
+    return numpy.asarray(faces.draw(person, families.View(view), size)).astype(int)
+
+
+def fingerprint() -> str:
+    """A hash over portraits of every kind of person, at several sizes."""
+    found = hashlib.sha256()
+    for i, (sex, age) in enumerate(KINDS):
+        person = families.person(rng("print", i), f"print {i}", sex=sex, age=age)
+        for size in (32, 64, 97, 224):
+            found.update(faces.draw(person, families.view(rng("v", i), f"view {i}"), size).tobytes())
+    return found.hexdigest()
+
+
+def test_the_bytes_are_the_same_in_another_process():
+    code = (
+        "import importlib.util as u; s = u.spec_from_file_location('t', %r); m = u.module_from_spec(s); "
+        "s.loader.exec_module(m); print(m.fingerprint())"
+    ) % __file__
+    # Another hash seed, so that an order taken from a set would show.
+    environment = os.environ | {
+        "PYTHONHASHSEED": "12345",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == fingerprint()
+
+
+def test_every_size_from_32_to_448():
+    person = someone()
+    for size in range(32, 449):
+        picture = faces.draw(person, families.View("sizes"), size)
+        assert (picture.mode, picture.size) == ("RGB", (size, size))
+
+
+@pytest.mark.parametrize("size", [0, 31, 449])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(ValueError, match="size"):
+        faces.draw(someone(), families.View("sizes"), size)
+
+
+@pytest.mark.parametrize(("sex", "age"), KINDS)
+def test_a_portrait_is_the_same_picture_at_every_size(sex, age):
+    from PIL import Image
+
+    view = families.View("one view")
+    small = pixels(someone(sex, age), "one view")
+    for size in (96, 224, 448):
+        large = faces.draw(someone(sex, age), view, size).resize((64, 64), Image.Resampling.BOX)
+        assert numpy.abs(numpy.asarray(large).astype(int) - small).mean() < 6
+
+
+@pytest.mark.parametrize(("sex", "age"), KINDS)
+@pytest.mark.parametrize("trait", families.TRAITS)
+def test_changing_one_trait_shows_at_64_pixels(sex, age, trait):
+    drawn = {value: pixels(someone(sex, age, **{trait: value})) for value in families.TRAITS[trait]}
+    for one, other in itertools.combinations(drawn, 2):
+        changed = numpy.abs(drawn[one] - drawn[other]).max(axis=2)
+        assert (changed > 20).sum() >= 10, (one, other)
+
+
+def test_sex_and_age_show_at_64_pixels():
+    drawn = {kind: pixels(someone(*kind)) for kind in KINDS}
+    for one, other in itertools.combinations(KINDS, 2):
+        changed = numpy.abs(drawn[one] - drawn[other]).max(axis=2)
+        assert (changed > 20).sum() >= 100, (one, other)
+
+
+def test_skin_is_told_apart_in_every_light():
+    """The five skins in order of lightness, none as light in any view as the next lighter one in any other."""
+
+    def lightness(skin: str, view: int) -> float:
+        picture = pixels(someone("male", skin=skin), f"light {view}", 224)
+        return median(picture[74:83, 103:121].sum(axis=2).flat)  # the forehead between hair and brows
+
+    ranges = [[lightness(skin, view) for view in range(40)] for skin in families.TRAITS["skin"]]
+    for lighter, darker in itertools.pairwise(ranges):
+        assert min(lighter) > max(darker)
+
+
+@pytest.mark.parametrize("age", families.AGES)
+def test_the_four_colours_of_hair_are_told_apart_in_every_light(age):
+    """The closest of two different colours differs by more than light and age move one of them."""
+
+    def colour(hair: str, view: int) -> numpy.ndarray:
+        bald = pixels(someone("female", age, hair="black"), f"hair {view}")
+        other = pixels(someone("female", age, hair="blond"), f"hair {view}")
+        at = numpy.abs(bald - other).sum(axis=2) > (150 if age == "old" else 300)
+        return numpy.median(pixels(someone("female", age, hair=hair), f"hair {view}")[at], axis=0)
+
+    seen = {hair: numpy.array([colour(hair, view) for view in range(8)]) for hair in families.TRAITS["hair"]}
+    middle = {hair: colours.mean(axis=0) for hair, colours in seen.items()}
+    for hair, colours in seen.items():
+        for one in colours:
+            assert min(middle, key=lambda name: numpy.abs(middle[name] - one).sum()) == hair
+
+
+def test_background_and_clothes_belong_to_the_view_and_not_to_the_person():
+    crowd = [
+        families.person(rng("crowd", i), f"crowd {i}", sex=sex, age=age)
+        for i, (sex, age) in enumerate(KINDS * 4)
+    ]
+    for view in ("a", "b", "c", "d", "e", "f"):
+        first, *others = (pixels(person, view, 128) for person in crowd)
+        for other in others:
+            assert (other[:38, :10] == first[:38, :10]).all()
+            assert (other[:38, -10:] == first[:38, -10:]).all()
+            assert (other[-2:, 40:52] == first[-2:, 40:52]).all()  # clothes, beside the neckline
+
+
+def test_family_and_role_are_not_drawn():
+    person = someone()
+    adopted = replace(person, family="another family", role="mother", parents=("one", "two"))
+    assert (pixels(person) == pixels(adopted)).all()
+
+
+def test_views_differ_in_background_clothes_and_pose():
+    drawn = [pixels(someone(), f"differ {i}") for i in range(40)]
+    assert len({tuple(picture[0, 0]) for picture in drawn}) >= 8
+    assert len({tuple(picture[-1, 22]) for picture in drawn}) >= 6
+    assert len({picture.tobytes() for picture in drawn}) == 40
+
+
+def test_a_view_is_drawn_from_its_key_alone():
+    assert families.view(rng(1), "key") == families.view(rng(2), "key") == families.View("key")
