@@ -51,10 +51,16 @@ def run_on_import(node: ast.AST):
         yield from run_on_import(child)
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids)
+# A subclass needs its base when its module is read; nobody imports this one but inside a function.
+LAZY = {"s2h/train/trainer.py"}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if str(p.relative_to(ROOT)) not in LAZY], ids=str)
 def test_heavy_imports_sit_in_functions(path):
     for node in run_on_import(tree(path)):
         assert not imported(node) & HEAVY, f"{path}:{node.lineno}: import it in the function that needs it"
+        lazy = getattr(node, "module", None) in {name[:-3].replace("/", ".") for name in LAZY}
+        assert not lazy, f"{path}:{node.lineno}: import it in the function that needs it"
 
 
 @pytest.mark.parametrize(

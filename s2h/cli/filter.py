@@ -59,6 +59,11 @@ class Band(click.ParamType):
     "--mpnet", type=Band(), help="Keep pairs whose two answers' texts have a cosine within the band."
 )
 @click.option(
+    "--length-ratio",
+    type=Band(),
+    help="Keep pairs whose answers' lengths in words, chosen over rejected, lie within the band.",
+)
+@click.option(
     "--annotate",
     is_flag=True,
     help="Write the scores and drop nothing. Without a threshold: CLIP's and the text model's.",
@@ -90,6 +95,7 @@ def main(
     clip,
     clip_margin,
     mpnet,
+    length_ratio,
     annotate,
     rejects,
     clip_model,
@@ -112,12 +118,14 @@ def main(
     with common.session(output, quiet=quiet, on_error=on_error) as work:
         from s2h.filters import judge
 
-        judgements = _judgements(work, clip, clip_margin, mpnet, annotate, clip_model, text_model)
+        judgements = _judgements(
+            work, clip, clip_margin, mpnet, length_ratio, annotate, clip_model, text_model
+        )
         dropped = _Writer(rejects)
         tally: dict[tuple[str, str], int] = {}
         try:
-            # Without a judgement a pair need not wait for a batch of others.
-            size = batch_size if judgements else 1
+            # Only a model gains from batches; without one a pair need not wait for others.
+            size = batch_size if any(j.name in ("clip", "mpnet") for j in judgements) else 1
             for record, reasons in judge(
                 work.progress(work.read(files)), judgements, batch_size=size, on_error=work.on_error
             ):
@@ -135,9 +143,9 @@ def main(
         _summary(work, tally, judgements)
 
 
-def _judgements(work, clip, clip_margin, mpnet, annotate, clip_model, text_model) -> list:
+def _judgements(work, clip, clip_margin, mpnet, length_ratio, annotate, clip_model, text_model) -> list:
     from s2h.filters import clip as clip_filter
-    from s2h.filters import similarity
+    from s2h.filters import form, similarity
 
     def said(kind: str, load):
         def loading(name: str):
@@ -156,8 +164,8 @@ def _judgements(work, clip, clip_margin, mpnet, annotate, clip_model, text_model
 
         return load(name)
 
-    everything = annotate and clip is None and clip_margin is None and mpnet is None
-    judgements = []
+    everything = annotate and all(threshold is None for threshold in (clip, clip_margin, mpnet, length_ratio))
+    judgements = [form.judgement(length_ratio)] if length_ratio is not None else []
     if everything or clip is not None or clip_margin is not None:
         judgements.append(
             clip_filter.judgement(

@@ -60,7 +60,7 @@ def chance(predictions: Iterable[dict]) -> float | None:
     for some in kinds.values():
         commonest = Counter(str(p["answer"]) for p in some).most_common(1)[0][1] / len(some)
         by_choice = max((1 / len(p["choices"]) for p in some if p.get("choices")), default=0.0)
-        right += max(commonest if len(some) >= 10 else 0.0, by_choice) * len(some)
+        right += max(commonest, by_choice) * len(some)
         total += len(some)
     return right / total if total else None
 

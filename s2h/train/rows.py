@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h import jsonl
 from s2h.images import open_image
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, fail, text_of
 
 
 def store(
@@ -74,6 +74,12 @@ class Pairs:
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
         self._file.seek(self.starts[row])
         return Record(orjson.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
+
+    def bulk(self, row: int) -> tuple[int, int]:
+        """How long a pair is, roughly: its images, then the characters of its texts."""
+        record = self.record(row)
+        texts = (record["prompt"], record["chosen"], record["rejected"])
+        return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
 
     def dataset(self) -> Any:
         """The kept rows as a `datasets.Dataset`, which TRL asks for; it holds row numbers and reads a pair when asked."""

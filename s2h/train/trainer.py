@@ -36,6 +36,8 @@ class PairTrainer(DPOTrainer):
             rows = list(range(len(pairs.starts)))
             state = accel.state()
             mine = rows[state.process_index :: state.num_processes]
+            # Pairs of like length go together: less padding, the same sums.
+            mine.sort(key=pairs.bulk)
             model = self.accelerator.prepare_model(self.model, evaluation_mode=True)
             was_training = self.model.training
             self.model.eval()

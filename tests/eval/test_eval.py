@@ -112,13 +112,16 @@ def test_a_hidden_answer_is_not_scored():
 
 def lines(right: list[bool], **more) -> list[dict]:
     return [
-        {"id": str(i), "bench": "b", "answer": "yes", "response": "yes" if r else "no", "parsed": "yes", "correct": r, **more}
+        {"id": str(i), "bench": "b", "answer": "yes", "response": "yes" if r else "no", "correct": r, **more}
         for i, r in enumerate(right)
     ]
 
 
 def test_compare_counts_gains_and_losses():
-    before, after = lines([True] * 30 + [False] * 70), lines([True] * 20 + [False] * 10 + [True] * 40 + [False] * 30)
+    before, after = (
+        lines([True] * 30 + [False] * 70),
+        lines([True] * 20 + [False] * 10 + [True] * 40 + [False] * 30),
+    )
     (row,) = compare.compare(before, after, ("a", "b"))
     assert (row["gained"], row["lost"], row["n"]) == (40, 10, 100)
     assert row["gain"] == pytest.approx(0.30)
@@ -154,12 +157,19 @@ def test_chance_is_the_best_blind_guess():
 def test_every_chosen_answer_reads_as_right_and_every_rejected_as_wrong(tmp_path):
     """The reader against what the generator says: 100 pairs of each kind."""
     for category, task, level, per_prompt in builtin.PARTS:
-        made = levels.generate(task, n=100, split="heldout", per_prompt=per_prompt, images=Store(tmp_path), size=32)
+        made = levels.generate(
+            task, n=100, split="heldout", per_prompt=per_prompt, images=Store(tmp_path), size=32
+        )
         for pair in made:
             line, _ = builtin.question(pair, bench="builtin", category=category, level=level)
             for which, right in (("chosen", True), ("rejected", False)):
                 text = pair[which][0]["content"][0]["text"]
-                assert answers.read({**line, "response": text})[1] is right, (task, which, text, line["answer"])
+                assert answers.read({**line, "response": text})[1] is right, (
+                    task,
+                    which,
+                    text,
+                    line["answer"],
+                )
 
 
 def test_a_real_model_answers_the_same_at_every_batch_size(llava, tmp_path):
@@ -172,7 +182,8 @@ def test_a_real_model_answers_the_same_at_every_batch_size(llava, tmp_path):
         made.append(list(ask.predict(questions, model, batch_size=size, max_new_tokens=8)))
     assert [p["response"] for p in made[0]] == [p["response"] for p in made[1]]
     for p in made[0]:
-        assert {"id", "bench", "category", "images", "question", "answer", "response", "parsed", "correct", "model"} <= p.keys()
+        assert {"id", "bench", "category", "images", "question", "answer"} <= p.keys()
+        assert {"response", "parsed", "correct", "model", "scoring"} <= p.keys()
 
 
 def test_likelihood_scoring_compares_both_answers(qwen25vl, tmp_path):
@@ -188,13 +199,16 @@ def test_the_command_scores_and_compares(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, right in (("a", [True, False, False, True]), ("b", [True, True, True, True])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines(right)))
-    run = CliRunner().invoke(main, ["--compare", "a.jsonl", "b.jsonl", "--report", "r.json", "--plot", "p.png"])
+    run = CliRunner().invoke(
+        main, ["--compare", "a.jsonl", "b.jsonl", "--report", "r.json", "--plot", "p.png"]
+    )
     assert run.exit_code == 0, run.output
     assert json.loads((tmp_path / "r.json").read_text())["rows"][0]["gained"] == 2
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     again = CliRunner().invoke(main, ["--score", "a.jsonl", "-o", "again.jsonl"])
     assert again.exit_code == 0
-    assert [json.loads(line)["correct"] for line in open("again.jsonl")] == [True, False, False, True]
+    again = (tmp_path / "again.jsonl").read_text().splitlines()
+    assert [json.loads(line)["correct"] for line in again] == [True, False, False, True]
 
 
 @pytest.mark.parametrize(

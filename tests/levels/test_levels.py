@@ -60,13 +60,7 @@ def test_arithmetic_is_right_when_done_again(pairs):
         assert values == facts["values"]
         read = [values[p] for p in facts["operands"]]
         names = [p + 1 for p in facts["operands"]]
-        right = {
-            "sum": lambda: sum(read),
-            "difference": lambda: max(read) - min(read),
-            "larger": lambda: names[read.index(max(read))],
-            "smallest": lambda: names[read.index(min(read))],
-            "count-equal": lambda: values.count(facts["digit"]),
-        }[facts["operation"]]()
+        right = redo(facts["operation"], read, names, values, facts.get("digit"))
         assert facts["answer"] == right
         said, wrong = final_number(text(pair["chosen"])), final_number(text(pair["rejected"]))
         assert said == right and wrong != right
@@ -79,6 +73,18 @@ def test_arithmetic_is_right_when_done_again(pairs):
         asked = record.text_of(pair["prompt"])
         if facts["operation"] != "count-equal":
             assert [int(n) for n in re.findall(r"\d+", asked.rsplit("\n", 1)[-1])] == names
+
+
+def redo(operation: str, read: list[int], names: list[int], values: list[int], digit: int | None) -> int:
+    if operation == "sum":
+        return sum(read)
+    if operation == "difference":
+        return max(read) - min(read)
+    if operation == "count-equal":
+        return values.count(digit)
+    best = max(read) if operation == "larger" else min(read)
+    assert read.count(best) == 1
+    return names[read.index(best)]
 
 
 def final_number(said: str) -> int:

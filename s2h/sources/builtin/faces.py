@@ -219,7 +219,7 @@ def _features(
                 [(x - side * 0.05, height + 0.008), (x, height - 0.008), (x + side * 0.06, height + 0.012)], 5
             ),
             brow,
-            paint.tone(hair, -0.25),
+            _apart(paint.tone(hair, -0.25), skin),
         )
         if person.age == "old":
             for drop in (0.0, 0.018):
@@ -240,7 +240,9 @@ def _features(
                 0.007,
                 dark,
             )
-    _nose(sitting, trait["nose"], dark, paint.tone(skin, -0.16), tall)
+    # A shade shows on light skin and a highlight on dark skin; the other way round neither does.
+    nose = paint.tone(skin, 0.17 if trait["skin"] in ("brown", "dark") else -0.22)
+    _nose(sitting, trait["nose"], dark, nose, tall)
     _mouth(sitting, person, skin, dark, tall)
     if person.age == "old":
         for y in (0.0, 0.026):
@@ -277,11 +279,19 @@ def _features(
             )
 
 
+def _apart(colour: RGB, skin: RGB, least: int = 44) -> RGB:
+    """The colour itself, or where no channel is `least` away from the skin's a darkened skin that is: brows
+    must show on every skin, and some hair is of the colour of some skin."""
+    if max(abs(a - b) for a, b in zip(colour, skin, strict=True)) >= least:
+        return colour
+    return paint.shift(skin, (-least, -least, -least))
+
+
 def _nose(sitting: Sitting, kind: str, dark: RGB, shade: RGB, tall: float) -> None:
     if kind == "long":
-        sitting.fill([(-0.012, -0.0), (0.012, 0.0), (0.03, tall * 0.42), (-0.03, tall * 0.42)], shade)
+        sitting.fill([(-0.017, -0.03), (0.017, -0.03), (0.036, tall * 0.44), (-0.036, tall * 0.44)], shade)
         sitting.line(
-            paint.spline([(-0.034, tall * 0.4), (0, tall * 0.45), (0.034, tall * 0.4)], 5), 0.011, dark
+            paint.spline([(-0.04, tall * 0.41), (0, tall * 0.48), (0.04, tall * 0.41)], 5), 0.013, dark
         )
     elif kind == "broad":
         sitting.dot(0, tall * 0.33, 0.058, shade, 0.036)

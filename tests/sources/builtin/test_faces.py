@@ -43,9 +43,9 @@ def fingerprint() -> str:
 
 def test_the_bytes_are_the_same_in_another_process():
     code = (
-        "import importlib.util as u; s = u.spec_from_file_location('t', %r); m = u.module_from_spec(s); "
-        "s.loader.exec_module(m); print(m.fingerprint())"
-    ) % __file__
+        "import importlib.util as u; s = u.spec_from_file_location('t', "
+        f"{__file__!r}); m = u.module_from_spec(s); s.loader.exec_module(m); print(m.fingerprint())"
+    )
     # Another hash seed, so that an order taken from a set would show.
     environment = os.environ | {
         "PYTHONHASHSEED": "12345",
@@ -81,20 +81,45 @@ def test_a_portrait_is_the_same_picture_at_every_size(sex, age):
         assert numpy.abs(numpy.asarray(large).astype(int) - small).mean() < 6
 
 
+def seen(one: numpy.ndarray, other: numpy.ndarray) -> int:
+    """How many pixels differ so much that one could see it."""
+    return int((numpy.abs(one - other).max(axis=2) > 20).sum())
+
+
 @pytest.mark.parametrize(("sex", "age"), KINDS)
 @pytest.mark.parametrize("trait", families.TRAITS)
+def test_changing_one_trait_changes_the_drawing(sex, age, trait):
+    for size in (32, 64, 224):
+        drawn = [pixels(someone(sex, age, **{trait: v}), size=size) for v in families.TRAITS[trait]]
+        assert all((one != other).any() for one, other in itertools.combinations(drawn, 2))
+
+
+@pytest.mark.parametrize(("sex", "age"), KINDS)
+@pytest.mark.parametrize("trait", [trait for trait in families.TRAITS if trait != "nose"])
 def test_changing_one_trait_shows_at_64_pixels(sex, age, trait):
     drawn = {value: pixels(someone(sex, age, **{trait: value})) for value in families.TRAITS[trait]}
     for one, other in itertools.combinations(drawn, 2):
-        changed = numpy.abs(drawn[one] - drawn[other]).max(axis=2)
-        assert (changed > 20).sum() >= 10, (one, other)
+        assert seen(drawn[one], drawn[other]) >= 10, (one, other)
+
+
+def test_noses_show_at_64_pixels_on_every_skin():
+    for (sex, age), skin in itertools.product(KINDS, families.TRAITS["skin"]):
+        drawn = {n: pixels(someone(sex, age, skin=skin, nose=n)) for n in families.TRAITS["nose"]}
+        for one, other in itertools.combinations(drawn, 2):
+            assert seen(drawn[one], drawn[other]) >= 10, (sex, age, skin, one, other)
+
+
+def test_brows_show_at_64_pixels_on_every_skin():
+    pairs = itertools.product(families.TRAITS["skin"], families.TRAITS["hair"])
+    for (sex, age), (skin, hair) in itertools.product(KINDS, pairs):
+        thin, thick = (pixels(someone(sex, age, skin=skin, hair=hair, brows=b)) for b in ("thin", "thick"))
+        assert seen(thin, thick) >= 10, (sex, age, skin, hair)
 
 
 def test_sex_and_age_show_at_64_pixels():
     drawn = {kind: pixels(someone(*kind)) for kind in KINDS}
     for one, other in itertools.combinations(KINDS, 2):
-        changed = numpy.abs(drawn[one] - drawn[other]).max(axis=2)
-        assert (changed > 20).sum() >= 100, (one, other)
+        assert seen(drawn[one], drawn[other]) >= 100, (one, other)
 
 
 def test_skin_is_told_apart_in_every_light():

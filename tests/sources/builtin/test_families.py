@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from statistics import mean
 
@@ -84,7 +85,7 @@ def test_parents_and_children_are_more_alike_than_strangers():
     kin = mean(families.shared(*pair) for pair in pairs)
     strangers = mean(
         families.shared(one, other)
-        for this, that in zip(MANY, MANY[1:], strict=False)
+        for this, that in itertools.pairwise(MANY)
         for one, other in zip(this.people, that.people, strict=False)
     )
     assert kin > 5

@@ -1,0 +1,202 @@
+"""DPO on real architectures with tiny random weights: the loss by hand, training that learns, runs that go on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s2h import jsonl
+from s2h.models import ModelError, encode, vlm
+from s2h.record import RecordError, fail
+from s2h.train.rows import Pairs, store
+from s2h.train.run import Arguments, RunError, read_metrics, train
+from tests.support.architectures import make_pairs
+
+NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> list:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), 12)
+
+
+def arguments(model, **more) -> Arguments:
+    fixed = {"batch_size": 2, "grad_accum": 1, "rank": 8, "alpha": 16, "lr": 5e-3, "epochs": 2, "warmup": 0.0}
+    return Arguments(model=str(model), **{**fixed, **more})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_real_architectures_learn_with_two_to_five_images(name, architectures, pairs, tmp_path):
+    result = train(pairs, arguments(architectures[name], epochs=4), tmp_path / "run", log_steps=1)
+    metrics = read_metrics(tmp_path / "run")
+    assert metrics[0]["loss"] == pytest.approx(math.log(2), abs=1e-4), (
+        "before any step policy and reference agree"
+    )
+    assert sum(m["loss"] for m in metrics[-6:]) / 6 < 0.9 * math.log(2)
+    assert metrics[-1]["margin"] > 0 and result["steps"] == 24
+    assert (tmp_path / "run" / "training.png").read_bytes()[:4] == b"\x89PNG"
+    for made in ("adapter/adapter_model.safetensors", "processor/tokenizer.json", "args.json"):
+        assert (tmp_path / "run" / made).is_file()
+    # The run loads as a model, and it prefers the chosen answers more than its base does.
+    tuned, base = vlm.load(str(tmp_path / "run")), vlm.load(str(architectures[name]))
+    assert margin(tuned, pairs) > margin(base, pairs) + 1
+
+
+def margin(model, pairs) -> float:
+    from s2h.images import open_images
+
+    rows = [(p["prompt"], p[which], open_images(p)) for p in pairs for which in ("chosen", "rejected")]
+    sums = list(vlm.score(model, rows, batch_size=4))
+    return sum(sums[::2]) - sum(sums[1::2])
+
+
+def test_the_loss_is_equation_7_of_dpo(llava, pairs, tmp_path):
+    """-log sigmoid(beta ((chosen - its reference) - (rejected - its reference))), from log-probabilities that
+    `vlm.score` computes one answer at a time, with an adapter that has moved."""
+    from s2h.images import open_images
+
+    beta = 0.3
+    folder = tmp_path / "run"
+    train(pairs, arguments(llava, beta=beta), folder, held_out=pairs, log_steps=1)
+    base, tuned = vlm.load(str(llava)), vlm.load(str(folder))
+    rows = [(p["prompt"], p[which], open_images(p)) for p in pairs for which in ("chosen", "rejected")]
+    reference, policy = list(vlm.score(base, rows, batch_size=1)), list(vlm.score(tuned, rows, batch_size=1))
+    ratios = [p - r for p, r in zip(policy, reference, strict=True)]
+    by_hand = [math.log1p(math.exp(-beta * (c - r))) for c, r in zip(ratios[::2], ratios[1::2], strict=True)]
+    held = [m for m in read_metrics(folder) if "eval_loss" in m][-1]
+    kept = json.loads((folder / "reference.json").read_text())["train"]
+    assert kept["ref_chosen_logps"] == pytest.approx(reference[::2], abs=2e-3)
+    assert held["step"] == 12
+    assert held["eval_loss"] == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-3)
+    assert held["eval_margin"] == pytest.approx(
+        beta * sum(c - r for c, r in zip(ratios[::2], ratios[1::2], strict=True)) / len(pairs), abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_vision_tower_stays_as_it_was(name, architectures, pairs, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    train(pairs[:4], arguments(architectures[name], epochs=1), tmp_path / "run")
+    adapter = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
+    assert adapter and all("language_model" in key for key in adapter)
+    assert any(torch.any(value != 0) for key, value in adapter.items() if "lora_B" in key)
+
+
+def test_a_batch_holds_each_prompt_twice_and_cuts_nothing(llava, pairs):
+    from s2h.images import open_images
+
+    processor = vlm.load(str(llava)).processor
+    some = pairs[:3]
+    texts = [encode.prompt_text(processor, p["prompt"]) for p in some]
+    answers = [
+        [encode.answer_text(processor, p["prompt"], p[which], t) for p, t in zip(some, texts, strict=True)]
+        for which in ("chosen", "rejected")
+    ]
+    prompts = encode.encode_prompts(processor, texts, [open_images(p) for p in some])
+    batch = encode.join_answers(processor, prompts, answers)
+    image = processor.tokenizer.convert_tokens_to_ids("<image>")
+    for row, pair in enumerate(some + some):
+        ids, mask = batch["input_ids"][row], batch["attention_mask"][row].bool()
+        assert int((ids[mask] == image).sum()) == 16 * len(pair["images"])
+        said = processor.tokenizer.decode(ids[batch["completion_mask"][row].bool()])
+        wanted = pair["chosen" if row < 3 else "rejected"][0]["content"][0]["text"]
+        assert wanted in said and said.rstrip().endswith("</s>")
+    assert len(batch["pixel_values"]) == 2 * sum(len(p["images"]) for p in some)
+
+
+def test_a_pair_beyond_the_window_is_dropped_by_name(llava, pairs, tmp_path):
+    long = pairs[3].copy()
+    long["id"] = "much-too-long"
+    long["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red and blue " * 3000}]}]
+    said: list[str] = []
+    train([*pairs[:3], long], arguments(llava, epochs=1), tmp_path / "run", say=said.append)
+    assert any("much-too-long" in line and "window" in line for line in said)
+
+
+def test_order_of_the_file_is_the_order_of_training(pairs, tmp_path):
+    count, _ = store(pairs, tmp_path / "data.jsonl")
+    rows = Pairs(tmp_path / "data.jsonl")
+    assert count == len(rows) == 12
+    assert [row["record"]["id"] for row in rows.dataset()] == [pair["id"] for pair in pairs]
+
+
+def test_resume_after_a_kill_ends_where_an_unbroken_run_ends(llava, pairs, tmp_path):
+    """kill -9 between two checkpoints, go on, and compare every number and every weight."""
+    from safetensors.torch import load_file
+
+    with jsonl.Writer(str(tmp_path / "data.jsonl")) as writer:
+        for pair in pairs:
+            writer.write(pair)
+    bin = Path(__file__).parents[2] / "bin" / "s2h-train"
+    common = [
+        sys.executable, str(bin), "--model", str(llava), "--batch-size", "1", "--grad-accum", "1", "--lora-rank", "8",
+        "--lr", "0.005", "--epochs", "6", "--save-steps", "5", "--log-steps", "1", "--quiet",
+    ]  # fmt: skip
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run([*common, str(tmp_path / "data.jsonl"), "-o", str(whole)], check=True, capture_output=True)
+    process = subprocess.Popen(
+        [*common, str(tmp_path / "data.jsonl"), "-o", str(broken)], stdout=subprocess.DEVNULL
+    )
+    deadline = time.time() + 120
+    while not list(broken.glob("checkpoints/checkpoint-*/trainer_state.json")) and time.time() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (broken / "result.json").exists()
+    done = subprocess.run(
+        [*common, "-o", str(broken), "--resume"], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["steps"] == 72
+    a, b = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (whole, broken))
+    assert a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
+    first, second = (read_metrics(run) for run in (whole, broken))
+    assert [(m["step"], m["loss"], m["margin"]) for m in first] == [
+        (m["step"], m["loss"], m["margin"]) for m in second
+    ]
+
+
+def test_resume_refuses_other_arguments_and_other_data(llava, pairs, tmp_path):
+    folder = tmp_path / "run"
+    train(pairs[:4], arguments(llava, epochs=1), folder)
+    with pytest.raises(RunError, match="holds a run already"):
+        train(pairs[:4], arguments(llava, epochs=1), folder)
+    with pytest.raises(RunError, match=r"beta was 0\.1 and is 0\.5"):
+        train([], arguments(llava, epochs=1, beta=0.5), folder, resume=True)
+    with pytest.raises(RunError, match="data was"):
+        train(pairs[4:8], arguments(llava, epochs=1), folder, resume=True)
+
+
+def test_bad_models_and_data_are_one_clear_error(llava, pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="can't be had"):
+        train(pairs[:2], arguments("no/such-model"), tmp_path / "a")
+    with pytest.raises(RunError, match="no pairs"):
+        train([], arguments(llava), tmp_path / "b")
+    gone = pairs[0].copy()
+    gone["images"] = ["/nowhere/at/all.png", *gone["images"][1:]]
+    with pytest.raises(RecordError, match=r"images\[0\]"):
+        train([gone], arguments(llava), tmp_path / "c")
+    skipped = []
+    train([gone, *pairs[1:3]], arguments(llava, epochs=1), tmp_path / "d", on_error=skipped.append)
+    assert len(skipped) == 1 and fail is not skipped
+
+
+def test_a_model_without_vision_is_refused(tmp_path, pairs):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "text-only")
+    with pytest.raises(ModelError, match="text-only"):
+        train(pairs[:2], arguments(tmp_path / "text-only"), tmp_path / "run")

@@ -1,0 +1,90 @@
+"""The gallery: everything escaped, everything inside, and its script at work in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from s2h.cli.view import main
+from s2h.view import gallery
+from tests.support.architectures import make_pairs
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture()
+def pairs(tmp_path) -> list:
+    return make_pairs(tmp_path / "pictures", 6)
+
+
+def build(pairs: list, tmp_path, *options: str):
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(p) + "\n" for p in pairs))
+    run = CliRunner().invoke(main, [str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "g.html"), *options])
+    return run, (tmp_path / "g.html").read_text() if (tmp_path / "g.html").exists() else ""
+
+
+def test_a_page_holds_everything_and_fetches_nothing(pairs, tmp_path):
+    run, page = build(pairs, tmp_path)
+    assert run.exit_code == 0 and page.count("<article") == 6
+    assert page.count("data:image/") == sum(len(p["images"]) for p in pairs)
+    assert not re.search(r"""(src|href)=(?!["']data:)""", page) and "//" not in re.sub(
+        r"base64,[\w+/=]*", "", page
+    )
+    assert run.exit_code == 0 and all(p["id"] in page for p in pairs)
+
+
+def test_records_are_data(pairs, tmp_path):
+    evil = "</script><script>document.title='owned'</script>\"'<img src=x onerror=alert(1)>"
+    pairs[0]["id"] = pairs[0]["negative"] = pairs[0]["task"] = evil
+    pairs[0]["chosen"][0]["content"][0]["text"] = evil
+    pairs[0]["facts"] = {"x": evil}
+    _, page = build(pairs, tmp_path, "--title", evil)
+    assert "<script>document" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
+
+
+def test_words_that_differ_are_marked():
+    one, other = gallery.differing("the red star", "the blue star")
+    assert (one, other) == ("the <b>red</b> star", "the <b>blue</b> star")
+
+
+def test_predictions_are_shown_as_well(pairs, tmp_path):
+    line = {
+        "id": "q1", "bench": "builtin", "category": "search", "level": 3, "images": pairs[0]["images"], "question": "Which?",
+        "answer": "A", "choices": {"A": "yes", "B": "no"}, "response": "B", "correct": False,
+    }  # fmt: skip
+    run, page = build([line], tmp_path)
+    assert run.exit_code == 0 and "response: wrong" in page and "B. no" in page
+
+
+def test_the_rest_is_counted(pairs, tmp_path):
+    run, page = build(pairs, tmp_path, "-n", "4")
+    assert page.count("<article") == 4 and "2 more were left out" in run.output
+
+
+def test_a_missing_image_names_its_line(pairs, tmp_path):
+    pairs[2]["images"][1] = str(tmp_path / "gone.png")
+    run, page = build(pairs, tmp_path)
+    assert run.exit_code == 1 and "in.jsonl:3" in run.output and "images[1]" in run.output and not page
+    run, page = build(pairs, tmp_path, "--on-error", "skip")
+    assert run.exit_code == 3 and page.count("<article") == 5
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_the_script_counts_and_filters_in_a_real_browser(pairs, tmp_path):
+    build(pairs, tmp_path)
+
+    def dom(fragment: str) -> str:
+        return subprocess.run(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", f"file://{tmp_path}/g.html{fragment}"],
+            capture_output=True, text=True, timeout=120, check=True,
+        ).stdout  # fmt: skip
+
+    assert ">6 shown<" in dom("")
+    assert ">2 of 6 shown<" in dom("#level=3")
