@@ -342,20 +342,26 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--vision-minutes", type=float, default=9)
     parser.add_argument("--language-minutes", type=float, default=40)
+    parser.add_argument("--start", help="go on with the language of a model made before, with new lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
-    tokenizer = make_tokenizer(labels, options.seed)
-    model = make_model(tokenizer)
+    if options.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
+        model = LlavaForConditionalGeneration.from_pretrained(options.start)
+    else:
+        tokenizer = make_tokenizer(labels, options.seed)
+        model = make_model(tokenizer)
     print(
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words",
         flush=True,
     )
-    train_tower(model.model.vision_tower, pictures, labels, options.vision_minutes, options.seed)
-    # The miniature CLIP starts from the same tower and the same words.
-    model.model.vision_tower.save_pretrained(f"{options.out}-tower")
-    tokenizer.save_pretrained(f"{options.out}-tower")
+    if not options.start:
+        train_tower(model.model.vision_tower, pictures, labels, options.vision_minutes, options.seed)
+        # The miniature CLIP starts from the same tower and the same words.
+        model.model.vision_tower.save_pretrained(f"{options.out}-tower")
+        tokenizer.save_pretrained(f"{options.out}-tower")
     train_language(model, tokenizer, pictures, labels, options.language_minutes, options.seed)
     model.generation_config.do_sample = False
     model.save_pretrained(options.out)
