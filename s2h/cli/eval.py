@@ -144,6 +144,7 @@ def _slim(line: dict) -> dict:
         "answer",
         "answer_type",
         "choices",
+        "candidates",
         "parsed",
         "correct",
         "scoring",

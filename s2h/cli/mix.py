@@ -1,18 +1,23 @@
-"""s2h-mix: files of pairs into one order for training."""
+"""s2h-mix: one training file from several, its order the product."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 
 import click
 
+from s2h import jsonl
 from s2h.cli import common
+
+SHOWN_TASKS = 12  # in the summary, of each level
 
 
 class Weights(click.ParamType):
-    """'1,2,0.5': one weight for each file."""
+    """'1,0.5,2': numbers that are not negative, one at least above 0."""
 
-    name = "W,W,…"
+    name = "W,W,..."
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
@@ -21,101 +26,145 @@ class Weights(click.ParamType):
             weights = tuple(float(part) for part in value.split(","))
         except ValueError:
             weights = ()
-        if not weights or not all(0 <= w < math.inf for w in weights) or not max(weights) > 0:
-            self.fail(f"{value!r} are no weights (for example 1,2,0.5: one for each FILE)", param, ctx)
+        if not weights or not all(0 <= weight < math.inf for weight in weights) or not max(weights) > 0:
+            self.fail(f"{value!r} are no weights (numbers, one per FILE, for example 1,0.5,2)", param, ctx)
         return weights
 
 
+class Fraction(click.ParamType):
+    """0.05: a part below the whole."""
+
+    name = "FRACTION"
+
+    def convert(self, value, param, ctx):
+        try:
+            fraction = float(value)
+        except ValueError:
+            fraction = math.nan
+        if not 0 <= fraction < 1:
+            self.fail(f"{value!r} is no fraction (at least 0 and below 1, for example 0.05)", param, ctx)
+        return fraction
+
+
 @click.command(epilog=common.EPILOG)
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--flat", is_flag=True, help="All levels shuffled together (what the paper found best).")
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option("--flat", is_flag=True, help="Shuffle everything.")
 @click.option(
-    "--curriculum", is_flag=True, help="Level 1, then 2, then 3, each shuffled; records get their stage."
+    "--curriculum",
+    is_flag=True,
+    help="Level after level, shuffled inside each; a field `stage` (1, 2, 3) is added where there is none.",
 )
 @click.option(
     "--weights",
     type=Weights(),
-    help="Shares of the files: the largest weight keeps all of its file, one half as large a random half.",
+    help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
+    "in proportion (1,0.5 keeps half of the second file).",
 )
 @click.option(
-    "--per-level", metavar="N", type=click.IntRange(min=1), help="At most N random pairs of each level."
+    "--per-level",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Keep N random records of each level (after --weights).",
 )
 @click.option(
     "--val",
-    "fraction",
-    metavar="FRACTION",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Hold out this share; what shares an image, a family or a twin stays on one side.",
+    type=Fraction(),
+    help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl; no image, family or twin is on both sides.",
 )
-@click.option(
-    "--val-output",
-    metavar="FILE",
-    help="Where the held-out share goes; beside -o MIX.jsonl it is MIX.val.jsonl.",
-)
+@click.option("--val-output", metavar="FILE", help="Write the held-out records here instead.")
 @common.stream_options
-def main(files, flat, curriculum, weights, per_level, fraction, val_output, output, seed, quiet, on_error):
-    """Mix FILEs of pairs (or standard input) into one order for training; a bare name finds l1.jsonl, l1.jsonl.gz, ….
-
-    The order follows from --seed and the records' ids, not from the order of the files.
+def main(files, flat, curriculum, weights, per_level, val, val_output, output, seed, quiet, on_error):
+    """Mix FILEs (or standard input) into one: the trainer takes records in the order that is made here.
 
     \b
-    s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b
-    s2h-mix --curriculum l1 l2 l3 --per-level 20000 --val 0.02 -o mix.jsonl
+    A bare name is a file of records: l1 finds l1.jsonl, l1.jsonl.gz or l1.jsonl.zst.
+    The same records and seed give the same order, whatever the order of the files.
+
+    \b
+    s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
+    s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
     """
     if flat == curriculum:
-        raise click.UsageError("Choose one of --flat and --curriculum.")
-    if weights and len(weights) != max(1, len(files)):
-        raise click.UsageError(f"--weights has {len(weights)} weights for {max(1, len(files))} files.")
-    if val_output and fraction is None:
-        raise click.UsageError("--val-output is for --val FRACTION.")
-    if fraction is not None and not val_output:
+        raise click.UsageError("Give one of --flat and --curriculum.")
+    if weights and len(weights) != len(files):
+        raise click.UsageError(
+            f"--weights has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+        )
+    if val_output and val is None:
+        raise click.UsageError("--val-output needs --val FRACTION.")
+    if val is not None and not val_output:
         if output == "-":
-            raise click.UsageError("--val with standard output needs --val-output FILE.")
+            raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
+        if os.path.exists(output) and not os.path.isfile(output):
+            raise click.UsageError(f"--val needs --val-output FILE: nothing can be put beside {output}.")
         val_output = beside(output)
-    with common.session(output, quiet=quiet, on_error=on_error) as work:
-        from collections import Counter
+    if val is not None and same(val_output, output):
+        raise click.UsageError("--val-output and --output are the same file.")
+    with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
+        import tempfile
 
-        from s2h import jsonl, mix
+        from s2h import mix
 
-        with mix.Spool(seed) as spool:
-            for source, name in enumerate(files or ["-"]):
-                spool.add(
-                    work.progress(work.read([name])),
-                    source,
-                    split=fraction is not None,
-                    on_error=work.on_error,
+        streams = [work.read([name]) for name in files or ["-"]]
+        held = stack.enter_context(jsonl.Writer(val_output)) if val is not None else None
+        spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
+        index = mix.load(
+            map(work.progress, streams), spool, seed=seed, grouped=val is not None, on_error=work.on_error
+        )  # fmt: skip
+        rows, short = index.rows(), {}
+        if weights:
+            rows = mix.weigh(index, rows, weights)
+        if per_level:
+            rows, short = mix.per_level(index, rows, per_level)
+        kept, out = mix.split(index, rows, val) if val is not None else (rows, rows[:0])
+        order = mix.curriculum if curriculum else mix.flat
+        tally: dict[tuple[int, str], int] = {}
+        for part, write in ((out, held.write if held else None), (kept, work.write)):
+            for row in order(index, part).tolist():
+                record = index.record(row)
+                write(mix.staged(record) if curriculum else record)
+                kind = record["level"], record["task"]
+                tally[kind] = tally.get(kind, 0) + 1
+        for level, count in short.items():
+            work.say(f"level {level} has fewer than {per_level}: all {count} are kept")
+        work.say(summary(tally, "by level" if curriculum else "shuffled"))
+        if val is not None and len(rows):
+            work.say(f"{len(out)} of {len(rows)} held out ({len(out) / len(rows):.1%}): {val_output}")
+            if len(out) < val * len(rows):
+                work.tell(
+                    "fewer held out than asked for: most records hang together by a shared image, family or twin"
                 )
-            rows = mix.choose(spool, weights=list(weights) if weights else None, per_level=per_level)
-            _say_short(work, spool, rows, per_level)
-            held: list[int] = []
-            if fraction is not None:
-                rows, held = mix.split(spool, rows, fraction)
-                with jsonl.Writer(val_output) as writer:
-                    for record in mix.arrange(spool, held, curriculum=curriculum):
-                        writer.write(record)
-            counts: Counter = Counter()
-            for record in mix.tally(mix.arrange(spool, rows, curriculum=curriculum), counts):
-                work.write(record)
-        listed = ", ".join(f"{n} {task} (level {level})" for (level, task), n in sorted(counts.items()))
-        work.say(f"{sum(counts.values())} pairs: {listed}" if counts else "no pairs came in")
-        if fraction is not None:
-            work.say(f"{len(held)} held out in {val_output}")
 
 
 def beside(output: str) -> str:
-    """mix.jsonl.gz -> mix.val.jsonl.gz"""
-    for ending in (".jsonl.gz", ".jsonl.zst", ".jsonl", ".gz", ".zst"):
-        if output.endswith(ending):
-            return output[: -len(ending)] + ".val" + ending
-    return output + ".val"
+    """Where held-out records go: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
+    for suffix in sorted((*jsonl.SUFFIXES, ".gz", ".zst"), key=len, reverse=True):
+        if output.endswith(suffix):
+            return output[: -len(suffix)] + ".val" + suffix
+    stem, suffix = os.path.splitext(output)
+    return f"{stem}.val{suffix}"
 
 
-def _say_short(work, spool, rows, per_level) -> None:
-    if per_level is None:
-        return
-    from collections import Counter
+def same(one: str, other: str) -> bool:
+    return one == other or ("-" not in (one, other) and os.path.realpath(one) == os.path.realpath(other))
 
-    counts = Counter(spool.levels[row] for row in rows)
-    for level, n in sorted(counts.items()):
-        if n < per_level:
-            work.say(f"level {level} has {n} pairs, fewer than {per_level}")
+
+def printable(name: str) -> str:
+    """A name from the data, short and without line breaks and escape codes."""
+    return "".join(sign if sign.isprintable() else " " for sign in name[:40])
+
+
+def summary(tally: dict[tuple[int, str], int], how: str) -> str:
+    """'300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
+    if not tally:
+        return "no records: the output is empty"
+    parts = []
+    for level in sorted({level for level, _ in tally}):
+        tasks = sorted((task, count) for (at, task), count in tally.items() if at == level)
+        tasks.sort(key=lambda item: -item[1])
+        listed = ", ".join(f"{printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
+        if len(tasks) > SHOWN_TASKS:
+            listed += f", {len(tasks) - SHOWN_TASKS} other tasks"
+        parts.append(f"level {level} {sum(count for _, count in tasks)} ({listed})")
+    total = sum(tally.values())
+    return f"{total} pair{'s' if total != 1 else ''}, {how}: {', '.join(parts)}"

@@ -43,9 +43,9 @@ def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 
 
 def chance(predictions: Iterable[dict]) -> float | None:
-    """What the best blind guesser gets, who knows the kind of question and the number of images but sees nothing: for each
-    such kind the most frequent answer, or one in the number of choices where that is more. None where an answer is a
-    free caption."""
+    """What a blind guesser gets, who knows the kind of question and the number of images but sees nothing: for each such
+    kind the answer that is most frequent among the other questions of the kind, or one of the candidates at random where
+    that is better. None where an answer is a free caption."""
     right = total = 0.0
     kinds: dict[tuple, list[dict]] = defaultdict(list)
     for p in predictions:
@@ -54,15 +54,22 @@ def chance(predictions: Iterable[dict]) -> float | None:
         elif p.get("answer_type") == "caption":
             return None
         else:
-            kinds[p.get("category"), p.get("answer_type"), p.get("about"), len(p.get("images") or ())].append(
-                p
-            )
+            # The number of images bounds a count and an index; an attribute's value does not depend on it.
+            images = 0 if p.get("answer_type") == "word" else len(p.get("images") or ())
+            kinds[p.get("category"), p.get("answer_type"), p.get("about"), images].append(p)
     for some in kinds.values():
-        commonest = Counter(str(p["answer"]) for p in some).most_common(1)[0][1] / len(some)
-        by_choice = max((1 / len(p["choices"]) for p in some if p.get("choices")), default=0.0)
-        right += max(commonest, by_choice) * len(some)
+        answers = Counter(str(p["answer"]) for p in some)
+        # Left out of its own count, a question can't make its answer the frequent one.
+        guessed = sum(n for answer, n in answers.items() if n - 1 >= max(_others(answers, answer), 1))
+        options = [len(p.get("choices") or p.get("candidates") or ()) for p in some]
+        uniform = sum(1 / n for n in options if n) if all(options) else 0.0
+        right += max(float(guessed), uniform)
         total += len(some)
     return right / total if total else None
+
+
+def _others(answers: Counter, answer: str) -> int:
+    return max((n for other, n in answers.items() if other != answer), default=0)
 
 
 def summarise(predictions: list[dict]) -> list[dict]:
@@ -95,5 +102,5 @@ def table(rows: list[dict]) -> str:
         lines.append(
             f"{row['name']:22s}{row['n']:6d}{100 * row['score']:8.1f}{interval:>16s}{guess:>8s}{100 * row['unparsed']:8.1f}"
         )
-    lines.append("chance: the most frequent answer to each kind of question, given the number of images")
+    lines.append("chance: a blind guess, the answer most frequent among the other questions of the kind")
     return "\n".join(lines)

@@ -27,8 +27,13 @@ class VLM:
 def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base). Only safetensors are read and no
     code that comes with a model is run. Raises ModelError with the remedy where it can't be had."""
+    import warnings
+
     from s2h import accel
 
+    warnings.filterwarnings(
+        "ignore", category=FutureWarning, module="transformers"
+    )  # of libraries to each other
     run = Path(name)
     if (run / ADAPTER / "adapter_config.json").is_file():
         base = json.loads((run / ARGUMENTS).read_text())["model"] if (run / ARGUMENTS).is_file() else None

@@ -78,12 +78,21 @@ def train(
 ) -> dict:
     """Train and return the result line: adapter, run, steps, loss, margin, accuracy. Raises RunError, ModelError,
     RecordError."""
+    if (folder / vlm.ARGUMENTS).exists() and not resume:
+        raise RunError(
+            f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
+        )
+    # The model comes first: where it can't be had, nothing has been read or written.
+    model, processor = vlm.read(arguments.model, accel.dtype(arguments.dtype))
+    _check_trainable(model, arguments.model)
     pairs, val, fingerprint = _prepare(records, held_out, arguments, folder, resume, on_error)
     if resume and (folder / "result.json").is_file():
         say(f"{folder} is finished already")
         return json.loads((folder / "result.json").read_text())
     say(f"{len(pairs)} pairs" + (f", {len(val)} held out" if val else "") + f"; data {fingerprint[:12]}")
-    trainer = _trainer(pairs, val, arguments, folder, save_steps, log_steps, workers, progress)
+    trainer = _trainer(
+        model, processor, pairs, val, arguments, folder, save_steps, log_steps, workers, progress
+    )
     _reference(trainer, pairs, val, folder, arguments, say)
     last = _last_checkpoint(folder) if resume else None
     if resume:
@@ -104,10 +113,6 @@ def _prepare(
 ) -> tuple[Pairs, Pairs | None, str]:
     """Fix data and arguments in the run folder, or check that they are what they were."""
     told = folder / vlm.ARGUMENTS
-    if told.exists() and not resume:
-        raise RunError(
-            f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
-        )
     state = accel.state()
     with state.main_process_first():
         if state.is_main_process:
@@ -155,7 +160,9 @@ def _same(folder: Path, before: dict, now: dict, data_given: bool) -> None:
         )
 
 
-def _trainer(pairs, val, arguments: Arguments, folder: Path, save_steps, log_steps, workers, progress) -> Any:
+def _trainer(
+    model, processor, pairs, val, arguments: Arguments, folder: Path, save_steps, log_steps, workers, progress
+) -> Any:
     import logging
     import warnings
 
@@ -171,9 +178,6 @@ def _trainer(pairs, val, arguments: Arguments, folder: Path, save_steps, log_ste
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     transformers.set_seed(arguments.seed)
-    dtype = accel.dtype(arguments.dtype)
-    model, processor = vlm.read(arguments.model, dtype)
-    _check_trainable(model, arguments.model)
     cuda = accel.device().type == "cuda"
     per_epoch = math.ceil(len(pairs) / (arguments.batch_size * arguments.grad_accum))
     steps = arguments.max_steps if arguments.max_steps > 0 else math.ceil(per_epoch * arguments.epochs)
@@ -193,7 +197,7 @@ def _trainer(pairs, val, arguments: Arguments, folder: Path, save_steps, log_ste
         weight_decay=arguments.weight_decay,
         max_length=None,  # a cut after the images would make answers vanish silently
         gradient_checkpointing=arguments.gradient_checkpointing,
-        bf16=cuda and dtype == torch.bfloat16,
+        bf16=cuda and model.dtype == torch.bfloat16,
         fp16=False,
         seed=arguments.seed,
         data_seed=arguments.seed,

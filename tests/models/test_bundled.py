@@ -1,0 +1,67 @@
+"""The miniatures that ship: small, whole, and loadable by the libraries alone."""
+
+from __future__ import annotations
+
+from s2h import levels, record
+from s2h.images import Store, open_images
+from s2h.models import names, vlm
+
+SHIPPED = ("mini", "mini-clip", "mini-text")
+
+
+def test_together_they_stay_below_15_megabytes_and_hold_no_pickle():
+    files = [path for name in SHIPPED for path in names.bundled(name).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 15_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".jinja", ".txt"}
+
+
+def test_the_miniature_is_a_real_llava_with_its_own_processor():
+    from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
+
+    folder = names.bundled("mini")
+    assert isinstance(AutoModelForImageTextToText.from_pretrained(folder), LlavaForConditionalGeneration)
+    assert AutoProcessor.from_pretrained(folder).chat_template
+
+
+def test_it_is_good_on_one_image(tmp_path):
+    from s2h.answers import is_right
+
+    made = list(
+        levels.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)
+    )
+    replies = vlm.generate(vlm.load("mini"), ((p["prompt"], open_images(p)) for p in made), max_new_tokens=12)
+    right = [
+        is_right(said, p["facts"]["answer"], p["facts"]["candidates"][1:])
+        for p, said in zip(made, replies, strict=True)
+    ]
+    assert sum(right) / len(right) > 0.6
+
+
+def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(tmp_path):
+    from collections import Counter
+
+    model, tally = vlm.load("mini"), Counter()
+
+    def answer(rows):
+        return list(vlm.generate(model, rows, max_new_tokens=24, batch_size=32))
+
+    def made(**more):
+        return list(
+            levels.generate("vqa", n=40, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
+        )
+
+    pairs = made()
+    assert len(pairs) > 30 and tally["the model was right"] > 5
+    for pair in pairs:
+        record.check(pair)
+        assert pair["negative"] == "hallucination"
+        assert record.text_of(pair["rejected"]).lower() != record.text_of(pair["chosen"]).lower()
+    assert pairs == made(shard=(1, 2)) + made(shard=(2, 2))
+
+
+def test_scores_of_answers_agree_at_every_batch_size(tmp_path):
+    made = list(levels.generate("search", n=6, images=Store(tmp_path), size=64))
+    rows = [(p["prompt"], p[which], open_images(p)) for p in made for which in ("chosen", "rejected")]
+    model = vlm.load("mini")
+    one, many = (list(vlm.score(model, rows, batch_size=size)) for size in (1, 12))
+    assert all(abs(a - b) < 1e-3 for a, b in zip(one, many, strict=True)) and max(one) < 0
