@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import click
@@ -10,76 +11,100 @@ from s2h.cli import common
 
 
 class Cosine(click.ParamType):
-    """A threshold on a cosine or on a difference of two."""
+    """A threshold on a cosine, or on the difference of two."""
 
-    name = "T"
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
+    def __init__(self, name: str, bound: float) -> None:
+        self.name, self.bound = name, bound
 
     def convert(self, value, param, ctx):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not self.low <= number <= self.high:
-            self.fail(
-                f"{value!r} is no number from {self.low:g} to {self.high:g} (for example 0.25)", param, ctx
-            )
+        number = _number(value)
+        if number is None or not abs(number) <= self.bound:
+            self.fail(f"{value!r} is no number from {-self.bound:g} to {self.bound:g}", param, ctx)
         return number
 
 
 class Band(click.ParamType):
-    """'0.3:0.9': the least and the most; either may be left out."""
+    """'0.3:0.9': the least and the most; one of them may be left out."""
 
     name = "LO:HI"
+
+    def __init__(self, least: float, most: float = math.inf) -> None:
+        self.least, self.most = least, most
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
             return value
-        low, colon, high = value.partition(":")
-        try:
-            band = (float(low or "-inf"), float(high or "inf")) if colon else None
-        except ValueError:
-            band = None
-        if band is None or not band[0] <= band[1]:
-            self.fail(f"{value!r} is no band LO:HI with LO at most HI (for example 0.3:0.9)", param, ctx)
-        return band
+        low, colon, high = (part.strip() for part in value.partition(":"))
+        if not colon or not (low or high):
+            self.fail(f"{value!r} is no band LO:HI (for example 0.3:0.9, 0.3: or :0.9)", param, ctx)
+        ends = [_number(low) if low else self.least, _number(high) if high else self.most]
+        if None in ends:
+            self.fail(f"{value!r}: {low if ends[0] is None else high!r} is no number", param, ctx)
+        if not ends[0] <= ends[1]:
+            self.fail(f"{value!r}: LO is more than HI", param, ctx)
+        if ends[0] > self.most or ends[1] < self.least:
+            span = f"from {self.least:g} " + (f"to {self.most:g}" if self.most < math.inf else "up")
+            self.fail(f"{value!r} keeps nothing: the values go {span}", param, ctx)
+        return tuple(ends)
+
+
+def _number(text: object) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 @click.command(epilog=common.EPILOG)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--clip", type=Cosine(-1, 1), help="Keep pairs whose chosen answer's CLIP score is at least T.")
 @click.option(
-    "--clip-margin",
-    type=Cosine(-2, 2),
-    help="Keep pairs whose chosen answer scores at least T above the rejected.",
+    "--clip",
+    type=Cosine("T", 1),
+    help="Keep pairs whose chosen answer has a CLIP score of at least T: the mean cosine of what it claims and the images "
+    "that it claims it of (the field grounding; without it, its text and the target images).",
 )
 @click.option(
-    "--mpnet", type=Band(), help="Keep pairs whose two answers' texts have a cosine within the band."
+    "--clip-margin",
+    type=Cosine("M", 2),
+    help="Keep pairs whose chosen answer's CLIP score is at least M above the rejected one's.",
+)
+@click.option(
+    "--mpnet",
+    type=Band(-1, 1),
+    help="Keep pairs whose two answers' texts have a cosine within the band, ends included; LO or HI may be left out.",
 )
 @click.option(
     "--length-ratio",
-    type=Band(),
-    help="Keep pairs whose answers' lengths in words, chosen over rejected, lie within the band.",
+    type=Band(0),
+    help="Keep pairs with chosen over rejected length, in characters, within the band.",
+)
+@click.option(
+    "--edit-distance",
+    type=Band(0, 1),
+    help="Keep pairs whose answers' Levenshtein distance, over the longer one's length, is within the band.",
 )
 @click.option(
     "--annotate",
     is_flag=True,
-    help="Write the scores and drop nothing. Without a threshold: CLIP's and the text model's.",
+    help="Drop nothing: write the scores that the options above ask for, or with none of them CLIP's and the text model's.",
 )
 @click.option(
-    "--rejects", metavar="FILE", help="Write dropped pairs here, with the reasons in the field dropped."
+    "--rejects",
+    metavar="FILE",
+    help="Write dropped pairs here: the whole record, with the reasons in the field dropped.",
 )
 @click.option(
     "--clip-model",
     metavar="NAME",
-    help="Instead of mini-clip for built-in images and ViT-B-32:openai for others: NAME:PRETRAINED, hf-hub:ID, a folder.",
+    help="Score all pairs by this: NAME or NAME:PRETRAINED of open_clip, hf-hub:ID, or a folder. Otherwise built-in pairs "
+    "go to mini-clip and all others to ViT-B-32:openai.",
 )
 @click.option(
     "--text-model",
     metavar="NAME",
-    help="Instead of mini-text and sentence-transformers/all-mpnet-base-v2: a name, a Hub id or a folder.",
+    help="Compare all answers by this: a Hub id or a folder of sentence-transformers. Otherwise built-in pairs go to "
+    "mini-text and all others to sentence-transformers/all-mpnet-base-v2.",
 )
 @click.option(
     "--batch-size",
@@ -87,139 +112,122 @@ class Band(click.ParamType):
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="Pairs judged and written at a time.",
+    help="Pairs that a model judges, and that are written, at a time.",
 )
 @common.stream_options
 def main(
-    files,
-    clip,
-    clip_margin,
-    mpnet,
-    length_ratio,
-    annotate,
-    rejects,
-    clip_model,
-    text_model,
-    batch_size,
-    output,
-    seed,
-    quiet,
-    on_error,
-):
-    """Judge pairs of FILEs (or standard input) and keep the good ones, in order.
+    files, clip, clip_margin, mpnet, length_ratio, edit_distance, annotate, rejects, clip_model, text_model, batch_size,
+    output, seed, quiet, on_error,
+):  # fmt: skip
+    """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
-    Scores are written into each record (scores.clip, scores.mpnet) before anything is decided; those of the same model
-    that are there already are used again. With no threshold pairs are checked and passed on.
+    Every score is written into the record (scores.clip, scores.mpnet, scores.length_ratio, scores.edit_distance) before
+    anything is decided, so another threshold needs no model: jq -c 'select(.scores.clip.chosen > 0.3)'. A score that a
+    record brings from the same model is used again; one of another model is an error, as no stage rewrites what an earlier
+    one said (jq -c 'del(.scores.clip)' forgets it). With no judgement asked for, pairs are checked and passed on.
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
-    s2h-filter l3.jsonl --clip 0.25 --clip-margin 0.05 --mpnet 0.3:0.95 --rejects l3.rejects.jsonl -o l3.good.jsonl
+    s2h-filter l3 --clip 0.25 --clip-margin 0.05 --mpnet 0.3:0.95 --rejects l3.rejects.jsonl -o l3.good.jsonl
     """
-    with common.session(output, quiet=quiet, on_error=on_error) as work:
+    asked = [clip, clip_margin, mpnet, length_ratio, edit_distance]
+    everything = annotate and all(threshold is None for threshold in asked)
+    by_clip = everything or clip is not None or clip_margin is not None
+    by_text = everything or mpnet is not None
+    if clip_model and not by_clip:
+        raise click.UsageError("--clip-model is for --clip, --clip-margin or --annotate.")
+    if text_model and not by_text:
+        raise click.UsageError("--text-model is for --mpnet or --annotate.")
+    if rejects and annotate:
+        raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
+    if rejects and rejects == output:
+        raise click.UsageError("--rejects and --output name the same file.")
+    with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
+        from s2h import jsonl
         from s2h.filters import judge
 
-        judgements = _judgements(
-            work, clip, clip_margin, mpnet, length_ratio, annotate, clip_model, text_model
-        )
-        dropped = _Writer(rejects)
-        tally: dict[tuple[str, str], int] = {}
-        try:
-            # Only a model gains from batches; without one a pair need not wait for others.
-            size = batch_size if any(j.name in ("clip", "mpnet") for j in judgements) else 1
-            for record, reasons in judge(
-                work.progress(work.read(files)), judgements, batch_size=size, on_error=work.on_error
-            ):
-                verdict = reasons[0] if reasons and not annotate else "kept"
-                key = (record["task"], verdict)
-                tally[key] = tally.get(key, 0) + 1
-                if verdict == "kept":
-                    work.write(record)
-                else:
-                    dropped.write(record, reasons)
-        except BaseException:
-            dropped.discard()
-            raise
-        dropped.close()
-        _summary(work, tally, judgements)
+        records = work.read(files)
+        judgements = []
+        if length_ratio is not None or edit_distance is not None:
+            from s2h.filters import form
+
+            judgements += [form.judge_length(length_ratio)] if length_ratio is not None else []
+            judgements += [form.judge_distance(edit_distance)] if edit_distance is not None else []
+        if by_clip:
+            judgements.append(_clip(work, clip, clip_margin, clip_model))
+        if by_text:
+            judgements.append(_text(work, mpnet, text_model))
+        out = stack.enter_context(jsonl.Writer(rejects)) if rejects else None
+        tally = _Tally(annotate)
+        for record, reasons in judge(
+            work.progress(records), judgements, batch_size=batch_size, on_error=work.on_error
+        ):
+            tally.add(record["task"], reasons)
+            if not reasons or annotate:
+                work.write(record)
+            elif out is not None:
+                earlier = record.get("dropped", [])
+                record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
+                out.write(record)
+        tally.tell(work, judged=bool(judgements))
 
 
-def _judgements(work, clip, clip_margin, mpnet, length_ratio, annotate, clip_model, text_model) -> list:
-    from s2h.filters import clip as clip_filter
-    from s2h.filters import form, similarity
+def _clip(work: common.Session, least: float | None, margin: float | None, name: str | None):
+    from s2h.filters import clip as judging
+    from s2h.models import clip as models
 
-    def said(kind: str, load):
-        def loading(name: str):
-            work.say(f"{kind} by {name}")
-            return load(name)
+    def load(name: str):
+        work.say(f"CLIP scores by {name}")
+        return models.load(name)
 
-        return loading
-
-    def load_clip(name: str):
-        from s2h.models.clip import load
-
-        return load(name)
-
-    def load_text(name: str):
-        from s2h.models.text import load
-
-        return load(name)
-
-    everything = annotate and all(threshold is None for threshold in (clip, clip_margin, mpnet, length_ratio))
-    judgements = [form.judgement(length_ratio)] if length_ratio is not None else []
-    if everything or clip is not None or clip_margin is not None:
-        judgements.append(
-            clip_filter.judgement(
-                said("CLIP scores", load_clip), least=clip, margin=clip_margin, model=clip_model
-            )
-        )
-    elif clip_model:
-        raise click.UsageError("--clip-model is for --clip, --clip-margin or --annotate.")
-    if everything or mpnet is not None:
-        judgements.append(
-            similarity.judgement(said("text similarity", load_text), band=mpnet, model=text_model)
-        )
-    elif text_model:
-        raise click.UsageError("--text-model is for --mpnet or --annotate.")
-    return judgements
+    return judging.judgement(load, least=least, margin=margin, model=models.identify(name) if name else None)
 
 
-class _Writer:
-    """The rejects, where they are wanted."""
+def _text(work: common.Session, band: tuple[float, float] | None, name: str | None):
+    from s2h.filters import similarity as judging
+    from s2h.models import text as models
 
-    def __init__(self, path: str | None) -> None:
-        from s2h import jsonl
+    def load(name: str):
+        work.say(f"text similarity by {name}")
+        return models.load(name)
 
-        self.writer = jsonl.Writer(path) if path else None
-
-    def write(self, record, reasons: list[str]) -> None:
-        if self.writer is not None:
-            marked = record.copy()
-            marked["dropped"] = reasons
-            self.writer.write(marked)
-
-    def close(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
-
-    def discard(self) -> None:
-        if self.writer is not None:
-            self.writer.discard()
+    return judging.judgement(load, band=band, model=models.identify(name) if name else None)
 
 
-def _summary(work, tally: dict[tuple[str, str], int], judgements: list) -> None:
-    total = sum(tally.values())
-    if not total:
-        work.say("no pairs came in")
-        return
-    kept = sum(n for (_, verdict), n in tally.items() if verdict == "kept")
-    work.say(
-        f"kept {kept} of {total} pairs" + ("" if judgements else " (checked only: no threshold was given)")
-    )
-    verdicts = sorted({verdict for _, verdict in tally if verdict != "kept"})
-    if not verdicts:
-        return
-    wide = max(len(task) for task, _ in tally)
-    work.say("  " + "".ljust(wide) + "".join(f"{v:>{max(10, len(v) + 3)}}" for v in ("kept", *verdicts)))
-    for task in sorted({task for task, _ in tally}):
-        cells = "".join(f"{tally.get((task, v), 0):>{max(10, len(v) + 3)}}" for v in ("kept", *verdicts))
-        work.say("  " + task.ljust(wide) + cells)
+class _Tally:
+    """What was kept and dropped, by task and first reason."""
+
+    def __init__(self, annotate: bool) -> None:
+        self.annotate, self.counts = annotate, {}
+
+    def add(self, task: str, reasons: list[str]) -> None:
+        key = task, reasons[0] if reasons else ""
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def tell(self, work: common.Session, judged: bool) -> None:
+        """One line, and where pairs were dropped a table under it."""
+        total = sum(self.counts.values())
+        kept = sum(n for (_, reason), n in self.counts.items() if not reason)
+        pairs = "1 pair" if total == 1 else f"{total:,} pairs"
+        if not total:
+            work.say("no pairs came out" if work.skipped else "no pairs came in")
+        elif not judged:
+            work.say(f"{pairs} checked and passed on (no judgement was asked for: see --help)")
+        elif self.annotate:
+            would = f"; the thresholds would keep {kept:,}" if kept < total else ""
+            work.say(f"{pairs} annotated, none dropped{would}")
+        else:
+            work.say(f"kept {kept:,} of {pairs} ({kept / total:.0%})")
+        reasons = sorted({reason for _, reason in self.counts if reason})
+        if not reasons:
+            return
+        tasks = sorted({task for task, _ in self.counts})
+        heads = ["task", "would stay" if self.annotate else "kept", *reasons]
+        rows = [[task, *(f"{self.counts.get((task, r), 0):,}" for r in ("", *reasons))] for task in tasks]
+        if len(tasks) > 1:
+            sums = [sum(self.counts.get((task, r), 0) for task in tasks) for r in ("", *reasons)]
+            rows.append(["all", *(f"{n:,}" for n in sums)])
+        widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+        for row in [heads, *rows]:
+            cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+            work.say("  " + "   ".join([row[0].ljust(widths[0]), *cells]).rstrip())

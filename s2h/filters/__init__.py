@@ -6,21 +6,28 @@ not another run of a model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
-from s2h.record import Record, fail
+from s2h.record import Record, RecordError, fail
+
+DIGITS = 4  # of a written score: in another batch the same pair's differs in the seventh digit, and the file should not
 
 
-@dataclass
+@dataclass(frozen=True)
 class Judgement:
-    """`score` annotates a batch in place and returns those that could be scored; `decide` gives the reason to drop a record,
-    or ''."""
+    """One judgement, named as its score in the record.
+
+    score: annotates a batch in place; returns what was wrong with the records that it could not score, by position.
+    decide: the reason to drop a scored record, or "" to keep it.
+    heavy: whether a batch is cheaper than its records one by one, as for a model.
+    """
 
     name: str
-    score: Callable[[list[Record], Callable[[Exception], None]], list[Record]]
+    score: Callable[[list[Record]], dict[int, RecordError]]
     decide: Callable[[Record], str]
+    heavy: bool = False
 
 
 def judge(
@@ -28,32 +35,90 @@ def judge(
     judgements: list[Judgement],
     *,
     batch_size: int = 64,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[Record, list[str]]]:
-    """Every record with the reasons to drop it (none: keep it), in order, a batch at a time. A record that can't be judged
-    goes to on_error and is not yielded."""
-    records = iter(records)
-    while batch := list(islice(records, batch_size)):
+    """Every record with the reasons to drop it (none: keep it), in order, a batch at a time.
+
+    Each judgement scores every record, so the reasons are complete. A record that cannot be judged goes to on_error in its
+    turn, after those before it were yielded, and is not yielded itself.
+    """
+    size = (
+        batch_size if any(judgement.heavy for judgement in judgements) else 1
+    )  # nothing waits without a cause
+    for batch, broken in _batches(iter(records), size):
+        faults: dict[int, RecordError] = {}
         for judgement in judgements:
-            batch = judgement.score(batch, on_error)
-        for record in batch:
-            yield record, [reason for judgement in judgements if (reason := judgement.decide(record))]
+            good = [at for at in range(len(batch)) if at not in faults]
+            if good:
+                found = judgement.score([batch[at] for at in good])
+                faults.update({good[at]: fault for at, fault in found.items()})
+        for at, record in enumerate(batch):
+            if at in faults:
+                on_error(faults[at])
+            else:
+                yield record, [reason for judgement in judgements if (reason := judgement.decide(record))]
+        if broken is not None:
+            raise broken
 
 
-def add_score(record: Record, name: str, value: dict) -> None:
-    """Put a score under `scores.NAME`, after what earlier stages said."""
-    record["scores"] = {**record.get("scores", {}), name: value}
+def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record], Exception | None]]:
+    """Batches, each with the error that ended the reading after it: what came before a bad line is still judged."""
+    batch: list[Record] = []
+    try:
+        for record in records:
+            batch.append(record)
+            if len(batch) == size:
+                yield batch, None
+                batch = []
+    except Exception as error:
+        yield batch, error
+        return
+    if batch:
+        yield batch, None
 
 
-def by_model(batch: list[Record], chosen: Callable[[Record], str]) -> dict[str, list[int]]:
-    """Positions in the batch for each model's name."""
-    groups: dict[str, list[int]] = {}
-    for at, record in enumerate(batch):
-        groups.setdefault(chosen(record), []).append(at)
-    return groups
+def add_score(record: Record, name: str, **said: float | str) -> None:
+    """Put a score under `scores.NAME`, after what earlier stages said; numbers are rounded to DIGITS."""
+    rounded = {
+        key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
+    }
+    record["scores"] = {**record.get("scores", {}), name: rounded}
+
+
+def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], option: str) -> bool:
+    """Whether this model's score already stands in the record, and is used again.
+
+    A score of another model is an error: a stage never rewrites what an earlier one said. Raises RecordError.
+    """
+    said = record.get("scores", {}).get(name)
+    if said is None:
+        return False
+    field, where = f"scores.{name}", record.where
+    forget = f"jq -c 'del(.scores.{name})' forgets it"
+    if not isinstance(said, dict) or not all(is_number(said.get(key)) for key in keys):
+        raise RecordError(f"holds no score: {' and '.join(keys)} must be numbers", field, where, forget)
+    if said.get("model") != model:
+        by = f"{said.get('model')}, not by {model}"
+        raise RecordError(
+            f"was measured by another model: {by}",
+            field,
+            where,
+            f"use {option} {said.get('model')}, or {forget}",
+        )
+    return True
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def within(value: float, band: tuple[float, float], what: str) -> str:
+    """The reason to drop a value outside a band, ends included, or ""."""
+    if value < band[0]:
+        return f"{what} below {band[0]:g}"
+    return f"{what} above {band[1]:g}" if value > band[1] else ""
 
 
 def is_builtin(record: Record) -> bool:
     """Whether a record's images are the built-in world's, which the bundled models know; its `source` alone decides."""
-    source = record.get("source", "")
-    return source == "builtin" or source.startswith("builtin:")
+    return record["source"] == "builtin" or record["source"].startswith("builtin:")

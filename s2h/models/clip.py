@@ -1,20 +1,22 @@
-"""Image-text models through open_clip: a name with its pretrained weights, a Hub id, or a local folder; the bundled small
-one for the built-in world's images."""
+"""Image-text models through open_clip: a name with its pretrained weights, a Hub id, or a local folder; and the bundled
+small one for the built-in world's images. Weights are safetensors and nothing else."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from s2h.models import ModelError, names
+from s2h.models import ModelError, hub, names
 
-DEFAULT = "ViT-B-32:openai"
+DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+TEXTS_AT_ONCE = 256
 
 
-@dataclass
+@dataclass(frozen=True)
 class Clip:
-    """An image-text model ready to embed; `name` goes into the records' scores."""
+    """An image-text model ready to embed; `name` is what scores are signed with."""
 
     name: str
     model: Any
@@ -22,19 +24,24 @@ class Clip:
     tokenizer: Any
 
     def prepare(self, image: Any) -> Any:
-        """A PIL image as the model's input tensor [3, H, W]; may run in another thread."""
+        """A PIL image as the model's input, float32 [3, H, W]. Threads may do this at the same time."""
         return self.transform(image)
 
-    def images(self, tensors: list[Any]) -> Any:
-        """Unit-length embeddings of prepared images, float32 [N, D]."""
+    def images(self, pictures: list[Any]) -> Any:
+        """Unit-length embeddings of PIL images or of what `prepare` made of them: a NumPy array, float32 [N, D]."""
         import torch
 
-        batch = torch.stack(tensors)
-        return self._embed(self.model.encode_image, batch)
+        tensors = [picture if torch.is_tensor(picture) else self.prepare(picture) for picture in pictures]
+        return self._embed(self.model.encode_image, torch.stack(tensors))
 
     def texts(self, texts: list[str]) -> Any:
-        """Unit-length embeddings of texts, float32 [N, D]."""
-        return self._embed(self.model.encode_text, self.tokenizer(texts))
+        """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
+        import numpy
+
+        parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
+        return numpy.concatenate(
+            [self._embed(self.model.encode_text, self.tokenizer(part)) for part in parts]
+        )
 
     def _embed(self, encode: Any, batch: Any) -> Any:
         import torch
@@ -45,46 +52,106 @@ class Clip:
             return encode(batch.to(accel.device()), normalize=True).float().cpu().numpy()
 
 
-def load(name: str = DEFAULT) -> Clip:
-    """Load `NAME:PRETRAINED`, `NAME` (its first listed weights), `hf-hub:…`, a local folder in open_clip's layout, or
-    `mini-clip`. Raises ModelError where the weights can't be had."""
-    import logging
+def identify(name: str) -> str:
+    """The name in full, as scores are signed: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list.
 
+    Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
+    """
+    if name == BUNDLED or name.startswith("hf-hub:"):
+        return name
+    folder = os.path.normpath(name.removeprefix("local-dir:"))
+    if os.path.isfile(os.path.join(folder, CONFIG)):
+        return folder
+    if name.startswith("local-dir:") or os.path.isdir(folder):
+        raise ModelError(
+            f"--clip-model {name}: no model in open_clip's layout there (a folder with {CONFIG} and {WEIGHTS})"
+        )
     import open_clip
+
+    model, _, weights = name.partition(":")
+    if model not in open_clip.list_models():
+        raise ModelError(
+            f"--clip-model {name}: no such model and no such folder (a name of open_clip such as ViT-B-32:openai, "
+            "hf-hub:ID, or a folder)"
+        )
+    listed = open_clip.list_pretrained_tags_by_model(model)
+    if (
+        weights
+        and weights not in listed
+        and not (weights.endswith(".safetensors") and os.path.isfile(weights))
+    ):
+        raise ModelError(
+            f"--clip-model {name}: no such weights ({', '.join(listed[:6])} ... are in open_clip.list_pretrained(); a "
+            ".safetensors file will do too)"
+        )
+    if not weights and not listed:
+        raise ModelError(
+            f"--clip-model {name}: open_clip has no weights for it (name a file: {name}:FILE.safetensors)"
+        )
+    return f"{model}:{weights or listed[0]}"
+
+
+def load(name: str = DEFAULT) -> Clip:
+    """Load a model by any name that `identify` takes; only one that is not on this machine is fetched from the Hub, and the
+    bundled one never. Raises ModelError where it cannot be had, in one line.
+
+    Model, image transform and tokenizer are open_clip's own, as the folder's or the Hub's configuration describes them.
+    """
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
 
     from s2h import accel
 
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
-    model_name, pretrained = _resolve(name)
-    try:
-        model, _, transform = open_clip.create_model_and_transforms(
-            model_name, pretrained=pretrained, device=accel.device(), weights_only=True
-        )
-        tokenizer = open_clip.get_tokenizer(model_name)
-    except Exception as error:  # open_clip and the hub client have no common base
-        reason = " ".join(str(error).split())[:160]
-        raise ModelError(
-            f"--clip-model {name}: the weights can't be had: {reason} (check the name and the network, or give a local "
-            "folder in open_clip's layout)"
-        ) from error
-    return Clip(name, model.eval(), transform, tokenizer)
+    name = identify(name)
+    with hub.quiet():
+        try:
+            place, options = _locate(name)
+            model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
+            transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+            tokenizer = open_clip.get_tokenizer(place)
+        except ModelError:
+            raise
+        except Exception as error:  # open_clip, torch and the Hub's client have no error in common
+            raise ModelError(
+                f"the CLIP model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
+                f"--clip-model NAME, hf-hub:ID or a folder; {BUNDLED} is for built-in images)"
+            ) from error
+    return Clip(name, model.to(accel.device()).eval(), transform, tokenizer)
 
 
-def _resolve(name: str) -> tuple[str, str | None]:
-    if name == "mini-clip":
-        return f"local-dir:{names.bundled(name)}", None
-    if name.startswith(("hf-hub:", "local-dir:")):
-        return name, None
-    if Path(name).is_dir():
-        return f"local-dir:{name}", None
-    import open_clip
+def _locate(name: str) -> tuple[str, dict[str, Any]]:
+    """What open_clip calls the model, and the options that it is made with.
 
-    model_name, _, pretrained = name.partition(":")
-    listed = open_clip.list_pretrained_tags_by_model(model_name)
+    Weights are fetched here, as safetensors: by itself open_clip would fall back to pickles. And OpenAI's weights were
+    trained with QuickGELU, which open_clip's `ViT-B-32` lacks: by itself it would only warn and give other cosines.
+    """
+    from open_clip.pretrained import get_pretrained_cfg
+
+    if name == BUNDLED or os.path.isdir(name):
+        folder = str(names.bundled(name)) if name == BUNDLED else name
+        if not os.path.isfile(os.path.join(folder, WEIGHTS)):
+            raise ModelError(f"--clip-model {name}: {WEIGHTS} is missing (only safetensors are loaded)")
+        return f"local-dir:{folder}", {}
+    if name.startswith("hf-hub:"):
+        for file in (CONFIG, WEIGHTS):
+            hub.fetch(name.removeprefix("hf-hub:"), file)
+        return name, {}
+    model, _, weights = name.partition(":")
+    listed = get_pretrained_cfg(model, weights)
     if not listed:
+        return model, {"pretrained": weights}  # a file
+    repository, _, file = listed.get("hf_hub", "").rpartition("/")
+    if file in ("", "open_clip_pytorch_model.bin"):
+        file = WEIGHTS
+    elif file.endswith((".bin", ".pth")):
+        file = file[:-4] + ".safetensors"
+    if not repository or not file.endswith(".safetensors"):
         raise ModelError(
-            f"--clip-model {name}: open_clip knows no {model_name!r} (see open_clip.list_pretrained())"
+            f"--clip-model {name}: these weights are not published as safetensors (choose others)"
         )
-    if pretrained and pretrained not in listed:
-        raise ModelError(f"--clip-model {name}: no weights {pretrained!r} (choose from {', '.join(listed)})")
-    return model_name, pretrained or listed[0]
+    looks = {key: listed[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in listed}
+    return model, {
+        "pretrained": hub.fetch(repository, file),
+        "force_preprocess_cfg": looks,
+        "force_quick_gelu": bool(listed.get("quick_gelu")),
+    }

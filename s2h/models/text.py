@@ -1,50 +1,97 @@
-"""Text models through sentence-transformers: any name or local folder; the bundled small one for the built-in world."""
+"""Text models through sentence-transformers: any Hub id or local folder; and the bundled small one for the built-in world's
+answers. Weights are safetensors and nothing else."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from s2h.models import ModelError, names
+from s2h.models import ModelError, hub, names
 
-DEFAULT = "sentence-transformers/all-mpnet-base-v2"
+DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
 
-@dataclass
+@dataclass(frozen=True)
 class TextModel:
-    """A sentence embedder; `name` goes into the records' scores."""
+    """A sentence embedder; `name` is what scores are signed with."""
 
     name: str
     model: Any
 
     def encode(self, texts: list[str], batch_size: int = 64) -> Any:
-        """Unit-length embeddings, float32 [N, D]."""
+        """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
         return self.model.encode(
             texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
         )
 
 
+def identify(name: str) -> str:
+    """The name in full, as scores are signed: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`."""
+    if name == BUNDLED:
+        return name
+    if os.path.isdir(name):
+        return os.path.normpath(name)
+    if name.startswith(("/", ".")) or name.count("/") > 1:
+        raise ModelError(f"--text-model {name}: no such folder")
+    return name if "/" in name else f"sentence-transformers/{name}"
+
+
 def load(name: str = DEFAULT) -> TextModel:
-    """Load by name, Hub id or folder, from safetensors alone. Raises ModelError where the weights can't be had."""
-    import transformers
+    """Load a model by its name; only one that is not on this machine is fetched from the Hub, and the bundled one never.
+    Raises ModelError where it cannot be had, in one line."""
     from sentence_transformers import SentenceTransformer
 
     from s2h import accel
 
-    transformers.utils.logging.disable_progress_bar()
-    place = str(names.bundled(name)) if name == "mini-text" else name
-    try:
-        model = SentenceTransformer(
-            place,
-            device=str(accel.device()),
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-            local_files_only=Path(place).is_dir(),
-        )
-    except Exception as error:  # sentence-transformers and the hub client have no common base
-        reason = " ".join(str(error).split())[:160]
+    name = identify(name)
+    place = str(names.bundled(name)) if name == BUNDLED else name
+    local = name == BUNDLED or os.path.isdir(name)
+    if local and not any(
+        os.path.isfile(os.path.join(place, file)) for file in ("modules.json", "config.json")
+    ):
         raise ModelError(
-            f"--text-model {name}: the weights can't be had: {reason} (check the name and the network, or name a folder)"
-        ) from error
+            f"--text-model {name}: no model of sentence-transformers there (a folder with modules.json)"
+        )
+
+    def made(local: bool) -> Any:
+        return SentenceTransformer(
+            place, device=str(accel.device()), trust_remote_code=False, local_files_only=local,
+            model_kwargs={"use_safetensors": True},
+        )  # fmt: skip
+
+    with hub.quiet(), _without_bars():
+        try:
+            try:
+                model = made(True)
+            except Exception:
+                if local:
+                    raise
+                hub.fetch(
+                    place, "config.json"
+                )  # one question to a missing network, where the library asks three
+                model = made(False)
+        except (
+            Exception
+        ) as error:  # sentence-transformers, transformers and the Hub's client have no error in common
+            raise ModelError(
+                f"the text model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
+                f"--text-model ID or a folder; {BUNDLED} is for built-in pairs)"
+            ) from error
     return TextModel(name, model)
+
+
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Without the bar that transformers draws while it loads weights."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

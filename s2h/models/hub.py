@@ -1,0 +1,41 @@
+"""Files of Hub repositories: from this machine's cache where they lie there, from the network otherwise, without the chatter
+of the libraries."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+
+def fetch(repository: str, file: str) -> str:
+    """The path of a file on this machine. The network is asked only where the cache has no copy: without one, each question
+    would be repeated for half a minute. Raises what the Hub's client raises."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return hf_hub_download(repository, file, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return hf_hub_download(repository, file)
+
+
+def reason(error: Exception) -> str:
+    """An error of a library as the middle of one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without the log lines and warnings of libraries: what matters in them is said in one line."""
+    import logging
+    import warnings
+
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

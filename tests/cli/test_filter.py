@@ -1,0 +1,130 @@
+"""s2h-filter as a command: its options, what it says, and what it writes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from s2h import jsonl
+from s2h.cli.filter import main
+from s2h.record import assistant
+from tests.support import clips
+from tests.support.records import pair
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(clips.build(tmp_path_factory.mktemp("clip")))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for i, name in enumerate(("one", "two")):
+        Image.effect_noise((32, 32), 40 + 60 * i).convert("RGB").save(f"{name}.png")
+    with jsonl.Writer("in.jsonl") as out:
+        for i in range(6):
+            said = assistant(
+                "The sum is 3!" if i % 2 else "The sum is seventeen, as one sees in both of the pictures."
+            )
+            out.write(pair(f"r{i}", chosen=said, task="arithmetic" if i < 3 else "kinship"))
+
+
+def run(*arguments: str):
+    done = CliRunner().invoke(main, arguments, prog_name="s2h-filter")
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stderr
+
+
+def ids(name: str) -> list[str]:
+    return [record["id"] for record in jsonl.read(name)]
+
+
+def test_a_table_says_what_went_and_why():
+    status, said = run(
+        "in", "--length-ratio", ":2", "--edit-distance", "0.05:", "-o", "out.jsonl", "--rejects", "bad.jsonl"
+    )
+    assert status == 0
+    assert ids("out.jsonl") == ["r1", "r3", "r5"] and ids("bad.jsonl") == ["r0", "r2", "r4"]
+    [first, *_] = jsonl.read("bad.jsonl")
+    assert first["dropped"] == ["length ratio above 2"]
+    assert set(first["scores"]) == {"length_ratio", "edit_distance"}
+    assert {k: v for k, v in first.items() if k not in ("scores", "dropped")} == dict(next(jsonl.read("in")))
+    lines = [re.sub(" +", " ", line.removeprefix("s2h-filter:").strip()) for line in said.splitlines()]
+    assert lines == [
+        "kept 3 of 6 pairs (50%)", "task kept length ratio above 2", "arithmetic 1 2", "kinship 2 1", "all 3 3",
+    ]  # fmt: skip
+
+
+def test_rejects_of_rejects_keep_their_reasons():
+    run("in", "--length-ratio", ":2", "-o", "out.jsonl", "--rejects", "bad.jsonl")
+    run("bad", "--edit-distance", ":0.1", "-o", "out.jsonl", "--rejects", "worse.jsonl")
+    assert next(jsonl.read("worse"))["dropped"] == ["length ratio above 2", "edit distance above 0.1"]
+
+
+def test_clip_by_a_folder_and_again_from_the_record(model):
+    status, said = run("in", "--clip", "-1", "--clip-model", model, "-o", "out.jsonl")
+    assert (status, f"CLIP scores by {model}" in said) == (0, True)
+    assert len(ids("out.jsonl")) == 6
+    Path("one.png").unlink()  # the scores are in the records now
+    status, said = run("out", "--clip", "1", "--clip-model", model, "-o", "none.jsonl")
+    assert (status, ids("none.jsonl"), "CLIP scores" in said) == (0, [], False)
+    assert "kept 0 of 6 pairs (0%)" in said
+    status, said = run("out", "--clip", "1", "-o", "none.jsonl")
+    assert status == 1
+    assert "out.jsonl:1: scores.clip: was measured by another model" in said
+    status, said = run("in", "--clip", "-1", "--clip-model", model, "-o", "out.jsonl")
+    assert status == 1 and "in.jsonl:1: images[0]: no such file: " in said and len(said.splitlines()) == 2
+
+
+def test_annotate_drops_nothing(model):
+    status, said = run(
+        "in", "--annotate", "--clip", "1", "--clip-model", model, "--length-ratio", "9:", "-o", "out.jsonl"
+    )
+    assert status == 0
+    assert "6 pairs annotated, none dropped; the thresholds would keep 0" in said
+    assert [set(record["scores"]) for record in jsonl.read("out")] == [{"clip", "length_ratio"}] * 6
+    assert not any("dropped" in record for record in jsonl.read("out"))
+
+
+def test_no_judgement():
+    status, said = run("in", "-o", "out.jsonl")
+    assert status == 0 and "6 pairs checked and passed on (no judgement was asked for" in said
+    assert Path("out.jsonl").read_bytes() == Path("in.jsonl").read_bytes()
+    Path("empty.jsonl").write_bytes(b"")
+    assert run("empty", "--clip", "0.25", "-o", "out.jsonl") == (0, "s2h-filter: no pairs came in\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--clip", "high"], "'high' is no number from -1 to 1"),
+        (["--clip", "nan"], "'nan' is no number"),
+        (["--clip-margin", "3"], "no number from -2 to 2"),
+        (["--mpnet", "0.9:0.3"], "LO is more than HI"),
+        (["--mpnet", "0.9"], "no band LO:HI"),
+        (["--mpnet", "a:1"], "'a' is no number"),
+        (["--mpnet", "2:3"], "keeps nothing: the values go from -1 to 1"),
+        (["--length-ratio", "-2:-1"], "keeps nothing: the values go from 0 up"),
+        (["--clip-model", "mini-clip"], "--clip-model is for --clip"),
+        (["--text-model", "mini-text", "--clip", "0.2"], "--text-model is for --mpnet"),
+        (["--annotate", "--rejects", "x"], "--annotate drops nothing"),
+        (["--rejects", "x", "-o", "x"], "name the same file"),
+        (["--batch-size", "0"], "--batch-size"),
+    ],
+)
+def test_wrong_usage(arguments, said):
+    status, told = run("in", *arguments)
+    assert status == 2
+    assert said in told
+
+
+def test_what_is_missing():
+    assert run("nowhere") == (
+        1,
+        "s2h-filter: no such file: nowhere (nor with .jsonl, .jsonl.gz, .jsonl.zst added)\n",
+    )
+    status, said = run("in", "--clip", "0.2", "--clip-model", "nonsense")
+    assert status == 1 and "--clip-model nonsense: no such model" in said and len(said.splitlines()) == 1

@@ -1,0 +1,54 @@
+import random
+
+import pytest
+
+from s2h.filters import form, judge
+from s2h.record import assistant
+from tests.support.records import pair
+
+
+def table(one: str, other: str) -> int:
+    """Levenshtein's distance by the textbook's table."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def test_edit_distance_is_the_tables():
+    assert form.edit_distance("kitten", "sitting") == pytest.approx(3 / 7)
+    assert (form.edit_distance("", ""), form.edit_distance("a", ""), form.edit_distance("", "ab")) == (
+        0,
+        1,
+        1,
+    )
+    rng = random.Random(1)
+    for _ in range(400):
+        one, other = ("".join(rng.choices("abcé☃", k=rng.randrange(1, 90))) for _ in range(2))
+        assert form.edit_distance(one, other) * max(len(one), len(other)) == pytest.approx(table(one, other))
+
+
+def test_bands_keep_their_ends():
+    record = pair(chosen=assistant("abcd"), rejected=assistant("ab  "))
+    for band, reason in (
+        ((2, 3), ""),
+        ((1, 2), ""),
+        ((2.1, 9), "length ratio below 2.1"),
+        ((0, 1.5), "length ratio above 1.5"),
+    ):
+        [(judged, reasons)] = judge([record.copy()], [form.judge_length(band)])
+        assert judged["scores"] == {"length_ratio": {"value": 2.0}}
+        assert reasons == ([reason] if reason else [])
+
+
+def test_every_reason_is_told_and_earlier_scores_stay():
+    record = pair(chosen=assistant("abcd"), rejected=assistant("abce"), scores={"ref": {"chosen": -1.0}})
+    [(judged, reasons)] = judge([record], [form.judge_length((2, 3)), form.judge_distance((0.5, 1))])
+    assert reasons == ["length ratio below 2", "edit distance below 0.5"]
+    assert judged["scores"] == {
+        "ref": {"chosen": -1.0},
+        "length_ratio": {"value": 1.0},
+        "edit_distance": {"value": 0.25},
+    }
