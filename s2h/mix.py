@@ -1,7 +1,7 @@
 """One training file from several: everything shuffled, or level after level, with a part held out. The trainer consumes
 file order, so the order made here is the product. It is drawn from (seed, id): the same records come out the same way
-whatever the order of the files. Records wait in one temporary file; memory holds 29 bytes of each (and 16 or more while
-they are sorted), whatever their size.
+whatever the order of the files. Records wait in one temporary file, and what they share in another; memory holds 29 bytes
+of each, whatever its size, and about 70 at most while they are sorted or split.
 
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
 """
@@ -9,6 +9,7 @@ they are sorted), whatever their size.
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import numpy
 
 LEVELS = (1, 2, 3)
+LINK = [("name", "<u8"), ("row", "<u4")]  # a 64-bit name of something shared, and the row that has it
+AT_ONCE = 1 << 16  # links in memory, at least
+STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # what images.Store calls an image
 WEIGHED, PER_LEVEL, HELD_OUT = 1, 2, 3  # independent draws from one order key, see `_drawn`
 
 
@@ -29,14 +33,13 @@ class Index:
 
     offset, length: of its line in the spool. line: in its input, 0 where unknown. order: the 64-bit key by which it is
     shuffled. level. source: which input it is from, a position in `sources`, which holds each input's (name, base).
-    keys, ends: with `grouped`, the 64-bit names of what it shares with others, and where they end.
+    links: a file of `linked` entries (LINK), one for everything by which a row may hang together with others; or None.
     """
 
-    def __init__(self, spool: BinaryIO, grouped: bool = False) -> None:
-        self.spool, self.grouped = spool, grouped
+    def __init__(self, spool: BinaryIO, links: BinaryIO | None = None) -> None:
+        self.spool, self.links, self.linked = spool, links, 0
         self.offset, self.length, self.line = array("q"), array("I"), array("I")
         self.order, self.level, self.source = array("Q"), array("b"), array("I")
-        self.keys, self.ends = array("Q"), array("q")
         self.sources: list[tuple[str, str]] = []
         self.dropped: set[int] = set()
 
@@ -75,15 +78,17 @@ def load(
     spool: BinaryIO,
     *,
     seed: int = 0,
-    grouped: bool = False,
+    links: BinaryIO | None = None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Index:
     """Reads checked records, one stream a file, into the spool, an empty binary file that can be read and written.
 
-    grouped: note what the records share, for `split`. An id that was there before goes to on_error as a RecordError that
-    names both places; the later record is dropped where that returns. Raises OSError where the spool's disk is full.
+    links: another such file, in which to note what the records share, for `split`. An id that was there before goes to
+    on_error as a RecordError that names both places; the later record is dropped where that returns. Raises OSError where
+    the disk of the two files is full.
     """
-    index, end = Index(spool, grouped), 0
+    index, end = Index(spool, links), 0
+    names, members = array("Q"), array("I")  # links on their way to the file
     for number, stream in enumerate(streams):
         index.sources.append(("", ""))
         for i, record in enumerate(stream):
@@ -103,9 +108,14 @@ def load(
             index.level.append(record["level"])
             index.source.append(number)
             end += len(data)
-            if grouped:
-                index.keys.extend(shared(record, base))
-                index.ends.append(len(index.keys))
+            if links is not None:
+                found = shared(record, base)
+                names.extend(found)
+                members.extend([len(index) - 1] * len(found))
+                if len(names) >= AT_ONCE:
+                    _note(index, names, members)
+    if links is not None:
+        _note(index, names, members)
     spool.flush()
     _drop_twice(index, on_error)
     return index
@@ -122,6 +132,17 @@ def shared(record: dict, base: str = "") -> list[int]:
     if isinstance(families, list | tuple):
         names += [f"family {family}" for family in families]
     return sorted({int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") for name in names})
+
+
+def _note(index: Index, names: array, members: array) -> None:
+    """Writes links to their file, and forgets them here."""
+    import numpy as np
+
+    noted = np.empty(len(names), LINK)
+    noted["name"], noted["row"] = names, members
+    index.links.write(noted.tobytes())
+    index.linked += len(names)
+    del names[:], members[:]
 
 
 def flat(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
@@ -182,51 +203,91 @@ def split(index: Index, rows: numpy.ndarray, fraction: float) -> tuple[numpy.nda
     Rows that share one, directly or through others, are a group. Whole groups are held out, in drawn order, until
     `fraction` of the rows is reached, so never more than one group beyond it. A group of more than half of the rows is
     never held out: with one, or where everything hangs together, fewer are held out than asked for. The index must have
-    been loaded with grouped=True.
+    been loaded with `links`.
     """
     import numpy as np
 
     if not len(rows):
         return rows, rows
-    group, n_groups = _groups(index, rows)
-    sizes = np.bincount(group, minlength=n_groups)
+    root, order = _roots(index, rows), index.column("order")
     # A group is drawn by the least key in it, mixed anew: the least key itself would be smaller for a large group.
-    least = np.full(n_groups, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(least, group, index.column("order")[rows])
-    held, count, quota = np.zeros(n_groups, bool), 0, fraction * len(rows)
-    for number in np.argsort(_drawn(least, HELD_OUT), kind="stable"):
+    least = np.full(len(index), np.iinfo(np.uint64).max, np.uint64)
+    sizes = np.zeros(len(index), np.uint32)
+    for begin in range(
+        0, len(rows), AT_ONCE
+    ):  # in parts, or what lies between would take more than the index
+        some = rows[begin : begin + AT_ONCE]
+        np.minimum.at(least, root[some], order[some])
+        np.add.at(sizes, root[some], 1)
+    groups = np.flatnonzero(sizes).astype(np.uint32)
+    least = least[groups]
+    for begin in range(0, len(groups), AT_ONCE):
+        least[begin : begin + AT_ONCE] = _drawn(least[begin : begin + AT_ONCE], HELD_OUT)
+    held, count, quota = np.zeros(len(index), bool), 0, fraction * len(rows)
+    for at in np.argsort(least):
         if count >= quota:
             break
-        if 2 * sizes[number] <= len(rows):
-            held[number] = True
-            count += int(sizes[number])
-    return rows[~held[group]], rows[held[group]]
+        size = int(sizes[groups[at]])
+        if 2 * size <= len(rows):
+            held[groups[at]] = True
+            count += size
+    out = held[root[rows]]
+    return rows[~out], rows[out]
 
 
-def _groups(index: Index, rows: numpy.ndarray) -> tuple[numpy.ndarray, int]:
-    """The group of each row, counted from 0, and how many there are: a union-find over the keys that rows share."""
+def _roots(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
+    """For each row of the index the row that stands for its group, uint32: a union-find over what `rows` share.
+
+    The links are read in passes, each with a part of the names, so that memory stays at a few bytes a row however many
+    images each has.
+    """
     import numpy as np
 
-    if not index.grouped:
-        raise ValueError("load the index with grouped=True to split it")
-    names, node = np.unique(index.column("keys"), return_inverse=True)
-    parent, ends = array("q", range(len(names))), index.ends
+    if index.links is None:
+        raise ValueError("load the index with links to split it")
+    chosen = np.zeros(len(index), bool)
+    chosen[rows] = True
+    parent = array("I", range(len(index)))
+    passes = -(-index.linked // max(AT_ONCE, len(index) // 4)) or 1
+    for number in range(passes):
+        index.links.seek(0)
+        names, members = [], []
+        while data := index.links.read(AT_ONCE * np.dtype(LINK).itemsize):
+            links = np.frombuffer(data, LINK)
+            links = links[(links["name"] % np.uint64(passes) == number) & chosen[links["row"]]]
+            # Joined by the chunk already, so that a name that is everywhere does not pile up.
+            name, row = _join(parent, links["name"], links["row"])
+            names.append(name)
+            members.append(row)
+        if names:
+            _join(parent, np.concatenate(names), np.concatenate(members))
+    root = np.frombuffer(parent, np.uint32).copy()
+    while not np.array_equal(above := root[root], root):
+        root = above
+    return root
 
-    def root(at: int) -> int:
-        while parent[at] != at:
-            parent[at] = at = parent[parent[at]]
-        return at
 
-    first = np.empty(len(rows), np.int64)
-    for i, row in enumerate(rows.tolist()):
-        begin = ends[row - 1] if row else 0
-        mine = first[i] = root(int(node[begin]))
-        for at in node[begin + 1 : ends[row]].tolist():
-            if (other := root(at)) != mine:
-                parent[other] = mine
-    roots = np.fromiter((root(int(at)) for at in first), np.int64, len(rows))
-    found, group = np.unique(roots, return_inverse=True)
-    return group, len(found)
+def _join(parent: array, names: numpy.ndarray, rows: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Joins the rows that have a name in common; gives each name once, with one of its rows."""
+    import numpy as np
+
+    def top(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    order = np.argsort(names, kind="stable")
+    names, rows = names[order], rows[order]
+    new = np.ones(len(names), bool)
+    new[1:] = names[1:] != names[:-1]
+    again = np.flatnonzero(~new)
+    for begin in range(0, len(again), 4096):  # as few Python numbers at a time
+        some = again[begin : begin + 4096]
+        for one, other in zip(rows[some - 1].tolist(), rows[some].tolist(), strict=True):
+            one, other = top(one), top(other)
+            if one != other:
+                parent[max(one, other)] = min(one, other)
+    return names[new], rows[new]
 
 
 def _drop_twice(index: Index, on_error: Callable[[RecordError], None]) -> None:
@@ -278,8 +339,11 @@ def _drawn(keys: numpy.ndarray, purpose: int) -> numpy.ndarray:
 
 
 def _place(reference: str, base: str) -> str:
-    """An image reference that two files spell alike."""
+    """An image reference that two files spell alike. An image of a store is known by its name, the hash of its bytes: two
+    stores may hold the same one."""
     if reference.startswith("data:") or "://" in reference[:16]:
         return reference
+    if STORED.fullmatch(name := os.path.basename(reference)):
+        return name
     kind, path = ("tar:", reference[4:]) if reference.startswith("tar:") else ("", reference)
     return kind + os.path.abspath(os.path.join(base, path))

@@ -1,6 +1,7 @@
 """Mixing: the order and its independence of the files' order, shares, the split's integrity, references, memory."""
 
 import os
+import random
 import tempfile
 import tracemalloc
 from collections import Counter
@@ -233,8 +234,8 @@ def test_memory_does_not_hold_the_records():
 
 
 def test_the_stage_as_functions():
-    with tempfile.TemporaryFile() as spool:
-        index = mix.load([[pair("a")], [], [pair("b")]], spool, grouped=True)
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
+        index = mix.load([[pair("a")], [], [pair("b")]], spool, links=links)
         assert [index.record(row)["id"] for row in index.rows()] == ["a", "b"]
         train, held = mix.split(index, index.rows(), 0.5)
         assert (len(train), len(held)) == (2, 0)  # they share their pictures
@@ -243,5 +244,86 @@ def test_the_stage_as_functions():
     with tempfile.TemporaryFile() as spool:
         with pytest.raises(RecordError, match="is there twice: a"):
             mix.load([[pair("a"), pair("a")]], spool)
-        with pytest.raises(ValueError, match="grouped"):
+        with pytest.raises(ValueError, match="links"):
             mix.split(mix.load([[pair("a")]], spool), mix.load([[pair("c")]], spool).rows(), 0.5)
+
+
+def test_weights_by_name():
+    three_levels()
+    run("--flat", "l1", "l2", "l3", "--weights", "1,0.5,1", "-o", "a.jsonl")
+    for named in ("l2=0.5", "l2.jsonl=0.5", "l1=1, l2=.5,l3=1"):
+        run("--flat", "l1", "./l2.jsonl", "l3", "--weights", named, "-o", "b.jsonl")
+        assert Path("a.jsonl").read_bytes() == Path("b.jsonl").read_bytes()
+    for wrong, said in (
+        ("l4=1", "'l4' is none of the FILEs"),
+        ("l1=1,2", "name each FILE once"),
+        ("l1=1,l1=2", "name each FILE once"),
+        ("=1,=2", "name each FILE once"),
+        ("l1=0,l2=0,l3=0", "leaves nothing"),
+    ):
+        assert said in run("--flat", "l1", "l2", "l3", "--weights", wrong, status=2).stderr
+    assert "more than one" in run("--flat", "a/l1", "b/l1", "--weights", "l1=2", status=2).stderr
+
+
+def test_one_image_in_two_stores_is_one_image():
+    stored = "0123456789abcdef" * 2 + ".png"
+    for folder in ("a", "b"):
+        write(
+            f"{folder}/f.jsonl", [f"{folder}{i}" for i in range(3)], images=[f"s2h-images/{stored}", "x.png"]
+        )
+    write("c.jsonl", [f"c{i}" for i in range(14)])
+    for seed in range(8):
+        run("--flat", "a/f", "b/f", "c", "--val", "0.4", "--seed", seed, "-o", "m.jsonl")
+        assert len({name[0] in "ab" for name in names("m.val")} | {None}) > 1
+        held = {name for name in names("m.val") if name[0] in "ab"}
+        assert len(held) in (0, 6)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, mix.AT_ONCE])
+def test_the_split_is_the_same_in_however_many_passes(monkeypatch, at_once):
+    """Against a plain union-find over everything that is shared."""
+    monkeypatch.setattr(mix, "AT_ONCE", at_once)
+    chance = random.Random(5)
+    made = [pair(f"r{i}", images=[f"{chance.randrange(150)}.png", f"o{i}.png"]) for i in range(120)]
+    group = {record["id"]: {record["id"]} for record in made}
+    for one in made:
+        for other in made:
+            if set(mix.shared(one)) & set(mix.shared(other)) and group[one["id"]] is not group[other["id"]]:
+                joined = group[one["id"]] | group[other["id"]]
+                group.update(dict.fromkeys(joined, joined))
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
+        index = mix.load([made], spool, links=links)
+        train, held = mix.split(index, index.rows(), 0.25)
+        held = {index.record(row)["id"] for row in held}
+        assert len(train) + len(held) == 120 and 30 <= len(held) < 30 + max(map(len, group.values()))
+        assert all(group[name] <= held for name in held)
+        some = index.rows()[::2]  # what was not chosen binds nothing
+        assert sum(map(len, mix.split(index, some, 0.25))) == 60
+
+
+def test_memory_of_a_split_does_not_grow_with_what_is_shared(monkeypatch):
+    """15,000 records with 12 names each, of which one is everywhere in a half of them."""
+    monkeypatch.setattr(mix, "AT_ONCE", 1 << 10)  # as small beside these records as it is beside a million
+    count, made = 15_000, pair("r")
+
+    def stream():
+        for i in range(count):
+            facts = {"families": [f"f{i}/{k}" for k in range(9)] + ["all"] * (i % 2), "twin": f"t{i}"}
+            yield {**made, "id": f"r{i}", "images": [f"{i}.png"], "facts": facts}
+
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
+        warm = mix.load([[made, pair("s")]], spool, links=links)  # what is imported is not counted
+        mix.split(warm, warm.rows(), 0.5)
+        for file in (spool, links):
+            file.seek(0)
+            file.truncate()
+        tracemalloc.start()
+        try:
+            index = mix.load([stream()], spool, links=links)
+            train, held = mix.split(index, index.rows(), 0.1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert len(held) == 1500 and len(train) == 13_500
+        # 12 names in memory would be 96 bytes alone.
+        assert peak / count <= 64 + 20

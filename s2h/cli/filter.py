@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
+from collections.abc import Iterable
 
 import click
 
 from s2h.cli import common
+
+SHOWN_TASKS = 20  # in the table; the rest are one row
 
 
 class Cosine(click.ParamType):
@@ -140,7 +144,7 @@ def main(
         raise click.UsageError("--text-model is for --mpnet or --annotate.")
     if rejects and annotate:
         raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
-    if rejects and rejects == output:
+    if rejects and common.same(rejects, output):
         raise click.UsageError("--rejects and --output name the same file.")
     with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
         from s2h import jsonl
@@ -198,11 +202,17 @@ class _Tally:
     """What was kept and dropped, by task and first reason."""
 
     def __init__(self, annotate: bool) -> None:
-        self.annotate, self.counts = annotate, {}
+        self.annotate = annotate
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.tasks: Counter[str] = Counter()
 
     def add(self, task: str, reasons: list[str]) -> None:
-        key = task, reasons[0] if reasons else ""
-        self.counts[key] = self.counts.get(key, 0) + 1
+        task = common.printable(task)
+        self.counts[task, reasons[0] if reasons else ""] += 1
+        self.tasks[task] += 1
+
+    def _sum(self, reason: str, tasks: Iterable[str]) -> int:
+        return sum(self.counts[task, reason] for task in tasks)
 
     def tell(self, work: common.Session, judged: bool) -> None:
         """One line, and where pairs were dropped a table under it."""
@@ -221,11 +231,16 @@ class _Tally:
         reasons = sorted({reason for _, reason in self.counts if reason})
         if not reasons:
             return
-        tasks = sorted({task for task, _ in self.counts})
+        tasks = [task for task, _ in self.tasks.most_common(SHOWN_TASKS)]
         heads = ["task", "would stay" if self.annotate else "kept", *reasons]
-        rows = [[task, *(f"{self.counts.get((task, r), 0):,}" for r in ("", *reasons))] for task in tasks]
+        rows = [[task, *(f"{self.counts[task, r]:,}" for r in ("", *reasons))] for task in sorted(tasks)]
+        if len(self.tasks) > SHOWN_TASKS:
+            others = set(self.tasks).difference(tasks)
+            rows.append(
+                [f"{len(others)} other tasks", *(f"{self._sum(r, others):,}" for r in ("", *reasons))]
+            )
         if len(tasks) > 1:
-            sums = [sum(self.counts.get((task, r), 0) for task in tasks) for r in ("", *reasons)]
+            sums = [self._sum(reason, self.tasks) for reason in ("", *reasons)]
             rows.append(["all", *(f"{n:,}" for n in sums)])
         widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
         for row in [heads, *rows]:

@@ -15,19 +15,26 @@ SHOWN_TASKS = 12  # in the summary, of each level
 
 
 class Weights(click.ParamType):
-    """'1,0.5,2': numbers that are not negative, one at least above 0."""
+    """'1,0.5,2': numbers that are not negative, one at least above 0; or 'l1=0.5,l3=2': the same by FILE, 1 for the others.
+    Gives pairs of a name ("" for none) and a number."""
 
-    name = "W,W,..."
+    name = "W,..."
 
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
             return value
+        pairs = [part.strip().rpartition("=") for part in value.split(",")]
         try:
-            weights = tuple(float(part) for part in value.split(","))
+            weights = tuple((name, float(number)) for name, _, number in pairs)
         except ValueError:
             weights = ()
-        if not weights or not all(0 <= weight < math.inf for weight in weights) or not max(weights) > 0:
-            self.fail(f"{value!r} are no weights (numbers, one per FILE, for example 1,0.5,2)", param, ctx)
+        if not weights or not all(0 <= weight < math.inf for _, weight in weights):
+            self.fail(f"{value!r} are no weights (for example 1,0.5,2 or l1=0.5)", param, ctx)
+        named = [name for name, sign, _ in pairs if sign]
+        if named and (len(named) < len(pairs) or not all(named) or len(set(named)) < len(named)):
+            self.fail(f"{value!r}: name each FILE once, or none (for example l1=0.5,l3=2)", param, ctx)
+        if not named and not any(weight for _, weight in weights):
+            self.fail(f"{value!r} leaves nothing", param, ctx)
         return weights
 
 
@@ -58,7 +65,8 @@ class Fraction(click.ParamType):
     "--weights",
     type=Weights(),
     help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
-    "in proportion (1,0.5 keeps half of the second file).",
+    "in proportion (1,0.5 keeps half of the second file; 1,2,1 half, all, half). Or by FILE, 1 for the others: l2=0.5. No "
+    "record comes twice.",
 )
 @click.option(
     "--per-level",
@@ -86,10 +94,7 @@ def main(files, flat, curriculum, weights, per_level, val, val_output, output, s
     """
     if flat == curriculum:
         raise click.UsageError("Give one of --flat and --curriculum.")
-    if weights and len(weights) != len(files):
-        raise click.UsageError(
-            f"--weights has {len(weights)} for {len(files)} named FILEs; give one per FILE."
-        )
+    weights = by_file(weights, files) if weights else None
     if val_output and val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
     if val is not None and not val_output:
@@ -98,7 +103,7 @@ def main(files, flat, curriculum, weights, per_level, val, val_output, output, s
         if os.path.exists(output) and not os.path.isfile(output):
             raise click.UsageError(f"--val needs --val-output FILE: nothing can be put beside {output}.")
         val_output = beside(output)
-    if val is not None and same(val_output, output):
+    if val is not None and common.same(val_output, output):
         raise click.UsageError("--val-output and --output are the same file.")
     with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
         import tempfile
@@ -108,9 +113,8 @@ def main(files, flat, curriculum, weights, per_level, val, val_output, output, s
         streams = [work.read([name]) for name in files or ["-"]]
         held = stack.enter_context(jsonl.Writer(val_output)) if val is not None else None
         spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
-        index = mix.load(
-            map(work.progress, streams), spool, seed=seed, grouped=val is not None, on_error=work.on_error
-        )  # fmt: skip
+        links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if val is not None else None
+        index = mix.load(map(work.progress, streams), spool, seed=seed, links=links, on_error=work.on_error)
         rows, short = index.rows(), {}
         if weights:
             rows = mix.weigh(index, rows, weights)
@@ -145,13 +149,33 @@ def beside(output: str) -> str:
     return f"{stem}.val{suffix}"
 
 
-def same(one: str, other: str) -> bool:
-    return one == other or ("-" not in (one, other) and os.path.realpath(one) == os.path.realpath(other))
+def by_file(weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
+    """One weight for each file. A name is a file's as it was given or without its folder or ending. Raises UsageError."""
+    if not weights[0][0]:
+        if len(weights) != len(files):
+            raise click.UsageError(
+                f"--weights has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+            )
+        return [weight for _, weight in weights]
+    found = [1.0] * len(files)
+    for name, weight in weights:
+        exact = [i for i, file in enumerate(files) if file == name]
+        places = exact or [i for i, file in enumerate(files) if name in called(file)]
+        if len(places) != 1:
+            fault = "more than one of the FILEs" if places else "none of the FILEs"
+            raise click.UsageError(f"--weights: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
+        found[places[0]] = weight
+    if not any(found):
+        raise click.UsageError("--weights leaves nothing.")
+    return found
 
 
-def printable(name: str) -> str:
-    """A name from the data, short and without line breaks and escape codes."""
-    return "".join(sign if sign.isprintable() else " " for sign in name[:40])
+def called(file: str) -> set[str]:
+    """What a file may be called: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
+    names = {file, os.path.basename(file)}
+    return names | {
+        name.removesuffix(suffix) for name in names for suffix in jsonl.SUFFIXES if name.endswith(suffix)
+    }
 
 
 def summary(tally: dict[tuple[int, str], int], how: str) -> str:
@@ -162,7 +186,7 @@ def summary(tally: dict[tuple[int, str], int], how: str) -> str:
     for level in sorted({level for level, _ in tally}):
         tasks = sorted((task, count) for (at, task), count in tally.items() if at == level)
         tasks.sort(key=lambda item: -item[1])
-        listed = ", ".join(f"{printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
+        listed = ", ".join(f"{common.printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
         if len(tasks) > SHOWN_TASKS:
             listed += f", {len(tasks) - SHOWN_TASKS} other tasks"
         parts.append(f"level {level} {sum(count for _, count in tasks)} ({listed})")

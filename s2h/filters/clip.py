@@ -4,6 +4,7 @@ model's context are cut there, as CLIP does."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -17,6 +18,9 @@ from s2h.record import Record, RecordError, text_of
 
 THREADS = 4  # that open and prepare images while the model runs; Pillow and torch leave the interpreter while they work
 AT_ONCE = 32  # images that the model embeds in one call
+AHEAD = (
+    2 * AT_ONCE
+)  # images that are open before their turn: 40 MB at 224 pixels, whatever the batch of records
 SIDES = ("chosen", "rejected")
 
 Key = tuple  # (model, base, reference): what an image's embedding is kept by
@@ -119,9 +123,16 @@ def _look(
             damaged[key] = error
             return key, None
 
+    def in_turn(pool: ThreadPoolExecutor) -> Iterator[tuple[Key, Any]]:
+        keys = iter(wanted)
+        waiting = deque(pool.submit(prepare, key) for key in islice(keys, AHEAD))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(prepare, key) for key in islice(keys, 1))
+
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            ready = (pair for pair in pool.map(prepare, wanted) if pair[1] is not None)
+            ready = (pair for pair in in_turn(pool) if pair[1] is not None)
             while some := list(islice(ready, AT_ONCE)):
                 yield from zip(
                     (key for key, _ in some), model.images([tensor for _, tensor in some]), strict=True

@@ -3,7 +3,7 @@ the same but for a typing error, or have nothing in common, teach little."""
 
 from __future__ import annotations
 
-from s2h.filters import Judgement, add_score, within
+from s2h.filters import DIGITS, Judgement, add_score, within
 from s2h.record import Record, RecordError, text_of
 
 
@@ -52,10 +52,17 @@ def judge_distance(band: tuple[float, float]) -> Judgement:
 
 def _judgement(name: str, words: str, measure, band: tuple[float, float]) -> Judgement:
     def score(batch: list[Record]) -> dict[int, RecordError]:
-        for record in batch:
-            add_score(
-                record, name, value=float(measure(text_of(record["chosen"]), text_of(record["rejected"])))
-            )
-        return {}
+        faults = {}
+        for at, record in enumerate(batch):
+            value = round(float(measure(text_of(record["chosen"]), text_of(record["rejected"]))), DIGITS)
+            said = record.get("scores", {}).get(name)
+            if said is None:
+                add_score(record, name, value=value)
+            elif not isinstance(said, dict) or said.get("value") != value:  # it is never rewritten
+                faults[at] = RecordError(
+                    f"is not what the answers measure: {value:g}", f"scores.{name}", record.where,
+                    f"jq -c 'del(.scores.{name})' forgets it",
+                )  # fmt: skip
+        return faults
 
     return Judgement(name, score, lambda record: within(record["scores"][name]["value"], band, words))

@@ -53,7 +53,8 @@ class Clip:
 
 
 def identify(name: str) -> str:
-    """The name in full, as scores are signed: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list.
+    """The name in full, as scores are signed: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list, and so
+    is `ViT-B-32/openai`.
 
     Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
     """
@@ -69,6 +70,8 @@ def identify(name: str) -> str:
     import open_clip
 
     model, _, weights = name.partition(":")
+    if "/" in model:
+        model, _, weights = name.partition("/")
     if model not in open_clip.list_models():
         raise ModelError(
             f"--clip-model {name}: no such model and no such folder (a name of open_clip such as ViT-B-32:openai, "

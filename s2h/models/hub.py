@@ -8,14 +8,16 @@ from collections.abc import Iterator
 
 
 def fetch(repository: str, file: str) -> str:
-    """The path of a file on this machine. The network is asked only where the cache has no copy: without one, each question
-    would be repeated for half a minute. Raises what the Hub's client raises."""
-    from huggingface_hub import hf_hub_download
+    """The path of a file on this machine. The network is asked only where the cache has no copy, and first in a question
+    that is not repeated: by itself a download knocks for half a minute where there is no network. Raises what the Hub's
+    client raises."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         return hf_hub_download(repository, file, local_files_only=True)
     except LocalEntryNotFoundError:
+        get_hf_file_metadata(hf_hub_url(repository, file))
         return hf_hub_download(repository, file)
 
 

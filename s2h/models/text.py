@@ -55,6 +55,8 @@ def load(name: str = DEFAULT) -> TextModel:
         raise ModelError(
             f"--text-model {name}: no model of sentence-transformers there (a folder with modules.json)"
         )
+    if local and (pickled := _pickled(place)):
+        raise ModelError(f"--text-model {name}: {pickled} is a pickle (only safetensors are loaded)")
 
     def made(local: bool) -> Any:
         return SentenceTransformer(
@@ -81,6 +83,14 @@ def load(name: str = DEFAULT) -> TextModel:
                 f"--text-model ID or a folder; {BUNDLED} is for built-in pairs)"
             ) from error
     return TextModel(name, model)
+
+
+def _pickled(folder: str) -> str:
+    """A file of weights that has no safetensors beside it, which the library would then unpickle; or ""."""
+    for place, _, files in os.walk(folder):
+        if "pytorch_model.bin" in files and "model.safetensors" not in files:
+            return os.path.relpath(os.path.join(place, "pytorch_model.bin"), folder)
+    return ""
 
 
 @contextlib.contextmanager

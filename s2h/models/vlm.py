@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from s2h.models import ModelError, encode, names
+from s2h.models import ModelError, encode, hub, names
 
 ADAPTER = "adapter"  # where in a run folder s2h-train puts it
 ARGUMENTS = "args.json"
@@ -61,12 +61,13 @@ def read(name: str, dtype: Any) -> tuple[Any, Any]:
     place = names.resolve(name)
     options = {"trust_remote_code": False, "local_files_only": Path(place).is_dir()}
     try:
-        processor = AutoProcessor.from_pretrained(place, **options)
-        model = AutoModelForImageTextToText.from_pretrained(
-            place, dtype=dtype, use_safetensors=True, **options
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(_unavailable(name, place, error)) from error
+        with hub.quiet():
+            if not options["local_files_only"]:
+                hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
+            processor = AutoProcessor.from_pretrained(place, **options)
+            model = AutoModelForImageTextToText.from_pretrained(
+                place, dtype=dtype, use_safetensors=True, **options
+            )
     except Exception as error:  # the hub client's own errors have no common base
         raise ModelError(_unavailable(name, place, error)) from error
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):

@@ -112,6 +112,7 @@ def test_no_judgement():
         (["--text-model", "mini-text", "--clip", "0.2"], "--text-model is for --mpnet"),
         (["--annotate", "--rejects", "x"], "--annotate drops nothing"),
         (["--rejects", "x", "-o", "x"], "name the same file"),
+        (["--rejects", "./x", "-o", "x"], "name the same file"),
         (["--batch-size", "0"], "--batch-size"),
     ],
 )
@@ -128,3 +129,16 @@ def test_what_is_missing():
     )
     status, said = run("in", "--clip", "0.2", "--clip-model", "nonsense")
     assert status == 1 and "--clip-model nonsense: no such model" in said and len(said.splitlines()) == 1
+
+
+def test_tasks_from_the_data_do_not_flood_or_steer_the_terminal():
+    with jsonl.Writer("many.jsonl") as out:
+        for i in range(100):
+            out.write(pair(f"r{i}", task=f"t{i}\x1b[31m\nx" if i else "common"))
+        for i in range(100, 103):
+            out.write(pair(f"r{i}", task="common"))
+    status, said = run("many", "--edit-distance", "1:", "-o", "out.jsonl")
+    assert status == 0 and "\x1b" not in said
+    lines = [line.split() for line in said.splitlines()]
+    assert len(lines) == 24 and ["s2h-filter:", "80", "other", "tasks", "0", "80"] in lines
+    assert ["s2h-filter:", "common", "0", "4"] in lines and lines[-1] == ["s2h-filter:", "all", "0", "103"]

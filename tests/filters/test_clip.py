@@ -201,3 +201,27 @@ def test_the_cache_is_bounded_and_forgets_the_least_used():
     cache.get("abd", embed)
     assert asked == [["a", "b", "c"], ["d", "!"], ["b"]]
     assert len(cache.kept) == 3
+
+
+def test_few_images_are_open_at_a_time(model):
+    """However many records a batch has: what waits for the model is bounded."""
+    counts = {"open": 0, "most": 0, "seen": 0}
+
+    class Counting(models.Clip):
+        def prepare(self, image):
+            counts["open"] += 1
+            counts["most"] = max(counts["most"], counts["open"])
+            return super().prepare(image)
+
+        def images(self, pictures):
+            counts["open"] -= len(pictures)
+            counts["seen"] += len(pictures)
+            return super().images(pictures)
+
+    records = []
+    for i in range(200):
+        Image.new("RGB", (32, 32), (i, 0, 0)).save(f"{i}.png")
+        records.append(pair(f"r{i}", images=[f"{i}.png"], target=[0]))
+    counting = Counting(model.name, model.model, model.transform, model.tokenizer)
+    assert len(list(judge(records, [judging.judgement(lambda name: counting)], batch_size=200))) == 200
+    assert counts["seen"] == 200 and counts["most"] <= judging.AHEAD + judging.AT_ONCE

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from s2h.filters import form, judge
-from s2h.record import assistant
+from s2h.record import RecordError, assistant
 from tests.support.records import pair
 
 
@@ -52,3 +52,15 @@ def test_every_reason_is_told_and_earlier_scores_stay():
         "length_ratio": {"value": 1.0},
         "edit_distance": {"value": 0.25},
     }
+
+
+def test_an_earlier_measure_is_never_rewritten():
+    record = pair(chosen=assistant("abcd"), rejected=assistant("ab"), scores={"length_ratio": {"value": 2.0}})
+    [(judged, reasons)] = judge([record], [form.judge_length((0, 1.5))])
+    assert judged["scores"] == {"length_ratio": {"value": 2.0}} and reasons == ["length ratio above 1.5"]
+    for said in ({"value": 1.4}, "long"):
+        record["scores"]["length_ratio"] = said
+        with pytest.raises(
+            RecordError, match=r"scores.length_ratio: is not what the answers measure: 2 .*del"
+        ):
+            list(judge([record], [form.judge_length((0, 9))]))

@@ -4,6 +4,7 @@ had is one line."""
 import json
 import shutil
 import socket
+import time
 
 import numpy
 import pytest
@@ -81,6 +82,7 @@ def test_a_long_list_of_texts_is_embedded_in_parts(folder, monkeypatch):
 
 def test_names_in_full(folder):
     assert clip.identify("ViT-B-32") == clip.identify("ViT-B-32:openai") == clip.DEFAULT
+    assert clip.identify("ViT-B-32/openai") == clip.DEFAULT
     assert clip.identify("ViT-B-32:laion2b_s34b_b79k") == "ViT-B-32:laion2b_s34b_b79k"
     assert clip.identify(f"{folder}/") == clip.identify(f"local-dir:{folder}") == str(folder)
     assert clip.identify("hf-hub:org/name") == "hf-hub:org/name"
@@ -97,6 +99,7 @@ def test_what_cannot_be_had_is_one_line(folder, tmp_path):
     for name, said in (
         ("no-such-model", "no such model"),
         ("ViT-B-32:nothing", "no such weights"),
+        ("some/model", "no such model"),
         (str(tmp_path), "no model in open_clip's layout"),
         (str(tmp_path / "pickled"), "only safetensors"),
         (str(tmp_path / "broken"), "can't be had"),
@@ -133,3 +136,19 @@ def test_the_bundled_model_needs_no_network(no_network):
     config = json.loads((names.bundled(clip.BUNDLED) / "open_clip_config.json").read_text())["model_cfg"]
     assert loaded.images(pictures()).shape == (3, config["embed_dim"])
     assert loaded.texts(TEXTS).shape == (3, config["embed_dim"])
+
+
+def test_without_a_network_the_answer_is_quick(tmp_path, monkeypatch):
+    """A closed port stands for the Hub: its client would knock for half a minute."""
+    from huggingface_hub import constants
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+        began = time.monotonic()
+        for name in (clip.DEFAULT, "hf-hub:org/name"):
+            with pytest.raises(ModelError, match=r"can't be had.*--clip-model") as found:
+                clip.load(name)
+            assert "\n" not in str(found.value)
+        assert time.monotonic() - began < 8

