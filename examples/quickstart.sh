@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole road on a laptop: pairs of all three levels, filtered, mixed, DPO, and what came of it on held-out questions.
 #
-#     bash examples/quickstart.sh            # about 15 minutes on two cores after the install
+#     bash examples/quickstart.sh            # meant for some 15 minutes on two idle cores after the install
 #     S2H_SEED=7 bash examples/quickstart.sh # the same with other pairs, other training order, other questions
 #
 # It makes its own virtual environment (.venv, or $S2H_VENV) and writes to quickstart/ (or $S2H_OUT). Nothing is fetched

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Some 80 minutes on two idle
+# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Some 60 minutes on two idle
 # cores. What to expect: every attribute read off the tower 0.8 to 1.0; single-image questions answered above 0.7 and
 # questions across images near chance (s2h-eval --model OUT/mini prints both); 0.88 of true claims above a cosine of 0.25
 # and 0.78 of nearly true ones below; a correlation of 0.9 with the real text model's cosines.
