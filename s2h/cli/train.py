@@ -117,6 +117,13 @@ LOSSES = (
 )
 @click.option("--gradient-checkpointing", is_flag=True, help="Recompute activations: less memory, more time.")
 @click.option(
+    "--engine",
+    type=click.Choice(["shared", "stock"]),
+    default="shared",
+    show_default=True,
+    help="shared: prompt and images of a pair are computed once for both answers, with the same numbers; stock: TRL's step.",
+)
+@click.option(
     "--save-steps",
     metavar="N",
     type=click.IntRange(min=1),
@@ -165,6 +172,7 @@ def main(
     weight_decay,
     dtype,
     gradient_checkpointing,
+    engine,
     save_steps,
     log_steps,
     workers,
@@ -211,6 +219,7 @@ def main(
             max_steps=max_steps or -1,
             dtype=dtype,
             gradient_checkpointing=gradient_checkpointing,
+            engine=engine,
             seed=seed,
         )
         folder = Path(output or f"runs/{Path(model).name}-seed{seed}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from s2h.images import open_images
 from s2h.models import encode
+from s2h.train import shared
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 
@@ -14,9 +15,11 @@ REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 @dataclass
 class Collator:
     """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
-    is cut: a pair that does not fit the model was dropped before (`reference.measure`)."""
+    is cut: a pair that does not fit the model was dropped before (`PairTrainer.add_reference`). With `packed`, both answers
+    share one row of prompt and images (`shared.pack_answers`)."""
 
     processor: Any
+    packed: bool = False
 
     def __call__(self, rows: list[dict]) -> dict[str, Any]:
         import torch
@@ -31,7 +34,10 @@ class Collator:
             for which in ("chosen", "rejected")
         ]
         prompts = encode.encode_prompts(self.processor, texts, [open_images(record) for record in records])
-        batch = encode.join_answers(self.processor, prompts, answers)
+        if self.packed:
+            batch = shared.pack_answers(self.processor.tokenizer, prompts, answers)
+        else:
+            batch = encode.join_answers(self.processor, prompts, answers)
         for name in REFERENCE:
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)

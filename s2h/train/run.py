@@ -55,6 +55,7 @@ class Arguments:
     max_steps: int = -1
     dtype: str = "auto"
     gradient_checkpointing: bool = False
+    engine: str = "shared"
     seed: int = 0
 
 
@@ -93,6 +94,8 @@ def train(
     trainer = _trainer(
         model, processor, pairs, val, arguments, folder, save_steps, log_steps, workers, progress
     )
+    if arguments.engine == "shared" and (reason := trainer.share_prompts(pairs)):
+        say(f"each answer gets a row of its own (--engine stock): {reason}")
     _reference(trainer, pairs, val, folder, arguments, say)
     last = _last_checkpoint(folder) if resume else None
     if resume:

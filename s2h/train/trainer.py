@@ -10,6 +10,7 @@ from trl import DPOTrainer
 
 from s2h import accel
 from s2h.models import ModelError
+from s2h.train import shared
 from s2h.train.collate import REFERENCE
 
 
@@ -24,6 +25,31 @@ class PairTrainer(DPOTrainer):
         from torch.utils.data import SequentialSampler
 
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def share_prompts(self, pairs: Any) -> str | None:
+        """Let both answers of a pair share its prompt and images from here on, once the first pairs have shown that the
+        numbers are the stock step's. Returns the reason where they can't."""
+        import torch
+
+        base = self.accelerator.unwrap_model(self.model).get_base_model()
+        reason = shared.why_not(base.config)
+        if reason:
+            return reason
+        shared.install(base.base_model)
+        rows = list(range(min(len(pairs.starts), self.args.per_device_train_batch_size, 4)))
+        was_training = self.model.training
+        self.model.eval()
+        found = {}
+        for packed in (False, True):
+            self.data_collator.packed = packed
+            batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
+            pair = self.compute_ref_log_probs(self.model, self._prepare_inputs(batch))
+            found[packed] = torch.cat(pair).tolist()
+        self.model.train(was_training)
+        if shared.agree(found[True], found[False], float32=base.dtype == torch.float32):
+            return None
+        self.data_collator.packed = False
+        return "the first pairs' log-probabilities differ from the stock step's"
 
     def add_reference(self, pairs: Any, window: int, known: dict | None = None) -> dict[str, list]:
         """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter;
@@ -55,7 +81,7 @@ class PairTrainer(DPOTrainer):
 
     def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, tuple]]:
         batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
-        lengths = batch["attention_mask"].sum(1).view(2, -1).amax(0).tolist()
+        lengths = _lengths(batch)
         too_long = [row for row, length in zip(rows, lengths, strict=True) if length > window]
         if too_long:
             rest = [row for row in rows if row not in too_long]
@@ -75,3 +101,11 @@ class PairTrainer(DPOTrainer):
                 f"the loss is {loss} at step {self.state.global_step}: training stopped (lower --lr, or use --dtype float32)"
             )
         super().log(logs, *args, **more)
+
+
+def _lengths(batch: dict) -> list[int]:
+    """Tokens of each pair's longer row, prompt and answer."""
+    if "row_segments" not in batch:
+        return batch["attention_mask"].sum(1).view(2, -1).amax(0).tolist()
+    prompts = (batch["row_segments"] == shared.PROMPT).sum(1)
+    return (prompts + batch["completion_mask"].sum(1).view(2, -1).amax(0)).tolist()
