@@ -109,7 +109,7 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     values = [
         digit if digit is not None and rng.random() < 0.5 else rng.randrange(10) for _ in range(n_images)
     ]
-    operands = _operands(rng, operation, n_images)
+    operands = pick_operands(rng, operation, n_images)
     read = [values[p] for p in operands]
     answer = solve(operation, read, digit)
     if answer is None:
@@ -156,7 +156,8 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     )
 
 
-def _operands(rng: Random, operation: str, n_images: int) -> list[int]:
+def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
+    """The places of the images that an operation takes together."""
     if operation == "count-equal":
         return list(range(n_images))
     if operation in ("difference", "larger"):

@@ -121,15 +121,35 @@ def _claims(said: dict[int, families.Person]) -> list[tuple[int, str]]:
     return [(at, f"the face of {_look(person)}") for at, person in said.items()]
 
 
-def _crowd(
+def verdict(form: str, a: int, b: int, relation: str) -> str:
+    """The answer to a yes-no question about the images at places a and b. relation: `kin` (for `is-parent`: a is b's
+    parent), `turned` (b is a's), `strangers`."""
+    one, two = f"the person in Image {a + 1}", f"the person in Image {b + 1}"
+    if form == "are-kin":
+        return (
+            f"Yes, {one} and {two} are parent and child."
+            if relation != "strangers"
+            else f"No, {one} and {two} are not related."
+        )
+    if relation == "kin":
+        return f"Yes, {one} is the parent of {two}."
+    return f"No, {one} is {'the child of' if relation == 'turned' else 'not related to'} {two}."
+
+
+def found(form: str, at: int) -> str:
+    """The answer to a question that asks for an image."""
+    return f"Image {at + 1} shows the {'child' if form == 'find-child' else 'parent'}."
+
+
+def crowd(
     rng: Random, source: Any, first: families.Person, second: families.Person, n_images: int
 ) -> tuple[list[families.Person], int, int]:
     """The two people at random places among strangers to both; returns the people and the two places."""
-    crowd = [first, second]
-    while len(crowd) < n_images:
-        crowd.append(source.stranger(rng, like=rng.choice((first, second)), unlike=(first, second)))
+    people = [first, second]
+    while len(people) < n_images:
+        people.append(source.stranger(rng, like=rng.choice((first, second)), unlike=(first, second)))
     order = shuffled(rng, list(range(n_images)))
-    return [crowd[i] for i in order], order.index(0), order.index(1)
+    return [people[i] for i in order], order.index(0), order.index(1)
 
 
 def _yes_no(
@@ -160,21 +180,14 @@ def _yes_no(
     first, second = (parent, shown_child) if truth or kind == "false-kin" else (shown_child, parent)
     if form == "are-kin" and rng.random() < 0.5:
         first, second = second, first
-    people, a, b = _crowd(rng, source, first, second, n_images)
+    people, a, b = crowd(rng, source, first, second, n_images)
     seen = {a: first, b: second}
     if kind == "swapped-roles":
         believed = {a: second, b: first}
     else:
         believed = {at: imagined if person is shown_child else person for at, person in seen.items()}
-    one, two = f"the person in Image {a + 1}", f"the person in Image {b + 1}"
-    if form == "is-parent":
-        yes = f"Yes, {one} is the parent of {two}."
-        no_turned = f"No, {one} is the child of {two}."
-        no_stranger = f"No, {one} is not related to {two}."
-        no = no_turned if kind == "swapped-roles" else no_stranger
-    else:
-        yes = f"Yes, {one} and {two} are parent and child."
-        no = f"No, {one} and {two} are not related."
+    yes = verdict(form, a, b, "kin")
+    no = verdict(form, a, b, "turned" if kind == "swapped-roles" else "strangers")
     right, wrong = (yes, no) if truth else (no, yes)
     shows = rng.random() < 0.5
     ask = rng.choice(ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(SHOW if shows else BRIEF)
@@ -203,7 +216,7 @@ def _which_parent(
 ) -> Draft:
     """Parent and child are named; which of them is the parent?"""
     kind = pick_kind(rng, weights, ["swapped-roles"])
-    people, at_parent, at_child = _crowd(rng, source, parent, child, n_images)
+    people, at_parent, at_child = crowd(rng, source, parent, child, n_images)
     a, b = sorted((at_parent, at_child))
     shows = rng.random() < 0.5
     ask = rng.choice(ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(SHOW if shows else BRIEF)
@@ -212,7 +225,7 @@ def _which_parent(
     facts = _facts(form, people, a=at_parent, b=at_child, answer=at_parent + 1, answer_type="image")
 
     def say(said: dict[int, families.Person], at: int) -> str:
-        return (_evidence(said) if shows else "") + f"Image {at + 1} shows the parent."
+        return (_evidence(said) if shows else "") + found(form, at)
 
     return Draft(
         _portraits(rng, source, people),
@@ -239,21 +252,20 @@ def _find(
     """The child (or parent) of one person among strangers of the same sex and age."""
     kind = pick_kind(rng, weights, ["wrong-image"])
     known, sought = (parent, child) if form == "find-child" else (child, parent)
-    crowd = [known, sought]
-    while len(crowd) < n_images:
-        crowd.append(source.stranger(rng, like=sought, unlike=(known,)))
+    company = [known, sought]
+    while len(company) < n_images:
+        company.append(source.stranger(rng, like=sought, unlike=(known,)))
     order = shuffled(rng, list(range(n_images)))
-    people = [crowd[i] for i in order]
+    people = [company[i] for i in order]
     at_known, at_sought = order.index(0), order.index(1)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
     shows = rng.random() < 0.5
     ask = rng.choice(ASKS[form]).format(a=at_known + 1) + rng.choice(SHOW if shows else BRIEF)
     seen = {at_known: known, at_sought: sought}
     believed = {at_known: known, at_wrong: sought}
-    role = "child" if form == "find-child" else "parent"
 
     def say(said: dict[int, families.Person], at: int) -> str:
-        return (_evidence(said) if shows else "") + f"Image {at + 1} shows the {role}."
+        return (_evidence(said) if shows else "") + found(form, at)
 
     facts = _facts(form, people, a=at_known, b=at_sought, answer=at_sought + 1, answer_type="image")
     return Draft(

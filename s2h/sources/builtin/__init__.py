@@ -86,12 +86,15 @@ class World:
 
     def target(self, rng: Random) -> tuple[Item, str]:
         """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man')."""
-        if rng.random() < 0.3:
-            item = self.face(rng)
-            return item, words.with_article(words.noun_of(item.labels))
-        item = self.scene(rng)
+        item = self.face(rng) if rng.random() < 0.3 else self.scene(rng)
+        return item, self.concept(rng, item)
+
+    def concept(self, rng: Random, item: Item) -> str:
+        """Something that a scene or a portrait shows."""
+        if item.labels["kind"] == "face":
+            return words.with_article(words.noun_of(item.labels))
         group = rng.choice(item.labels["groups"])
-        return item, words.with_article(
+        return words.with_article(
             f"{group['colour']} {group['shape']}" if rng.random() < 0.4 else group["shape"]
         )
 
