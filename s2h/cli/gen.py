@@ -110,6 +110,23 @@ class Weight(click.ParamType):
     "default; a name, a Hub id, a folder or a run of s2h-train.",
 )
 @click.option(
+    "--samples",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Answers of the model to each prompt, of which the most frequent wrong one is taken. 1 is its greedy answer; more "
+    "are sampled, so that it is also caught where it is only unsure.",
+)
+@click.option(
+    "--temperature",
+    metavar="T",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the sampling, with --samples 2 or more.",
+)
+@click.option(
     "--batch-size",
     metavar="N",
     type=click.IntRange(min=1),
@@ -157,8 +174,8 @@ class Weight(click.ParamType):
 )
 @common.stream_options
 def main(
-    task, count, spec, per_prompt, negatives, model, batch_size, max_new_tokens, split, shard, size, image_dir, output, seed,
-    quiet, on_error,
+    task, count, spec, per_prompt, negatives, model, samples, temperature, batch_size, max_new_tokens, split, shard, size,
+    image_dir, output, seed, quiet, on_error,
 ):  # fmt: skip
     """Make preference pairs of one TASK.
 
@@ -196,7 +213,11 @@ def main(
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
         if task == "vqa" and not negatives and model is None and source.spec == "builtin":
             model = "mini"
-        answer = answering(work, model, batch_size, max_new_tokens) if model else None
+        answer = None
+        if model:
+            answer = answering(
+                work, model, samples, temperature, seed, batch_size=batch_size, max_new_tokens=max_new_tokens
+            )
         tally: Counter = Counter()
         records = generate(
             task, n=count, seed=seed, source=source, split=split, per_prompt=per_prompt, negatives=dict(negatives) or None,
@@ -214,13 +235,21 @@ def main(
             work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
 
 
-def answering(work: common.Session, model: str, batch_size: int, max_new_tokens: int):
-    """The model as a function from [(messages, images)] to texts."""
+def answering(work: common.Session, model: str, samples: int, temperature: float, seed: int, **how: int):
+    """The model as a function from [(messages, images)] and a key that seeds its sampling to lists of texts."""
+    from s2h import seeds
     from s2h.models import vlm
 
     loaded = vlm.load(model)
     work.say(f"rejected answers are the wrong generations of {loaded.name}")
-    return lambda rows: list(vlm.generate(loaded, rows, max_new_tokens=max_new_tokens, batch_size=batch_size))
+
+    def ask(rows, key):
+        if samples == 1:
+            return [[text] for text in vlm.generate(loaded, rows, **how)]
+        chance = seeds.seed_of(seed, key) % 2**31
+        return list(vlm.sample(loaded, rows, samples=samples, temperature=temperature, seed=chance, **how))
+
+    return ask
 
 
 def listing(tally: dict) -> str:

@@ -42,15 +42,16 @@ def generate(
     shard: tuple[int, int] = (1, 1),
     images: Any = None,
     size: int = 224,
-    answer: Callable[[list[tuple[list, list]]], list[str]] | None = None,
+    answer: Callable[[list[tuple[list, list]], str], list[list[str]]] | None = None,
     tally: Counter | None = None,
 ) -> Iterator[Record]:
     """Yield up to n records of a task.
 
     per_prompt: the least and the most images in a prompt, each number equally often. negatives: kind -> weight (the
     task's own mixture by default). images: the Store that drawn pictures go to. size: their side in pixels. answer (level
-    1 only): a model, as a function from [(messages, images)] to its generated texts; its wrong answers become the
-    rejected ones. tally: counts what was discarded and why. Raises SourceError where the source lacks what the task needs.
+    1 only): a model, as a function from [(messages, images)] and a text that seeds its sampling to each prompt's generated
+    texts; wrong ones become the rejected answers. tally: counts what was discarded and why. Raises SourceError where the
+    source lacks what the task needs.
     """
     if task not in MAKERS:
         raise SourceError(f"unknown task {task!r} (choose from {', '.join(MAKERS)})")

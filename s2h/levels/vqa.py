@@ -90,13 +90,14 @@ def hallucinated(
     block: range,
     draft: Callable[[int, int], Draft | None],
     record: Callable[[Draft, int], Record],
-    answer: Callable[[list[tuple[list, list]]], list[str]],
+    answer: Callable[[list[tuple[list, list]], str], list[list[str]]],
     size: int,
     tally: Counter,
     tries: int,
 ) -> Iterator[Record]:
-    """Pairs of a block of slots, the model asked in batches; a slot whose answer is right is drawn anew, up to `tries`
-    times. The block is a unit, so that a shard asks in the same batches as the whole."""
+    """Pairs of a block of slots, the model asked in batches: of its answers to a prompt, the most frequent wrong one is
+    taken, and a slot without any is drawn anew, up to `tries` times. The block is a unit, so that a shard asks in the same
+    batches as the whole."""
     from s2h.answers import is_right, values_said
 
     found: dict[int, Record] = {}
@@ -105,14 +106,20 @@ def hallucinated(
         if not open_slots:
             break
         drafts = [(k, made) for k in open_slots if (made := draft(k, attempt)) is not None]
-        texts = answer([(made.prompt(), made.pictures(size)) for _, made in drafts])
-        for (k, made), text in zip(drafts, texts, strict=True):
-            text = text.strip()
-            if not text:
+        replies = answer(
+            [(made.prompt(), made.pictures(size)) for _, made in drafts], f"{block.start} {attempt}"
+        )
+        for (k, made), texts in zip(drafts, replies, strict=True):
+            texts = [text for text in map(str.strip, texts) if text]
+            wrong = Counter(
+                t for t in texts if not is_right(t, made.question.answer, made.question.wrong)
+            ).most_common(1)
+            if not texts:
                 tally["the model said nothing"] += 1
-            elif is_right(text, made.question.answer, made.question.wrong):
+            elif not wrong:
                 tally["the model was right"] += 1
             else:
+                text = wrong[0][0]
                 said = values_said(text, made.question.wrong)
                 made.rejected = text
                 at = made.target[0]

@@ -106,20 +106,54 @@ def generate(
 ) -> Iterator[str]:
     """Greedy answers to (messages, PIL images), in order. Prompts are padded on the left, so an answer does not depend on
     what else is in its batch."""
+    for batch in _batches(rows, batch_size):
+        yield from _generate(vlm, batch, do_sample=False, max_new_tokens=max_new_tokens)
+
+
+def sample(
+    vlm: VLM,
+    rows: Iterable[tuple[list[dict], list[Any]]],
+    *,
+    samples: int,
+    temperature: float,
+    seed: int,
+    max_new_tokens: int = 64,
+    batch_size: int = 16,
+) -> Iterator[list[str]]:
+    """`samples` answers to each of (messages, PIL images), drawn at a temperature from the whole distribution; the same for
+    the same seed, rows and batch size."""
+    import torch
+
+    for number, batch in enumerate(_batches(rows, batch_size)):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed + number)
+            texts = _generate(
+                vlm,
+                batch,
+                do_sample=True,
+                temperature=temperature,
+                top_k=0,
+                top_p=1.0,
+                num_return_sequences=samples,
+                max_new_tokens=max_new_tokens,
+            )
+        yield from (texts[i : i + samples] for i in range(0, len(texts), samples))
+
+
+def _generate(vlm: VLM, batch: list, **how: Any) -> list[str]:
     import torch
 
     device = vlm.model.device
-    for batch in _batches(rows, batch_size):
-        texts = [encode.prompt_text(vlm.processor, messages) for messages, _ in batch]
-        inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
-        inputs = {key: value.to(device) for key, value in inputs.items()}
-        for key, value in inputs.items():
-            if value.is_floating_point():
-                inputs[key] = value.to(vlm.model.dtype)
-        with torch.inference_mode():
-            out = vlm.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
-        said = out[:, inputs["input_ids"].shape[1] :]
-        yield from (text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True))
+    texts = [encode.prompt_text(vlm.processor, messages) for messages, _ in batch]
+    inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
+    inputs = {key: value.to(device) for key, value in inputs.items()}
+    for key, value in inputs.items():
+        if value.is_floating_point():
+            inputs[key] = value.to(vlm.model.dtype)
+    with torch.inference_mode():
+        out = vlm.model.generate(**inputs, **how)
+    said = out[:, inputs["input_ids"].shape[1] :]
+    return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
 
 
 def score(

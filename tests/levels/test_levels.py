@@ -226,16 +226,27 @@ def test_negatives_can_be_chosen_and_unknown_ones_are_refused(tmp_path):
         next(levels.generate("search", n=1, negatives={"rude": 1.0}, images=Store(tmp_path)))
 
 
+def test_of_several_samples_the_most_frequent_wrong_one_is_taken(tmp_path):
+    def answer(rows, key):
+        return [["", "Purple elephants.", "Red mice.", "Red mice."] for _ in rows]
+
+    made = list(
+        levels.generate("vqa", n=5, images=Store(tmp_path), size=32, answer=answer, per_prompt=(2, 3))
+    )
+    assert [text(pair["rejected"]) for pair in made] == ["Red mice."] * 5
+
+
 def test_a_models_right_answers_are_no_negatives(tmp_path):
     """The answering function is a stranger's: right on every second question, silent on some."""
     asked: list[str] = []
 
-    def answer(rows):
+    def answer(rows, key):
+        assert key
         replies = []
         for messages, pictures in rows:
             assert all(picture.size == (32, 32) for picture in pictures)
             asked.append(record.text_of(messages))
-            replies.append(("", "Purple elephants.", "Two. Red. Large. Star.")[len(asked) % 3])
+            replies.append([("", "Purple elephants.", "Two. Red. Large. Star.")[len(asked) % 3]])
         return replies
 
     tally: Counter = Counter()
