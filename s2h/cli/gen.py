@@ -84,7 +84,7 @@ class Weight(click.ParamType):
     metavar="SPEC",
     default="builtin",
     show_default=True,
-    help="Where images and facts come from: builtin, a folder of captioned pictures, or KIND:PATH (captions:PATH).",
+    help="Where images and facts come from: builtin, a folder, or KIND:FOLDER with captions or digits for KIND.",
 )
 @click.option(
     "--images-per-prompt",

@@ -12,7 +12,17 @@ from typing import Any
 
 from s2h.record import RecordError
 
-KINDS = ("builtin", "captions")
+KINDS = ("builtin", "captions", "digits")
+PICTURES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+)  # what a picture's name ends with
 
 
 class SourceError(RecordError):
@@ -36,26 +46,30 @@ class Item:
 
 def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -> Any:
     """The source that `spec` names. `split` is `train` or `heldout`: the two never share an image, a person or a family."""
-    kind, _, path = spec.partition(":")
+    import os
+
     if spec == "builtin":
         from s2h.sources.builtin import World
 
         return World(seed=seed, split=split)
+    kind, _, path = spec.partition(":")
+    if os.path.isdir(spec):
+        from s2h.sources import digits
+
+        kind, path = "digits" if digits.looks_like(spec) else "captions", spec
     if kind == "captions" and path:
         from s2h.sources.captions import read_captions
 
         return read_captions(path, spec=spec, split=split)
+    if kind == "digits" and path:
+        from s2h.sources.digits import read_digits
+
+        return read_digits(path, spec=spec, split=split)
     if kind == "builtin":
         raise SourceError(f"source {spec!r}: the built-in world takes no path (use --source builtin)")
-    import os
-
-    if os.path.isdir(spec):
-        from s2h.sources.captions import read_captions
-
-        return read_captions(spec, spec=spec, split=split)
     raise SourceError(
         f"source {spec!r}: no such folder, and not one of the kinds {', '.join(KINDS)} "
-        "(give builtin, a folder of captioned pictures, or captions:FOLDER)"
+        "(give builtin, a folder, or KIND:FOLDER)"
     )
 
 

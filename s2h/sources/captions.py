@@ -18,10 +18,9 @@ from random import Random
 
 from s2h import seeds
 from s2h.answers import normalise
-from s2h.sources import Item, NoPair, SourceError
+from s2h.sources import PICTURES, Item, NoPair, SourceError
 from s2h.sources.builtin.words import Question, with_article
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 CAPTION_COLUMNS = ("text", "caption", "captions", "description", "sentence")
 HELD_OUT = 10  # one picture in ten, by the hash of its name, belongs to the held-out split
 REDRAWS = 50
@@ -100,7 +99,7 @@ def _listed(root: Path, unused: Counter) -> Iterator[tuple[str, str]]:
         folders.sort()
         for file in sorted(files):
             path = Path(folder) / file
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in PICTURES:
                 continue
             sidecar = path.with_suffix(".txt")
             if not sidecar.is_file():
