@@ -12,7 +12,8 @@ from s2h.sources import Item, NoPair
 
 @dataclass
 class Draft:
-    """items in the prompt's order; `ask` the prompt's text after the images; `indexed` puts 'Image k:' before each.
+    """items in the prompt's order; `ask` the prompt's text after the images; `indexed` puts 'Image k:' before each, else a
+    new line parts them.
     claims: for each answer a list of (position, text)."""
 
     items: list[Item]
@@ -31,8 +32,9 @@ class Draft:
         """The prompt as texts and image marks, in order."""
         parts: list = []
         for i in range(len(self.items)):
-            if self.indexed:
-                parts.append(f"{'' if i == 0 else chr(10)}Image {i + 1}: ")
+            new_line = "" if i == 0 else "\n"
+            if separator := f"{new_line}Image {i + 1}: " if self.indexed else new_line:
+                parts.append(separator)
             parts.append(records.IMAGE)
         return [*parts, "\n" + self.ask]
 

@@ -10,6 +10,7 @@ from s2h.models import encode
 from s2h.train import shared
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept beside it
 
 
 @dataclass

@@ -18,6 +18,7 @@ from s2h import __version__, accel
 from s2h.files import Whole
 from s2h.models import ModelError, names, vlm
 from s2h.record import Record, RecordError, fail
+from s2h.train.collate import LENGTH, REFERENCE
 from s2h.train.rows import Pairs, store
 
 # The language model's projections and nothing else: 'all-linear' or bare names would adapt the vision tower as well.
@@ -287,13 +288,13 @@ def _reference(
             say(f"reference log-probabilities of {len(rows)} pairs ({name})")
         values = trainer.add_reference(rows, window, known.get(name))
         known[name] = values
-        over = [row for row, value in enumerate(next(iter(values.values()))) if value is None]
+        over = [row for row, value in enumerate(values[REFERENCE[0]]) if value is None]
         for row in over:
             say(f"dropped {rows.record(row)['id']}: longer than the model's window of {window} tokens")
         rows.drop(over)
         if not rows.kept and name == "train":
             raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
-    trainer.train_dataset = pairs.dataset()
+    trainer.train_dataset, trainer.lengths = pairs.dataset(), dict(enumerate(known["train"][LENGTH]))
     if val is not None:
         trainer.eval_dataset = val.dataset()
     if accel.is_main() and not cache.is_file():

@@ -11,20 +11,30 @@ from trl import DPOTrainer
 from s2h import accel
 from s2h.models import ModelError
 from s2h.train import shared
-from s2h.train.collate import REFERENCE
+from s2h.train.collate import LENGTH, REFERENCE
 
 
 class PairTrainer(DPOTrainer):
     """DPO (Rafailov et al. 2023, equation 7) on `Pairs`.
 
     TRL refuses to precompute the reference for vision data; `add_reference` does it and sets what TRL's loss looks at. The
-    sampler is sequential: only s2h-mix shuffles.
+    order of the file is the order of the optimizer's steps: only s2h-mix shuffles. The pairs of one step are computed in
+    the order of their lengths, so that batches hold little padding.
     """
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        from torch.utils.data import SequentialSampler
+    lengths: dict[int, int]  # tokens of a row of the training file, once the reference is known
 
-        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        rows = self.train_dataset.with_format(None)["row"]
+        args = self.args
+        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return [
+            place
+            for start in range(0, len(rows), step)
+            for place in sorted(
+                range(start, min(start + step, len(rows))), key=lambda i: self.lengths.get(rows[i], 0)
+            )
+        ]
 
     def share_prompts(self, pairs: Any) -> str | None:
         """Let both answers of a pair share its prompt and images from here on, once the first pairs have shown that the
@@ -52,9 +62,9 @@ class PairTrainer(DPOTrainer):
         return "the first pairs' log-probabilities differ from the stock step's"
 
     def add_reference(self, pairs: Any, window: int, known: dict | None = None) -> dict[str, list]:
-        """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter;
-        pairs of more than `window` tokens get None for the caller to drop. known: values from an earlier start of the
-        run."""
+        """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter,
+        and return them with each pair's tokens; pairs of more than `window` get None for the caller to drop. known: values
+        from an earlier start of the run."""
         import torch
 
         values = known
@@ -72,26 +82,25 @@ class PairTrainer(DPOTrainer):
                 found += self._reference(model, pairs, mine[start : start + size], window)
             self.model.train(was_training)
             by_row = dict(accel.gather(found))
-            values = {name: [by_row[row][i] for row in rows] for i, name in enumerate(REFERENCE)}
+            values = {name: [by_row[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
         for name in REFERENCE:
             pairs.columns[name] = values[name]
         self.precompute_ref_logps = True
         torch.cuda.empty_cache() if torch.cuda.is_available() else None
         return values
 
-    def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, tuple]]:
+    def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, Any]]:
         batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
         lengths = _lengths(batch)
         too_long = [row for row, length in zip(rows, lengths, strict=True) if length > window]
         if too_long:
             rest = [row for row in rows if row not in too_long]
-            return [(row, (None, None)) for row in too_long] + (
-                self._reference(model, pairs, rest, window) if rest else []
-            )
+            over = [(row, (None, None, n)) for row, n in zip(rows, lengths, strict=True) if row in too_long]
+            return over + (self._reference(model, pairs, rest, window) if rest else [])
         chosen, rejected = self.compute_ref_log_probs(model, self._prepare_inputs(batch))
         return [
-            (row, pair)
-            for row, pair in zip(rows, zip(chosen.tolist(), rejected.tolist(), strict=True), strict=True)
+            (row, known)
+            for row, *known in zip(rows, chosen.tolist(), rejected.tolist(), lengths, strict=True)
         ]
 
     def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:

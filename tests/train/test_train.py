@@ -200,3 +200,26 @@ def test_a_model_without_vision_is_refused(tmp_path, pairs):
     LlamaForCausalLM(config).save_pretrained(tmp_path / "text-only")
     with pytest.raises(ModelError, match="text-only"):
         train(pairs[:2], arguments(tmp_path / "text-only"), tmp_path / "run")
+
+
+def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, tmp_path, monkeypatch):
+    """The same pairs in each optimizer step as in the file, whatever their order within it."""
+    from s2h.train import collate
+
+    seen: list[list[str]] = []
+    whole = collate.Collator.__call__
+
+    def watch(self, rows):
+        if collate.REFERENCE[0] in rows[0]:
+            seen.append([row["record"]["id"] for row in rows])
+        return whole(self, rows)
+
+    monkeypatch.setattr(collate.Collator, "__call__", watch)
+    train(pairs, arguments(llava, epochs=1, batch_size=2, grad_accum=3), tmp_path / "run")
+    known = json.loads((tmp_path / "run" / "reference.json").read_text())["train"]
+    tokens = {pair["id"]: known[collate.LENGTH][i] for i, pair in enumerate(pairs)}
+    ids = [name for batch in seen for name in batch]
+    for start in (0, 6):
+        step = ids[start : start + 6]
+        assert set(step) == {pair["id"] for pair in pairs[start : start + 6]}
+        assert [tokens[name] for name in step] == sorted(tokens[name] for name in step)
