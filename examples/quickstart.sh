@@ -4,13 +4,13 @@
 #     bash examples/quickstart.sh            # meant for some 15 minutes on two idle cores after the install
 #     S2H_SEED=7 bash examples/quickstart.sh # the same with other pairs, other training order, other questions
 #
-# It makes its own virtual environment (.venv, or $S2H_VENV) and writes to quickstart/ (or $S2H_OUT). Nothing is fetched
+# It makes its own virtual environment (.venv, or $S2H_VENV) and writes to quickstart/seed-0/ (or $S2H_OUT). Nothing is fetched
 # but Python packages: pictures, models and questions come with the toolkit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 seed=${S2H_SEED:-0}
-out=${S2H_OUT:-$root/quickstart}
+out=${S2H_OUT:-$root/quickstart/seed-$seed}
 venv=${S2H_VENV:-$root/.venv}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
@@ -33,27 +33,39 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     shift 3
     OMP_NUM_THREADS=1 s2h-gen "$task" --seed "$seed" --size 64 "$@" | OMP_NUM_THREADS=1 s2h-filter --clip "$least" -o "$kept"
 }
-{ make vqa l1.jsonl 0.2 -n 1000 --images-per-prompt 2-4 && make vqa l1-single.jsonl 0.2 -n 1000 --images-per-prompt 1; } &
-make kinship l2-kinship.jsonl 0.25 -n 2000 --images-per-prompt 2-4
-make arithmetic l2-arithmetic.jsonl 0.25 -n 2000 --images-per-prompt 2-4
-make search l3.jsonl 0.25 -n 2400 --images-per-prompt 2-4
+{
+    make vqa l1.jsonl 0.2 -n 1500 --samples 4 --images-per-prompt 2-4
+    make vqa l1-single.jsonl 0.2 -n 1500 --samples 4 --images-per-prompt 1
+    make arithmetic l2-arithmetic.jsonl 0.25 -n 3500 --images-per-prompt 2-4
+} &
+make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4
+make search l3.jsonl 0.25 -n 5000 --images-per-prompt 2-4
 wait $!
 
 say "3/7  one flat mixture, a share held out"
 s2h-mix --flat l1 l1-single l2-kinship l2-arithmetic l3 --val 0.02 --seed "$seed" -o mix.jsonl
 
+# Asked twice: for its own words, and whether it finds the chosen answer likelier than the rejected one (chance 50).
+ask() { # MODEL OUT
+    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 200 -o "$2.jsonl"
+    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 200 --scoring likelihood -o "$2-likelihood.jsonl" --quiet
+}
+
 say "4/7  the bundled model on held-out questions, before"
-s2h-eval --model mini --bench builtin --seed "$seed" -n 200 -o before.jsonl
+ask mini before
 
 say "5/7  DPO"
-s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --seed "$seed" --epochs 1 --lr 5e-4 --sft 1 > run.json
+s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 5e-4 --sft 1 > run.json
 
 say "6/7  the trained model on the same questions, after"
-s2h-eval --model run --bench builtin --seed "$seed" -n 200 -o after.jsonl
+ask run after
 
 say "7/7  what came of it"
 s2h-view mix.jsonl -n 60 -o gallery.html
+say "     in its own words"
 s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png
+say "     the chosen answer likelier than the rejected one"
+s2h-eval --compare before-likelihood.jsonl after-likelihood.jsonl --report likelihood.json --plot likelihood.png
 
-say "done in $(((SECONDS - started) / 60)) minutes: $out/gallery.html (the pairs), compare.png (before and after),"
+say "done in $(((SECONDS - started) / 60)) minutes: $out/gallery.html (the pairs), compare.png and likelihood.png (before and after),"
 say "run/ (adapter, metrics, loss and margin plot)"

@@ -54,13 +54,13 @@ LOSSES = (
     "--batch-size",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Pairs a device computes at once. By default 1, for mini 32.",
+    help="Pairs a device computes at once. By default 1, for mini 8.",
 )
 @click.option(
     "--grad-accum",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Batches to one optimizer step. By default 64, for mini 1.",
+    help="Batches to one optimizer step. By default 64, for mini 4.",
 )
 @click.option(
     "--lora-rank",

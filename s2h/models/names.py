@@ -25,7 +25,7 @@ class Preset:
     grad_accum: int = 64
 
 
-PRESETS = {"mini": Preset(rank=64, alpha=128, batch_size=32, grad_accum=1)}
+PRESETS = {"mini": Preset(rank=64, alpha=128, batch_size=8, grad_accum=4)}
 
 
 def bundled(name: str) -> Path:
