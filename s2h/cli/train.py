@@ -189,7 +189,7 @@ def main(
 
     \b
     s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b
-    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --epochs 1 --lr 1e-3 --sft 1
+    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --epochs 1 --lr 5e-4 --sft 1
     s2h-train --model mini -o run --resume
     """
     with common.session(None, quiet=quiet, on_error=on_error) as work:
