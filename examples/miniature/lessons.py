@@ -13,7 +13,7 @@ import re
 from random import Random
 
 from s2h.levels import arithmetic, kinship, search, vqa
-from s2h.levels.draft import NoPair, name_images
+from s2h.levels.draft import NoPair, name_images, shown
 from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
 
@@ -255,13 +255,11 @@ def form(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
 
 def with_images(n: int, turns: list[tuple[str, str]], *, indexed: bool) -> list:
     """Put the images before the first turn's question."""
-    parts: list = []
-    for i in range(n):
-        new_line = "" if i == 0 else "\n"
-        parts.append(f"{new_line}Image {i + 1}: " if indexed else new_line)
-        parts.append(None)
     first, *rest = turns
-    return [([*parts, "\n" + first[0]], first[1]), *(([ask], answer) for ask, answer in rest)]
+    return [
+        ([*shown(n, indexed, None), "\n" + first[0]], first[1]),
+        *(([ask], answer) for ask, answer in rest),
+    ]
 
 
 def lesson(

@@ -30,13 +30,7 @@ class Draft:
 
     def parts(self) -> list:
         """The prompt as texts and image marks, in order."""
-        parts: list = []
-        for i in range(len(self.items)):
-            new_line = "" if i == 0 else "\n"
-            if separator := f"{new_line}Image {i + 1}: " if self.indexed else new_line:
-                parts.append(separator)
-            parts.append(records.IMAGE)
-        return [*parts, "\n" + self.ask]
+        return [*shown(len(self.items), self.indexed, records.IMAGE), "\n" + self.ask]
 
     def prompt(self) -> list[dict]:
         return records.interleave(self.parts())
@@ -65,6 +59,17 @@ class Draft:
             negative=self.negative,
             source=spec,
         )
+
+
+def shown(n: int, indexed: bool, image: Any) -> list:
+    """n image marks in a prompt with what stands before and between them."""
+    parts: list = []
+    for i in range(n):
+        new_line = "" if i == 0 else "\n"
+        if separator := f"{new_line}Image {i + 1}: " if indexed else new_line:
+            parts.append(separator)
+        parts.append(image)
+    return parts
 
 
 def picture(item: Item, size: int) -> Any:

@@ -10,19 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from s2h import seeds
 from s2h.record import RecordError
 
 KINDS = ("builtin", "captions", "digits")
-PICTURES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-)  # what a picture's name ends with
+# What a picture's name ends with.
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+HELD_OUT = 10  # one picture in ten of a folder, by the hash of its name, belongs to the held-out split
 
 
 class SourceError(RecordError):
@@ -71,6 +65,11 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
         f"source {spec!r}: no such folder, and not one of the kinds {', '.join(KINDS)} "
         "(give builtin, a folder, or KIND:FOLDER)"
     )
+
+
+def belongs(kind: str, name: str, split: str) -> bool:
+    """Whether a folder's picture is in the split."""
+    return (seeds.seed_of(f"{kind} split", name) % HELD_OUT == 0) == (split == "heldout")
 
 
 def require(source: Any, task: str, *abilities: str) -> None:

@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from s2h import seeds
 from s2h.answers import normalise
-from s2h.sources import PICTURES, Item, NoPair, SourceError
+from s2h.sources import PICTURES, Item, NoPair, SourceError, belongs
 from s2h.sources.builtin.words import Question, with_article
 
 CAPTION_COLUMNS = ("text", "caption", "captions", "description", "sentence")
-HELD_OUT = 10  # one picture in ten, by the hash of its name, belongs to the held-out split
 REDRAWS = 50
 # Words after which a caption's first noun phrase has ended.
 _AFTER = re.compile(
@@ -77,8 +75,7 @@ def read_captions(folder: str, *, spec: str, split: str = "train") -> Captions:
         if not concept:
             unused["no concept in the caption"] += 1
             continue
-        held_out = seeds.seed_of("captions split", name) % HELD_OUT == 0
-        if held_out == (split == "heldout"):
+        if belongs("captions", name, split):
             entries.append(Entry(name, caption, concept))
         else:
             unused[f"not in the {split} split"] += 1

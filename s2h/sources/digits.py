@@ -21,12 +21,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from s2h import seeds
-from s2h.sources import PICTURES, Item, SourceError
+from s2h.sources import PICTURES, Item, SourceError, belongs
 
 IMAGES, LABELS = 2051, 2049
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
-HELD_OUT = 10  # one image in ten, by the hash of its name, belongs to the held-out split
 
 
 def looks_like(folder: str) -> bool:
@@ -47,10 +45,9 @@ def read_digits(folder: str, *, spec: str, split: str = "train") -> Digits:
     found = Digits(root.resolve(), spec)
     files = sorted(path for path in root.iterdir() if _IDX.match(path.name))
     for value, name in found.read_idx(files) if files else found.read_folders():
-        held_out = seeds.seed_of("digits split", name) % HELD_OUT == 0
         if value > 9:
             found.unused["not a digit"] += 1
-        elif held_out != (split == "heldout"):
+        elif not belongs("digits", name, split):
             found.unused[f"not in the {split} split"] += 1
         else:
             found.by_value[value].append(found.count)

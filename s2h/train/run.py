@@ -294,7 +294,7 @@ def _reference(
         rows.drop(over)
         if not rows.kept and name == "train":
             raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
-    trainer.train_dataset, trainer.lengths = pairs.dataset(), dict(enumerate(known["train"][LENGTH]))
+    trainer.train_dataset, trainer.lengths = pairs.dataset(), known["train"][LENGTH]
     if val is not None:
         trainer.eval_dataset = val.dataset()
     if accel.is_main() and not cache.is_file():

@@ -22,7 +22,7 @@ class PairTrainer(DPOTrainer):
     the order of their lengths, so that batches hold little padding.
     """
 
-    lengths: dict[int, int]  # tokens of a row of the training file, once the reference is known
+    lengths: list[int]  # tokens of a row of the training file, once the reference is known
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset.with_format(None)["row"]
@@ -32,7 +32,7 @@ class PairTrainer(DPOTrainer):
             place
             for start in range(0, len(rows), step)
             for place in sorted(
-                range(start, min(start + step, len(rows))), key=lambda i: self.lengths.get(rows[i], 0)
+                range(start, min(start + step, len(rows))), key=lambda i: self.lengths[rows[i]]
             )
         ]
 
