@@ -56,6 +56,11 @@ def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) ->
     )
 
 
+def padding(tokenizer: Any) -> int:
+    """The token that fills rows up, which no mask shows."""
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+
 def join_answers(
     processor: Any, prompts: dict[str, Any], answers: list[list[str]], side: str = "right"
 ) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def join_answers(
     import torch
 
     tokenizer = processor.tokenizer
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    pad = padding(tokenizer)
     ids, mask = prompts["input_ids"], prompts["attention_mask"].bool()
     kinds = prompts.get("mm_token_type_ids")
     rows, completions, types = [], [], []

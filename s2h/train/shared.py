@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2h.models.encode import TEXT_KEYS
+from s2h.models.encode import TEXT_KEYS, padding
 
 # Model types for which the packed row was shown to give the stock step's numbers (tests/train/test_shared.py).
-EXACT = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+EXACT = ("llava", "qwen2_5_vl", "qwen3_vl")
 PAD, PROMPT, CHOSEN, REJECTED = -1, 0, 1, 2
 FLOAT32_TOLERANCE, TOLERANCE = 1e-4, 2e-2  # relative to a log-probability's size, at least 1 nat
 
@@ -40,7 +40,7 @@ def pack_answers(tokenizer: Any, prompts: dict[str, Any], answers: list[list[str
     """
     import torch
 
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    pad = padding(tokenizer)
     mask, kinds = prompts["attention_mask"].bool(), prompts.get("mm_token_type_ids")
     encoded = [tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in answers]
     known = [ids[kept].tolist() for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
