@@ -167,7 +167,8 @@ def _compare(work, files, report, plot, seed) -> None:
     models = [side[0].get("model", name) for side, name in zip(sides, files, strict=True)]
     told = {"before": models[0], "after": models[1], "seed": seed, "rows": rows}
     if plot:
-        compare.draw(rows, plot, (f"before: {models[0]}", f"after: {models[1]}"))
+        scoring = sides[0][0].get("scoring")
+        compare.draw(rows, plot, (f"before: {models[0]}", f"after: {models[1]}"), scoring)
     if report:
         _write(report, told)
     else:

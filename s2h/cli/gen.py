@@ -122,9 +122,7 @@ class Weight(click.ParamType):
     "--temperature",
     metavar="T",
     type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Of the sampling, with --samples 2 or more.",
+    help="Of the sampling, with --samples 2 or more; by default 1.",
 )
 @click.option(
     "--batch-size",
@@ -195,6 +193,8 @@ def main(
         raise click.UsageError(
             "--model and --negative exclude each other: with a model its own mistakes are the negatives."
         )
+    if temperature and samples == 1:
+        raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
     with common.session(output, quiet=quiet, on_error=on_error) as work:
         from collections import Counter
 
@@ -213,10 +213,18 @@ def main(
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
         if task == "vqa" and not negatives and model is None and source.spec == "builtin":
             model = "mini"
+        if samples > 1 and not model:
+            raise click.UsageError("--samples needs vqa and a --model whose answers they are.")
         answer = None
         if model:
             answer = answering(
-                work, model, samples, temperature, seed, batch_size=batch_size, max_new_tokens=max_new_tokens
+                work,
+                model,
+                samples,
+                temperature or 1.0,
+                seed,
+                batch_size=batch_size,
+                max_new_tokens=max_new_tokens,
             )
         tally: Counter = Counter()
         records = generate(

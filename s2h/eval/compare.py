@@ -103,7 +103,7 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: list[dict], path: str, names: tuple[str, str]) -> None:
+def draw(rows: list[dict], path: str, names: tuple[str, str], scoring: str = "generate") -> None:
     """Before and after as a plot with intervals and chance, PNG."""
     from matplotlib.figure import Figure
 
@@ -128,7 +128,10 @@ def draw(rows: list[dict], path: str, names: tuple[str, str]) -> None:
         axes.text(101.5, at, f"{100 * row['gain']:+.1f}", va="center", fontsize=10, color="#222222")
     axes.set_yticks(range(len(rows)), [row["name"] for row in reversed(rows)])
     axes.set_xlim(0, 100)
-    axes.set_xlabel("questions answered right, percent (95% intervals)")
+    counted = (
+        "chosen answer likelier than rejected" if scoring == "likelihood" else "questions answered right"
+    )
+    axes.set_xlabel(f"{counted}, percent (95% intervals)")
     axes.grid(axis="x", alpha=0.25, lw=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -18,9 +18,7 @@ from s2h.record import Record, RecordError, text_of
 
 THREADS = 4  # that open and prepare images while the model runs; Pillow and torch leave the interpreter while they work
 AT_ONCE = 32  # images that the model embeds in one call
-AHEAD = (
-    2 * AT_ONCE
-)  # images that are open before their turn: 40 MB at 224 pixels, whatever the batch of records
+AHEAD = 2 * AT_ONCE  # images open before their turn: 40 MB at 224 pixels, whatever the batch of records
 SIDES = ("chosen", "rejected")
 
 Key = tuple  # (model, base, reference): what an image's embedding is kept by
