@@ -3,7 +3,7 @@
 A row holds [prompt | chosen | rejected]; a mask keeps the answers from seeing each other and both start at the position
 that follows the prompt. The hidden states of the answers are then handed to TRL's own head, losses and metrics in the form
 in which two separate rows would have given them, so the numbers are those of the stock step. The idea for text:
-Wang & Hegde 2024, prefix sharing, arXiv:2410.20305.
+prefix sharing, arXiv:2410.20305.
 """
 
 from __future__ import annotations
