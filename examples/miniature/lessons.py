@@ -1,7 +1,7 @@
 """What the miniature VLM is taught before any preference training: to see one image well, to write captions of several
-images in one prompt, to reason over captions in plain text, and a little to find an image by what it shows. Of the
-questions of levels 1 to 3 it sees few with images (`form`), enough to know the form of an answer, and never an answer that
-shows its working: to look first and to reason over what was seen is left to preference training.
+images in one prompt, and to reason over captions in plain text. Of the questions of levels 1 to 3 it sees few with images
+(`form`), enough to know the form of an answer, and never an answer that shows its working: to look first and to reason over
+what was seen is left to preference training.
 
 A lesson is (list of pool indices of its images, list of turns); a turn is (list of user parts, answer), where a part is a
 text or None for the next image.
@@ -9,7 +9,6 @@ text or None for the next image.
 
 from __future__ import annotations
 
-import re
 from random import Random
 
 from s2h.levels import arithmetic, kinship, search, vqa
@@ -17,15 +16,14 @@ from s2h.levels.draft import NoPair, name_images, shown
 from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
 
-SHARES = {
-    "single": 0.2, "captions": 0.34, "digits": 0.12, "people": 0.12, "pictures": 0.04, "find": 0.1, "format": 0.08,
-}  # fmt: skip
+SHARES = {"single": 0.2, "captions": 0.4, "digits": 0.13, "people": 0.13, "pictures": 0.08, "format": 0.06}
 # Before the pictures, words alone, one matter after the other: (share of the minutes, shares). Mixed from the start, sums
 # are still unknown when apart they are nearly learned.
 WORDS_FIRST = (
-    (0.4, {"digits": 1.0}),
-    (0.4, {"people": 0.7, "digits": 0.3}),
-    (0.2, {"pictures": 0.4, "people": 0.3, "digits": 0.3}),
+    (0.35, {"digits": 1.0}),
+    (0.35, {"people": 0.7, "digits": 0.3}),
+    (0.2, {"pictures": 1.0}),
+    (0.1, {"pictures": 0.4, "people": 0.3, "digits": 0.3}),
 )
 KIND_SHARES = (("scene", 0.4), ("face", 0.35), ("digit", 0.25))
 DESCRIBE_ONE = (
@@ -72,15 +70,6 @@ def pick_kind(rng: Random) -> str:
     return rng.choices(kinds, shares)[0]
 
 
-def short(labels: dict) -> str:
-    """What answers that show their working say of an image."""
-    if labels["kind"] == "digit":
-        return str(labels["value"])
-    if labels["kind"] == "face":
-        return words.face_phrase(labels, *kinship.LOOKS)
-    return words.describe(labels)
-
-
 def single(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
     """Several questions about one image, with and without an index, and a caption."""
     item = world._any(rng, pick_kind(rng))
@@ -91,7 +80,7 @@ def single(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
         turns.append((frame.format(q=question.ask), vqa.say(question.answer)))
     turns.insert(rng.randrange(len(turns) + 1), (rng.choice(DESCRIBE), words.caption(item.labels, rng)))
     if rng.random() < 0.3:
-        turns.append((rng.choice(DESCRIBE), words.sentence(short(item.labels))))
+        turns.append((rng.choice(DESCRIBE), world.plain(item)))
     return [item], with_images(1, turns, indexed=False)
 
 
@@ -107,11 +96,11 @@ def captions(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
             turns.append((rng.choice(DESCRIBE_ONE).format(k=at + 1), words.caption(labels, rng)))
         else:
             turns.append(
-                (rng.choice(DESCRIBE_ONE).format(k=at + 1), f"Image {at + 1} shows {short(labels)}.")
+                (rng.choice(DESCRIBE_ONE).format(k=at + 1), f"Image {at + 1} shows {words.look(labels)}.")
             )
     if rng.random() < 0.5:
         places = list(range(n)) if rng.random() < 0.5 else sorted(rng.sample(range(n), 2))
-        said = " ".join(f"Image {p + 1} shows {short(items[p].labels)}." for p in places)
+        said = " ".join(f"Image {p + 1} shows {world.look(items[p])}." for p in places)
         ask = (
             rng.choice(DESCRIBE_ALL)
             if len(places) == n
@@ -119,28 +108,6 @@ def captions(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
         )
         turns.append((ask, said))
     return items, with_images(n, turns, indexed=rng.random() < 0.6)
-
-
-def find(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
-    """Which of two to four images shows something, and one attribute of it, asked without an index."""
-    kind = rng.choice(("scene", "scene", "face"))
-    items = [world._any(rng, kind) for _ in range(rng.randint(2, 4))]
-    turns = []
-    for at in rng.sample(range(len(items)), len(items)):
-        concept = world.concept(rng, items[at])
-        if sum(world.shows(other, concept) for other in items) > 1:
-            continue
-        if rng.random() < 0.5 or kind == "face":
-            turns.append((f"Which image shows {concept}?", f"Image {at + 1} shows {concept}."))
-            continue
-        shape = concept.split()[-1]
-        asked = [q for q in world.questions(items[at]) if re.search(rf"\b{shape}(?:s|es)?\b", q.ask.lower())]
-        if asked and not any(world.shows(other, f"a {shape}") for other in items if other is not items[at]):
-            question = rng.choice(asked)
-            turns.append((question.ask, vqa.say(question.answer)))
-    if not turns:
-        return find(rng, world)
-    return items, with_images(len(items), turns, indexed=rng.random() < 0.3)
 
 
 def task_draft(rng: Random, world: World, tasks=("kinship", "arithmetic", "search", "vqa")):
@@ -220,7 +187,7 @@ def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
             answer = kinship.found(form, at_parent if form != "find-child" else at_child)
         ask = rng.choice(kinship.ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(kinship.BRIEF)
         turns.append(([a, b], ask, answer))
-    return [words.face_phrase(words.labels_of(p), *kinship.LOOKS) for p in people], turns
+    return [words.look(words.labels_of(p)) for p in people], turns
 
 
 def pictures_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
@@ -231,14 +198,10 @@ def pictures_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
         concept = world.concept(rng, item)
         if sum(world.shows(other, concept) for other in items) == 1:
             ask = rng.choice(search.ASKS).format(concept)
-            turns.append((list(range(n)), ask, words.caption(item.labels, rng)))
+            turns.append((list(range(n)), ask, world.plain(item)))
     if not turns:
         return pictures_told(rng, world, n)
-    looks = ("hair", "skin", "eyes", "freckles")
-    phrases = [
-        words.describe(i.labels) if kind == "scene" else words.face_phrase(i.labels, *looks) for i in items
-    ]
-    return phrases, turns
+    return [world.look(item) for item in items], turns
 
 
 TOLD = {"digits": digits_told, "people": people_told, "pictures": pictures_told}
@@ -249,7 +212,7 @@ def form(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
     enough not to teach the skill."""
     while True:
         draft = task_draft(rng, pictures, ("arithmetic", "search", "search", "vqa"))
-        if not draft.ask.endswith(arithmetic.SHOW):
+        if not draft.facts.get("working"):
             return draft.items, [([p if isinstance(p, str) else None for p in draft.parts()], draft.chosen)]
 
 
@@ -270,8 +233,6 @@ def lesson(
         return single(rng, pictures)
     if which == "captions":
         return captions(rng, pictures)
-    if which == "find":
-        return find(rng, pictures)
     if which in TOLD:
         return text(rng, world, which)
     return form(rng, pictures)

@@ -52,7 +52,7 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     "--max-new-tokens",
     metavar="N",
     type=click.IntRange(min=1),
-    default=96,
+    default=192,
     show_default=True,
     help="The longest answer.",
 )

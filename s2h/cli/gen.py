@@ -104,6 +104,13 @@ class Weight(click.ParamType):
     "off-by-one, other-image, left-out, wrong-operator. search: same-concept, attribute-swap, other-image, generic.",
 )
 @click.option(
+    "--working",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Not for vqa: the share of prompts that ask the answer to say first what it sees in the images; by default 0.5, in "
+    "the paper 0.",
+)
+@click.option(
     "--model",
     metavar="NAME",
     help="vqa only: whose wrong generations become the rejected answers. For built-in images the bundled miniature by "
@@ -172,8 +179,8 @@ class Weight(click.ParamType):
 )
 @common.stream_options
 def main(
-    task, count, spec, per_prompt, negatives, model, samples, temperature, batch_size, max_new_tokens, split, shard, size,
-    image_dir, output, seed, quiet, on_error,
+    task, count, spec, per_prompt, negatives, working, model, samples, temperature, batch_size, max_new_tokens, split, shard,
+    size, image_dir, output, seed, quiet, on_error,
 ):  # fmt: skip
     """Make preference pairs of one TASK.
 
@@ -193,6 +200,8 @@ def main(
         raise click.UsageError(
             "--model and --negative exclude each other: with a model its own mistakes are the negatives."
         )
+    if working is not None and task == "vqa":
+        raise click.UsageError("--working is for levels 2 and 3: an answer of vqa looks at one image only.")
     if temperature and samples == 1:
         raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
     with common.session(output, quiet=quiet, on_error=on_error) as work:
@@ -229,7 +238,7 @@ def main(
         tally: Counter = Counter()
         records = generate(
             task, n=count, seed=seed, source=source, split=split, per_prompt=per_prompt, negatives=dict(negatives) or None,
-            shard=shard, images=Store(image_dir), size=size, answer=answer, tally=tally,
+            working=working, shard=shard, images=Store(image_dir), size=size, answer=answer, tally=tally,
         )  # fmt: skip
         made = 0
         for record in work.progress(records, total=count if shard == (1, 1) else None):

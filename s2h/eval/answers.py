@@ -121,14 +121,33 @@ def _type_of(line: dict) -> str:
     return "number" if isinstance(answer, int) else "word"
 
 
+_LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
+
+
+def caption(text: str) -> str | None:
+    """What is said apart from the working: lines that begin as 'Image 2 shows …' are left out, and of a single line the
+    leading sentences of that kind. A lone such sentence is the caption itself; several and nothing else are none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if plain := [line for line in lines if not _LOOK.match(line)]:
+        return " ".join(plain)
+    if len(lines) != 1:
+        return None
+    rest, looks = lines[0], 0
+    while look := _LOOK.match(rest):
+        rest, looks = rest[look.end() :].lstrip(), looks + 1
+    return rest or (lines[0] if looks == 1 else None)
+
+
 def _caption(response: str, line: dict) -> tuple[object, bool | None]:
     """A caption is right when everything that it says is true of the target and it says something; without labels, when it
-    has the answer's words."""
-    parsed = response or None
+    has the answer's words. Of an answer that tells its working only the conclusion counts."""
+    parsed = caption(response)
+    if parsed is None:
+        return None, None if line.get("answer") is None and not line.get("target_labels") else False
     labels = line.get("target_labels")
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return parsed, holds(response, labels)
+        return parsed, holds(parsed, labels)
     answer = line.get("answer")
-    return parsed, None if answer is None else normalise(response) == normalise(str(answer))
+    return parsed, None if answer is None else normalise(parsed) == normalise(str(answer))

@@ -17,7 +17,7 @@ def predict(
     *,
     scoring: str = "generate",
     batch_size: int = 32,
-    max_new_tokens: int = 96,
+    max_new_tokens: int = 192,
     on_error: Callable[[Exception], None] = fail,
 ) -> Iterator[dict]:
     """Prediction lines (contract.md, One prediction, one line). scoring: `generate` writes the greedy answer and reads it;

@@ -39,6 +39,7 @@ def generate(
     split: str = "train",
     per_prompt: tuple[int, int] = (2, 5),
     negatives: dict[str, float] | None = None,
+    working: float | None = None,
     shard: tuple[int, int] = (1, 1),
     images: Any = None,
     size: int = 224,
@@ -48,7 +49,8 @@ def generate(
     """Yield up to n records of a task.
 
     per_prompt: the least and the most images in a prompt, each number equally often. negatives: kind -> weight (the
-    task's own mixture by default). images: the Store that drawn pictures go to. size: their side in pixels. answer (level
+    task's own mixture by default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it
+    sees; half by default. images: the Store that drawn pictures go to. size: their side in pixels. answer (level
     1 only): a model, as a function from [(messages, images)] and a text that seeds its sampling to each prompt's generated
     texts; wrong ones become the rejected answers. tally: counts what was discarded and why. Raises SourceError where the
     source lacks what the task needs.
@@ -59,13 +61,15 @@ def generate(
     if isinstance(source, str):
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
+    wishes = {} if working is None else {"working": working}
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:
         from s2h.images import Store
 
         images = Store()
     tally = Counter() if tally is None else tally
-    name = f"{seeds.seed_of(source.spec, seed, split, per_prompt, sorted(weights.items()), answer is not None) >> 40:06x}"
+    settings = (source.spec, seed, split, per_prompt, sorted(weights.items()), working, answer is not None)
+    name = f"{seeds.seed_of(*settings) >> 40:06x}"
 
     def slot_rng(k: int, attempt: int):
         return seeds.rng(source.spec, seed, split, task, k, attempt)
@@ -76,7 +80,7 @@ def generate(
     def draft(k: int, attempt: int) -> Draft | None:
         rng = slot_rng(k, attempt)
         try:
-            return maker.make(rng, source, rng.randint(*per_prompt), weights)
+            return maker.make(rng, source, rng.randint(*per_prompt), weights, **wishes)
         except NoPair as reason:
             tally[str(reason)] += 1
             return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import Draft, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, name_images, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("digit",)
@@ -99,7 +99,9 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
     return values.index(best) if values.count(best) == 1 else None
 
 
-def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> Draft:
+def make(
+    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
+) -> Draft:
     """One arithmetic pair of `n_images` images of digits."""
     if n_images < 2:
         raise NoPair("arithmetic needs two images or more")
@@ -118,7 +120,7 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     kind = pick_kind(rng, weights, list(choices))
     wrong_read, wrong = choices[kind]
     ask = rng.choice(ASKS[operation]).format(digit if digit is not None else name_images(operands))
-    shows = rng.random() < 0.5
+    shows = rng.random() < working
     ask += rng.choice(SHOW if shows else BRIEF)
     items: list[Item] = [source.digit(rng, value) for value in values]
     hands = ["printed" if item.labels["hand"] == "printed" else "handwritten" for item in items]
@@ -132,6 +134,7 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     final = operands[answer] + 1 if kind_of_answer == "image" else answer
     facts = {
         "operation": operation,
+        "working": shows,
         "operands": operands,
         "values": values,
         **({"digit": digit} if digit is not None else {}),

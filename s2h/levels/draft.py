@@ -9,6 +9,8 @@ from typing import Any
 from s2h import record as records
 from s2h.sources import Item, NoPair
 
+WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
+
 
 @dataclass
 class Draft:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import Draft, pick_kind, shuffled
+from s2h.levels.draft import WORKING, Draft, pick_kind, shuffled
 from s2h.sources import NoPair
 from s2h.sources.builtin import families, words
 
@@ -76,14 +76,15 @@ ASKS = {
 }
 BRIEF = ("", "", " Answer briefly.", " Give a short answer.")
 SHOW = (" Say what you see first.", " Describe the people, then answer.", " Explain by their looks.")
-LOOKS = ("hair", "skin", "eyes")  # half of the traits, as an answer that shows its working tells them
 
 
 def possible_negatives(source: Any) -> list[str]:
     return list(NEGATIVES)
 
 
-def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> Draft:
+def make(
+    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
+) -> Draft:
     """One kinship pair of `n_images` faces. Kin share at least four of eight traits, strangers in it at most two."""
     if n_images < 2:
         raise NoPair("kinship needs two images or more")
@@ -91,18 +92,19 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     form = rng.choice(forms)
     parent, child = rng.choice(families.parent_pairs(source.family(rng)))
     build = _find if form.startswith("find") else _which_parent if form == "which-parent" else _yes_no
-    return build(rng, source, form, parent, child, n_images, weights)
+    return build(rng, source, form, parent, child, n_images, weights, working)
 
 
 def _portraits(rng: Random, source: Any, people: list[families.Person]) -> list:
     return [source.portrait(rng, person) for person in people]
 
 
-def _facts(form: str, people: list[families.Person], **more) -> dict:
+def _facts(form: str, people: list[families.Person], shows: bool, **more) -> dict:
     told = [{"person": p.key, "family": p.family, "parents": list(p.parents)} for p in people]
     return {
         "relation": "parent",
         "form": form,
+        "working": shows,
         "people": told,
         "families": sorted({p.family for p in people}),
         **more,
@@ -110,7 +112,7 @@ def _facts(form: str, people: list[families.Person], **more) -> dict:
 
 
 def _look(person: families.Person) -> str:
-    return words.face_phrase(words.labels_of(person), *LOOKS)
+    return words.look(words.labels_of(person))
 
 
 def _evidence(said: dict[int, families.Person]) -> str:
@@ -160,6 +162,7 @@ def _yes_no(
     child: families.Person,
     n_images: int,
     weights: dict,
+    working: float,
 ) -> Draft:
     """`is-parent` asks of (a, b) whether a is b's parent: yes half the time, else the roles are turned or they are
     strangers; `are-kin` asks for kin or strangers only."""
@@ -189,9 +192,9 @@ def _yes_no(
     yes = verdict(form, a, b, "kin")
     no = verdict(form, a, b, "turned" if kind == "swapped-roles" else "strangers")
     right, wrong = (yes, no) if truth else (no, yes)
-    shows = rng.random() < 0.5
+    shows = rng.random() < working
     ask = rng.choice(ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(SHOW if shows else BRIEF)
-    facts = _facts(form, people, a=a, b=b, answer="yes" if truth else "no", answer_type="yes/no")
+    facts = _facts(form, people, shows, a=a, b=b, answer="yes" if truth else "no", answer_type="yes/no")
     return Draft(
         _portraits(rng, source, people),
         ask,
@@ -213,16 +216,17 @@ def _which_parent(
     child: families.Person,
     n_images: int,
     weights: dict,
+    working: float,
 ) -> Draft:
     """Parent and child are named; which of them is the parent?"""
     kind = pick_kind(rng, weights, ["swapped-roles"])
     people, at_parent, at_child = crowd(rng, source, parent, child, n_images)
     a, b = sorted((at_parent, at_child))
-    shows = rng.random() < 0.5
+    shows = rng.random() < working
     ask = rng.choice(ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(SHOW if shows else BRIEF)
     seen = {at: people[at] for at in (a, b)}
     turned = {a: people[b], b: people[a]}
-    facts = _facts(form, people, a=at_parent, b=at_child, answer=at_parent + 1, answer_type="image")
+    facts = _facts(form, people, shows, a=at_parent, b=at_child, answer=at_parent + 1, answer_type="image")
 
     def say(said: dict[int, families.Person], at: int) -> str:
         return (_evidence(said) if shows else "") + found(form, at)
@@ -248,6 +252,7 @@ def _find(
     child: families.Person,
     n_images: int,
     weights: dict,
+    working: float,
 ) -> Draft:
     """The child (or parent) of one person among strangers of the same sex and age."""
     kind = pick_kind(rng, weights, ["wrong-image"])
@@ -259,7 +264,7 @@ def _find(
     people = [company[i] for i in order]
     at_known, at_sought = order.index(0), order.index(1)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
-    shows = rng.random() < 0.5
+    shows = rng.random() < working
     ask = rng.choice(ASKS[form]).format(a=at_known + 1) + rng.choice(SHOW if shows else BRIEF)
     seen = {at_known: known, at_sought: sought}
     believed = {at_known: known, at_wrong: sought}
@@ -267,7 +272,7 @@ def _find(
     def say(said: dict[int, families.Person], at: int) -> str:
         return (_evidence(said) if shows else "") + found(form, at)
 
-    facts = _facts(form, people, a=at_known, b=at_sought, answer=at_sought + 1, answer_type="image")
+    facts = _facts(form, people, shows, a=at_known, b=at_sought, answer=at_sought + 1, answer_type="image")
     return Draft(
         _portraits(rng, source, people),
         ask,

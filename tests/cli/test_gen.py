@@ -14,6 +14,7 @@ from s2h.cli.gen import main
         (["kinship", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--negative", "other-image", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--temperature", "0.7"], "--temperature needs --samples 2 or more"),
+        (["vqa", "--working", "0.5"], "--working is for levels 2 and 3"),
         (["kinship", "--model", "mini"], "--model is for vqa"),
     ],
 )

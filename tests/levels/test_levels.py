@@ -157,8 +157,33 @@ def test_search_names_no_index_and_only_the_target_shows_the_concept(pairs):
         assert facts["concept"] in asked and not re.search(r"\d|first|second|third", asked, re.IGNORECASE)
         for i, labels in enumerate(facts["labels"]):
             assert shows(labels, facts["concept"]) == (i == at)
-        assert words.holds(text(pair["chosen"]), facts["labels"][at])
-        assert not words.holds(text(pair["rejected"]), facts["labels"][at])
+        chosen, rejected = (text(pair[which]).splitlines() for which in ("chosen", "rejected"))
+        assert words.holds(chosen[-1], facts["labels"][at])
+        assert not words.holds(rejected[-1], facts["labels"][at])
+        assert len(chosen) == len(rejected) == 1 + facts["working"]
+        if facts["working"]:
+            told, misread = (
+                re.findall(r"Image (\d+) shows ([^.]+)\.", lines[0]) for lines in (chosen, rejected)
+            )
+            assert [int(k) for k, _ in told] == list(range(1, len(facts["labels"]) + 1))
+            for (_, look), (_, believed), labels in zip(told, misread, facts["labels"], strict=True):
+                assert words.holds(look, labels)
+                if look != believed:
+                    assert labels == facts["labels"][at] and pair["negative"] not in search.BY_CONCLUSION
+                    assert rejected[-1].lower().rstrip(".") == believed
+
+
+@pytest.mark.parametrize("task", ["kinship", "arithmetic", "search"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_share_of_prompts_that_ask_for_the_working(task, share, tmp_path):
+    made = list(levels.generate(task, n=120, working=share, images=Store(tmp_path), size=32))
+    asked = [pair["facts"]["working"] for pair in made]
+    assert abs(sum(asked) / len(asked) - share) < (0.15 if share == 0.5 else 1e-9)
+    for pair in made:
+        told = len(re.findall(r"Image \d+ shows", text(pair["chosen"])))
+        assert (told >= 2) == pair["facts"]["working"], text(pair["chosen"])
+        if share == 0.5 and not pair["facts"]["working"]:
+            assert not any(record.text_of(pair["prompt"]).endswith(ask) for ask in levels.MAKERS[task].SHOW)
 
 
 def shows(labels: dict, concept: str) -> bool:

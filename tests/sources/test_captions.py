@@ -93,6 +93,11 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
             for i, labels in enumerate(pair["facts"]["labels"]):
                 assert (head in labels["caption"].lower().split(".")[0].split(",")[0]) == (i == at)
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
+            if pair["facts"].get("working"):
+                *told, said = record.text_of(pair["chosen"]).splitlines()
+                assert said == pair["facts"]["labels"][at][
+                    "caption"
+                ] and f"Image {at + 1} shows this: " in " ".join(told)
         assert "attribute-swap" not in {pair["negative"] for pair in made}
 
 

@@ -28,6 +28,7 @@ NOUNS = {
     ("male", "old"): "old man",
 }
 PEOPLE = {noun: sex_age for sex_age, noun in NOUNS.items()}
+LOOKS = ("hair", "skin", "eyes")
 PLACE_WORDS = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}
 TRAIT_NOUNS = {
     "hair": "hair",
@@ -130,6 +131,13 @@ def describe(labels: dict) -> str:
     if labels["kind"] == "digit":
         return digit_phrase(labels)
     return "the face of " + face_phrase(labels, "hair", "skin")
+
+
+def look(labels: dict) -> str:
+    """What an answer that shows its working says of an image, without a full stop; of a face half of the traits."""
+    if labels["kind"] == "digit":
+        return str(labels["value"])
+    return face_phrase(labels, *LOOKS) if labels["kind"] == "face" else describe(labels)
 
 
 def caption(labels: dict, rng: Random) -> str:
