@@ -35,7 +35,7 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
 }
 {
     make vqa l1.jsonl 0.2 -n 1500 --samples 4 --images-per-prompt 2-4
-    make vqa l1-single.jsonl 0.2 -n 1500 --samples 4 --images-per-prompt 1
+    make vqa l1-single.jsonl 0.2 -n 2000 --samples 4 --images-per-prompt 1
     make arithmetic l2-arithmetic.jsonl 0.25 -n 3500 --images-per-prompt 2-4
 } &
 make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4
@@ -55,7 +55,7 @@ say "4/7  the bundled model on held-out questions, before"
 ask mini before
 
 say "5/7  DPO"
-s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 5e-4 --sft 1 > run.json
+s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 4e-4 --sft 1 > run.json
 
 say "6/7  the trained model on the same questions, after"
 ask run after

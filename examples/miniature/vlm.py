@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 import torch
-from lessons import SHARES, WORDS_FIRST, PoolWorld, lesson, task_draft
+from lessons import SHARES, WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
 from torch import nn
 from torch.nn import functional as F
 from transformers import (
@@ -370,7 +370,8 @@ def main() -> None:
         model.model.vision_tower.save_pretrained(f"{options.out}-tower")
         tokenizer.save_pretrained(f"{options.out}-tower")
     stages = [(share * options.text_minutes, shares) for share, shares in WORDS_FIRST]
-    for minutes, shares in (*stages, (options.language_minutes, SHARES)):
+    stages += [(share * options.language_minutes, shares) for share, shares in WITH_PICTURES]
+    for minutes, shares in stages:
         if minutes:
             train_language(model, tokenizer, pictures, labels, minutes, options.seed, shares)
     model.generation_config.do_sample = False

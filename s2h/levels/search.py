@@ -1,8 +1,8 @@
 """Level 3, global visual search: the prompt names a concept and no image; one image of several shows it, and the right
 answer is that image's caption. Negatives (method.md's level 3): a generic caption, a distractor's caption
 (`other-image`), the caption of another picture of the same concept (`same-concept`), one attribute exchanged
-(`attribute-swap`). Where the prompt asks for the working, the answer says what each image shows before it concludes, on a
-line of its own, with the caption."""
+(`attribute-swap`). Where the prompt asks for the working, the answer goes through the images until it finds the concept,
+and the caption stands on a line of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any
 from s2h.levels.draft import WORKING, Draft, pick_kind
 from s2h.sources import Item, NoPair
 
-NEEDS = ("target", "without", "another", "caption", "look", "plain", "fits", "generic")
+NEEDS = ("target", "without", "another", "caption", "fits", "generic")
 # Words alone give a generic caption and a distractor's away, so the same concept leads.
 NEGATIVES = {"same-concept": 0.4, "attribute-swap": 0.25, "other-image": 0.25, "generic": 0.1}
-BY_CONCLUSION = ("other-image", "generic")
 ASKS = (
     "Caption the image containing {}.",
     "Describe the image that shows {}.",
@@ -31,9 +30,9 @@ ASKS = (
     "Write one sentence about the image that has {}.",
 )
 SHOW = (
-    " Begin with what each image shows.",
-    " Go through the images one by one before you answer.",
-    " Describe every image, then give the caption.",
+    " Go through the images one by one until you find it.",
+    " Say of each image whether it is the one before you answer.",
+    " Search image by image, then answer.",
 )
 REDRAWS = 8
 
@@ -58,15 +57,15 @@ def make(
         rng, weights, [k for k in possible_negatives(source) if k != "other-image" or distractors]
     )
     ask = rng.choice(ASKS).format(concept)
-    shows = n_images > 1 and rng.random() < working
-    right = source.plain(target) if shows else source.caption(rng, target)
-    mistaken, wrong, claim = _mistake(rng, source, kind, target, concept, right, distractors, shows)
+    right = source.caption(rng, target)
+    mistaken, wrong, claim = _mistake(rng, source, kind, target, concept, right, distractors)
     chosen, rejected = right, wrong
+    shows = n_images > 1 and rng.random() < working
     if shows:
         ask += rng.choice(SHOW)
-        # Of a distractor's caption and of a generic one only the conclusion is wrong, of the others the look at the target.
-        believed = [mistaken if item is target and kind not in BY_CONCLUSION else item for item in items]
-        chosen, rejected = _working(source, items) + right, _working(source, believed) + wrong
+        chosen = _working(at, concept) + right
+        # A distractor's caption comes of a search that ended at the distractor.
+        rejected = _working(items.index(mistaken) if kind == "other-image" else at, concept) + wrong
     facts = {
         "concept": concept,
         "answer": right,
@@ -88,19 +87,20 @@ def make(
     )
 
 
-def _working(source: Any, items: list[Item]) -> str:
-    return " ".join(f"Image {i + 1} shows {source.look(item)}." for i, item in enumerate(items)) + "\n"
+def absent(concept: str) -> str:
+    """'no fish' for 'a fish', 'no dogs' for 'dogs'."""
+    article, _, name = concept.partition(" ")
+    return f"no {name if article in ('a', 'an') and name else concept}"
+
+
+def _working(at: int, concept: str) -> str:
+    """The search up to the image at place `at`, a line before the caption."""
+    passed = [f"Image {i + 1} shows {absent(concept)}." for i in range(at)]
+    return " ".join([*passed, f"Image {at + 1} shows {concept}."]) + "\n"
 
 
 def _mistake(
-    rng: Random,
-    source: Any,
-    kind: str,
-    target: Item,
-    concept: str,
-    right: str,
-    distractors: list[Item],
-    shows: bool,
+    rng: Random, source: Any, kind: str, target: Item, concept: str, right: str, distractors: list[Item]
 ) -> tuple[Item, str, str]:
     """What the target was taken for, its caption, and the claim that the caption makes about the target."""
     if kind == "generic":
@@ -113,7 +113,7 @@ def _mistake(
             other = source.another(rng, concept, target)
         else:
             other = source.swapped(rng, target, concept)
-        text = source.plain(other) if shows else source.caption(rng, other)
+        text = source.caption(rng, other)
         # A caption that happens to be true of the target as well would make a right answer the rejected one.
         if text != right and not source.fits(text, target):
             return other, text, source.claim(other)

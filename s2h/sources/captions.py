@@ -195,12 +195,6 @@ class Captions:
     def caption(self, rng: Random, item: Item) -> str:
         return item.labels["caption"]
 
-    def look(self, item: Item) -> str:
-        return "this: " + item.labels["caption"].rstrip(".")
-
-    def plain(self, item: Item) -> str:
-        return item.labels["caption"]
-
     def fits(self, caption: str, item: Item) -> bool:
         """Nobody knows what else is true of a photograph: only the same words count as fitting."""
         return normalise(caption) == normalise(item.labels["caption"])

@@ -105,6 +105,7 @@ def test_captions_are_judged_by_their_truth():
         # Of the working only the conclusion counts.
         ("Image 1 shows a red fish. Image 2 shows two small red stars.\nTwo small red stars.", True),
         ("Image 1 shows a red fish. Image 2 shows two small red stars. Two small red stars.", True),
+        ("Image 1 shows no star. Image 2 shows a star.\nTwo small red stars.", True),
         ("Image 1: a red fish\nImage 2: two small red stars\nTwo small red stars.", True),
         ("Image 1 shows two red stars. Image 2 shows a red fish.\nA red fish.", False),
         ("Image 1 shows a red fish. Image 2 shows two small red stars.", False),

@@ -94,10 +94,12 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
                 assert (head in labels["caption"].lower().split(".")[0].split(",")[0]) == (i == at)
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
             if pair["facts"].get("working"):
-                *told, said = record.text_of(pair["chosen"]).splitlines()
-                assert said == pair["facts"]["labels"][at][
-                    "caption"
-                ] and f"Image {at + 1} shows this: " in " ".join(told)
+                told, said = record.text_of(pair["chosen"]).split("\n")
+                assert said == pair["facts"]["labels"][at]["caption"]
+                assert (
+                    told.endswith(f"Image {at + 1} shows {pair['facts']['concept']}.")
+                    and told.count(" shows no ") == at
+                )
         assert "attribute-swap" not in {pair["negative"] for pair in made}
 
 

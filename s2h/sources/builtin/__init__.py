@@ -124,14 +124,6 @@ class World:
     def caption(self, rng: Random, item: Item) -> str:
         return words.caption(item.labels, rng)
 
-    def look(self, item: Item) -> str:
-        """What is said of a picture before an answer concludes."""
-        return words.look(item.labels)
-
-    def plain(self, item: Item) -> str:
-        """The caption that repeats it."""
-        return words.sentence(words.look(item.labels))
-
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption is true of a picture."""
         return words.holds(caption, item.labels)
