@@ -7,6 +7,7 @@ import base64
 import difflib
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
@@ -130,14 +131,15 @@ def _spoken(prompt: list[dict]) -> str:
 
 def differing(one: str, other: str) -> tuple[str, str]:
     """Both texts as HTML with the words that the other does not have in <b>."""
-    a, b = one.split(), other.split()
+    spaced = [re.findall(r"\S+\s*", text) for text in (one, other)]  # each word with the space after it
+    a, b = ([word.rstrip() for word in words] for words in spaced)
     marked: tuple[list[str], list[str]] = ([], [])
     for kind, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        for words, out in ((a[a0:a1], marked[0]), (b[b0:b1], marked[1])):
-            text = escape(" ".join(words))
-            if text:
-                out.append(text if kind == "equal" else f"<b>{text}</b>")
-    return " ".join(marked[0]), " ".join(marked[1])
+        for words, out in ((spaced[0][a0:a1], marked[0]), (spaced[1][b0:b1], marked[1])):
+            text = "".join(words)
+            said, space = escape(text.rstrip()), text[len(text.rstrip()) :]
+            out.append((said if kind == "equal" or not said else f"<b>{said}</b>") + space)
+    return "".join(marked[0]), "".join(marked[1])
 
 
 def _scores(scores: dict | None) -> str:

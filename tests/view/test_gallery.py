@@ -50,6 +50,11 @@ def test_records_are_data(pairs, tmp_path):
 def test_words_that_differ_are_marked():
     one, other = gallery.differing("the red star", "the blue star")
     assert (one, other) == ("the <b>red</b> star", "the <b>blue</b> star")
+    one, other = gallery.differing("Image 1 shows a fish.\nA red fish.", "Image 2 shows a fish.\nA red fish.")
+    assert (
+        one == "Image <b>1</b> shows a fish.\nA red fish."
+        and other == "Image <b>2</b> shows a fish.\nA red fish."
+    )
 
 
 def test_predictions_are_shown_as_well(pairs, tmp_path):
