@@ -1,7 +1,7 @@
-"""What the miniature VLM is taught before any preference training: to see one image well, to write captions of several
-images in one prompt, and to reason over captions in plain text. Of the questions of levels 1 to 3 it sees few with images
-(`form`), enough to know the form of an answer, and never an answer that shows its working: to look first and to reason over
-what was seen is left to preference training.
+"""What the miniature VLM is taught before any preference training: to see one image well, to say whether an image shows
+something, to write captions of several images in one prompt, and to reason over captions in plain text. Of the questions of
+levels 1 to 3 it sees few with images (`form`), enough to know the form of an answer, and never an answer that shows its
+working: to look first and to reason over what was seen is left to preference training.
 
 A lesson is (list of pool indices of its images, list of turns); a turn is (list of user parts, answer), where a part is a
 text or None for the next image.
@@ -144,7 +144,7 @@ def task_draft(rng: Random, world: World, tasks=("kinship", "arithmetic", "searc
 
 
 def text(rng: Random, world: World, about: str) -> tuple[list[Item], list]:
-    """Questions of levels 2 and 3 over images that are told in words instead of shown: language alone can reason. They are
+    """Questions of level 2 over images that are told in words instead of shown: language alone can reason. They are
     answered without the working, so that only preference training joins seeing and reasoning."""
     phrases, asked = TOLD[about](rng, world, rng.randint(2, 5))
     turns = []
