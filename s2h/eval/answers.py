@@ -141,13 +141,11 @@ def caption(text: str) -> str | None:
 def _caption(response: str, line: dict) -> tuple[object, bool | None]:
     """A caption is right when everything that it says is true of the target and it says something; without labels, when it
     has the answer's words. Of an answer that tells its working only the conclusion counts."""
-    parsed = caption(response)
-    if parsed is None:
-        return None, None if line.get("answer") is None and not line.get("target_labels") else False
-    labels = line.get("target_labels")
+    parsed, labels, answer = caption(response), line.get("target_labels"), line.get("answer")
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return parsed, holds(parsed, labels)
-    answer = line.get("answer")
-    return parsed, None if answer is None else normalise(parsed) == normalise(str(answer))
+        return parsed, parsed is not None and holds(parsed, labels)
+    if answer is None:
+        return parsed, None
+    return parsed, parsed is not None and normalise(parsed) == normalise(str(answer))

@@ -12,7 +12,7 @@ from typing import Any
 
 from s2h import seeds
 from s2h.levels import arithmetic, kinship, search, vqa
-from s2h.levels.draft import Draft
+from s2h.levels.draft import WORKING, Draft
 from s2h.record import Record
 from s2h.sources import NoPair, SourceError, open_source, require
 
@@ -61,6 +61,7 @@ def generate(
     if isinstance(source, str):
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
+    working = None if working == WORKING else working  # the default said aloud gives the same names
     wishes = {} if working is None else {"working": working}
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:

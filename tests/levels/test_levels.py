@@ -204,6 +204,15 @@ def test_the_share_of_prompts_that_ask_for_the_working(task, share, tmp_path):
             assert not any(record.text_of(pair["prompt"]).endswith(ask) for ask in levels.MAKERS[task].SHOW)
 
 
+def test_the_default_said_aloud_gives_the_same_records(tmp_path):
+    store = Store(tmp_path)
+    silent, aloud = (
+        list(levels.generate("search", n=6, working=working, images=store, size=32))
+        for working in (None, 0.5)
+    )
+    assert silent == aloud
+
+
 def shows(labels: dict, concept: str) -> bool:
     if labels["kind"] == "face":
         return concept.split(" ", 1)[1] == words.noun_of(labels)
