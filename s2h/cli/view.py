@@ -36,12 +36,16 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
     jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html
     """
     with common.session(None, quiet=quiet, on_error=on_error) as work:
-        from itertools import islice
+        from itertools import chain, islice
 
         from s2h.files import Whole
         from s2h.view import gallery
 
         lines = iter(work.progress(work.read(files, check=None)))
+        if (first := next(lines, None)) is None:
+            work.say("no records: the page is empty")
+        else:
+            lines = chain([first], lines)
         pieces = gallery.page(islice(lines, limit), title=title, size=size, on_error=work.on_error)
         if output == "-":
             out = click.get_binary_stream("stdout")

@@ -93,3 +93,14 @@ def test_the_script_counts_and_filters_in_a_real_browser(pairs, tmp_path):
 
     assert ">6 shown<" in dom("")
     assert ">2 of 6 shown<" in dom("#level=3")
+
+
+def test_an_empty_stream_is_said_to_be_empty(tmp_path):
+    from click.testing import CliRunner
+
+    from s2h.cli.view import main
+
+    (tmp_path / "none.jsonl").write_bytes(b"")
+    done = CliRunner().invoke(main, [str(tmp_path / "none.jsonl"), "-o", str(tmp_path / "g.html")])
+    assert done.exit_code == 0 and "no records: the page is empty" in done.output
+    assert "</html>" in (tmp_path / "g.html").read_text()
