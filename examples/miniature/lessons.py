@@ -57,8 +57,12 @@ class PoolWorld(World):
         at = rng.randrange(len(self.pool[kind]))
         return Item(f"{kind} {at}", self.pool[kind][at])
 
-    def scene(self, rng: Random, **wanted) -> Item:
-        return self._any(rng, "scene")
+    def scene(self, rng: Random, shape: str | None = None, colour: str | None = None) -> Item:
+        while True:
+            item = self._any(rng, "scene")
+            groups = item.labels["groups"]
+            if shape is None or any(g["shape"] == shape and colour in (None, g["colour"]) for g in groups):
+                return item
 
     def digit(self, rng: Random, value: int | None = None) -> Item:
         item = self._any(rng, "digit")
@@ -67,7 +71,10 @@ class PoolWorld(World):
         return item
 
     def face(self, rng: Random, sex: str | None = None, age: str | None = None) -> Item:
-        return self._any(rng, "face")
+        while True:
+            item = self._any(rng, "face")
+            if sex in (None, item.labels["sex"]) and age in (None, item.labels["age"]):
+                return item
 
 
 def pick_kind(rng: Random) -> str:
@@ -133,12 +140,14 @@ def captions(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
     return items, with_images(n, turns, indexed=rng.random() < 0.6)
 
 
-def task_draft(rng: Random, world: World, tasks=("kinship", "arithmetic", "search", "vqa")):
-    maker = {"kinship": kinship, "arithmetic": arithmetic, "search": search, "vqa": vqa}
+def task_draft(rng: Random, world: World, tasks=("arithmetic", "search", "vqa")):
+    maker = {"arithmetic": arithmetic, "search": search, "vqa": vqa}
+    wishes = {"search": {"forms": {"caption": 1.0}}}
     while True:
         try:
-            which = maker[rng.choice(tasks)]
-            return which.make(rng, world, rng.randint(2, 5), dict(which.NEGATIVES))
+            task = rng.choice(tasks)
+            which = maker[task]
+            return which.make(rng, world, rng.randint(2, 5), dict(which.NEGATIVES), **wishes.get(task, {}))
         except NoPair:
             continue
 
@@ -189,27 +198,28 @@ def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
     people, at_parent, at_child = kinship.crowd(rng, world, parent, child, n)
     others = [i for i in range(n) if i not in (at_parent, at_child)]
     turns = []
+    forms = ("is-elder", "are-kin", "which-elder", "find-younger", "find-elder")
     while len(turns) < 2:
-        form = rng.choice([*kinship.ASKS][: 5 if n > 2 else 3])
+        form = rng.choice(forms[: 5 if n > 2 else 3])
+        asked = kinship.Asked(world, "parent", form, shows=False)
         a, b = at_parent, at_child
-        if form in ("is-parent", "are-kin"):
+        if form in ("is-elder", "are-kin"):
             relation = "kin"
             if others and rng.random() < 0.5:
                 relation, b = "strangers", rng.choice(others)
                 a = rng.choice((at_parent, at_child))
-            elif form == "is-parent" and rng.random() < 0.5:
+            elif form == "is-elder" and rng.random() < 0.5:
                 relation = "turned"
             if relation == "turned" or (form == "are-kin" and rng.random() < 0.5):
                 a, b = b, a
-            answer = kinship.verdict(form, a, b, relation)
+            answer = asked.verdict(a, b, relation)
         else:
-            if form == "which-parent":
+            if form == "which-elder":
                 a, b = sorted((a, b))
-            elif form == "find-parent":
+            elif form == "find-elder":
                 a, b = at_child, at_parent
-            answer = kinship.found(form, at_parent if form != "find-child" else at_child)
-        ask = rng.choice(kinship.ASKS[form]).format(a=a + 1, b=b + 1) + rng.choice(kinship.BRIEF)
-        turns.append(([a, b], ask, answer))
+            answer = asked.found(at_parent if form != "find-younger" else at_child)
+        turns.append(([a, b], asked.question(rng, a=a, b=b), answer))
     return [words.look(words.labels_of(p)) for p in people], turns
 
 

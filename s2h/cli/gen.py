@@ -12,6 +12,7 @@ TASKS = (
     "vqa",
     "kinship",
     "arithmetic",
+    "compare",
     "search",
 )  # the same as levels.MAKERS, which is not imported for --help
 MOST_IMAGES = 12
@@ -50,7 +51,7 @@ class Shard(click.ParamType):
 
 
 class Weight(click.ParamType):
-    """'same-concept=0.5' or 'generic': a kind of negative and its weight."""
+    """'same-concept=0.5' or 'generic': a kind and its weight."""
 
     name = "KIND=WEIGHT"
 
@@ -101,7 +102,31 @@ class Weight(click.ParamType):
     multiple=True,
     help="A kind of rejected answer and its weight; may be repeated, replaces the task's own mixture. vqa: wrong-attribute, "
     "other-image (both without a model). kinship: swapped-roles, wrong-image, false-kin, missed-kin. arithmetic: "
-    "off-by-one, other-image, left-out, wrong-operator. search: same-concept, attribute-swap, other-image, generic.",
+    "off-by-one, other-image, left-out, extra-image, wrong-operator. compare: false-same, false-different, wrong-image, "
+    "swapped-images. search: same-concept, attribute-swap, other-image, generic (of captions), false-absence, "
+    "false-presence, wrong-image, miscount.",
+)
+@click.option(
+    "--form",
+    "forms",
+    type=Weight(),
+    multiple=True,
+    help="search only: a form of question and its weight; may be repeated. By default caption=0.5, locate=0.2 (which "
+    "image), count=0.15 (how many images), absent=0.15 (a caption where perhaps no image shows it); in the paper caption.",
+)
+@click.option(
+    "--relation",
+    "relations",
+    type=Weight(),
+    multiple=True,
+    help="kinship only: parent, grandparent or sibling and its weight; may be repeated. By default those that the source "
+    "knows, parent half of the time.",
+)
+@click.option(
+    "--twins",
+    is_flag=True,
+    help="After each pair its counterfactual twin: the same prompt with other images, under which chosen and rejected "
+    "change places. N then counts the couples; facts.twin names them. Not for vqa.",
 )
 @click.option(
     "--working",
@@ -179,8 +204,8 @@ class Weight(click.ParamType):
 )
 @common.stream_options
 def main(
-    task, count, spec, per_prompt, negatives, working, model, samples, temperature, batch_size, max_new_tokens, split, shard,
-    size, image_dir, output, seed, quiet, on_error,
+    task, count, spec, per_prompt, negatives, forms, relations, twins, working, model, samples, temperature, batch_size,
+    max_new_tokens, split, shard, size, image_dir, output, seed, quiet, on_error,
 ):  # fmt: skip
     """Make preference pairs of one TASK.
 
@@ -188,7 +213,8 @@ def main(
     vqa         level 1: one image of several is asked about by its index
     kinship     level 2: who is whose parent, among several faces
     arithmetic  level 2: sums and comparisons of digits over several images
-    search      level 3: caption the image that shows a concept, no index given
+    compare     level 2: same or different, the odd one out, more or fewer, the order
+    search      level 3: find what shows a concept, no index given: caption, locate, count
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
@@ -199,6 +225,13 @@ def main(
     if model and negatives:
         raise click.UsageError(
             "--model and --negative exclude each other: with a model its own mistakes are the negatives."
+        )
+    for option, given, its in (("--form", forms, "search"), ("--relation", relations, "kinship")):
+        if given and task != its:
+            raise click.UsageError(f"{option} is for {its}.")
+    if twins and task == "vqa":
+        raise click.UsageError(
+            "--twins is for levels 2 and 3: what a model says wrongly has no images of its own."
         )
     if working is not None and task == "vqa":
         raise click.UsageError("--working is for levels 2 and 3: an answer of vqa looks at one image only.")
@@ -238,7 +271,8 @@ def main(
         tally: Counter = Counter()
         records = generate(
             task, n=count, seed=seed, source=source, split=split, per_prompt=per_prompt, negatives=dict(negatives) or None,
-            working=working, shard=shard, images=Store(image_dir), size=size, answer=answer, tally=tally,
+            working=working, forms=dict(forms) or None, relations=dict(relations) or None, twins=twins, shard=shard, 
+            images=Store(image_dir), size=size, answer=answer, tally=tally,
         )  # fmt: skip
         made = 0
         for record in work.progress(records, total=count if shard == (1, 1) else None):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from s2h.answers import normalise, values_said
 
-TYPES = ("number", "yes/no", "image", "word", "caption", "choice")
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")
 _NUMBERS = (
     "zero",
     "one",
@@ -26,8 +26,12 @@ _NUMBERS = (
 )
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w])(?!\.\d)|\b(?:" + "|".join(_NUMBERS) + r")\b", re.IGNORECASE)
 _IMAGE = re.compile(r"\b(?:image|picture|photo)\s*(?:number\s*|no\.?\s*|#\s*)?(\d+|[a-z]+)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\bimages?\s*(?:number\s*|no\.?\s*|#\s*)?(\d+)", re.IGNORECASE)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _ORDINAL = re.compile(r"\b(" + "|".join(_ORDINALS) + r")\s+(?:image|picture|photo|one)\b", re.IGNORECASE)
+_NONE = re.compile(
+    r"\b(?:none of (?:the|these)|no (?:such )?(?:image|picture|photo)s?|not? in any)\b", re.IGNORECASE
+)
 _LETTER = re.compile(
     r"\(([A-Za-z])\)|\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*\(?([A-Za-z])\b", re.IGNORECASE
 )
@@ -51,9 +55,10 @@ def yes_no(text: str) -> str | None:
     return said.pop() if len(said) == 1 else None
 
 
-def image(text: str) -> int | None:
-    """The 1-based index of the image named last ('Image 3', 'the third image'), or a bare number."""
-    found: list[tuple[int, int]] = []
+def image(text: str) -> int | str | None:
+    """The 1-based index of the image named last ('Image 3', 'the third image'), or a bare number; 'none' where the last
+    word is that there is no such image."""
+    found: list[tuple[int, int | str]] = [(match.start(), "none") for match in _NONE.finditer(text)]
     for match in _IMAGE.finditer(text):
         word = match[1].lower()
         if word.isdigit():
@@ -62,13 +67,24 @@ def image(text: str) -> int | None:
             found.append((match.start(), _NUMBERS.index(word)))
     found += [(match.start(), _ORDINALS.index(match[1].lower()) + 1) for match in _ORDINAL.finditer(text)]
     if found:
-        return max(found)[1]
+        return max(found, key=lambda at: at[0])[1]
     words = normalise(text)
     if len(words) == 1:
         if words[0].isdigit():
             return int(words[0])
         if words[0] in _ORDINALS:
             return _ORDINALS.index(words[0]) + 1
+    return None
+
+
+def order(text: str) -> list[int] | None:
+    """The images of the last sentence that names several, in the order in which they are named; or bare numbers."""
+    for sentence in reversed(re.split(r"[.\n]\s*(?=\S)", text.strip())):
+        named = [int(number) for number in _NUMBERED.findall(sentence)] or [
+            int(number) for number in re.findall(r"\d+", sentence)
+        ]
+        if len(named) > 1:
+            return named
     return None
 
 
@@ -105,7 +121,12 @@ def read(line: dict) -> tuple[object, bool | None]:
         if answer not in line["choices"] and answer is not None:
             answer = choice(str(answer), line["choices"])
     else:
-        readers: dict[str, Callable[[str], object]] = {"number": number, "yes/no": yes_no, "image": image}
+        readers: dict[str, Callable[[str], object]] = {
+            "number": number,
+            "yes/no": yes_no,
+            "image": image,
+            "order": order,
+        }
         parsed = readers[kind](response)
         if kind == "yes/no":
             answer = answer.lower() if isinstance(answer, str) else answer
@@ -142,6 +163,9 @@ def _caption(response: str, line: dict) -> tuple[object, bool | None]:
     """A caption is right when everything that it says is true of the target and it says something; without labels, when it
     has the answer's words. Of an answer that tells its working only the conclusion counts."""
     parsed, labels, answer = caption(response), line.get("target_labels"), line.get("answer")
+    if answer == "none" or (parsed is not None and _NONE.search(parsed)):  # that no image shows it
+        said = "none" if _NONE.search(response) else parsed
+        return said, None if answer is None else said == answer
     if labels:
         from s2h.sources.builtin.words import holds
 

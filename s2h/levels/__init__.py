@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from s2h import seeds
-from s2h.levels import arithmetic, kinship, search, vqa
+from s2h.levels import arithmetic, compare, kinship, search, vqa
 from s2h.levels.draft import WORKING, Draft
 from s2h.record import Record
 from s2h.sources import NoPair, SourceError, open_source, require
 
-LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "search": 3}
-MAKERS = {"kinship": kinship, "arithmetic": arithmetic, "search": search, "vqa": vqa}
+MAKERS = {"vqa": vqa, "kinship": kinship, "arithmetic": arithmetic, "compare": compare, "search": search}
+LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "compare": 2, "search": 3}
 TRIES = 20  # redraws of one slot before it is given up and counted
 BLOCK = 32  # level-1 slots that go through the model together; shards are cut at whole blocks, so batches stay the same
 
@@ -40,6 +40,9 @@ def generate(
     per_prompt: tuple[int, int] = (2, 5),
     negatives: dict[str, float] | None = None,
     working: float | None = None,
+    forms: dict[str, float] | None = None,
+    relations: dict[str, float] | None = None,
+    twins: bool = False,
     shard: tuple[int, int] = (1, 1),
     images: Any = None,
     size: int = 224,
@@ -50,10 +53,12 @@ def generate(
 
     per_prompt: the least and the most images in a prompt, each number equally often. negatives: kind -> weight (the
     task's own mixture by default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it
-    sees; half by default. images: the Store that drawn pictures go to. size: their side in pixels. answer (level
-    1 only): a model, as a function from [(messages, images)] and a text that seeds its sampling to each prompt's generated
-    texts; wrong ones become the rejected answers. tally: counts what was discarded and why. Raises SourceError where the
-    source lacks what the task needs.
+    sees; half by default. forms: of search, caption, locate, count and absent with their weights; relations: of kinship,
+    parent, grandparent and sibling with theirs. twins: each pair is followed by its counterfactual twin, the same prompt
+    with images that turn the answers round, and `facts.twin` in both is the pair's id. images: the Store that drawn
+    pictures go to. size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)]
+    and a text that seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers. tally:
+    counts what was discarded and why. Raises SourceError where the source lacks what the task needs.
     """
     if task not in MAKERS:
         raise SourceError(f"unknown task {task!r} (choose from {', '.join(MAKERS)})")
@@ -62,14 +67,23 @@ def generate(
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
     working = None if working == WORKING else working  # the default said aloud gives the same names
-    wishes = {} if working is None else {"working": working}
+    wishes: dict[str, Any] = {} if working is None else {"working": working}
+    if forms is not None:
+        wishes["forms"] = _known(forms, search.FORMS, "form of question")
+    if relations is not None:
+        wishes["relations"] = _known(relations, getattr(source, "relations", ()), "relation")
+    if working and task == "kinship" and not hasattr(source, "look"):
+        raise SourceError(
+            f"source {source.spec!r}: nothing is known of how its people look (leave out the working)"
+        )
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:
         from s2h.images import Store
 
         images = Store()
     tally = Counter() if tally is None else tally
-    settings = (source.spec, seed, split, per_prompt, sorted(weights.items()), working, answer is not None)
+    settings = [source.spec, seed, split, per_prompt, sorted(weights.items()), working, answer is not None]
+    settings += [sorted(wish.items()) for wish in (forms, relations) if wish is not None]
     name = f"{seeds.seed_of(*settings) >> 40:06x}"
 
     def slot_rng(k: int, attempt: int):
@@ -78,10 +92,24 @@ def generate(
     def record(draft: Draft, k: int) -> Record:
         return draft.record(f"{task}-{name}-{k:06d}", LEVELS[task], task, images, size, source.spec)
 
+    def records_of(draft: Draft, k: int) -> Iterator[Record]:
+        first = record(draft, k)
+        if twins:
+            second = record(draft.turned(), k)
+            second["id"] += "-twin"
+            first["facts"]["twin"] = second["facts"]["twin"] = first["id"]
+            yield first
+            yield second
+        else:
+            yield first
+
     def draft(k: int, attempt: int) -> Draft | None:
         rng = slot_rng(k, attempt)
         try:
-            return maker.make(rng, source, rng.randint(*per_prompt), weights, **wishes)
+            made = maker.make(rng, source, rng.randint(*per_prompt), weights, **wishes)
+            if twins and made.twin is None:
+                raise NoPair("no twin of this kind of negative")
+            return made
         except NoPair as reason:
             tally[str(reason)] += 1
             return None
@@ -96,7 +124,7 @@ def generate(
         for attempt in range(TRIES):
             made = draft(k, attempt)
             if made is not None:
-                yield record(made, k)
+                yield from records_of(made, k)
                 break
         else:
             tally["slots given up"] += 1
@@ -105,6 +133,14 @@ def generate(
 def possible_negatives(task: str, source: Any) -> list[str]:
     """The kinds of rejected answers that a task can make from this source without a model."""
     return MAKERS[task].possible_negatives(source)
+
+
+def _known(wanted: dict[str, float], known: Any, what: str) -> dict[str, float]:
+    if unknown := sorted(set(wanted) - set(known)):
+        raise SourceError(f"no {what} {unknown[0]!r} here (choose from {', '.join(known) or 'none'})")
+    if not sum(wanted.values()) > 0:
+        raise SourceError(f"the weights of every {what} add up to nothing")
+    return wanted
 
 
 def _weights(maker: Any, source: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:

@@ -1,17 +1,40 @@
 """Level 2, visual arithmetic (symmetric aggregation): each image shows one digit, and the question takes several of them
-together: sum, difference, the larger, the smallest, how many are equal. The rejected answer is a named mistake that is
-wrong and never impossible: `off-by-one`, `left-out` operand, `wrong-operator`, `other-image` (a neighbour's digit)."""
+together: sum, difference, the larger, the smallest, how many are equal. The rejected answer is a named mistake, wrong and
+never impossible: a digit read `off-by-one` or from the `other-image`, an operand `left-out`, an `extra-image` taken in, the
+`wrong-operator`.
+
+Words alone don't tell the answers apart, by construction: a misreading is drawn so that its reverse is as likely (the world
+that the wrong answer believes in, seen rightly, would be mistaken for this one as often), and those mistakes that go one way
+(a sum with an operand left out is smaller) are thinned until they are in balance with those that go the other way."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, name_images, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("digit",)
-NEGATIVES = {"off-by-one": 0.35, "other-image": 0.3, "left-out": 0.2, "wrong-operator": 0.15}
+NEGATIVES = {
+    "off-by-one": 0.35,
+    "other-image": 0.35,
+    "left-out": 0.1,
+    "extra-image": 0.1,
+    "wrong-operator": 0.1,
+}
+ONE_WAY = (
+    "left-out",
+    "extra-image",
+    "wrong-operator",
+)  # of sums: each alone would make larger or smaller answers wrong
+NAMES_IMAGE = ("larger", "smallest")  # operations whose answer is an image
+OPPOSITE = {"sum": "difference", "larger": "smallest", "smallest": "larger"}
+REDRAWS = 100
 ASKS = {
     "sum": (
         "What is the sum of the digits in {}?",
@@ -107,56 +130,32 @@ def make(
         raise NoPair("arithmetic needs two images or more")
     operation = rng.choice(list(ASKS))
     digit = rng.randrange(10) if operation == "count-equal" else None
-    # Half of the images show the digit to be counted, so that every count is about as frequent as the others.
-    values = [
-        digit if digit is not None and rng.random() < 0.5 else rng.randrange(10) for _ in range(n_images)
-    ]
     operands = pick_operands(rng, operation, n_images)
-    read = [values[p] for p in operands]
-    answer = solve(operation, read, digit)
-    if answer is None:
-        raise NoPair("a tie")
-    choices = _mistakes(rng, operation, values, operands, digit, answer)
-    kind = pick_kind(rng, weights, list(choices))
-    wrong_read, wrong = choices[kind]
-    ask = rng.choice(ASKS[operation]).format(digit if digit is not None else name_images(operands))
     shows = rng.random() < working
-    ask += rng.choice(SHOW if shows else BRIEF)
-    items: list[Item] = [source.digit(rng, value) for value in values]
-    hands = ["printed" if item.labels["hand"] == "printed" else "handwritten" for item in items]
+    usable = _kinds(operation, len(operands), n_images, shows, weights)
+    kind = pick_kind(rng, weights, usable)
+    balance = None
+    if operation == "sum" and kind in ONE_WAY and _mixes(weights):
+        usable = [one for one in usable if one in ONE_WAY]
+        balance = _sums(len(operands), tuple(weights.get(one, 0.0) * (one in usable) for one in ONE_WAY))
+    for _ in range(REDRAWS):
+        if balance is not None:
+            kind = pick_kind(rng, weights, usable)
+        values = [_value(rng, digit) for _ in range(n_images)]
+        mistake = _mistake(rng, kind, operation, values, operands, digit)
+        if mistake is None:
+            continue
+        there, back = (mistake.right, mistake.wrong), (mistake.wrong, mistake.right)
+        if balance is None or rng.random() * balance[there] < balance[back]:
+            return _draft(rng, source, operation, operands, digit, shows, kind, values, mistake)
+    raise NoPair(f"no digits found for the mistake {kind}")
 
-    def claims(seen: list[int]) -> list[tuple[int, str]]:
-        return [(p, f"the {hands[p]} digit {v}") for p, v in zip(operands, seen, strict=True)]
 
-    # Where the mistake is in the working and not in the reading, both answers read the digits alike.
-    said_wrong = [v if v is not None else t for v, t in zip(wrong_read, read, strict=True)]
-    kind_of_answer = "image" if operation in ("larger", "smallest") else "number"
-    final = operands[answer] + 1 if kind_of_answer == "image" else answer
-    facts = {
-        "operation": operation,
-        "working": shows,
-        "operands": operands,
-        "values": values,
-        **({"digit": digit} if digit is not None else {}),
-        "answer": final,
-        "answer_type": kind_of_answer,
-    }
-    chosen_text = say(operation, operands, read, answer, shows)
-    rejected_text = say(operation, operands, wrong_read, wrong, shows)
-    if chosen_text == rejected_text:
-        raise NoPair("both answers read the same")
-    claimed_wrong = [0 if v is None else v for v in wrong_read] if kind == "left-out" else said_wrong
-    return Draft(
-        items,
-        ask,
-        chosen_text,
-        rejected_text,
-        kind,
-        sorted(operands),
-        facts,
-        claims(read),
-        claims(claimed_wrong),
-    )
+def _value(rng: Random, digit: int | None) -> int:
+    """Any digit; where one is to be counted, half of the images show it, so that every count is about as frequent."""
+    if digit is None:
+        return rng.randrange(10)
+    return digit if rng.random() < 0.5 else rng.choice([v for v in range(10) if v != digit])
 
 
 def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
@@ -168,43 +167,180 @@ def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
     return sorted(rng.sample(range(n_images), rng.randint(2, min(3, n_images))))
 
 
-def _mistakes(
-    rng: Random, operation: str, values: list[int], operands: list[int], digit: int | None, answer: int
-) -> dict[str, tuple[list[int | None], int]]:
-    """Kind -> (what each operand was taken for, None if left out; the wrong answer), only those that come out wrong."""
+def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str, float]) -> list[str]:
+    """The mistakes that an operation over m of n images can suffer. An answer that shows its working reads the digits
+    before it ends, so that only a misreading can't be seen through by the words alone."""
+    names_image = operation in NAMES_IMAGE
+    kinds = []
+    if not names_image:
+        kinds.append("off-by-one")
+    if names_image or (n_images > m and operation != "count-equal"):
+        kinds.append("other-image")
+    if shows:
+        return kinds
+    if names_image:
+        return [*kinds, "wrong-operator"] + ["left-out"] * (m > 2)
+    if operation == "sum":
+        kinds += ["left-out"] + ["wrong-operator"] * (m == 2) + ["extra-image"] * (n_images > m)
+        if _mixes(weights) and n_images == m:  # nothing here makes a larger sum
+            kinds = ["off-by-one"]
+    return kinds
+
+
+def _mixes(weights: dict[str, float]) -> bool:
+    """Whether mistakes that make a sum smaller can be balanced by ones that make it larger."""
+    return bool(weights.get("extra-image") and (weights.get("left-out") or weights.get("wrong-operator")))
+
+
+@lru_cache
+def _sums(m: int, weights: tuple[float, ...]) -> Counter:
+    """How often, of all draws of m digits and a mistake that goes one way (weights as in ONE_WAY), a sum and the wrong one
+    come together: (right, wrong) -> frequency, up to a factor."""
+    left_out, extra, wrong_operator = weights
+    table: Counter = Counter()
+    for digits in product(range(10), repeat=m):
+        right = sum(digits)
+        for v in digits:
+            table[right, right - v] += left_out / m
+        for v in range(10):
+            table[right, right + v] += extra / 10
+        if m == 2:
+            table[right, abs(digits[0] - digits[1])] += wrong_operator
+    return table
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """right, wrong: the answers. seen: what the operands are taken for, None for one that is left out. world: the images'
+    digits if the mistaken reading were the truth, None where the mistake lies in the working."""
+
+    right: int
+    wrong: int
+    seen: list[int | None]
+    world: list[int] | None = None
+
+
+def _mistake(
+    rng: Random, kind: str, operation: str, values: list[int], operands: list[int], digit: int | None
+) -> Mistake | None:
+    """One mistake of the kind, or None where the digits allow none."""
     read = [values[p] for p in operands]
-    found: dict[str, tuple[list[int | None], int]] = {}
+    right, world, seen = solve(operation, read, digit), None, list(read)
+    if right is None:
+        return None
+    if kind in ("off-by-one", "other-image"):
+        if kind == "off-by-one":
+            world = _misread(rng, values, operands, digit)
+        else:
+            world = _taken_for_another(rng, operation, values, operands)
+        if world is None:
+            return None
+        seen = [world[p] for p in operands]
+        wrong = solve(operation, seen, digit)
+    elif kind == "extra-image":
+        wrong = right + rng.choice([v for p, v in enumerate(values) if p not in operands])
+    elif kind == "left-out":
+        seen[rng.randrange(len(seen))] = None
+        places = [at for at, v in enumerate(seen) if v is not None]
+        wrong = solve(operation, [seen[at] for at in places], digit)
+        if wrong is not None and operation != "sum":
+            wrong = places[wrong]
+    else:
+        wrong = solve(OPPOSITE[operation], read, digit)
+    return None if wrong is None or wrong == right else Mistake(right, wrong, seen, world)
 
-    def keep(kind: str, seen: list[int | None]) -> None:
-        known = [v for v in seen if v is not None]
-        wrong = solve(operation, known, digit) if len(known) > 1 or operation == "sum" else None
-        if wrong is not None and operation in ("larger", "smallest"):
-            wrong = [i for i, v in enumerate(seen) if v is not None][wrong]
-        if wrong is not None and wrong != answer:
-            found[kind] = (seen, wrong)
 
-    at = rng.randrange(len(read))
-    steps = [s for s in (-1, 1) if 0 <= read[at] + s <= 9]
-    keep("off-by-one", [*read[:at], read[at] + rng.choice(steps), *read[at + 1 :]])
-    others = [v for p, v in enumerate(values) if p != operands[at] and v != read[at]]
-    if others:
-        keep("other-image", [*read[:at], rng.choice(others), *read[at + 1 :]])
-    if len(read) > 2 or operation == "sum":
-        keep("left-out", [*read[:at], None, *read[at + 1 :]])
-    opposite = {"sum": "difference", "difference": "sum", "larger": "smallest", "smallest": "larger"}.get(
-        operation
+def _misread(rng: Random, values: list[int], operands: list[int], digit: int | None) -> list[int] | None:
+    """The values with one operand's read one too high or too low; where a digit is counted, one image taken for it or not
+    taken for it, so that the count is off by one."""
+    at = rng.choice(operands)
+    if digit is None:
+        seen = values[at] + rng.choice((-1, 1))
+        if not 0 <= seen <= 9:
+            return None
+    else:
+        seen = rng.choice([v for v in range(10) if v != digit]) if values[at] == digit else digit
+    return [*values[:at], seen, *values[at + 1 :]]
+
+
+def _taken_for_another(rng: Random, operation: str, values: list[int], operands: list[int]) -> list[int]:
+    """The values with an operand's exchanged for that of an image that was not asked about, or, where the answer is an
+    image, for that of any other."""
+    at = rng.choice(operands)
+    asked = (at,) if operation in NAMES_IMAGE else operands
+    other = rng.choice([p for p in range(len(values)) if p not in asked])
+    world = list(values)
+    world[at], world[other] = world[other], world[at]
+    return world
+
+
+def _draft(
+    rng: Random,
+    source: Any,
+    operation: str,
+    operands: list[int],
+    digit: int | None,
+    shows: bool,
+    kind: str,
+    values: list[int],
+    mistake: Mistake,
+) -> Draft:
+    ask = rng.choice(ASKS[operation]).format(digit if digit is not None else name_images(operands))
+    ask += rng.choice(SHOW if shows else BRIEF)
+    items: list[Item] = [source.digit(rng, value) for value in values]
+    read = [values[p] for p in operands]
+
+    def claims(seen: list[int | None]) -> list[tuple[int, str]]:
+        told = [(p, v) for p, v in zip(operands, seen, strict=True) if v is not None]
+        return [(p, f"the {_hand(items[p])} digit {v}") for p, v in told]
+
+    def facts(values: list[int], answer: int) -> dict:
+        names_image = operation in NAMES_IMAGE
+        return {
+            "operation": operation,
+            "working": shows,
+            "operands": operands,
+            "values": values,
+            **({"digit": digit} if digit is not None else {}),
+            "answer": operands[answer] + 1 if names_image else answer,
+            "answer_type": "image" if names_image else "number",
+        }
+
+    twin = None
+    if mistake.world is not None:
+        moved = _items_of(rng, source, items, values, mistake.world)
+        twin = Twin(moved, facts(mistake.world, mistake.wrong))
+    return Draft(
+        items,
+        ask,
+        say(operation, operands, read, mistake.right, shows),
+        say(operation, operands, mistake.seen, mistake.wrong, shows),
+        kind,
+        sorted(operands),
+        facts(values, mistake.right),
+        claims(read),
+        claims(mistake.seen),
+        twin=twin,
     )
-    if opposite and (operation != "sum" or len(read) == 2):
-        wrong = solve(opposite, read, digit)
-        possible = operation != "difference" or (wrong is not None and wrong <= 9)
-        if wrong is not None and wrong != answer and possible:
-            found["wrong-operator"] = (list(read), wrong)
-    return found
+
+
+def _hand(item: Item) -> str:
+    return "printed" if item.labels["hand"] == "printed" else "handwritten"
+
+
+def _items_of(rng: Random, source: Any, items: list[Item], values: list[int], world: list[int]) -> list[Item]:
+    """The pictures of another world: those that changed places are moved, a digit that is in none of them is drawn."""
+    changed = [p for p in range(len(values)) if values[p] != world[p]]
+    moved = list(items)
+    for p in changed:
+        place = next((q for q in changed if values[q] == world[p]), None)
+        moved[p] = items[place] if place is not None else source.digit(rng, world[p])
+    return moved
 
 
 def say(operation: str, operands: list[int], seen: list[int | None], answer: int, shows: bool) -> str:
     """The answer in words, with what was read in each image before it where the prompt asks for that."""
-    if operation in ("larger", "smallest"):
+    if operation in NAMES_IMAGE:
         final = f"Image {operands[answer] + 1} shows the {operation} digit."
     else:
         final = f"The {'count' if operation == 'count-equal' else operation} is {answer}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -10,6 +10,15 @@ from s2h import record as records
 from s2h.sources import Item, NoPair
 
 WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The counterfactual of a pair: the images with which its rejected answer is the right one, and what is then known."""
+
+    items: list[Item]
+    facts: dict
+    target: list[int] | None = None  # where it differs from the pair's
 
 
 @dataclass
@@ -29,6 +38,7 @@ class Draft:
     rejected_claims: list[tuple[int, str]]
     indexed: bool = True
     question: Any = None  # level 1: the words.Question, for judging a model's answer
+    twin: Twin | None = None  # where the mistake can be made true by other images
 
     def parts(self) -> list:
         """The prompt as texts and image marks, in order."""
@@ -36,6 +46,21 @@ class Draft:
 
     def prompt(self) -> list[dict]:
         return records.interleave(self.parts())
+
+    def turned(self) -> Draft:
+        """The twin as a pair of its own: the same prompt, other images, the answers in each other's place."""
+        twin = self.twin
+        return replace(
+            self,
+            items=twin.items,
+            chosen=self.rejected,
+            rejected=self.chosen,
+            target=self.target if twin.target is None else twin.target,
+            facts=twin.facts,
+            chosen_claims=self.rejected_claims,
+            rejected_claims=self.chosen_claims,
+            twin=None,
+        )
 
     def pictures(self, size: int) -> list[Any]:
         """The images as a model sees them: drawn, or read from their files."""

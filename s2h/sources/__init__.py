@@ -2,7 +2,8 @@
 `open_source` finds the right one for a spec (`builtin`, a path, or `KIND:PATH`).
 
 What a source can do is what it has: `target/without/another` serve level 3, `subject/companion/questions` level 1,
-`digit` arithmetic, `family/stranger/portrait` kinship. `require` turns a missing ability into one clear line."""
+`digit` arithmetic, `related/stranger/portrait` kinship, `trait/showing` compare. `require` turns a missing ability into
+one clear line."""
 
 from __future__ import annotations
 
@@ -36,6 +37,17 @@ class Item:
     labels: dict
     reference: str = ""
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One respect in which pictures can be compared: `what` it is called ('kind of object', 'number of stars'), the values
+    that it takes (of a number of `things`: numbers), and what a picture with a value shows, as `phrase(value)`."""
+
+    what: str
+    values: tuple
+    phrase: Callable[[Any], str] = field(compare=False)
+    things: str = ""
 
 
 def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -> Any:

@@ -21,12 +21,21 @@ LABELLED = ("scene", "digit", "face")  # kinds of labels that `words.holds` read
 
 
 def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tuple[dict, list[dict]]]:
-    """n questions of each part, from the split that training never draws."""
+    """n questions of each part, from the split that training never draws. Kinship asks about parents and search for
+    captions, as the paper does."""
     from s2h import levels
 
+    wishes = {"kinship": {"relations": {"parent": 1.0}}, "search": {"forms": {"caption": 1.0}}}
     for category, task, level, per_prompt in PARTS:
         for pair in levels.generate(
-            task, n=n, seed=seed, split="heldout", per_prompt=per_prompt, images=store, size=size
+            task,
+            n=n,
+            seed=seed,
+            split="heldout",
+            per_prompt=per_prompt,
+            images=store,
+            size=size,
+            **wishes.get(task, {}),
         ):
             yield question(pair, bench="builtin", category=category, level=level)
 
@@ -74,7 +83,12 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     if "candidates" in facts:
         line["candidates"] = facts["candidates"]
     labels = facts.get("labels")
-    if kind == "caption" and labels and labels[pair["target"][0]].get("kind") in LABELLED:
+    if (
+        kind == "caption"
+        and line["answer"] != "none"
+        and labels
+        and labels[pair["target"][0]].get("kind") in LABELLED
+    ):
         line["target_labels"] = labels[pair["target"][0]]
     line["_pair"] = pair
     return line, pair["prompt"]

@@ -6,10 +6,12 @@ from __future__ import annotations
 from random import Random
 
 from s2h import seeds
-from s2h.sources import Item
+from s2h.sources import Item, NoPair, Trait
 from s2h.sources.builtin import digits, families, scenes, words
 
-MAX_SHARED_BY_STRANGERS = 2  # of eight traits; kin share at least four, so that a look can always tell
+# Of eight traits, so that a look can always tell.
+LEAST_SHARED_BY_KIN, MAX_SHARED_BY_STRANGERS = 4, 2
+REDRAWS = 200
 DOMAINS = ("scene", "face", "digit")
 
 
@@ -17,7 +19,8 @@ class World:
     """One endless album. `split` goes into every key: what `train` draws, `heldout` can't."""
 
     spec = "builtin"
-    swaps = True  # captions are made from labels, so one attribute can be exchanged
+    swaps = "drawn"  # captions are made from labels, so one attribute can be exchanged, in the picture too
+    relations = ("parent", "grandparent", "sibling")
 
     def __init__(self, seed: int = 0, split: str = "train") -> None:
         self.seed, self.split = seed, split
@@ -40,16 +43,40 @@ class World:
         key = self._key("family", rng.getrandbits(60))
         return families.family(seeds.rng(key), key)
 
+    def related(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
+        """Two of one family, the first of whom is the `relation` of the second; they share at least four of eight traits."""
+        for _ in range(REDRAWS):
+            first, second = rng.choice(families.RELATED[relation](self.family(rng)))
+            if families.shared(first, second) >= LEAST_SHARED_BY_KIN:
+                return first, second
+        raise NoPair(f"no {relation} with a likeness found")
+
     def stranger(
-        self, rng: Random, like: families.Person, unlike: tuple[families.Person, ...]
+        self, rng: Random, like: families.Person, unlike: tuple[families.Person, ...], apart: object = ()
     ) -> families.Person:
-        """Somebody of another family with the sex and age of `like` who shares at most two of eight traits with each
-        person in `unlike`."""
+        """Somebody of another family (than anyone's in `apart` too: each stranger has his own) with the sex and age of
+        `like` who shares at most two of eight traits with each person in `unlike`."""
         while True:
             key = self._key("stranger", rng.getrandbits(60))
             person = families.person(seeds.rng(key), key, sex=like.sex, age=like.age)
             if all(families.shared(person, other) <= MAX_SHARED_BY_STRANGERS for other in unlike):
                 return person
+
+    def look(self, person: families.Person) -> str:
+        """What an answer that shows its working says of a person."""
+        return words.look(words.labels_of(person))
+
+    def told(self, person: families.Person) -> dict:
+        """What is known of a person, so that anyone can find who is whose kin."""
+        return {
+            "person": person.key,
+            "family": person.family,
+            "role": person.role,
+            "parents": list(person.parents),
+        }
+
+    def claim_of(self, person: families.Person) -> str:
+        return f"the face of {self.look(person)}"
 
     def portrait(self, rng: Random, person: families.Person) -> Item:
         """A picture of a person; pose, light, clothes and background are drawn anew and never tell who it is."""
@@ -85,9 +112,11 @@ class World:
     # Level 3 --------------------------------------------------------------------------------------------------
 
     def target(self, rng: Random) -> tuple[Item, str]:
-        """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man')."""
-        item = self.face(rng) if rng.random() < 0.3 else self.scene(rng)
-        return item, self.concept(rng, item)
+        """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man'). It is drawn like `another` of that
+        concept, so that of the two nobody can tell which is the target."""
+        first = self.face(rng) if rng.random() < 0.3 else self.scene(rng)
+        concept = self.concept(rng, first)
+        return self.another(rng, concept, [first]), concept
 
     def concept(self, rng: Random, item: Item) -> str:
         """Something that a scene or a portrait shows."""
@@ -113,10 +142,10 @@ class World:
             if not self.shows(item, concept):
                 return item
 
-    def another(self, rng: Random, concept: str, target: Item) -> Item:
-        """Another picture that shows the concept."""
+    def another(self, rng: Random, concept: str, together: list[Item]) -> Item:
+        """Another picture that shows the concept, of the first item's kind."""
         _, *attributes, name = concept.split()
-        if target.labels["kind"] == "face":
+        if together[0].labels["kind"] == "face":
             sex, age = words.PEOPLE[" ".join((*attributes, name))]
             return self.face(rng, sex=sex, age=age)
         return self.scene(rng, shape=name, **({"colour": attributes[0]} if attributes else {}))
@@ -131,11 +160,63 @@ class World:
     def claim(self, item: Item) -> str:
         return words.describe(item.labels)
 
+    def claim_of_concept(self, concept: str) -> str:
+        _, *rest = concept.split()
+        return f"the face of {concept}" if " ".join(rest) in words.PEOPLE else f"a picture of {concept}"
+
     def generic(self, rng: Random, item: Item) -> str:
         return rng.choice(words.GENERIC[item.labels["kind"]])
 
     def swapped(self, rng: Random, item: Item, concept: str) -> Item:
-        """The same picture with one attribute told wrongly: labels only, for a caption that keeps the concept."""
+        """The same picture but for one attribute, which is never the concept's."""
         from s2h.sources.builtin.swaps import swap
 
-        return Item(item.key + " swapped", swap(rng, item.labels, concept))
+        labels = swap(rng, item.labels, concept)
+        key = self._key("swapped", rng.getrandbits(60))
+        if labels["kind"] == "face":
+            someone = words.person_of(labels, key)
+            return self.portrait(rng, someone)
+        scene = words.scene_of(labels, key)
+        return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
+
+    # Comparisons ----------------------------------------------------------------------------------------------
+
+    def trait(self, rng: Random) -> Trait:
+        """Something in which pictures can be compared."""
+        if rng.random() < 0.4:
+            shape = rng.choice(scenes.SHAPES)
+            things = words.shape_word(shape, 2)
+            return Trait(
+                f"number of {things}",
+                tuple(range(1, scenes.MOST + 1)),
+                lambda n: (
+                    words.with_article(shape) if n == 1 else f"{words.COUNTS[n]} {words.shape_word(shape, n)}"
+                ),
+                things,
+            )
+        return rng.choice(TRAITS)
+
+    def showing(self, rng: Random, trait: Trait, value: object, together: list[Item]) -> Item:
+        """A picture in which the trait has that value."""
+        if trait.what == "digit":
+            return self.digit(rng, value)
+        if trait.what == "kind of person":
+            sex, age = words.PEOPLE[value]
+            return self.face(rng, sex=sex, age=age)
+        if trait.what == "kind of object":
+            return self.scene(rng, shape=value, avoid=[s for s in scenes.SHAPES if s != value])
+        shape = words.SINGULAR[trait.things] if trait.things else None
+        while True:
+            item = self.scene(rng, **({"shape": shape} if shape else {}))
+            if shape is None and item.labels["background"] == value:
+                return item
+            if shape and any(g["shape"] == shape and g["count"] == value for g in item.labels["groups"]):
+                return item
+
+
+TRAITS = (
+    Trait("digit", tuple(range(10)), lambda value: f"the digit {value}"),
+    Trait("kind of person", tuple(words.PEOPLE), words.with_article),
+    Trait("kind of object", scenes.SHAPES, words.with_article),
+    Trait("colour of the background", scenes.BACKGROUNDS, lambda value: f"a {value} background"),
+)

@@ -93,6 +93,29 @@ def parent_pairs(of: Family) -> list[tuple[Person, Person]]:
     return [(by_key[parent], child) for child in of.people for parent in child.parents]
 
 
+def grandparent_pairs(of: Family) -> list[tuple[Person, Person]]:
+    """Every (grandparent, grandchild) of the family."""
+    by_child: dict[str, list[Person]] = {}
+    for parent, child in parent_pairs(of):
+        by_child.setdefault(child.key, []).append(parent)
+    return [
+        (elder, child)
+        for child in of.people
+        for parent in by_child.get(child.key, ())
+        for elder in by_child.get(parent.key, ())
+    ]
+
+
+def sibling_pairs(of: Family) -> list[tuple[Person, Person]]:
+    """Every ordered pair of people who have the same parents."""
+    return [
+        (a, b) for a in of.people for b in of.people if a is not b and a.parents and a.parents == b.parents
+    ]
+
+
+RELATED = {"parent": parent_pairs, "grandparent": grandparent_pairs, "sibling": sibling_pairs}
+
+
 def shared(a: Person, b: Person) -> int:
     """How many of the eight traits two people have in common."""
     return sum(x == y for x, y in zip(a.traits, b.traits, strict=True))

@@ -139,9 +139,15 @@ def sample(
     for place, (its_shape, its_colour) in zip(places, looks, strict=True):
         count = rng.randint(1, MOST)
         # Many large objects don't fit; three in four of the others are large, so that both sizes are common.
-        large = count <= MOST_LARGE[len(places)] and rng.random() < 0.75
+        large = rng.random() < chance_of_size("large", count, len(places))
         groups.append(Group(its_shape, its_colour, "large" if large else "small", count, place))
     return Scene(key, rng.choice(BACKGROUNDS), tuple(groups))
+
+
+def chance_of_size(size: str, count: int, groups: int) -> float:
+    """How often a group of `count` objects, one of `groups`, has this size."""
+    large = 0.75 if count <= MOST_LARGE[groups] else 0.0
+    return large if size == "large" else 1 - large
 
 
 # --- the shapes: polygons in a square of 2 x 2 units about the origin, y downwards, with their tones --------

@@ -68,6 +68,18 @@ def labels_of(item: scenes.Scene | digits.Digit | families.Person) -> dict:
     return {"kind": "face", "sex": item.sex, "age": item.age, **dict(item.traits)}
 
 
+def scene_of(labels: dict, key: str) -> scenes.Scene:
+    """The scene with these labels; `labels_of` turned round."""
+    groups = tuple(scenes.Group(**group) for group in labels["groups"])
+    return scenes.Scene(key, labels["background"], groups)
+
+
+def person_of(labels: dict, key: str) -> families.Person:
+    """Somebody with these labels and without relatives."""
+    traits = tuple((trait, labels[trait]) for trait in families.TRAITS)
+    return families.Person(key, key, "stranger", labels["sex"], labels["age"], traits)
+
+
 def with_article(phrase: str) -> str:
     return ("an " if phrase[0] in "aeiou" else "a ") + phrase
 
