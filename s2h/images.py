@@ -45,7 +45,7 @@ def open_image(reference: str, base: str = "") -> Image:
 
     base is the folder that relative references start at, "" for the working directory. Raises ImageError.
     """
-    return _decode(read_bytes(reference, base), _name(reference))
+    return decode(read_bytes(reference, base), _name(reference))
 
 
 def open_images(record: Record) -> list[Image]:
@@ -58,6 +58,36 @@ def open_images(record: Record) -> list[Image]:
             error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
             raise
     return opened
+
+
+def glance(picture: str | bytes) -> None:
+    """Raises ImageError where a file, or the bytes of one, is plainly no image that can be opened: missing, empty, of no
+    known format, too large, or cut short. The pixels are not decoded, so damage in their midst goes unseen."""
+    import warnings
+
+    from PIL import Image, UnidentifiedImageError
+
+    data = picture if isinstance(picture, bytes) else read_bytes(picture)
+    name = _name(picture) if isinstance(picture, str) else "bytes"
+    if not data:
+        raise ImageError(f"is an empty file: {name}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+                width, height = image.size
+                kind = image.format
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image: {name}", remedy=f"readable are {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError:
+        raise _too_large(name, "far more") from None
+    except Exception as error:
+        raise ImageError(f"damaged or truncated image: {name}: {error}") from None
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, f"{width} x {height}")
+    end = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind)
+    if end is not None and end not in data[-4096:]:
+        raise ImageError(f"damaged or truncated image: {name}: its end is missing")
 
 
 def read_bytes(reference: str, base: str = "") -> bytes:
@@ -121,7 +151,8 @@ class Store:
         return path
 
 
-def _decode(data: bytes, name: str) -> Image:
+def decode(data: bytes, name: str) -> Image:
+    """The image in a file's bytes, as `open_image` gives it; `name` stands in errors. Raises ImageError."""
     import warnings
 
     from PIL import Image, ImageOps, UnidentifiedImageError

@@ -85,7 +85,9 @@ class Weight(click.ParamType):
     metavar="SPEC",
     default="builtin",
     show_default=True,
-    help="Where images and facts come from: builtin, a folder, or KIND:FOLDER with captions or digits for KIND.",
+    help="Where images and facts come from: builtin, a path whose layout tells what it is, or KIND:PATH with KIND one of "
+    "captions, classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), "
+    "fashion, kinfacew, fiw, tskinface.",
 )
 @click.option(
     "--images-per-prompt",
@@ -101,7 +103,8 @@ class Weight(click.ParamType):
     type=Weight(),
     multiple=True,
     help="A kind of rejected answer and its weight; may be repeated, replaces the task's own mixture. vqa: wrong-attribute, "
-    "other-image (both without a model). kinship: swapped-roles, wrong-image, false-kin, missed-kin. arithmetic: "
+    "other-image, counterpart (all without a model; the last of VQAv2). "
+    "kinship: swapped-roles, wrong-image, false-kin, missed-kin. arithmetic: "
     "off-by-one, other-image, left-out, extra-image, wrong-operator. compare: false-same, false-different, wrong-image, "
     "swapped-images. search: same-concept, attribute-swap, other-image, generic (of captions), false-absence, "
     "false-presence, wrong-image, miscount.",
@@ -126,7 +129,7 @@ class Weight(click.ParamType):
     "--twins",
     is_flag=True,
     help="After each pair its counterfactual twin: the same prompt with other images, under which chosen and rejected "
-    "change places. N then counts the couples; facts.twin names them. Not for vqa.",
+    "change places. N then counts the couples; facts.twin names them. For vqa of VQAv2's complementary pairs only.",
 )
 @click.option(
     "--working",
@@ -245,15 +248,18 @@ def main(
         from s2h.sources import open_source
 
         source = open_source(spec, seed=seed, split=split)
-        if unused := getattr(source, "unused", None):
-            work.say(f"{source.spec}: {len(source)} pictures used; not used: " + listing(unused))
+        told = tell_source(work, source)
+        if task == "search" and not forms and not getattr(source, "tells", True):
+            work.say(
+                "the captions say no more than what is searched for: locate and count questions instead of captions"
+            )
         for kind, _ in negatives:
             if kind not in (possible := possible_negatives(task, source)):
                 raise click.BadParameter(f"{kind!r}: no such kind for {task} here (choose from {', '.join(possible)})",
                                          param_hint="--negative")  # fmt: skip
         if negatives and not sum(weight for _, weight in negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        if task == "vqa" and not negatives and model is None and source.spec == "builtin":
+        if task == "vqa" and not negatives and not twins and model is None and source.spec == "builtin":
             model = "mini"
         if samples > 1 and not model:
             raise click.UsageError("--samples needs vqa and a --model whose answers they are.")
@@ -278,12 +284,25 @@ def main(
         for record in work.progress(records, total=count if shard == (1, 1) else None):
             work.write(record)
             made += 1
+        tell_source(work, source, told)
         work.say(
             f"{made} pairs of level {LEVELS[task]} ({task})"
             + (f"; drawn anew: {listing(tally)}" if tally else "")
         )
         if not made:
             work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
+
+
+def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
+    """Say how many pictures a source has and what it couldn't use; after the work what was found out since `before`."""
+    unused = dict(getattr(source, "unused", {}))
+    if unused != before and (unused or before is None) and hasattr(source, "__len__"):
+        about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
+        work.say(
+            f"{source.spec}: {len(source)} pictures{about}"
+            + (f"; not used: {listing(unused)}" if unused else "")
+        )
+    return unused
 
 
 def answering(work: common.Session, model: str, samples: int, temperature: float, seed: int, **how: int):

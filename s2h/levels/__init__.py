@@ -66,6 +66,8 @@ def generate(
     if isinstance(source, str):
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
+    if working and task == "kinship" and not hasattr(source, "look"):
+        raise SourceError(f"source {source.spec!r}: nothing is known of how its people look (leave out the working)")
     working = None if working == WORKING else working  # the default said aloud gives the same names
     wishes: dict[str, Any] = {} if working is None else {"working": working}
     if forms is not None:

@@ -100,17 +100,21 @@ def shown(n: int, indexed: bool, image: Any) -> list:
 
 
 def picture(item: Item, size: int) -> Any:
-    """The item as a PIL image: its own file, or drawn."""
+    """The item as a PIL image: from its own file or bytes, or drawn."""
     if item.reference:
         from s2h.images import open_image
 
         return open_image(item.reference)
+    if item.data:
+        from s2h.images import decode
+
+        return decode(item.data(), item.key)
     return item.draw(size)
 
 
 def place(item: Item, store: Any, size: int) -> str:
-    """The item's image reference: its own file, or a drawing put into the store."""
-    return item.reference or store.put(item.draw(size))
+    """The item's image reference: its own file, or its bytes or a drawing put into the store."""
+    return item.reference or store.put(item.data() if item.data else item.draw(size))
 
 
 def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:

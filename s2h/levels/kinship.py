@@ -213,12 +213,14 @@ class Asked:
         return f"Image {at + 1} shows the {younger if self.form == 'find-younger' else elder}."
 
 
-def crowd(rng: Random, source: Any, first: Any, second: Any, n_images: int) -> tuple[list, int, int]:
-    """The two people at random places among strangers to both; returns the people and the two places."""
+def crowd(
+    rng: Random, source: Any, first: Any, second: Any, n_images: int, apart: tuple = ()
+) -> tuple[list, int, int]:
+    """The two people at random places among strangers to both, and to those in `apart`; the people and the two places."""
     people = [first, second]
     while len(people) < n_images:
         like = rng.choice((first, second))
-        people.append(source.stranger(rng, like=like, unlike=(first, second), apart=people))
+        people.append(source.stranger(rng, like=like, unlike=(first, second), apart=(*people, *apart)))
     order = shuffled(rng, list(range(n_images)))
     return [people[i] for i in order], order.index(0), order.index(1)
 
@@ -247,7 +249,7 @@ def _yes_no(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, w
     a_person, b_person = (first, shown) if truth or strangers else (shown, first)
     if asked.form != "is-elder" and rng.random() < 0.5:
         a_person, b_person = b_person, a_person
-    people, a, b = crowd(rng, source, a_person, b_person, n_images)
+    people, a, b = crowd(rng, source, a_person, b_person, n_images, (imagined,))
     seen = {a: a_person, b: b_person}
     items = asked.portraits(rng, people)
     if kind == "swapped-roles":

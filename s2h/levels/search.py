@@ -30,6 +30,8 @@ NEGATIVES = {
 }
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
+# Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
+WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
     "locate": ("wrong-image", "false-absence", "false-presence"),
@@ -114,9 +116,11 @@ def make(
 ) -> Draft:
     """One search pair of `n_images` images; raises NoPair where this draw can't give one. forms: caption, locate, count,
     absent and their weights."""
+    if forms is None:
+        forms = FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
     forms = {
         form: weight
-        for form, weight in (FORMS if forms is None else forms).items()
+        for form, weight in forms.items()
         if (n_images > 1 or form in ("caption", "absent"))
         and any(weights.get(kind, 0) > 0 for kind in NEGATIVES_OF[form])
     }

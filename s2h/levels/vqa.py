@@ -1,6 +1,7 @@
 """Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
 distractors. The rejected answer is the model's own wrong generation on the padded prompt (`hallucination`), or, without a
-model, a wrong value of the attribute (`wrong-attribute`) or the value that a distractor has (`other-image`)."""
+model, a wrong value of the attribute (`wrong-attribute`), the value that a distractor has (`other-image`), or the right
+answer to the same question about another picture, where the source has such pairs (`counterpart`)."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import Draft, pick_kind
+from s2h.levels.draft import Draft, Twin, pick_kind
 from s2h.record import Record
 
 NEEDS = ("subject", "companion", "questions")
-NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5}
+NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
 FRAMES = (
     "Look at Image {k}. {q}",
     "{q} Answer for Image {k}.",
@@ -32,7 +33,7 @@ ALONE = ("{q}", "Look at the image. {q}", "Please answer: {q}", "{q} Answer brie
 
 
 def possible_negatives(source: Any) -> list[str]:
-    return list(NEGATIVES)
+    return [kind for kind in NEGATIVES if kind != "counterpart" or getattr(source, "twins", False)]
 
 
 def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> Draft:
@@ -49,8 +50,16 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     shown = n_images > 1
     frame = rng.choice(FRAMES if shown else ALONE)
     ask = frame.format(k=at + 1, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
-    rejected, kind = "", "hallucination"
+    rejected, kind, twin = "", "hallucination", None
+    facts = {
+        "question": question.ask,
+        "about": question.about,
+        "answer": question.answer,
+        "answer_type": "word" if len(question.answer.split()) <= 4 else "caption",
+        "candidates": [question.answer, *question.wrong],
+    }
     if "hallucination" not in weights:
+        partner = source.counterpart(question) if getattr(source, "twins", False) else None
         elsewhere = {
             other.answer
             for item in distractors
@@ -58,15 +67,18 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
             if other.ask == question.ask
         } - {question.answer}
         usable = ["wrong-attribute"] * bool(question.wrong) + ["other-image"] * bool(elsewhere)
+        usable += ["counterpart"] * (
+            partner is not None and all(item.key != partner[0].key for item in items)
+        )
         kind = pick_kind(rng, weights, usable)
-        rejected = rng.choice(sorted(elsewhere) if kind == "other-image" else list(question.wrong))
-    facts = {
-        "question": question.ask,
-        "about": question.about,
-        "answer": question.answer,
-        "answer_type": "word",
-        "candidates": [question.answer, *question.wrong],
-    }
+        if kind == "counterpart":
+            rejected = partner[1]
+            candidates = [rejected, *(value for value in facts["candidates"] if value != rejected)]
+            twin_facts = {**facts, "answer": rejected, "candidates": candidates}
+            twin = Twin([*items[:at], partner[0], *items[at + 1 :]], twin_facts)
+            facts["candidates"] = [question.answer, *(v for v in candidates if v != question.answer)]
+        else:
+            rejected = rng.choice(sorted(elsewhere) if kind == "other-image" else list(question.wrong))
     return Draft(
         items,
         ask,
@@ -79,6 +91,7 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
         [(at, question.statement(rejected))] if rejected else [],
         indexed=shown,
         question=question,
+        twin=twin,
     )
 
 

@@ -14,7 +14,29 @@ from typing import Any
 from s2h import seeds
 from s2h.record import RecordError
 
-KINDS = ("builtin", "captions", "digits")
+# Kind -> module and, where a folder's layout tells the kind, in the order in which they are asked; `read(path, spec=,
+# split=)` of the module gives the source and `looks_like(folder)` says whether it is one.
+KINDS = {
+    "vqav2": "vqav2",
+    "coco": "coco",
+    "fashion": "fashion",
+    "digits": "digits",
+    "kinfacew": "kinfacew",
+    "tskinface": "tskinface",
+    "fiw": "fiw",
+    "webdataset": "webdataset",
+    "datasets": "hub",
+    "captions": "captions",
+    "llava": "llava",
+    "classes": "classes",
+}
+ALIASES = {
+    "imagenet": "classes",
+    "mnist": "digits",
+    "emnist": "digits",
+    "tar": "webdataset",
+    "parquet": "datasets",
+}
 # What a picture's name ends with.
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 HELD_OUT = 10  # one picture in ten of a folder, by the hash of its name, belongs to the held-out split
@@ -30,13 +52,30 @@ class NoPair(Exception):
 
 @dataclass(frozen=True)
 class Item:
-    """One picture and what is known of it: either a `reference` to a file that exists or `draw(size)`, which makes the
-    picture (a PIL image of size x size pixels)."""
+    """One picture and what is known of it: a `reference` to a file that exists, or `data()`, the bytes of an image file, or
+    `draw(size)`, which makes the picture (a PIL image of size x size pixels)."""
 
     key: str
     labels: dict
     reference: str = ""
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
+    data: Callable[[], bytes] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one image: `ask` has no image index in it and ends in '?'; `wrong` are the other values that
+    the answer could have had; `statement(value)` puts question and answer into a claim about the image."""
+
+    about: str
+    ask: str
+    answer: str
+    wrong: tuple[str, ...]
+    claim: str  # holds one {} for the answer
+    row: int = -1  # of a source that keeps its questions in rows
+
+    def statement(self, value: str) -> str:
+        return self.claim.replace("{}", value)
 
 
 @dataclass(frozen=True)
@@ -51,31 +90,38 @@ class Trait:
 
 
 def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -> Any:
-    """The source that `spec` names. `split` is `train` or `heldout`: the two never share an image, a person or a family."""
+    """The source that `spec` names: `builtin`, a path whose layout tells what it is, or KIND:PATH. `split` is `train` or
+    `heldout`: the two never share an image, a person or a family. Raises SourceError."""
     import os
+    from importlib import import_module
+
+    def module(kind: str) -> Any:
+        return import_module(f"s2h.sources.{KINDS[ALIASES.get(kind, kind)]}")
 
     if spec == "builtin":
         from s2h.sources.builtin import World
 
         return World(seed=seed, split=split)
     kind, _, path = spec.partition(":")
-    if os.path.isdir(spec):
-        from s2h.sources import digits
-
-        kind, path = "digits" if digits.looks_like(spec) else "captions", spec
-    if kind == "captions" and path:
-        from s2h.sources.captions import read_captions
-
-        return read_captions(path, spec=spec, split=split)
-    if kind == "digits" and path:
-        from s2h.sources.digits import read_digits
-
-        return read_digits(path, spec=spec, split=split)
+    if kind == "hub" and path:
+        return module("datasets").read(path, spec=spec, split=split, kind="hub")
+    if ALIASES.get(kind, kind) in KINDS and path:
+        return module(kind).read(path, spec=spec, split=split)
     if kind == "builtin":
         raise SourceError(f"source {spec!r}: the built-in world takes no path (use --source builtin)")
+    if os.path.isdir(spec):
+        kind = next((kind for kind in KINDS if module(kind).looks_like(spec)), "captions")
+        return module(kind).read(spec, spec=spec, split=split)
+    if os.path.isfile(spec):
+        endings = {".tar": "webdataset", ".parquet": "datasets", ".json": "llava"}
+        kind = endings.get(os.path.splitext(spec)[1].lower(), "")
+        if kind == "llava" and os.path.basename(spec).startswith(("captions_", "instances_")):
+            kind = "coco"
+        if kind:
+            return module(kind).read(spec, spec=spec, split=split)
     raise SourceError(
-        f"source {spec!r}: no such folder, and not one of the kinds {', '.join(KINDS)} "
-        "(give builtin, a folder, or KIND:FOLDER)"
+        f"source {spec!r}: no such folder, and not one of the kinds {', '.join((*KINDS, *ALIASES, 'hub'))} "
+        "(give builtin, a folder, or KIND:PATH)"
     )
 
 

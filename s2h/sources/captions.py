@@ -1,219 +1,150 @@
 """A folder of captioned pictures: `photo.jpg` beside `photo.txt` (first line the caption), or a Hugging Face imagefolder
-with `metadata.jsonl` or `metadata.csv` (`file_name` and a caption column). Only names and captions are read at the start;
-a picture is opened when a pair shows it.
+with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column).
 
     s2h-gen search --source captions:photos -n 100
+
+Of sidecar captions only names are read at the start; captions are read by the thousand when they are first wanted.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from random import Random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from s2h.answers import normalise
-from s2h.sources import PICTURES, Item, NoPair, SourceError, belongs
-from s2h.sources.builtin.words import Question, with_article
+from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources.album import Album, Page
 
-CAPTION_COLUMNS = ("text", "caption", "captions", "description", "sentence")
-REDRAWS = 50
-# Words after which a caption's first noun phrase has ended.
-_AFTER = re.compile(
-    r"[,.;:!?(\u2014\u2013\[\"]|\b(?:of|with|in|on|at|that|which|who|and|or|to|for|from|by|is|are|was|has|called|made|used)\b"
-)
-_ARTICLE = re.compile(r"^(?:an?|the|some|two|three|this is an?)\s+", re.IGNORECASE)
-GENERIC = (
-    "A picture of something.",
-    "This image shows an object.",
-    "There is something to be seen here.",
-    "A picture.",
-)
+COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+AT_ONCE = 20_000  # pictures whose captions are read together
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One usable picture: file name below the root, caption, and the concept that the caption names first."""
-
-    name: str
-    caption: str
-    concept: str
-
-    @property
-    def heads(self) -> frozenset[str]:
-        """Every word that might name something in it, singular, from caption and file name."""
-        stem = re.sub(r"[\d_\-]+", " ", Path(self.name).stem)
-        return frozenset(normalise(self.caption)) | frozenset(normalise(stem))
+def looks_like(root: str) -> bool:
+    """Whether there is a metadata file, or a picture with a text beside it."""
+    if any(os.path.isfile(os.path.join(root, name)) for name in METADATA):
+        return True
+    some = (name for name, _ in zip(files.pictures(root), range(500), strict=False))
+    return any(os.path.isfile(os.path.join(root, os.path.splitext(name)[0] + ".txt")) for name in some)
 
 
-def concept_of(caption: str) -> str:
-    """The caption's first noun phrase without its article, at most four words; '' where there is none.
-    'An Indian blackbuck.' gives 'Indian blackbuck', 'A dumper. It carries …' gives 'dumper'."""
-    phrase = _ARTICLE.sub("", caption.strip())
-    phrase = _AFTER.split(phrase, maxsplit=1)[0].strip()
-    words = phrase.split()
-    return phrase if 0 < len(words) <= 4 and all(any(c.isalpha() for c in w) for w in words) else ""
-
-
-def read_captions(folder: str, *, spec: str, split: str = "train") -> Captions:
-    """Read the names and captions below a folder; raises SourceError where nothing can be used."""
-    root = Path(folder)
-    if not root.is_dir():
+def read(root: str, *, spec: str, split: str = "train") -> Album:
+    """The album of a folder; raises SourceError where nothing can be used."""
+    if not os.path.isdir(root):
         raise SourceError(f"source {spec!r}: no such folder")
-    unused: Counter = Counter()
-    entries: list[Entry] = []
-    for name, caption in _listed(root, unused):
-        caption = " ".join(caption.split())
-        if not caption:
-            unused["no caption"] += 1
-            continue
-        concept = concept_of(caption)
-        if not concept:
-            unused["no concept in the caption"] += 1
-            continue
+    root, unused = os.path.abspath(root), Counter()
+    metadata = next((name for name in METADATA if os.path.isfile(os.path.join(root, name))), None)
+    if metadata:
+        pages = [(1, partial(_described, root, os.path.join(root, metadata), split, unused))]
+        return Album(spec, root, pages, unused)
+    names: list[str] = []
+    for name in files.pictures(root):
         if belongs("captions", name, split):
-            entries.append(Entry(name, caption, concept))
+            names.append(name)
         else:
             unused[f"not in the {split} split"] += 1
-    if len(entries) < 2:
-        why = "; ".join(f"{count} {reason}" for reason, count in unused.items()) or "no pictures"
-        raise SourceError(
-            f"source {spec!r}: fewer than two captioned pictures ({why}; put photo.txt beside photo.jpg)"
-        )
-    return Captions(root, spec, entries, unused)
+    blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
+    packed = [files_of(block) for block in blocks]
+    pages = [(len(block), partial(_beside, root, block, unused)) for block in packed]
+    album = Album(spec, root, pages, unused)
+    return album
 
 
-def _listed(root: Path, unused: Counter) -> Iterator[tuple[str, str]]:
-    for metadata in ("metadata.jsonl", "metadata.csv"):
-        if (root / metadata).is_file():
-            yield from _from_metadata(root, root / metadata, unused)
-            return
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for file in sorted(files):
-            path = Path(folder) / file
-            if path.suffix.lower() not in PICTURES:
-                continue
-            sidecar = path.with_suffix(".txt")
-            if not sidecar.is_file():
-                unused["no caption beside it"] += 1
-                continue
-            try:
-                with open(sidecar, encoding="utf-8-sig", errors="replace") as lines:
-                    yield str(path.relative_to(root)), lines.readline()
-            except OSError:
-                unused["caption file unreadable"] += 1
+def files_of(names: Iterable[str]):
+    from s2h.sources.packed import Texts
+
+    return Texts(names).seal()
 
 
-def _from_metadata(root: Path, metadata: Path, unused: Counter) -> Iterator[tuple[str, str]]:
-    if metadata.suffix == ".csv":
+def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
+    """Add a captioned picture; its concepts are what its first caption names first, and that by its last word alone."""
+    captions = [text for caption in captions if (text := " ".join(caption.split()))]
+    if not captions:
+        unused["no caption"] += 1
+        return
+    concept = next((found for caption in captions if (found := nouns.concept_of(caption))), "")
+    if not concept:
+        unused["no concept in the caption"] += 1
+        return
+    last = concept.split()[-1]
+    page.add(name, captions, dict.fromkeys((concept, last), 0))
+
+
+def _beside(root: str, names, unused: Counter) -> Page:
+    page = Page()
+    for at in range(len(names)):
+        name = names[at]
+        try:
+            with open(
+                os.path.join(root, os.path.splitext(name)[0] + ".txt"), encoding="utf-8-sig", errors="replace"
+            ) as lines:
+                caption = lines.readline(4096)
+        except FileNotFoundError:
+            unused["no caption beside it"] += 1
+        except OSError:
+            unused["caption file unreadable"] += 1
+        else:
+            fill(page, name, [caption], unused)
+    return page.seal()
+
+
+def _described(root: str, metadata: str, split: str, unused: Counter) -> Page:
+    page, seen = Page(), set()
+    for where, row in _rows(metadata):
+        name = _name(row, where)
+        if isinstance(name, list):
+            unused["several pictures in one row"] += 1
+            continue
+        captions = next((row[column] for column in COLUMNS if row.get(column)), ())
+        captions = [captions] if isinstance(captions, str) else captions
+        if not isinstance(captions, list | tuple) or not all(isinstance(text, str) for text in captions):
+            raise SourceError(f"{where}: caption: not a text")
+        if not belongs("captions", files.inside(name, f"{where}: file_name"), split):
+            unused[f"not in the {split} split"] += 1
+        elif hash(name) in seen:
+            unused["listed twice"] += 1
+        elif not os.path.isfile(os.path.join(root, name)):
+            unused["file missing"] += 1
+        else:
+            seen.add(hash(name))
+            fill(page, name, captions, unused)
+    return page.seal()
+
+
+def _name(row: dict, where: str) -> str | list:
+    """The picture's file name: `file_name`, or the one column that ends so."""
+    if row.get("file_names"):
+        return list(row["file_names"])
+    columns = ["file_name"] if "file_name" in row else [c for c in row if c and c.endswith("_file_name")]
+    name = row.get(columns[0]) if len(columns) == 1 else None
+    if not isinstance(name, str) or not name:
+        raise SourceError(f"{where}: file_name: missing (each row names its picture)")
+    return name
+
+
+def _rows(metadata: str) -> Iterator[tuple[str, dict]]:
+    """(FILE:LINE, row) of a metadata file."""
+    if metadata.endswith(".csv"):
         with open(metadata, newline="", encoding="utf-8-sig") as lines:
-            rows = [(number, row) for number, row in enumerate(csv.DictReader(lines), start=2)]
+            rows = csv.DictReader(lines)
+            for row in rows:
+                yield f"{metadata}:{rows.line_num}", row
+    elif metadata.endswith(".parquet"):
+        import pyarrow.parquet as parquet
+
+        try:
+            table = parquet.ParquetFile(metadata)
+            number = 0
+            for batch in table.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{metadata}: row {number}", row
+        except (OSError, ValueError) as error:  # pyarrow's errors are among them
+            raise SourceError(f"{metadata}: can't be read: {error}") from error
     else:
         from s2h import jsonl
 
-        rows = [(number, row) for number, row in enumerate(jsonl.read(str(metadata), check=None), start=1)]
-    for number, row in rows:
-        name = row.get("file_name")
-        caption = next((row[c] for c in CAPTION_COLUMNS if row.get(c)), None)
-        if isinstance(caption, list):
-            caption = caption[0] if caption else None
-        if not isinstance(name, str) or not name:
-            raise SourceError(f"{metadata}:{number}: file_name: missing (each row names its picture)")
-        if caption is not None and not isinstance(caption, str):
-            raise SourceError(f"{metadata}:{number}: caption: not a text")
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise SourceError(f"{metadata}:{number}: file_name: {name!r} leaves the folder")
-        if not (root / name).is_file():
-            unused["file missing"] += 1
-            continue
-        yield name, caption or ""
-
-
-class Captions:
-    """The pictures of one folder. A concept is what a caption names first; it is absent from a distractor when none of
-    that picture's words is the concept's last word."""
-
-    swaps = False
-
-    def __init__(self, root: Path, spec: str, entries: list[Entry], unused: Counter) -> None:
-        self.root, self.spec, self.entries, self.unused = root.resolve(), spec, entries, unused
-        self.by_head: dict[str, list[int]] = defaultdict(list)
-        for at, entry in enumerate(entries):
-            self.by_head[self._head(entry.concept)].append(at)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    @staticmethod
-    def _head(concept: str) -> str:
-        words = normalise(concept)
-        return words[-1] if words else ""
-
-    def _item(self, at: int) -> Item:
-        entry = self.entries[at]
-        labels = {"kind": "captioned", "file": entry.name, "caption": entry.caption, "concept": entry.concept}
-        return Item(entry.name, labels, reference=str(self.root / entry.name))
-
-    def _draw(self, rng: Random, together: list[Item], head: str) -> Item:
-        taken = {item.key for item in together}
-        for _ in range(REDRAWS):
-            entry = self.entries[at := rng.randrange(len(self.entries))]
-            if entry.name not in taken and head not in entry.heads:
-                return self._item(at)
-        raise NoPair("no distractor without the target's concept found")
-
-    # Level 1
-    def subject(self, rng: Random) -> Item:
-        return self._item(rng.randrange(len(self.entries)))
-
-    def companion(self, rng: Random, together: list[Item]) -> Item:
-        """A distractor that neither is the target nor shows its concept."""
-        return self._draw(rng, together, self._head(together[0].labels["concept"]))
-
-    def questions(self, item: Item) -> list[Question]:
-        return [Question("object", "What is shown?", _indefinite(item), (), "a picture of {}")]
-
-    # Level 3
-    def target(self, rng: Random) -> tuple[Item, str]:
-        item = self.subject(rng)
-        return item, _indefinite(item)
-
-    def without(self, rng: Random, concept: str, together: list[Item]) -> Item:
-        return self._draw(rng, together, self._head(concept))
-
-    def another(self, rng: Random, concept: str, target: Item) -> Item:
-        others = [at for at in self.by_head[self._head(concept)] if self.entries[at].name != target.key]
-        if not others:
-            raise NoPair("no other picture of the same concept")
-        return self._item(rng.choice(others))
-
-    def caption(self, rng: Random, item: Item) -> str:
-        return item.labels["caption"]
-
-    def fits(self, caption: str, item: Item) -> bool:
-        """Nobody knows what else is true of a photograph: only the same words count as fitting."""
-        return normalise(caption) == normalise(item.labels["caption"])
-
-    def claim(self, item: Item) -> str:
-        return item.labels["caption"]
-
-    def generic(self, rng: Random, item: Item) -> str:
-        return rng.choice(GENERIC)
-
-
-def _indefinite(item: Item) -> str:
-    concept = item.labels["concept"]
-    first = concept.split()[0]
-    plural = concept.endswith("s") and not concept.endswith("ss")
-    return (
-        concept
-        if plural
-        else with_article(
-            concept if first.isupper() else first[0].lower() + first[1:] + concept[len(first) :]
-        )
-    )
+        for number, row in enumerate(jsonl.read(metadata, check=None), start=1):
+            yield f"{metadata}:{number}", row

@@ -1,4 +1,4 @@
-"""Digits from files, for arithmetic: MNIST and EMNIST (idx files, gzipped or not) and folders named 0 to 9.
+"""Digits from files, for arithmetic and comparisons: MNIST and EMNIST (idx files, gzipped or not) and folders named 0 to 9.
 
     s2h-gen arithmetic --source mnist/ -n 1000
     s2h-gen arithmetic --source digits:scans/ -n 1000
@@ -21,30 +21,31 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from s2h.sources import PICTURES, Item, SourceError, belongs
+from s2h.sources import Item, NoPair, SourceError, Trait, belongs, files
+from s2h.sources.packed import Texts
 
 IMAGES, LABELS = 2051, 2049
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
+TRAIT = Trait("digit", tuple(range(10)), lambda value: f"the digit {value}")
+
+
+def looks_like_idx(folder: str) -> bool:
+    return any(_IDX.match(name) for name in os.listdir(folder))
 
 
 def looks_like(folder: str) -> bool:
     """Whether a folder holds idx files, or folders that are all named by a digit."""
     with os.scandir(folder) as entries:
-        seen = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
-    folders = [name for name, is_dir in seen if is_dir]
-    return any(_IDX.match(name) for name, is_dir in seen if not is_dir) or (
-        len(folders) > 1 and all(re.fullmatch(r"\d", name) for name in folders)
-    )
+        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return looks_like_idx(folder) or (len(folders) > 1 and all(re.fullmatch(r"\d", name) for name in folders))
 
 
-def read_digits(folder: str, *, spec: str, split: str = "train") -> Digits:
+def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     """Read the labels below a folder; raises SourceError where nothing can be used."""
-    root = Path(folder)
-    if not root.is_dir():
+    if not os.path.isdir(folder):
         raise SourceError(f"source {spec!r}: no such folder")
-    found = Digits(root.resolve(), spec)
-    files = sorted(path for path in root.iterdir() if _IDX.match(path.name))
-    for value, name in found.read_idx(files) if files else found.read_folders():
+    found = Digits(os.path.abspath(folder), spec)
+    for value, name in found.read_idx() if looks_like_idx(folder) else found.read_folders():
         if value > 9:
             found.unused["not a digit"] += 1
         elif not belongs("digits", name, split):
@@ -57,6 +58,28 @@ def read_digits(folder: str, *, spec: str, split: str = "train") -> Digits:
             f"source {spec!r}: no picture of the digit {missing[0]} (give idx files as MNIST has them, or folders 0 to 9)"
         )
     return found
+
+
+def idx_pairs(folder: str) -> list[tuple[str, str]]:
+    """(pictures, labels) of the idx files in a folder, sorted. Raises SourceError where labels are missing."""
+    pairs = []
+    for name in sorted(name for name in os.listdir(folder) if _IDX.match(name)):
+        plain = re.sub(r"images([-.])idx3", r"labels\1idx1", name).removesuffix(".gz")
+        labels = next((p for p in (plain, plain + ".gz") if os.path.isfile(os.path.join(folder, p))), None)
+        if labels is None:
+            raise SourceError(f"{os.path.join(folder, name)}: its labels are missing (put {plain} beside it)")
+        pairs.append((os.path.join(folder, name), os.path.join(folder, labels)))
+    return pairs
+
+
+def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
+    """Pictures [count, rows, columns] and labels [count] of two idx files. Raises SourceError."""
+    found, values = read_idx(Path(pictures), IMAGES), read_idx(Path(labels), LABELS)
+    if len(found) != len(values):
+        raise SourceError(
+            f"{pictures}: {len(found)} pictures but {len(values)} labels in {os.path.basename(labels)}"
+        )
+    return found, values
 
 
 def read_idx(path: Path, magic: int) -> Any:
@@ -83,53 +106,69 @@ def read_idx(path: Path, magic: int) -> Any:
 class Digits:
     """Pictures of digits by value; a place is a number, in the order in which files and folders were read."""
 
-    def __init__(self, root: Path, spec: str) -> None:
+    def __init__(self, root: str, spec: str) -> None:
         self.root, self.spec, self.unused, self.count = root, spec, Counter(), 0
         self.by_value = [array("I") for _ in range(10)]
-        self.names: list[str] = []  # of pictures in folders
+        self.names = Texts()  # of pictures in folders
         self.arrays: list[tuple[Any, bool]] = []  # of idx files: pictures, and whether they are transposed
         self.starts: list[int] = []  # the place of each array's first picture
+        self._checked: dict[int, bool] = {}  # of pictures in folders: whether it can be opened
 
     def __len__(self) -> int:
         return sum(map(len, self.by_value))
 
-    def read_idx(self, files: list[Path]) -> Iterator[tuple[int, str]]:
+    def read_idx(self) -> Iterator[tuple[int, str]]:
         """(label, name) of each picture; EMNIST's letters have labels above 9."""
-        for path in files:
-            labels = path.with_name(re.sub(r"images([-.])idx3", r"labels\1idx1", path.name))
-            if not labels.is_file():
-                other = labels.with_suffix("") if labels.suffix == ".gz" else Path(f"{labels}.gz")
-                if not other.is_file():
-                    raise SourceError(f"{path}: its labels are missing (put {labels.name} beside it)")
-                labels = other
-            pictures, values = read_idx(path, IMAGES), read_idx(labels, LABELS)
-            if len(pictures) != len(values):
-                raise SourceError(
-                    f"{path}: {len(pictures)} pictures but {len(values)} labels in {labels.name}"
-                )
+        for path, labels in idx_pairs(self.root):
+            pictures, values = read_pair(path, labels)
             self.starts.append(self.count)
-            self.arrays.append((pictures, "emnist" in path.name.lower()))
+            name = os.path.basename(path)
+            self.arrays.append((pictures, "emnist" in name.lower()))
             for index, value in enumerate(values.tolist()):
-                yield value, f"{_IDX.match(path.name)[1]} {index}"
+                yield value, f"{_IDX.match(name)[1]} {index}"
 
     def read_folders(self) -> Iterator[tuple[int, str]]:
-        for folder in sorted(self.root.iterdir()):
-            if not folder.is_dir() or not re.fullmatch(r"\d", folder.name):
-                continue
-            for path in sorted(folder.iterdir()):
-                if path.suffix.lower() in PICTURES and path.is_file():
-                    self.names.append(f"{folder.name}/{path.name}")
-                    yield int(folder.name), self.names[-1]
-                else:
-                    self.unused["not a picture"] += 1
+        for folder in sorted(os.listdir(self.root)):
+            if re.fullmatch(r"\d", folder) and os.path.isdir(os.path.join(self.root, folder)):
+                for name in files.pictures(os.path.join(self.root, folder), self.unused):
+                    name = os.path.join(folder, name)
+                    self.names.append(name)
+                    yield int(folder), name
 
     def digit(self, rng: Random, value: int | None = None) -> Item:
         value = rng.randrange(10) if value is None else value
         place = rng.choice(self.by_value[value])
         labels = {"kind": "digit", "value": value, "hand": "written"}
-        if self.names:
-            return Item(self.names[place], labels, reference=str(self.root / self.names[place]))
-        return Item(str(place), labels, draw=lambda size: self.draw(place, size))
+        if not len(self.names):
+            return Item(str(place), labels, draw=lambda size: self.draw(place, size))
+        path = os.path.join(self.root, self.names[place])
+        if not self._opens(place, path):
+            raise NoPair("a picture that can't be opened")
+        return Item(self.names[place], labels, reference=path)
+
+    def _opens(self, place: int, path: str) -> bool:
+        if place not in self._checked:
+            from s2h.images import ImageError, glance
+
+            try:
+                glance(path)
+            except ImageError as error:
+                self.unused[error.reason] += 1
+                self._checked[place] = False
+            else:
+                self._checked[place] = True
+        return self._checked[place]
+
+    def trait(self, rng: Random) -> Trait:
+        return TRAIT
+
+    def showing(self, rng: Random, trait: Trait, value: int, together: list[Item]) -> Item:
+        taken = {item.key for item in together}
+        for _ in range(8):
+            item = self.digit(rng, value)
+            if item.key not in taken:
+                return item
+        raise NoPair("too few pictures of a digit")
 
     def draw(self, place: int, size: int) -> Any:
         """A picture of an idx file, enlarged to size x size pixels, RGB."""

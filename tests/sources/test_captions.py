@@ -12,7 +12,8 @@ from PIL import Image
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
 from s2h.sources import SourceError, open_source
-from s2h.sources.captions import concept_of
+from s2h.sources.nouns import concept_of, head_of, indefinite, plural
+from tests.support.photos import save
 
 THINGS = (
     "peacock",
@@ -58,11 +59,36 @@ def folder(tmp_path) -> Path:
         ("The letter X in American Sign Language.", "letter X"),
         ("", ""),
         ("!!!", ""),
+        ("A man riding a wave on a surfboard", "man"),
+        ("a photo of a living room with a sofa", "living room"),
+        ("There is a red double-decker bus parked outside", "red double-decker bus parked"),
         ("one two three four five six", ""),
     ],
 )
 def test_the_concept_is_the_first_noun_phrase(caption, concept):
     assert concept_of(caption) == concept
+
+
+def test_names_with_articles_and_plurals():
+    said = {
+        "Indian blackbuck": "an Indian blackbuck",
+        "Race car": "a race car",
+        "owl": "an owl",
+        "dogs": "dogs",
+        "iPod": "an iPod",
+        "glass": "a glass",
+        "People": "people",
+    }
+    assert {name: indefinite(name) for name in said} == said
+    many = {
+        "dog": "dogs",
+        "wine glass": "wine glasses",
+        "person": "people",
+        "butterfly": "butterflies",
+        "toy": "toys",
+    }
+    assert {name: plural(name) for name in many} == many
+    assert [head_of(name) for name in ("wine glasses", "men", "race cars")] == ["glass", "man", "car"]
 
 
 def test_a_source_says_what_it_could_not_use(folder):
@@ -81,6 +107,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
                 source=open_source(f"captions:{folder}"),
                 images=Store(tmp_path / "s"),
                 tally=tally,
+                **({"forms": {"caption": 1.0}} if task == "search" else {}),
             )
         )
         assert len(made) == 60
@@ -89,13 +116,13 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
             assert len(set(pair["images"])) == len(pair["images"]), "no picture is its own distractor"
             assert len(open_images(pair)) == len(pair["images"])
             (at,) = pair["target"]
-            head = concept_of(pair["facts"]["labels"][at]["caption"]).split()[-1].lower()
+            head = concept_of(pair["facts"]["labels"][at]["captions"][0]).split()[-1].lower()
             for i, labels in enumerate(pair["facts"]["labels"]):
-                assert (head in labels["caption"].lower().split(".")[0].split(",")[0]) == (i == at)
+                assert (head in labels["captions"][0].lower().split(".")[0].split(",")[0]) == (i == at)
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
             if pair["facts"].get("working"):
                 told, said = record.text_of(pair["chosen"]).split("\n")
-                assert said == pair["facts"]["labels"][at]["caption"]
+                assert said == pair["facts"]["labels"][at]["captions"][0]
                 assert (
                     told.endswith(f"Image {at + 1} shows {pair['facts']['concept']}.")
                     and told.count(" shows no ") == at
@@ -104,11 +131,35 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
 
 
 def test_held_out_pictures_are_others(folder):
-    train, held = (
-        {entry.name for entry in open_source(str(folder), split=split).entries}
-        for split in ("train", "heldout")
-    )
+    train, held = (open_source(str(folder), split=split).page(0).names for split in ("train", "heldout"))
+    train, held = ({names[at] for at in range(len(names))} for names in (train, held))
     assert held and not train & held
+
+
+def test_attributes_in_captions_are_swapped_as_often_as_they_stand_there(tmp_path):
+    root = tmp_path / "cars"
+    root.mkdir()
+    rows, colours = [], ("red", "red", "red", "red", "red", "red", "blue", "blue", "green")
+    for i in range(180):
+        save(root / f"{i}.png", i)
+        rows.append(
+            {"file_name": f"{i}.png", "text": f"A car in {colours[i % 9]} paint, number {i}, on a road."}
+        )
+    (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = open_source(str(root))
+    assert source.swaps and source.tells
+    sides = [Counter(), Counter()]
+    made = levels.generate(
+        "search", n=900, source=source, per_prompt=(1, 1), images=Store(tmp_path),
+        negatives={"attribute-swap": 1.0}, forms={"caption": 1.0},
+    )  # fmt: skip
+    for pair in made:
+        for side, which in zip(sides, ("chosen", "rejected"), strict=True):
+            side[record.text_of(pair[which]).split()[3]] += 1
+    assert sides[0]["red"] > sides[0]["blue"] > sides[0]["green"] > 30
+    from scipy.stats import chi2_contingency
+
+    assert chi2_contingency([[side[c] for c in ("red", "blue", "green")] for side in sides]).pvalue > 1e-3
 
 
 def test_metadata_files(folder, tmp_path):
@@ -120,13 +171,27 @@ def test_metadata_files(folder, tmp_path):
         rows.append({"file_name": f"{i}.png", "text": f"A {THINGS[i % len(THINGS)]}."})
     (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert len(open_source(str(root))) > 25
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    for broken in (
+        {"file_name": "nowhere.png", "text": "A frog."},
+        rows[0],
+        {"file_name": "1.png", "text": " "},
+    ):
+        rows.append(broken)
+    (root / "metadata.jsonl").unlink()
+    parquet.write_table(pa.Table.from_pylist(rows), root / "metadata.parquet")
+    source = open_source(str(root))
+    assert source.unused["file missing"] == source.unused["listed twice"] == 1
+    (root / "metadata.parquet").unlink()
     (root / "metadata.jsonl").write_text('{"file_name": "../0.png", "text": "A frog."}\n')
     with pytest.raises(SourceError, match=r"metadata\.jsonl:1: file_name: '\.\./0\.png' leaves the folder"):
         open_source(str(root))
 
 
 def test_sources_that_can_not_serve_say_so(folder, tmp_path):
-    with pytest.raises(SourceError, match="no family"):
+    with pytest.raises(SourceError, match="no related"):
         next(levels.generate("kinship", n=1, source=open_source(str(folder)), images=Store(tmp_path)))
     with pytest.raises(SourceError, match="no such folder"):
         open_source("nowhere")

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 
+from s2h.sources import Question
 from s2h.sources.builtin import digits, families, scenes
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
@@ -38,21 +38,6 @@ TRAIT_NOUNS = {
     "nose": "nose",
     "brows": "eyebrows",
 }
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question about one image: `ask` has no image index in it and ends in '?'; `wrong` are the other values that
-    the answer could have had; `statement(value)` puts question and answer into a claim about the image."""
-
-    about: str
-    ask: str
-    answer: str
-    wrong: tuple[str, ...]
-    claim: str  # holds one {} for the answer
-
-    def statement(self, value: str) -> str:
-        return self.claim.format(value)
 
 
 def labels_of(item: scenes.Scene | digits.Digit | families.Person) -> dict:

@@ -1,0 +1,423 @@
+"""An album: pictures on disk with what is known of them (captions, concepts, counts), from which levels 1 and 3 and the
+comparisons are made. It is a list of pages that are read when a picture of theirs is first wanted, so that a million
+pictures start to flow in seconds; a page holds its names and captions packed, some 100 to 200 bytes a picture.
+
+A reader (captions.py, classes.py, coco.py, …) says which pages there are and fills them; all that is done with pictures is
+here. A picture that can't be opened is found out when it is first drawn, counted under its reason, and never shown."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import islice
+from random import Random
+from typing import Any
+
+from s2h.answers import normalise
+from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
+from s2h.sources.packed import Groups, Texts
+from s2h.sources.swaps import Swaps
+
+REDRAWS = 60
+MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
+MANY = MOST_COUNTED + 1
+SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
+PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
+GENERIC = (
+    "A picture of something.",
+    "This image shows an object.",
+    "There is something to be seen here.",
+    "A picture.",
+)
+# Words that say nothing about a picture.
+EMPTY = frozenset(
+    normalise(
+        "an the of in on at with and or to is are was it its this that there some photo picture image photograph view"
+    )
+)
+
+
+class Concept(str):
+    """What a prompt looks for, in words, with the page and the number under which its pictures are found."""
+
+    page: int
+    number: int
+
+    def __new__(cls, text: str, page: int, number: int) -> Concept:
+        made = super().__new__(cls, text)
+        made.page, made.number = page, number
+        return made
+
+
+class Page:
+    """Some of an album's pictures. Fill it with `add`, then `seal`."""
+
+    def __init__(self) -> None:
+        self.names, self.captions = Texts(), Texts()
+        self.concepts: list[str] = []  # what pictures of this page may show
+        self.counts = array(
+            "B"
+        )  # in the order of of_picture's entries; 0: not counted, beyond MOST_COUNTED: many
+        self._numbers: dict[str, int] = {}
+        self._pictures, self._shown = array("I"), array("I")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add(
+        self, name: str, captions: Iterable[str] = (), concepts: dict[str, int] | Iterable[str] = ()
+    ) -> None:
+        """A picture: its name below the album's root (or a whole tar reference), its captions, and the concepts that it
+        shows, with their counts where they were counted."""
+        counted = concepts if isinstance(concepts, dict) else dict.fromkeys(concepts, 0)
+        for concept, count in counted.items():
+            if concept not in self._numbers:
+                self._numbers[concept] = len(self.concepts)
+                self.concepts.append(concept)
+            self._pictures.append(len(self.names))
+            self._shown.append(self._numbers[concept])
+            self.counts.append(min(count, MOST_COUNTED + 1))
+        self.names.append(name)
+        self.captions.append("\n".join(captions))
+
+    def seal(self) -> Page:
+        """Nothing more is added: build the lists of what each picture shows and where each concept is shown."""
+        shown = self._pictures, self._shown
+        self.names.seal()
+        self.captions.seal()
+        self.of_picture = Groups(len(self.names), zip(*shown, strict=True))
+        self.by_concept = Groups(len(self.concepts), zip(*reversed(shown), strict=True))
+        counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
+        self.by_count = Groups(len(self.concepts) * MANY, counted if any(self.counts) else ())
+        del self._numbers, self._pictures, self._shown
+        return self
+
+    def counts_of(self, at: int) -> dict[str, int]:
+        """What a picture shows, and how often where that was counted."""
+        start, stop = self.of_picture.span(at)
+        names = (self.concepts[number] for number in self.of_picture[at])
+        return dict(zip(names, self.counts[start:stop], strict=True))
+
+
+@dataclass(frozen=True)
+class Counted(Trait):
+    """A trait of an album's pictures: the page and the concept whose number it is (-1: the kind of object)."""
+
+    page: int = 0
+    number: int = -1
+
+
+class Album:
+    """Pictures in pages.
+
+    pages: (weight, reader) of each; the weight is its number of pictures, or stands for it where that isn't known yet.
+    words: of a concept, all the words by which it may be called, beside its own name. unused: what could not be used, why.
+    kin: whether of two concepts one contains the other. read: gives the bytes of a picture that is no file of its own.
+    one_each: whether the first concept of a picture is what it is a picture of, and not one object of many.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        root: str,
+        pages: list[tuple[int, Callable[[], Page]]],
+        unused: Counter,
+        *,
+        words: dict[str, frozenset[str]] | None = None,
+        kin: Callable[[str, str], bool] | None = None,
+        read: Callable[[str], bytes] | None = None,
+        one_each: bool = True,
+    ) -> None:
+        self.spec, self.root, self.unused = spec, root, unused
+        self._weights = [weight for weight, _ in pages]
+        self._readers, self._pages = [reader for _, reader in pages], [None] * len(pages)
+        self._ends: list[int] = []
+        for weight in self._weights:
+            self._ends.append(weight + (self._ends[-1] if self._ends else 0))
+        self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self._state: dict[int, bytearray] = {}  # page -> of each picture: 0 not opened yet, 1 good, 2 bad
+        self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
+        if len(pages) == 1:
+            self._learn()
+
+    # Pages ----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return sum(
+            len(page) if page is not None else weight
+            for page, weight in zip(self._pages, self._weights, strict=True)
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether every page was read, so that the counts are final."""
+        return all(page is not None for page in self._pages)
+
+    def page(self, number: int) -> Page:
+        if self._pages[number] is None:
+            self._pages[number] = self._readers[number]()
+            self._state[number] = bytearray(len(self._pages[number]))
+        return self._pages[number]
+
+    def _learn(self) -> None:
+        if len(self.page(0)) < 2:
+            why = "; ".join(f"{count} {reason}" for reason, count in self.unused.items()) or "no pictures"
+            raise SourceError(f"source {self.spec!r}: fewer than two pictures can be used ({why})")
+
+    def _pick(self, rng: Random) -> tuple[int, int]:
+        """Any picture: its page and its number in it."""
+        at = bisect_right(self._ends, rng.randrange(self._ends[-1]))
+        page = self.page(at)
+        if not len(page):
+            raise NoPair("a part of the source without usable pictures")
+        return at, rng.randrange(len(page))
+
+    def _item(self, page: int, at: int) -> Item:
+        found = self.page(page)
+        name = found.names[at]
+        self._check(page, at, name)
+        captions = found.captions[at].split("\n") if found.captions[at] else []
+        labels: dict[str, Any] = {"kind": "photo", "file": name}
+        if captions:
+            labels["captions"] = captions
+        counts = found.counts_of(at)
+        labels["concepts"] = list(counts)
+        if any(counts.values()):
+            labels["counts"] = counts
+        key = f"{page}:{at}"
+        if self._read is not None:
+            return Item(key, labels, data=lambda: self._read(name))
+        return Item(key, labels, reference=self._reference(name))
+
+    def _reference(self, name: str) -> str:
+        if name.startswith("tar:") or not self.root:
+            return name
+        return os.path.join(self.root, name)
+
+    def _check(self, page: int, at: int, name: str) -> None:
+        """Refuse a picture that can't be opened; each is looked at once."""
+        state = self._state[page]
+        if state[at] == 0:
+            from s2h.images import ImageError, glance
+
+            try:
+                glance(self._read(name) if self._read is not None else self._reference(name))
+                state[at] = 1
+            except ImageError as error:
+                state[at] = 2
+                self.unused[error.reason] += 1
+        if state[at] == 2:
+            raise NoPair("a picture that can't be opened")
+
+    # What a picture shows -------------------------------------------------------------------------------------
+
+    def _find_words(self, page: int, at: int) -> frozenset[str]:
+        """Every word that might name something in a picture, from captions, concepts and, where it has captions, its
+        file's name."""
+        found = self.page(page)
+        captions = found.captions[at]
+        words = set(nouns.words_of(captions))
+        if captions:
+            words |= nouns.words_of(
+                nouns.name_of_class(os.path.splitext(os.path.basename(found.names[at]))[0])
+            )
+        for number in found.of_picture[at]:
+            words |= self._called(found.concepts[number])
+        return frozenset(words)
+
+    def _called(self, concept: str) -> frozenset[str]:
+        return nouns.words_of(concept) | self._words.get(concept, frozenset())
+
+    def _shows(self, concept: Concept, page: int, at: int) -> bool:
+        """Whether the concept may occur in a picture: it or a relative of it is listed, or its name is among the words."""
+        name = self._pages[concept.page].concepts[concept.number]
+        if nouns.head_of(name) in self._heads(page, at):
+            return True
+        found = self.page(page)
+        return self._kin is not None and any(self._kin(name, found.concepts[n]) for n in found.of_picture[at])
+
+    def _draw(self, rng: Random, concepts: list[Concept], together: list[Item]) -> Item:
+        """A picture that shows none of the concepts and isn't there yet."""
+        taken = {item.key for item in together}
+        for _ in range(REDRAWS):
+            page, at = self._pick(rng)
+            if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
+                continue
+            return self._item(page, at)
+        raise NoPair("no distractor without the target's concept found")
+
+    def _named(self, rng: Random, page: int, at: int) -> Concept:
+        """One of a picture's concepts; where it has one that other pictures have as well, such a one."""
+        found = self.page(page)
+        numbers = found.of_picture[at]
+        if not numbers:
+            raise NoPair("a picture without a concept")
+        shared = [number for number in numbers if found.by_concept.size(number) > 1]
+        number = rng.choice(shared or numbers)
+        return Concept(nouns.indefinite(found.concepts[number]), page, number)
+
+    # Level 1 --------------------------------------------------------------------------------------------------
+
+    def subject(self, rng: Random) -> Item:
+        page, at = self._pick(rng)
+        if not len(self.page(page).of_picture[at]):
+            raise NoPair("a picture without a concept")
+        return self._item(page, at)
+
+    def companion(self, rng: Random, together: list[Item]) -> Item:
+        """A distractor that neither is the target nor shows any of its concepts."""
+        page, at = _place(together[0])
+        concepts = self.page(page).concepts
+        shown = [Concept(concepts[number], page, number) for number in self.page(page).of_picture[at]]
+        return self._draw(rng, shown, together)
+
+    def questions(self, item: Item) -> list[Question]:
+        """What is shown, of pictures that show one thing; how many there are, of things that were counted."""
+        (page, _), concepts, asked = _place(item), item.labels["concepts"], []
+        if self.one_each and concepts:
+            known, choices = self.page(page).concepts, Random(item.key)
+            others = {known[choices.randrange(len(known))] for _ in range(8)}
+            wrong = sorted(nouns.indefinite(other) for other in others if not self._alike(other, concepts[0]))
+            right = nouns.indefinite(concepts[0])
+            asked.append(Question("object", "What is shown?", right, tuple(wrong), "a picture of {}"))
+        for concept, count in item.labels.get("counts", {}).items():
+            if 0 < count < MANY:
+                many = nouns.plural(concept)
+                wrong = tuple(str(n) for n in range(1, MANY) if n != count)
+                ask = f"How many {many} are there?"
+                asked.append(Question("count", ask, str(count), wrong, f"a picture of {{}} {many}"))
+        if not asked:
+            raise NoPair("nothing to ask about a picture")
+        return asked
+
+    def _alike(self, one: str, other: str) -> bool:
+        """Whether two concepts share a word by which they are called, or one contains the other."""
+        return bool(self._called(one) & self._called(other)) or (
+            self._kin is not None and self._kin(one, other)
+        )
+
+    # Level 3 --------------------------------------------------------------------------------------------------
+
+    def target(self, rng: Random) -> tuple[Item, Concept]:
+        page, at = self._pick(rng)
+        return self._item(page, at), self._named(rng, page, at)
+
+    def without(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
+        return self._draw(rng, [concept], together)
+
+    def another(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
+        groups = self.page(concept.page).by_concept
+        return self._new(rng, concept.page, groups, concept.number, together)
+
+    def _new(self, rng: Random, page: int, groups: Groups, group: int, together: list[Item]) -> Item:
+        """A picture of a group that isn't there yet."""
+        taken = {item.key for item in together}
+        for _ in range(8 if groups.size(group) > 1 else 0):
+            at = groups.pick(rng, group)
+            if f"{page}:{at}" not in taken:
+                return self._item(page, at)
+        raise NoPair("no other picture of the same concept")
+
+    @property
+    def swaps(self) -> bool:
+        """Whether captions tell attributes that can be exchanged."""
+        return self._swaps.share > 0.1
+
+    @cached_property
+    def _swaps(self) -> Swaps:
+        return Swaps(caption for captions, _ in self._sample() for caption in captions)
+
+    def swapped(self, rng: Random, item: Item, concept: str) -> Item:
+        """The item with one attribute told wrongly in one of its captions; its picture stays."""
+        captions = item.labels.get("captions") or []
+        text = self._swaps.swap(rng, rng.choice(captions), str(concept)) if captions else None
+        if text is None:
+            raise NoPair("no attribute in a caption")
+        return Item(
+            f"{item.key} swapped", {**item.labels, "captions": [text]}, item.reference, data=item.data
+        )
+
+    @cached_property
+    def tells(self) -> bool:
+        """Whether most captions say more than the concept that a prompt would name."""
+        sample = self._sample()
+        return sum(map(_says_more, sample)) > len(sample) / 2
+
+    def _sample(self) -> list[tuple[list[str], list[str]]]:
+        """(captions, concepts) of some pictures of the first page, evenly spread."""
+        page = self.page(0)
+        places = islice(range(0, len(page), max(1, len(page) // SAMPLE)), SAMPLE)
+        return [(page.captions[at].splitlines(), list(page.counts_of(at))) for at in places]
+
+    def caption(self, rng: Random, item: Item) -> str:
+        if captions := item.labels.get("captions"):
+            return rng.choice(captions)
+        return nouns.sentence(rng.choice(PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
+
+    def fits(self, caption: str, item: Item) -> bool:
+        """Whether a caption may be true of a picture: all that it says is said in the picture's own captions."""
+        said = " ".join(item.labels.get("captions") or item.labels["concepts"])
+        return not set(normalise(caption)) - set(normalise(said)) - EMPTY
+
+    def claim(self, item: Item) -> str:
+        if captions := item.labels.get("captions"):
+            return captions[0]
+        return f"a photo of {nouns.indefinite(item.labels['concepts'][0])}"
+
+    def claim_of_concept(self, concept: str) -> str:
+        return f"a photo of {concept}"
+
+    def generic(self, rng: Random, item: Item) -> str:
+        return rng.choice(GENERIC)
+
+    # Comparisons ----------------------------------------------------------------------------------------------
+
+    def trait(self, rng: Random) -> Trait:
+        """The number of some things where they were counted, else the kind of object where each picture shows one."""
+        page = rng.choices(range(len(self._weights)), self._weights)[0]
+        found = self.page(page)
+        many = len(found.concepts)
+        for _ in range(REDRAWS if len(found.by_count) else 0):
+            number = rng.randrange(many)
+            counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
+            if len(counts) > 1:
+                return _number_of(found.concepts[number], counts, page, number)
+        values: list[str] = []
+        for _ in range(REDRAWS if self.one_each and many else 0):
+            name = found.concepts[rng.randrange(many)]
+            if len(values) < 8 and not any(self._alike(name, other) for other in values):
+                values.append(name)
+        if len(values) < 2:
+            raise NoPair("nothing in which pictures can be compared")
+        return Counted("kind of object", tuple(values), nouns.indefinite, page=page)
+
+    def showing(self, rng: Random, trait: Trait, value: Any, together: list[Item]) -> Item:
+        page = self.page(trait.page)
+        if trait.number < 0:
+            return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
+        return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
+
+
+def _place(item: Item) -> tuple[int, int]:
+    page, at = item.key.split(":")
+    return int(page), int(at)
+
+
+def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> Counted:
+    things = nouns.plural(thing)
+
+    def phrase(n: int) -> str:
+        return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
+
+    return Counted(f"number of {things}", counts, phrase, things, page, number)
+
+
+def _says_more(sample: tuple[list[str], list[str]]) -> bool:
+    captions, concepts = sample
+    named = set(normalise(" ".join(concepts)))
+    return any(len(set(normalise(caption)) - named - EMPTY) >= 2 for caption in captions)

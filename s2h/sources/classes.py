@@ -1,0 +1,166 @@
+"""Pictures sorted into a folder for each class: `birds/owl/*.jpg`, and ImageNet, whose folders are synsets (`n01440764`)
+with their words in `synset_words.txt` or `LOC_synset_mapping.txt`.
+
+    s2h-gen search --source classes:birds -n 100
+    s2h-gen compare --source imagenet/ -n 100
+
+Where the dataset has `train/` and `val/` (or `test/`), the held-out split is the latter. A name that two classes share
+(crane, maillot) is asked about in neither. Two classes never stand beside each other as different where one may be called
+like the other, or where a file `wordnet.is_a.txt` (parent and child, a pair a line) says that one contains the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+from functools import partial
+
+from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources.album import Album, Page
+
+SYNSETS = ("synset_words.txt", "LOC_synset_mapping.txt", "words.txt")
+SOLUTION = "LOC_val_solution.csv"
+HIERARCHY = "wordnet.is_a.txt"
+_WNID = re.compile(r"n\d{8}")
+
+
+def looks_like(root: str) -> bool:
+    """Whether pictures lie in folders below, two or more of them, and none beside the folders."""
+    below, _ = files.split_folder(root, "train")
+    return len(_folders(below)) > 1 and not any(map(files.is_picture, os.listdir(below)))
+
+
+def read(root: str, *, spec: str, split: str = "train") -> Album:
+    """The album of class folders; raises SourceError where nothing can be used."""
+    if not os.path.isdir(root):
+        raise SourceError(f"source {spec!r}: no such folder")
+    root, unused = os.path.abspath(root), Counter()
+    below, apart = files.split_folder(root, split)
+    names = _folders(below)
+    flat = _flat(root, below) if not names else {}
+    classes = sorted(set(flat.values())) or names
+    if not classes:
+        raise SourceError(
+            f"source {spec!r}: no folder with pictures in it (put each class into a folder of its name)"
+        )
+    called = _called(root, below, classes)
+    chosen = _plain_names(called)
+    for name in classes:
+        if name not in chosen:
+            unused["name shared with another class"] += 1
+    pages = [(1, partial(_page, below, flat, names, chosen, None if apart else split, unused))]
+    words = {chosen[c]: frozenset().union(*map(nouns.words_of, called[c])) for c in chosen}
+    return Album(spec, below, pages, unused, words=words, kin=_kinship(root, chosen))
+
+
+def _folders(below: str) -> list[str]:
+    """The folders that hold pictures, sorted."""
+    found = []
+    with os.scandir(below) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir() and not entry.name.startswith("."):
+                with os.scandir(entry.path) as inside:
+                    if any(files.is_picture(one.name) for one in inside):
+                        found.append(entry.name)
+    return found
+
+
+def _flat(root: str, below: str) -> dict[str, str]:
+    """ImageNet's validation pictures lie in one folder; their classes are in LOC_val_solution.csv."""
+    for folder in (root, below, os.path.dirname(below)):
+        path = os.path.join(folder, SOLUTION)
+        if os.path.isfile(path):
+            with open(path, newline="", encoding="utf-8-sig") as lines:
+                rows = csv.DictReader(lines)
+                return {
+                    row["ImageId"]: row["PredictionString"].split()[0]
+                    for row in rows
+                    if row.get("PredictionString")
+                }
+    return {}
+
+
+def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
+    """What each class may be called: the lemmas of a synset, else the folder's name."""
+    if not any(_WNID.fullmatch(name) for name in classes):
+        return {name: [nouns.name_of_class(name)] for name in classes}
+    for folder in (root, below, os.path.dirname(root)):
+        for file in SYNSETS:
+            path = os.path.join(folder, file)
+            if os.path.isfile(path):
+                with open(path, encoding="utf-8") as lines:
+                    rows = (line.strip().split(None, 1) for line in lines)
+                    lemmas = {
+                        row[0]: [name.strip() for name in row[1].split(",")] for row in rows if len(row) == 2
+                    }
+                if missing := [name for name in classes if name not in lemmas]:
+                    raise SourceError(
+                        f"{path}: no words for {missing[0]} (each line: the synset, then its words)"
+                    )
+                return {name: lemmas[name] for name in classes}
+    raise SourceError(
+        f"{root}: its folders are synsets, and nothing says what they are called (put {SYNSETS[0]} there)"
+    )
+
+
+def _plain_names(called: dict[str, list[str]]) -> dict[str, str]:
+    """Of each class the first name that no other class has; classes without one are left out."""
+    owners = Counter(name.casefold() for names in called.values() for name in set(names))
+    chosen = {}
+    for one, names in called.items():
+        own = [name for name in names if owners[name.casefold()] == 1 and nouns.head_of(name)]
+        if own:
+            chosen[one] = own[0]
+    return chosen
+
+
+def _page(
+    below: str,
+    flat: dict[str, str],
+    names: list[str],
+    chosen: dict[str, str],
+    split: str | None,
+    unused: Counter,
+) -> Page:
+    page = Page()
+    if flat:
+        for name in files.pictures(below, unused):
+            one = flat.get(os.path.splitext(os.path.basename(name))[0])
+            _add(page, name, chosen.get(one), split, unused)
+    for folder in names:
+        for name in files.pictures(os.path.join(below, folder), unused):
+            _add(page, os.path.join(folder, name), chosen.get(folder), split, unused)
+    return page.seal()
+
+
+def _add(page: Page, name: str, concept: str | None, split: str | None, unused: Counter) -> None:
+    if concept is None:
+        unused["of a class that can't be asked about"] += 1
+    elif split is not None and not belongs("classes", name, split):
+        unused[f"not in the {split} split"] += 1
+    else:
+        page.add(name, (), (concept,))
+
+
+def _kinship(root: str, chosen: dict[str, str]):
+    """Whether of two names one's class contains the other's, by the hierarchy's file; None where there is none."""
+    path = os.path.join(root, HIERARCHY)
+    if not os.path.isfile(path):
+        return None
+    parents: dict[str, set[str]] = {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if len(pair := line.split()) == 2:
+                parents.setdefault(pair[1], set()).add(pair[0])
+    above: dict[str, set[str]] = {}
+    for one, name in chosen.items():
+        reached, waiting = set(), [one]
+        while waiting:
+            for parent in parents.get(waiting.pop(), ()):
+                if parent not in reached:
+                    reached.add(parent)
+                    waiting.append(parent)
+        above[name] = {chosen[parent] for parent in reached if parent in chosen}
+    return lambda one, other: other in above.get(one, ()) or one in above.get(other, ())

@@ -1,0 +1,117 @@
+"""COCO: `annotations/captions_{split}.json` and `instances_{split}.json` with the pictures of each split in a folder of its
+name, `images/{split}/`, or beside. Concepts are object categories, which are annotated exhaustively, so that their
+absence is known; counts are those of the instances, crowds left out. Without instances the captions say what is shown.
+
+    s2h-gen search --source coco/ -n 1000
+    s2h-gen compare --source coco:coco/annotations/instances_val2017.json -n 1000
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from functools import partial
+
+from s2h.sources import SourceError, belongs, files
+from s2h.sources.album import MANY, Album, Page
+from s2h.sources.captions import fill
+
+_FILE = re.compile(r"(captions|instances)_(.+)\.json$")
+
+
+def looks_like(root: str) -> bool:
+    return bool(_annotations(root))
+
+
+def _annotations(root: str) -> dict[str, dict[str, str]]:
+    """split -> kind -> file."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder in (os.path.join(root, "annotations"), root):
+        if os.path.isdir(folder):
+            for name in sorted(os.listdir(folder)):
+                if match := _FILE.fullmatch(name):
+                    found[match[2]].setdefault(match[1], os.path.join(folder, name))
+    return found
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Album:
+    """The album of a COCO folder or annotation file. Where there are several splits, `heldout` is the one whose name begins
+    with val, and `train` the one with train. Raises SourceError where nothing can be used."""
+    wanted = None
+    if os.path.isfile(path):
+        match = _FILE.fullmatch(os.path.basename(path))
+        if not match:
+            raise SourceError(f"source {spec!r}: not captions_SPLIT.json or instances_SPLIT.json")
+        wanted, path = match[2], os.path.dirname(os.path.abspath(path))
+        path = os.path.dirname(path) if os.path.basename(path) == "annotations" else path
+    root, unused = os.path.abspath(path), Counter()
+    found = _annotations(root)
+    if not found:
+        raise SourceError(
+            f"source {spec!r}: no annotations/captions_SPLIT.json or instances_SPLIT.json there"
+        )
+    starts = {"train": "train", "heldout": "val"}
+    by_start = {
+        which: next((s for s in sorted(found, reverse=True) if s.startswith(start)), None)
+        for which, start in starts.items()
+    }
+    apart = wanted is None and all(by_start.values())
+    name = wanted or (
+        by_start[split] if apart else by_start["train"] or by_start["heldout"] or sorted(found)[0]
+    )
+    pictures = _folder(root, name)
+    counted = "instances" in found[name]
+    pages = [(1, partial(_page, found[name], pictures, None if apart else split, unused))]
+    return Album(spec, pictures, pages, unused, one_each=not counted)
+
+
+def _folder(root: str, split: str) -> str:
+    """Where the pictures of a split lie."""
+    for name in (split, os.path.join("images", split), "images"):
+        if os.path.isdir(os.path.join(root, name)):
+            return os.path.join(root, name)
+    return root
+
+
+def _page(annotations: dict[str, str], pictures: str, split: str | None, unused: Counter) -> Page:
+    names: dict[int, str] = {}
+    captions: dict[int, list[str]] = defaultdict(list)
+    counts: dict[int, Counter] = defaultdict(Counter)
+    crowds: dict[int, set[str]] = defaultdict(set)
+    for kind, path in annotations.items():
+        content = files.load_json(path)
+        if not isinstance(content, dict) or not isinstance(content.get("images"), list):
+            raise SourceError(f"{path}: images: missing (this is no COCO file)")
+        try:
+            for image in content["images"]:
+                if image["id"] not in names:
+                    names[image["id"]] = files.inside(image["file_name"], f"{path}: file_name")
+            categories = {one["id"]: one["name"] for one in content.get("categories", ())}
+            for one in content["annotations"]:
+                if kind == "captions":
+                    captions[one["image_id"]].append(one["caption"])
+                elif one.get("iscrowd"):
+                    crowds[one["image_id"]].add(categories[one["category_id"]])
+                else:
+                    counts[one["image_id"]][categories[one["category_id"]]] += 1
+        except (KeyError, TypeError) as error:
+            raise SourceError(
+                f"{path}: {error}: missing or of another form (this is no COCO file)"
+            ) from error
+    page, seen = Page(), set()
+    for number, name in names.items():
+        if split is not None and not belongs("coco", name, split):
+            unused[f"not in the {split} split"] += 1
+        elif name in seen:
+            unused["listed twice"] += 1
+        elif not os.path.isfile(os.path.join(pictures, name)):
+            unused["file missing"] += 1
+        elif "instances" in annotations:
+            shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
+            texts = [text for caption in captions[number] if (text := " ".join(caption.split()))]
+            page.add(name, texts, shown)
+        else:
+            fill(page, name, captions[number], unused)
+        seen.add(name)
+    return page.seal()

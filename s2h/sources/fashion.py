@@ -1,0 +1,75 @@
+"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing; known by `fashion` in the path.
+
+s2h-gen compare --source fashion:dataset-fashion-mnist/ -n 1000
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from functools import partial
+
+from s2h.sources import SourceError, belongs
+from s2h.sources.album import Album, Page
+from s2h.sources.digits import idx_pairs, looks_like_idx
+
+NAMES = (
+    "T-shirt",
+    "trousers",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
+def looks_like(root: str) -> bool:
+    return "fashion" in os.path.abspath(root).lower() and looks_like_idx(root)
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Album:
+    """The album of Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
+    if not os.path.isdir(path):
+        raise SourceError(f"source {spec!r}: no such folder")
+    unused: Counter = Counter()
+    parts = idx_pairs(path)
+    test = [part for part in parts if os.path.basename(part[0]).startswith("t10k")]
+    apart = bool(test) and len(test) < len(parts)
+    chosen = [part for part in parts if (part in test) == (split == "heldout")] if apart else parts
+    arrays: list = []
+
+    def data(name: str) -> bytes:
+        """A picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
+        import io
+
+        from PIL import Image
+
+        at, index = map(int, name.split(" "))
+        picture = Image.fromarray(255 - arrays[at][index]).resize((224, 224), Image.Resampling.BICUBIC)
+        buffer = io.BytesIO()
+        picture.convert("RGB").save(buffer, "PNG")
+        return buffer.getvalue()
+
+    pages = [(1, partial(_page, chosen, arrays, None if apart else split, unused))]
+    return Album(spec, "", pages, unused, read=data)
+
+
+def _page(parts: list, arrays: list, split: str | None, unused: Counter) -> Page:
+    from s2h.sources.digits import read_pair
+
+    page = Page()
+    for at, part in enumerate(parts):
+        pictures, labels = read_pair(*part)
+        arrays.append(pictures)
+        for index, label in enumerate(labels.tolist()):
+            if label >= len(NAMES):
+                unused["an unknown label"] += 1
+            elif split is not None and not belongs("fashion", f"{at} {index}", split):
+                unused[f"not in the {split} split"] += 1
+            else:
+                page.add(f"{at} {index}", (), (NAMES[label],))
+    return page.seal()

@@ -1,0 +1,125 @@
+"""FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`, a matrix
+that says what the member of a row is to the member of a column: 1 child, 2 sibling, 3 grandchild, 4 parent, 5 spouse, 6
+grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; then name and gender. A relation whose inverse the
+matrix doesn't have is left out.
+
+    s2h-gen kinship --source FIDs/ -n 1000
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+
+from s2h.sources import SourceError, files
+from s2h.sources.people import Album, Person, in_split
+
+RELATIONS = {2: "sibling", 4: "parent", 6: "grandparent"}
+INVERSES = {1: 4, 2: 2, 3: 6, 4: 1, 5: 5, 6: 3, 7: 8, 8: 7}
+_FAMILY, _MEMBER = re.compile(r"F\d{3,5}"), re.compile(r"MID(\d+)", re.IGNORECASE)
+
+
+def looks_like(root: str) -> bool:
+    return bool(_root(root))
+
+
+def _root(root: str) -> str:
+    for folder in (root, *(os.path.join(root, name) for name in ("FIDs", "train-faces", "train"))):
+        if os.path.isdir(folder):
+            with os.scandir(folder) as entries:
+                if any(entry.is_dir() and _FAMILY.fullmatch(entry.name) for entry in entries):
+                    return folder
+    return ""
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Album:
+    """The people of FIW; raises SourceError where nothing can be used."""
+    root, unused = _root(path) if os.path.isdir(path) else "", Counter()
+    if not root:
+        raise SourceError(f"source {spec!r}: no folders F0001 and so on there")
+    root = os.path.abspath(root)
+    people: dict[str, Person] = {}
+    relatives: list[tuple[str, str, str]] = []
+    matrices = 0
+    for family in sorted(name for name in os.listdir(root) if _FAMILY.fullmatch(name)):
+        below = os.path.join(root, family)
+        matrix = next(
+            (p for n in ("mid.csv", f"{family}.csv") if os.path.isfile(p := os.path.join(below, n))), None
+        )
+        if matrix is None:
+            unused["families without a matrix"] += 1
+            continue
+        matrices += 1
+        if in_split("fiw", family, split, unused):
+            _family(root, family, matrix, people, relatives, unused)
+    if not matrices and os.path.isfile(os.path.join(os.path.dirname(root), "train_relationships.csv")):
+        raise SourceError(
+            f"source {spec!r}: train_relationships.csv says who is related but not how (FIW's own mid.csv files do)"
+        )
+    return Album(spec, root, people, relatives, unused)
+
+
+def _family(root: str, family: str, matrix: str, people: dict, relatives: list, unused: Counter) -> None:
+    pictures: dict[int, list[str]] = {}
+    for folder in sorted(os.listdir(os.path.join(root, family))):
+        if match := _MEMBER.fullmatch(folder):
+            below = os.path.join(root, family, folder)
+            pictures[int(match[1])] = [os.path.join(family, folder, name) for name in files.pictures(below)]
+    cells, sexes = _matrix(matrix)
+    held: dict[int, list[tuple[str, int]]] = {}
+    for (one, other), code in sorted(cells.items()):
+        if code not in RELATIONS or (code == 2 and one > other):
+            continue
+        if cells.get((other, one)) != INVERSES[code]:
+            unused["relations whose inverse disagrees"] += 1
+        elif not pictures.get(one) or not pictures.get(other):
+            unused["relations of a member without pictures"] += 1
+        else:
+            held.setdefault(one, []).append((RELATIONS[code], other))
+            held.setdefault(other, [])
+    generations = {
+        one: "elder"
+        if any(r == "grandparent" for r, _ in known)
+        else "middle"
+        if any(r == "parent" for r, _ in known)
+        else "younger"
+        for one, known in held.items()
+    }
+    for one in held:
+        key = f"{family}/MID{one}"
+        people[key] = Person(key, family, sexes.get(one, ""), generations[one], tuple(pictures[one]))
+    relatives += [(f"{family}/MID{a}", r, f"{family}/MID{b}") for a, known in held.items() for r, b in known]
+
+
+def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
+    """((row's member, column's member) -> code, member -> sex). Columns go by their headers where there are any."""
+    with open(path, newline="", encoding="utf-8-sig") as lines:
+        rows = [
+            [cell.strip() for cell in row] for row in csv.reader(lines) if any(cell.strip() for cell in row)
+        ]
+    if not rows:
+        raise SourceError(f"{path}: is empty (copy it anew)")
+    # A header has a word in it, or begins with 0 where members begin with 1.
+    header = rows[0] if rows[0][0] in ("", "0") or not rows[0][0].isdigit() else None
+    body = rows[1:] if header else rows
+    members = {at: int(cell) for at, cell in enumerate(header) if at and cell.isdigit()} if header else None
+    if members is None:
+        members = {at: at for at in range(1, len(body) + 1)}
+    gender = next((at for at, cell in enumerate(header or ()) if cell.lower() == "gender"), None)
+    cells, sexes = {}, {}
+    for number, row in enumerate(body, start=2 if header else 1):
+        where = f"{path}:{number}"
+        if not row[0].isdigit():
+            raise SourceError(f"{where}: {row[0]!r} is no member's number")
+        one = int(row[0])
+        for at, other in members.items():
+            cell = row[at] if at < len(row) else ""
+            if cell and not re.fullmatch(r"\d(?:\.0)?", cell):
+                raise SourceError(f"{where}: column {at + 1}: {cell!r} is no relation (0 to 9)")
+            if cell and int(float(cell)) and one != other:
+                cells[one, other] = int(float(cell))
+        said = row[gender] if gender is not None and gender < len(row) else row[-1]
+        sexes[one] = {"f": "female", "m": "male"}.get(said[:1].lower(), "")
+    return cells, sexes

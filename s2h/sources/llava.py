@@ -1,0 +1,96 @@
+"""LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, …]}` with the
+pictures below the file's folder, or below `images/` there. A turn that leans on an earlier one ('What colour is it?') is
+no question by itself and is left out.
+
+    s2h-gen vqa --source llava:llava_v1_5_mix665k.json --model llava-1.5-7b -n 1000
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import Counter
+from functools import partial
+
+from s2h.sources import SourceError, belongs, files
+from s2h.sources.quiz import Quiz, Sheet
+
+_LEANS = re.compile(
+    r"\b(?:it|its|they|them|their|he|she|his|her|him|this|that|these|those|above|previous|else|more)\b",
+    re.IGNORECASE,
+)
+
+
+def looks_like(root: str) -> bool:
+    return bool(_files(root))
+
+
+def _files(root: str) -> list[str]:
+    found = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(root), "*.json"))):
+        with open(path, "rb") as file:
+            if b'"conversations"' in file.read(1 << 16):
+                found.append(path)
+    return found
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Quiz:
+    """The quiz of a JSON file, or of the one in a folder. Raises SourceError."""
+    if os.path.isdir(path):
+        found = _files(path)
+        if len(found) != 1:
+            raise SourceError(
+                f"source {spec!r}: {len(found)} files of conversations there (name one: llava:FILE.json)"
+            )
+        path = found[0]
+    root, unused = os.path.dirname(os.path.abspath(path)), Counter()
+    return Quiz(spec, root, partial(_sheet, path, root, split, unused), unused)
+
+
+def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
+    rows = files.load_json(path)
+    if not isinstance(rows, list):
+        raise SourceError(f"{path}: not a list of conversations")
+    sheet, places = Sheet(), {}
+    for number, row in enumerate(rows):
+        where = f"{path}: entry {number + 1}"
+        if not isinstance(row, dict) or not isinstance(row.get("conversations"), list):
+            raise SourceError(f"{where}: conversations: missing")
+        name = row.get("image")
+        if not name:
+            unused["no image"] += 1
+            continue
+        if not isinstance(name, str):
+            unused["several images"] += 1
+            continue
+        files.inside(name, f"{where}: image")
+        if name not in places:
+            places[name] = next(
+                (p for p in (name, os.path.join("images", name)) if os.path.isfile(os.path.join(root, p))),
+                None,
+            )
+        if places[name] is None:
+            unused["file missing"] += 1
+        elif not belongs("llava", name, split):
+            unused[f"not in the {split} split"] += 1
+        else:
+            _turns(sheet, f"{number}", places[name], row["conversations"], where, unused)
+    return sheet.seal()
+
+
+def _turns(sheet: Sheet, name: str, picture: str, turns: list, where: str, unused: Counter) -> None:
+    said = [
+        (turn.get("from"), turn.get("value")) if isinstance(turn, dict) else (None, None) for turn in turns
+    ]
+    for at in range(0, len(said) - 1, 2):
+        (who, question), (whom, answer) = said[at], said[at + 1]
+        if (who, whom) != ("human", "gpt") or not isinstance(question, str) or not isinstance(answer, str):
+            raise SourceError(f"{where}: conversations[{at}]: not a human's turn and then gpt's")
+        question = question.replace("<image>", " ").strip()
+        if not question or not answer.strip():
+            unused["an empty question or answer"] += 1
+        elif at and _LEANS.search(question):
+            unused["a turn that leans on an earlier one"] += 1
+        else:
+            sheet.add(f"{name}.{at}", picture, question, answer)

@@ -1,0 +1,98 @@
+"""The names of things: what a caption names first, what a class is called, articles and plurals, and the words by which one
+name is found in another."""
+
+from __future__ import annotations
+
+import re
+
+from s2h.answers import normalise
+
+# Where a caption's first noun phrase has ended.
+_AFTER = re.compile(
+    r"[,.;:!?(\u2014\u2013\[\"]"
+    r"|\b(?:of|with|in|on|at|that|which|who|and|or|to|for|from|by|near|next|beside|under|over|behind|above|below|"
+    r"against|along|across|inside|outside|through|while|as|is|are|was|has|have|called|made|used)\b"
+    r"|(?<=\w)\s\w{2,}ing(?=\s)"  # 'man riding a wave', but not 'living room'
+)
+_ARTICLE = re.compile(
+    r"^(?:(?:an? )?(?:photo|picture|image|photograph|close ?up|view)s? of(?: an?| the)?|"
+    r"this is an?|there (?:is|are)(?: an?)?|an?|the|some|two|three|four|several)\s+",
+    re.IGNORECASE,
+)
+MOST_WORDS = 4
+_PLURALS = {
+    "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice", "goose": "geese",
+    "foot": "feet", "tooth": "teeth", "knife": "knives", "leaf": "leaves", "wolf": "wolves", "shelf": "shelves",
+    "sheep": "sheep", "fish": "fish", "deer": "deer", "scissors": "scissors", "skis": "skis", "ox": "oxen",
+    "aircraft": "aircraft", "broccoli": "broccoli",
+}  # fmt: skip
+_PROPER = frozenset(
+    normalise(
+        """african alaskan american arabian arctic asian australian bengal brazilian british burmese californian canadian
+        chinese cuban danish dutch egyptian english eskimo european finnish french german greek himalayan indian irish
+        italian japanese maltese mexican norwegian pekinese persian polish roman russian scottish siamese siberian spanish
+        sumatran swedish swiss tasmanian thai tibetan turkish victorian vietnamese welsh"""
+    )
+)
+SINGULARS = {plural: noun for noun, plural in _PLURALS.items()}
+
+
+def concept_of(caption: str) -> str:
+    """The caption's first noun phrase without its article, at most four words; '' where there is none.
+    'An Indian blackbuck.' gives 'Indian blackbuck', 'A dumper. It carries …' gives 'dumper'."""
+    phrase = _ARTICLE.sub("", caption.strip())
+    phrase = _AFTER.split(phrase, maxsplit=1)[0].strip()
+    words = phrase.split()
+    good = 0 < len(words) <= MOST_WORDS and all(any(c.isalpha() for c in word) for word in words)
+    return " ".join(words) if good else ""
+
+
+def name_of_class(folder: str) -> str:
+    """A class's name from its folder's: '001.Black_footed_Albatross' gives 'Black footed Albatross'."""
+    name = re.sub(r"^\d+[._\- ]+(?=\D)", "", folder)
+    return " ".join(re.sub(r"[_\-+]+", " ", name).split())
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text in the form in which they are compared: lower case, singular, no articles."""
+    return frozenset(SINGULARS.get(word, word) for word in normalise(text))
+
+
+def head_of(name: str) -> str:
+    """The word that says what a thing is: the last one ('Indian blackbuck': 'blackbuck'); '' where there is none."""
+    words = normalise(name)
+    return SINGULARS.get(words[-1], words[-1]) if words else ""
+
+
+def indefinite(name: str) -> str:
+    """A name with its article: 'an Indian blackbuck', 'a race car', 'dogs'. A capital at the start goes unless it is the
+    word's own ('Indian', 'iPod')."""
+    first = name.split()[0]
+    if first[1:].islower() and not set(normalise(first)) & _PROPER:
+        name = name[0].lower() + name[1:]
+    if is_plural(name):
+        return name
+    return ("an " if name[0].lower() in "aeiou" else "a ") + name
+
+
+def sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def is_plural(name: str) -> bool:
+    last = name.split()[-1].lower()
+    return last in SINGULARS or (last.endswith("s") and not last.endswith(("ss", "us", "is")))
+
+
+def plural(name: str) -> str:
+    """'dog' gives 'dogs', 'wine glass' 'wine glasses', 'person' 'people'."""
+    *before, last = name.split()
+    if last in _PLURALS:
+        last = _PLURALS[last]
+    elif last.endswith(("s", "x", "z", "ch", "sh")):
+        last += "es"
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        last = last[:-1] + "ies"
+    else:
+        last += "s"
+    return " ".join((*before, last))

@@ -1,0 +1,160 @@
+"""A quiz: pictures with questions and their answers, for level 1. A wrong answer without a model is the answer to another
+question of the same kind (the other of yes and no), so that right and wrong ones come from one distribution."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from random import Random
+
+from s2h.answers import normalise
+from s2h.sources import Item, NoPair, Question, SourceError
+from s2h.sources.packed import Groups, Texts
+
+SHORT = 4  # words of an answer that can be exchanged for another of its kind
+WRONG = 8  # other answers that are looked at
+OPPOSITE = {"yes": "no", "no": "yes"}
+
+
+class Sheet:
+    """Questions with their answers and pictures. Fill it with `add`, then `seal`."""
+
+    def __init__(self) -> None:
+        self.pictures, self.questions, self.answers = Texts(), Texts(), Texts()
+        self._places: dict[str, int] = {}
+        self._kinds: dict[str, int] = {}
+        self.picture_of, self.kind_of = array("I"), array("I")
+        self.partner = array(
+            "i"
+        )  # row -> the row that asks the same of another picture and has another answer, or -1
+        self._rows: dict[str, int] | None = {}
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def add(self, name: str, picture: str, question: str, answer: str, kind: str = "") -> None:
+        """A row: its own name (for `pair`), its picture's, question and answer, and the kind of question."""
+        if picture not in self._places:
+            self._places[picture] = len(self.pictures)
+            self.pictures.append(picture)
+        question, answer = " ".join(question.split()), answer.strip()
+        kind = kind or " ".join(normalise(question)[:2])
+        self._rows[name] = len(self)
+        self.picture_of.append(self._places[picture])
+        self.kind_of.append(self._kinds.setdefault(kind, len(self._kinds)))
+        self.partner.append(-1)
+        self.questions.append(question)
+        self.answers.append(answer)
+
+    def pair(self, one: str, other: str) -> bool:
+        """Two rows that ask the same of two pictures; whether both are here and their answers differ."""
+        a, b = self._rows.get(one), self._rows.get(other)
+        if a is None or b is None or normalise(self.answers[a]) == normalise(self.answers[b]):
+            return False
+        self.partner[a], self.partner[b] = b, a
+        return True
+
+    def seal(self) -> Sheet:
+        for texts in (self.pictures, self.questions, self.answers):
+            texts.seal()
+        self.by_picture = Groups(len(self.pictures), zip(self.picture_of, range(len(self)), strict=True))
+        self.by_kind = Groups(len(self._kinds), zip(self.kind_of, range(len(self)), strict=True))
+        self._rows, self._places, self._kinds = None, {}, {}
+        return self
+
+
+class Quiz:
+    """Pictures that questions are known about. read gives the bytes of a picture that is no file of its own."""
+
+    def __init__(
+        self,
+        spec: str,
+        root: str,
+        sheet: Callable[[], Sheet],
+        unused: Counter,
+        *,
+        read: Callable[[str], bytes] | None = None,
+    ) -> None:
+        self.spec, self.root, self.unused, self._read = spec, root, unused, read
+        self.sheet = sheet()
+        self._state = bytearray(len(self.sheet.pictures))  # 0 not opened yet, 1 good, 2 bad
+        if len(self.sheet.pictures) < 2:
+            why = "; ".join(f"{count} {reason}" for reason, count in unused.items()) or "no questions"
+            raise SourceError(f"source {spec!r}: fewer than two pictures with a question can be used ({why})")
+
+    def __len__(self) -> int:
+        return len(self.sheet.pictures)
+
+    @cached_property
+    def twins(self) -> bool:
+        """Whether some questions are asked of two pictures with different answers."""
+        return any(partner >= 0 for partner in self.sheet.partner)
+
+    def _item(self, at: int) -> Item:
+        name = self.sheet.pictures[at]
+        labels = {"kind": "photo", "file": name}
+        reference = "" if self._read is not None else os.path.join(self.root, name)
+        if self._state[at] == 0:
+            from s2h.images import ImageError, glance
+
+            try:
+                glance(reference or self._read(name))
+                self._state[at] = 1
+            except ImageError as error:
+                self._state[at] = 2
+                self.unused[error.reason] += 1
+        if self._state[at] == 2:
+            raise NoPair("a picture that can't be opened")
+        if self._read is not None:
+            return Item(str(at), labels, data=lambda: self._read(name))
+        return Item(str(at), labels, reference=reference)
+
+    def subject(self, rng: Random) -> Item:
+        return self._item(self.sheet.picture_of[rng.randrange(len(self.sheet))])
+
+    def companion(self, rng: Random, together: list[Item]) -> Item:
+        """Another picture."""
+        taken = {item.key for item in together}
+        for _ in range(WRONG):
+            at = rng.randrange(len(self))
+            if str(at) not in taken:
+                return self._item(at)
+        raise NoPair("too few pictures for the distractors")
+
+    def questions(self, item: Item) -> list[Question]:
+        sheet = self.sheet
+        rows = sheet.by_picture[int(item.key)]
+        return [
+            Question(
+                "question", sheet.questions[row], sheet.answers[row], self._wrong(row),
+                sheet.questions[row].replace("{}", "") + " {}", row,
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def _wrong(self, row: int) -> tuple[str, ...]:
+        answer, question = self.sheet.answers[row], self.sheet.questions[row]
+        if normalise(answer) in (("yes",), ("no",)):
+            other = OPPOSITE[normalise(answer)[0]]
+            return (other.capitalize() if answer[0].isupper() else other,)
+        right, rng = normalise(answer), Random(f"{row} {question}")
+        if not 0 < len(right) <= SHORT:
+            return ()
+        found = {}
+        for _ in range(WRONG):
+            other = self.sheet.answers[self.sheet.by_kind.pick(rng, self.sheet.kind_of[row])]
+            said = normalise(other)
+            apart = said and len(said) <= SHORT and said[0] not in OPPOSITE and not set(said) & set(right)
+            if apart:
+                found[said] = other
+        return tuple(found[said] for said in sorted(found))
+
+    def counterpart(self, question: Question) -> tuple[Item, str] | None:
+        """The other picture of which the same is asked, and its answer."""
+        other = self.sheet.partner[question.row]
+        if other < 0:
+            return None
+        return self._item(self.sheet.picture_of[other]), self.sheet.answers[other]

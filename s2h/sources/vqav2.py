@@ -1,0 +1,94 @@
+"""VQAv2: `v2_OpenEnded_mscoco_{split}_questions.json` and `v2_mscoco_{split}_annotations.json`, with the pictures in
+`{split}/`, `images/{split}/` or beside as `COCO_{split}_000000000042.jpg`. With
+`v2_mscoco_{split}_complementary_pairs.json` many a question is asked of two pictures with different answers: ready-made
+counterfactual twins.
+
+    s2h-gen vqa --source vqav2/ --model llava-1.5-7b -n 1000
+    s2h-gen vqa --source vqav2/ --negative counterpart --twins -n 1000
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from functools import partial
+
+from s2h.sources import SourceError, belongs, files
+from s2h.sources.quiz import Quiz, Sheet
+
+_FILE = re.compile(r"v2_OpenEnded_mscoco_(.+)_questions\.json")
+
+
+def looks_like(root: str) -> bool:
+    return bool(_splits(root))
+
+
+def _splits(root: str) -> dict[str, str]:
+    """split -> the folder that holds its files."""
+    found: dict[str, str] = {}
+    for folder in (root, os.path.join(root, "annotations"), os.path.join(root, "questions")):
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            if match := _FILE.fullmatch(name):
+                found.setdefault(match[1], folder)
+    return found
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Quiz:
+    """The quiz of a VQAv2 folder. Where it has questions of train and val, those are the two splits. Raises SourceError."""
+    if os.path.isfile(path):
+        path = os.path.dirname(os.path.abspath(path))
+    root, unused = os.path.abspath(path), Counter()
+    found = _splits(root) if os.path.isdir(root) else {}
+    if not found:
+        raise SourceError(f"source {spec!r}: no v2_OpenEnded_mscoco_SPLIT_questions.json there")
+    train, held = (
+        next((name for name in sorted(found) if name.startswith(start)), None) for start in ("train", "val")
+    )
+    apart = bool(train and held)
+    name = (train if split == "train" else held) if apart else train or held or next(iter(found))
+    pictures = next(
+        (f for f in (os.path.join(root, name), os.path.join(root, "images", name)) if os.path.isdir(f)), root
+    )
+    sheet = partial(_sheet, root, found[name], name, pictures, None if apart else split, unused)
+    return Quiz(spec, pictures, sheet, unused)
+
+
+def _beside(root: str, folder: str, name: str) -> str:
+    for place in (folder, root, os.path.join(root, "annotations")):
+        if os.path.isfile(os.path.join(place, name)):
+            return os.path.join(place, name)
+    return ""
+
+
+def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, unused: Counter) -> Sheet:
+    path = os.path.join(folder, f"v2_OpenEnded_mscoco_{name}_questions.json")
+    answers = _beside(root, folder, f"v2_mscoco_{name}_annotations.json")
+    if not answers:
+        raise SourceError(
+            f"{path}: its answers are missing (put v2_mscoco_{name}_annotations.json beside it)"
+        )
+    sheet, there = Sheet(), {}
+    try:
+        known = {
+            one["question_id"]: (one["multiple_choice_answer"], one.get("question_type", ""))
+            for one in files.load_json(answers)["annotations"]
+        }
+        for one in files.load_json(path)["questions"]:
+            picture = f"COCO_{name}_{one['image_id']:012d}.jpg"
+            if picture not in there:
+                there[picture] = os.path.isfile(os.path.join(pictures, picture))
+            if not there[picture]:
+                unused["file missing"] += 1
+            elif one["question_id"] not in known:
+                unused["no answer"] += 1
+            elif split is not None and not belongs("vqav2", picture, split):
+                unused[f"not in the {split} split"] += 1
+            else:
+                sheet.add(str(one["question_id"]), picture, one["question"], *known[one["question_id"]])
+        if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
+            for one, other in files.load_json(pairs):
+                sheet.pair(str(one), str(other))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"{path}: {type(error).__name__} {error}: not as VQAv2 has it") from error
+    return sheet.seal()

@@ -1,0 +1,126 @@
+"""WebDataset shards: tar files whose neighbouring members with one key (the name up to the first dot of its last part)
+are one sample: `000123.jpg`, `000123.txt` (caption), `000123.cls` (class), `000123.json`. Read in place: nothing is
+unpacked, a pair refers to `tar:SHARD!MEMBER`, and a shard is looked through when a picture of it is first wanted.
+
+    s2h-gen search --source webdataset:shards/ -n 1000
+    s2h-gen search --source 'webdataset:shards/cc3m-{0000..0099}.tar' -n 1000
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources.album import Album, Page
+from s2h.sources.captions import COLUMNS, fill
+
+_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
+MOST_TEXT = 1 << 20  # bytes of a sample's caption or facts
+
+
+def looks_like(root: str) -> bool:
+    return any(name.endswith(".tar") for name in os.listdir(root))
+
+
+def read(path: str, *, spec: str, split: str = "train") -> Album:
+    """The album of a folder of shards, of one shard, or of a pattern with {000..099} or *. Raises SourceError."""
+    shards = sorted(_shards(path))
+    if not shards:
+        raise SourceError(f"source {spec!r}: no tar file there")
+    if missing := [shard for shard in shards if not os.path.isfile(shard)]:
+        raise SourceError(f"source {spec!r}: no such file: {missing[0]}")
+    unused: Counter = Counter()
+    # A shard's bytes stand for its number of pictures, which is not known before it is read.
+    pages = [
+        (max(1, os.path.getsize(s) >> 10), partial(_page, os.path.abspath(s), split, unused)) for s in shards
+    ]
+    return Album(spec, "", pages, unused)
+
+
+def _shards(path: str) -> list[str]:
+    if os.path.isdir(path):
+        return [os.path.join(path, name) for name in os.listdir(path) if name.endswith(".tar")]
+    if match := _BRACES.search(path):
+        first, last = match.groups()
+        numbers = (str(n).zfill(len(first)) for n in range(int(first), int(last) + 1))
+        return [found for n in numbers for found in _shards(path[: match.start()] + n + path[match.end() :])]
+    return glob.glob(path) if glob.has_magic(path) else [path]
+
+
+def _page(shard: str, split: str, unused: Counter) -> Page:
+    page = Page()
+    for key, members, texts in _samples(shard, unused):
+        pictures = [name for name in members if files.is_picture(name)]
+        if not pictures:
+            unused["a sample without a picture"] += 1
+        elif not belongs("webdataset", f"{os.path.basename(shard)} {key}", split):
+            unused[f"not in the {split} split"] += 1
+        else:
+            name = f"tar:{shard}!{pictures[0]}"
+            captions, classes = _facts(texts)
+            if captions or not classes:
+                fill(page, name, captions, unused)
+            else:
+                page.add(name, (), classes)
+    return page.seal()
+
+
+def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Captions and class names of a sample."""
+    captions = [
+        texts[end].split("\n", 1)[0] for end in ("txt", "caption", "text") if texts.get(end, "").strip()
+    ]
+    classes: list[str] = []
+    if "json" in texts:
+        try:
+            told = json.loads(texts["json"])
+        except ValueError:
+            told = {}
+        if isinstance(told, dict):
+            said = next((told[column] for column in COLUMNS if told.get(column)), None)
+            if not captions and said:
+                captions = [said] if isinstance(said, str) else [one for one in said if isinstance(one, str)]
+            classes = [
+                told[c]
+                for c in ("class_name", "label_name", "class", "label")
+                if isinstance(told.get(c), str)
+            ][:1]
+    label = texts.get("cls", "").strip()
+    if not classes and label and not label.lstrip("-").isdigit():
+        classes = [nouns.name_of_class(label)]
+    return captions, classes
+
+
+def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """(key, names of the members, texts by ending) of each sample, in order."""
+    key, members, texts = None, [], {}
+    try:
+        with tarfile.open(shard, "r:") as archive:
+            while (member := archive.next()) is not None:
+                archive.members = []  # the archive would keep every header
+                if not member.isreg():
+                    continue
+                folder, _, base = member.name.rpartition("/")
+                stem, _, ending = base.partition(".")
+                this = f"{folder}/{stem}" if folder else stem
+                if this != key:
+                    if key is not None:
+                        yield key, members, texts
+                    key, members, texts = this, [], {}
+                members.append(member.name)
+                if not files.is_picture(base) and member.size <= MOST_TEXT and ending in _TEXTS:
+                    texts[ending] = archive.extractfile(member).read().decode("utf-8", "replace")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        unused[f"a shard that ends too early ({os.path.basename(shard)}: {error})"] += 1
+    if key is not None:
+        yield key, members, texts
+
+
+_TEXTS = ("txt", "caption", "text", "json", "cls")

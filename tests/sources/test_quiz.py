@@ -1,0 +1,111 @@
+"""Readers of questions: LLaVA-instruct and VQAv2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from s2h import levels, record
+from s2h.images import Store
+from s2h.sources import SourceError, open_source
+from tests.support.photos import save
+
+ANSWERS = ("red", "blue", "green", "two", "a dog", "yes", "no")
+
+
+@pytest.fixture()
+def llava(tmp_path) -> Path:
+    rows = []
+    for i in range(40):
+        save(tmp_path / "data" / "images" / "coco" / f"{i}.jpg", i)
+        rows.append(
+            {
+                "id": f"{i // 2}",
+                "image": f"coco/{i}.jpg",
+                "conversations": [
+                    {
+                        "from": "human",
+                        "value": "<image>\nWhat colour is the car?" if i % 2 else "What is seen?\n<image>",
+                    },
+                    {"from": "gpt", "value": ANSWERS[i % 3]},
+                    {"from": "human", "value": "How old is it?"},
+                    {"from": "gpt", "value": "Nobody knows."},
+                    {"from": "human", "value": "Is there a person?"},
+                    {"from": "gpt", "value": "Yes" if i % 3 else "No"},
+                ],
+            }
+        )
+    rows.append(
+        {"id": "text", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hi"}]}
+    )
+    rows.append({**rows[0], "image": "coco/gone.jpg"})
+    (tmp_path / "data" / "mix.json").write_text(json.dumps(rows))
+    return tmp_path / "data"
+
+
+def test_llava_conversations(llava, tmp_path):
+    source = open_source(str(llava))
+    assert source.unused["no image"] == 1 and source.unused["file missing"] == 1
+    assert source.unused["a turn that leans on an earlier one"] > 20
+    for pair in levels.generate("vqa", n=50, source=source, images=Store(tmp_path)):
+        record.check(pair)
+        facts = pair["facts"]
+        assert (
+            "<image>" not in record.text_of(pair["prompt"])
+            and facts["question"].lower() in record.text_of(pair["prompt"]).lower()
+        )
+        assert facts["answer"].lower() == record.text_of(pair["chosen"]).lower().strip(".")
+        if facts["answer"] in ("Yes", "No"):
+            assert record.text_of(pair["rejected"]) == {"Yes": "No.", "No": "Yes."}[facts["answer"]]
+    rows = json.loads((llava / "mix.json").read_text())
+    rows[3]["conversations"][1]["from"] = "human"
+    (llava / "mix.json").write_text(json.dumps(rows))
+    with pytest.raises(SourceError, match=r"mix\.json: entry 4: conversations\[0\]"):
+        open_source(str(llava))
+
+
+@pytest.fixture()
+def vqav2(tmp_path) -> Path:
+    root = tmp_path / "vqav2"
+    questions, annotations, pairs = [], [], []
+    for i in range(60):
+        save(root / "train2014" / f"COCO_train2014_{i:012d}.jpg", i)
+        questions.append({"question_id": i, "image_id": i, "question": f"What colour is thing {i // 2}?"})
+        annotations.append(
+            {
+                "question_id": i,
+                "image_id": i,
+                "multiple_choice_answer": ANSWERS[i % 5],
+                "question_type": "what colour is",
+                "answers": [],
+            }
+        )
+        if i % 2:
+            pairs.append([i - 1, i])
+    name = "v2_mscoco_train2014"
+    (root / "v2_OpenEnded_mscoco_train2014_questions.json").write_text(json.dumps({"questions": questions}))
+    (root / f"{name}_annotations.json").write_text(json.dumps({"annotations": annotations}))
+    (root / f"{name}_complementary_pairs.json").write_text(json.dumps(pairs))
+    return root
+
+
+def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
+    source = open_source(str(vqav2))
+    assert source.twins
+    made = list(levels.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
+    assert len(made) == 60
+    for pair, twin in zip(made[::2], made[1::2], strict=True):
+        assert pair["negative"] == "counterpart" and pair["prompt"] == twin["prompt"]
+        (at,) = pair["target"]
+        number = {int(p["images"][at].split("_")[-1].split(".")[0]) // 2 for p in (pair, twin)}
+        assert len(number) == 1 and pair["images"][at] != twin["images"][at]
+        assert pair["images"][:at] == twin["images"][:at]
+        assert record.text_of(pair["chosen"]) == record.text_of(twin["rejected"])
+        for one in (pair, twin):
+            index = int(one["images"][at].split("_")[-1].split(".")[0])
+            assert one["facts"]["answer"] == ANSWERS[index % 5] == one["facts"]["candidates"][0]
+    (vqav2 / "v2_mscoco_train2014_annotations.json").unlink()
+    with pytest.raises(SourceError, match="its answers are missing"):
+        open_source(str(vqav2))
