@@ -67,17 +67,15 @@ def generate(
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
     if working and task == "kinship" and not hasattr(source, "look"):
-        raise SourceError(f"source {source.spec!r}: nothing is known of how its people look (leave out the working)")
+        raise SourceError(
+            f"source {source.spec!r}: nothing is known of how its people look (leave out the working)"
+        )
     working = None if working == WORKING else working  # the default said aloud gives the same names
     wishes: dict[str, Any] = {} if working is None else {"working": working}
     if forms is not None:
         wishes["forms"] = _known(forms, search.FORMS, "form of question")
     if relations is not None:
         wishes["relations"] = _known(relations, getattr(source, "relations", ()), "relation")
-    if working and task == "kinship" and not hasattr(source, "look"):
-        raise SourceError(
-            f"source {source.spec!r}: nothing is known of how its people look (leave out the working)"
-        )
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:
         from s2h.images import Store

@@ -8,10 +8,9 @@ here. A picture that can't be opened is found out when it is first drawn, counte
 from __future__ import annotations
 
 import os
-from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -20,12 +19,11 @@ from typing import Any
 
 from s2h.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
-from s2h.sources.packed import Groups, Texts
+from s2h.sources.packed import Groups
+from s2h.sources.page import MANY, Page
 from s2h.sources.swaps import Swaps
 
 REDRAWS = 60
-MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
-MANY = MOST_COUNTED + 1
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
 PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
 GENERIC = (
@@ -52,56 +50,6 @@ class Concept(str):
         made = super().__new__(cls, text)
         made.page, made.number = page, number
         return made
-
-
-class Page:
-    """Some of an album's pictures. Fill it with `add`, then `seal`."""
-
-    def __init__(self) -> None:
-        self.names, self.captions = Texts(), Texts()
-        self.concepts: list[str] = []  # what pictures of this page may show
-        self.counts = array(
-            "B"
-        )  # in the order of of_picture's entries; 0: not counted, beyond MOST_COUNTED: many
-        self._numbers: dict[str, int] = {}
-        self._pictures, self._shown = array("I"), array("I")
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def add(
-        self, name: str, captions: Iterable[str] = (), concepts: dict[str, int] | Iterable[str] = ()
-    ) -> None:
-        """A picture: its name below the album's root (or a whole tar reference), its captions, and the concepts that it
-        shows, with their counts where they were counted."""
-        counted = concepts if isinstance(concepts, dict) else dict.fromkeys(concepts, 0)
-        for concept, count in counted.items():
-            if concept not in self._numbers:
-                self._numbers[concept] = len(self.concepts)
-                self.concepts.append(concept)
-            self._pictures.append(len(self.names))
-            self._shown.append(self._numbers[concept])
-            self.counts.append(min(count, MOST_COUNTED + 1))
-        self.names.append(name)
-        self.captions.append("\n".join(captions))
-
-    def seal(self) -> Page:
-        """Nothing more is added: build the lists of what each picture shows and where each concept is shown."""
-        shown = self._pictures, self._shown
-        self.names.seal()
-        self.captions.seal()
-        self.of_picture = Groups(len(self.names), zip(*shown, strict=True))
-        self.by_concept = Groups(len(self.concepts), zip(*reversed(shown), strict=True))
-        counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
-        self.by_count = Groups(len(self.concepts) * MANY, counted if any(self.counts) else ())
-        del self._numbers, self._pictures, self._shown
-        return self
-
-    def counts_of(self, at: int) -> dict[str, int]:
-        """What a picture shows, and how often where that was counted."""
-        start, stop = self.of_picture.span(at)
-        names = (self.concepts[number] for number in self.of_picture[at])
-        return dict(zip(names, self.counts[start:stop], strict=True))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from s2h.sources import SourceError, belongs, files, nouns
-from s2h.sources.album import Album, Page
+from s2h.sources.album import Album
+from s2h.sources.page import Page
 
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")

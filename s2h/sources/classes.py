@@ -18,7 +18,8 @@ from collections import Counter
 from functools import partial
 
 from s2h.sources import SourceError, belongs, files, nouns
-from s2h.sources.album import Album, Page
+from s2h.sources.album import Album
+from s2h.sources.page import Page
 
 SYNSETS = ("synset_words.txt", "LOC_synset_mapping.txt", "words.txt")
 SOLUTION = "LOC_val_solution.csv"

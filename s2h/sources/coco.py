@@ -14,8 +14,9 @@ from collections import Counter, defaultdict
 from functools import partial
 
 from s2h.sources import SourceError, belongs, files
-from s2h.sources.album import MANY, Album, Page
+from s2h.sources.album import Album
 from s2h.sources.captions import fill
+from s2h.sources.page import MANY, Page
 
 _FILE = re.compile(r"(captions|instances)_(.+)\.json$")
 

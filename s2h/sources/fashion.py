@@ -10,8 +10,9 @@ from collections import Counter
 from functools import partial
 
 from s2h.sources import SourceError, belongs
-from s2h.sources.album import Album, Page
+from s2h.sources.album import Album
 from s2h.sources.digits import idx_pairs, looks_like_idx
+from s2h.sources.page import Page
 
 NAMES = (
     "T-shirt",

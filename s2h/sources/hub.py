@@ -17,8 +17,9 @@ from functools import partial
 from typing import Any
 
 from s2h.sources import SourceError, belongs, nouns
-from s2h.sources.album import Album, Page
+from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
+from s2h.sources.page import Page
 from s2h.sources.quiz import Quiz, Sheet
 
 QUESTIONS, ANSWERS = (

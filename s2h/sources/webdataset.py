@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from s2h.sources import SourceError, belongs, files, nouns
-from s2h.sources.album import Album, Page
+from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
+from s2h.sources.page import Page
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_TEXT = 1 << 20  # bytes of a sample's caption or facts

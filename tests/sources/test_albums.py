@@ -15,7 +15,7 @@ import pytest
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
 from s2h.sources import NoPair, SourceError, open_source
-from s2h.sources.album import MANY
+from s2h.sources.page import MANY
 from tests.support.photos import encoded, photo, save
 
 SYNSETS = {
