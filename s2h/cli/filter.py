@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -89,6 +91,32 @@ def _number(text: object) -> float | None:
     help="Keep pairs whose answers' Levenshtein distance, over the longer one's length, is within the band.",
 )
 @click.option(
+    "--against",
+    metavar="PATH",
+    multiple=True,
+    help="Drop pairs that show an image of a benchmark, by its bytes or a perceptual hash: a folder of its images, a "
+    "parquet file, or a list of hashes or file names. May be repeated.",
+)
+@click.option(
+    "--against-clip",
+    metavar="T",
+    type=Cosine("T", 1),
+    help="With --against also drop pairs with an image whose CLIP cosine to one of the benchmark's is at least T (0.95, "
+    "say).",
+)
+@click.option(
+    "--audit",
+    metavar="FILE",
+    help="Of the pairs that are kept: write to FILE, as JSON, how far words alone tell chosen from rejected, and how even "
+    "places, lengths and answers are; and beside it a page of plots (.png).",
+)
+@click.option(
+    "--audit-fail",
+    metavar="AUC",
+    type=click.FloatRange(0.5, 1),
+    help="End with status 1 where in some task words alone tell chosen from rejected with an AUC above this (0.6, say).",
+)
+@click.option(
     "--annotate",
     is_flag=True,
     help="Drop nothing: write the scores that the options above ask for, or with none of them CLIP's and the text model's.",
@@ -120,8 +148,8 @@ def _number(text: object) -> float | None:
 )
 @common.stream_options
 def main(
-    files, clip, clip_margin, mpnet, length_ratio, edit_distance, annotate, rejects, clip_model, text_model, batch_size,
-    output, seed, quiet, on_error,
+    files, clip, clip_margin, mpnet, length_ratio, edit_distance, against, against_clip, audit, audit_fail, annotate,
+    rejects, clip_model, text_model, batch_size, output, seed, quiet, on_error,
 ):  # fmt: skip
     """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
@@ -132,16 +160,19 @@ def main(
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
+    s2h-gen search --source photos/ | s2h-filter --against blink/ --audit audit.json --audit-fail 0.6 > l3.jsonl
     s2h-filter l3 --clip 0.25 --clip-margin 0.05 --mpnet 0.3:0.95 --rejects l3.rejects.jsonl -o l3.good.jsonl
     """
     asked = [clip, clip_margin, mpnet, length_ratio, edit_distance]
     everything = annotate and all(threshold is None for threshold in asked)
     by_clip = everything or clip is not None or clip_margin is not None
     by_text = everything or mpnet is not None
-    if clip_model and not by_clip:
-        raise click.UsageError("--clip-model is for --clip, --clip-margin or --annotate.")
+    if clip_model and not by_clip and against_clip is None:
+        raise click.UsageError("--clip-model is for --clip, --clip-margin, --against-clip or --annotate.")
     if text_model and not by_text:
         raise click.UsageError("--text-model is for --mpnet or --annotate.")
+    if against_clip is not None and not against:
+        raise click.UsageError("--against-clip is for --against.")
     if rejects and annotate:
         raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
     if rejects and common.same(rejects, output):
@@ -161,6 +192,13 @@ def main(
             judgements.append(_clip(work, clip, clip_margin, clip_model))
         if by_text:
             judgements.append(_text(work, mpnet, text_model))
+        if against:
+            judgements.append(_against(work, against, against_clip, clip_model))
+        watching = None
+        if audit or audit_fail is not None:
+            from s2h.filters.audit import Audit
+
+            watching = Audit(seed)
         out = stack.enter_context(jsonl.Writer(rejects)) if rejects else None
         tally = _Tally(annotate)
         for record, reasons in judge(
@@ -168,12 +206,61 @@ def main(
         ):
             tally.add(record["task"], reasons)
             if not reasons or annotate:
+                if watching is not None:
+                    watching.add(record)
                 work.write(record)
             elif out is not None:
                 earlier = record.get("dropped", [])
                 record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
                 out.write(record)
         tally.tell(work, judged=bool(judgements))
+        failed = _audited(work, watching, audit, audit_fail) if watching is not None else []
+    if failed:
+        for failure in failed:
+            work.tell(f"{failure}, above {audit_fail:g}")
+        sys.exit(common.FAILED)
+
+
+def _audited(work: common.Session, watching, path: str | None, most: float | None) -> list[str]:
+    """Report on the pairs that were kept; the tasks that fail."""
+    from s2h.filters import audit
+
+    report = watching.report()
+    for line in audit.summary(report):
+        work.say(f"audit: {line}")
+    if path:
+        import json
+
+        from s2h.files import Whole
+        from s2h.view.audit import draw
+
+        with Whole(path) as out:
+            out.write((json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+        plots = os.path.splitext(path)[0] + ".png"
+        draw(report, plots, most)
+        work.say(f"audit: {path} and {plots}")
+    return audit.failures(report, most) if most is not None else []
+
+
+def _against(work: common.Session, paths: tuple[str, ...], alike: float | None, name: str | None):
+    from s2h.filters import against
+
+    embed = None
+    if alike is not None:
+        from s2h.models import clip
+
+        model = clip.load(clip.identify(name) if name else "ViT-B-32:openai")
+        work.say(f"images of benchmarks are also compared by {model.name}")
+
+        def embed(image):
+            return model.images([model.prepare(image)])[0]
+
+    known = against.known_images(paths, embed)
+    unread = f"; {known.unread} could not be opened" if known.unread else ""
+    work.say(
+        f"against {len(known.exact):,} images, {len(known.near):,} hashes and {len(known.names):,} names{unread}"
+    )
+    return against.judgement(known, embed=embed, alike=alike or 1.0)
 
 
 def _clip(work: common.Session, least: float | None, margin: float | None, name: str | None):

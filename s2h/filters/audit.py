@@ -1,0 +1,249 @@
+"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away (blind.py), the
+lengths, places and answers of both sides, pairs that repeat, and for kinship whether the photographs' colours tell.
+
+    s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
+
+Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others only counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+from s2h.filters import blind
+from s2h.images import ImageError, open_image
+from s2h.record import Record
+
+MOST = 10_000  # pairs a task for the blind test, drawn evenly
+PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
+SHOWN = 30  # answers listed in the report
+RARE = 10  # an answer seen less often is told with the others
+
+
+class Audit:
+    """Feed it records with `watch`, then ask for the `report`."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.tasks: dict[str, _Task] = {}
+
+    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            self.add(record)
+            yield record
+
+    def add(self, record: Record) -> None:
+        task = record["task"]
+        if task not in self.tasks:
+            self.tasks[task] = _Task(Random(f"{self.seed} {task}"))
+        self.tasks[task].add(record)
+
+    def report(self) -> dict:
+        """{task: findings}, as JSON holds them."""
+        return {task: found.report(self.seed) for task, found in sorted(self.tasks.items())}
+
+
+class _Task:
+    def __init__(self, rng: Random) -> None:
+        self.rng, self.count = rng, 0
+        self.sample: list[blind.Texts] = []
+        self.lengths: list[tuple[int, int]] = []
+        self.places: dict[int, Counter] = defaultdict(Counter)
+        self.sides = (Counter(), Counter())
+        self.negatives: Counter = Counter()
+        self.yes_no: Counter = Counter()
+        self.prompts, self.images = _Repeats(), _Repeats()
+        self.portraits: list[tuple[Record, int, int, bool]] = []
+
+    def add(self, record: Record) -> None:
+        texts = blind.texts_of(record)
+        at = self.count if self.count < MOST else self.rng.randrange(self.count + 1)
+        if at < MOST:  # reservoir sampling
+            for kept, new in ((self.sample, texts), (self.lengths, (len(texts.chosen), len(texts.rejected)))):
+                if at == len(kept):
+                    kept.append(new)
+                else:
+                    kept[at] = new
+        self.count += 1
+        facts = record["facts"]
+        layout = facts.get("layout") or {}
+        n, target = layout.get("tiles", len(record["images"])), layout.get("target", record["target"])
+        if 0 < len(target) < n:
+            self.places[n].update(target)
+        self.negatives[record["negative"]] += 1
+        for side, text in zip(self.sides, (texts.chosen, texts.rejected), strict=True):
+            side[_conclusion(text)] += 1
+        if facts.get("answer_type") == "yes/no":
+            self.yes_no[str(facts.get("answer"))] += 1
+        self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
+        for reference in record["images"]:
+            self.images.add(reference)
+        wanted = record["task"] == "kinship" and facts.get("answer_type") == "yes/no" and "a" in facts
+        if wanted and len(self.portraits) < PHOTOGRAPHS:
+            self.portraits.append((record, facts["a"], facts["b"], facts["answer"] == "yes"))
+
+    def report(self, seed: int) -> dict:
+        tested = blind.test(self.sample, seed)
+        found: dict[str, Any] = {
+            "pairs": self.count,
+            "blind": None
+            if tested is None
+            else {
+                "auc": round(tested.auc, 4),
+                "interval": [round(tested.low, 4), round(tested.high, 4)],
+                "answered": round(tested.answered, 4),
+                "pairs": tested.pairs,
+            },
+            "lengths": _lengths(self.lengths),
+            "places": {str(n): _evenness(counts, n) for n, counts in sorted(self.places.items())},
+            "answers": _answers(*self.sides),
+            "negatives": dict(self.negatives.most_common()),
+            "repeats": {
+                "pairs": self.prompts.repeated,
+                "images": self.images.repeated,
+                "distinct_images": self.images.distinct,
+            },
+        }
+        if self.yes_no:
+            from scipy.stats import binomtest
+
+            yes, total = self.yes_no["yes"], sum(self.yes_no.values())
+            found["yes_no"] = {
+                "yes": yes,
+                "no": total - yes,
+                "p": round(float(binomtest(yes, total).pvalue), 5),
+            }
+        if self.portraits:
+            found["same_photograph"] = _same_photograph(self.portraits)
+        return found
+
+
+class _Repeats:
+    """How many of the texts were new and how many not, by 8 bytes of their hashes."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self.repeated = 0
+
+    def add(self, text: str) -> None:
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        self.repeated += key in self.seen
+        self.seen.add(key)
+
+    @property
+    def distinct(self) -> int:
+        return len(self.seen)
+
+
+def _conclusion(text: str) -> str:
+    """What an answer ends with: its last sentence, after any working."""
+    line = text.strip().splitlines()[-1]
+    return line.rstrip(".").rsplit(". ", 1)[-1].strip()
+
+
+def _lengths(lengths: list[tuple[int, int]]) -> dict:
+    """Characters of both sides, how often the chosen answer is the longer one, and whether that is chance (sign test)."""
+    import numpy as np
+    from scipy.stats import binomtest
+
+    table = np.array(lengths)
+    longer, shorter = int((table[:, 0] > table[:, 1]).sum()), int((table[:, 0] < table[:, 1]).sum())
+    p = float(binomtest(longer, longer + shorter).pvalue) if longer + shorter else 1.0
+    quantiles = [0.1, 0.25, 0.5, 0.75, 0.9]
+    return {
+        "chosen": [round(float(q), 1) for q in np.quantile(table[:, 0], quantiles)],
+        "rejected": [round(float(q), 1) for q in np.quantile(table[:, 1], quantiles)],
+        "quantiles": quantiles,
+        "chosen_longer": longer,
+        "rejected_longer": shorter,
+        "p": round(p, 5),
+    }
+
+
+def _evenness(counts: Counter, n: int) -> dict:
+    """How often each place was a target, and the χ² test against all places equally often."""
+    from scipy.stats import chisquare
+
+    table = [counts[place] for place in range(n)]
+    return {"counts": table, "p": round(float(chisquare(table).pvalue), 5) if n > 1 else 1.0}
+
+
+def _answers(chosen: Counter, rejected: Counter) -> dict:
+    """The commonest conclusions on both sides, and the χ² test of the two distributions."""
+    from scipy.stats import chi2_contingency
+
+    both = chosen + rejected
+    common = [answer for answer, count in both.most_common() if count >= RARE]
+    rest = [sum(side.values()) - sum(side[answer] for answer in common) for side in (chosen, rejected)]
+    table = [
+        [*(side[answer] for answer in common), *([more] if sum(rest) else [])]
+        for side, more in zip((chosen, rejected), rest, strict=True)
+    ]
+    p = float(chi2_contingency(table).pvalue) if len(table[0]) > 1 else 1.0
+    return {
+        "common": {answer: [chosen[answer], rejected[answer]] for answer in common[:SHOWN]},
+        "distinct": len(both),
+        "p": round(p, 5),
+    }
+
+
+def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
+    """Whether the likeness of two pictures' colours tells kin from strangers: the AUC of their histograms' overlap. Far
+    above 0.5, the background gives the answer (Dawson et al. 2018, "From same photo: cheating on visual kinship
+    challenges")."""
+    from sklearn.metrics import roc_auc_score
+
+    likeness, kin, missing = [], [], 0
+    for record, a, b, related in portraits:
+        try:
+            one, other = (
+                _colours(open_image(record["images"][at], getattr(record, "base", ""))) for at in (a, b)
+            )
+        except (ImageError, IndexError):
+            missing += 1
+            continue
+        likeness.append(float(abs(one - other).sum()) * -0.5)
+        kin.append(related)
+    auc = round(float(roc_auc_score(kin, likeness)), 4) if len(set(kin)) > 1 else None
+    return {"auc": auc, "pairs": len(kin), "not_opened": missing}
+
+
+def _colours(image: Any) -> Any:
+    """The shares of 8 x 8 x 8 colours."""
+    import numpy as np
+
+    pixels = np.asarray(image.resize((64, 64))).reshape(-1, 3).astype(int) >> 5
+    return np.bincount(pixels @ [64, 8, 1], minlength=512) / len(pixels)
+
+
+def failures(report: dict, most: float) -> list[str]:
+    """The tasks whose blind AUC is above the bound, in words."""
+    return [
+        f"{task}: words alone tell chosen from rejected with an AUC of {found['blind']['auc']:.3f}"
+        for task, found in report.items()
+        if found["blind"] is not None and found["blind"]["auc"] > most
+    ]
+
+
+def summary(report: dict) -> list[str]:
+    """A line a task."""
+    lines = []
+    for task, found in report.items():
+        said = [f"{found['pairs']:,} pairs"]
+        if found["blind"]:
+            low, high = found["blind"]["interval"]
+            said.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")
+        else:
+            said.append("too few pairs for the blind test")
+        uneven = [n for n, places in found["places"].items() if places["p"] < 0.05]
+        said.append(f"places uneven with {', '.join(uneven)} images" if uneven else "places even")
+        if found["repeats"]["pairs"]:
+            said.append(f"{found['repeats']['pairs']:,} repeated")
+        if (photo := found.get("same_photograph")) and photo["auc"] is not None:
+            said.append(f"same-photograph AUC {photo['auc']:.3f}")
+        lines.append(f"{task}: {'; '.join(said)}")
+    return lines

@@ -1,0 +1,110 @@
+"""The blind test: how far the words alone, without any image, tell a chosen from a rejected answer. A linear classifier
+on what is asked, what is answered, and each word of the one beside each word of the other, cross-validated so that a pair
+and its twin are always in one fold. 0.5 is chance; what it finds, a model can learn instead of looking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FOLDS = 5
+FEATURES = 1 << 20
+MOST_ASKED = 40  # words of the question that are set beside those of the answer
+RESAMPLES = 200
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One pair as a blind reader has it. group: pairs of one group (twins) are never parted."""
+
+    asked: str
+    chosen: str
+    rejected: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Blind:
+    """auc: of chosen against rejected answers, with a 95% interval over pairs. answered: the share of pairs whose chosen
+    answer scores higher, ties half."""
+
+    auc: float
+    low: float
+    high: float
+    answered: float
+    pairs: int
+
+
+def test(pairs: Sequence[Texts], seed: int = 0) -> Blind | None:
+    """The blind test of some pairs; None where they are too few to be parted into folds."""
+    import numpy as np
+    from sklearn.feature_extraction import FeatureHasher
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold
+
+    groups = [pair.group for pair in pairs]
+    if len(set(groups)) < 2 * FOLDS:
+        return None
+    hasher = FeatureHasher(FEATURES, input_type="string", alternate_sign=False)
+    rows = hasher.transform(
+        feature
+        for pair in pairs
+        for feature in (_features(pair.asked, pair.chosen), _features(pair.asked, pair.rejected))
+    )
+    rows.data = np.minimum(rows.data, 3)
+    right = np.tile([1, 0], len(pairs))
+    scores = np.zeros(len(right))
+    twice = np.repeat(np.arange(len(pairs)), 2)
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for learn, judge in folds.split(np.arange(len(pairs)), groups=groups):
+        inside = np.isin(twice, learn)
+        model = SGDClassifier(
+            loss="log_loss", alpha=1e-5, average=True, random_state=seed, max_iter=8, tol=None
+        )
+        model.fit(rows[inside], right[inside])
+        scores[~inside] = model.decision_function(rows[~inside])
+        assert len(learn) + len(judge) == len(pairs)
+    chosen, rejected = scores[0::2], scores[1::2]
+    aucs, rng = [], np.random.default_rng(seed)
+    for _ in range(RESAMPLES):
+        some = rng.integers(0, len(pairs), len(pairs))
+        aucs.append(
+            roc_auc_score(np.tile([1, 0], len(some)), np.stack([chosen[some], rejected[some]], 1).ravel())
+        )
+    low, high = np.quantile(aucs, [0.025, 0.975])
+    answered = float(np.mean((chosen > rejected) + 0.5 * (chosen == rejected)))
+    return Blind(float(roc_auc_score(right, scores)), float(low), float(high), answered, len(pairs))
+
+
+def _features(asked: str, answer: str) -> Iterator[str]:
+    """Words and neighbours of the answer, its length, what it repeats of the question, and every word of the question beside
+    every word of the answer."""
+    question, said = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
+    for one, two in zip(["<", *said], [*said, ">"], strict=True):
+        yield two
+        yield f"{one} {two}"
+    yield f"# {min(len(said), 40)}"
+    yield f"## {min(len(answer) // 8, 40)}"
+    asked_words = set(question)
+    yield f"= {round(10 * sum(word in asked_words for word in said) / max(1, len(said)))}"
+    yield f"/= {round(10 * sum(word in said for word in asked_words) / max(1, len(asked_words)))}"
+    last = set(said[-8:])
+    for word in asked_words:
+        for other in last:
+            yield f"{word}|{other}"
+
+
+def texts_of(record: Any) -> Texts:
+    """What a blind reader has of a record."""
+    from s2h.record import text_of
+
+    return Texts(
+        text_of(record["prompt"]),
+        text_of(record["chosen"]),
+        text_of(record["rejected"]),
+        str(record["facts"].get("twin") or record["id"]),
+    )

@@ -1,0 +1,91 @@
+"""Leakage from benchmarks: exact copies, altered copies, names."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h.filters import against, judge
+from s2h.images import digest
+from s2h.record import RecordError
+from tests.support.photos import encoded, photo
+from tests.support.records import pair
+
+
+@pytest.fixture()
+def bench(tmp_path):
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    for i in range(20):
+        photo(i, (200, 160)).save(folder / f"{i}.png")
+    (folder / "no.png").write_bytes(b"no image")
+    return folder
+
+
+def shown(tmp_path, picture, name: str):
+    path = tmp_path / name
+    picture.save(path)
+    return pair(images=[str(path)], target=[0])
+
+
+def test_copies_are_found_however_they_were_saved(bench, tmp_path):
+    known = against.known_images((str(bench),))
+    assert len(known.exact) == 21 and known.unread == 1
+    copy = photo(3, (200, 160))
+    records = [
+        shown(tmp_path, copy, "same.png"),
+        shown(tmp_path, copy, "again.jpg"),
+        shown(tmp_path, copy.resize((300, 240)), "larger.png"),
+        shown(tmp_path, photo("new", (200, 160)), "new.png"),
+    ]
+    reasons = [why for _, why in judge(records, [against.judgement(known)])]
+    assert reasons == [["shows an image of bench"]] * 3 + [[]]
+    assert records[0]["scores"]["against"] == {"distance": 0, "bench": "bench", "image": 0}
+    assert records[3]["scores"]["against"]["distance"] > against.NEAR
+
+
+def test_lists_of_hashes_and_of_names(bench, tmp_path):
+    data = (bench / "5.png").read_bytes()
+    listed = tmp_path / "list.txt"
+    near = against.perceptual_hash(photo(6, (200, 160)))
+    listed.write_text(f"{digest(data)} five\n{near:016x}\nCOCO_val2014_000000000042.jpg\n\n")
+    known = against.known_images((str(listed),))
+    assert (len(known.exact), len(known.near), len(known.names)) == (1, 1, 1)
+    (tmp_path / "COCO_val2014_000000000042.jpg").write_bytes(encoded("anything"))
+    records = [
+        pair(images=[str(bench / "5.png")], target=[0]),
+        shown(tmp_path, photo(6, (200, 160)), "six.jpg"),
+        pair(images=[str(tmp_path / "COCO_val2014_000000000042.jpg")], target=[0]),
+        pair(images=[str(bench / "7.png")], target=[0]),
+    ]
+    assert [bool(why) for _, why in judge(records, [against.judgement(known)])] == [True, True, True, False]
+
+
+def test_parquet_of_the_hub(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    rows = [
+        {"image_1": {"bytes": encoded(i, "PNG"), "path": None}, "more": [{"bytes": encoded(-i - 1, "PNG")}]}
+        for i in range(5)
+    ]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
+    known = against.known_images((str(tmp_path / "val.parquet"),))
+    assert len(known.exact) == 10
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    for bad, said in (("bad.parquet", "can't be read"), ("nowhere", "no such folder")):
+        with pytest.raises(RecordError, match=said):
+            against.known_images((str(tmp_path / bad),))
+
+
+def test_embeddings_find_what_hashes_miss(bench, tmp_path):
+    import numpy as np
+
+    def embed(image):
+        vector = np.asarray(image.resize((2, 2)), dtype=float).ravel() - 128
+        return vector / np.linalg.norm(vector)
+
+    known = against.known_images((str(bench),), embed)
+    turned = shown(tmp_path, photo(8, (200, 160)).resize((160, 200)), "turned.png")
+    judging = against.judgement(known, embed=embed, alike=0.99, near=-1)
+    ((record, why),) = judge([turned], [judging])
+    assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
