@@ -77,13 +77,13 @@ stream_options = shared_options(
 class Session:
     """One run of a command: its input, its output, its messages and its skipped records."""
 
-    def __init__(self, output: str | None, quiet: bool, on_error: str) -> None:
+    def __init__(self, output: str | Callable[[], jsonl.Writer] | None, quiet: bool, on_error: str) -> None:
         self.quiet, self.skips = quiet, on_error == "skip"
         self.skipped: dict[str, int] = {}
         self.name = _name()
-        self.writer = (
-            None if output is None else jsonl.Writer(_standard_output() if output == "-" else output)
-        )
+        if isinstance(output, str):
+            output = jsonl.Writer(_standard_output() if output == "-" else output)
+        self.writer = output() if callable(output) else output
 
     def read(
         self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = _record.check
@@ -143,11 +143,13 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(output: str | None = "-", *, quiet: bool = False, on_error: str = "fail") -> Iterator[Session]:
+def session(
+    output: str | Callable[[], jsonl.Writer] | None = "-", *, quiet: bool = False, on_error: str = "fail"
+) -> Iterator[Session]:
     """A Session whose output is finished when the block ends well and given up when it does not.
 
-    output: "-", a file, or None for a command that writes no records. Errors that a user can meet end the command with one
-    line and a status; a usage error of click goes on to click.
+    output: "-", a file, what opens a writer, or None for a command that writes no records. Errors that a user can meet
+    end the command with one line and a status; a usage error of click goes on to click.
     """
     work = None
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 from collections import Counter
@@ -12,54 +11,9 @@ from collections.abc import Iterable
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Band, Cosine
 
 SHOWN_TASKS = 20  # in the table; the rest are one row
-
-
-class Cosine(click.ParamType):
-    """A threshold on a cosine, or on the difference of two."""
-
-    def __init__(self, name: str, bound: float) -> None:
-        self.name, self.bound = name, bound
-
-    def convert(self, value, param, ctx):
-        number = _number(value)
-        if number is None or not abs(number) <= self.bound:
-            self.fail(f"{value!r} is no number from {-self.bound:g} to {self.bound:g}", param, ctx)
-        return number
-
-
-class Band(click.ParamType):
-    """'0.3:0.9': the least and the most; one of them may be left out."""
-
-    name = "LO:HI"
-
-    def __init__(self, least: float, most: float = math.inf) -> None:
-        self.least, self.most = least, most
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        low, colon, high = (part.strip() for part in value.partition(":"))
-        if not colon or not (low or high):
-            self.fail(f"{value!r} is no band LO:HI (for example 0.3:0.9, 0.3: or :0.9)", param, ctx)
-        ends = [_number(low) if low else self.least, _number(high) if high else self.most]
-        if None in ends:
-            self.fail(f"{value!r}: {low if ends[0] is None else high!r} is no number", param, ctx)
-        if not ends[0] <= ends[1]:
-            self.fail(f"{value!r}: LO is more than HI", param, ctx)
-        if ends[0] > self.most or ends[1] < self.least:
-            span = f"from {self.least:g} " + (f"to {self.most:g}" if self.most < math.inf else "up")
-            self.fail(f"{value!r} keeps nothing: the values go {span}", param, ctx)
-        return tuple(ends)
-
-
-def _number(text: object) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 @click.command(epilog=common.EPILOG)

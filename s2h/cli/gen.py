@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Band, Shard, Span, Weight
 
 TASKS = (
     "vqa",
@@ -15,57 +16,6 @@ TASKS = (
     "compare",
     "search",
 )  # the same as levels.MAKERS, which is not imported for --help
-MOST_IMAGES = 12
-
-
-class Span(click.ParamType):
-    """'2-5' or '3': the least and the most."""
-
-    name = "A-B"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d+)(?:-(\d+))?", value.strip())
-        least = int(found[1]) if found else 0
-        most = int(found[2] or found[1]) if found else 0
-        if not 1 <= least <= most <= MOST_IMAGES:
-            self.fail(
-                f"{value!r} is no range of 1 to {MOST_IMAGES} images (for example 2-5, or 3)", param, ctx
-            )
-        return least, most
-
-
-class Shard(click.ParamType):
-    """'2/4': the second of four parts."""
-
-    name = "I/N"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d+)/(\d+)", value.strip())
-        if not found or not 1 <= int(found[1]) <= int(found[2]):
-            self.fail(f"{value!r} is no shard (for example 1/4 to 4/4)", param, ctx)
-        return int(found[1]), int(found[2])
-
-
-class Weight(click.ParamType):
-    """'same-concept=0.5' or 'generic': a kind and its weight."""
-
-    name = "KIND=WEIGHT"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        kind, sign, weight = value.partition("=")
-        try:
-            number = float(weight) if sign else 1.0
-        except ValueError:
-            number = -1.0
-        if not kind or not 0 <= number < float("inf"):
-            self.fail(f"{value!r} is no kind with a weight (for example other-image=2)", param, ctx)
-        return kind, number
 
 
 @click.command(epilog=common.EPILOG)
@@ -93,9 +43,42 @@ class Weight(click.ParamType):
     "--images-per-prompt",
     "per_prompt",
     type=Span(),
-    default="2-5",
+    help="Images in a prompt, each number equally often; by default 2-5, in a grid 2-9.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["sequence", "grid", "pip"]),
+    default="sequence",
     show_default=True,
-    help="Images in a prompt, each number equally often.",
+    help="sequence: one image after the other. grid: all in one image, as 2, 3, 4, 6 or 9 numbered tiles. pip (vqa): one in "
+    "the middle of another.",
+)
+@click.option(
+    "--distractors",
+    type=click.Choice(["random", "similar"]),
+    default="random",
+    show_default=True,
+    help="vqa only. similar: distractors whose CLIP cosine to the target lies within --similar.",
+)
+@click.option(
+    "--similar",
+    metavar="LO:HI",
+    type=Band(-1, 1),
+    help="The band of --distractors similar; by default 0.6:0.95, above which lies the same picture again.",
+)
+@click.option(
+    "--clip-model",
+    metavar="NAME",
+    help="Of --distractors similar; by default mini-clip for built-in images and ViT-B-32 for all others.",
+)
+@click.option(
+    "--nonexistent",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="vqa only: the share of questions that turn on whether the image exists; to half of them the right answer is that "
+    "there is no such image, to the other half that is the wrong one.",
 )
 @click.option(
     "--negative",
@@ -160,6 +143,25 @@ class Weight(click.ParamType):
     help="Of the sampling, with --samples 2 or more; by default 1.",
 )
 @click.option(
+    "--select",
+    type=click.Choice(["attention"]),
+    help="Of a model's wrong answers take the one that looked least at the target, and none that looked at it for the most "
+    "part (MIA-DPO's rule).",
+)
+@click.option(
+    "--alike",
+    metavar="T",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="A model's answer of many words is no mistake where its text's cosine to the right one is at least T.",
+)
+@click.option(
+    "--text-model",
+    metavar="NAME",
+    help="Of --alike: a Hub id or a folder of sentence-transformers; by default all-mpnet-base-v2.",
+)
+@click.option(
     "--batch-size",
     metavar="N",
     type=click.IntRange(min=1),
@@ -190,6 +192,19 @@ class Weight(click.ParamType):
     help="Only this part of the N pairs; all parts in order are the whole.",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that make pairs; the same bytes come out. Without a --model, which has its batches.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with what a killed run left in FILE.partial, where -o FILE was given; at most a batch is made again.",
+)
+@click.option(
     "--size",
     metavar="PIXELS",
     type=click.IntRange(32, 448),
@@ -206,10 +221,7 @@ class Weight(click.ParamType):
     help="Where drawn images go, each named by the hash of its bytes.",
 )
 @common.stream_options
-def main(
-    task, count, spec, per_prompt, negatives, forms, relations, twins, working, model, samples, temperature, batch_size,
-    max_new_tokens, split, shard, size, image_dir, output, seed, quiet, on_error,
-):  # fmt: skip
+def main(task, count, spec, output, seed, quiet, on_error, **options):
     """Make preference pairs of one TASK.
 
     \b
@@ -223,74 +235,151 @@ def main(
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
     s2h-gen search --source photos/ -n 200 --negative other-image -o l3.jsonl
     """
-    if model and task != "vqa":
-        raise click.UsageError(f"--model is for vqa: the negatives of {task} come from its design.")
-    if model and negatives:
-        raise click.UsageError(
-            "--model and --negative exclude each other: with a model its own mistakes are the negatives."
-        )
-    for option, given, its in (("--form", forms, "search"), ("--relation", relations, "kinship")):
-        if given and task != its:
-            raise click.UsageError(f"{option} is for {its}.")
-    if twins and task == "vqa":
-        raise click.UsageError(
-            "--twins is for levels 2 and 3: what a model says wrongly has no images of its own."
-        )
-    if working is not None and task == "vqa":
-        raise click.UsageError("--working is for levels 2 and 3: an answer of vqa looks at one image only.")
-    if temperature and samples == 1:
-        raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
-    with common.session(output, quiet=quiet, on_error=on_error) as work:
-        from collections import Counter
+    given = Options(task=task, count=count, spec=spec, seed=seed, **options)
+    given.check(output)
+    plain = output != "-" and not output.endswith((".gz", ".zst"))
+    if given.resume and not plain:
+        raise click.UsageError("--resume needs -o FILE, and no compressed one.")
 
-        from s2h.images import Store
-        from s2h.levels import LEVELS, generate, possible_negatives
-        from s2h.sources import open_source
+    def growing():
+        from s2h.partial import Partial
 
-        source = open_source(spec, seed=seed, split=split)
-        told = tell_source(work, source)
-        if task == "search" and not forms and not getattr(source, "tells", True):
-            work.say(
-                "the captions say no more than what is searched for: locate and count questions instead of captions"
-            )
-        for kind, _ in negatives:
-            if kind not in (possible := possible_negatives(task, source)):
-                raise click.BadParameter(f"{kind!r}: no such kind for {task} here (choose from {', '.join(possible)})",
-                                         param_hint="--negative")  # fmt: skip
-        if negatives and not sum(weight for _, weight in negatives) > 0:
-            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        if task == "vqa" and not negatives and not twins and model is None and source.spec == "builtin":
-            model = "mini"
-        if samples > 1 and not model:
-            raise click.UsageError("--samples needs vqa and a --model whose answers they are.")
-        answer = None
-        if model:
-            answer = answering(
-                work,
-                model,
-                samples,
-                temperature or 1.0,
-                seed,
-                batch_size=batch_size,
-                max_new_tokens=max_new_tokens,
-            )
-        tally: Counter = Counter()
-        records = generate(
-            task, n=count, seed=seed, source=source, split=split, per_prompt=per_prompt, negatives=dict(negatives) or None,
-            working=working, forms=dict(forms) or None, relations=dict(relations) or None, twins=twins, shard=shard, 
-            images=Store(image_dir), size=size, answer=answer, tally=tally,
-        )  # fmt: skip
-        made = 0
-        for record in work.progress(records, total=count if shard == (1, 1) else None):
-            work.write(record)
-            made += 1
-        tell_source(work, source, told)
+        return Partial(output, given.resume)
+
+    with common.session(growing if plain else output, quiet=quiet, on_error=on_error) as work:
+        _generate(work, given)
+
+
+def _generate(work: common.Session, given: Options) -> None:
+    from collections import Counter
+
+    from s2h.images import Store
+    from s2h.levels import BLOCK, LEVELS, generate
+    from s2h.levels.asking import answers_of, similar_distractors
+    from s2h.sources import open_source
+
+    source = open_source(given.spec, seed=given.seed, split=given.split)
+    told = tell_source(work, source)
+    given.check_source(source)
+    if given.task == "search" and not given.forms and not getattr(source, "tells", True):
         work.say(
-            f"{made} pairs of level {LEVELS[task]} ({task})"
-            + (f"; drawn anew: {listing(tally)}" if tally else "")
+            "the captions say no more than what is searched for: locate and count questions instead of captions"
         )
-        if not made:
-            work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
+    plain = not given.negatives and not given.twins and given.model is None
+    model = "mini" if given.task == "vqa" and plain and source.spec == "builtin" else given.model
+    by_model = answers_of(given, model, source, work.say) if model else {}
+    first = 0
+    if given.resume:
+        first = work.writer.continue_from(BLOCK if model else 1)
+        work.say(f"{work.writer.count} pairs are there; going on from slot {first}")
+    tally: Counter = Counter()
+    records = generate(
+        given.task, n=given.count, seed=given.seed, source=source, split=given.split, per_prompt=given.images(),
+        layout=given.layout, negatives=dict(given.negatives) or None, working=given.working, forms=dict(given.forms) or None,
+        relations=dict(given.relations) or None, nonexistent=given.nonexistent,
+        similar=similar_distractors(given, source, work.say),
+        twins=given.twins, shard=given.shard, first=first, workers=given.workers, images=Store(given.image_dir),
+        size=given.size, tally=tally, **by_model,
+    )  # fmt: skip
+    made = 0
+    for record in work.progress(records, total=given.count if given.shard == (1, 1) else None):
+        work.write(record)
+        made += 1
+    tell_source(work, source, told)
+    anew = f"; drawn anew: {listing(tally)}" if tally else ""
+    work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
+    if not made and not first:
+        work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, checked as far as that needs no data."""
+
+    task: str
+    count: int
+    spec: str
+    seed: int
+    per_prompt: tuple[int, int] | None
+    layout: str
+    distractors: str
+    similar: tuple[float, float] | None
+    clip_model: str | None
+    nonexistent: float
+    negatives: tuple[tuple[str, float], ...]
+    forms: tuple[tuple[str, float], ...]
+    relations: tuple[tuple[str, float], ...]
+    twins: bool
+    working: float | None
+    model: str | None
+    samples: int
+    temperature: float | None
+    select: str | None
+    alike: float
+    text_model: str | None
+    batch_size: int
+    max_new_tokens: int
+    split: str
+    shard: tuple[int, int]
+    workers: int
+    resume: bool
+    size: int
+    image_dir: str
+
+    def images(self) -> tuple[int, int]:
+        return self.per_prompt or (
+            (2, 9) if self.layout == "grid" else (2, 2) if self.layout == "pip" else (2, 5)
+        )
+
+    def check(self, output: str) -> None:
+        """Refuse what doesn't go together."""
+        task, model = self.task, self.model
+        near = self.distractors == "similar"
+        of_vqa = {"--model": model, "--nonexistent": self.nonexistent, "--distractors similar": near}
+        for option, wanted in of_vqa.items():
+            if wanted and task != "vqa":
+                raise click.UsageError(f"{option} is for vqa: {task} has its images and negatives by design.")
+        for option, wanted, its in (
+            ("--form", self.forms, "search"),
+            ("--relation", self.relations, "kinship"),
+        ):
+            if wanted and task != its:
+                raise click.UsageError(f"{option} is for {its}.")
+        if model and self.negatives:
+            raise click.UsageError(
+                "--model and --negative exclude each other: a model's own mistakes are the negatives."
+            )
+        if self.twins and task == "vqa" and model:
+            raise click.UsageError(
+                "--twins and --model exclude each other: a mistake has no images of its own."
+            )
+        if self.working is not None and task == "vqa":
+            raise click.UsageError(
+                "--working is for levels 2 and 3: an answer of vqa looks at one image only."
+            )
+        if self.temperature and self.samples == 1:
+            raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
+        if (self.similar or self.clip_model) and not near:
+            raise click.UsageError("--similar and --clip-model are for --distractors similar.")
+        if self.select and self.layout != "sequence":
+            raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
+        plain = task == "vqa" and not self.negatives and not self.twins and self.spec == "builtin"
+        if self.workers > 1 and (model or plain):
+            raise click.UsageError("--workers is for pairs without a --model (use --shard).")
+
+    def check_source(self, source) -> None:
+        from s2h.levels import possible_negatives
+
+        possible = possible_negatives(self.task, source)
+        for kind, _ in self.negatives:
+            if kind not in possible:
+                raise click.BadParameter(f"{kind!r}: no such kind for {self.task} here (choose from {', '.join(possible)})",
+                                         param_hint="--negative")  # fmt: skip
+        if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
+            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
+        by_model = self.model or (self.task == "vqa" and source.spec == "builtin" and not self.negatives)
+        if (self.samples > 1 or self.select) and not by_model:
+            raise click.UsageError("--samples and --select need vqa and a --model whose answers they are.")
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
@@ -303,23 +392,6 @@ def tell_source(work: common.Session, source, before: dict | None = None) -> dic
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused
-
-
-def answering(work: common.Session, model: str, samples: int, temperature: float, seed: int, **how: int):
-    """The model as a function from [(messages, images)] and a key that seeds its sampling to lists of texts."""
-    from s2h import seeds
-    from s2h.models import vlm
-
-    loaded = vlm.load(model)
-    work.say(f"rejected answers are the wrong generations of {loaded.name}")
-
-    def ask(rows, key):
-        if samples == 1:
-            return [[text] for text in vlm.generate(loaded, rows, **how)]
-        chance = seeds.seed_of(seed, key) % 2**31
-        return list(vlm.sample(loaded, rows, samples=samples, temperature=temperature, seed=chance, **how))
-
-    return ask
 
 
 def listing(tally: dict) -> str:

@@ -38,27 +38,38 @@ def generate(
     source: Any = "builtin",
     split: str = "train",
     per_prompt: tuple[int, int] = (2, 5),
+    layout: str = "sequence",
     negatives: dict[str, float] | None = None,
     working: float | None = None,
     forms: dict[str, float] | None = None,
     relations: dict[str, float] | None = None,
+    nonexistent: float = 0,
+    similar: Callable | None = None,
     twins: bool = False,
     shard: tuple[int, int] = (1, 1),
+    first: int = 0,
+    workers: int = 1,
     images: Any = None,
     size: int = 224,
     answer: Callable[[list[tuple[list, list]], str], list[list[str]]] | None = None,
+    answerer: str = "",
+    alike: Callable[[str, str], bool] | None = None,
+    choose: Callable[[Draft, list, list[str]], str | None] | None = None,
     tally: Counter | None = None,
 ) -> Iterator[Record]:
     """Yield up to n records of a task.
 
-    per_prompt: the least and the most images in a prompt, each number equally often. negatives: kind -> weight (the
-    task's own mixture by default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it
-    sees; half by default. forms: of search, caption, locate, count and absent with their weights; relations: of kinship,
-    parent, grandparent and sibling with theirs. twins: each pair is followed by its counterfactual twin, the same prompt
-    with images that turn the answers round, and `facts.twin` in both is the pair's id. images: the Store that drawn
-    pictures go to. size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)]
-    and a text that seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers. tally:
-    counts what was discarded and why. Raises SourceError where the source lacks what the task needs.
+    per_prompt: the least and the most images in a prompt, each number equally often. layout: `sequence`, or all images in
+    one as a `grid` or (vqa) one in the middle of the other, `pip`. negatives: kind -> weight (the task's own mixture by
+    default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it sees; half by default.
+    forms: of search, caption, locate, count and absent with their weights; relations: of kinship, parent, grandparent and
+    sibling with theirs. nonexistent, similar: see vqa.make. twins: each pair is followed by its counterfactual twin, the
+    same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id. first: slots before this
+    one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
+    size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)] and a text that
+    seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers; answerer: its name and
+    settings, which go into the pairs' names; alike, choose: see vqa.hallucinated. tally: counts what was discarded and
+    why. Raises SourceError where the source lacks what the task needs.
     """
     if task not in MAKERS:
         raise SourceError(f"unknown task {task!r} (choose from {', '.join(MAKERS)})")
@@ -66,6 +77,7 @@ def generate(
     if isinstance(source, str):
         source = open_source(source, seed=seed, split=split)
     require(source, task, *maker.NEEDS)
+    sizes = _sizes(task, layout, per_prompt)
     if working and task == "kinship" and not hasattr(source, "look"):
         raise SourceError(
             f"source {source.spec!r}: nothing is known of how its people look (leave out the working)"
@@ -76,6 +88,8 @@ def generate(
         wishes["forms"] = _known(forms, search.FORMS, "form of question")
     if relations is not None:
         wishes["relations"] = _known(relations, getattr(source, "relations", ()), "relation")
+    if task == "vqa":
+        wishes |= {"layout": layout, "nonexistent": nonexistent, "similar": similar}
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:
         from s2h.images import Store
@@ -84,50 +98,87 @@ def generate(
     tally = Counter() if tally is None else tally
     settings = [source.spec, seed, split, per_prompt, sorted(weights.items()), working, answer is not None]
     settings += [sorted(wish.items()) for wish in (forms, relations) if wish is not None]
+    settings += [answerer] * bool(answerer)
+    settings += (
+        [layout] * (layout != "sequence") + [nonexistent] * bool(nonexistent) + ["similar"] * bool(similar)
+    )
     name = f"{seeds.seed_of(*settings) >> 40:06x}"
 
-    def slot_rng(k: int, attempt: int):
-        return seeds.rng(source.spec, seed, split, task, k, attempt)
+    def draft(k: int, attempt: int, tally: Counter) -> Draft | None:
+        rng = seeds.rng(source.spec, seed, split, task, k, attempt)
+        try:
+            made = maker.make(rng, source, rng.choice(sizes), weights, **wishes)
+            if twins and made.twin is None:
+                raise NoPair("no twin of this kind of negative")
+        except NoPair as reason:
+            tally[str(reason)] += 1
+            return None
+        made.layout = layout
+        return made
 
     def record(draft: Draft, k: int) -> Record:
         return draft.record(f"{task}-{name}-{k:06d}", LEVELS[task], task, images, size, source.spec)
 
     def records_of(draft: Draft, k: int) -> Iterator[Record]:
-        first = record(draft, k)
-        if twins:
-            second = record(draft.turned(), k)
-            second["id"] += "-twin"
-            first["facts"]["twin"] = second["facts"]["twin"] = first["id"]
-            yield first
-            yield second
-        else:
-            yield first
+        pair = record(draft, k)
+        if not twins:
+            yield pair
+            return
+        twin = record(draft.turned(), k)
+        twin["id"] += "-twin"
+        pair["facts"]["twin"] = twin["facts"]["twin"] = pair["id"]
+        yield pair
+        yield twin
 
-    def draft(k: int, attempt: int) -> Draft | None:
-        rng = slot_rng(k, attempt)
-        try:
-            made = maker.make(rng, source, rng.randint(*per_prompt), weights, **wishes)
-            if twins and made.twin is None:
-                raise NoPair("no twin of this kind of negative")
-            return made
-        except NoPair as reason:
-            tally[str(reason)] += 1
-            return None
+    def made(slots: range, tally: Counter) -> Iterator[Record]:
+        for k in slots:
+            for attempt in range(TRIES):
+                pair = draft(k, attempt, tally)
+                if pair is not None:
+                    yield from records_of(pair, k)
+                    break
+            else:
+                tally["slots given up"] += 1
 
+    slots = shard_range(n, shard, BLOCK if answer is not None else 1)
+    slots = range(max(first, slots.start), max(first, slots.stop))
     if answer is not None:
-        slots = shard_range(n, shard, BLOCK)
         for start in range(slots.start, slots.stop, BLOCK):
             block = range(start, min(start + BLOCK, slots.stop))
-            yield from vqa.hallucinated(block, draft, record, answer, size, tally, TRIES)
-        return
-    for k in shard_range(n, shard):
-        for attempt in range(TRIES):
-            made = draft(k, attempt)
-            if made is not None:
-                yield from records_of(made, k)
-                break
-        else:
-            tally["slots given up"] += 1
+            yield from vqa.hallucinated(
+                block,
+                lambda k, attempt: draft(k, attempt, tally),
+                record,
+                answer,
+                size,
+                tally,
+                TRIES,
+                alike,
+                choose,
+            )
+    elif workers > 1:
+        from s2h.levels.workers import spread
+
+        yield from spread(made, slots, workers, source, tally)
+    else:
+        yield from made(slots, tally)
+
+
+def _sizes(task: str, layout: str, per_prompt: tuple[int, int]) -> list[int]:
+    """The numbers of images that a prompt may have. Raises SourceError where the layout allows none."""
+    least, most = per_prompt
+    if layout == "sequence":
+        return list(range(least, most + 1))
+    if layout == "pip":
+        if task != "vqa":
+            raise SourceError(f"the layout pip is for vqa: {task} looks at several images (use grid)")
+        return [2]
+    from s2h.layouts import COLUMNS
+
+    sizes = [n for n in COLUMNS if least <= n <= most]
+    if not sizes:
+        raise SourceError(f"no grid of {least} to {most} images (grids have {', '.join(map(str, COLUMNS))})")
+    return sizes
 
 
 def possible_negatives(task: str, source: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from s2h import record as records
 from s2h.sources import Item, NoPair
 
+GRID = "The picture is a grid of {n} numbered images."
 WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
 
 
@@ -39,9 +40,17 @@ class Draft:
     indexed: bool = True
     question: Any = None  # level 1: the words.Question, for judging a model's answer
     twin: Twin | None = None  # where the mistake can be made true by other images
+    layout: str = "sequence"  # or grid, pip: the items in one image
+
+    def __post_init__(self) -> None:
+        assert self.layout in ("sequence", "grid", "pip"), self.layout
 
     def parts(self) -> list:
         """The prompt as texts and image marks, in order."""
+        if self.layout == "grid":
+            return [records.IMAGE, f"\n{GRID.format(n=len(self.items))} {self.ask}"]
+        if self.layout == "pip":
+            return [records.IMAGE, f"\n{self.ask}"]
         return [*shown(len(self.items), self.indexed, records.IMAGE), "\n" + self.ask]
 
     def prompt(self) -> list[dict]:
@@ -63,26 +72,41 @@ class Draft:
         )
 
     def pictures(self, size: int) -> list[Any]:
-        """The images as a model sees them: drawn, or read from their files."""
-        return [picture(item, size) for item in self.items]
+        """The images as a model sees them: drawn, or read from their files; with a layout, the one image of all."""
+        pictures = [picture(item, size) for item in self.items]
+        if self.layout == "sequence":
+            return pictures
+        from s2h import layouts
+
+        return [
+            layouts.grid(pictures, size)
+            if self.layout == "grid"
+            else layouts.picture_in_picture(*pictures, size)
+        ]
 
     def record(self, name: str, level: int, task: str, store: Any, size: int, spec: str) -> records.Record:
         """Draw what must be drawn, put it into the store, and make the record."""
         facts = {**self.facts, "labels": [item.labels for item in self.items]}
+        target, sides = self.target, (self.chosen_claims, self.rejected_claims)
+        if self.layout == "sequence":
+            images = [place(item, store, size) for item in self.items]
+        else:
+            images = [store.put(self.pictures(size)[0])]
+            facts["layout"] = {"kind": self.layout, "tiles": len(self.items), "target": target}
+            target, sides = [0], tuple([(0, text) for _, text in claims] for claims in sides)
         return records.make(
             id=name,
             level=level,
             task=task,
-            images=[place(item, store, size) for item in self.items],
+            images=images,
             prompt=self.prompt(),
             chosen=records.assistant(self.chosen),
             rejected=records.assistant(self.rejected),
-            target=self.target,
+            target=target,
             facts=facts,
-            grounding={
-                "chosen": [list(c) for c in self.chosen_claims],
-                "rejected": [list(c) for c in self.rejected_claims],
-            },
+            grounding=dict(
+                zip(("chosen", "rejected"), ([list(c) for c in side] for side in sides), strict=True)
+            ),
             negative=self.negative,
             source=spec,
         )

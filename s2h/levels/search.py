@@ -133,7 +133,7 @@ def make(
     draft = build(rng, source, n_images, weights, shows, target, concept)
     ask = rng.choice(ASKS[form]).format(concept)
     show = rng.choice(COUNT_SHOW if form == "count" else SHOW) if shows else ""
-    common = {"form": form, "concept": concept, "working": shows}
+    common = {"form": form, "concept": str(concept), "working": shows}
     draft.ask, draft.facts = ask + show, {**common, **draft.facts}
     if draft.twin is not None:
         draft.twin = replace(draft.twin, facts={**common, **draft.twin.facts})

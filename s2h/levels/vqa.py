@@ -5,14 +5,21 @@ answer to the same question about another picture, where the source has such pai
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from s2h.answers import is_right, normalise, values_said
 from s2h.levels.draft import Draft, Twin, pick_kind
 from s2h.record import Record
+from s2h.sources import Item, Question
 
+CANDIDATES = 8  # distractors among which a similar one is chosen
+FEW = 4  # words up to which an answer is a value
+_DENIES = re.compile(r"\b(?:no|not|only|none|cannot|can't|isn't|doesn't|don't)\b", re.IGNORECASE)
+DENIAL = "There is no Image {k}."
 NEEDS = ("subject", "companion", "questions")
 NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
 FRAMES = (
@@ -29,6 +36,21 @@ FRAMES = (
     "Regarding Image {k}: {q}",
     "{q} I mean Image {k}.",
 )
+# The second of two pictures stands in the middle of the first.
+INSIDE = (
+    (
+        "{q} Answer for the large picture, not for the small one in its middle.",
+        "Look at the large picture around the small one. {q}",
+        "Consider only the outer picture. {q}",
+        "The question is about the large picture. {q}",
+    ),
+    (
+        "{q} Answer for the small picture in the middle.",
+        "Look at the small picture in the middle. {q}",
+        "Consider only the inner picture. {q}",
+        "The question is about the small picture in the middle. {q}",
+    ),
+)
 ALONE = ("{q}", "Look at the image. {q}", "Please answer: {q}", "{q} Answer briefly.")
 
 
@@ -36,20 +58,39 @@ def possible_negatives(source: Any) -> list[str]:
     return [kind for kind in NEGATIVES if kind != "counterpart" or getattr(source, "twins", False)]
 
 
-def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> Draft:
-    """One level-1 draft; with weights {'hallucination': 1} its rejected answer is empty, for a model to give."""
+def make(
+    rng: Random,
+    source: Any,
+    n_images: int,
+    weights: dict[str, float],
+    layout: str = "sequence",
+    nonexistent: float = 0,
+    similar: Callable[[Random, Item, list[Item]], Item] | None = None,
+) -> Draft:
+    """One level-1 draft; with weights {'hallucination': 1} its rejected answer is empty, for a model to give.
+
+    nonexistent: the share of questions that turn on whether the image exists: half of them name a number beyond the last
+    image, and the right answer says so; to the other half the wrong answer says so. similar: chooses a distractor among
+    several.
+    """
     target = source.subject(rng)
     question = rng.choice(source.questions(target))
     together = [target]
     while len(together) < n_images:
-        together.append(source.companion(rng, together))
+        some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
+        together.append(some[0] if similar is None else similar(rng, target, some))
     distractors = together[1:]
     at = rng.randrange(n_images)
     items = list(distractors)
     items.insert(at, target)
     shown = n_images > 1
-    frame = rng.choice(FRAMES if shown else ALONE)
-    ask = frame.format(k=at + 1, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
+    frame = rng.choice(INSIDE[at] if layout == "pip" else FRAMES if shown else ALONE)
+    named = at + 1
+    beyond = None
+    if shown and layout != "pip" and rng.random() < nonexistent:
+        beyond = rng.random() < 0.5
+        named = rng.randint(n_images + 1, n_images + 3) if beyond else named
+    ask = frame.format(k=named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
     rejected, kind, twin = "", "hallucination", None
     facts = {
         "question": question.ask,
@@ -58,6 +99,8 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
         "answer_type": "word" if len(question.answer.split()) <= 4 else "caption",
         "candidates": [question.answer, *question.wrong],
     }
+    if beyond is not None:
+        return _existence(items, ask, question, at, named, beyond, facts, "hallucination" in weights)
     if "hallucination" not in weights:
         partner = source.counterpart(question) if getattr(source, "twins", False) else None
         elsewhere = {
@@ -95,6 +138,39 @@ def make(rng: Random, source: Any, n_images: int, weights: dict[str, float]) -> 
     )
 
 
+def _existence(
+    items: list[Item],
+    ask: str,
+    question: Question,
+    at: int,
+    named: int,
+    beyond: bool,
+    facts: dict,
+    by_model: bool,
+) -> Draft:
+    """A question about an image that isn't there, or the claim that one isn't there which is."""
+    answer, denial = say(question.answer), DENIAL.format(k=named)
+    chosen, rejected = (denial, answer) if beyond else (answer, denial)
+    told = [(at, question.statement(question.answer))]
+    if beyond:
+        facts = {**facts, "answer": "none", "answer_type": "image", "named": named}
+    model_says = (
+        by_model and beyond
+    )  # the model answers for the image that isn't there; a denial is written here
+    return Draft(
+        items,
+        ask,
+        chosen,
+        "" if model_says else rejected,
+        "nonexistent" if beyond else "false-denial",
+        list(range(len(items))) if beyond else [at],
+        facts,
+        [(i, "a picture") for i in range(len(items))] if beyond else told,
+        told if beyond else [(at, denial)],
+        question=question,
+    )
+
+
 def say(value: str) -> str:
     return value[0].upper() + value[1:] + ("" if value.endswith((".", "!", "?")) else ".")
 
@@ -107,39 +183,64 @@ def hallucinated(
     size: int,
     tally: Counter,
     tries: int,
+    alike: Callable[[str, str], bool] | None = None,
+    choose: Callable[[Draft, list, list[str]], str | None] | None = None,
 ) -> Iterator[Record]:
     """Pairs of a block of slots, the model asked in batches: of its answers to a prompt, the most frequent wrong one is
     taken, and a slot without any is drawn anew, up to `tries` times. The block is a unit, so that a shard asks in the same
-    batches as the whole."""
-    from s2h.answers import is_right, values_said
+    batches as the whole.
 
+    alike: whether two answers of many words say the same, which then is no mistake. choose: takes one of the wrong answers
+    (the most frequent first), or none.
+    """
     found: dict[int, Record] = {}
     for attempt in range(tries):
         open_slots = [k for k in block if k not in found]
         if not open_slots:
             break
         drafts = [(k, made) for k in open_slots if (made := draft(k, attempt)) is not None]
+        asked = [(k, made, made.pictures(size)) for k, made in drafts if not made.rejected]
         replies = answer(
-            [(made.prompt(), made.pictures(size)) for _, made in drafts], f"{block.start} {attempt}"
+            [(made.prompt(), pictures) for _, made, pictures in asked], f"{block.start} {attempt}"
         )
-        for (k, made), texts in zip(drafts, replies, strict=True):
+        found.update((k, record(made, k)) for k, made in drafts if made.rejected)
+        for (k, made, pictures), texts in zip(asked, replies, strict=True):
             texts = [text for text in map(str.strip, texts) if text]
-            wrong = Counter(
-                t for t in texts if not is_right(t, made.question.answer, made.question.wrong)
-            ).most_common(1)
+            wrong = [text for text, _ in Counter(t for t in texts if _is_wrong(made, t, alike)).most_common()]
+            if wrong and choose is not None:
+                taken = choose(made, pictures, wrong)
+                if taken is None:
+                    tally["the model looked at the target"] += 1
+                    continue
+                wrong = [taken]
             if not texts:
                 tally["the model said nothing"] += 1
             elif not wrong:
                 tally["the model was right"] += 1
             else:
-                text = wrong[0][0]
-                said = values_said(text, made.question.wrong)
-                made.rejected = text
-                at = made.target[0]
-                made.rejected_claims = [(at, made.question.statement(said[0]) if len(said) == 1 else text)]
+                made.rejected = wrong[0]
+                said = values_said(made.rejected, made.question.wrong)
+                statement = made.question.statement(said[0]) if len(said) == 1 else made.rejected
+                at = made.target[0] if made.negative == "hallucination" else made.rejected_claims[0][0]
+                made.rejected_claims = [(at, statement)]
                 found[k] = record(made, k)
     for k in block:
         if k in found:
             yield found[k]
         else:
             tally["slots given up: the model was never wrong"] += 1
+
+
+def _is_wrong(made: Draft, text: str, alike: Callable[[str, str], bool] | None) -> bool:
+    """Whether a model's answer is wrong: it doesn't say the right value, or says others as well. An answer of many words
+    is right as well where it says the same in other words, or repeats all that the right one says."""
+    if made.negative == "nonexistent":
+        return not _DENIES.search(text)
+    answer = made.question.answer
+    if is_right(text, answer, made.question.wrong):
+        return False
+    if len(normalise(answer)) <= FEW:
+        return True
+    if set(normalise(answer)) <= set(normalise(text)):
+        return False
+    return alike is None or not alike(answer, text)

@@ -22,6 +22,7 @@ from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
 from s2h.sources.swaps import Swaps
+from s2h.sources.unused import Unused
 
 REDRAWS = 60
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
@@ -63,32 +64,32 @@ class Counted(Trait):
 class Album:
     """Pictures in pages.
 
-    pages: (weight, reader) of each; the weight is its number of pictures, or stands for it where that isn't known yet.
-    words: of a concept, all the words by which it may be called, beside its own name. unused: what could not be used, why.
-    kin: whether of two concepts one contains the other. read: gives the bytes of a picture that is no file of its own.
-    one_each: whether the first concept of a picture is what it is a picture of, and not one object of many.
+    pages: (weight, reader) of each, a reader taking the Counter of what it can't use; the weight is its number of
+    pictures, or stands for it where that isn't known yet. listed: what was found unusable before. words: of a concept,
+    all the words by which it may be called, beside its own name. kin: whether of two concepts one contains the other.
+    read: gives the bytes of a picture that is no file of its own. one_each: whether the first concept of a picture is
+    what it is a picture of, and not one object of many.
     """
 
     def __init__(
         self,
         spec: str,
         root: str,
-        pages: list[tuple[int, Callable[[], Page]]],
-        unused: Counter,
+        pages: list[tuple[int, Callable[[Counter], Page]]],
+        listed: Counter | None = None,
         *,
         words: dict[str, frozenset[str]] | None = None,
         kin: Callable[[str, str], bool] | None = None,
         read: Callable[[str], bytes] | None = None,
         one_each: bool = True,
     ) -> None:
-        self.spec, self.root, self.unused = spec, root, unused
+        self.spec, self.root, self.unused = spec, root, Unused(listed)
         self._weights = [weight for weight, _ in pages]
         self._readers, self._pages = [reader for _, reader in pages], [None] * len(pages)
         self._ends: list[int] = []
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
-        self._state: dict[int, bytearray] = {}  # page -> of each picture: 0 not opened yet, 1 good, 2 bad
         self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
@@ -108,8 +109,8 @@ class Album:
 
     def page(self, number: int) -> Page:
         if self._pages[number] is None:
-            self._pages[number] = self._readers[number]()
-            self._state[number] = bytearray(len(self._pages[number]))
+            counter = self.unused.pages[number] = Counter()
+            self._pages[number] = self._readers[number](counter)
         return self._pages[number]
 
     def _learn(self) -> None:
@@ -128,7 +129,9 @@ class Album:
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.names[at]
-        self._check(page, at, name)
+        self.unused.check(
+            page, at, len(found), lambda: self._read(name) if self._read else self._reference(name)
+        )
         captions = found.captions[at].split("\n") if found.captions[at] else []
         labels: dict[str, Any] = {"kind": "photo", "file": name}
         if captions:
@@ -146,21 +149,6 @@ class Album:
         if name.startswith("tar:") or not self.root:
             return name
         return os.path.join(self.root, name)
-
-    def _check(self, page: int, at: int, name: str) -> None:
-        """Refuse a picture that can't be opened; each is looked at once."""
-        state = self._state[page]
-        if state[at] == 0:
-            from s2h.images import ImageError, glance
-
-            try:
-                glance(self._read(name) if self._read is not None else self._reference(name))
-                state[at] = 1
-            except ImageError as error:
-                state[at] = 2
-                self.unused[error.reason] += 1
-        if state[at] == 2:
-            raise NoPair("a picture that can't be opened")
 
     # What a picture shows -------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from functools import partial
 
 from s2h.sources import SourceError, belongs, files, nouns
 from s2h.sources.album import Album
+from s2h.sources.packed import Texts
 from s2h.sources.page import Page
 
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
@@ -38,8 +39,8 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     root, unused = os.path.abspath(root), Counter()
     metadata = next((name for name in METADATA if os.path.isfile(os.path.join(root, name))), None)
     if metadata:
-        pages = [(1, partial(_described, root, os.path.join(root, metadata), split, unused))]
-        return Album(spec, root, pages, unused)
+        pages = [(1, partial(_described, root, os.path.join(root, metadata), split))]
+        return Album(spec, root, pages)
     names: list[str] = []
     for name in files.pictures(root):
         if belongs("captions", name, split):
@@ -47,16 +48,9 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
         else:
             unused[f"not in the {split} split"] += 1
     blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
-    packed = [files_of(block) for block in blocks]
-    pages = [(len(block), partial(_beside, root, block, unused)) for block in packed]
-    album = Album(spec, root, pages, unused)
-    return album
-
-
-def files_of(names: Iterable[str]):
-    from s2h.sources.packed import Texts
-
-    return Texts(names).seal()
+    packed = [Texts(block).seal() for block in blocks]
+    pages = [(len(block), partial(_beside, root, block)) for block in packed]
+    return Album(spec, root, pages, unused)
 
 
 def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
@@ -73,7 +67,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     page.add(name, captions, dict.fromkeys((concept, last), 0))
 
 
-def _beside(root: str, names, unused: Counter) -> Page:
+def _beside(root: str, names: Texts, unused: Counter) -> Page:
     page = Page()
     for at in range(len(names)):
         name = names[at]

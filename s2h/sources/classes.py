@@ -51,7 +51,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     for name in classes:
         if name not in chosen:
             unused["name shared with another class"] += 1
-    pages = [(1, partial(_page, below, flat, names, chosen, None if apart else split, unused))]
+    pages = [(1, partial(_page, below, flat, names, chosen, None if apart else split))]
     words = {chosen[c]: frozenset().union(*map(nouns.words_of, called[c])) for c in chosen}
     return Album(spec, below, pages, unused, words=words, kin=_kinship(root, chosen))
 

@@ -46,7 +46,7 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
             raise SourceError(f"source {spec!r}: not captions_SPLIT.json or instances_SPLIT.json")
         wanted, path = match[2], os.path.dirname(os.path.abspath(path))
         path = os.path.dirname(path) if os.path.basename(path) == "annotations" else path
-    root, unused = os.path.abspath(path), Counter()
+    root = os.path.abspath(path)
     found = _annotations(root)
     if not found:
         raise SourceError(
@@ -63,8 +63,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     )
     pictures = _folder(root, name)
     counted = "instances" in found[name]
-    pages = [(1, partial(_page, found[name], pictures, None if apart else split, unused))]
-    return Album(spec, pictures, pages, unused, one_each=not counted)
+    pages = [(1, partial(_page, found[name], pictures, None if apart else split))]
+    return Album(spec, pictures, pages, one_each=not counted)
 
 
 def _folder(root: str, split: str) -> str:

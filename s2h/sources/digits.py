@@ -15,7 +15,6 @@ import re
 import struct
 from array import array
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -23,6 +22,7 @@ from typing import Any
 
 from s2h.sources import Item, NoPair, SourceError, Trait, belongs, files
 from s2h.sources.packed import Texts
+from s2h.sources.unused import Unused
 
 IMAGES, LABELS = 2051, 2049
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
@@ -47,9 +47,9 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     found = Digits(os.path.abspath(folder), spec)
     for value, name in found.read_idx() if looks_like_idx(folder) else found.read_folders():
         if value > 9:
-            found.unused["not a digit"] += 1
+            found.unused.listed["not a digit"] += 1
         elif not belongs("digits", name, split):
-            found.unused[f"not in the {split} split"] += 1
+            found.unused.listed[f"not in the {split} split"] += 1
         else:
             found.by_value[value].append(found.count)
         found.count += 1
@@ -107,12 +107,11 @@ class Digits:
     """Pictures of digits by value; a place is a number, in the order in which files and folders were read."""
 
     def __init__(self, root: str, spec: str) -> None:
-        self.root, self.spec, self.unused, self.count = root, spec, Counter(), 0
+        self.root, self.spec, self.unused, self.count = root, spec, Unused(), 0
         self.by_value = [array("I") for _ in range(10)]
         self.names = Texts()  # of pictures in folders
         self.arrays: list[tuple[Any, bool]] = []  # of idx files: pictures, and whether they are transposed
         self.starts: list[int] = []  # the place of each array's first picture
-        self._checked: dict[int, bool] = {}  # of pictures in folders: whether it can be opened
 
     def __len__(self) -> int:
         return sum(map(len, self.by_value))
@@ -130,7 +129,7 @@ class Digits:
     def read_folders(self) -> Iterator[tuple[int, str]]:
         for folder in sorted(os.listdir(self.root)):
             if re.fullmatch(r"\d", folder) and os.path.isdir(os.path.join(self.root, folder)):
-                for name in files.pictures(os.path.join(self.root, folder), self.unused):
+                for name in files.pictures(os.path.join(self.root, folder), self.unused.listed):
                     name = os.path.join(folder, name)
                     self.names.append(name)
                     yield int(folder), name
@@ -142,22 +141,8 @@ class Digits:
         if not len(self.names):
             return Item(str(place), labels, draw=lambda size: self.draw(place, size))
         path = os.path.join(self.root, self.names[place])
-        if not self._opens(place, path):
-            raise NoPair("a picture that can't be opened")
+        self.unused.check(0, place, len(self.names), lambda: path)
         return Item(self.names[place], labels, reference=path)
-
-    def _opens(self, place: int, path: str) -> bool:
-        if place not in self._checked:
-            from s2h.images import ImageError, glance
-
-            try:
-                glance(path)
-            except ImageError as error:
-                self.unused[error.reason] += 1
-                self._checked[place] = False
-            else:
-                self._checked[place] = True
-        return self._checked[place]
 
     def trait(self, rng: Random) -> Trait:
         return TRAIT

@@ -36,7 +36,6 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     """The album of Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
     if not os.path.isdir(path):
         raise SourceError(f"source {spec!r}: no such folder")
-    unused: Counter = Counter()
     parts = idx_pairs(path)
     test = [part for part in parts if os.path.basename(part[0]).startswith("t10k")]
     apart = bool(test) and len(test) < len(parts)
@@ -55,8 +54,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         picture.convert("RGB").save(buffer, "PNG")
         return buffer.getvalue()
 
-    pages = [(1, partial(_page, chosen, arrays, None if apart else split, unused))]
-    return Album(spec, "", pages, unused, read=data)
+    pages = [(1, partial(_page, chosen, arrays, None if apart else split))]
+    return Album(spec, "", pages, read=data)
 
 
 def _page(parts: list, arrays: list, split: str | None, unused: Counter) -> Page:

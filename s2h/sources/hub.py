@@ -65,7 +65,6 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
         raise
     except Exception as error:  # whatever the reader and the network raise
         raise SourceError(f"source {spec!r}: can't be read: {' '.join(str(error).split())[:300]}") from error
-    unused: Counter = Counter()
     names = {name.lower(): name for name in table.features}
     question, answer = (
         next((names[c] for c in columns if c in names), None) for columns in (QUESTIONS, ANSWERS)
@@ -76,15 +75,15 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
         return _bytes(table[int(row)][images[0]])
 
     if question and answer:
-        return Quiz(spec, "", partial(_sheet, table, question, answer, keep, unused), unused, read=data)
+        return Quiz(spec, "", partial(_sheet, table, question, answer, keep), read=data)
     labels = [name for name, feature in table.features.items() if isinstance(feature, datasets.ClassLabel)]
     captions = next((names[c] for c in COLUMNS if c in names), None)
     if not captions and not labels:
         raise SourceError(
             f"source {spec!r}: no captions, class labels or questions among the columns {', '.join(table.features)}"
         )
-    pages = [(1, partial(_page, table, captions, labels[:1], keep, unused))]
-    return Album(spec, "", pages, unused, read=data)
+    pages = [(1, partial(_page, table, captions, labels[:1], keep))]
+    return Album(spec, "", pages, read=data)
 
 
 def _table(path: str, split: str, kind: str, spec: str) -> tuple[Any, bool]:

@@ -44,8 +44,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Quiz:
                 f"source {spec!r}: {len(found)} files of conversations there (name one: llava:FILE.json)"
             )
         path = found[0]
-    root, unused = os.path.dirname(os.path.abspath(path)), Counter()
-    return Quiz(spec, root, partial(_sheet, path, root, split, unused), unused)
+    root = os.path.dirname(os.path.abspath(path))
+    return Quiz(spec, root, partial(_sheet, path, root, split))
 
 
 def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from s2h.sources import Item, NoPair, SourceError, belongs
+from s2h.sources.unused import Unused
 
 REDRAWS = 60
 NOUNS = {"female": "a woman", "male": "a man", "": "a person"}
@@ -45,7 +46,7 @@ class Album:
         relatives: list[tuple[str, str, str]],
         unused: Counter,
     ) -> None:
-        self.spec, self.root, self.unused = spec, root, unused
+        self.spec, self.root, self.unused = spec, root, Unused(unused)
         self.pairs: dict[str, list[tuple[Person, Person]]] = defaultdict(list)
         self.of: dict[str, dict[str, str]] = defaultdict(dict)  # person -> what he is to whom
         for one, relation, other in relatives:
@@ -62,7 +63,8 @@ class Album:
         if not self.relations:
             why = "; ".join(f"{count} {reason}" for reason, count in unused.items()) or "no pictures"
             raise SourceError(f"source {spec!r}: no two relatives with pictures ({why})")
-        self._checked: dict[str, bool] = {}  # of each picture that was drawn: whether it can be opened
+        names = (name for person in people.values() for name in person.pictures)
+        self._places = {name: at for at, name in enumerate(names)}
 
     def __len__(self) -> int:
         return sum(len(person.pictures) for person in self.people.values())
@@ -82,17 +84,7 @@ class Album:
     def portrait(self, rng: Random, person: Person) -> Item:
         name = rng.choice(person.pictures)
         path = os.path.join(self.root, name)
-        if name not in self._checked:
-            from s2h.images import ImageError, glance
-
-            try:
-                glance(path)
-                self._checked[name] = True
-            except ImageError as error:
-                self._checked[name] = False
-                self.unused[error.reason] += 1
-        if not self._checked[name]:
-            raise NoPair("a picture that can't be opened")
+        self.unused.check(0, self._places[name], len(self._places), lambda: path)
         labels = {"kind": "portrait", "file": name, "person": person.key, "sex": person.sex or "unknown"}
         return Item(name, labels, reference=path)
 

@@ -13,6 +13,7 @@ from random import Random
 from s2h.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError
 from s2h.sources.packed import Groups, Texts
+from s2h.sources.unused import Unused
 
 SHORT = 4  # words of an answer that can be exchanged for another of its kind
 WRONG = 8  # other answers that are looked at
@@ -73,16 +74,14 @@ class Quiz:
         self,
         spec: str,
         root: str,
-        sheet: Callable[[], Sheet],
-        unused: Counter,
+        sheet: Callable[[Counter], Sheet],
         *,
         read: Callable[[str], bytes] | None = None,
     ) -> None:
-        self.spec, self.root, self.unused, self._read = spec, root, unused, read
-        self.sheet = sheet()
-        self._state = bytearray(len(self.sheet.pictures))  # 0 not opened yet, 1 good, 2 bad
+        self.spec, self.root, self.unused, self._read = spec, root, Unused(), read
+        self.sheet = sheet(self.unused.listed)
         if len(self.sheet.pictures) < 2:
-            why = "; ".join(f"{count} {reason}" for reason, count in unused.items()) or "no questions"
+            why = "; ".join(f"{count} {reason}" for reason, count in self.unused.items()) or "no questions"
             raise SourceError(f"source {spec!r}: fewer than two pictures with a question can be used ({why})")
 
     def __len__(self) -> int:
@@ -97,17 +96,7 @@ class Quiz:
         name = self.sheet.pictures[at]
         labels = {"kind": "photo", "file": name}
         reference = "" if self._read is not None else os.path.join(self.root, name)
-        if self._state[at] == 0:
-            from s2h.images import ImageError, glance
-
-            try:
-                glance(reference or self._read(name))
-                self._state[at] = 1
-            except ImageError as error:
-                self._state[at] = 2
-                self.unused[error.reason] += 1
-        if self._state[at] == 2:
-            raise NoPair("a picture that can't be opened")
+        self.unused.check(0, at, len(self), lambda: reference or self._read(name))
         if self._read is not None:
             return Item(str(at), labels, data=lambda: self._read(name))
         return Item(str(at), labels, reference=reference)

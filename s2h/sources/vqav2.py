@@ -38,7 +38,7 @@ def read(path: str, *, spec: str, split: str = "train") -> Quiz:
     """The quiz of a VQAv2 folder. Where it has questions of train and val, those are the two splits. Raises SourceError."""
     if os.path.isfile(path):
         path = os.path.dirname(os.path.abspath(path))
-    root, unused = os.path.abspath(path), Counter()
+    root = os.path.abspath(path)
     found = _splits(root) if os.path.isdir(root) else {}
     if not found:
         raise SourceError(f"source {spec!r}: no v2_OpenEnded_mscoco_SPLIT_questions.json there")
@@ -50,8 +50,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Quiz:
     pictures = next(
         (f for f in (os.path.join(root, name), os.path.join(root, "images", name)) if os.path.isdir(f)), root
     )
-    sheet = partial(_sheet, root, found[name], name, pictures, None if apart else split, unused)
-    return Quiz(spec, pictures, sheet, unused)
+    sheet = partial(_sheet, root, found[name], name, pictures, None if apart else split)
+    return Quiz(spec, pictures, sheet)
 
 
 def _beside(root: str, folder: str, name: str) -> str:

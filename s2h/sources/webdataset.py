@@ -37,12 +37,9 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         raise SourceError(f"source {spec!r}: no tar file there")
     if missing := [shard for shard in shards if not os.path.isfile(shard)]:
         raise SourceError(f"source {spec!r}: no such file: {missing[0]}")
-    unused: Counter = Counter()
     # A shard's bytes stand for its number of pictures, which is not known before it is read.
-    pages = [
-        (max(1, os.path.getsize(s) >> 10), partial(_page, os.path.abspath(s), split, unused)) for s in shards
-    ]
-    return Album(spec, "", pages, unused)
+    pages = [(max(1, os.path.getsize(s) >> 10), partial(_page, os.path.abspath(s), split)) for s in shards]
+    return Album(spec, "", pages)
 
 
 def _shards(path: str) -> list[str]:

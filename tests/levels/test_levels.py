@@ -419,3 +419,64 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
         record.check(pair)
         assert text(pair["rejected"]).lower() != text(pair["chosen"]).lower()
         assert pair["grounding"]["rejected"]
+
+
+def test_questions_about_images_that_are_not_there(tmp_path):
+    made = list(levels.generate("vqa", n=200, nonexistent=1.0, images=Store(tmp_path), size=32))
+    kinds = Counter(pair["negative"] for pair in made)
+    assert set(kinds) == {"nonexistent", "false-denial"} and abs(kinds["nonexistent"] - 100) < 35
+    for pair in made:
+        record.check(pair)
+        named = int(re.findall(r"Image (\d+)", record.text_of(pair["prompt"]).rsplit("\n", 1)[-1])[0])
+        denial, other = (
+            ("chosen", "rejected") if pair["negative"] == "nonexistent" else ("rejected", "chosen")
+        )
+        assert text(pair[denial]) == f"There is no Image {named}." != text(pair[other])
+        assert (named > len(pair["images"])) == (pair["negative"] == "nonexistent")
+
+
+def test_a_model_that_denies_what_is_not_there_is_right(tmp_path):
+    said = iter(["There are only three images.", "Red.", "A star."] * 1000)
+
+    def answer(rows, key):
+        return [[next(said)] for _ in rows]
+
+    made = list(levels.generate("vqa", n=40, nonexistent=1.0, images=Store(tmp_path), size=32, answer=answer))
+    wrong = {text(pair["rejected"]) for pair in made if pair["negative"] == "nonexistent"}
+    assert wrong == {"Red.", "A star."}
+
+
+def test_an_answer_of_many_words_is_judged_by_its_sense():
+    from s2h.sources import Question
+
+    right = "The man in the red jacket rides a brown horse."
+    draft = vqa.Draft(
+        [], "", "", "", "hallucination", [0], {}, [], [], question=Question("q", "?", right, (), "{}")
+    )
+    assert not vqa._is_wrong(draft, "I see the man in the red jacket; he rides a brown horse.", None)
+    assert vqa._is_wrong(draft, "A woman walks a dog.", None)
+    assert not vqa._is_wrong(draft, "A rider on horseback wears red.", lambda one, other: True)
+    assert vqa._is_wrong(draft, "A rider on horseback wears red.", lambda one, other: False)
+
+
+def test_similar_distractors(tmp_path):
+    import numpy as np
+
+    from s2h.levels.similar import among
+
+    def embed(picture):
+        vector = np.asarray(picture.resize((4, 4)), dtype=float).ravel() - 128
+        return vector / np.linalg.norm(vector)
+
+    def cosines(**more) -> list[float]:
+        found = []
+        for pair in levels.generate("vqa", n=40, images=Store(tmp_path), size=32, **more):
+            from s2h.images import open_images
+
+            vectors = [embed(picture) for picture in open_images(pair)]
+            (at,) = pair["target"]
+            found += [float(vectors[at] @ v) for i, v in enumerate(vectors) if i != at]
+        return found
+
+    near = cosines(similar=among(embed, 32, (0.6, 0.95)))
+    assert all(0.55 < value < 0.96 for value in near) and min(cosines()) < 0.5

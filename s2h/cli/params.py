@@ -1,0 +1,106 @@
+"""The types of options that several commands have, or that need some words to check."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import click
+
+MOST_IMAGES = 12
+
+
+class Span(click.ParamType):
+    """'2-5' or '3': the least and the most."""
+
+    name = "A-B"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", value.strip())
+        least = int(found[1]) if found else 0
+        most = int(found[2] or found[1]) if found else 0
+        if not 1 <= least <= most <= MOST_IMAGES:
+            self.fail(
+                f"{value!r} is no range of 1 to {MOST_IMAGES} images (for example 2-5, or 3)", param, ctx
+            )
+        return least, most
+
+
+class Shard(click.ParamType):
+    """'2/4': the second of four parts."""
+
+    name = "I/N"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)/(\d+)", value.strip())
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            self.fail(f"{value!r} is no shard (for example 1/4 to 4/4)", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+class Weight(click.ParamType):
+    """'same-concept=0.5' or 'generic': a kind and its weight."""
+
+    name = "KIND=WEIGHT"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        kind, sign, weight = value.partition("=")
+        try:
+            number = float(weight) if sign else 1.0
+        except ValueError:
+            number = -1.0
+        if not kind or not 0 <= number < float("inf"):
+            self.fail(f"{value!r} is no kind with a weight (for example other-image=2)", param, ctx)
+        return kind, number
+
+
+class Cosine(click.ParamType):
+    """A threshold on a cosine, or on the difference of two."""
+
+    def __init__(self, name: str, bound: float) -> None:
+        self.name, self.bound = name, bound
+
+    def convert(self, value, param, ctx):
+        number = _number(value)
+        if number is None or not abs(number) <= self.bound:
+            self.fail(f"{value!r} is no number from {-self.bound:g} to {self.bound:g}", param, ctx)
+        return number
+
+
+class Band(click.ParamType):
+    """'0.3:0.9': the least and the most; one of them may be left out."""
+
+    name = "LO:HI"
+
+    def __init__(self, least: float, most: float = math.inf) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        low, colon, high = (part.strip() for part in value.partition(":"))
+        if not colon or not (low or high):
+            self.fail(f"{value!r} is no band LO:HI (for example 0.3:0.9, 0.3: or :0.9)", param, ctx)
+        ends = [_number(low) if low else self.least, _number(high) if high else self.most]
+        if None in ends:
+            self.fail(f"{value!r}: {low if ends[0] is None else high!r} is no number", param, ctx)
+        if not ends[0] <= ends[1]:
+            self.fail(f"{value!r}: LO is more than HI", param, ctx)
+        if ends[0] > self.most or ends[1] < self.least:
+            span = f"from {self.least:g} " + (f"to {self.most:g}" if self.most < math.inf else "up")
+            self.fail(f"{value!r} keeps nothing: the values go {span}", param, ctx)
+        return tuple(ends)
+
+
+def _number(text: object) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,77 @@
+"""All cores at once: the slots of a run are dealt out in pieces to processes that hold the same source, and their records
+come back in order, the same bytes as from one process."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from s2h.record import Record
+from s2h.sources import SourceError
+
+PIECE = 64  # slots that go to a process at a time
+AHEAD = 4  # pieces a process that may wait to be taken, so that memory doesn't grow with the run
+
+_work: tuple[Callable[..., Iterator[Record]], Any] | None = (
+    None  # in a worker: what makes the records, and its source
+)
+
+
+def spread(
+    make: Callable[[range, Counter], Iterator[Record]],
+    slots: range,
+    workers: int,
+    source: Any,
+    tally: Counter,
+) -> Iterator[Record]:
+    """The records of `make(slots, tally)`, made by `workers` processes. Raises SourceError where processes can't be forked
+    (a source is shared with them as it stands, and not copied)."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise SourceError("--workers needs a system that can fork (use --shard on this one)")
+    pieces = (slots[at : at + PIECE] for at in range(0, len(slots), PIECE))
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(make, source)
+    ) as pool:
+        waiting: deque[Future] = deque()
+        try:
+            for piece in pieces:
+                waiting.append(pool.submit(_piece, piece))
+                if len(waiting) > AHEAD * workers:
+                    yield from _taken(waiting.popleft(), source, tally)
+            while waiting:
+                yield from _taken(waiting.popleft(), source, tally)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> None:
+    import signal
+
+    global _work
+    _work = make, source
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
+
+
+def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
+    make, source = _work
+    tally: Counter = Counter()
+    made = list(make(slots, tally))
+    unused = getattr(source, "unused", None)
+    return made, tally, getattr(unused, "pages", {}), getattr(unused, "bad", {})
+
+
+def _taken(future: Future, source: Any, tally: Counter) -> Iterator[Record]:
+    try:
+        made, counted, pages, bad = future.result()
+    except BrokenProcessPool as error:
+        raise SourceError("a worker died, perhaps for want of memory (use fewer --workers)") from error
+    tally.update(counted)
+    if pages or bad:
+        source.unused.learn(pages, bad)
+    yield from made

@@ -1,0 +1,88 @@
+"""Where a model looks while it answers: the share of an answer's attention to each image of its prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s2h import record as records
+from s2h.models import ModelError, encode
+from s2h.models.vlm import VLM
+
+
+def share(vlm: VLM, messages: list[dict], images: list[Any], answer: str, target: int) -> float:
+    """The target image's part, 0 to 1, of all attention that the answer's tokens pay to images: one layer in the middle of
+    the language model, mean over its heads (MIA-DPO's measure). Only that layer's weights are kept, and only while it runs.
+    Raises ModelError where the image tokens can't be told apart."""
+    return shares(vlm, messages, images, answer)[target]
+
+
+def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> list[float]:
+    """Of each image; they sum to 1."""
+    import torch
+
+    text = encode.prompt_text(vlm.processor, messages)
+    said = encode.answer_text(vlm.processor, messages, records.assistant(answer), text)
+    prompts = encode.encode_prompts(vlm.processor, [text], [list(images)])
+    inputs = encode.join_answers(vlm.processor, prompts, [[said]], side="left")
+    spoken = inputs.pop("completion_mask")[0].bool()
+    runs = _runs(inputs["input_ids"][0].tolist(), _image_token(vlm), len(images))
+    device = vlm.model.device
+    inputs = {k: v.to(device, vlm.model.dtype if v.is_floating_point() else None) for k, v in inputs.items()}
+    layers = _layers(vlm.model)
+    attention = layers[len(layers) // 2].self_attn
+    caught: list[Any] = []
+
+    def catch(module: Any, given: Any, out: Any) -> None:
+        caught.append(out[1][0].float().mean(0))  # [query, key] of the one row, mean over heads
+
+    before = vlm.model.config._attn_implementation
+    handle = attention.register_forward_hook(catch)
+    try:
+        vlm.model.set_attn_implementation("eager")
+        with torch.inference_mode():
+            vlm.model(**inputs, logits_to_keep=1)
+    finally:
+        handle.remove()
+        vlm.model.set_attn_implementation(before)
+    paid = caught[0][spoken.to(device)].sum(0)  # [key]
+    each = [float(paid[start:stop].sum()) for start, stop in runs]
+    total = sum(each)
+    return [value / total for value in each] if total > 0 else [1 / len(each)] * len(each)
+
+
+def _layers(model: Any) -> Any:
+    """The layers of the language model."""
+    inner = getattr(model, "model", model)
+    inner = getattr(inner, "language_model", inner)
+    layers = getattr(inner, "layers", None)
+    if layers is None or not hasattr(layers[0], "self_attn"):
+        raise ModelError(
+            f"{type(model).__name__}: its layers are not where attention can be read (leave --select out)"
+        )
+    return layers
+
+
+def _image_token(vlm: VLM) -> int:
+    config = vlm.model.config
+    token = getattr(config, "image_token_id", None)
+    return getattr(config, "image_token_index", None) if token is None else token
+
+
+def _runs(tokens: list[int], image: int, count: int) -> list[tuple[int, int]]:
+    """Where each image's tokens lie: from and to, in order. Images that follow each other without a word between them have
+    equal parts."""
+    runs, start = [], None
+    for at, token in enumerate([*tokens, None]):
+        if token == image and start is None:
+            start = at
+        elif token != image and start is not None:
+            runs.append((start, at))
+            start = None
+    if len(runs) == 1 and count > 1 and (runs[0][1] - runs[0][0]) % count == 0:
+        (first, last), step = runs[0], (runs[0][1] - runs[0][0]) // count
+        runs = [(at, at + step) for at in range(first, last, step)]
+    if len(runs) != count:
+        raise ModelError(
+            f"{count} images, but {len(runs)} runs of image tokens in the prompt (leave --select out)"
+        )
+    return runs

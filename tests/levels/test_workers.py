@@ -1,0 +1,89 @@
+"""Many processes, the same bytes; and runs that are cut short."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from s2h import jsonl, levels
+from s2h.images import Store
+from s2h.record import RecordError
+from s2h.sources import open_source
+from tests.support.commands import BIN, run
+from tests.support.photos import save
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "search"])
+def test_workers_make_the_same_bytes(task, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tallies = [Counter(), Counter()]
+    one, two = (
+        [
+            jsonl.dump(pair)
+            for pair in levels.generate(task, n=200, size=32, images=Store("i"), workers=workers, tally=tally)
+        ]
+        for workers, tally in zip((1, 2), tallies, strict=True)
+    )
+    assert one == two and len(one) == 200 and tallies[0] == tallies[1]
+
+
+def test_what_workers_find_unusable_is_counted_once(tmp_path):
+    for thing in ("owl", "truck", "tulip"):
+        for i in range(20):
+            save(tmp_path / "t" / thing / f"{i}.jpg", (thing, i))
+    for i in range(4):
+        path = tmp_path / "t" / "owl" / f"{i}.jpg"
+        path.write_bytes(path.read_bytes()[:200])
+    counts = []
+    for workers in (1, 3):
+        source = open_source(str(tmp_path / "t"))
+        made = list(
+            levels.generate("search", n=300, source=source, workers=workers, images=Store(tmp_path / "s"))
+        )
+        counts.append((len(made), source.unused["damaged or truncated image"]))
+    assert counts[0] == counts[1] and counts[0][1] >= 3
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "vqa"])
+def test_a_killed_run_goes_on_where_it_was(task, tmp_path):
+    """vqa asks the bundled model in batches of 32; a kill loses at most one."""
+    arguments = [task, "-n", "96", "--size", "32", "--image-dir", "i"] + ["--max-new-tokens", "8"] * (
+        task == "vqa"
+    )
+    run("s2h-gen", *arguments, "-o", "whole.jsonl", cwd=tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, str(BIN / "s2h-gen"), *arguments, "-o", "cut.jsonl"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    partial = tmp_path / "cut.jsonl.partial"
+    end = time.monotonic() + 120
+    while time.monotonic() < end and (not partial.exists() or partial.read_bytes().count(b"\n") < 5):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "cut.jsonl").exists()
+    with open(partial, "ab") as file:
+        file.write(b'{"id": "half a li')
+    wrong = run("s2h-gen", *arguments, "--seed", "5", "--resume", "-o", "cut.jsonl", cwd=tmp_path, status=1)
+    assert "was begun by other arguments" in wrong.stderr
+    done = run("s2h-gen", *arguments, "--resume", "-o", "cut.jsonl", cwd=tmp_path)
+    assert "pairs are there; going on from slot" in done.stderr
+    assert (tmp_path / "cut.jsonl").read_bytes() == (
+        tmp_path / "whole.jsonl"
+    ).read_bytes() and not partial.exists()
+
+
+def test_a_file_of_other_pairs_is_not_continued(tmp_path):
+    (tmp_path / "a.jsonl.partial").write_text('{"id": "mine"}\n')
+    from s2h.partial import Partial
+
+    with pytest.raises(RecordError, match="holds pairs that s2h-gen didn't write"):
+        Partial(str(tmp_path / "a.jsonl"), resume=True)
+    with pytest.raises(RecordError, match="cannot be written"):
+        Partial(str(tmp_path / "nowhere" / "a.jsonl"))
