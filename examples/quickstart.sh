@@ -38,8 +38,10 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     make vqa l1-single.jsonl 0.2 -n 2000 --samples 4 --images-per-prompt 1
     make arithmetic l2-arithmetic.jsonl 0.25 -n 3500 --images-per-prompt 2-4
 } &
-make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4
-make search l3.jsonl 0.25 -n 5000 --images-per-prompt 2-4
+make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4 --relation parent
+# The paper's level 3: captions of the image that shows a concept, with the paper's kinds of wrong ones in good number.
+make search l3.jsonl 0.25 -n 5000 --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
+    --negative attribute-swap=0.25 --negative other-image=0.25 --negative generic=0.1
 wait $!
 
 say "3/7  one flat mixture, a share held out"

@@ -14,6 +14,6 @@ out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 "$python" pool.py "$out/pool" --scenes 32000 --faces 26000 --digits 18000
-"$python" vlm.py "$out/pool" "$out/mini" --vision-minutes 8 --text-minutes 12 --language-minutes 60
+"$python" vlm.py "$out/pool" "$out/mini" --vision-minutes 8 --text-minutes 8 --language-minutes 75
 "$python" clip.py "$out/pool" "$out/mini-clip" --tower "$out/mini-tower" --minutes 11
 "$python" text.py "$out/mini-text" --tokenizer "$out/mini-tower" --minutes 4

@@ -339,10 +339,8 @@ class Options:
         for option, wanted in of_vqa.items():
             if wanted and task != "vqa":
                 raise click.UsageError(f"{option} is for vqa: {task} has its images and negatives by design.")
-        for option, wanted, its in (
-            ("--form", self.forms, "search"),
-            ("--relation", self.relations, "kinship"),
-        ):
+        its_own = (("--form", self.forms, "search"), ("--relation", self.relations, "kinship"))
+        for option, wanted, its in its_own:
             if wanted and task != its:
                 raise click.UsageError(f"{option} is for {its}.")
         if model and self.negatives:
@@ -378,8 +376,9 @@ class Options:
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
         by_model = self.model or (self.task == "vqa" and source.spec == "builtin" and not self.negatives)
-        if (self.samples > 1 or self.select) and not by_model:
-            raise click.UsageError("--samples and --select need vqa and a --model whose answers they are.")
+        for option, wanted in (("--samples", self.samples > 1), ("--select", self.select)):
+            if wanted and not by_model:
+                raise click.UsageError(f"{option} needs vqa and a --model whose answers they are.")
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:

@@ -18,7 +18,8 @@ from s2h.sources import NoPair, SourceError, open_source, require
 
 MAKERS = {"vqa": vqa, "kinship": kinship, "arithmetic": arithmetic, "compare": compare, "search": search}
 LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "compare": 2, "search": 3}
-TRIES = 20  # redraws of one slot before it is given up and counted
+TRIES = 60  # redraws of one slot before it is given up and counted
+ASKED = 20  # the same where each draw asks a model
 BLOCK = 32  # level-1 slots that go through the model together; shards are cut at whole blocks, so batches stay the same
 
 
@@ -152,7 +153,7 @@ def generate(
                 answer,
                 size,
                 tally,
-                TRIES,
+                ASKED,
                 alike,
                 choose,
             )
