@@ -3,6 +3,7 @@ a run that was killed can go on where it was: what it had written is kept, at mo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -84,4 +85,9 @@ class Partial(jsonl.Writer):
         os.replace(self.partial, self.path)
 
     def discard(self) -> None:
+        """The run has failed: what it wrote stays in the partial file, which goes if there is nothing in it."""
+        empty = self._file.tell() == 0 and not self.slots
         self._file.close()
+        if empty:
+            with contextlib.suppress(OSError):
+                os.unlink(self.partial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import click
@@ -237,7 +238,11 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     """
     given = Options(task=task, count=count, spec=spec, seed=seed, **options)
     given.check(output)
-    plain = output != "-" and not output.endswith((".gz", ".zst"))
+    plain = (
+        output != "-"
+        and not output.endswith((".gz", ".zst"))
+        and (os.path.isfile(output) or not os.path.exists(output))
+    )
     if given.resume and not plain:
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
 

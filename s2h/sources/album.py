@@ -7,6 +7,7 @@ here. A picture that can't be opened is found out when it is first drawn, counte
 
 from __future__ import annotations
 
+import filecmp
 import os
 from bisect import bisect_right
 from collections import Counter
@@ -184,7 +185,9 @@ class Album:
             page, at = self._pick(rng)
             if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
                 continue
-            return self._item(page, at)
+            item = self._item(page, at)
+            if not any(_is_copy(item, other) for other in together):
+                return item
         raise NoPair("no distractor without the target's concept found")
 
     def _named(self, rng: Random, page: int, at: int) -> Concept:
@@ -255,8 +258,11 @@ class Album:
         taken = {item.key for item in together}
         for _ in range(8 if groups.size(group) > 1 else 0):
             at = groups.pick(rng, group)
-            if f"{page}:{at}" not in taken:
-                return self._item(page, at)
+            if f"{page}:{at}" in taken:
+                continue
+            item = self._item(page, at)
+            if not any(_is_copy(item, other) for other in together):
+                return item
         raise NoPair("no other picture of the same concept")
 
     @property
@@ -337,6 +343,16 @@ class Album:
         if trait.number < 0:
             return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
         return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
+
+
+def _is_copy(one: Item, other: Item) -> bool:
+    """Whether two files hold the same bytes: a picture may lie in a folder twice, under two names and two captions."""
+    if not one.reference or not other.reference or one.reference.startswith("tar:"):
+        return False
+    try:
+        return filecmp.cmp(one.reference, other.reference, shallow=False)
+    except OSError:
+        return False
 
 
 def _place(item: Item) -> tuple[int, int]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from s2h.cli.gen import main
+from tests.support.commands import run
+from tests.support.photos import save
 
 
 @pytest.mark.parametrize(
@@ -16,8 +20,64 @@ from s2h.cli.gen import main
         (["vqa", "--temperature", "0.7"], "--temperature needs --samples 2 or more"),
         (["vqa", "--working", "0.5"], "--working is for levels 2 and 3"),
         (["kinship", "--model", "mini"], "--model is for vqa"),
+        (["search", "--nonexistent", "0.2"], "--nonexistent is for vqa"),
+        (["vqa", "--form", "locate"], "--form is for search"),
+        (["search", "--relation", "parent"], "--relation is for kinship"),
+        (["vqa", "--similar", "0.5:0.9"], "--similar and --clip-model are for --distractors similar"),
+        (["vqa", "--twins", "--model", "mini"], "--twins and --model exclude each other"),
+        (
+            ["vqa", "--select", "attention", "--layout", "grid"],
+            "--select attention needs the images one by one",
+        ),
+        (["vqa", "--workers", "2"], "--workers is for pairs without a --model"),
+        (["compare", "--resume"], "--resume needs -o FILE"),
+        (["compare", "--resume", "-o", "x.jsonl.gz"], "--resume needs -o FILE"),
     ],
 )
 def test_an_option_without_effect_is_wrong_usage(options, said):
     result = CliRunner().invoke(main, [*options, "-n", "1"])
     assert result.exit_code == 2 and said in result.output and "Traceback" not in result.output
+
+
+def test_what_a_source_lacks_is_one_line(tmp_path):
+    for thing in ("owl", "truck", "tulip"):
+        for i in range(6):
+            save(tmp_path / "t" / thing / f"{i}.png", (thing, i))
+    for arguments, said in (
+        (
+            ["kinship", "--source", "t"],
+            "source 't' has no related and no stranger and no portrait for the task kinship",
+        ),
+        (
+            ["search", "--source", "t", "--form", "rhyme"],
+            "no form of question 'rhyme' here (choose from caption, locate",
+        ),
+        (
+            ["kinship", "--relation", "aunt"],
+            "no relation 'aunt' here (choose from parent, grandparent, sibling)",
+        ),
+        (["search", "--source", "imagenet:nowhere"], "source 'imagenet:nowhere': no such folder"),
+        (["search", "--source", "llava:gone.json"], "gone.json: can't be read"),
+        (["compare", "--layout", "pip"], "the layout pip is for vqa"),
+    ):
+        done = run("s2h-gen", *arguments, "-n", "3", cwd=tmp_path, status=1)
+        assert said in done.stderr and done.stdout == "" and len(done.stderr.splitlines()) <= 3
+    done = run("s2h-gen", "search", "--source", "t", "-n", "30", cwd=tmp_path)
+    assert "the captions say no more than what is searched for: locate and count questions" in done.stderr
+    assert {json.loads(line)["facts"]["form"] for line in done.stdout.splitlines()} == {"locate", "count"}
+
+
+def test_distractors_layouts_and_attention_with_the_bundled_models(tmp_path):
+    """MIA-DPO's choice among a model's wrong answers, and CLIP's among distractors."""
+    few = ["-n", "6", "--size", "64", "--max-new-tokens", "8", "--images-per-prompt", "2-3"]
+    done = run("s2h-gen", "vqa", *few, "--samples", "4", "--select", "attention", cwd=tmp_path)
+    assert done.stdout.count("hallucination") >= 1
+    done = run(
+        "s2h-gen", "vqa", *few, "--negative", "wrong-attribute", "--distractors", "similar", "--similar", "0.3:0.99",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert "distractors are like the target by mini-clip" in done.stderr and done.stdout.count("\n") == 6
+    done = run(
+        "s2h-gen", "vqa", "-n", "4", "--layout", "pip", "--size", "64", "--max-new-tokens", "8", cwd=tmp_path
+    )
+    assert all(json.loads(line)["facts"]["layout"]["kind"] == "pip" for line in done.stdout.splitlines())

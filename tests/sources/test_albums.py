@@ -304,3 +304,18 @@ def test_a_picture_that_vanishes_is_counted(classes, tmp_path):
     with pytest.raises(NoPair):
         for at in range(len(source)):
             source._item(0, at)
+
+
+def test_a_copy_under_another_name_is_no_distractor(tmp_path):
+    root = tmp_path / "copies"
+    for i in range(6):
+        for k, thing in enumerate(("owl", "truck")):
+            path = save(root / f"{thing}{i}.png", (thing, i))
+            path.with_suffix(".txt").write_text(f"A {thing} on a lawn, seen by {i} people.")
+            # The same picture again, and its caption names something else.
+            copy = root / f"again-{k}-{i}.png"
+            copy.write_bytes(path.read_bytes())
+            copy.with_suffix(".txt").write_text(f"A bird in the morning light number {i}.")
+    for pair in make("search", open_source(str(root)), tmp_path, n=80):
+        files = [Path(reference).read_bytes() for reference in pair["images"]]
+        assert len(set(files)) == len(files)

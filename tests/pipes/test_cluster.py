@@ -1,0 +1,49 @@
+"""The scripts for many processes: their shards put end to end are one run's bytes."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import BIN, run
+
+CLUSTER = BIN.parent / "examples" / "cluster"
+TASK = ["compare", "-n", "40", "--size", "32"]
+
+
+@pytest.fixture()
+def whole(tmp_path) -> bytes:
+    run("s2h-gen", *TASK, "--quiet", "-o", "whole.jsonl", cwd=tmp_path)
+    return (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_parallel(tmp_path, whole):
+    done = subprocess.run(
+        ["bash", str(CLUSTER / "gen_parallel.sh"), "compare", "40", "out.jsonl", "--size", "32"],
+        cwd=tmp_path, env={**os.environ, "SHARDS": "3"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+def test_a_slurm_array_whose_first_task_was_killed(tmp_path, whole):
+    def task(index: int) -> None:
+        array = {"SLURM_ARRAY_TASK_ID": index, "SLURM_ARRAY_TASK_COUNT": 3, "SLURM_ARRAY_TASK_MIN": 0}
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", str(CLUSTER / "gen_slurm.sh"), "compare", "40", "shards", "--size", "32"],
+            cwd=tmp_path, env={**os.environ, "PATH": path} | {k: str(v) for k, v in array.items()},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    first = tmp_path / "shards" / "00000.jsonl"
+    task(0)
+    lines = first.read_bytes().splitlines(keepends=True)
+    Path(f"{first}.partial").write_bytes(b"".join(lines[:5]) + lines[5][:40])
+    first.unlink()
+    for index in (0, 1, 2):
+        task(index)
+    shards = sorted((tmp_path / "shards").glob("*.jsonl"))
+    assert b"".join(path.read_bytes() for path in shards) == whole
