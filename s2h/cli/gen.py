@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 import click
 
 from s2h.cli import common
+from s2h.cli.asked import Options
 from s2h.cli.params import Band, Shard, Span, Weight
 
 TASKS = (
@@ -295,95 +295,6 @@ def _generate(work: common.Session, given: Options) -> None:
     work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
     if not made and not first:
         work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for, checked as far as that needs no data."""
-
-    task: str
-    count: int
-    spec: str
-    seed: int
-    per_prompt: tuple[int, int] | None
-    layout: str
-    distractors: str
-    similar: tuple[float, float] | None
-    clip_model: str | None
-    nonexistent: float
-    negatives: tuple[tuple[str, float], ...]
-    forms: tuple[tuple[str, float], ...]
-    relations: tuple[tuple[str, float], ...]
-    twins: bool
-    working: float | None
-    model: str | None
-    samples: int
-    temperature: float | None
-    select: str | None
-    alike: float
-    text_model: str | None
-    batch_size: int
-    max_new_tokens: int
-    split: str
-    shard: tuple[int, int]
-    workers: int
-    resume: bool
-    size: int
-    image_dir: str
-
-    def images(self) -> tuple[int, int]:
-        return self.per_prompt or (
-            (2, 9) if self.layout == "grid" else (2, 2) if self.layout == "pip" else (2, 5)
-        )
-
-    def check(self, output: str) -> None:
-        """Refuse what doesn't go together."""
-        task, model = self.task, self.model
-        near = self.distractors == "similar"
-        of_vqa = {"--model": model, "--nonexistent": self.nonexistent, "--distractors similar": near}
-        for option, wanted in of_vqa.items():
-            if wanted and task != "vqa":
-                raise click.UsageError(f"{option} is for vqa: {task} has its images and negatives by design.")
-        its_own = (("--form", self.forms, "search"), ("--relation", self.relations, "kinship"))
-        for option, wanted, its in its_own:
-            if wanted and task != its:
-                raise click.UsageError(f"{option} is for {its}.")
-        if model and self.negatives:
-            raise click.UsageError(
-                "--model and --negative exclude each other: a model's own mistakes are the negatives."
-            )
-        if self.twins and task == "vqa" and model:
-            raise click.UsageError(
-                "--twins and --model exclude each other: a mistake has no images of its own."
-            )
-        if self.working is not None and task == "vqa":
-            raise click.UsageError(
-                "--working is for levels 2 and 3: an answer of vqa looks at one image only."
-            )
-        if self.temperature and self.samples == 1:
-            raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
-        if (self.similar or self.clip_model) and not near:
-            raise click.UsageError("--similar and --clip-model are for --distractors similar.")
-        if self.select and self.layout != "sequence":
-            raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
-        plain = task == "vqa" and not self.negatives and not self.twins and self.spec == "builtin"
-        if self.workers > 1 and (model or plain):
-            raise click.UsageError("--workers is for pairs without a --model (use --shard).")
-
-    def check_source(self, source) -> None:
-        from s2h.levels import possible_negatives
-
-        possible = possible_negatives(self.task, source)
-        for kind, _ in self.negatives:
-            if kind not in possible:
-                raise click.BadParameter(f"{kind!r}: no such kind for {self.task} here (choose from {', '.join(possible)})",
-                                         param_hint="--negative")  # fmt: skip
-        if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
-            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        by_model = self.model or (self.task == "vqa" and source.spec == "builtin" and not self.negatives)
-        for option, wanted in (("--samples", self.samples > 1), ("--select", self.select)):
-            if wanted and not by_model:
-                raise click.UsageError(f"{option} needs vqa and a --model whose answers they are.")
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
