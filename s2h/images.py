@@ -60,15 +60,13 @@ def open_images(record: Record) -> list[Image]:
     return opened
 
 
-def glance(picture: str | bytes) -> None:
-    """Raises ImageError where a file, or the bytes of one, is plainly no image that can be opened: missing, empty, of no
-    known format, too large, or cut short. The pixels are not decoded, so damage in their midst goes unseen."""
+def glance(data: bytes, name: str = "bytes") -> None:
+    """Raises ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
+    large, or cut short. The pixels are not decoded, so damage in their midst goes unseen."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
 
-    data = picture if isinstance(picture, bytes) else read_bytes(picture)
-    name = _name(picture) if isinstance(picture, str) else "bytes"
     if not data:
         raise ImageError(f"is an empty file: {name}")
     try:

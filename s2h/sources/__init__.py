@@ -60,6 +60,7 @@ class Item:
     reference: str = ""
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
     data: Callable[[], bytes] | None = field(default=None, compare=False)
+    print: int = 0  # of the file's bytes, where it was read; a copy has the same
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ here. A picture that can't be opened is found out when it is first drawn, counte
 
 from __future__ import annotations
 
-import filecmp
 import os
 from bisect import bisect_right
 from collections import Counter
@@ -130,9 +129,8 @@ class Album:
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.names[at]
-        self.unused.check(
-            page, at, len(found), lambda: self._read(name) if self._read else self._reference(name)
-        )
+        look = self._read or self._reference
+        seen = self.unused.check(page, at, len(found), lambda: look(name))
         captions = found.captions[at].split("\n") if found.captions[at] else []
         labels: dict[str, Any] = {"kind": "photo", "file": name}
         if captions:
@@ -143,8 +141,8 @@ class Album:
             labels["counts"] = counts
         key = f"{page}:{at}"
         if self._read is not None:
-            return Item(key, labels, data=lambda: self._read(name))
-        return Item(key, labels, reference=self._reference(name))
+            return Item(key, labels, data=lambda: self._read(name), print=seen)
+        return Item(key, labels, reference=self._reference(name), print=seen)
 
     def _reference(self, name: str) -> str:
         if name.startswith("tar:") or not self.root:
@@ -186,7 +184,7 @@ class Album:
             if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
                 continue
             item = self._item(page, at)
-            if not any(_is_copy(item, other) for other in together):
+            if all(item.print != other.print for other in together):
                 return item
         raise NoPair("no distractor without the target's concept found")
 
@@ -261,7 +259,7 @@ class Album:
             if f"{page}:{at}" in taken:
                 continue
             item = self._item(page, at)
-            if not any(_is_copy(item, other) for other in together):
+            if all(item.print != other.print for other in together):
                 return item
         raise NoPair("no other picture of the same concept")
 
@@ -343,16 +341,6 @@ class Album:
         if trait.number < 0:
             return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
         return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
-
-
-def _is_copy(one: Item, other: Item) -> bool:
-    """Whether two files hold the same bytes: a picture may lie in a folder twice, under two names and two captions."""
-    if not one.reference or not other.reference or one.reference.startswith("tar:"):
-        return False
-    try:
-        return filecmp.cmp(one.reference, other.reference, shallow=False)
-    except OSError:
-        return False
 
 
 def _place(item: Item) -> tuple[int, int]:

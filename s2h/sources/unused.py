@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
 
 from s2h.sources import NoPair
 
-GOOD, BAD = 1, 2
+BAD = 1
 
 
 class Unused(Mapping):
@@ -17,24 +19,29 @@ class Unused(Mapping):
         self.listed = Counter() if listed is None else listed
         self.pages: dict[int, Counter] = {}
         self.bad: dict[tuple[int, int], str] = {}
-        self._looked: dict[int, bytearray] = {}  # part -> of each picture 0 (not yet), GOOD or BAD
+        self._prints: dict[int, array] = {}  # part -> of each picture 0 (not seen yet), BAD, or its print
 
-    def check(self, page: int, at: int, count: int, picture: Callable[[], str | bytes]) -> None:
-        """Look at picture `at` of the `count` of a part; each is opened once. Raises NoPair where it can't be."""
-        if page not in self._looked:
-            self._looked[page] = bytearray(count)
-        looked = self._looked[page]
-        if not looked[at]:
-            from s2h.images import ImageError, glance
+    def check(self, page: int, at: int, count: int, picture: Callable[[], str | bytes]) -> int:
+        """Look at picture `at` of the `count` of a part, a file's name or its bytes; each is opened once. Returns a print of
+        its bytes, by which a copy under another name is known. Raises NoPair where it can't be opened."""
+        if page not in self._prints:
+            self._prints[page] = array("Q", bytes(8 * count))
+        prints = self._prints[page]
+        if not prints[at]:
+            from s2h.images import ImageError, glance, read_bytes
 
             try:
-                glance(picture())
-                looked[at] = GOOD
+                data = picture()
+                data = read_bytes(data) if isinstance(data, str) else data
+                glance(data)
+                found = int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
+                prints[at] = found if found > BAD else found + 1 + BAD
             except ImageError as error:
-                looked[at] = BAD
+                prints[at] = BAD
                 self.bad[page, at] = error.reason
-        if looked[at] == BAD:
+        if prints[at] == BAD:
             raise NoPair("a picture that can't be opened")
+        return prints[at]
 
     def learn(self, pages: dict[int, Counter], bad: dict[tuple[int, int], str]) -> None:
         """Take over what another process found in the same source."""

@@ -9,30 +9,34 @@ import pytest
 from tests.support.commands import BIN, run
 
 CLUSTER = BIN.parent / "examples" / "cluster"
-TASK = ["compare", "-n", "40", "--size", "32"]
 
 
 @pytest.fixture()
-def whole(tmp_path) -> bytes:
-    run("s2h-gen", *TASK, "--quiet", "-o", "whole.jsonl", cwd=tmp_path)
+def options(tmp_path) -> list[str]:
+    return ["--size", "32", "--image-dir", str(tmp_path / "images")]  # the same from every folder
+
+
+@pytest.fixture()
+def whole(tmp_path, options) -> bytes:
+    run("s2h-gen", "compare", "-n", "40", *options, "--quiet", "-o", "whole.jsonl", cwd=tmp_path)
     return (tmp_path / "whole.jsonl").read_bytes()
 
 
-def test_parallel(tmp_path, whole):
+def test_parallel(tmp_path, whole, options):
     done = subprocess.run(
-        ["bash", str(CLUSTER / "gen_parallel.sh"), "compare", "40", "out.jsonl", "--size", "32"],
+        ["bash", str(CLUSTER / "gen_parallel.sh"), "compare", "40", "out.jsonl", *options],
         cwd=tmp_path, env={**os.environ, "SHARDS": "3"}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == whole
 
 
-def test_a_slurm_array_whose_first_task_was_killed(tmp_path, whole):
+def test_a_slurm_array_whose_first_task_was_killed(tmp_path, whole, options):
     def task(index: int) -> None:
         array = {"SLURM_ARRAY_TASK_ID": index, "SLURM_ARRAY_TASK_COUNT": 3, "SLURM_ARRAY_TASK_MIN": 0}
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", str(CLUSTER / "gen_slurm.sh"), "compare", "40", "shards", "--size", "32"],
+            ["bash", str(CLUSTER / "gen_slurm.sh"), "compare", "40", "shards", *options],
             cwd=tmp_path, env={**os.environ, "PATH": path} | {k: str(v) for k, v in array.items()},
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
