@@ -107,8 +107,9 @@ def generate(
 
     def draft(k: int, attempt: int, tally: Counter) -> Draft | None:
         rng = seeds.rng(source.spec, seed, split, task, k, attempt)
+        rng.turn, number = divmod(k, len(sizes))  # numbers of images and places of targets take turns
         try:
-            made = maker.make(rng, source, rng.choice(sizes), weights, **wishes)
+            made = maker.make(rng, source, sizes[number], weights, **wishes)
             if twins and made.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:

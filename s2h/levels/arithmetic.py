@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import combinations, product
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, name_images, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("digit",)
@@ -163,8 +163,9 @@ def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
     if operation == "count-equal":
         return list(range(n_images))
     if operation in ("difference", "larger"):
-        return sorted(rng.sample(range(n_images), 2))
-    return sorted(rng.sample(range(n_images), rng.randint(2, min(3, n_images))))
+        return list(in_turn(rng, list(combinations(range(n_images), 2))))
+    several = rng.randint(2, min(3, n_images))
+    return list(in_turn(rng, list(combinations(range(n_images), several))))
 
 
 def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str, float]) -> list[str]:

@@ -5,10 +5,11 @@ else, and that world is as likely as the true one, so that words alone don't tel
 
 from __future__ import annotations
 
+from itertools import combinations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, name_images, pick_kind, two_places
 from s2h.sources import Item, NoPair, Trait
 
 NEEDS = ("trait", "showing")
@@ -171,7 +172,7 @@ def _worlds(
     everywhere = list(range(n_images))
     if form in ("same", "different"):
         kind = pick_kind(rng, weights, ["false-same", "false-different"])
-        a, b = operands = sorted(rng.sample(everywhere, 2))
+        a, b = operands = list(in_turn(rng, list(combinations(everywhere, 2))))
         values = [rng.choice(trait.values) for _ in everywhere]
         alike, apart = list(values), list(values)
         one, other = rng.sample(trait.values, 2)
@@ -181,7 +182,7 @@ def _worlds(
     if form == "odd":
         kind = pick_kind(rng, weights, ["wrong-image"])
         one, other = rng.sample(trait.values, 2)
-        at, wrong = rng.sample(everywhere, 2)
+        at, wrong = two_places(rng, n_images)
         values, world = ([other if p == place else one for p in everywhere] for place in (at, wrong))
         return values, world, everywhere, kind
     kind = pick_kind(rng, weights, ["swapped-images"])
@@ -192,7 +193,7 @@ def _worlds(
         at = rng.randrange(n_images - 1)
         one, other = ranked[at], ranked[at + 1]
     else:
-        one, other = operands = sorted(rng.sample(everywhere, 2))
+        one, other = operands = list(in_turn(rng, list(combinations(everywhere, 2))))
         values = [rng.choice(trait.values) for _ in everywhere]
         values[one], values[other] = rng.sample(trait.values, 2)
     world = list(values)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -149,10 +151,17 @@ def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:
     return rng.choices(kinds, [weights[kind] for kind in kinds])[0]
 
 
-def shuffled(rng: Random, things: list) -> list:
-    things = list(things)
-    rng.shuffle(things)
-    return things
+def in_turn(rng: Random, choices: Sequence, every: int = 1) -> Any:
+    """One of the choices. Over the slots of a run (`rng.turn` counts them) each comes in its turn, so that targets stand at
+    every place equally often by construction and not only on average. every: how many turns a choice lasts, as where
+    another one takes turns within it."""
+    turn = getattr(rng, "turn", None)
+    return choices[rng.randrange(len(choices)) if turn is None else turn // every % len(choices)]
+
+
+def two_places(rng: Random, n: int) -> tuple[int, int]:
+    """Two places among n, the one and the other, in their turn."""
+    return in_turn(rng, list(permutations(range(n), 2)))
 
 
 def name_images(positions: list[int]) -> str:

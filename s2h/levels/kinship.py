@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, pick_kind, shuffled
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind, two_places
 from s2h.sources import Item, NoPair
 
 NEEDS = ("related", "stranger", "portrait")
@@ -217,12 +217,19 @@ def crowd(
     rng: Random, source: Any, first: Any, second: Any, n_images: int, apart: tuple = ()
 ) -> tuple[list, int, int]:
     """The two people at random places among strangers to both, and to those in `apart`; the people and the two places."""
-    people = [first, second]
-    while len(people) < n_images:
+    others: list = []
+    while len(others) < n_images - 2:
         like = rng.choice((first, second))
-        people.append(source.stranger(rng, like=like, unlike=(first, second), apart=(*people, *apart)))
-    order = shuffled(rng, list(range(n_images)))
-    return [people[i] for i in order], order.index(0), order.index(1)
+        taken = (first, second, *others, *apart)
+        others.append(source.stranger(rng, like=like, unlike=(first, second), apart=taken))
+    return _placed(rng, first, second, others)
+
+
+def _placed(rng: Random, first: Any, second: Any, others: list) -> tuple[list, int, int]:
+    """Two people among others, at places that take turns."""
+    a, b = two_places(rng, len(others) + 2)
+    rest = iter(others)
+    return [first if at == a else second if at == b else next(rest) for at in range(len(others) + 2)], a, b
 
 
 def _swapped(things: list, a: int, b: int) -> list:
@@ -235,7 +242,7 @@ def _yes_no(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, w
     """`is-elder` asks of (a, b) whether a is b's parent: yes half the time, else the roles are turned or they are
     strangers; `are-kin` and `are-siblings` ask for kin or strangers only."""
     source = asked.source
-    truth = rng.random() < 0.5
+    truth = in_turn(rng, (True, False), every=n_images * (n_images - 1))  # after all pairs of places
     kind = pick_kind(
         rng,
         weights,
@@ -310,12 +317,11 @@ def _find(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, wei
     """The relative of one person among strangers of the same sex and age."""
     kind = pick_kind(rng, weights, ["wrong-image"])
     known, sought = (second, first) if asked.form == "find-elder" else (first, second)
-    company = [known, sought]
-    while len(company) < n_images:
-        company.append(asked.source.stranger(rng, like=sought, unlike=(known,), apart=company))
-    order = shuffled(rng, list(range(n_images)))
-    people = [company[i] for i in order]
-    at_known, at_sought = order.index(0), order.index(1)
+    others: list = []
+    while len(others) < n_images - 2:
+        taken = (known, sought, *others)
+        others.append(asked.source.stranger(rng, like=sought, unlike=(known,), apart=taken))
+    people, at_known, at_sought = _placed(rng, known, sought, others)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
     items = asked.portraits(rng, people)
 

@@ -11,10 +11,11 @@ answer goes through the images until it finds the concept, and a caption stands 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("target", "without", "another", "caption", "fits", "generic")
@@ -182,7 +183,7 @@ def _caption(
     possible = set(possible_negatives(source)) - ({"other-image"} if n == 1 else set())
     kind = pick_kind(rng, weights, [kind for kind in OF_CAPTIONS if kind in possible])
     distractors = _fill(rng, source, concept, [target], n - 1)
-    at = rng.randrange(n)
+    at = in_turn(rng, range(n))
     items = [*distractors[:at], target, *distractors[at:]]
     mistaken = {
         "generic": lambda: None,
@@ -228,7 +229,7 @@ def _absent(
     way."""
     kind = pick_kind(rng, weights, ["false-absence", "false-presence"])
     distractors = _fill(rng, source, concept, [target], n)
-    at = rng.randrange(n)
+    at = in_turn(rng, range(n))
     there, gone = [*distractors[:at], target, *distractors[at + 1 :]], distractors
     right = source.caption(rng, target)
     present = (scan(concept, _only(at, n)) if shows else "") + right
@@ -258,7 +259,7 @@ def _locate(
     rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str
 ) -> Draft:
     """Which image shows the concept; perhaps none. Right and wrong are two of the n + 1 answers, each as often."""
-    at, wrong = rng.sample([*range(n), None], 2)
+    at, wrong = in_turn(rng, list(permutations([*range(n), None], 2)))
     kind = "false-presence" if at is None else "false-absence" if wrong is None else "wrong-image"
     if not weights.get(kind):
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")

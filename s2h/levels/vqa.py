@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from s2h.answers import is_right, normalise, values_said
-from s2h.levels.draft import Draft, Twin, pick_kind
+from s2h.levels.draft import Draft, Twin, in_turn, pick_kind
 from s2h.record import Record
 from s2h.sources import Item, Question
 
@@ -80,7 +80,7 @@ def make(
         some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
         together.append(some[0] if similar is None else similar(rng, target, some))
     distractors = together[1:]
-    at = rng.randrange(n_images)
+    at = in_turn(rng, range(n_images))
     items = list(distractors)
     items.insert(at, target)
     shown = n_images > 1

@@ -51,6 +51,23 @@ def test_every_number_of_images_and_every_position_occurs_equally(pairs):
             assert chisquare([at[p] for p in range(n)]).pvalue > 1e-4, (task, n, at)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_places_take_turns(task, tmp_path, monkeypatch):
+    """Of a run's slots each number of images and each place of a target has its share by construction."""
+    monkeypatch.setattr("s2h.levels.draft.place", lambda item, store, size: item.key)
+    made = list(
+        levels.generate(
+            task, n=1200, images=Store(tmp_path), **({"forms": {"caption": 1}} if task == "search" else {})
+        )
+    )
+    sizes = Counter(len(pair["images"]) for pair in made)
+    assert set(sizes) == {2, 3, 4, 5} and max(sizes.values()) - min(sizes.values()) <= 2
+    if task in ("vqa", "kinship", "search"):
+        for n in (3, 4, 5):
+            places = Counter(p for pair in made if len(pair["images"]) == n for p in pair["target"])
+            assert max(places.values()) - min(places.values()) <= 12, (n, places)
+
+
 def test_arithmetic_is_right_when_done_again(pairs):
     negatives = Counter(pair["negative"] for pair in pairs["arithmetic"])
     assert set(negatives) == set(arithmetic.NEGATIVES)
