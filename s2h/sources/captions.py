@@ -64,7 +64,9 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
         unused["no concept in the caption"] += 1
         return
     last = concept.split()[-1]
-    page.add(name, captions, dict.fromkeys((concept, last), 0))
+    page.add(
+        name, captions, dict.fromkeys((concept, last) if len(last) > 2 and last.isalpha() else (concept,), 0)
+    )
 
 
 def _beside(root: str, names: Texts, unused: Counter) -> Page:

@@ -11,14 +11,31 @@ from s2h.answers import normalise
 _AFTER = re.compile(
     r"[,.;:!?(\u2014\u2013\[\"]"
     r"|\b(?:of|with|in|on|at|that|which|who|and|or|to|for|from|by|near|next|beside|under|over|behind|above|below|"
-    r"against|along|across|inside|outside|through|while|as|is|are|was|has|have|called|made|used)\b"
-    r"|(?<=\w)\s\w{2,}ing(?=\s)"  # 'man riding a wave', but not 'living room'
+    r"against|along|across|inside|outside|through|while|as|is|are|was|has|have|called|made|used|"
+    r"means?|carr(?:y|ies)|says?|tells?|eats?|lives?|comes?|goes|grows?|gives?|lets|sits?|wears?|contains?|hatched|parked|seen|"
+    r"taken|painted|cut)\b"
+    # 'man riding a wave', but neither 'living room' nor 'christmas stocking'
+    r"|(?<=\w)\s(?!(?:build|paint|stock|ceil|wedd|morn|even|pudd|earr|cloth|spr|str|cross|duckl|seedl|rail|th|sw|dress)ing)"
+    r"\w{2,}ing(?=\s)"
 )
 _ARTICLE = re.compile(
-    r"^(?:(?:an? )?(?:photo|picture|image|photograph|close ?up|view)s? of(?: an?| the)?|"
-    r"this is an?|there (?:is|are)(?: an?)?|an?|the|some|two|three|four|several)\s+",
+    r"^(?:(?:an?|the|two|three|some) (?:pair|group|couple|bunch|row|pile|stack|set|lot|piece|slice|herd|flock)s? of(?: an?| the)?|"
+    r"(?:an? )?(?:photo|picture|image|photograph|close ?up|view)s? of(?: an?| the)?|"
+    r"(?:this|it) is an?|it['’]s an?|here (?:is|are)(?: an?)?|there (?:is|are)(?: an?)?|an?|the|some|two|three|four|several|"
+    r"our|my|your|his|her|their|its)\s+",
     re.IGNORECASE,
 )
+# Words that name nothing to be seen: a phrase that begins or ends with one is no concept.
+_NO_NOUNS = frozenset(
+    re.findall(
+        r"\S+",
+        """i me you he she it we us they him this that these those it's who what one two three four five six seven eight nine
+        ten yes no not ok hello please enter stop look click happy sad angry great small large new old good bad other another
+        someone something everyone everything nobody nothing red orange yellow green blue purple pink brown black white grey""",
+    )
+)
+_AS_CONSONANT = re.compile(r"(?:eu|uni(?!n|m)|us[aei]|ute|ura|one\b|once)", re.IGNORECASE)
+_AS_VOWEL = re.compile(r"(?:[aeiou]|hour|honest|heir)", re.IGNORECASE)
 MOST_WORDS = 4
 _PLURALS = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice", "goose": "geese",
@@ -44,6 +61,7 @@ def concept_of(caption: str) -> str:
     phrase = _AFTER.split(phrase, maxsplit=1)[0].strip()
     words = phrase.split()
     good = 0 < len(words) <= MOST_WORDS and all(any(c.isalpha() for c in word) for word in words)
+    good = good and not {words[0].casefold(), words[-1].casefold()} & _NO_NOUNS
     return " ".join(words) if good else ""
 
 
@@ -72,7 +90,8 @@ def indefinite(name: str) -> str:
         name = name[0].lower() + name[1:]
     if is_plural(name):
         return name
-    return ("an " if name[0].lower() in "aeiou" else "a ") + name
+    vowel = _AS_VOWEL.match(name) and not _AS_CONSONANT.match(name)
+    return ("an " if vowel else "a ") + name
 
 
 def sentence(text: str) -> str:
