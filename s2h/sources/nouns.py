@@ -15,23 +15,31 @@ _AFTER = re.compile(
     r"means?|carr(?:y|ies)|says?|tells?|eats?|lives?|comes?|goes|grows?|gives?|lets|sits?|wears?|contains?|hatched|parked|seen|"
     r"taken|painted|cut)\b"
     # 'man riding a wave', but neither 'living room' nor 'christmas stocking'
-    r"|(?<=\w)\s(?!(?:build|paint|stock|ceil|wedd|morn|even|pudd|earr|cloth|spr|str|cross|duckl|seedl|rail|th|sw|dress)ing)"
-    r"\w{2,}ing(?=\s)"
+    r"|(?<=\w)\s(?!(?:build|paint|stock|ceil|wedd|morn|even|pudd|earr|cloth|"
+    r"spr|str|cross|duckl|seedl|rail|th|sw|dress)ing)"
+    r"\w{2,}ing(?=\s|$)"
 )
 _ARTICLE = re.compile(
-    r"^(?:(?:an?|the|two|three|some) (?:pair|group|couple|bunch|row|pile|stack|set|lot|piece|slice|herd|flock)s? of(?: an?| the)?|"
+    r"^(?:(?:an?|the|two|three|some) (?:pair|group|couple|bunch|row|pile|stack|set|lot|piece|slice|herd|flock)s? of"
+    r"(?: an?| the)?|"
     r"(?:an? )?(?:photo|picture|image|photograph|close ?up|view)s? of(?: an?| the)?|"
     r"(?:this|it) is an?|it['’]s an?|here (?:is|are)(?: an?)?|there (?:is|are)(?: an?)?|an?|the|some|two|three|four|several|"
     r"our|my|your|his|her|their|its)\s+",
     re.IGNORECASE,
 )
-# Words that name nothing to be seen: a phrase that begins or ends with one is no concept.
-_NO_NOUNS = frozenset(
+# Words that no name of a thing to be seen begins with, and such as don't end one.
+_NO_BEGINNING = frozenset(
     re.findall(
         r"\S+",
-        """i me you he she it we us they him this that these those it's who what one two three four five six seven eight nine
-        ten yes no not ok hello please enter stop look click happy sad angry great small large new old good bad other another
-        someone something everyone everything nobody nothing red orange yellow green blue purple pink brown black white grey""",
+        """i me you he she it we us they him them this that these those it's who what yes no not ok hello please enter stop
+        look click someone something everyone everything nobody nothing""",
+    )
+)
+_NO_END = _NO_BEGINNING | frozenset(
+    re.findall(
+        r"\S+",
+        """one two three four five six seven eight nine ten happy sad angry great small large new old good bad other another
+        red orange yellow green blue purple pink brown black white grey""",
     )
 )
 _AS_CONSONANT = re.compile(r"(?:eu|uni(?!n|m)|us[aei]|ute|ura|one\b|once)", re.IGNORECASE)
@@ -61,7 +69,7 @@ def concept_of(caption: str) -> str:
     phrase = _AFTER.split(phrase, maxsplit=1)[0].strip()
     words = phrase.split()
     good = 0 < len(words) <= MOST_WORDS and all(any(c.isalpha() for c in word) for word in words)
-    good = good and not {words[0].casefold(), words[-1].casefold()} & _NO_NOUNS
+    good = good and words[0].casefold() not in _NO_BEGINNING and words[-1].casefold() not in _NO_END
     return " ".join(words) if good else ""
 
 
