@@ -35,7 +35,7 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
 }
 {
     make vqa l1.jsonl 0.2 -n 1500 --samples 4 --images-per-prompt 2-4
-    make vqa l1-single.jsonl 0.2 -n 2000 --samples 4 --images-per-prompt 1
+    make vqa l1-single.jsonl 0.2 -n 2300 --samples 4 --images-per-prompt 1
     make arithmetic l2-arithmetic.jsonl 0.25 -n 3500 --images-per-prompt 2-4
 } &
 make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4 --relation parent
@@ -49,8 +49,8 @@ s2h-mix --flat l1 l1-single l2-kinship l2-arithmetic l3 --val 0.02 --seed "$seed
 
 # Asked twice: for its own words, and whether it finds the chosen answer likelier than the rejected one (chance 50).
 ask() { # MODEL OUT
-    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 200 -o "$2.jsonl"
-    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 200 --scoring likelihood -o "$2-likelihood.jsonl" --quiet
+    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 300 -o "$2.jsonl"
+    s2h-eval --model "$1" --bench builtin --seed "$seed" -n 300 --scoring likelihood -o "$2-likelihood.jsonl" --quiet
 }
 
 say "4/7  the bundled model on held-out questions, before"
