@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Some 105 minutes on two idle
-# cores. What to expect: every attribute read off the tower 0.8 to 1.0; single-image questions answered at 0.81 to 0.86, level 1
-# at 0.72 to 0.81, levels 2 and 3 at 0.20 to 0.26 and 0.10 to 0.12 (s2h-eval --model OUT/mini -n 200, seeds 7 and 0); 0.88 of
-# true claims above a cosine of 0.25 and 0.78 of nearly true ones below; a correlation of 0.9 with the real text model's
-# cosines. These are the figures of the models that ship; the VLM among them had its lessons in eight starts (vlm.py --start),
-# the first ones with other shares of the kinds of lessons, and this script has not been run as a whole since.
+# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Some 110 minutes on two idle
+# cores; its stages are timed, so that other work on the cores costs lessons and not minutes.
+#
+# What to expect. Run as a whole once, with other work taking up to half of the cores and when lessons went half as fast
+# (s2h-eval --model OUT/mini --bench builtin -n 200, seeds 0 and 7): every attribute read off the tower 0.88 to 1.0, one-image
+# questions answered at 0.64 and 0.62, level 1 at 0.43 and 0.39, level 2 at 0.23 and 0.21, level 3 at 0.09 and 0.05; CLIP: 0.91
+# of true claims above a cosine of 0.25 and 0.86 of nearly true ones below; text: a correlation of 0.92 with the real model's
+# cosines. The VLM that ships had about three times as many lessons, in eight starts (vlm.py --start), and answers 0.87 and 0.81
+# of the one-image questions, 0.77 and 0.72 of level 1, 0.23 and 0.19 of level 2, 0.15 and 0.11 of level 3.
 #
 #     bash examples/miniature/make.sh OUT      # then copy OUT/mini, OUT/mini-clip and OUT/mini-text to s2h/models/
 set -euo pipefail

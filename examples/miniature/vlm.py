@@ -3,8 +3,7 @@
     python examples/miniature/vlm.py POOL OUT [--vision-minutes 8] [--text-minutes 8] [--language-minutes 75]
 
 The result is a folder that `LlavaForConditionalGeneration.from_pretrained` and `AutoProcessor.from_pretrained` load.
-Expect after these minutes on two cores: every attribute 0.8 to 1.0; one-image questions answered at 0.8; questions across
-images near chance or below.
+What to expect is said in make.sh.
 """
 
 from __future__ import annotations
