@@ -36,20 +36,14 @@ FRAMES = (
     "Regarding Image {k}: {q}",
     "{q} I mean Image {k}.",
 )
-# The second of two pictures stands in the middle of the first.
+# Of two pictures the target stands in the middle of the other, which it hides in part.
 INSIDE = (
-    (
-        "{q} Answer for the large picture, not for the small one in its middle.",
-        "Look at the large picture around the small one. {q}",
-        "Consider only the outer picture. {q}",
-        "The question is about the large picture. {q}",
-    ),
-    (
-        "{q} Answer for the small picture in the middle.",
-        "Look at the small picture in the middle. {q}",
-        "Consider only the inner picture. {q}",
-        "The question is about the small picture in the middle. {q}",
-    ),
+    "{q} Answer for the small picture in the middle.",
+    "Look at the small picture in the middle. {q}",
+    "Consider only the inner picture. {q}",
+    "The question is about the small picture in the middle. {q}",
+    "{q} I mean the picture inside the other.",
+    "In the middle there is a small picture. {q}",
 )
 ALONE = ("{q}", "Look at the image. {q}", "Please answer: {q}", "{q} Answer briefly.")
 
@@ -80,11 +74,11 @@ def make(
         some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
         together.append(some[0] if similar is None else similar(rng, target, some))
     distractors = together[1:]
-    at = in_turn(rng, range(n_images))
+    at = 1 if layout == "pip" else in_turn(rng, range(n_images))
     items = list(distractors)
     items.insert(at, target)
     shown = n_images > 1
-    frame = rng.choice(INSIDE[at] if layout == "pip" else FRAMES if shown else ALONE)
+    frame = rng.choice(INSIDE if layout == "pip" else FRAMES if shown else ALONE)
     named = at + 1
     beyond = None
     if shown and layout != "pip" and rng.random() < nonexistent:
