@@ -7,6 +7,7 @@ one clear line."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,15 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
 def belongs(kind: str, name: str, split: str) -> bool:
     """Whether a folder's picture is in the split."""
     return (seeds.seed_of(f"{kind} split", name) % HELD_OUT == 0) == (split == "heldout")
+
+
+def in_split(kind: str, name: str, split: str | None, unused: Counter, what: str = "") -> bool:
+    """Whether something belongs to the split, counted in `unused` where not; without a split everything does, as where a
+    dataset has a part of its own for each."""
+    here = split is None or belongs(kind, name, split)
+    if not here:
+        unused[f"{what}not in the {split} split"] += 1
+    return here
 
 
 def require(source: Any, task: str, *abilities: str) -> None:

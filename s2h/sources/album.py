@@ -115,7 +115,7 @@ class Album:
 
     def _learn(self) -> None:
         if len(self.page(0)) < 2:
-            why = "; ".join(f"{count} {reason}" for reason, count in self.unused.items()) or "no pictures"
+            why = self.unused.why("no pictures")
             raise SourceError(f"source {self.spec!r}: fewer than two pictures can be used ({why})")
 
     def _pick(self, rng: Random) -> tuple[int, int]:

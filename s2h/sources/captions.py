@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
 from s2h.sources.page import Page
@@ -41,12 +41,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if metadata:
         pages = [(1, partial(_described, root, os.path.join(root, metadata), split))]
         return Album(spec, root, pages)
-    names: list[str] = []
-    for name in files.pictures(root):
-        if belongs("captions", name, split):
-            names.append(name)
-        else:
-            unused[f"not in the {split} split"] += 1
+    names = [name for name in files.pictures(root) if in_split("captions", name, split, unused)]
     blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
     packed = [Texts(block).seal() for block in blocks]
     pages = [(len(block), partial(_beside, root, block)) for block in packed]
@@ -98,9 +93,9 @@ def _described(root: str, metadata: str, split: str, unused: Counter) -> Page:
         captions = [captions] if isinstance(captions, str) else captions
         if not isinstance(captions, list | tuple) or not all(isinstance(text, str) for text in captions):
             raise SourceError(f"{where}: caption: not a text")
-        if not belongs("captions", files.inside(name, f"{where}: file_name"), split):
-            unused[f"not in the {split} split"] += 1
-        elif hash(name) in seen:
+        if not in_split("captions", files.inside(name, f"{where}: file_name"), split, unused):
+            continue
+        if hash(name) in seen:
             unused["listed twice"] += 1
         elif not os.path.isfile(os.path.join(root, name)):
             unused["file missing"] += 1

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.page import Page
 
@@ -139,9 +139,7 @@ def _page(
 def _add(page: Page, name: str, concept: str | None, split: str | None, unused: Counter) -> None:
     if concept is None:
         unused["of a class that can't be asked about"] += 1
-    elif split is not None and not belongs("classes", name, split):
-        unused[f"not in the {split} split"] += 1
-    else:
+    elif in_split("classes", name, split, unused):
         page.add(name, (), (concept,))
 
 

@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.captions import fill
 from s2h.sources.page import MANY, Page
@@ -102,9 +102,9 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
             ) from error
     page, seen = Page(), set()
     for number, name in names.items():
-        if split is not None and not belongs("coco", name, split):
-            unused[f"not in the {split} split"] += 1
-        elif name in seen:
+        if not in_split("coco", name, split, unused):
+            continue
+        if name in seen:
             unused["listed twice"] += 1
         elif not os.path.isfile(os.path.join(pictures, name)):
             unused["file missing"] += 1

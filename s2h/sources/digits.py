@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from s2h.sources import Item, NoPair, SourceError, Trait, belongs, files
+from s2h.sources import Item, NoPair, SourceError, Trait, files, in_split
 from s2h.sources.packed import Texts
 from s2h.sources.unused import Unused
 
@@ -48,9 +48,7 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     for value, name in found.read_idx() if looks_like_idx(folder) else found.read_folders():
         if value > 9:
             found.unused.listed["not a digit"] += 1
-        elif not belongs("digits", name, split):
-            found.unused.listed[f"not in the {split} split"] += 1
-        else:
+        elif in_split("digits", name, split, found.unused.listed):
             found.by_value[value].append(found.count)
         found.count += 1
     if missing := [str(value) for value, places in enumerate(found.by_value) if not places]:

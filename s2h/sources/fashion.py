@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, belongs
+from s2h.sources import SourceError, in_split
 from s2h.sources.album import Album
 from s2h.sources.digits import idx_pairs, looks_like_idx
 from s2h.sources.page import Page
@@ -68,8 +68,6 @@ def _page(parts: list, arrays: list, split: str | None, unused: Counter) -> Page
         for index, label in enumerate(labels.tolist()):
             if label >= len(NAMES):
                 unused["an unknown label"] += 1
-            elif split is not None and not belongs("fashion", f"{at} {index}", split):
-                unused[f"not in the {split} split"] += 1
-            else:
+            elif in_split("fashion", f"{at} {index}", split, unused):
                 page.add(f"{at} {index}", (), (NAMES[label],))
     return page.seal()

@@ -13,8 +13,8 @@ import os
 import re
 from collections import Counter
 
-from s2h.sources import SourceError, files
-from s2h.sources.people import Album, Person, in_split
+from s2h.sources import SourceError, files, in_split
+from s2h.sources.people import Album, Person
 
 RELATIONS = {2: "sibling", 4: "parent", 6: "grandparent"}
 INVERSES = {1: 4, 2: 2, 3: 6, 4: 1, 5: 5, 6: 3, 7: 8, 8: 7}
@@ -52,7 +52,7 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
             unused["families without a matrix"] += 1
             continue
         matrices += 1
-        if in_split("fiw", family, split, unused):
+        if in_split("fiw", family, split, unused, what="families "):
             _family(root, family, matrix, people, relatives, unused)
     if not matrices and os.path.isfile(os.path.join(os.path.dirname(root), "train_relationships.csv")):
         raise SourceError(

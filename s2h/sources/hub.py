@@ -16,7 +16,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from s2h.sources import SourceError, belongs, nouns
+from s2h.sources import SourceError, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
@@ -136,8 +136,7 @@ def _page(table: Any, captions: str | None, labels: list[str], split: str | None
     columns = [name for name in (captions, *labels) if name]
     names = table.features[labels[0]].names if labels else []
     for row, facts in enumerate(table.select_columns(columns)):
-        if split is not None and not belongs("datasets", str(row), split):
-            unused[f"not in the {split} split"] += 1
+        if not in_split("datasets", str(row), split, unused):
             continue
         said = facts[captions] if captions else None
         texts = [said] if isinstance(said, str) else [text for text in said or () if isinstance(text, str)]
@@ -153,15 +152,15 @@ def _page(table: Any, captions: str | None, labels: list[str], split: str | None
 def _sheet(table: Any, question: str, answer: str, split: str | None, unused: Counter) -> Sheet:
     sheet = Sheet()
     for row, facts in enumerate(table.select_columns([question, answer])):
+        if not in_split("datasets", str(row), split, unused):
+            continue
         said = facts[answer]
         if isinstance(said, list):
             said = Counter(
                 one if isinstance(one, str) else (one or {}).get("answer", "") for one in said
             ).most_common(1)
             said = said[0][0] if said else ""
-        if split is not None and not belongs("datasets", str(row), split):
-            unused[f"not in the {split} split"] += 1
-        elif not isinstance(said, str) or not said.strip() or not (facts[question] or "").strip():
+        if not isinstance(said, str) or not said.strip() or not (facts[question] or "").strip():
             unused["no question or no answer"] += 1
         else:
             sheet.add(str(row), str(row), facts[question], said)

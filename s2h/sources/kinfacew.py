@@ -13,11 +13,10 @@ import os
 import re
 from collections import Counter
 
-from s2h.sources import SourceError, files
-from s2h.sources.people import Album, Person, in_split
+from s2h.sources import SourceError, files, in_split
+from s2h.sources.people import Album, Person
 
 FOLDERS = {"father-dau": "fd", "father-son": "fs", "mother-dau": "md", "mother-son": "ms"}
-SEXES = {"f": ("male", ""), "m": ("female", ""), "d": "female", "s": "male"}
 _NAME = re.compile(r"(fd|fs|md|ms)_(\d+)_([12])\.\w+", re.IGNORECASE)
 
 
@@ -51,15 +50,21 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
                 pictures.setdefault((kind.lower(), number), {})[which] = os.path.join("images", folder, name)
             else:
                 unused["a name of another form"] += 1
+    known = {
+        kind: _read_meta(os.path.join(root, "meta_data", f"{kind}_pairs.mat")) for kind in FOLDERS.values()
+    }
     people: dict[str, Person] = {}
     relatives = []
     for (kind, number), both in sorted(pictures.items()):
         family = f"{kind}_{number}"
         if len(both) < 2:
             unused["a pair without its other half"] += 1
-        elif not _is_kin(root, kind, both):
+        elif (
+            known[kind] is not None
+            and tuple(map(os.path.basename, (both["1"], both["2"]))) not in known[kind]
+        ):
             unused["not kin by meta_data"] += 1
-        elif in_split("kinfacew", family, split, unused):
+        elif in_split("kinfacew", family, split, unused, what="families "):
             parent = "male" if kind[0] == "f" else "female"
             child = "male" if kind[1] == "s" else "female"
             for which, sex, generation in (("1", parent, "elder"), ("2", child, "younger")):
@@ -69,20 +74,10 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     return Album(spec, root, people, relatives, unused)
 
 
-def _is_kin(root: str, kind: str, both: dict[str, str]) -> bool:
-    known = _meta(os.path.join(root, "meta_data", f"{kind}_pairs.mat"))
-    pair = tuple(os.path.basename(both[which]) for which in ("1", "2"))
-    return known is None or pair in known
-
-
-def _meta(path: str, cache: dict = {}) -> set[tuple[str, str]] | None:  # noqa: B006
+def _read_meta(path: str) -> set[tuple[str, str]] | None:
     """The pairs that a file of KinFaceW lists as kin; None where there is no file."""
-    if path not in cache:
-        cache[path] = _read_meta(path) if os.path.isfile(path) else None
-    return cache[path]
-
-
-def _read_meta(path: str) -> set[tuple[str, str]]:
+    if not os.path.isfile(path):
+        return None
     from scipy.io import loadmat
 
     try:

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.quiz import Quiz, Sheet
 
 _LEANS = re.compile(
@@ -72,9 +72,7 @@ def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
             )
         if places[name] is None:
             unused["file missing"] += 1
-        elif not belongs("llava", name, split):
-            unused[f"not in the {split} split"] += 1
-        else:
+        elif in_split("llava", name, split, unused):
             _turns(sheet, f"{number}", places[name], row["conversations"], where, unused)
     return sheet.seal()
 

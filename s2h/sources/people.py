@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from random import Random
 
-from s2h.sources import Item, NoPair, SourceError, belongs
+from s2h.sources import Item, NoPair, SourceError
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
@@ -61,8 +61,9 @@ class Album:
                 self.alike[person.sex, person.generation].append(person)
         self.people = people
         if not self.relations:
-            why = "; ".join(f"{count} {reason}" for reason, count in unused.items()) or "no pictures"
-            raise SourceError(f"source {spec!r}: no two relatives with pictures ({why})")
+            raise SourceError(
+                f"source {spec!r}: no two relatives with pictures ({self.unused.why('no pictures')})"
+            )
         names = (name for person in people.values() for name in person.pictures)
         self._places = {name: at for at, name in enumerate(names)}
 
@@ -98,11 +99,3 @@ class Album:
 
     def claim_of(self, person: Person) -> str:
         return f"a photo of the face of {NOUNS[person.sex]}"
-
-
-def in_split(kind: str, family: str, split: str, unused: Counter) -> bool:
-    """Whether a family belongs to the split; it is counted where not."""
-    here = belongs(kind, family, split)
-    if not here:
-        unused[f"families not in the {split} split"] += 1
-    return here

@@ -81,7 +81,7 @@ class Quiz:
         self.spec, self.root, self.unused, self._read = spec, root, Unused(), read
         self.sheet = sheet(self.unused.listed)
         if len(self.sheet.pictures) < 2:
-            why = "; ".join(f"{count} {reason}" for reason, count in self.unused.items()) or "no questions"
+            why = self.unused.why("no questions")
             raise SourceError(f"source {spec!r}: fewer than two pictures with a question can be used ({why})")
 
     def __len__(self) -> int:

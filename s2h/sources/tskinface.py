@@ -10,8 +10,8 @@ import os
 import re
 from collections import Counter, defaultdict
 
-from s2h.sources import SourceError, files
-from s2h.sources.people import Album, Person, in_split
+from s2h.sources import SourceError, files, in_split
+from s2h.sources.people import Album, Person
 
 FOLDERS = ("FMS", "FMD", "FMSD")
 _NAME = re.compile(r"(FMSD|FMS|FMD)-(\d+)-([FMSD])\.\w+", re.IGNORECASE)
@@ -56,7 +56,7 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         if not children or not {"F", "M"} & set(members):
             unused["a group without a parent or a child"] += 1
             continue
-        if not in_split("tskinface", family, split, unused):
+        if not in_split("tskinface", family, split, unused, what="families "):
             continue
         for member, name in members.items():
             generation = "younger" if member in "SD" else "elder"

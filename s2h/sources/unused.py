@@ -43,6 +43,10 @@ class Unused(Mapping):
             raise NoPair("a picture that can't be opened")
         return prints[at]
 
+    def why(self, nothing: str) -> str:
+        """All of it in words; `nothing` where there is none."""
+        return "; ".join(f"{count} {reason}" for reason, count in self.items()) or nothing
+
     def learn(self, pages: dict[int, Counter], bad: dict[tuple[int, int], str]) -> None:
         """Take over what another process found in the same source."""
         self.pages.update(pages)

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.quiz import Quiz, Sheet
 
 _FILE = re.compile(r"v2_OpenEnded_mscoco_(.+)_questions\.json")
@@ -82,9 +82,7 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                 unused["file missing"] += 1
             elif one["question_id"] not in known:
                 unused["no answer"] += 1
-            elif split is not None and not belongs("vqav2", picture, split):
-                unused[f"not in the {split} split"] += 1
-            else:
+            elif in_split("vqav2", picture, split, unused):
                 sheet.add(str(one["question_id"]), picture, one["question"], *known[one["question_id"]])
         if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
             for one, other in files.load_json(pairs):

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from s2h.sources import SourceError, belongs, files, nouns
+from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
@@ -58,9 +58,7 @@ def _page(shard: str, split: str, unused: Counter) -> Page:
         pictures = [name for name in members if files.is_picture(name)]
         if not pictures:
             unused["a sample without a picture"] += 1
-        elif not belongs("webdataset", f"{os.path.basename(shard)} {key}", split):
-            unused[f"not in the {split} split"] += 1
-        else:
+        elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, unused):
             name = f"tar:{shard}!{pictures[0]}"
             captions, classes = _facts(texts)
             if captions or not classes:
