@@ -52,7 +52,7 @@ def read(
     if isinstance(name, str | os.PathLike):
         path = find(os.fspath(name))
         with files.opened(path) as lines:
-            seen = None if path == "-" or check is None else _Seen()
+            seen = None if path == "-" or check is None else Seen()
             label, base = ("<stdin>", "") if path == "-" else (path, os.path.dirname(path))
             yield from _records(lines, label, base, check, seen, on_error)
     else:
@@ -257,7 +257,7 @@ def _explained(error: Exception, where: str) -> RecordError:
     return RecordError(f"not JSON: {detail}, column {column}", where=where)
 
 
-class _Seen:
+class Seen:
     """A set of 8-byte hashes in one flat table, at most half full: 16 to 32 bytes an entry where a set takes 100."""
 
     def __init__(self) -> None:

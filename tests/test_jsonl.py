@@ -118,7 +118,7 @@ def test_an_id_twice_in_a_file(tmp_path):
 
 
 def test_seen_is_a_set():
-    seen = jsonl._Seen()
+    seen = jsonl.Seen()
     assert all(seen.add(str(i)) for i in range(5000))
     assert not any(seen.add(str(i)) for i in range(5000))
     assert seen.count == 5000

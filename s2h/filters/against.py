@@ -17,7 +17,6 @@ from s2h.filters import Judgement, add_score
 from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError
 
-BITS = 64  # of a perceptual hash
 NEAR = 4  # bits in which a copy's hash may differ
 KEPT = 200_000  # images whose findings are kept
 _HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")

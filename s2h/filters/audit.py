@@ -3,19 +3,20 @@ lengths, places and answers of both sides, pairs that repeat, and for kinship wh
 
     s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
 
-Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others only counts.
+Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others counts, and 16 to 32 bytes
+a pair and an image to know repeats by.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from random import Random
 from typing import Any
 
 from s2h.filters import blind
 from s2h.images import ImageError, open_image
+from s2h.jsonl import Seen
 from s2h.record import Record
 
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
@@ -123,20 +124,17 @@ class _Task:
 
 
 class _Repeats:
-    """How many of the texts were new and how many not, by 8 bytes of their hashes."""
+    """How many of the texts were new and how many not."""
 
     def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self.repeated = 0
+        self.seen, self.repeated = Seen(), 0
 
     def add(self, text: str) -> None:
-        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self.repeated += key in self.seen
-        self.seen.add(key)
+        self.repeated += not self.seen.add(text)
 
     @property
     def distinct(self) -> int:
-        return len(self.seen)
+        return self.seen.count
 
 
 def _conclusion(text: str) -> str:

@@ -16,7 +16,7 @@ from itertools import combinations, product
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, items_of, name_images, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("digit",)
@@ -309,7 +309,7 @@ def _draft(
 
     twin = None
     if mistake.world is not None:
-        moved = _items_of(rng, source, items, values, mistake.world)
+        moved = items_of(items, values, mistake.world, lambda value, _: source.digit(rng, value))
         twin = Twin(moved, facts(mistake.world, mistake.wrong))
     return Draft(
         items,
@@ -327,16 +327,6 @@ def _draft(
 
 def _hand(item: Item) -> str:
     return "printed" if item.labels["hand"] == "printed" else "handwritten"
-
-
-def _items_of(rng: Random, source: Any, items: list[Item], values: list[int], world: list[int]) -> list[Item]:
-    """The pictures of another world: those that changed places are moved, a digit that is in none of them is drawn."""
-    changed = [p for p in range(len(values)) if values[p] != world[p]]
-    moved = list(items)
-    for p in changed:
-        place = next((q for q in changed if values[q] == world[p]), None)
-        moved[p] = items[place] if place is not None else source.digit(rng, world[p])
-    return moved
 
 
 def say(operation: str, operands: list[int], seen: list[int | None], answer: int, shows: bool) -> str:

@@ -9,7 +9,7 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, name_images, pick_kind, two_places
+from s2h.levels.draft import WORKING, Draft, Twin, in_turn, items_of, name_images, pick_kind, two_places
 from s2h.sources import Item, NoPair, Trait
 
 NEEDS = ("trait", "showing")
@@ -131,9 +131,12 @@ def make(
         last=last,
     ) + rng.choice(SHOW if shows else BRIEF)
 
+    def draw(value: Any, together: list[Item]) -> Item:
+        return source.showing(rng, trait, value, together)
+
     items: list[Item] = []
     for value in values:
-        items.append(source.showing(rng, trait, value, items))
+        items.append(draw(value, items))
 
     def facts(values: list) -> dict:
         answer = solve(form, values, operands, descending)
@@ -161,7 +164,7 @@ def make(
         facts(values),
         claims(values),
         claims(world),
-        twin=Twin(_items_of(rng, source, trait, items, values, world), facts(world)),
+        twin=Twin(items_of(items, values, world, draw), facts(world)),
     )
 
 
@@ -227,17 +230,3 @@ def say(form: str, trait: Trait, values: list, operands: list[int], descending: 
     if not shows:
         return final
     return " ".join([*(f"Image {p + 1} shows {trait.phrase(values[p])}." for p in operands), final])
-
-
-def _items_of(
-    rng: Random, source: Any, trait: Trait, items: list[Item], values: list, world: list
-) -> list[Item]:
-    """The pictures of the mistaken world: those that changed places are moved, what none of them shows is drawn."""
-    moved, spare = list(items), [p for p in range(len(values)) if values[p] != world[p]]
-    for p in list(spare):
-        place = next((q for q in spare if values[q] == world[p] and q != p), None)
-        if place is None:
-            moved[p] = source.showing(rng, trait, world[p], [*items, *moved])
-        else:
-            moved[p] = items[place]
-    return moved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from random import Random
@@ -40,12 +40,9 @@ class Draft:
     chosen_claims: list[tuple[int, str]]
     rejected_claims: list[tuple[int, str]]
     indexed: bool = True
-    question: Any = None  # level 1: the words.Question, for judging a model's answer
+    question: Any = None  # level 1: the Question, for judging a model's answer
     twin: Twin | None = None  # where the mistake can be made true by other images
     layout: str = "sequence"  # or grid, pip: the items in one image
-
-    def __post_init__(self) -> None:
-        assert self.layout in ("sequence", "grid", "pip"), self.layout
 
     def parts(self) -> list:
         """The prompt as texts and image marks, in order."""
@@ -141,6 +138,18 @@ def picture(item: Item, size: int) -> Any:
 def place(item: Item, store: Any, size: int) -> str:
     """The item's image reference: its own file, or its bytes or a drawing put into the store."""
     return item.reference or store.put(item.data() if item.data else item.draw(size))
+
+
+def items_of(
+    items: list[Item], values: list, world: list, draw: Callable[[Any, list[Item]], Item]
+) -> list[Item]:
+    """The pictures of another world, given those of this one: where two values changed places so do the pictures, and what
+    no picture shows is drawn, as draw(value, the pictures that it stands beside)."""
+    moved, changed = list(items), [p for p in range(len(values)) if values[p] != world[p]]
+    for p in changed:
+        place = next((q for q in changed if values[q] == world[p]), None)
+        moved[p] = draw(world[p], [*items, *moved]) if place is None else items[place]
+    return moved
 
 
 def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:

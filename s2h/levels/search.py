@@ -10,6 +10,7 @@ answer goes through the images until it finds the concept, and a caption stands 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
 from random import Random
@@ -199,9 +200,8 @@ def _caption(
         # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
         if wrong == right or source.fits(wrong, target) or source.fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
-    ends = (
-        items.index(mistaken) if kind == "other-image" else at
-    )  # a distractor's caption comes of a search that ended there
+    # A distractor's caption comes of a search that ended there.
+    ends = items.index(mistaken) if kind == "other-image" else at
     twin = None
     if kind == "same-concept" or (kind == "attribute-swap" and source.swaps == "drawn"):
         twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
@@ -230,29 +230,21 @@ def _absent(
     kind = pick_kind(rng, weights, ["false-absence", "false-presence"])
     distractors = _fill(rng, source, concept, [target], n)
     at = in_turn(rng, range(n))
-    there, gone = [*distractors[:at], target, *distractors[at + 1 :]], distractors
-    right = source.caption(rng, target)
-    present = (scan(concept, _only(at, n)) if shows else "") + right
-    lacking = (scan(concept, _only(None, n)) if shows else "") + none_shows(concept)
-    with_it = (there, present, [at], _said(right, "caption", [at]), [(at, source.claim(target))])
-    without = (gone, lacking, list(range(n)), _said("none", "caption", []), _claims(source, gone))
-    one, other = (with_it, without) if kind == "false-absence" else (without, with_it)
-    return _draft(
-        one[0],
-        one[1],
-        other[1],
+    caption, claim = source.caption(rng, target), source.claim(target)
+    places = (at, None) if kind == "false-absence" else (None, at)
+    return _somewhere(
+        source,
+        target,
+        distractors,
+        concept,
+        shows,
         kind,
-        one[2],
-        one[3],
-        chosen_claims=one[4],
-        rejected_claims=other[4],
-        twin=Twin(other[0], other[3], other[2]),
+        places,
+        "caption",
+        lambda _: caption,
+        lambda _: caption,
+        claim,
     )
-
-
-def _claims(source: Any, items: list[Item]) -> list[tuple[int, str]]:
-    """What the images show, where an answer says what they don't."""
-    return [(i, source.claim(item)) for i, item in enumerate(items)]
 
 
 def _locate(
@@ -264,36 +256,66 @@ def _locate(
     if not weights.get(kind):
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
     distractors = _fill(rng, source, concept, [target], n)
+    claim = source.claim_of_concept(concept)
 
-    def shown(at: int | None) -> list[Item]:
+    def say(at: int) -> str:
+        return f"It is Image {at + 1}." if shows else f"Image {at + 1} shows {concept}."
+
+    return _somewhere(
+        source, target, distractors, concept, shows, kind, (at, wrong), "image", say, lambda at: at + 1, claim
+    )
+
+
+def _somewhere(
+    source: Any,
+    target: Item,
+    distractors: list[Item],
+    concept: str,
+    shows: bool,
+    kind: str,
+    places: tuple[int | None, int | None],
+    answer_type: str,
+    say: Callable[[int], str],
+    answer: Callable[[int], str | int],
+    claim: str,
+) -> Draft:
+    """A pair whose target stands at the first of two places and, as the wrong answer has it, at the second; None is
+    nowhere. say, answer: what is said of a place, and what `facts.answer` then is; claim: what it claims of the image."""
+    n = len(distractors)
+
+    def items(at: int | None) -> list[Item]:
         return distractors if at is None else [*distractors[:at], target, *distractors[at + 1 :]]
 
-    def answer(at: int | None) -> str:
-        final = none_shows(concept) if at is None else f"Image {at + 1} shows {concept}."
-        if not shows:
-            return final
-        return scan(concept, _only(at, n)) + (final if at is None else f"It is Image {at + 1}.")
+    def said(at: int | None) -> str:
+        told = scan(concept, _only(at, n)) if shows else ""
+        return told + (none_shows(concept) if at is None else say(at))
 
     def facts(at: int | None) -> dict:
-        return _said("none", "image", []) if at is None else _said(at + 1, "image", [at])
+        return _said("none", answer_type, []) if at is None else _said(answer(at), answer_type, [at])
 
-    def claims(at: int | None, items: list[Item]) -> list[tuple[int, str]]:
-        return _claims(source, items) if at is None else [(at, source.claim_of_concept(concept))]
+    def claims(at: int | None) -> list[tuple[int, str]]:
+        return _claims(source, items(at)) if at is None else [(at, claim)]
 
-    def places(at: int | None) -> list[int]:
+    def rests_on(at: int | None) -> list[int]:
         return list(range(n)) if at is None else [at]
 
+    at, wrong = places
     return _draft(
-        shown(at),
-        answer(at),
-        answer(wrong),
+        items(at),
+        said(at),
+        said(wrong),
         kind,
-        places(at),
+        rests_on(at),
         facts(at),
-        chosen_claims=claims(at, shown(at)),
-        rejected_claims=claims(wrong, shown(wrong)),
-        twin=Twin(shown(wrong), facts(wrong), places(wrong)),
+        chosen_claims=claims(at),
+        rejected_claims=claims(wrong),
+        twin=Twin(items(wrong), facts(wrong), rests_on(wrong)),
     )
+
+
+def _claims(source: Any, items: list[Item]) -> list[tuple[int, str]]:
+    """What the images show, where an answer says what they don't."""
+    return [(i, source.claim(item)) for i, item in enumerate(items)]
 
 
 def _count(rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str) -> Draft:
@@ -305,7 +327,7 @@ def _count(rng: Random, source: Any, n: int, weights: dict, shows: bool, target:
     if not 0 <= count + step <= n:
         raise NoPair("a count beyond the number of images")
     there = set(rng.sample(range(n), count))
-    # `with_it` shows the concept; `spare` is what would stand at the changed place.
+    # One more of each than this prompt shows: what stands at the changed place in the twin.
     with_it = [target]
     while len(with_it) < max(count, count + step):
         with_it.append(source.another(rng, concept, with_it))

@@ -3,11 +3,11 @@ hard to tell apart and still another picture (LoCoVQA, MIA-DPO)."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from s2h.filters.cache import Embeddings
 from s2h.levels.draft import picture
 from s2h.sources import Item, NoPair
 
@@ -18,17 +18,17 @@ KEPT = 20_000  # embeddings
 def among(embed: Callable[[Any], Any], size: int, band: tuple[float, float] = BAND) -> Callable:
     """A function (rng, target, candidates) -> the candidate; embed gives a picture's vector of length 1. It raises NoPair
     where no candidate's cosine to the target lies in the band, ends included."""
-    kept: OrderedDict[str, Any] = OrderedDict()
-
-    def vector(item: Item) -> Any:
-        if item.key not in kept:
-            kept[item.key] = embed(picture(item, size))
-            while len(kept) > KEPT:
-                kept.popitem(last=False)
-        return kept[item.key]
+    kept = Embeddings(KEPT)
 
     def choose(rng: Random, target: Item, candidates: list[Item]) -> Item:
-        near = [item for item in candidates if band[0] <= float(vector(target) @ vector(item)) <= band[1]]
+        items = {item.key: item for item in (target, *candidates)}
+        vectors = kept.get(
+            items, lambda missing: ((key, embed(picture(items[key], size))) for key in missing)
+        )
+        cosines = [float(vectors[target.key] @ vectors[item.key]) for item in candidates]
+        near = [
+            item for item, cosine in zip(candidates, cosines, strict=True) if band[0] <= cosine <= band[1]
+        ]
         if not near:
             raise NoPair(f"no distractor with a cosine of {band[0]:g} to {band[1]:g} to the target")
         return rng.choice(near)

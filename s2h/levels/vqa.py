@@ -90,7 +90,7 @@ def make(
         "question": question.ask,
         "about": question.about,
         "answer": question.answer,
-        "answer_type": "word" if len(question.answer.split()) <= 4 else "caption",
+        "answer_type": "word" if len(question.answer.split()) <= FEW else "caption",
         "candidates": [question.answer, *question.wrong],
     }
     if beyond is not None:
@@ -148,9 +148,7 @@ def _existence(
     told = [(at, question.statement(question.answer))]
     if beyond:
         facts = {**facts, "answer": "none", "answer_type": "image", "named": named}
-    model_says = (
-        by_model and beyond
-    )  # the model answers for the image that isn't there; a denial is written here
+    model_says = by_model and beyond  # for the image that isn't there; a denial is written here
     return Draft(
         items,
         ask,
