@@ -46,7 +46,14 @@ class Options:
             (2, 9) if self.layout == "grid" else (2, 2) if self.layout == "pip" else (2, 5)
         )
 
-    def check(self, output: str) -> None:
+    @property
+    def asked_model(self) -> str | None:
+        """Whose wrong answers become the rejected ones, if any model's: for built-in images the miniature's, unless the
+        negatives come from elsewhere."""
+        by_design = self.task != "vqa" or self.spec != "builtin" or self.negatives or self.twins
+        return self.model or (None if by_design else "mini")
+
+    def check(self) -> None:
         """Refuse what doesn't go together."""
         task, model = self.task, self.model
         near = self.distractors == "similar"
@@ -76,8 +83,7 @@ class Options:
             raise click.UsageError("--similar and --clip-model are for --distractors similar.")
         if self.select and self.layout != "sequence":
             raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
-        plain = task == "vqa" and not self.negatives and not self.twins and self.spec == "builtin"
-        if self.workers > 1 and (model or plain):
+        if self.workers > 1 and self.asked_model:
             raise click.UsageError("--workers is for pairs without a --model (use --shard).")
 
     def check_source(self, source) -> None:
@@ -90,7 +96,6 @@ class Options:
                                          param_hint="--negative")  # fmt: skip
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        by_model = self.model or (self.task == "vqa" and source.spec == "builtin" and not self.negatives)
         for option, wanted in (("--samples", self.samples > 1), ("--select", self.select)):
-            if wanted and not by_model:
+            if wanted and not self.asked_model:
                 raise click.UsageError(f"{option} needs vqa and a --model whose answers they are.")

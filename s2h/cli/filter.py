@@ -125,6 +125,10 @@ def main(
         raise click.UsageError("--clip-model is for --clip, --clip-margin, --against-clip or --annotate.")
     if text_model and not by_text:
         raise click.UsageError("--text-model is for --mpnet or --annotate.")
+    if audit and (audit.endswith(".png") or not os.path.isdir(os.path.dirname(audit) or ".")):
+        raise click.UsageError(
+            "--audit needs a FILE for JSON, in a folder that exists; the plots go beside it."
+        )
     if against_clip is not None and not against:
         raise click.UsageError("--against-clip is for --against.")
     if rejects and annotate:

@@ -237,7 +237,7 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     s2h-gen search --source photos/ -n 200 --negative other-image -o l3.jsonl
     """
     given = Options(task=task, count=count, spec=spec, seed=seed, **options)
-    given.check(output)
+    given.check()
     plain = (
         output != "-"
         and not output.endswith((".gz", ".zst"))
@@ -259,7 +259,7 @@ def _generate(work: common.Session, given: Options) -> None:
     from collections import Counter
 
     from s2h.images import Store
-    from s2h.levels import BLOCK, LEVELS, generate
+    from s2h.levels import LEVELS, generate
     from s2h.levels.asking import answers_of, similar_distractors
     from s2h.sources import open_source
 
@@ -270,12 +270,10 @@ def _generate(work: common.Session, given: Options) -> None:
         work.say(
             "the captions say no more than what is searched for: locate and count questions instead of captions"
         )
-    plain = not given.negatives and not given.twins and given.model is None
-    model = "mini" if given.task == "vqa" and plain and source.spec == "builtin" else given.model
+    model = given.asked_model
     by_model = answers_of(given, model, source, work.say) if model else {}
-    first = 0
+    first = work.writer.first if given.resume else 0
     if given.resume:
-        first = work.writer.continue_from(BLOCK if model else 1)
         work.say(f"{work.writer.count} pairs are there; going on from slot {first}")
     tally: Counter = Counter()
     records = generate(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2h.filters import Judgement, add_score
+from s2h.filters import DIGITS, Judgement, add_score
 from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError
 
@@ -179,12 +179,18 @@ def judgement(
             for key, best in (("distance", min), ("cosine", max)):
                 values = [finding[key] for finding in findings if key in finding]
                 if values:
-                    said[key] = best(values)
+                    said[key] = round(best(values), DIGITS)
             hit = next((i for i, finding in enumerate(findings) if finding["bench"]), None)
             if hit is not None:
                 said |= {"bench": findings[hit]["bench"], "image": hit}
-            record["scores"] = {k: v for k, v in record.get("scores", {}).items() if k != "against"}
-            add_score(record, "against", **said)
+            earlier = record.get("scores", {}).get("against")
+            if earlier is None:
+                add_score(record, "against", **said)
+            elif earlier != said:
+                faults[at] = RecordError(
+                    "was measured against other images", "scores.against", record.where,
+                    "name them all at once, or jq -c 'del(.scores.against)' forgets it",
+                )  # fmt: skip
         return faults
 
     def decide(record: Record) -> str:

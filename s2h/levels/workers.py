@@ -62,8 +62,8 @@ def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
-    unused = getattr(source, "unused", None)
-    return made, tally, getattr(unused, "pages", {}), getattr(unused, "bad", {})
+    pages, bad = source.unused.hand_over() if hasattr(source, "unused") else ({}, {})
+    return made, tally, pages, bad
 
 
 def _taken(future: Future, source: Any, tally: Counter) -> Iterator[Record]:

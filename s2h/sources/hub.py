@@ -16,7 +16,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from s2h.sources import SourceError, in_split, nouns
+from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
@@ -31,8 +31,16 @@ AHEAD = ("train", "training"), ("validation", "val", "valid", "dev", "test")
 
 def looks_like(root: str) -> bool:
     """Whether a folder was written by `save_to_disk` or holds parquet files."""
-    described = os.path.isfile(os.path.join(root, "metadata.parquet"))  # an imagefolder's, which names files
-    return _saved(root) or (bool(_parquet(root)) and not described)
+    if _saved(root):
+        return True
+    if os.path.isfile(os.path.join(root, "metadata.parquet")):  # an imagefolder's, which names files
+        return False
+    for _, _, names in os.walk(root):  # up to the first file that tells
+        if any(name.endswith(".parquet") for name in names):
+            return True
+        if any(map(files.is_picture, names)):
+            return False
+    return False
 
 
 def _saved(root: str) -> bool:

@@ -21,16 +21,19 @@ _NAME = re.compile(r"(fd|fs|md|ms)_(\d+)_([12])\.\w+", re.IGNORECASE)
 
 
 def looks_like(root: str) -> bool:
-    return bool(_root(root))
+    return bool(_root(root, 1))
 
 
-def _root(root: str) -> str:
-    """The folder with `images/father-dau` in it, at most two folders down."""
-    for folder, folders, _ in os.walk(root):
-        if any(os.path.isdir(os.path.join(folder, "images", name)) for name in FOLDERS):
-            return folder
-        if folder.removeprefix(root).count(os.sep) >= 2:
-            folders.clear()
+def _root(root: str, deep: int = 2) -> str:
+    """The folder with `images/father-dau` in it, at most `deep` folders down; "" where there is none."""
+    below = [root]
+    for level in range(deep + 1):
+        for folder in below:
+            if any(os.path.isdir(os.path.join(folder, "images", name)) for name in FOLDERS):
+                return folder
+        below = (
+            [] if level == deep else [entry.path for f in below for entry in os.scandir(f) if entry.is_dir()]
+        )
     return ""
 
 

@@ -47,6 +47,12 @@ class Unused(Mapping):
         """All of it in words; `nothing` where there is none."""
         return "; ".join(f"{count} {reason}" for reason, count in self.items()) or nothing
 
+    def hand_over(self) -> tuple[dict[int, Counter], dict[tuple[int, int], str]]:
+        """What was found since the last time, for another process's `learn`."""
+        taken = self.pages, self.bad
+        self.pages, self.bad = {}, {}
+        return taken
+
     def learn(self, pages: dict[int, Counter], bad: dict[tuple[int, int], str]) -> None:
         """Take over what another process found in the same source."""
         self.pages.update(pages)

@@ -89,3 +89,15 @@ def test_embeddings_find_what_hashes_miss(bench, tmp_path):
     judging = against.judgement(known, embed=embed, alike=0.99, near=-1)
     ((record, why),) = judge([turned], [judging])
     assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
+
+
+def test_what_an_earlier_stage_measured_is_not_rewritten(bench, tmp_path):
+    record = shown(tmp_path, photo("new", (200, 160)), "new.png")
+    judging = against.judgement(against.known_images((str(bench),)))
+    assert [why for _, why in judge([record], [judging])] == [[]]
+    assert [why for _, why in judge([record], [judging])] == [[]], "the same images give the same score"
+    other = tmp_path / "other"
+    other.mkdir()
+    photo("elsewhere", (200, 160)).save(other / "0.png")
+    with pytest.raises(RecordError, match=r"scores\.against: was measured against other images"):
+        list(judge([record], [against.judgement(against.known_images((str(other),)))]))

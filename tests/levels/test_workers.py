@@ -87,3 +87,31 @@ def test_a_file_of_other_pairs_is_not_continued(tmp_path):
         Partial(str(tmp_path / "a.jsonl"), resume=True)
     with pytest.raises(RecordError, match="cannot be written"):
         Partial(str(tmp_path / "nowhere" / "a.jsonl"))
+
+
+def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(tmp_path):
+    partial = tmp_path / "a.jsonl.partial"
+    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path)
+    (tmp_path / "a.jsonl").rename(partial)
+    before = partial.read_bytes()
+    run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "a.jsonl", cwd=tmp_path, status=1)
+    run("s2h-gen", "compare", "-n", "8", "--seed", "3", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
+    assert partial.read_bytes() == before
+    run("s2h-gen", "compare", "-n", "8", "--size", "32", "--resume", "-o", "a.jsonl", cwd=tmp_path)
+    assert (tmp_path / "a.jsonl").read_bytes() == before and not partial.exists()
+    run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "b.jsonl", cwd=tmp_path, status=1)
+    assert not list(tmp_path.glob("b.jsonl*")), "and nothing is left by a run that wrote nothing"
+
+
+def test_a_worker_tells_each_finding_once():
+    from s2h.sources.unused import Unused
+
+    worker, home = Unused(), Unused()
+    worker.pages[0] = Counter({"no caption": 2})
+    worker.bad[0, 3] = "is an empty file"
+    home.learn(*worker.hand_over())
+    worker.bad[0, 5] = "is an empty file"
+    fresh = worker.hand_over()
+    assert fresh == ({}, {(0, 5): "is an empty file"})
+    home.learn(*fresh)
+    assert dict(home) == {"no caption": 2, "is an empty file": 2}
