@@ -3,7 +3,9 @@ come back in order, the same bytes as from one process."""
 
 from __future__ import annotations
 
-import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -56,6 +58,13 @@ def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> N
     global _work
     _work = make, source
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed can't tell its workers to end."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,22 @@ def test_a_worker_tells_each_finding_once():
     assert fresh == ({}, {(0, 5): "is an empty file"})
     home.learn(*fresh)
     assert dict(home) == {"no caption": 2, "is an empty file": 2}
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, str(BIN / "s2h-gen"), "compare", "-n", "100000", "--workers", "2", "-o", "cut.jsonl"],
+        cwd=tmp_path, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and len(found := children.read_text().split()) < 2:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert len(found) == 2
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(Path(f"/proc/{child}").exists() for child in found):
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{child}").exists() for child in found)
