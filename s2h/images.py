@@ -62,7 +62,8 @@ def open_images(record: Record) -> list[Image]:
 
 def glance(data: bytes, name: str = "bytes") -> None:
     """Raises ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
-    large, or cut short. The pixels are not decoded, so damage in their midst goes unseen."""
+    large, or damaged, as far as that can be told quickly: of a JPEG whether its end is there, of a PNG its checksums; other
+    formats are decoded."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
@@ -74,18 +75,22 @@ def glance(data: bytes, name: str = "bytes") -> None:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 width, height = image.size
-                kind = image.format
+                if width * height > MAX_PIXELS:
+                    raise _too_large(name, f"{width} x {height}")
+                if image.format == "PNG":
+                    image.verify()
+                elif image.format != "JPEG":
+                    image.load()
+                elif b"\xff\xd9" not in data[-4096:]:
+                    raise ImageError(f"damaged or truncated image: {name}: its end is missing")
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         raise ImageError(f"not an image: {name}", remedy=f"readable are {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise _too_large(name, "far more") from None
     except Exception as error:
         raise ImageError(f"damaged or truncated image: {name}: {error}") from None
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width} x {height}")
-    end = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind)
-    if end is not None and end not in data[-4096:]:
-        raise ImageError(f"damaged or truncated image: {name}: its end is missing")
 
 
 def read_bytes(reference: str, base: str = "") -> bytes:

@@ -261,6 +261,7 @@ def _generate(work: common.Session, given: Options) -> None:
     from s2h.images import Store
     from s2h.levels import LEVELS, generate
     from s2h.levels.asking import answers_of, similar_distractors
+    from s2h.record import RecordError
     from s2h.sources import open_source
 
     source = open_source(given.spec, seed=given.seed, split=given.split)
@@ -289,10 +290,10 @@ def _generate(work: common.Session, given: Options) -> None:
         work.write(record)
         made += 1
     tell_source(work, source, told)
+    if not made and not first and tally:
+        raise RecordError(f"no pair could be made: {listing(tally)}")
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
     work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
-    if not made and not first:
-        work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:

@@ -20,6 +20,10 @@ WRONG = 8  # other answers that are looked at
 OPPOSITE = {"yes": "no", "no": "yes"}
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and any(sign.isalnum() for sign in value)
+
+
 class Sheet:
     """Questions with their answers and pictures. Fill it with `add`, then `seal`."""
 
@@ -36,12 +40,17 @@ class Sheet:
     def __len__(self) -> int:
         return len(self.answers)
 
-    def add(self, name: str, picture: str, question: str, answer: str, kind: str = "") -> None:
-        """A row: its own name (for `pair`), its picture's, question and answer, and the kind of question."""
+    def add(self, name: str, picture: str, question: object, answer: object, kind: str = "") -> str:
+        """A row: its own name (for `pair`), its picture's, question and answer, and the kind of question. Returns why it
+        can't be used, "" where it can."""
+        if name in self._rows:
+            return "listed twice"
+        if not (_is_text(question) and _is_text(answer)):
+            return "no question or no answer"
         if picture not in self._places:
             self._places[picture] = len(self.pictures)
             self.pictures.append(picture)
-        question, answer = " ".join(question.split()), answer.strip()
+        question, answer = " ".join(question.split()), " ".join(answer.split())
         kind = kind or " ".join(normalise(question)[:2])
         self._rows[name] = len(self)
         self.picture_of.append(self._places[picture])
@@ -49,6 +58,7 @@ class Sheet:
         self.partner.append(-1)
         self.questions.append(question)
         self.answers.append(answer)
+        return ""
 
     def pair(self, one: str, other: str) -> bool:
         """Two rows that ask the same of two pictures; whether both are here and their answers differ."""
