@@ -106,7 +106,7 @@ def test_members_are_found_without_walking_again(folder, monkeypatch):
     shard("s.tar", [(f"{i}.png", packed(Image.new("RGB", (4, 4), "red"))) for i in range(50)])
     walks = []
     monkeypatch.setattr(
-        tarfile, "open", lambda *a, _open=tarfile.open, **k: walks.append(a) or _open(*a, **k)
+        images, "tar_members", lambda path, _walk=images.tar_members: walks.append(path) or _walk(path)
     )
     for i in range(50):
         open_image(f"tar:s.tar!{i}.png")
@@ -240,3 +240,26 @@ def test_a_store_elsewhere_is_named_in_full(folder, monkeypatch):
     reference = Store("../pictures").put(Image.new("RGB", (4, 4), "red"))
     assert os.path.isabs(reference)
     assert colour(open_image(reference)) == (255, 0, 0)
+
+
+def test_every_kind_of_tar_gives_the_members_that_tarfile_finds(tmp_path):
+    """Plain headers are read without tarfile; what comes after the first other one is its work."""
+    for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        for odd in ("é🙂.png", "deep/" * 30 + "x.png", "long" * 40 + ".png", None):
+            path = tmp_path / f"{kind}.tar"
+            with tarfile.open(path, "w", format=kind) as archive:
+                for name in ("a.png", "folder/", odd, "b/" * 20 + "c.png", "empty.png", "a.png"):
+                    if name is None or (kind == tarfile.USTAR_FORMAT and name.startswith("long")):
+                        continue
+                    info = tarfile.TarInfo(name)
+                    info.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+                    info.mtime = 1.5 if kind == tarfile.PAX_FORMAT else 1
+                    info.size = 0 if name in ("empty.png", "folder/") else 700
+                    archive.addfile(info, io.BytesIO(bytes(700)))
+            with tarfile.open(path) as archive:
+                wanted = [(m.name, m.offset_data, m.size) for m in archive.getmembers() if m.isreg()]
+            assert list(images.tar_members(str(path))) == wanted and len(wanted) >= 4
+            data = path.read_bytes()
+            path.write_bytes(data[: wanted[-1][1] + 100])
+            with pytest.raises(tarfile.ReadError):
+                list(images.tar_members(str(path)))

@@ -97,10 +97,12 @@ class Album:
     # Pages ----------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return sum(
-            len(page) if page is not None else weight
-            for page, weight in zip(self._pages, self._weights, strict=True)
-        )
+        """How many pictures there are, or are likely to be, by those of the pages that were read."""
+        self.page(0)
+        pages = zip(self._pages, self._weights, strict=True)
+        there = [(len(page), weight) for page, weight in pages if page is not None]
+        pictures, weight = (sum(column) for column in zip(*there, strict=True))
+        return pictures + round(pictures / weight * (self._ends[-1] - weight))
 
     @property
     def whole(self) -> bool:

@@ -4,7 +4,7 @@ with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a c
 
     s2h-gen search --source captions:photos -n 100
 
-Of sidecar captions only names are read at the start; captions are read by the thousand when they are first wanted.
+Only names and places are read at the start; captions and rows are read by the thousand when they are first wanted.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 
-from s2h.record import RecordError
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
@@ -26,6 +26,7 @@ METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 AT_ONCE = 20_000  # pictures whose captions are read together
 LONGEST = 4_000  # characters of a caption that is used
 NOTHING = frozenset(("nan", "none", "null", "n/a"))  # how an empty cell is written by some
+BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -59,8 +60,9 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if not metadata and (apart or _metadata(below)):
         root, metadata, keep = below, _metadata(below), None if apart else split
     if metadata:
-        pages = [(1, partial(_described, root, metadata, keep))]
-        return Album(spec, root, pages)
+        parts = _blocks(metadata)
+        pages = [(n, partial(_described, root, metadata, rows, first, keep)) for n, first, rows in parts]
+        return Album(spec, root, pages or [(1, lambda _: Page().seal())])
     found = files.pictures(root, unused, beside=(".txt",))
     names = [name for name in found if in_split("captions", name, keep, unused)]
     blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
@@ -122,16 +124,27 @@ def _first_line(path: str) -> str | None:
         return None
 
 
-def _described(root: str, metadata: str, split: str | None, unused: Counter) -> Page:
+def _described(
+    root: str,
+    metadata: str,
+    rows: Callable[[], Iterator[bytes]],
+    first: int,
+    split: str | None,
+    unused: Counter,
+) -> Page:
+    """The page of some rows of a metadata file. rows: gives each as a line of JSON, `first` is the number of the first."""
     page, seen = Page(), set()
-    for where, row in _rows(metadata, unused):
+    for number, row in enumerate(rows(), first):
+        row = _parsed(row, unused)
+        if row is None:
+            continue
         name = _name(row)
         captions = next((row[column] for column in COLUMNS if row.get(column)), ())
         if isinstance(name, list):
             unused["several pictures in one row"] += 1
         elif not name:
             unused["no file_name"] += 1
-        elif not in_split("captions", files.inside(name, f"{where}: file_name"), split, unused):
+        elif not in_split("captions", files.inside(name, f"{metadata}:{number}: file_name"), split, unused):
             continue
         elif hash(name) in seen:
             unused["listed twice"] += 1
@@ -141,6 +154,21 @@ def _described(root: str, metadata: str, split: str | None, unused: Counter) -> 
             seen.add(hash(name))
             fill(page, name, captions, unused)
     return page.seal()
+
+
+def _parsed(line: bytes, unused: Counter) -> dict | None:
+    """The row that a line holds; one that holds none is counted, unless it is blank."""
+    import orjson
+
+    try:
+        row = orjson.loads(line)
+        if isinstance(row, dict):
+            return row
+    except orjson.JSONDecodeError:
+        row = None
+    if line.strip():
+        unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
+    return None
 
 
 def _name(row: dict) -> str | list:
@@ -172,35 +200,67 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
         )
 
 
-def _rows(metadata: str, unused: Counter) -> Iterator[tuple[str, dict]]:
-    """(FILE:LINE, row) of a metadata file; a line that is no row is counted."""
-    if metadata.endswith(".csv"):
-        first = True
-        for where, row in files.table(metadata):
-            if first:
-                _check_columns(metadata, (column for column in row if column is not None))
-                first = False
-            yield where, row
-    elif metadata.endswith(".parquet"):
-        import pyarrow.parquet as parquet
+def _blocks(metadata: str) -> list[tuple[int, int, Callable[[], Iterator[bytes]]]]:
+    """(number of rows, number of the first, what gives them as lines of JSON) of each block of a metadata file. Of JSON
+    lines only the places are looked for; rows of other forms are read and packed."""
+    if metadata.endswith(".jsonl"):
+        return list(_places(metadata))
+    rows = _csv_rows(metadata) if metadata.endswith(".csv") else _parquet_rows(metadata)
+    blocks, first = [], 2 if metadata.endswith(".csv") else 1
+    while len(block := Texts(islice(rows, AT_ONCE)).seal()):
+        blocks.append((len(block), first, partial(_unpacked, block)))
+        first += len(block)
+    return blocks
 
-        try:
-            table = parquet.ParquetFile(metadata)
-            _check_columns(metadata, table.schema_arrow.names)
-            number = 0
-            for batch in table.iter_batches():
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{metadata}: row {number}", row
-        except SourceError:
-            raise
-        except (OSError, ValueError) as error:  # pyarrow's errors are among them
-            raise SourceError(f"{metadata}: can't be read: {error}") from error
-    else:
-        from s2h import jsonl
 
-        def count(error: RecordError) -> None:
-            unused[f"a line that is {error.reason}"] += 1
+def _places(path: str) -> Iterator[tuple[int, int, Callable[[], Iterator[bytes]]]]:
+    with open(path, "rb") as file:
+        start = len(BOM) if file.read(len(BOM)) == BOM else 0
+        file.seek(start)
+        first = 1
+        while length := (lines := list(map(len, islice(file, AT_ONCE)))) and sum(lines):
+            yield len(lines), first, partial(_lines, path, start, len(lines))
+            start, first = start + length, first + len(lines)
 
-        for row in jsonl.read(metadata, check=None, on_error=count):
-            yield row.where, row
+
+def _lines(path: str, start: int, count: int) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        file.seek(start)
+        yield from islice(file, count)
+
+
+def _unpacked(block: Texts) -> Iterator[bytes]:
+    for at in range(len(block)):
+        yield block[at].encode()
+
+
+def _csv_rows(metadata: str) -> Iterator[str]:
+    for number, (_, row) in enumerate(files.table(metadata)):
+        row = {column: cell for column, cell in row.items() if column}
+        if not number:
+            _check_columns(metadata, row)
+        yield _packed(row)
+
+
+def _parquet_rows(metadata: str) -> Iterator[str]:
+    import pyarrow.parquet as parquet
+
+    try:
+        table = parquet.ParquetFile(metadata)
+        _check_columns(metadata, table.schema_arrow.names)
+        for batch in table.iter_batches(columns=_wanted(table.schema_arrow.names)):
+            yield from map(_packed, batch.to_pylist())
+    except SourceError:
+        raise
+    except (OSError, ValueError) as error:  # pyarrow's errors are among them
+        raise SourceError(f"{metadata}: can't be read: {error}") from error
+
+
+def _wanted(columns: Iterable[str]) -> list[str]:
+    return [c for c in columns if c in COLUMNS or c == "file_names" or c.endswith("file_name")]
+
+
+def _packed(row: dict) -> str:
+    import orjson
+
+    return orjson.dumps({column: row[column] for column in _wanted(row)}, default=str).decode()

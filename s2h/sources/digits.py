@@ -13,9 +13,12 @@ idx layout: `{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]`, big-endian, mag
 from __future__ import annotations
 
 import gzip
+import mmap
 import os
 import re
+import shutil
 import struct
+import tempfile
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -101,14 +104,25 @@ def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
 
 
 def read_idx(path: Path, magic: int) -> Any:
-    """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels."""
+    """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels. It is mapped, not
+    held in memory."""
+    import zlib
+
     import numpy as np
 
     rank = 3 if magic == IMAGES else 1
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as data:
-            content = data.read()
-    except (OSError, EOFError) as error:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rb") as packed, tempfile.TemporaryFile() as plain:
+                shutil.copyfileobj(packed, plain)
+                plain.flush()
+                content = mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if plain.tell() else b""
+        else:
+            with open(path, "rb") as plain:
+                content = (
+                    mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if os.stat(path).st_size else b""
+                )
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{path}: can't be read: {error} (copy it anew)") from error
     if len(content) < 4 + 4 * rank or struct.unpack(">I", content[:4])[0] != magic:
         raise SourceError(

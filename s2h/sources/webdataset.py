@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from s2h.images import tar_members
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
@@ -106,12 +107,9 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
     """(key, names of the members, texts by ending) of each sample, in order."""
     key, members, texts = None, [], {}
     try:
-        with tarfile.open(shard, "r:") as archive:
-            while (member := archive.next()) is not None:
-                archive.members = []  # the archive would keep every header
-                if not member.isreg():
-                    continue
-                folder, _, base = member.name.rpartition("/")
+        with open(shard, "rb") as file:
+            for name, offset, size in tar_members(shard):
+                folder, _, base = name.rpartition("/")
                 stem, _, ending = base.partition(".")
                 ending = ending.lower()
                 this = f"{folder}/{stem}" if folder else stem
@@ -119,9 +117,10 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
                     if key is not None:
                         yield key, members, texts
                     key, members, texts = this, [], {}
-                members.append(member.name)
-                if not files.is_picture(base) and member.size <= MOST_TEXT and ending in _TEXTS:
-                    texts[ending] = archive.extractfile(member).read().decode("utf-8", "replace")
+                members.append(name)
+                if size <= MOST_TEXT and ending in _TEXTS:
+                    file.seek(offset)
+                    texts[ending] = file.read(size).decode("utf-8", "replace")
     except (tarfile.TarError, EOFError, OSError) as error:
         unused[f"a shard that can't be read to its end ({os.path.basename(shard)}: {error})"] += 1
     if key is not None:

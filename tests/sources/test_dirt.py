@@ -188,7 +188,7 @@ def test_annotations_of_coco(tmp_path):
     there = [{"image_id": i, "category_id": i % 4} for i in range(40)]
     there += [{"image_id": 999, "category_id": 1}, {"image_id": 2, "category_id": 77}]
     names = [{"id": k, "name": THINGS[k]} for k in range(4)]
-    images += [{"id": 5, "file_name": "5.jpg"}, {"id": 99, "file_name": "5.jpg"}]
+    images += [{"id": 5, "file_name": "5.jpg"}, {"id": 99, "file_name": "8.jpg"}]
     folder = tmp_path / "annotations"
     folder.mkdir()
     for kind, listed in (("captions", told), ("instances", there)):
@@ -204,6 +204,39 @@ def test_annotations_of_coco(tmp_path):
         "listed twice": 1,
     }
     pairs("search", source, tmp_path)
+
+
+def test_large_metadata_files_are_read_in_blocks(tmp_path, monkeypatch):
+    """Rows that lie in several blocks give the same pictures as in one, and nothing is read before it is wanted."""
+    from s2h.sources import captions
+
+    for i in range(60):
+        save(tmp_path / f"{i}.jpg", i)
+    lines = [json.dumps(row) for row in rows()]
+    lines[30:30] = ["", "{"]
+
+    def told() -> tuple[dict, dict]:
+        source, found = open_source(str(tmp_path)), {}
+        for number in range(len(source._weights)):
+            page = source.page(number)
+            found |= {page.names[at]: page.captions[at] for at in range(len(page))}
+        assert len(source) == len(found) or source.unused["listed twice"] == 0
+        return found, dict(source.unused)
+
+    (tmp_path / "metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    whole = told()
+    monkeypatch.setattr(captions, "AT_ONCE", 7)
+    source = open_source(str(tmp_path))
+    assert not any(source._pages) and len(source._weights) == 10
+    parts = told()
+    assert parts[0] == whole[0]
+    assert {**parts[1], "listed twice": 1} == whole[1]
+    pairs("search", source, tmp_path, n=20)
+    with pytest.raises(SourceError, match=r"metadata\.jsonl:70: file_name: '/etc/x\.jpg' leaves the folder"):
+        with open(tmp_path / "metadata.jsonl", "a") as file:
+            file.write("\n" * 6 + '{"file_name": "/etc/x.jpg", "text": "An owl."}\n')
+        for number in range(11):
+            open_source(str(tmp_path)).page(number)
 
 
 def test_members_of_shards(tmp_path):
