@@ -11,12 +11,12 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from s2h.record import Record, RecordError
+from s2h.tars import Members, plain_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -279,7 +279,7 @@ def _member(reference: str, base: str) -> bytes:
     path, mark, member = reference[4:].partition("!")
     if not mark or not path or not member:
         raise ImageError(f"no tar reference: {reference}", remedy="tar:PATH!MEMBER")
-    member = _plain(member)
+    member = plain_name(member)
     if member.startswith("/") or ".." in member.split("/"):
         raise ImageError(f"tar member leaves its archive: {reference}")
     full = _inside(path, base)
@@ -306,79 +306,17 @@ def _member(reference: str, base: str) -> bytes:
 
 
 @lru_cache(maxsize=OPEN_TARS)
-def _members(path: str, changed: int, size: int) -> _Members:
+def _members(path: str, changed: int, size: int) -> Members:
     """Where the regular members of a tar file lie. Reading a member is then one seek, and the archive is walked once, not
     once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
     import tarfile
 
     try:
-        return _Members(tar_members(path))
+        return Members(path)
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise ImageError(
             f"cannot be read as a tar file: {path}: {error}", remedy="a compressed one must be unpacked first"
         ) from None
-
-
-class _Members:
-    """Names to (offset, size), the last one of a name as tar has it: sorted hashes of the names and what they stand for."""
-
-    def __init__(self, members: Iterator[tuple[str, int, int]]) -> None:
-        import numpy as np
-
-        rows = ((_hash(_plain(name)), offset, size) for name, offset, size in members)
-        table = np.fromiter(rows, dtype=np.dtype((np.uint64, 3)))
-        order = np.argsort(table[:, 0], kind="stable") if len(table) else []
-        self._hashes, self._places = table[order, 0].copy(), table[order, 1:].copy()
-
-    def place(self, member: str) -> tuple[int, int] | None:
-        at = int(self._hashes.searchsorted(_hash(member), side="right")) - 1
-        if at < 0 or int(self._hashes[at]) != _hash(member):
-            return None
-        offset, size = self._places[at].tolist()
-        return offset, size
-
-
-def _hash(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
-
-
-def tar_members(path: str) -> Iterator[tuple[str, int, int]]:
-    """(name, offset of its bytes, their number) of the regular members of a tar file, in order. Plain headers are read here,
-    ten times as fast as tarfile does; from the first other one on (long names, pax) it is tarfile's work. Raises
-    tarfile.TarError, OSError."""
-    import tarfile
-
-    end = os.path.getsize(path)
-    with open(path, "rb") as file:
-        at = 0
-        while True:
-            file.seek(at)
-            head = file.read(tarfile.BLOCKSIZE)
-            digits = head[124:136].rstrip(b" \0")
-            if head[156:157] != tarfile.REGTYPE or head[257:262] != b"ustar" or not digits.isdigit():
-                break
-            size, start = int(digits, 8), at + tarfile.BLOCKSIZE
-            if start + size > end:
-                raise tarfile.ReadError("unexpected end of data")
-            name, prefix = (part.partition(b"\0")[0] for part in (head[:100], head[345:500]))
-            yield (prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"), start, size
-            at = start + -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-        if at and len(head) < tarfile.BLOCKSIZE and at != end:
-            raise tarfile.ReadError("unexpected end of data")
-        if at and not head.strip(b"\0"):  # the end
-            return
-        file.seek(at)
-        with tarfile.TarFile(fileobj=file) as archive:
-            while (member := archive.next()) is not None:
-                archive.members = []  # the archive would keep every header
-                if member.isreg() and not member.issparse():
-                    yield member.name, member.offset_data, member.size
-
-
-def _plain(member: str) -> str:
-    while member.startswith("./"):
-        member = member[2:]
-    return member
 
 
 def _suffix(data: bytes) -> str:

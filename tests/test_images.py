@@ -9,7 +9,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from s2h import images
+from s2h import images, tars
 from s2h.images import ImageError, Store, open_image, open_images
 from s2h.record import Record
 from tests.support.records import pair, pixel
@@ -105,9 +105,7 @@ def test_tar_members(folder):
 def test_members_are_found_without_walking_again(folder, monkeypatch):
     shard("s.tar", [(f"{i}.png", packed(Image.new("RGB", (4, 4), "red"))) for i in range(50)])
     walks = []
-    monkeypatch.setattr(
-        images, "tar_members", lambda path, _walk=images.tar_members: walks.append(path) or _walk(path)
-    )
+    monkeypatch.setattr(tars, "members", lambda path, _walk=tars.members: walks.append(path) or _walk(path))
     for i in range(50):
         open_image(f"tar:s.tar!{i}.png")
     assert len(walks) == 1
@@ -258,8 +256,8 @@ def test_every_kind_of_tar_gives_the_members_that_tarfile_finds(tmp_path):
                     archive.addfile(info, io.BytesIO(bytes(700)))
             with tarfile.open(path) as archive:
                 wanted = [(m.name, m.offset_data, m.size) for m in archive.getmembers() if m.isreg()]
-            assert list(images.tar_members(str(path))) == wanted and len(wanted) >= 4
+            assert list(tars.members(str(path))) == wanted and len(wanted) >= 4
             data = path.read_bytes()
             path.write_bytes(data[: wanted[-1][1] + 100])
             with pytest.raises(tarfile.ReadError):
-                list(images.tar_members(str(path)))
+                list(tars.members(str(path)))

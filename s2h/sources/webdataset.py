@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from s2h.images import tar_members
+from s2h import tars
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
@@ -108,7 +108,7 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
     key, members, texts = None, [], {}
     try:
         with open(shard, "rb") as file:
-            for name, offset, size in tar_members(shard):
+            for name, offset, size in tars.members(shard):
                 folder, _, base = name.rpartition("/")
                 stem, _, ending = base.partition(".")
                 ending = ending.lower()
@@ -121,7 +121,7 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
                 if size <= MOST_TEXT and ending in _TEXTS:
                     file.seek(offset)
                     texts[ending] = file.read(size).decode("utf-8", "replace")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         unused[f"a shard that can't be read to its end ({os.path.basename(shard)}: {error})"] += 1
     if key is not None:
         yield key, members, texts
