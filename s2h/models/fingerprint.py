@@ -35,6 +35,13 @@ def of_model(model: Any, processor: Any) -> str:
     whole = blake2b(digest_size=SIZE)
     whole.update(_canonical(model.config.to_dict()))
     whole.update(of_processor(processor).encode())
+    whole.update(of_weights(model).encode())
+    return whole.hexdigest()
+
+
+def of_weights(model: Any) -> str:
+    """16 hexadecimal digits of a torch module's weights, their names and their number format."""
+    whole = blake2b(digest_size=SIZE)
     weights = sorted(model.state_dict().items())
     with ThreadPoolExecutor(THREADS) as pool:
         for (name, _), hashed in zip(weights, pool.map(_tensor, (t for _, t in weights)), strict=True):
@@ -76,6 +83,14 @@ def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, st
     """What scores.ref.fingerprint holds: `of_model`'s print and `of_record`'s, with a hyphen between, so that one can tell
     which of the two has changed. Raises ImageError."""
     return f"{model_print}-{of_record(record, known)}"
+
+
+def of_embedder(model: Any, *said: Any) -> str:
+    """16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and what else is
+    said of it (its transform, the tokens of some texts, its number format)."""
+    whole = blake2b(of_weights(model).encode(), digest_size=SIZE)
+    whole.update(_canonical([str(model), *map(str, said)]))
+    return whole.hexdigest()
 
 
 def _tensor(tensor: Any) -> bytes:
