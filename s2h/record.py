@@ -54,7 +54,7 @@ class Record(dict):
     __slots__ = ("base", "where")
 
     def __init__(self, *fields, where: str = "", base: str = "", **more) -> None:
-        super().__init__(*fields, **more)
+        dict.__init__(self, *fields, **more)
         self.where, self.base = where, base
 
     def copy(self) -> Record:
@@ -110,11 +110,80 @@ def check(record: dict) -> None:
 
     Looks at the record alone: whether an image can be opened is found out by the stage that opens it.
     """
+    if _sound(record):
+        return
     try:
         _check(record)
     except RecordError as error:
         error.where = error.where or getattr(record, "where", "")
         raise
+
+
+def _sound(record: dict) -> bool:
+    """Whether a record keeps the rules of `_check`, told in half of its time; False where it doesn't or where in doubt."""
+    try:
+        for value in (record["id"], record["task"], record["negative"], record["source"]):
+            if type(value) is not str or not value:
+                return False
+        level, images, facts = record["level"], record["images"], record["facts"]
+        if (
+            type(level) is not int
+            or not 1 <= level <= 3
+            or type(images) is not list
+            or type(facts) is not dict
+        ):
+            return False
+        for reference in images:
+            if type(reference) is not str or not reference:
+                return False
+        count, shown, role = len(images), 0, ""
+        for message in record["prompt"]:
+            role = message["role"]
+            for part in message["content"]:
+                kind = part["type"]
+                if kind == "image" and role == "user":
+                    shown += 1
+                elif kind != "text" or type(part["text"]) is not str:
+                    return False
+            if role not in ROLES or type(message["content"]) is not list:
+                return False
+        if shown != count or not count or role != "user" or type(record["prompt"]) is not list:
+            return False
+        for answer in (record["chosen"], record["rejected"]):
+            if type(answer) is not list or len(answer) != 1 or answer[0]["role"] != "assistant":
+                return False
+            content = answer[0]["content"]
+            if type(content) is not list or len(content) != 1:
+                return False
+            part = content[0]
+            if part["type"] != "text" or type(part["text"]) is not str or not part["text"].strip():
+                return False
+        target = record["target"]
+        if type(target) is not list or not target or len(set(target)) != len(target):
+            return False
+        for position in target:
+            if type(position) is not int or not 0 <= position < count:
+                return False
+        if "grounding" in record:
+            grounding = record["grounding"]
+            for claims in (grounding["chosen"], grounding["rejected"]):
+                if type(claims) is not list:
+                    return False
+                for claim in claims:
+                    position, text = claim
+                    if (
+                        type(claim) is not list
+                        or type(text) is not str
+                        or not text
+                        or type(position) is not int
+                        or not 0 <= position < count
+                    ):
+                        return False
+        if "scores" in record and type(record["scores"]) is not dict:
+            return False
+        return "stage" not in record or type(record["stage"]) is int
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False
 
 
 def _check(record: dict) -> None:

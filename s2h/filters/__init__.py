@@ -20,14 +20,29 @@ class Judgement:
     """One judgement, named as its score in the record.
 
     score: annotates a batch in place; returns what was wrong with the records that it could not score, by position.
-    decide: the reason to drop a scored record, or "" to keep it.
+    decide: the reason to drop a scored record, or "" to keep it; called once for each record that was scored.
     heavy: whether a batch is cheaper than its records one by one, as for a model.
+    measures: for a report, the numbers that it decides by.
+    again: what a run that goes on does with a record that was judged before, where that counts for later ones.
     """
 
     name: str
     score: Callable[[list[Record]], dict[int, RecordError]]
     decide: Callable[[Record], str]
     heavy: bool = False
+    measures: tuple[Measure, ...] = ()
+    again: Callable[[Record], object] | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a scored record: what it is called, how it is read (None where the record has none), and the least and the
+    most that are kept (None where there is no bound)."""
+
+    name: str
+    read: Callable[[Record], float | None]
+    least: float | None = None
+    most: float | None = None
 
 
 def judge(
@@ -42,14 +57,13 @@ def judge(
     Each judgement scores every record, so the reasons are complete. A record that cannot be judged goes to on_error in its
     turn, after those before it were yielded, and is not yielded itself.
     """
-    size = (
-        batch_size if any(judgement.heavy for judgement in judgements) else 1
-    )  # nothing waits without a cause
-    for batch, broken in _batches(iter(records), size):
+    heavy = any(judgement.heavy for judgement in judgements)
+    for batch, broken in _batches(iter(records), batch_size if heavy else 1):  # nothing waits without a cause
         faults: dict[int, RecordError] = {}
         for judgement in judgements:
-            good = [at for at in range(len(batch)) if at not in faults]
-            if good:
+            if not faults:
+                faults = judgement.score(batch)
+            elif good := [at for at in range(len(batch)) if at not in faults]:
                 found = judgement.score([batch[at] for at in good])
                 faults.update({good[at]: fault for at, fault in found.items()})
         for at, record in enumerate(batch):
@@ -82,7 +96,7 @@ def add_score(record: Record, name: str, **said: float | str) -> None:
     rounded = {
         key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
     }
-    record["scores"] = {**record.get("scores", {}), name: rounded}
+    record["scores"] = {**record["scores"], name: rounded} if "scores" in record else {name: rounded}
 
 
 def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], option: str) -> bool:
