@@ -108,16 +108,23 @@ class Writer:
 
     def write(self, record: dict) -> None:
         """Writes one record, and flushes it where the output is a stream."""
-        line = dump(self._rebased(record))
+        self.put(self.line(record))
+
+    def line(self, record: dict) -> bytes:
+        """The line that `write` writes."""
+        return dump(self._rebased(record))
+
+    def put(self, lines: bytes, count: int = 1) -> None:
+        """Writes so many whole lines as they stand."""
         if self._whole is not None:
-            self._whole.write(line)
+            self._whole.write(lines)
         else:
-            view = memoryview(line)
+            view = memoryview(lines)
             while view:  # an unbuffered stream may take a part only
                 taken = self._out.write(view)
                 view = view[len(view) if taken is None else taken :]
             self._out.flush()
-        self.count += 1
+        self.count += count
 
     def close(self) -> None:
         """Finishes the output: a file moves to its place."""
