@@ -243,7 +243,7 @@ def _check_prompt(messages: object, count: int) -> None:
     for i, message in enumerate(messages):
         content = _content(message, "prompt", i)
         role = message.get("role")
-        if role not in ROLES:
+        if type(role) is not str or role not in ROLES:
             raise RecordError(f"role must be user, system or assistant: it is {_show(role)}", f"prompt[{i}]")
         for j, part in enumerate(content):
             kind = part.get("type") if isinstance(part, dict) else None

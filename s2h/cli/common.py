@@ -82,7 +82,7 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         if isinstance(output, str):
-            output = jsonl.Writer(_standard_output() if output == "-" else output)
+            output = jsonl.Writer(standard_output() if output == "-" else output)
         self.writer = output() if callable(output) else output
 
     def read(
@@ -90,7 +90,7 @@ class Session:
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
-        sources = [_standard_input(self) if name == "-" else name for name in names]
+        sources = [standard_input(self) if name == "-" else name for name in names]
         return jsonl.read_all(sources, check=check, on_error=self.on_error)
 
     def write(self, record: dict) -> None:
@@ -236,7 +236,7 @@ def _name() -> str:
     return name or os.path.basename(sys.argv[0])
 
 
-def _standard_input(work: Session):
+def standard_input(work: Session):
     if sys.stdin is None:
         raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
     if sys.stdin.isatty():
@@ -244,7 +244,7 @@ def _standard_input(work: Session):
     return sys.stdin.buffer
 
 
-def _standard_output():
+def standard_output():
     """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush."""
     if sys.stdout is None:
         raise RecordError("standard output is closed", remedy="use -o FILE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from types import SimpleNamespace
 
 import click
 
@@ -53,6 +54,28 @@ class Fraction(click.ParamType):
         return fraction
 
 
+class Amount(click.ParamType):
+    """'1000': so many; '0.5': that part."""
+
+    name = "N|FRACTION"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, int | float):
+            return value
+        try:
+            amount = int(value) if value.strip().isdigit() else float(value)
+        except ValueError:
+            amount = math.nan
+        if not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
+            self.fail(f"{value!r} is neither a number nor a part (for example 1000, or 0.5)", param, ctx)
+        return amount
+
+
+def cores() -> int:
+    """How many processes can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @click.command(epilog=common.EPILOG)
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--flat", is_flag=True, help="Shuffle everything.")
@@ -62,6 +85,12 @@ class Fraction(click.ParamType):
     help="Level after level, shuffled inside each; a field `stage` (1, 2, 3) is added where there is none.",
 )
 @click.option(
+    "--interleave",
+    is_flag=True,
+    help="FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), until all "
+    "have ended. Nothing is shuffled or waits; --per-... then keep the first N.",
+)
+@click.option(
     "--weights",
     type=Weights(),
     help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
@@ -69,10 +98,32 @@ class Fraction(click.ParamType):
     "record comes twice.",
 )
 @click.option(
-    "--per-level",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Keep N random records of each level (after --weights).",
+    "--per-level", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each level."
+)
+@click.option(
+    "--per-task", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each task."
+)
+@click.option(
+    "--per-source", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each `source`."
+)
+@click.option(
+    "--hardest",
+    type=Amount(),
+    help="Keep N records, or this part of them, of the least margin: the chosen answer's score less the rejected one's, of "
+    "scores.ref or else scores.clip. Before --weights and --per-....",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["shuffle", "margin", "hard-first"]),
+    default="shuffle",
+    show_default=True,
+    help="By margin instead of shuffled, from easy (the largest) to hard or the other way; with --curriculum in each level.",
+)
+@click.option(
+    "--oversample",
+    type=Weights(),
+    help="How often each FILE's records come, at least once: 1,3 or l2=3, and 1.5 has a random half twice. Copies are named "
+    "ID~2, ID~3; what --val holds out is not copied.",
 )
 @click.option(
     "--val",
@@ -80,8 +131,14 @@ class Fraction(click.ParamType):
     help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl; no image, family or twin is on both sides.",
 )
 @click.option("--val-output", metavar="FILE", help="Write the held-out records here instead.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that read large files; the same bytes come out.  [default: one a core]",
+)
 @common.stream_options
-def main(files, flat, curriculum, weights, per_level, val, val_output, output, seed, quiet, on_error):
+def main(files, flat, curriculum, interleave, **given):
     """Mix FILEs (or standard input) into one: the trainer takes records in the order that is made here.
 
     \b
@@ -92,52 +149,145 @@ def main(files, flat, curriculum, weights, per_level, val, val_output, output, s
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
     s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
     """
-    if flat == curriculum:
-        raise click.UsageError("Give one of --flat and --curriculum.")
-    weights = by_file(weights, files) if weights else None
-    if val_output and val is None:
+    if flat + curriculum + interleave != 1:
+        raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
+    given = SimpleNamespace(**given)
+    given.curriculum, given.score = curriculum, "ref"
+    given.weights = by_file("--weights", given.weights, files) if given.weights else None
+    given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
+    if given.times and min(given.times) < 1:
+        raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
+    check_places(given)
+    if interleave:
+        if given.val is not None or given.hardest or given.times or given.order != "shuffle":
+            raise click.UsageError(
+                "--interleave flows: --val, --hardest, --order and --oversample need the whole (--flat)."
+            )
+        flow(files or ("-",), given)
+    else:
+        shuffle(files or ("-",), given)
+
+
+def check_places(given: SimpleNamespace) -> None:
+    """Where the held-out records go. Raises UsageError."""
+    if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
-    if val is not None and not val_output:
-        if output == "-":
+    if given.val is not None and not given.val_output:
+        if given.output == "-":
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
-        if os.path.exists(output) and not os.path.isfile(output):
-            raise click.UsageError(f"--val needs --val-output FILE: nothing can be put beside {output}.")
-        val_output = beside(output)
-    if val is not None and common.same(val_output, output):
+        if os.path.exists(given.output) and not os.path.isfile(given.output):
+            raise click.UsageError(
+                f"--val needs --val-output FILE: nothing can be put beside {given.output}."
+            )
+        given.val_output = beside(given.output)
+    if given.val is not None and common.same(given.val_output, given.output):
         raise click.UsageError("--val-output and --output are the same file.")
-    with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
+
+
+def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
+    """--interleave."""
+    with common.session(given.output, quiet=given.quiet, on_error=given.on_error) as work:
+        from s2h import mix
+
+        caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
+        most = {by: count for by, count in caps.items() if count}
+        streams = [work.read([name]) for name in files]
+        mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
+        tally: dict[tuple[int, str], int] = {}
+        for record in work.progress(mixed):
+            work.write(record)
+            kind = record["level"], record["task"]
+            tally[kind] = tally.get(kind, 0) + 1
+        work.say(summary(tally, "in turn"))
+
+
+def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
+    """--flat and --curriculum."""
+    with contextlib.ExitStack() as stack:
+        work = stack.enter_context(common.session(given.output, quiet=given.quiet, on_error=given.on_error))
         import tempfile
 
         from s2h import mix
 
-        streams = [work.read([name]) for name in files or ["-"]]
-        held = stack.enter_context(jsonl.Writer(val_output)) if val is not None else None
-        spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
-        links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if val is not None else None
-        index = mix.load(map(work.progress, streams), spool, seed=seed, links=links, on_error=work.on_error)
-        rows, short = index.rows(), {}
-        if weights:
-            rows = mix.weigh(index, rows, weights)
-        if per_level:
-            rows, short = mix.per_level(index, rows, per_level)
-        kept, out = mix.split(index, rows, val) if val is not None else (rows, rows[:0])
-        order = mix.curriculum if curriculum else mix.flat
+        held = stack.enter_context(jsonl.Writer(given.val_output)) if given.val is not None else None
+        with mix.temporary():
+            spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
+            links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if held else None
+        wanted = mix.Wanted(
+            seed=given.seed,
+            sources=given.per_source is not None,
+            links=held is not None,
+            margins=given.hardest is not None or given.order != "shuffle",
+        )
+        inputs = [common.standard_input(work) if name == "-" else name for name in files]
+        bar = stack.enter_context(work.progress(label="reading"))
+        index = mix.load(
+            inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),
+            on_error=work.on_error, progress=bar.update,
+        )  # fmt: skip
+        stack.enter_context(index)
+        bar.close()
+        rows = choose(index, given, work)
+        kept, out = mix.split(index, rows, given.val) if held else (rows, rows[:0])
+        whole = len(rows)
+        del rows
+        if given.times:
+            kept = mix.repeat(index, kept, given.times, on_error=work.on_error)
+        bar = stack.enter_context(work.progress(label="writing", total=len(kept) + len(out)))
         tally: dict[tuple[int, str], int] = {}
-        for part, write in ((out, held.write if held else None), (kept, work.write)):
-            for row in order(index, part).tolist():
-                record = index.record(row)
-                write(mix.staged(record) if curriculum else record)
-                kind = record["level"], record["task"]
-                tally[kind] = tally.get(kind, 0) + 1
-        for level, count in short.items():
-            work.say(f"level {level} has fewer than {per_level}: all {count} are kept")
-        work.say(summary(tally, "by level" if curriculum else "shuffled"))
-        if val is not None and len(rows):
-            work.say(f"{len(out)} of {len(rows)} held out ({len(out) / len(rows):.1%}): {val_output}")
-            if len(out) < val * len(rows):
+        for part, sink in ((out, held), (kept, work.writer)):
+            if sink is not None:
+                some = mix.write(
+                    index, in_order(index, part, given), sink, stages=given.curriculum,
+                    on_error=work.on_error, progress=bar.update,
+                )  # fmt: skip
+                tally = {kind: tally.get(kind, 0) + some.get(kind, 0) for kind in tally | some}
+        index.check_unchanged()
+        bar.close()
+        how = "by level" if given.curriculum else "shuffled"
+        if given.order != "shuffle":
+            how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
+        work.say(summary(tally, how))
+        if held and whole:
+            work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {given.val_output}")
+            if len(out) < given.val * whole:
                 work.tell(
                     "fewer held out than asked for: most records hang together by a shared image, family or twin"
                 )
+
+
+def choose(index, given: SimpleNamespace, work: common.Session):
+    """The rows that come into the mix; given.score is then the name of the score that margins are of."""
+    from s2h import mix
+
+    rows = index.rows()
+    if index.wanted.margins and len(rows):
+        rows, given.score = mix.margin(index, rows, work.on_error)
+        if given.hardest is not None:
+            exact = isinstance(given.hardest, int)
+            count = given.hardest if exact else round(given.hardest * len(rows))
+            if count > len(rows):
+                work.say(f"fewer than {count} records: all {len(rows)} are kept")
+            rows = mix.hardest(index, rows, given.score, count)
+            work.say(f"the hardest {len(rows)} are kept, by the margin of scores.{given.score}")
+    if given.weights:
+        rows = mix.weigh(index, rows, given.weights)
+    for by in ("source", "task", "level"):
+        if count := getattr(given, f"per_{by}"):
+            rows, short = mix.cap(index, rows, by, count)
+            for name, there in short.items():
+                work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
+    return rows
+
+
+def in_order(index, rows, given: SimpleNamespace):
+    """The rows as they are written."""
+    from s2h import mix
+
+    if given.order == "shuffle" or not len(rows):
+        return mix.curriculum(index, rows) if given.curriculum else mix.flat(index, rows)
+    hard_first = given.order == "hard-first"
+    return mix.by_margin(index, rows, given.score, levels=given.curriculum, hard_first=hard_first)
 
 
 def beside(output: str) -> str:
@@ -149,12 +299,13 @@ def beside(output: str) -> str:
     return f"{stem}.val{suffix}"
 
 
-def by_file(weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
-    """One weight for each file. A name is a file's as it was given or without its folder or ending. Raises UsageError."""
+def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
+    """One number of the option for each file. A name is a file's as it was given or without its folder or ending. Raises
+    UsageError."""
     if not weights[0][0]:
         if len(weights) != len(files):
             raise click.UsageError(
-                f"--weights has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+                f"{option} has {len(weights)} for {len(files)} named FILEs; give one per FILE."
             )
         return [weight for _, weight in weights]
     found = [1.0] * len(files)
@@ -163,10 +314,10 @@ def by_file(weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> l
         places = exact or [i for i, file in enumerate(files) if name in called(file)]
         if len(places) != 1:
             fault = "more than one of the FILEs" if places else "none of the FILEs"
-            raise click.UsageError(f"--weights: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
+            raise click.UsageError(f"{option}: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
         found[places[0]] = weight
     if not any(found):
-        raise click.UsageError("--weights leaves nothing.")
+        raise click.UsageError(f"{option} leaves nothing.")
     return found
 
 
