@@ -42,4 +42,7 @@ class Collator:
         for name in REFERENCE:
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
+                batch["row"] = torch.tensor(
+                    [row["row"] for row in rows]
+                )  # by which measures find their pairs
         return batch

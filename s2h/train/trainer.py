@@ -41,7 +41,8 @@ class PairTrainer(DPOTrainer):
         numbers are the stock step's. Returns the reason where they can't."""
         import torch
 
-        base = self.accelerator.unwrap_model(self.model).get_base_model()
+        base = self.accelerator.unwrap_model(self.model)
+        base = base.get_base_model() if hasattr(base, "get_base_model") else base
         reason = shared.why_not(base.config)
         if reason:
             return reason
@@ -65,29 +66,44 @@ class PairTrainer(DPOTrainer):
         """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter,
         and return them with each pair's tokens; pairs of more than `window` get None for the caller to drop. known: values
         from an earlier start of the run."""
-        import torch
-
         values = known
         if values is None:
             rows = list(range(len(pairs.starts)))
-            state = accel.state()
-            mine = rows[state.process_index :: state.num_processes]
-            # Pairs of like length go together: less padding, the same sums.
-            mine.sort(key=pairs.bulk)
-            model = self.accelerator.prepare_model(self.model, evaluation_mode=True)
-            was_training = self.model.training
-            self.model.eval()
-            size, found = self.args.per_device_eval_batch_size, []
-            for start in range(0, len(mine), size):
-                found += self._reference(model, pairs, mine[start : start + size], window)
-            self.model.train(was_training)
-            by_row = dict(accel.gather(found))
-            values = {name: [by_row[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
+            found = self.measure_reference(pairs, rows, window)
+            values = {name: [found[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
         for name in REFERENCE:
             pairs.columns[name] = values[name]
         self.precompute_ref_logps = True
-        torch.cuda.empty_cache() if torch.cuda.is_available() else None
         return values
+
+    def measure_reference(
+        self, pairs: Any, rows: list[int], window: int, done: dict | None = None, keep: Any = None
+    ) -> dict[int, list]:
+        """The chosen and the rejected answer's log-probability and the tokens of each of the rows, by row, on every process.
+        done: rows measured before, in whose batches nothing is computed where they know all of it, so that a run that goes
+        on has the same batches, and numbers, as one that was never broken. keep is told each batch's values as they come."""
+        import torch
+
+        done, state = done or {}, accel.state()
+        mine = rows[state.process_index :: state.num_processes]
+        # Pairs of like length go together: less padding, the same sums.
+        mine.sort(key=pairs.bulk)
+        size, found = self.args.per_device_eval_batch_size, []
+        batches = [mine[start : start + size] for start in range(0, len(mine), size)]
+        batches = [batch for batch in batches if not all(row in done for row in batch)]
+        if batches:
+            # Not through accelerate's prepare: what it has seen once it would not make parallel for training any more.
+            model = self.model.to(self.accelerator.device)
+            was_training = self.model.training
+            self.model.eval()
+            for batch in batches:
+                values = self._reference(model, pairs, batch, window)
+                found += values
+                if keep is not None:
+                    keep(values)
+            self.model.train(was_training)
+            torch.cuda.empty_cache() if torch.cuda.is_available() else None
+        return {**{row: done[row] for row in rows if row in done}, **dict(accel.gather(found))}
 
     def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, Any]]:
         batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
