@@ -124,6 +124,24 @@ LOSSES = (
     help="shared: prompt and images of a pair are computed once for both answers, with the same numbers; stock: TRL's step.",
 )
 @click.option(
+    "--attention",
+    type=click.Choice(["auto", "split", "mask", "varlen"]),
+    default="auto",
+    show_default=True,
+    help="Of shared rows: split needs no mask of row times row and is auto's choice; varlen is one call on CUDA.",
+)
+@click.option(
+    "--pack",
+    is_flag=True,
+    help="Pairs of one prompt and its images that meet in a step share one row.",
+)
+@click.option(
+    "--token-budget",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Form batches of at most N tokens and 5% padding; a step still has batch size times accumulation pairs.",
+)
+@click.option(
     "--save-steps",
     metavar="N",
     type=click.IntRange(min=1),
@@ -173,6 +191,9 @@ def main(
     dtype,
     gradient_checkpointing,
     engine,
+    attention,
+    pack,
+    token_budget,
     save_steps,
     log_steps,
     workers,
@@ -220,6 +241,9 @@ def main(
             dtype=dtype,
             gradient_checkpointing=gradient_checkpointing,
             engine=engine,
+            attention=attention,
+            pack=pack,
+            token_budget=token_budget,
             seed=seed,
         )
         folder = Path(output or f"runs/{Path(model).name}-seed{seed}")

@@ -57,6 +57,9 @@ class Arguments:
     dtype: str = "auto"
     gradient_checkpointing: bool = False
     engine: str = "shared"
+    attention: str = "auto"
+    pack: bool = False
+    token_budget: int | None = None
     seed: int = 0
 
 
@@ -95,7 +98,9 @@ def train(
     trainer = _trainer(
         model, processor, pairs, val, arguments, folder, save_steps, log_steps, workers, progress
     )
-    if arguments.engine == "shared" and (reason := trainer.share_prompts(pairs)):
+    if arguments.engine == "shared" and (
+        reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack)
+    ):
         say(f"each answer gets a row of its own (--engine stock): {reason}")
     _reference(trainer, pairs, val, folder, arguments, say)
     last = _last_checkpoint(folder) if resume else None
@@ -238,6 +243,7 @@ def _trainer(
     )
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(folder))
+    trainer.token_budget = arguments.token_budget
     return trainer
 
 
