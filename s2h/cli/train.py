@@ -154,6 +154,23 @@ AT_LEAST_1 = click.IntRange(min=1)
     default="shared",
     help="shared: prompt and images of a pair are computed once for both answers, with the same numbers; stock: TRL's step.",
 )
+@setting(
+    "--attention",
+    type=click.Choice(["auto", "split", "mask", "varlen"]),
+    default="auto",
+    help="Of shared rows: split needs no mask of row times row and is auto's choice; varlen is one call on CUDA.",
+)
+@setting(
+    "--pack/--no-pack",
+    default="no",
+    help="Pairs of one prompt and its images that meet in a step share one row.",
+)
+@setting(
+    "--token-budget",
+    metavar="N",
+    type=AT_LEAST_1,
+    help="Form batches of at most N tokens and 5% padding; a step still has as many pairs.",
+)
 @click.option(
     "--processes",
     metavar="N",

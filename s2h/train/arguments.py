@@ -38,6 +38,9 @@ class Arguments:
     dtype: str = "auto"
     gradient_checkpointing: bool = False
     engine: str = "shared"
+    attention: str = "auto"
+    pack: bool = False
+    token_budget: int | None = None
     seed: int = 0
 
 

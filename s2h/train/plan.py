@@ -217,7 +217,7 @@ def _time(
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
     trainer = _trainer(model, processor, pairs, None, alone, folder / "run", 10**9, 10**9, 0, False)
     if arguments.engine == "shared":
-        trainer.share_prompts(pairs)
+        trainer.share_prompts(pairs, arguments.attention, arguments.pack)
     some = rows[: size * TIMED]
     batches = [some[start : start + size] for start in range(0, len(some), size)]
     reference, training = [], []

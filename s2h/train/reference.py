@@ -38,6 +38,7 @@ def attach(
     folder: Path,
     model_print: str,
     window: int,
+    attention: str,
     cache: Path,
     say: Callable[[str], None],
 ) -> dict[str, dict[str, list]]:
@@ -47,7 +48,7 @@ def attach(
     known = json.loads(kept.read_text()) if kept.is_file() else {}
     for name, pairs in sets.items():
         if name not in known:
-            known[name] = _measure(trainer, pairs, name, model_print, window, cache, say)
+            known[name] = _measure(trainer, pairs, name, model_print, window, attention, cache, say)
         trainer.add_reference(pairs, window, known[name])
         _drop(pairs, known[name], window, say)
         if not pairs.kept and name == "train":
@@ -78,9 +79,11 @@ def _drop(pairs: Pairs, values: dict[str, list], window: int, say: Callable[[str
 
 
 def _measure(
-    trainer: Any, pairs: Pairs, name: str, model_print: str, window: int, cache: Path, say
+    trainer: Any, pairs: Pairs, name: str, model_print: str, window: int, attention: str, cache: Path, say
 ) -> dict[str, list]:
-    given, key = accel.share(_known(trainer, pairs, model_print, window) if accel.is_main() else None)
+    given, key = accel.share(
+        _known(trainer, pairs, model_print, window, attention) if accel.is_main() else None
+    )
     if given:
         say(f"reference log-probabilities of {len(given)} pairs ({name}): from scores.ref")
     rows = [row for row in range(len(pairs.starts)) if row not in given]
@@ -96,17 +99,14 @@ def _measure(
     return {column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(NAMES)}
 
 
-def _known(trainer: Any, pairs: Pairs, model_print: str, window: int) -> tuple[dict[int, list], str]:
+def _known(
+    trainer: Any, pairs: Pairs, model_print: str, window: int, attention: str
+) -> tuple[dict[int, list], str]:
     """The rows that bring values of this very model; and the name of all the others together."""
     images: dict[str, str] = {}
-    args = trainer.args
-    how = [
-        model_print,
-        args.per_device_eval_batch_size,
-        args.world_size,
-        trainer.data_collator.packed,
-        window,
-    ]
+    args, collator = trainer.args, trainer.data_collator
+    how = [model_print, args.per_device_eval_batch_size, args.world_size, window]
+    how += [collator.packed, collator.pack, attention]
     whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
     for row in range(len(pairs.starts)):
         record = pairs.record(row)

@@ -82,18 +82,15 @@ def train(
         report_to,
         say,
     )
-    if arguments.engine == "shared" and (reason := trainer.share_prompts(pairs)):
+    if arguments.engine == "shared" and (
+        reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack)
+    ):
         say(f"each answer gets a row of its own (--engine stock): {reason}")
     sets = {"train": pairs, **({"val": val} if val else {})}
     values = reference.attach(
-        trainer,
-        sets,
-        folder,
-        model_print,
-        tune.window(model, arguments),
-        cache or reference.cache_folder(None),
-        say,
-    )
+        trainer, sets, folder, model_print, tune.window(model, arguments), arguments.attention,
+        cache or reference.cache_folder(None), say,
+    )  # fmt: skip
     _set_order(trainer, pairs, val, arguments, values, say)
     last = next(iter(checkpoints(folder)), None) if resume else None
     if resume:
@@ -191,6 +188,7 @@ def _trainer(
         peft_config=None if arguments.full else tune.lora(model, arguments),
     )
     trainer.pairs, trainer.held_out, trainer.stages = pairs, val, parts
+    trainer.token_budget = arguments.token_budget
     trainer.schedule_per_stage = arguments.schedule_per_stage and len(parts) > 1
     tune.spare_vision(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
@@ -239,10 +237,7 @@ def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say
 
 def _kept(trainer: Any, error: ImageError) -> RecordError:
     """What ends a run in its middle, an image that is gone, after what was trained is safe."""
-    # From a process that prepares images an error comes with its whole traceback, the error itself on the last line.
     said = str(error)
-    if "Traceback" in said:
-        said = said.rpartition("ImageError: ")[2]
     if found := re.search(r"(data|val)\.jsonl:(\d+): ", said):
         pairs = trainer.pairs if found[1] == "data" else trainer.held_out
         said = f"{pairs.record(int(found[2]) - 1)['id']}: {said}"

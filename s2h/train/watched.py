@@ -12,7 +12,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.models import ModelError
-from s2h.train import metrics, stages
+from s2h.train import batches, metrics, stages
 from s2h.train.folder import RunError, checkpoints
 from s2h.train.trainer import PairTrainer
 
@@ -46,6 +46,7 @@ class WatchedTrainer(PairTrainer):
 
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **kwargs: Any) -> Any:
         rows = inputs.pop("row").tolist() if "row" in inputs else []
+        repeated = inputs.get(batches.WEIGHT) == 0  # so that all processes have as many batches
         said = []
 
         def listened(**more: Any) -> Any:
@@ -56,7 +57,8 @@ class WatchedTrainer(PairTrainer):
         if rows:
             mode = "train" if self.model.training else "eval"
             self._check(loss, rows, mode)
-            self.seen[mode].add(rows, inputs, said[0].log_probs)
+            if not repeated:
+                self.seen[mode].add(rows, inputs, said[0].log_probs)
         return loss
 
     def _check(self, loss: Any, rows: list[int], mode: str) -> None:
