@@ -12,6 +12,7 @@ from s2h import levels
 from s2h.cli.eval import main
 from s2h.eval import answers, ask, compare, scores
 from s2h.eval.benches import builtin
+from s2h.eval.parsers import robust
 from s2h.images import Store
 from s2h.record import RecordError
 
@@ -48,7 +49,7 @@ def test_numbers(text, value):
     ],
 )
 def test_yes_and_no(text, value):
-    assert answers.yes_no(text) == value
+    assert robust.yes_no(text) == value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_images(text, value):
     ],
 )
 def test_choices(text, value):
-    assert answers.choice(text, {"A": "a cat", "B": "a dog", "C": "None"}) == value
+    assert robust.choice(text, {"A": "a cat", "B": "a dog", "C": "None"}) == value
 
 
 def test_captions_are_judged_by_their_truth():
