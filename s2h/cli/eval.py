@@ -146,6 +146,7 @@ def main(
     _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
     wanted = [_parsed(bench) for bench in benches]
     with common.session(None if compare else output, quiet=quiet, on_error=on_error) as work:
+        _check_places(report, heatmap, plot, gallery)
         if compare:
             _compare(work, files, report, plot, gallery, seed)
             return
@@ -181,11 +182,10 @@ def main(
         if report:
             _write(report, reports.markdown(told) if report.endswith(".md") else told)
         if heatmap:
-            if not told["by_position"]:
-                raise common.RecordError(
-                    "no question says which image its answer rests on", "target", remedy="no heat map"
-                )
-            reports.heat_map(told["by_position"], heatmap)
+            if told["by_position"]:
+                reports.heat_map(told["by_position"], heatmap)
+            else:
+                work.tell("no heat map: no question says which image its answer rests on (target)")
 
 
 def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:
@@ -202,6 +202,17 @@ def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) 
         raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
     if not score and not compare and not model:
         raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
+
+
+def _check_places(*paths) -> None:
+    """Says at once, not after hours of answers, that a report can't be written."""
+    import os
+
+    for path in filter(None, paths):
+        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
+            raise common.RecordError(
+                f"cannot be written: {path}", remedy="name a file in a folder that exists"
+            )
 
 
 def _parsed(bench: str) -> tuple[str, str | None]:

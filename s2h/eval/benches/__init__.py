@@ -233,7 +233,8 @@ def _stored(image: Any, i: int, row: Record, store: Any) -> str:
 
 
 def anchored(reference: str, base: str) -> str:
-    """A reference relative to a folder, which it must not leave, as one that holds everywhere. Raises RecordError."""
+    """A reference relative to a folder, which it must not leave, as one that holds in the working directory; below it as a
+    relative one. Raises RecordError."""
     if reference.startswith("tar:"):
         path, mark, member = reference[4:].partition("!")
         return f"tar:{anchored(path, base)}{mark}{member}"
@@ -241,4 +242,6 @@ def anchored(reference: str, base: str) -> str:
         return reference
     if os.path.normpath(reference).split(os.sep)[0] == os.pardir:
         raise RecordError(f"leaves the folder of its record: {reference}", remedy="use an absolute path")
-    return os.path.abspath(os.path.join(base, reference))
+    path = os.path.normpath(os.path.join(base, reference))
+    below = os.path.realpath(path).startswith(os.path.join(os.path.realpath(""), ""))
+    return path if below else os.path.abspath(path)

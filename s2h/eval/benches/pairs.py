@@ -3,23 +3,15 @@ likelier than the rejected one where log-probabilities are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-
+from s2h.eval.benches import anchored
 from s2h.eval.benches.builtin import SINGLE, question
-from s2h.record import Record, RecordError, check, fail
+from s2h.record import Record, check
 
 
-def read(
-    pairs: Iterable[Record], *, bench: str = "pairs", on_error: Callable[[Exception], None] = fail
-) -> Iterator[tuple[dict, list[dict]]]:
-    """The questions of pairs; `facts.answer` and `facts.answer_type` are the key, else the chosen text."""
-    for pair in pairs:
-        try:
-            check(pair)
-            level = SINGLE if len(pair["images"]) == 1 else pair["level"]
-            made = question(pair, bench=bench, category=pair["task"], level=level)
-        except RecordError as error:
-            error.where = error.where or pair.where
-            on_error(error)
-            continue
-        yield made
+def question_of(pair: Record, bench: str = "pairs") -> tuple[dict, list[dict]]:
+    """A pair as a question; `facts.answer` and `facts.answer_type` are the key, else the chosen text. Raises RecordError."""
+    check(pair)
+    level = SINGLE if len(pair["images"]) == 1 else pair["level"]
+    line, messages = question(pair, bench=bench, category=pair["task"], level=level)
+    line["images"] = [anchored(reference, pair.base) for reference in pair["images"]]
+    return line, messages

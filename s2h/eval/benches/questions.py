@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from s2h import jsonl
 from s2h.eval import benches
 from s2h.eval.benches import pairs
 from s2h.record import Record, RecordError, fail
@@ -23,17 +24,21 @@ def read(
     bench: str = "", on_error: Callable[[Exception], None] = fail,
 ) -> Iterator[tuple[dict, list[dict]]]:  # fmt: skip
     """Questions of lines in their order. bench: their name where a line has none, else the name of their file."""
+    seen = jsonl.Seen()
     for record in records:
-        if "chosen" in record or "rejected" in record:
-            yield from pairs.read([record], on_error=on_error)
-            continue
         try:
-            made = asked(record)
-            name = str(record.get("bench") or bench or _name(record.where))
-            yield benches.line(name, record, made, style=style, place=place, store=store)
+            if "chosen" in record or "rejected" in record:
+                made = pairs.question_of(record)
+            else:
+                name = str(record.get("bench") or bench or _name(record.where))
+                made = benches.line(name, record, asked(record), style=style, place=place, store=store)
+            if not seen.add(made[0]["id"]):
+                raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
         except RecordError as error:
             error.where = error.where or record.where
             on_error(error)
+            continue
+        yield made
 
 
 def _name(where: str) -> str:

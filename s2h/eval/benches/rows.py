@@ -152,17 +152,24 @@ def _tsv(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
             row = Record(
                 {k: v for k, v in fields.items() if v != ""}, where=where, base=os.path.dirname(name)
             )
-            listed = _list(first(row, "image", "image_path") or "[]", where)
-            pointing = "image" in row
-            row["image"] = [
-                shared(one, where) if pointing and len(one) <= REFERENCE else one for one in listed
-            ]
+            if "image" in row:
+                listed = _list(row["image"], where)
+                row["image"] = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
+            else:
+                row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
         except RecordError as error:
             if not error.where.startswith(f"{name}:"):  # the file's fault, not the row's
                 raise
             on_error(error)
         else:
             yield row
+
+
+def _placed(path: str, name: str) -> str:
+    """An `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
+    root, stem = os.path.dirname(name), os.path.basename(name).removesuffix(".tsv")
+    tried = [path, os.path.join("images", stem, path), os.path.join("images", path)]
+    return next((one for one in tried if os.path.isfile(os.path.join(root, one))), path)
 
 
 def _table(name: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -36,21 +36,22 @@ def _blink(text: str, choices: dict[str, str]) -> str | None:
 
 def _mantis(text: str, choices: dict[str, str]) -> str | None:
     """The first letter of the final answer, else an option by its very text."""
-    answer = final_answer(text)
-    stated = re.match(r"Answer: ([A-Z])", answer)
-    first = stated[1] if stated else next((sign.upper() for sign in answer if sign.isalpha()), None)
-    if first in choices:
+    if (first := _first_letter(text)) in choices:
         return first
     return next(
         (letter for letter, option in choices.items() if _unlabelled(option, letter) == text.strip()), None
     )
 
 
+def _first_letter(text: str) -> str | None:
+    answer = final_answer(text)
+    stated = re.match(r"Answer: ([A-Z])", answer)
+    return stated[1] if stated else next((sign.upper() for sign in answer if sign.isalpha()), None)
+
+
 def _nlvr2(text: str, choices: dict[str, str]) -> str | None:
     """As Mantis reads it; where no option's letter comes first, the only one of true and false."""
-    answer = final_answer(text)
-    first = next((sign.upper() for sign in answer if sign.isalpha()), None)
-    if first in choices:
+    if (first := _first_letter(text)) in choices:
         return first
     said = [word for word in ("true", "false") if word in text.lower()]
     if len(said) != 1:
