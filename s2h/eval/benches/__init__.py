@@ -242,6 +242,6 @@ def anchored(reference: str, base: str) -> str:
         return reference
     if os.path.normpath(reference).split(os.sep)[0] == os.pardir:
         raise RecordError(f"leaves the folder of its record: {reference}", remedy="use an absolute path")
-    path = os.path.normpath(os.path.join(base, reference))
-    below = os.path.realpath(path).startswith(os.path.join(os.path.realpath(""), ""))
-    return path if below else os.path.abspath(path)
+    path = os.path.abspath(os.path.join(base, reference))
+    here = os.path.join(os.path.realpath(""), "")
+    return path.removeprefix(here) if os.path.realpath(path).startswith(here) else path

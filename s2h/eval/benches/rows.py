@@ -154,7 +154,8 @@ def _tsv(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
             )
             if "image" in row:
                 listed = _list(row["image"], where)
-                row["image"] = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
+                listed = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
+                row["image"] = [_decoded(one, where) for one in listed]
             else:
                 row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
         except RecordError as error:
@@ -163,6 +164,16 @@ def _tsv(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
             on_error(error)
         else:
             yield row
+
+
+def _decoded(text: str, where: str) -> bytes:
+    import base64
+    import binascii
+
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RecordError(f"damaged base64: {error}", "image", where) from None
 
 
 def _placed(path: str, name: str) -> str:
