@@ -69,11 +69,11 @@ def read(
     name: str, located: tuple[tuple[str, ...], list[str] | None], *, store: Any, style: str = "llava",
     place: str = "interleaved", on_error: Callable[[Exception], None] = fail,
 ) -> Questions:  # fmt: skip
-    """The questions of a benchmark where `locate` has found it. Raises RecordError where the Hub does not give it."""
+    """The questions of a benchmark where `locate` has found it. What can't be read goes to on_error and is left out."""
     bench = module(name)
     words, files = located
     if files is None:
-        found = rows.hub(bench.ABOUT["hub"], bench.ABOUT["configs"], words, bench.REQUIRED)
+        found = rows.hub(bench.ABOUT["hub"], bench.ABOUT["configs"], words, bench.REQUIRED, on_error)
     else:
         found = rows.read(files, required=bench.REQUIRED, on_error=on_error)
     seen = jsonl.Seen()

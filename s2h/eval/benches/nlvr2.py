@@ -71,6 +71,6 @@ def sentence(line: dict) -> str:
         split, number, _, last = found.groups()
         return f"{split}-{number}-{last}"
     words = re.sub(
-        r"<image[^>]*>|\([A-Z]\)|^[A-Z][.:)].*$", " ", str(line.get("question", "")), flags=re.MULTILINE
+        r"<image[^>]*>|^\s*\(?[A-Z][.:)].*$", " ", str(line.get("question", "")), flags=re.MULTILINE
     )
     return " ".join(words.split()) or str(line.get("id"))

@@ -245,17 +245,23 @@ def _shared(name: str) -> Callable[[str, str], str]:
 
 
 def hub(
-    name: str, configs: Sequence[str | None], splits: Sequence[str], required: Columns = ()
+    name: str,
+    configs: Sequence[str | None],
+    splits: Sequence[str],
+    required: Columns = (),
+    on_error: Callable[[Exception], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
-    """(name/config, row) of a data set on the Hub, streamed. Raises RecordError where it can't be had."""
+    """(name/config, row) of a data set on the Hub, streamed. What can't be had goes to on_error as a RecordError."""
     import datasets
 
     from s2h.models.hub import quiet, reason
 
     datasets.disable_progress_bars()
-    for config in configs:
-        label = f"{name}/{config}" if config else name
-        try:
+    label = name
+    try:
+        _knock(name)
+        for config in configs:
+            label = f"{name}/{config}" if config else name
             with quiet():
                 parts = datasets.load_dataset(name, config, streaming=True)
             split = next((one for one in splits if one in parts), None)
@@ -268,14 +274,20 @@ def hub(
                 demand(table.column_names, required, label)
             for number, fields in enumerate(table, 1):
                 yield label, Record(fields, where=f"{label}: row {number}")
-        except RecordError:
-            raise
-        except Exception as error:  # whatever the Hub's client and the network raise
-            raise RecordError(
-                f"can't be had from the Hub: {reason(error)}",
-                where=label,
-                remedy="give a local copy: --bench NAME=PATH",
-            ) from error
+    except RecordError as error:
+        on_error(error)
+    except Exception as error:  # whatever the Hub's client and the network raise
+        remedy = "give a local copy: --bench NAME=PATH"
+        on_error(RecordError(f"can't be had from the Hub: {reason(error)}", where=label, remedy=remedy))
+
+
+def _knock(name: str) -> None:
+    """Asks the Hub once for a file that every data set has: `datasets` by itself tries for half a minute where there is no
+    network. Raises what the Hub's client raises."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    if not os.path.isdir(name):
+        get_hf_file_metadata(hf_hub_url(name, "README.md", repo_type="dataset"))
 
 
 def first(row: dict, *names: str) -> Any:
