@@ -259,10 +259,12 @@ def _located(wanted, data, split) -> list:
 
     made = []
     for name, path in wanted:
-        if (path or "").endswith(LINES):
-            made.append((name, jsonl.find(path), None))
+        if name == "builtin":
+            made.append((name, None, None))
+        elif name in BENCHES:
+            made.append((name, path, benches.locate(name, path, data, split)))
         else:
-            made.append((name, path, None if name == "builtin" else benches.locate(name, path, data, split)))
+            made.append((name, jsonl.find(path), None))
     return made
 
 

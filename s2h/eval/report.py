@@ -12,8 +12,9 @@ WIDTH = 22
 
 
 def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, Any]:
-    """A report of slim predictions: what is told of the run (model, scoring, parser, …), rows, metrics by benchmark,
-    accuracy by the number of images and by the target's position, and published numbers beside the measured ones."""
+    """A report of slim predictions: what is told of the run (model, scoring, parser, …), the rows of the table, all numbers
+    by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position, and
+    published numbers beside the measured ones. All are shares of 1."""
     rows = scores.summarise(predictions)
     by_bench: dict[str, list[dict]] = {}
     for p in predictions:
@@ -23,10 +24,32 @@ def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, An
         some = [p for p in by_bench.get(row["name"], ()) if p.get("correct") is not None]
         if some:
             row["bootstrap"] = metrics.accuracy(some, seed)[1:]
+    nested = {
+        b: _of_bench(some, [m for m in found if names.plain(m["bench"]) == b]) for b, some in by_bench.items()
+    }
     return {
-        **told, "seed": seed, "rows": rows, "metrics": found, "by_images": scores.by_images(predictions),
-        "by_position": scores.by_position(predictions), "published": published.beside(rows),
+        **told, "seed": seed, "rows": rows, "benchmarks": nested, "metrics": found,
+        "by_images": scores.by_images(predictions), "by_position": scores.by_position(predictions),
+        "published": published.beside(rows),
     }  # fmt: skip
+
+
+def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
+    """A benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics; POPE's by split."""
+    row = scores.row("", some)
+    made: dict[str, Any] = {"n": row["n"], "accuracy": row["score"], "unparsed": row["unparsed"]}
+    by_category: dict[str, list[dict]] = {}
+    for p in some:
+        for category in scores.categories(p):
+            by_category.setdefault(category, []).append(p)
+    made["by_category"] = {name: scores.row("", by_category[name])["score"] for name in sorted(by_category)}
+    for metric in found:
+        split, _, name = metric["name"].rpartition(" ")
+        if metric["bench"] == "pope":
+            made.setdefault(split, {})[name] = metric["score"]
+        else:
+            made[metric["name"]] = metric["score"]
+    return made
 
 
 def table(report: dict[str, Any]) -> str:

@@ -31,5 +31,5 @@ def asked(row: Record, file: str) -> dict:
     return {
         "id": str(first(row, "idx", "id", "index")), "category": first(row, "sub_task", "task") or "",
         "question": row.get("question"), "options": first(row, "choices", "options"), "answer": row.get("answer"),
-        "images": shown, "prompt": row.get("prompt"),
+        "images": shown or row.get("images"), "prompt": row.get("prompt"),
     }  # fmt: skip

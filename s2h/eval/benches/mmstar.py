@@ -23,6 +23,7 @@ def asked(row: Record, file: str) -> dict:
         return vek.asked(row)
     return {
         "id": str(first(row, "index", "id")), "category": row.get("category") or "", "question": row.get("question"),
-        "options": row.get("options"), "answer": row.get("answer"), "images": [row.get("image")],
+        "options": first(row, "options", "choices"), "answer": row.get("answer"),
+        "images": first(row, "images") or [row.get("image")],
         "more": {"l2_category": row["l2_category"]} if row.get("l2_category") else {},
     }  # fmt: skip

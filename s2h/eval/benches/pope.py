@@ -33,7 +33,7 @@ def asked(row: Record, file: str) -> dict:
     return {
         "id": f"{category}/{number}" if category else number, "category": category,
         "question": first(row, "question", "text"), "options": None, "answer": first(row, "answer", "label"),
-        "images": [image], "answer_type": "yes/no",
+        "images": first(row, "images") or [image], "answer_type": "yes/no",
     }  # fmt: skip
 
 
