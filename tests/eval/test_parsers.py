@@ -42,6 +42,9 @@ YES = {"A": "Yes", "B": "No"}
         ("<think>the answer is A</think> The answer is B", "B"),
         ("It's not a cat. It's a dog", "B"),
         ("I think it is D", "D"),
+        ("I first thought the answer was A, but it's B.", "B"),
+        ("The answer is not B but C.", "C"),
+        ("答案是B", "B"),
         ("None of these", "C"),
         # Nothing is guessed.
         ("The answer is A or B.", None),
@@ -68,6 +71,8 @@ def test_robust_choices(text, letter):
         ("The statement is True.", {"A": "False", "B": "True"}, "B"),
         ("2", {"A": "1", "B": "2"}, "B"),
         ("image(s) (b)", POINTS, "B"),
+        ("-3", {"A": "3", "B": "-3"}, "B"),
+        ("hot dog", {"A": "dog", "B": "hot dog"}, "B"),
     ],
 )
 def test_robust_choices_by_their_text(text, choices, letter):
@@ -83,6 +88,7 @@ def test_robust_choices_by_their_text(text, choices, letter):
         ("I have no idea", None),
         ("Let me look.\nYes, there is", "yes"),
         ("**Yes**", "yes"),
+        ("Yes or no", None),
     ],
 )
 def test_robust_yes_and_no(text, value):

@@ -12,6 +12,6 @@ def question_of(pair: Record, bench: str = "pairs") -> tuple[dict, list[dict]]:
     """A pair as a question; `facts.answer` and `facts.answer_type` are the key, else the chosen text. Raises RecordError."""
     check(pair)
     level = SINGLE if len(pair["images"]) == 1 else pair["level"]
-    line, messages = question(pair, bench=bench, category=pair["task"], level=level)
-    line["images"] = [anchored(reference, pair.base) for reference in pair["images"]]
-    return line, messages
+    here = Record(pair, where=pair.where)
+    here["images"] = [anchored(reference, pair.base) for reference in pair["images"]]
+    return question(here, bench=bench, category=pair["task"], level=level)

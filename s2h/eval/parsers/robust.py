@@ -20,7 +20,9 @@ _DECLARING = re.compile(
     r"|\b(?:i|we)(?:['’](?:d|ll|m)|\s+(?:would|will|shall|am))?\s+(?:choose|choosing|select|selecting|pick|picking"
     r"|go(?:ing)?\s+(?:with|for)|opt(?:ing)?\s+for)\b"
     r"|\b(?:so|therefore|thus|hence)\b[,:]?(?:\s+(?:it\s+is|it['’]s|it\s+must\s+be))?(?=\s*[(\[*]*[A-Z][)\]*.]*\s*$)"
-    r"|\banswer(?=\s+[(\[*]*[A-Z]\b)",
+    r"|\b(?:it\s+is|it['’]s|it\s+must\s+be)(?=\s+(?:option\s+|choice\s+)?[(\[*]*[A-Z][)\]*]*(?:[.,;!]|\s*$))"
+    r"|\banswer(?=\s+[(\[*]*[A-Z]\b)"
+    r"|答案(?:是|为|[:：])|选择?|정답은|答えは",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
@@ -49,7 +51,10 @@ _BRACKETED = re.compile(
 )
 _LONE = re.compile(r"(?<![\w'’&-])([A-Z])(?![\w'’&-])")
 _NEGATED = ("not", "t", "never", "neither", "nor")  # 't' is what is left of isn't
-_NO_ANSWER = re.compile(r"\bno\s+(?:idea|doubt|way\s+(?:to|of)|problem|question)\b", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"\bno\s+(?:idea|doubt|way\s+(?:to|of)|problem|question)\b|\byes\s*(?:and|or|/)\s*no\b|\bno\s*(?:and|or|/)\s*yes\b",
+    re.IGNORECASE,
+)
 _SAID = re.compile(
     r"(?:<answer>|\\boxed\s*\{(?:\\text\s*\{)?|\banswer(?:\s+(?:is|would\s+be|should\s+be)|\s*[:=]))"
     r"[\s*_\"'`:(\[]*(yes|no)\b",
@@ -172,8 +177,15 @@ def _bracketed(text: str, letters: dict[str, str]) -> str | None:
     return None
 
 
+def _flat(text: str) -> str:
+    return " ".join(text.split()).rstrip(".").lower()
+
+
 def _said(text: str, choices: dict[str, str]) -> str | None:
     """The option that the reply begins with and stops at ('Yes. There is no …'), else the only one that it says."""
+    same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
+    if len(same) == 1:
+        return same[0]
     for letter, option in choices.items():
         start = re.match(rf"\W*{re.escape(option.strip())}\s*(?:[.;:!\n]|$)", text, re.IGNORECASE)
         if (
