@@ -18,6 +18,7 @@ def predict(
     scoring: str = "generate",
     batch_size: int = 32,
     max_new_tokens: int = 192,
+    parser: str = "robust",
     on_error: Callable[[Exception], None] = fail,
 ) -> Iterator[dict]:
     """Prediction lines (contract.md, One prediction, one line). scoring: `generate` writes the greedy answer and reads it;
@@ -48,14 +49,14 @@ def predict(
             sums = list(vlm.score(model, rows, batch_size=batch_size))
             made = {i: (sums[2 * at], sums[2 * at + 1]) for at, i in enumerate(order)}
         for i, (line, _, _) in enumerate(ready):
-            yield _finished(line, made[i], model.name, scoring)
+            yield _finished(line, made[i], model.name, scoring, parser)
 
 
-def _finished(line: dict, made: Any, name: str, scoring: str) -> dict:
+def _finished(line: dict, made: Any, name: str, scoring: str, parser: str) -> dict:
     line = {key: value for key, value in line.items() if key != "_pair"}
     if scoring == "generate":
         line["response"] = made
-        line["parsed"], line["correct"] = answers.read(line)
+        line["parsed"], line["correct"] = answers.read(line, parser)
     else:
         chosen, rejected = made
         line |= {
@@ -64,17 +65,9 @@ def _finished(line: dict, made: Any, name: str, scoring: str) -> dict:
             "correct": chosen > rejected,
         }
         line["logp"] = {"chosen": chosen, "rejected": rejected}
-    return {**line, "model": name, "scoring": scoring}
-
-
-def rescore(lines: Iterable[dict], *, on_error: Callable[[Exception], None] = fail) -> Iterator[dict]:
-    """Prediction lines with `parsed` and `correct` made anew from `response`; needs id, bench, answer and response."""
-    for line in lines:
-        missing = [name for name in ("id", "bench", "answer", "response") if name not in line]
-        if missing:
-            on_error(RecordError("missing", field=missing[0], where=getattr(line, "where", ""),
-                                 remedy="a prediction has id, bench, answer and response"))  # fmt: skip
-            continue
-        made = dict(line)
-        made["parsed"], made["correct"] = answers.read(made)
-        yield made
+    return {
+        **line,
+        "model": name,
+        "scoring": scoring,
+        **({"parser": parser} if scoring == "generate" else {}),
+    }
