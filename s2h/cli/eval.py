@@ -143,6 +143,8 @@ def main(
 
         click.echo(told())
         return
+    if (data or split) and not benches:
+        raise click.UsageError("--data and --split go with --bench.")
     _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
     wanted = [_parsed(bench) for bench in benches]
     with common.session(None if compare else output, quiet=quiet, on_error=on_error) as work:

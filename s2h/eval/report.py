@@ -15,15 +15,15 @@ def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, An
     """A report of slim predictions: what is told of the run (model, scoring, parser, …), the rows of the table, all numbers
     by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position, and
     published numbers beside the measured ones. All are shares of 1."""
-    rows = scores.summarise(predictions)
+    groups = scores.groups(predictions)
+    rows = [scores.row(name, some) for name, some in groups.items()]
     by_bench: dict[str, list[dict]] = {}
     for p in predictions:
         by_bench.setdefault(names.plain(p["bench"]), []).append(p)
     found = [metric for bench, some in by_bench.items() for metric in metrics.of_bench(bench, some, seed)]
     for row in rows:
-        some = [p for p in by_bench.get(row["name"], ()) if p.get("correct") is not None]
-        if some:
-            row["bootstrap"] = metrics.accuracy(some, seed)[1:]
+        known = [p for p in groups[row["name"]] if p.get("correct") is not None]
+        row["bootstrap"] = metrics.accuracy(known, seed)[1:] if known else None
     nested = {
         b: _of_bench(some, [m for m in found if names.plain(m["bench"]) == b]) for b, some in by_bench.items()
     }

@@ -153,14 +153,13 @@ def line(
 def _choose(asked: dict[str, Any], where: str) -> None:
     """Settles choices, the kind of answer, and whether the answer is hidden."""
     options, answer = asked.get("options"), asked["answer"]
-    if isinstance(options, dict):
-        asked["choices"] = {str(letter): str(option) for letter, option in options.items()}
-        asked["options"] = list(asked["choices"].values())
-    elif options is not None and not isinstance(options, list):
-        raise RecordError("must be a list or an object of letters", "choices", where)
-    elif options:
-        asked["options"] = [str(option) for option in options]
-        asked["choices"] = dict(zip(ascii_uppercase, asked["options"], strict=False))
+    if isinstance(options, list) and len(options) <= len(ascii_uppercase):
+        options = dict(zip(ascii_uppercase, options, strict=False))
+    if options is not None and not isinstance(options, dict):
+        raise RecordError("must be an object of letters or a list of at most 26", "choices", where)
+    if options:
+        asked["labelled"] = {str(letter): str(option) for letter, option in options.items()}
+        asked["choices"] = _unlabelled(asked["labelled"])
     else:
         asked["choices"] = {}
         if asked.get("answer_type") in (None, "choice"):
@@ -180,6 +179,17 @@ def _choose(asked: dict[str, Any], where: str) -> None:
     if not asked.get("answer_type"):
         said = str(asked["answer"]).strip().lower()
         asked["answer_type"] = "choice" if asked["choices"] else "yes/no" if said in ("yes", "no") else "word"
+
+
+def _unlabelled(options: dict[str, str]) -> dict[str, str]:
+    """Options without labels of their own ('(A) yes', 'B. no'), where all have the right one."""
+    found = {
+        letter: re.fullmatch(
+            rf"\s*(?:\({re.escape(letter)}\)|{re.escape(letter)}[.):])\s*(\S.*)", option, re.DOTALL
+        )
+        for letter, option in options.items()
+    }
+    return {letter: match[1] for letter, match in found.items()} if all(found.values()) else options
 
 
 _OPTION = re.compile(r"(?:^|(?<=[\s,;]))\(?([A-Z])(?:\)|[.:])\s*", re.MULTILINE)
