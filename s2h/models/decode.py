@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from s2h.models import ModelError
 from s2h.models import prompts as made
 from s2h.models.prompts import Prompt
 
@@ -87,6 +88,38 @@ def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
     return said
 
 
+def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
+    """Summed log-probability (nats) of each answer's tokens after its prompt; as many answers for each prompt, which with
+    its images is run once for all of them."""
+    import torch
+
+    flat = [(row, ids) for row, some in enumerate(answers) for ids in some]
+    with torch.inference_mode():
+        state = prefill(vlm, prompts)
+        first = torch.log_softmax(state.logits.float(), -1)
+        sums = [first[row, ids[0]] for row, ids in flat]
+        if any(len(ids) > 1 for _, ids in flat):
+            state.keep([row for row, _ in flat])
+            logits = extend(vlm, state, [ids[:-1] for _, ids in flat], side="right", keep=0)
+            for at, (_, ids) in enumerate(flat):
+                each = torch.log_softmax(logits[at, : len(ids) - 1].float(), -1)
+                sums[at] = sums[at] + each.gather(-1, ids[1:, None].to(each.device)).sum()
+        found = iter(torch.stack(sums).tolist())
+    return [[next(found) for _ in some] for some in answers]
+
+
+def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
+    """Log-probabilities [B, V] of the first word after each prompt."""
+    import torch
+
+    with torch.inference_mode():
+        if can_decode(vlm):
+            logits = prefill(vlm, prompts).logits
+        else:
+            logits = vlm.model(**made.stack(vlm, prompts), logits_to_keep=1).logits[:, -1]
+        return torch.log_softmax(logits.float(), -1)
+
+
 def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
     """The answers, and the rows that must be answered by themselves."""
     import torch
@@ -147,8 +180,10 @@ def _run(vlm: Any, batch: dict[str, Any]) -> State:
     else:
         places = (mask.cumsum(1) - 1).clamp(min=0)
         after = mask.sum(1)
-    logits = _forward(vlm, cache, ids, mask, places, **batch)
-    return State(cache, mask, after, logits[:, -1])
+    logits = _forward(vlm, cache, ids, mask, places, **batch)[:, -1]
+    if not logits.isfinite().all():
+        raise ModelError(f"{vlm.name}: the model's logits are no numbers (are its weights whole?)")
+    return State(cache, mask, after, logits)
 
 
 def _forward(

@@ -71,7 +71,7 @@ def prepare(
     shared: Hashable | None = None,
     text: str | None = None,
 ) -> Prompt:
-    """The prompt of some messages; images: of `prepare_image`. text: the prompt as the template writes it, where it is known.
+    """The prompt of some messages; images: of `prepare_image`. text: what the template writes, where that is known.
     Raises ModelError where the text says an image's mark by itself."""
     processor = vlm.processor
     text = encode.prompt_text(processor, messages) if text is None else text
@@ -149,6 +149,17 @@ def images_first(processor: Any) -> bool:
     text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)
     mark = getattr(processor, "image_token", None) or "<image>"
     return mark in text and text.index(mark) < text.index("s2h-before")
+
+
+def image_tokens(processor: Any, width: int, height: int) -> int:
+    """How many tokens an image of this size has in a prompt, as far as the processor tells without seeing it; else 1."""
+    count = getattr(processor, "_get_num_multimodal_tokens", None)
+    if count is None:
+        return 1
+    try:
+        return int(count(image_sizes=[(height, width)])["num_image_tokens"][0])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return 1
 
 
 def _image_token(processor: Any) -> int:

@@ -173,9 +173,6 @@ def score(
 ) -> Iterator[float]:
     """Summed log-probability (nats) of each answer after its prompt, in order. rows: (prompt messages, answer messages, PIL
     images)."""
-    import torch
-
-    device = vlm.model.device
     for batch in _batches(rows, batch_size):
         texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
         answers = [
@@ -183,15 +180,32 @@ def score(
             for (prompt, answer, _), text in zip(batch, texts, strict=True)
         ]
         encoded = encode.encode_prompts(vlm.processor, texts, [list(images) for _, _, images in batch])
-        # Padded on the left all answers end together, so that the model's own head scores only the last positions.
-        inputs = encode.join_answers(vlm.processor, encoded, [answers], side="left")
-        spoken = inputs.pop("completion_mask").to(device)
-        inputs = {
-            k: v.to(device, vlm.model.dtype if v.is_floating_point() else None) for k, v in inputs.items()
-        }
-        longest = int(spoken.sum(1).max())
-        with torch.inference_mode():
-            logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
-        chosen = inputs["input_ids"][:, -longest:]
-        each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        yield from (each * spoken[:, -longest:]).sum(1).tolist()
+        yield from _score(vlm, encoded, answers)
+
+
+def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]]) -> list[list[float]]:
+    """The same of one batch of prompts that have several answers each, as many for each, written as `encode.answer_text`
+    does; prompt and images are run once for all of them where `decode` knows the model."""
+    import torch
+
+    if decode.can_decode(vlm):
+        said = [vlm.processor.tokenizer(some, add_special_tokens=False)["input_ids"] for some in answers]
+        return decode.answer_logps(vlm, batch, [[torch.tensor(ids) for ids in some] for some in said])
+    encoded = prompts.stack(vlm, batch)
+    columns = [_score(vlm, encoded, list(texts)) for texts in zip(*answers, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]:
+    import torch
+
+    # Padded on the left all answers end together, so that the model's own head scores only the last positions.
+    inputs = encode.join_answers(vlm.processor, encoded, [answers], side="left")
+    inputs = prompts.on_device(vlm, inputs)
+    spoken = inputs.pop("completion_mask")
+    longest = int(spoken.sum(1).max())
+    with torch.inference_mode():
+        logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
+    chosen = inputs["input_ids"][:, -longest:]
+    each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    return (each * spoken[:, -longest:]).sum(1).tolist()
