@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Shard
 
 BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not imported for --help
 
@@ -38,7 +41,8 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     type=click.Choice(["generate", "likelihood"]),
     default="generate",
     show_default=True,
-    help="Greedy answers, or whether the chosen answer is likelier than the rejected one.",
+    help="Greedy answers; or what is likelier after the prompt, not comparable with them: an option's letter, yes or "
+    "no, of a pair the chosen or the rejected answer.",
 )
 @click.option(
     "--batch-size",
@@ -56,6 +60,28 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     show_default=True,
     help="The longest answer.",
 )
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N questions of all.")
+@click.option(
+    "--shard",
+    type=Shard(),
+    default="1/1",
+    show_default=True,
+    help="Only this part of the questions; all parts in order are the whole.",
+)
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer, each on a GPU of its own where there are some; `accelerate launch` works as well.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with what a killed run left in FILE.partial, where -o FILE was given; at most a batch of each process is "
+    "asked again.",
+)
 @click.option(
     "--image-dir",
     metavar="DIR",
@@ -70,8 +96,8 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
 )
 def main(
-    files, model, benches, listing, count, score, compare, scoring, batch_size, max_new_tokens, image_dir, report, plot,
-    output, seed, quiet, on_error,
+    files, model, benches, listing, count, score, compare, scoring, batch_size, max_new_tokens, limit, shard,
+    processes, resume, image_dir, report, plot, output, seed, quiet, on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -85,7 +111,17 @@ def main(
         click.echo("\n".join(BENCHES))
         return
     _check_usage(files, model, benches, score, compare, plot)
-    with common.session(None if compare else output, quiet=quiet, on_error=on_error) as work:
+    asked = {
+        "model": model, "files": files, "benches": benches, "n": count, "seed": seed, "scoring": scoring,
+        "batch_size": batch_size, "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+    }  # fmt: skip
+    run = _Asking(asked, output, processes, resume, not score and not compare)
+    with (
+        run.processes(),
+        common.session(
+            None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
+        ) as work,
+    ):
         if compare:
             _compare(work, files, report, plot, seed)
             return
@@ -97,18 +133,73 @@ def main(
             from s2h.models import vlm
 
             loaded = vlm.load(model)
+            run.tell(work, loaded)
             questions = _questions(work, files, benches, count, seed, image_dir)
             made = ask.predict(
-                questions, loaded, scoring=scoring, batch_size=batch_size, max_new_tokens=max_new_tokens,
-                on_error=work.on_error,
+                ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
+                max_new_tokens=max_new_tokens, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        predictions = []
+        predictions = run.done(_slim)
         for line in work.progress(made, unit="question"):
             work.write(line)
             predictions.append(_slim(line))
         rows = scores.summarise(predictions)
         work.say("no questions" if not rows else "\n" + scores.table(rows))
-        _write(report, {"model": model, "scoring": scoring, "seed": seed, "rows": rows})
+        if run.first:
+            told = {"model": model, "scoring": scoring, "seed": seed, **run.told, "rows": rows}
+            _write(report, told)
+
+
+class _Asking:
+    """How the questions are asked: by which processes, and into which file, that may have been begun before."""
+
+    def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
+        from s2h.eval import launch
+        from s2h.eval import resume as resuming
+
+        self.asked, self.output, self.count, self.resume, self.asks = asked, output, processes, resume, asks
+        self.first, self.progress, self.told = not asks or launch.is_first(), None, {}
+        self.grows = asks and resuming.can_grow(output)
+        if resume and not self.grows:
+            raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
+        if (processes > 1 or launch.is_one_of_several()) and asks and "-" in asked["files"]:
+            raise click.UsageError("Several processes can't share standard input: name a file.")
+
+    def processes(self):
+        """The other processes, for as long as the work takes."""
+        from s2h.eval import launch
+
+        return launch.processes(
+            self.count if self.asks else 1, lambda words: click.echo(f"s2h-eval: {words}", err=True)
+        )
+
+    def writer(self):
+        """The output for the session: a file that can be gone on with wherever that is possible."""
+        return self._open if self.grows or not self.first else self.output
+
+    def _open(self):
+        from s2h.eval.resume import Growing, Progress
+        from s2h.jsonl import Writer
+
+        if self.grows:
+            self.progress = Progress(self.output, self.asked, self.resume)
+        return Growing(self.output, self.progress) if self.first else Writer(os.devnull)
+
+    def tell(self, work, loaded) -> None:
+        """Say what a reader of the scores must know: where the images stood, and what was there already."""
+        from s2h.models.prompts import images_first
+
+        first = images_first(loaded.processor)
+        self.told = {"images": "before the text" if first else "where the question puts them"}
+        if first:
+            work.say(f"{loaded.name} takes all images before the text of a question")
+        if self.resume:
+            there = self.progress.questions, len(self.progress.known)
+            work.say(f"{there[0]} questions are through, and {there[1]} answers to the next are there")
+
+    def done(self, slim) -> list[dict]:
+        """What a run that goes on needs for its table of the predictions that are there."""
+        return [slim(line) for line in self.progress.done()] if self.progress else []
 
 
 def _check_usage(files, model, benches, score, compare, plot) -> None:
