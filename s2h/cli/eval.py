@@ -205,7 +205,7 @@ def main(
             run.tell(work, loaded)
             questions = request.questions_of(
                 where, work.read(files, check=None) if files else None, n=count, seed=seed, store=Store(image_dir),
-                style=style, place=place, on_error=work.on_error,
+                style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
                 ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,

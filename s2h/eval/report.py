@@ -43,13 +43,8 @@ def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
         for category in scores.categories(p):
             by_category.setdefault(category, []).append(p)
     made["by_category"] = {name: scores.row("", by_category[name])["score"] for name in sorted(by_category)}
-    for metric in found:
-        split, _, name = metric["name"].rpartition(" ")
-        if metric["bench"] == "pope":
-            made.setdefault(split, {})[name] = metric["score"]
-        else:
-            made[metric["name"]] = metric["score"]
-    return made
+    made |= {metric["name"]: metric["score"] for metric in found if metric["bench"] != "pope"}
+    return made | _pope_splits(found)
 
 
 def table(report: dict[str, Any]) -> str:
@@ -82,13 +77,19 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _pope(found: list[dict], width: int) -> list[str]:
-    """POPE's metrics, a line a split."""
+def _pope_splits(found: list[dict]) -> dict[str, dict[str, float]]:
+    """POPE's metrics by split and name."""
     splits: dict[str, dict[str, float]] = {}
     for metric in found:
         if metric["bench"] == "pope":
             split, _, name = metric["name"].rpartition(" ")
             splits.setdefault(split, {})[name] = metric["score"]
+    return splits
+
+
+def _pope(found: list[dict], width: int) -> list[str]:
+    """The same as text, a line a split."""
+    splits = _pope_splits(found)
     if not splits:
         return []
     lines = [f"{'':{width}s}" + "".join(f"{name:>11s}" for name in next(iter(splits.values())))]
@@ -132,12 +133,20 @@ def markdown(report: dict[str, Any]) -> str:
                 _percent(row["unparsed"]),
             )
             lines.append(f"| {row['name']} | " + " | ".join(map(str, cells)) + " |")
-    if report["metrics"]:
+    if any(metric["bench"] != "pope" for metric in report["metrics"]):
         lines += ["", "| metric | n | score | 95% interval (bootstrap) |", "|---|---|---|---|"]
         for metric in report["metrics"]:
-            lines.append(
-                f"| {_named(metric)} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
-            )
+            if metric["bench"] != "pope":
+                lines.append(
+                    f"| {_named(metric)} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
+                )
+    splits = _pope_splits(report["metrics"])
+    if splits:
+        head = list(next(iter(splits.values())))
+        lines += ["", "| pope | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+        lines += [
+            f"| {split} | " + " | ".join(map(_percent, row.values())) + " |" for split, row in splits.items()
+        ]
     if report["by_images"]:
         lines += ["", "| images in the prompt | n | score | 95% interval |", "|---|---|---|---|"]
         for cell in report["by_images"]:

@@ -31,7 +31,7 @@ _MIRB = (
 
 
 def messages(bench: str, asked: dict[str, Any], style: str, place: str = "interleaved") -> list[dict]:
-    """The prompt of a question as messages with as many image parts as it has images. asked: see `benches.line`."""
+    """The prompt of a question as messages with as many image parts as it has images. asked: see `lines.line`."""
     return interleave(parts(text(bench, asked, style), len(asked["images"]), place))
 
 

@@ -37,6 +37,10 @@ def located(wishes: Iterable[Wish], data: str | None, split: str | None) -> list
     """(name, where it lies) of each, before anything is read. Raises RecordError for what can't be had."""
     made: list[tuple[str, Any]] = []
     for name, path in wishes:
+        if name in names.NAMES and name in dict(made):
+            raise RecordError(
+                f"{name} is asked for twice", remedy="one --bench each: two copies can't be told apart"
+            )
         if name == "builtin":
             made.append((name, None))
         elif name in names.NAMES:
@@ -55,6 +59,7 @@ def questions_of(
     store: Store,
     style: str = "llava",
     place: str = "interleaved",
+    tell: Callable[[str], None] = lambda words: None,
     on_error: Callable[[Exception], None] = fail,
 ) -> benches.Questions:
     """The questions of lines, then of what was located; of the built-in world, n of each kind, where neither is given."""
@@ -65,7 +70,7 @@ def questions_of(
         if name == "builtin":
             yield from builtin.questions(n=n, seed=seed, store=store)
         elif name in names.NAMES:
-            yield from benches.read(name, where, **how)
+            yield from benches.read(name, where, tell=tell, **how)
         else:
             read = jsonl.read(where, check=None, on_error=on_error)
             yield from questions.read(read, bench=name, **how)
