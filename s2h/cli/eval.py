@@ -190,7 +190,7 @@ class _Asking:
         from s2h.models.prompts import images_first
 
         first = images_first(loaded.processor)
-        self.told = {"images": "before the text" if first else "where the question puts them"}
+        self.told = {"template": "images first" if first else "images in their places"}
         if first:
             work.say(f"{loaded.name} takes all images before the text of a question")
         if self.resume:
