@@ -94,6 +94,21 @@ def glance(data: bytes, name: str = "bytes") -> None:
         raise ImageError(f"damaged or truncated image: {name}: {error}") from None
 
 
+def dimensions(data: bytes) -> tuple[int, int] | None:
+    """Width and height of the image in a file's bytes, as its header says; None where it is plainly none."""
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+                return image.size
+    except Exception:  # what is wrong with it is said where it is opened
+        return None
+
+
 def read_bytes(reference: str, base: str = "") -> bytes:
     """The bytes of the image file that a reference stands for. Raises ImageError."""
     if "\0" in reference:

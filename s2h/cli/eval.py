@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Shard
 
 BENCHES = (
     "builtin",
@@ -18,7 +21,6 @@ BENCHES = (
 )  # eval.benches.names.NAMES
 PARSERS = ("robust", "vlmevalkit", "lmms", "official")  # eval.parsers.NAMES
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
-LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 @click.command(epilog=common.EPILOG)
@@ -85,7 +87,8 @@ LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
     type=click.Choice(["generate", "likelihood"]),
     default="generate",
     show_default=True,
-    help="Greedy answers, or whether the chosen answer is likelier than the rejected one.",
+    help="Greedy answers; or what is likelier after the prompt, not comparable with them: an option's letter, yes or "
+    "no, of a pair the chosen or the rejected answer.",
 )
 @click.option(
     "--batch-size",
@@ -102,6 +105,28 @@ LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
     default=192,
     show_default=True,
     help="The longest answer.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N questions of all.")
+@click.option(
+    "--shard",
+    type=Shard(),
+    default="1/1",
+    show_default=True,
+    help="Only this part of the questions; all parts in order are the whole.",
+)
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer, each on a GPU of its own where there are some; `accelerate launch` works as well.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with what a killed run left in FILE.partial, where -o FILE was given; at most a batch of each process is "
+    "asked again.",
 )
 @click.option(
     "--image-dir",
@@ -128,7 +153,8 @@ LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 )
 def main(
     files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
-    max_new_tokens, image_dir, report, heatmap, plot, gallery, output, seed, quiet, on_error,
+    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output, seed, quiet,
+    on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -143,9 +169,22 @@ def main(
 
         click.echo(told())
         return
+    if (data or split) and not benches:
+        raise click.UsageError("--data and --split go with --bench.")
     _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
-    wanted = [_parsed(bench) for bench in benches]
-    with common.session(None if compare else output, quiet=quiet, on_error=on_error) as work:
+    wishes = _understood(benches)
+    asked = {
+        "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
+        "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
+        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+    }  # fmt: skip
+    run = _Asking(asked, output, processes, resume, not score and not compare)
+    with (
+        run.processes(),
+        common.session(
+            None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
+        ) as work,
+    ):
         _check_places(report, heatmap, plot, gallery)
         if compare:
             _compare(work, files, report, plot, gallery, seed)
@@ -157,35 +196,90 @@ def main(
         if score:
             made = answers.rescore(work.read(files, check=None), parser, on_error=work.on_error)
         else:
+            from s2h.eval.benches import request
+            from s2h.images import Store
             from s2h.models import vlm
 
-            wanted = _located(wanted, data, split)
+            where = request.located(wishes, data, split)
             loaded = vlm.load(model)
-            questions = _questions(work, files, wanted, style, place, count, seed, image_dir)
-            made = ask.predict(
-                questions, loaded, scoring=scoring, batch_size=batch_size, max_new_tokens=max_new_tokens,
-                parser=parser, on_error=work.on_error,
+            run.tell(work, loaded)
+            questions = request.questions_of(
+                where, work.read(files, check=None) if files else None, n=count, seed=seed, store=Store(image_dir),
+                style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
-        predictions = []
+            made = ask.predict(
+                ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
+                max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
+            )  # fmt: skip
+        predictions = run.done(scores.slim)
         for line in work.progress(made, unit="question"):
-            # A question's images are named from the working directory, those of predictions read from their file.
             work.write(line if isinstance(line, Record) else Record(line))
             predictions.append(scores.slim(line))
-        if not predictions:
-            work.say("no questions")
-        run = {"parser": parser} if score else {
-            "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place
+        if not run.first:
+            return
+        told = {"parser": parser} if score else {
+            "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
-        told = reports.make(predictions, seed=seed, **run)
-        if predictions:
-            work.say("\n" + reports.table(told))
+        told = reports.make(predictions, seed=seed, **told)
+        work.say("\n" + reports.table(told) if predictions else "no questions")
         if report:
             _write(report, reports.markdown(told) if report.endswith(".md") else told)
-        if heatmap:
-            if told["by_position"]:
-                reports.heat_map(told["by_position"], heatmap)
-            else:
-                work.tell("no heat map: no question says which image its answer rests on (target)")
+        if heatmap and told["by_position"]:
+            reports.heat_map(told["by_position"], heatmap)
+        elif heatmap:
+            work.tell("no heat map: no question says which image its answer rests on (target)")
+
+
+class _Asking:
+    """How the questions are asked: by which processes, and into which file, that may have been begun before."""
+
+    def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
+        from s2h.eval import launch
+        from s2h.eval import resume as resuming
+
+        self.asked, self.output, self.count, self.resume, self.asks = asked, output, processes, resume, asks
+        self.first, self.progress, self.told = not asks or launch.is_first(), None, {}
+        self.grows = asks and resuming.can_grow(output)
+        if resume and not self.grows:
+            raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
+        if (processes > 1 or launch.is_one_of_several()) and asks and "-" in asked["files"]:
+            raise click.UsageError("Several processes can't share standard input: name a file.")
+
+    def processes(self):
+        """The other processes, for as long as the work takes."""
+        from s2h.eval import launch
+
+        return launch.processes(
+            self.count if self.asks else 1, lambda words: click.echo(f"s2h-eval: {words}", err=True)
+        )
+
+    def writer(self):
+        """The output for the session: a file that can be gone on with wherever that is possible."""
+        return self._open if self.grows or not self.first else self.output
+
+    def _open(self):
+        from s2h.eval.resume import Growing, Progress
+        from s2h.jsonl import Writer
+
+        if self.grows:
+            self.progress = Progress(self.output, self.asked, self.resume)
+        return Growing(self.output, self.progress) if self.first else Writer(os.devnull)
+
+    def tell(self, work, loaded) -> None:
+        """Say what a reader of the scores must know: where the images stood, and what was there already."""
+        from s2h.models.prompts import images_first
+
+        first = images_first(loaded.processor)
+        self.told = {"template": "images first" if first else "images in their places"}
+        if first:
+            work.say(f"{loaded.name} takes all images before the text of a question")
+        if self.resume:
+            there = self.progress.questions, len(self.progress.known)
+            work.say(f"{there[0]} questions are through, and {there[1]} answers to the next are there")
+
+    def done(self, slim) -> list[dict]:
+        """What a run that goes on needs for its table of the predictions that are there."""
+        return [slim(line) for line in self.progress.done()] if self.progress else []
 
 
 def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:
@@ -206,8 +300,6 @@ def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) 
 
 def _check_places(*paths) -> None:
     """Says at once, not after hours of answers, that a report can't be written."""
-    import os
-
     for path in filter(None, paths):
         if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
             raise common.RecordError(
@@ -215,57 +307,13 @@ def _check_places(*paths) -> None:
             )
 
 
-def _parsed(bench: str) -> tuple[str, str | None]:
-    """(name, path) of --bench; the name is "" for a file of questions or pairs."""
-    from s2h.eval.benches import names
+def _understood(benches) -> list:
+    from s2h.eval.benches import request
 
-    name, sign, path = bench.partition("=")
-    if not sign and bench.endswith(LINES):
-        return "", bench
-    plain = names.plain(name)
-    if plain in BENCHES:
-        if plain == "builtin" and path:
-            raise click.UsageError("builtin is drawn, it has no path.")
-        return plain, path or None
-    if sign and path.endswith(LINES):
-        return name, path
-    close = names.closest(name)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(BENCHES)}."
-    raise click.UsageError(f"unknown benchmark {common.printable(name)!r}: {hint} --list tells more.")
-
-
-def _questions(work, files, wanted, style, place, count, seed, image_dir):
-    from s2h.eval import benches
-    from s2h.eval.benches import builtin, questions
-    from s2h.images import Store
-
-    store = Store(image_dir)
-    how = {"store": store, "style": style, "place": place, "on_error": work.on_error}
-    if files:
-        yield from questions.read(work.read(files, check=None), **how)
-    for name, path, located in wanted or (() if files else (("builtin", None, None),)):
-        if located is not None:
-            yield from benches.read(name, located, **how)
-        elif name == "builtin":
-            yield from builtin.questions(n=count, seed=seed, store=store)
-        else:
-            yield from questions.read(work.read([path], check=None), bench=name, **how)
-
-
-def _located(wanted, data, split) -> list:
-    """(name, path, where it lies) of what is asked for, so that what can't be had is told before a model is loaded."""
-    from s2h import jsonl
-    from s2h.eval import benches
-
-    made = []
-    for name, path in wanted:
-        if name == "builtin":
-            made.append((name, None, None))
-        elif name in BENCHES:
-            made.append((name, path, benches.locate(name, path, data, split)))
-        else:
-            made.append((name, jsonl.find(path), None))
-    return made
+    try:
+        return [request.understood(bench) for bench in benches]
+    except common.RecordError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _compare(work, files, report, plot, gallery, seed) -> None:

@@ -136,9 +136,11 @@ def rescore(
 
 
 def key(line: dict) -> str:
-    """The letter of the right answer, where the line has it as a letter, bracketed or not, or as the option's text."""
+    """The letter of the right answer, where the line has it as a letter, bracketed or not, as a label before the option's
+    text, or as that text. Raises RecordError."""
     choices, answer = options(line), str(line["answer"]).strip()
-    for letter in (answer, answer.strip("(). \n"), answer.strip("(). \n").upper()):
+    label = re.match(r"\(?(\w+)[).:]\s", answer)
+    for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
         if letter in choices:
             return letter
     same = [letter for letter, option in choices.items() if normalise(str(option)) == normalise(answer)]

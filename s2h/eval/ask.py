@@ -2,72 +2,256 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any
 
-from s2h.eval import answers
-from s2h.images import open_images
-from s2h.record import RecordError, fail
+from s2h import accel
+from s2h.eval import answers, likelihood
+from s2h.eval.resume import Progress
+from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
+from s2h.models import ModelError, encode, prompts, vlm
+from s2h.record import Record, RecordError, fail, text_of
+
+WINDOW = 4  # batches whose questions are put in the order of their lengths together
 
 
 def predict(
     questions: Iterable[tuple[dict, list[dict]]],
-    model: Any,
+    model: vlm.VLM,
     *,
     scoring: str = "generate",
     batch_size: int = 32,
     max_new_tokens: int = 192,
     parser: str = "robust",
     on_error: Callable[[Exception], None] = fail,
+    progress: Progress | None = None,
 ) -> Iterator[dict]:
-    """Prediction lines (contract.md, One prediction, one line). scoring: `generate` writes the greedy answer and reads it;
-    `likelihood` compares the log-probabilities of the pair's chosen and rejected answers instead (chance 50) and is not
-    comparable with generated answers."""
-    from s2h.models import vlm
+    """Prediction lines (contract.md, One prediction, one line), on every process of accelerate's, each of which answers its
+    part of the batches. scoring: `generate` writes the greedy answer and reads it; `likelihood` compares the options'
+    letters, yes with no, or a pair's chosen with its rejected answer, and is not comparable with generated answers.
+    progress: of a run that goes on (`resume`).
 
-    questions = iter(questions)
-    while chunk := list(islice(questions, 8 * batch_size)):
-        ready = []
-        for line, messages in chunk:
-            try:
-                ready.append((line, messages, open_images(line["_pair"])))
-            except RecordError as error:
-                on_error(error)
-        # Prompts of like length go together: less padding, the same answers.
-        order = sorted(range(len(ready)), key=lambda i: (len(ready[i][2]), len(ready[i][0]["question"])))
-        if scoring == "generate":
-            rows = [(ready[i][1], ready[i][2]) for i in order]
-            replies = vlm.generate(model, rows, max_new_tokens=max_new_tokens, batch_size=batch_size)
-            made = dict(zip(order, replies, strict=True))
-        else:
-            rows = [
-                (ready[i][1], ready[i][0]["_pair"][which], ready[i][2])
-                for i in order
-                for which in ("chosen", "rejected")
+    A question that can't be asked (an image is missing, or it does not fit the model) goes to on_error in its place.
+    """
+    progress = progress or Progress()
+    for told in progress.skipped:
+        on_error(RecordError(**told))
+    # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
+    beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
+    seen = prompts.Images(beside)
+    questions = progress.rest(questions)
+    ended = None
+    while ended is None:
+        chunk, ended = _window(questions, WINDOW * batch_size)
+        made = dict(progress.known)
+        looks = [_look(line, beside) for line, _ in chunk]
+        batches = [batch for batch in _plan(chunk, looks, batch_size) if not all(at in made for at in batch)]
+
+        def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
+            return _prepare(beside, seen, [(at, *chunk[at], looks[at]) for at in batch], scoring)
+
+        told, skipped = 0, []
+        for found in chain([{}], _answers(model, batches, prepare, scoring, max_new_tokens)):
+            made |= found
+            progress.note({at: one for at, one in found.items() if not isinstance(one, RecordError)})
+            while told < len(chunk) and told in made:
+                line, one = chunk[told][0], made[told]
+                told += 1
+                if isinstance(one, RecordError):
+                    on_error(one)
+                    skipped.append(one)
+                else:
+                    yield _finished(line, one, model.name, scoring, parser)
+        if chunk:
+            progress.turn(len(chunk), chunk[-1][0]["id"], skipped)
+    if isinstance(ended, Exception):
+        raise ended
+
+
+def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> Iterable:
+    """The first `limit` questions, and of these the shard (1-based number, of how many); shards in order are the whole.
+    How many there are is known only at their end, so all are held in memory for a shard."""
+    if limit is not None:
+        questions = islice(questions, limit)
+    if shard == (1, 1):
+        return questions
+    number, of = shard
+    whole = list(questions)
+    return whole[len(whole) * (number - 1) // of : len(whole) * number // of]
+
+
+def _window(questions: Iterator, size: int) -> tuple[list, Any]:
+    """The next questions, and what ended them: an error (which waits until those before it are answered), True, or None."""
+    chunk: list = []
+    try:
+        chunk.extend(islice(questions, size))
+    except Exception as error:
+        return chunk, error
+    return chunk, None if len(chunk) == size else True
+
+
+def _look(line: dict, model: vlm.VLM) -> list[tuple[str, int] | None]:
+    """For each image a name for its bytes and how many tokens it will have; None where it can't be read, which is told when
+    it is opened."""
+    found: list[tuple[str, int] | None] = []
+    record = line.get("_pair") or line
+    for reference in record["images"]:
+        try:
+            data = read_bytes(reference, getattr(record, "base", ""))
+        except ImageError:
+            found.append(None)
+            continue
+        size = dimensions(data)
+        found.append((digest(data), prompts.image_tokens(model.processor, *size)) if size else None)
+    return found
+
+
+def _plan(chunk: list, looks: list, size: int) -> list[list[int]]:
+    """Batches of places in the window: prompts of like length together, and within that those about the same images, which
+    are then run once."""
+    names = [tuple(image[0] if image else None for image in look) for look in looks]
+    lengths = [
+        sum(image[1] for image in look if image) + len(text_of(messages)) // 4
+        for look, (_, messages) in zip(looks, chunk, strict=True)
+    ]
+    longest: dict[tuple, int] = {}
+    for name, length in zip(names, lengths, strict=True):
+        longest[name] = max(length, longest.get(name, 0))
+    order = sorted(range(len(chunk)), key=lambda at: (longest[names[at]], str(names[at]), lengths[at], at))
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    # Alone, the batch with the first question comes first, so that lines can go out. Processes that wait for each other
+    # answer batches of like length at a time.
+    return sorted(batches, key=min) if accel.state().num_processes == 1 else batches
+
+
+def _answers(
+    model: vlm.VLM, batches: list, prepare: Callable, scoring: str, max_new_tokens: int
+) -> Iterator[dict[int, Any]]:
+    """What becomes of each question of a window, by its place: an answer or an error. In every round each process answers
+    one batch, and all learn of all answers."""
+    state = accel.state()
+    mine = _ahead(prepare, batches[state.process_index :: state.num_processes])
+    for _ in range(-(-len(batches) // state.num_processes)):
+        found: list[tuple[Any, Any]] = []
+        try:
+            if (ready := next(mine, None)) is not None:
+                asked, errors = ready
+                found = [*errors.items(), *_ask(model, asked, scoring, max_new_tokens).items()]
+        except Exception as error:
+            if state.num_processes == 1:
+                raise
+            # The others wait for this process: they must hear of it.
+            found = [
+                (None, f"{type(error).__name__ if not isinstance(error, ModelError) else 'error'}: {error}")
             ]
-            sums = list(vlm.score(model, rows, batch_size=batch_size))
-            made = {i: (sums[2 * at], sums[2 * at + 1]) for at, i in enumerate(order)}
-        for i, (line, _, _) in enumerate(ready):
-            yield _finished(line, made[i], model.name, scoring, parser)
+        found = accel.gather(found)
+        for at, outcome in found:
+            if at is None:
+                raise ModelError(outcome)
+        yield dict(found)
 
 
-def _finished(line: dict, made: Any, name: str, scoring: str, parser: str) -> dict:
-    line = {key: value for key, value in line.items() if key != "_pair"}
-    if scoring == "generate":
-        line["response"] = made
-        line["parsed"], line["correct"] = answers.read(line, parser)
+def _ahead(make: Callable, items: list) -> Iterator:
+    """make(item) for each, the next one in a thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for item in items:
+            following = pool.submit(make, item)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()
+
+
+def _prepare(model: vlm.VLM, seen: prompts.Images, batch: list, scoring: str) -> tuple[list, dict]:
+    """A batch of (place, line, messages, look) as [(place, prompt, options)], and the errors by place."""
+    asked, errors = [], {}
+    for at, line, messages, look in batch:
+        try:
+            asked.append((at, *_question(model, seen, line, messages, look, scoring)))
+        except RecordError as error:
+            errors[at] = error
+        except ModelError as error:
+            errors[at] = RecordError(str(error))
+        except Exception as error:  # of a processor, about a picture that it can't take, or of a template
+            errors[at] = RecordError(f"can't be prepared for {model.name}: {type(error).__name__}: {error}")
+        if at in errors:
+            errors[at].where = errors[at].where or _where(line)
+    return asked, errors
+
+
+def _question(
+    model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
+) -> tuple[prompts.Prompt, likelihood.Options | None]:
+    record = line.get("_pair") or line
+    images = []
+    for i, reference in enumerate(record["images"]):
+
+        def load(reference: str = reference) -> Any:
+            return open_image(reference, getattr(record, "base", ""))
+
+        try:
+            images.append(seen.get(look[i][0], load) if look[i] else prompts.prepare_image(model, load()))
+        except ImageError as error:
+            error.field = f"images[{i}]"
+            raise
+    shared = tuple(image[0] for image in look) if look and all(look) else None
+    text = encode.prompt_text(model.processor, messages)
+    prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
+    options = likelihood.options(model, line, messages, text) if scoring == "likelihood" else None
+    need, window = len(prompt.ids) + (options.longest if options else 1), prompts.window(model)
+    if need > window:
+        raise RecordError(
+            f"does not fit the model's window: {need} tokens with its answer, and the window holds {window}",
+            field="prompt", remedy="fewer or smaller images, or a model with a longer window",
+        )  # fmt: skip
+    return prompt, options
+
+
+def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict[int, dict]:
+    import torch
+
+    if not asked:
+        return {}
+    try:
+        if scoring == "generate":
+            replies = vlm.answer(model, [prompt for _, prompt, _ in asked], max_new_tokens=max_new_tokens)
+            made = [{"response": reply} for reply in replies]
+        else:
+            made = likelihood.judge(model, [(prompt, options) for _, prompt, options in asked])
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{len(asked)} prompts at a time are too many for the device's memory (use a smaller --batch-size)"
+        ) from error
+    return {at: one for (at, _, _), one in zip(asked, made, strict=True)}
+
+
+def _where(line: dict) -> str:
+    record = line.get("_pair") or line
+    return getattr(record, "where", "") or f"question {line.get('id')}"
+
+
+def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
+    record = line.get("_pair") or line
+    done = Record(
+        {key: value for key, value in line.items() if not key.startswith("_")},
+        where=getattr(record, "where", ""), base=getattr(record, "base", None),
+    )  # fmt: skip
+    if "chosen" in made.get("logp", ()):
+        said = made["response"]
+        done |= {"response": None, "parsed": said, "correct": said == "chosen"}
     else:
-        chosen, rejected = made
-        line |= {
-            "response": None,
-            "parsed": "chosen" if chosen > rejected else "rejected",
-            "correct": chosen > rejected,
-        }
-        line["logp"] = {"chosen": chosen, "rejected": rejected}
-    return {
-        **line,
-        "model": name,
-        "scoring": scoring,
-        **({"parser": parser} if scoring == "generate" else {}),
-    }
+        done["response"] = made["response"]
+        # Of a likelihood the response is a bare label, which every parser but ours may read in its own way.
+        done["parsed"], done["correct"] = answers.read(done, parser if scoring == "generate" else "robust")
+    if "logp" in made:
+        done["logp"] = made["logp"]
+    done |= {"model": name, "scoring": scoring}
+    if scoring == "generate":
+        done["parser"] = parser
+    return done

@@ -87,6 +87,8 @@ def _nlvr2(known: list[dict], seed: int) -> list[Metric]:
     for p in known:
         sentence = p.get("sentence") or scores.slim(p)["sentence"]
         by_sentence[sentence] = by_sentence.get(sentence, True) and bool(p["correct"])
+    if len(by_sentence) == len(known):  # lines that don't say whose sentence theirs is
+        return []
     sentences = [{"correct": right} for right in by_sentence.values()]
     return [_metric("consistency", accuracy(sentences, seed), len(sentences))]
 

@@ -15,15 +15,15 @@ def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, An
     """A report of slim predictions: what is told of the run (model, scoring, parser, …), the rows of the table, all numbers
     by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position, and
     published numbers beside the measured ones. All are shares of 1."""
-    rows = scores.summarise(predictions)
+    groups = scores.groups(predictions)
+    rows = [scores.row(name, some) for name, some in groups.items()]
     by_bench: dict[str, list[dict]] = {}
     for p in predictions:
         by_bench.setdefault(names.plain(p["bench"]), []).append(p)
     found = [metric for bench, some in by_bench.items() for metric in metrics.of_bench(bench, some, seed)]
     for row in rows:
-        some = [p for p in by_bench.get(row["name"], ()) if p.get("correct") is not None]
-        if some:
-            row["bootstrap"] = metrics.accuracy(some, seed)[1:]
+        known = [p for p in groups[row["name"]] if p.get("correct") is not None]
+        row["bootstrap"] = metrics.accuracy(known, seed)[1:] if known else None
     nested = {
         b: _of_bench(some, [m for m in found if names.plain(m["bench"]) == b]) for b, some in by_bench.items()
     }
@@ -43,13 +43,8 @@ def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
         for category in scores.categories(p):
             by_category.setdefault(category, []).append(p)
     made["by_category"] = {name: scores.row("", by_category[name])["score"] for name in sorted(by_category)}
-    for metric in found:
-        split, _, name = metric["name"].rpartition(" ")
-        if metric["bench"] == "pope":
-            made.setdefault(split, {})[name] = metric["score"]
-        else:
-            made[metric["name"]] = metric["score"]
-    return made
+    made |= {metric["name"]: metric["score"] for metric in found if metric["bench"] != "pope"}
+    return made | _pope_splits(found)
 
 
 def table(report: dict[str, Any]) -> str:
@@ -82,13 +77,19 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _pope(found: list[dict], width: int) -> list[str]:
-    """POPE's metrics, a line a split."""
+def _pope_splits(found: list[dict]) -> dict[str, dict[str, float]]:
+    """POPE's metrics by split and name."""
     splits: dict[str, dict[str, float]] = {}
     for metric in found:
         if metric["bench"] == "pope":
             split, _, name = metric["name"].rpartition(" ")
             splits.setdefault(split, {})[name] = metric["score"]
+    return splits
+
+
+def _pope(found: list[dict], width: int) -> list[str]:
+    """The same as text, a line a split."""
+    splits = _pope_splits(found)
     if not splits:
         return []
     lines = [f"{'':{width}s}" + "".join(f"{name:>11s}" for name in next(iter(splits.values())))]
@@ -132,12 +133,20 @@ def markdown(report: dict[str, Any]) -> str:
                 _percent(row["unparsed"]),
             )
             lines.append(f"| {row['name']} | " + " | ".join(map(str, cells)) + " |")
-    if report["metrics"]:
+    if any(metric["bench"] != "pope" for metric in report["metrics"]):
         lines += ["", "| metric | n | score | 95% interval (bootstrap) |", "|---|---|---|---|"]
         for metric in report["metrics"]:
-            lines.append(
-                f"| {_named(metric)} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
-            )
+            if metric["bench"] != "pope":
+                lines.append(
+                    f"| {_named(metric)} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
+                )
+    splits = _pope_splits(report["metrics"])
+    if splits:
+        head = list(next(iter(splits.values())))
+        lines += ["", "| pope | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+        lines += [
+            f"| {split} | " + " | ".join(map(_percent, row.values())) + " |" for split, row in splits.items()
+        ]
     if report["by_images"]:
         lines += ["", "| images in the prompt | n | score | 95% interval |", "|---|---|---|---|"]
         for cell in report["by_images"]:

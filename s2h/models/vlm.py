@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, encode, hub, names
+from s2h.models import ModelError, decode, encode, hub, names, prompts
 
 ADAPTER, MERGED = "adapter", "merged"  # where in a run folder s2h-train puts an adapter, and a whole model
 ARGUMENTS = "args.json"
@@ -116,10 +116,27 @@ def _batches(rows: Iterable, size: int) -> Iterator[list]:
 def generate(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[Any]]], *, max_new_tokens: int = 64, batch_size: int = 16
 ) -> Iterator[str]:
-    """Greedy answers to (messages, PIL images), in order. Prompts are padded on the left, so an answer does not depend on
-    what else is in its batch."""
+    """Greedy answers to (messages, PIL images), in order; see `answer`."""
     for batch in _batches(rows, batch_size):
-        yield from _generate(vlm, batch, do_sample=False, max_new_tokens=max_new_tokens)
+        yield from answer(
+            vlm,
+            [
+                prompts.prepare(vlm, messages, [prompts.prepare_image(vlm, image) for image in images])
+                for messages, images in batch
+            ],
+            max_new_tokens=max_new_tokens,
+        )
+
+
+def answer(vlm: VLM, batch: list[prompts.Prompt], *, max_new_tokens: int) -> list[str]:
+    """Greedy answers to one batch: the likeliest word each time, without the penalties and the sampling that a model's own
+    generation settings may ask for. In float32 they do not depend on the batch for the models that `decode` knows; others
+    go through transformers' `generate`, where words that are equally likely but for rounding may."""
+    if decode.can_decode(vlm):
+        said = decode.greedy(vlm, batch, max_new_tokens)
+        return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
+    inputs = prompts.stack(vlm, batch)
+    return _generate(vlm, inputs, do_sample=False, repetition_penalty=1.0, max_new_tokens=max_new_tokens)
 
 
 def sample(
@@ -139,9 +156,11 @@ def sample(
     for number, batch in enumerate(_batches(rows, batch_size)):
         with torch.random.fork_rng():
             torch.manual_seed(seed + number)
+            texts = [encode.prompt_text(vlm.processor, messages) for messages, _ in batch]
+            inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
             texts = _generate(
                 vlm,
-                batch,
+                prompts.on_device(vlm, inputs),
                 do_sample=True,
                 temperature=temperature,
                 top_k=0,
@@ -152,16 +171,9 @@ def sample(
         yield from (texts[i : i + samples] for i in range(0, len(texts), samples))
 
 
-def _generate(vlm: VLM, batch: list, **how: Any) -> list[str]:
+def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
     import torch
 
-    device = vlm.model.device
-    texts = [encode.prompt_text(vlm.processor, messages) for messages, _ in batch]
-    inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
-    inputs = {key: value.to(device) for key, value in inputs.items()}
-    for key, value in inputs.items():
-        if value.is_floating_point():
-            inputs[key] = value.to(vlm.model.dtype)
     with torch.inference_mode():
         out = vlm.model.generate(**inputs, **how)
     said = out[:, inputs["input_ids"].shape[1] :]
@@ -173,25 +185,39 @@ def score(
 ) -> Iterator[float]:
     """Summed log-probability (nats) of each answer after its prompt, in order. rows: (prompt messages, answer messages, PIL
     images)."""
-    import torch
-
-    device = vlm.model.device
     for batch in _batches(rows, batch_size):
         texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
         answers = [
             encode.answer_text(vlm.processor, prompt, answer, text)
             for (prompt, answer, _), text in zip(batch, texts, strict=True)
         ]
-        prompts = encode.encode_prompts(vlm.processor, texts, [list(images) for _, _, images in batch])
-        # Padded on the left all answers end together, so that the model's own head scores only the last positions.
-        inputs = encode.join_answers(vlm.processor, prompts, [answers], side="left")
-        spoken = inputs.pop("completion_mask").to(device)
-        inputs = {
-            k: v.to(device, vlm.model.dtype if v.is_floating_point() else None) for k, v in inputs.items()
-        }
-        longest = int(spoken.sum(1).max())
-        with torch.inference_mode():
-            logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
-        chosen = inputs["input_ids"][:, -longest:]
-        each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        yield from (each * spoken[:, -longest:]).sum(1).tolist()
+        encoded = encode.encode_prompts(vlm.processor, texts, [list(images) for _, _, images in batch])
+        yield from _score(vlm, encoded, answers)
+
+
+def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]]) -> list[list[float]]:
+    """The same of one batch of prompts that have several answers each, as many for each, written as `encode.answer_text`
+    does; prompt and images are run once for all of them where `decode` knows the model."""
+    import torch
+
+    if decode.can_decode(vlm):
+        said = [vlm.processor.tokenizer(some, add_special_tokens=False)["input_ids"] for some in answers]
+        return decode.answer_logps(vlm, batch, [[torch.tensor(ids) for ids in some] for some in said])
+    encoded = prompts.stack(vlm, batch)
+    columns = [_score(vlm, encoded, list(texts)) for texts in zip(*answers, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]:
+    import torch
+
+    # Padded on the left all answers end together, so that the model's own head scores only the last positions.
+    inputs = encode.join_answers(vlm.processor, encoded, [answers], side="left")
+    inputs = prompts.on_device(vlm, inputs)
+    spoken = inputs.pop("completion_mask")
+    longest = int(spoken.sum(1).max())
+    with torch.inference_mode():
+        logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
+    chosen = inputs["input_ids"][:, -longest:]
+    each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    return (each * spoken[:, -longest:]).sum(1).tolist()

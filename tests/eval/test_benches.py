@@ -8,7 +8,7 @@ import pytest
 
 from s2h import jsonl
 from s2h.eval import benches
-from s2h.eval.benches import names, prompts, questions, rows
+from s2h.eval.benches import lines, names, prompts, questions, rows
 from s2h.images import Store, open_images
 from s2h.record import IMAGE, RecordError
 from tests.support import benchmarks
@@ -174,12 +174,12 @@ def test_images_stand_where_the_marks_are():
 
 
 def test_options_are_found_in_a_question():
-    assert benches.options_within("Which?\nA. left\nB. right, or so\nC. none") == {
+    assert lines.options_within("Which?\nA. left\nB. right, or so\nC. none") == {
         "A": "left", "B": "right, or so", "C": "none",
     }  # fmt: skip
     assert (
-        benches.options_within("Is it A. or what") == {}
-        and benches.options_within("Image A: x. Image B: y") != {}
+        lines.options_within("Is it A. or what") == {}
+        and lines.options_within("Image A: x. Image B: y") != {}
     )
 
 
@@ -325,7 +325,7 @@ def test_any_lines_of_questions(tmp_path, monkeypatch):
         ({"question": "Q?", "answer": "x"}, "images: is missing"),
         ({"question": "Q?", "images": ["x.png"]}, "choices or answer: is missing"),
         ({"question": "Q?", "images": ["../x.png"], "answer": "x"}, "images[0]: leaves the folder of its record"),
-        ({"question": "Q?", "images": ["x.png"], "choices": 3, "answer": "x"}, "choices: must be a list or an object"),
+        ({"question": "Q?", "images": ["x.png"], "choices": 3, "answer": "x"}, "choices: must be an object of letters or"),
         ({"prompt": [], "chosen": []}, "id: is missing"),
     ],
 )  # fmt: skip
@@ -342,3 +342,27 @@ def test_the_listing_says_what_is_had_where():
     for name in names.NAMES:
         assert f"\n{name} " in f"\n{told}"
     assert "BLINK-Benchmark/BLINK (val 1,901" in told and "not stated" in told
+
+
+def test_options_may_have_labels_of_their_own_or_other_letters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.png").write_bytes(benchmarks.picture())
+    lines = [
+        {"images": ["x.png"], "question": "Q?", "choices": ["(A) left", "(B) right"], "answer": "(B) right"},
+        {"images": ["x.png"], "question": "Q?", "choices": {"P": "left", "Q": "right"}, "answer": "Q"},
+        {
+            "images": ["x.png"],
+            "question": "Q?",
+            "choices": list("abcdefghijklmnopqrstuvwxyz!"),
+            "answer": "a",
+        },
+    ]
+    told: list[Exception] = []
+    (own, first), (other, second) = questions.read(write(tmp_path / "q.jsonl", lines), on_error=told.append)
+    assert own["choices"] == {"A": "left", "B": "right"} and own["answer"] == "B"
+    assert (
+        other["answer"] == "Q"
+        and "P. left\nQ. right" in shape(second)
+        and "A. left\nB. right" in shape(first)
+    )
+    assert "at most 26" in str(told[0])

@@ -3,8 +3,8 @@ likelier than the rejected one where log-probabilities are compared."""
 
 from __future__ import annotations
 
-from s2h.eval.benches import anchored
 from s2h.eval.benches.builtin import SINGLE, question
+from s2h.eval.benches.lines import anchored
 from s2h.record import Record, check
 
 

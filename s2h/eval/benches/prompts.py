@@ -4,7 +4,6 @@ benchmark itself (`official`); and its images where the benchmark puts them, or 
 from __future__ import annotations
 
 import re
-from string import ascii_uppercase
 from typing import Any
 
 from s2h.record import IMAGE, RecordError, interleave
@@ -32,7 +31,7 @@ _MIRB = (
 
 
 def messages(bench: str, asked: dict[str, Any], style: str, place: str = "interleaved") -> list[dict]:
-    """The prompt of a question as messages with as many image parts as it has images. asked: see `benches.line`."""
+    """The prompt of a question as messages with as many image parts as it has images. asked: see `lines.line`."""
     return interleave(parts(text(bench, asked, style), len(asked["images"]), place))
 
 
@@ -46,8 +45,7 @@ def _options(asked: dict[str, Any], form: str = "{}. {}") -> str:
     """The options a line each; none where the question has them in its text."""
     if asked.get("options_within"):
         return ""
-    listed = zip(ascii_uppercase, asked.get("options") or (), strict=False)
-    return "".join("\n" + form.format(letter, option) for letter, option in listed)
+    return "".join("\n" + form.format(letter, option) for letter, option in asked["choices"].items())
 
 
 def _llava(bench: str, asked: dict[str, Any]) -> str:
@@ -70,7 +68,7 @@ def _vlmevalkit(bench: str, asked: dict[str, Any]) -> str:
 
 def _lmms(bench: str, asked: dict[str, Any]) -> str:
     if bench == "blink":
-        letters = ", ".join(ascii_uppercase[: len(asked["options"])])
+        letters = ", ".join(asked["choices"])
         return (
             f"Note: You only need to respond with {letters} without providing any additional information.\n"
             + _own_prompt(asked)
@@ -110,7 +108,7 @@ def _own_prompt(asked: dict[str, Any]) -> str:
 def _labelled(asked: dict[str, Any]) -> str:
     """Options as Mantis writes them: with a label unless they have one."""
     made = ""
-    for letter, option in zip(ascii_uppercase, asked.get("options") or (), strict=False):
+    for letter, option in asked["labelled"].items():
         has = any(label in option.upper() for label in (f"{letter})", f"{letter}:", f"{letter}."))
         made += f"\n {option}" if has else f"\n ({letter}) {option}"
     return made

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from s2h import jsonl
-from s2h.eval import benches
 from s2h.eval.benches import pairs
+from s2h.eval.benches.lines import line
 from s2h.record import Record, RecordError, fail
 
 _KEPT = ("level", "target", "target_labels", "about", "candidates", "l2_category", "question_type")
@@ -31,7 +31,7 @@ def read(
                 made = pairs.question_of(record)
             else:
                 name = str(record.get("bench") or bench or _name(record.where))
-                made = benches.line(name, record, asked(record), style=style, place=place, store=store)
+                made = line(name, record, asked(record), style=style, place=place, store=store)
             if not seen.add(made[0]["id"]):
                 raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
         except RecordError as error:

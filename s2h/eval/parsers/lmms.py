@@ -1,6 +1,6 @@
 """The labels of lmms-eval, which reads each benchmark in a way of its own. A label is given as that tool gives it, even
 where it is no option of the question (its BLINK reads 'T' out of 'The answer is B'): such a letter counts as unread in our
-tables and as wrong in both."""
+tables and as wrong in both. Short free answers are read in our way."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ _BRACKETED = re.compile(
     r"(?<!\w)(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|\*\*\s*([A-Za-z])[.):]?\s*\*\*)"
 )
 _LONE = re.compile(r"(?<![\w'’&-])([A-Z])(?![\w'’&-])")
+_IMAGE = re.compile(r"<image[^>]*>", re.IGNORECASE)  # an option that is an image has no text
 _NEGATED = ("not", "t", "never", "neither", "nor")  # 't' is what is left of isn't
 _NO_ANSWER = re.compile(
     r"\bno\s+(?:idea|doubt|way\s+(?:to|of)|problem|question)\b|\byes\s*(?:and|or|/)\s*no\b|\bno\s*(?:and|or|/)\s*yes\b",
@@ -65,6 +66,7 @@ _SAID = re.compile(
 def choice(text: str, choices: dict[str, str]) -> str | None:
     """The letter of an option, or None."""
     text = _THOUGHT.sub("", text).strip()
+    choices = {letter: _IMAGE.sub(" ", option) for letter, option in choices.items()}
     letters = {letter.upper(): letter for letter in choices}
     declared = _declared(text, choices, letters)
     if declared is not None:

@@ -1,0 +1,113 @@
+"""Scoring without generation: how likely the options are after the prompt, from one pass over it. A choice compares its
+options' letters, a yes/no question the two words, a pair its two answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from s2h.models import decode, encode, vlm
+from s2h.models.prompts import Prompt
+from s2h.record import RecordError, assistant
+
+DIGITS = 4  # of the log-probabilities in a line; rounding in the model reaches the ones behind
+CLOSE = (
+    1e-3  # nats within which two answers in float32 are compared by the question alone, whatever its batch
+)
+PAIR = ("chosen", "rejected")
+
+
+@dataclass
+class Options:
+    """What is compared: for each label the tokens any of which says it, or of a pair both answers as text."""
+
+    tokens: dict[str, list[int]] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    longest: int = 1  # tokens of the longest answer
+
+
+def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Options:
+    """The options of a question whose prompt is `text`. Raises RecordError for a question that has none, or whose letters
+    aren't each one token there."""
+    pair = line.get("_pair") or {}
+    processor = model.processor
+    if all(which in pair for which in PAIR):
+        said = {which: encode.answer_text(processor, messages, pair[which], text) for which in PAIR}
+        ids = processor.tokenizer(list(said.values()), add_special_tokens=False)["input_ids"]
+        return Options(answers=said, longest=max(map(len, ids)))
+    leads = _leads(processor, messages, text)
+    if line.get("choices"):
+        letters = list(line["choices"])
+        for lead in leads:
+            found = {letter: _token(processor, text, lead + letter) for letter in letters}
+            if None not in found.values() and len(set(found.values())) == len(letters):
+                return Options({letter: [token] for letter, token in found.items()})
+        raise RecordError(
+            f"the option letters are not each one token after this prompt: {', '.join(letters)}", field="choices",
+            remedy="use --scoring generate",
+        )  # fmt: skip
+    if line.get("answer_type") == "yes/no" or str(line.get("answer")).lower() in ("yes", "no"):
+        found = {"yes": [], "no": []}
+        for lead in leads:
+            for write in (str.lower, str.capitalize, str.upper):
+                both = [_token(processor, text, lead + write(word)) for word in found]
+                if None not in both and both[0] not in found["yes"]:
+                    found["yes"].append(both[0])
+                    found["no"].append(both[1])
+        if found["yes"]:
+            return Options(found)
+        raise RecordError(
+            "yes and no are not each one token after this prompt", remedy="use --scoring generate"
+        )
+    raise RecordError(
+        "can't be scored by likelihood: it has neither choices nor a yes/no answer", field="choices",
+        remedy="use --scoring generate",
+    )  # fmt: skip
+
+
+def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
+    """One batch: for each question {"response": the likeliest label, "logp": {label: log-probability}}."""
+    found: dict[int, dict[str, float]] = {}
+    for whole in (False, True):
+        rows = [at for at, (_, some) in enumerate(asked) if bool(some.answers) == whole]
+        if rows:
+            measure = _answers if whole else _words
+            found.update(zip(rows, measure(model, [asked[at] for at in rows]), strict=True))
+            if decode.nearness(model) is not None and len(rows) > 1:
+                for at in rows:
+                    best = sorted(found[at].values(), reverse=True)
+                    if best[0] - best[1] < CLOSE:
+                        found[at] = measure(model, [asked[at]])[0]
+    made = []
+    for at in range(len(asked)):
+        logp = {label: round(value, DIGITS) for label, value in found[at].items()}
+        # Of equals the first, but of a pair the rejected one: its chosen answer must be the likelier.
+        labels = sorted(logp, reverse=True) if asked[at][1].answers else list(logp)
+        made.append({"response": max(labels, key=logp.__getitem__), "logp": logp})
+    return made
+
+
+def _words(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str, float]]:
+    logps = decode.first_logps(model, [prompt for prompt, _ in asked])
+    return [
+        {label: float(row[tokens].logsumexp(-1)) for label, tokens in some.tokens.items()}
+        for row, (_, some) in zip(logps, asked, strict=True)
+    ]
+
+
+def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str, float]]:
+    answers = [list(some.answers.values()) for _, some in asked]
+    sums = vlm.score_answers(model, [prompt for prompt, _ in asked], answers)
+    return [dict(zip(some.answers, row, strict=True)) for row, (_, some) in zip(sums, asked, strict=True)]
+
+
+def _leads(processor: Any, messages: list[dict], text: str) -> list[str]:
+    """What may stand between the prompt and an answer's first word: first what the template writes."""
+    said = encode.answer_text(processor, messages, assistant("A"), text)
+    return list(dict.fromkeys((said[: len(said) - len(said.lstrip())], "", " ")))
+
+
+def _token(processor: Any, text: str, more: str) -> int | None:
+    """The token of `more` after the prompt, None where it is several or changes the prompt's own."""
+    before, after = processor.tokenizer([text, text + more], add_special_tokens=False)["input_ids"]
+    return after[-1] if after[:-1] == before else None

@@ -1,0 +1,164 @@
+"""A file of predictions that grows, so that a run that was killed can go on: FILE.partial holds the lines of all windows
+of questions that are through, FILE.partial.answers how far that is and the answers to the window at work, batch by batch.
+A run that goes on asks the same batches as one that was never stopped, and so writes the same bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from s2h import jsonl
+from s2h.partial import Partial
+from s2h.record import RecordError
+
+ANSWERS = ".answers"
+
+
+class Progress:
+    """How far a run has come: `questions` that are through, and `known`, answers to those that come next, by their place
+    in the window. Without a path nothing is kept. Only the process that writes notes anything; the others read."""
+
+    def __init__(self, path: str | None = None, arguments: dict | None = None, resume: bool = False) -> None:
+        self.path = None if path is None else path + ".partial"
+        self.arguments = json.loads(json.dumps(arguments or {}))
+        self.questions, self.bytes, self.last = 0, 0, None
+        self.skipped: list[dict] = []
+        self.known: dict[int, Any] = {}
+        self._file = None
+        if resume and self.path is not None and os.path.exists(self.path + ANSWERS):
+            self._read()
+
+    def _read(self) -> None:
+        with open(self.path + ANSWERS, "rb") as file:
+            lines = file.read().split(b"\n")[:-1]  # a line that was cut short is left out
+        head = json.loads(lines[0])
+        differ = [
+            f"{key} was {head['arguments'].get(key)} and is {value}"
+            for key, value in self.arguments.items()
+            if head["arguments"].get(key) != value
+        ]
+        if differ:
+            raise RecordError(
+                f"{self.path} was begun differently: {'; '.join(differ)}",
+                remedy="repeat the arguments, or leave --resume out and begin anew",
+            )
+        if not os.path.exists(self.path) or os.path.getsize(self.path) < head["bytes"]:
+            raise RecordError(
+                f"{self.path}: is missing or was cut", remedy="leave --resume out and begin anew"
+            )
+        self.questions, self.bytes, self.last = head["questions"], head["bytes"], head["last"]
+        self.skipped = head["skipped"]
+        for line in lines[1:]:
+            self.known.update(map(tuple, json.loads(line)))
+
+    def done(self) -> Iterator[dict]:
+        """The predictions that are there."""
+        if self.bytes:
+            with open(self.path, "rb") as file:
+                left = self.bytes
+                while left > 0:
+                    line = file.readline()
+                    left -= len(line)
+                    yield json.loads(line)
+
+    def rest(self, questions: Iterable[tuple[dict, list]]) -> Iterator[tuple[dict, list]]:
+        """The questions that are not through. Raises RecordError where those that are were others."""
+        questions = iter(questions)
+        through = itertools.islice(questions, self.questions)
+        last, count = None, 0
+        for line, _ in through:
+            last, count = line["id"], count + 1
+        if count < self.questions or last != self.last:
+            raise RecordError(
+                f"{self.path} was begun with other questions: number {self.questions} was {self.last}, not {last}",
+                remedy="give the same, or leave --resume out and begin anew",
+            )
+        yield from questions
+
+    def begin(self, writer: Growing) -> None:
+        """From here on this process notes what is done."""
+        self._file = writer
+
+    def note(self, found: dict[int, Any]) -> None:
+        """Answers of one batch, before their window is through."""
+        if self._file is not None and found:
+            self._file.note(json.dumps(sorted(found.items())))
+
+    def turn(self, count: int, last: str, skipped: list[RecordError]) -> None:
+        """A window of `count` questions is through, and its lines are written."""
+        self.questions, self.last, self.known = self.questions + count, last, {}
+        self.skipped += [
+            {"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped
+        ]
+        if self._file is not None:
+            self.bytes = self._file.size()
+            self._file.turn(self.head())
+
+    def head(self) -> str:
+        """What a later run must know to go on from here."""
+        kept = ("arguments", "questions", "bytes", "last", "skipped")
+        return json.dumps({name: getattr(self, name) for name in kept})
+
+
+class Growing(Partial):
+    """The writer of such a file; what lies there beyond `progress` is made again."""
+
+    def __init__(self, path: str, progress: Progress) -> None:
+        self.progress = progress
+        super().__init__(path, resume=True)
+        progress.begin(self)
+        self._answers = None
+
+    def _find_place(self) -> int:
+        self._cut = self.progress.bytes
+        return sum(1 for _ in self.progress.done())
+
+    def size(self) -> int:
+        self._make_room()
+        return os.path.getsize(self.partial)
+
+    def note(self, line: str) -> None:
+        if self._answers is None:
+            self.turn(self.progress.head())
+            known = json.dumps(sorted(self.progress.known.items()))
+            self._answers.write(known.encode() + b"\n")
+        self._answers.write(line.encode() + b"\n")
+        self._answers.flush()
+
+    def turn(self, head: str) -> None:
+        """Begin the notes of a window; the old ones stay until the new ones have their head."""
+        if self._answers is not None:
+            self._answers.close()
+        beside = self.partial + ANSWERS + ".new"
+        self._answers = open(beside, "wb")  # noqa: SIM115
+        self._answers.write(head.encode() + b"\n")
+        self._answers.flush()
+        os.replace(beside, self.partial + ANSWERS)
+
+    def close(self) -> None:
+        super().close()
+        if self._answers is not None:
+            self._answers.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.partial + ANSWERS)
+
+    def discard(self) -> None:
+        """The run has failed: what it found stays for a later one."""
+        self._file.close()
+        if self._answers is not None:
+            self._answers.close()
+        elif os.path.getsize(self.partial) == 0 and not os.path.exists(self.partial + ANSWERS):
+            os.unlink(self.partial)
+
+
+def can_grow(path: str) -> bool:
+    """Whether a file of this name can be continued: one on a disk that isn't compressed."""
+    return (
+        path != "-"
+        and not path.endswith(jsonl.SUFFIXES[1:])
+        and (os.path.isfile(path) or not os.path.exists(path))
+    )

@@ -1,0 +1,147 @@
+"""s2h-eval asking a model, as real processes: parts, several processes, a kill, and models that can't be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from s2h import jsonl
+from s2h.cli.eval import main
+from tests.support.architectures import make_pairs
+from tests.support.commands import BIN
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+COMMAND = [sys.executable, str(BIN / "s2h-eval")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, llava):
+    """A folder with a file of 40 pairs, and the predictions of one undisturbed run."""
+    folder = tmp_path_factory.mktemp("place")
+    with jsonl.Writer(str(folder / "pairs.jsonl")) as writer:
+        for pair in make_pairs(folder / "images", 40):
+            writer.write(pair)
+    options = ["pairs.jsonl", "--model", str(llava), "--batch-size", "4", "--max-new-tokens", "12"]
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        done = CliRunner().invoke(main, [*options, "-o", "whole.jsonl", "--report", "whole.json"])
+    finally:
+        os.chdir(before)
+    assert done.exit_code == 0, done.output
+    return folder, options
+
+
+def run(arguments: list[str], folder, status: int = 0) -> str:
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def test_the_report_says_where_images_stood(place):
+    folder, _ = place
+    assert json.loads((folder / "whole.json").read_text())["template"] == "images in their places"
+    assert len((folder / "whole.jsonl").read_bytes().splitlines()) == 40
+
+
+def test_two_processes_write_what_one_writes(place):
+    folder, options = place
+    said = run([*options, "-o", "two.jsonl", "--processes", "2", "--report", "two.json"], folder)
+    assert (folder / "two.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert (folder / "two.json").read_bytes() == (folder / "whole.json").read_bytes()
+    assert said.count("single image") + said.count("level 2") >= 1
+    assert not list(folder.glob("two.jsonl.partial*"))
+
+
+def test_processes_of_accelerate_launch_write_the_same(place):
+    folder, options = place
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", str(BIN / "s2h-eval")]
+    done = subprocess.run(
+        [*launch, *options, "-o", "launched.jsonl"],
+        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "launched.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+
+
+def test_what_every_process_meets_is_told_once(place):
+    folder, options = place
+    lines = (folder / "pairs.jsonl").read_text().splitlines()
+    broken = json.loads(lines[3])
+    broken["images"][0] = "gone.png"
+    (folder / "broken.jsonl").write_text("\n".join([*lines[:3], json.dumps(broken)]) + "\n")
+    said = run(["broken.jsonl", *options[1:], "--processes", "2", "-o", "broken-out.jsonl"], folder, status=1)
+    assert said.strip().splitlines() == [
+        f"s2h-eval: broken.jsonl:4: images[0]: no such file: {folder / 'gone.png'}"
+    ]
+
+
+def test_a_killed_run_goes_on(place):
+    folder, options = place
+    process = subprocess.Popen([*COMMAND, *options, "-o", "killed.jsonl"], cwd=folder, env=ENVIRONMENT)
+    notes = folder / "killed.jsonl.partial.answers"
+    partial = folder / "killed.jsonl.partial"
+    until = time.monotonic() + 240
+    while not (notes.exists() and partial.read_bytes().count(b"\n") >= 2) and time.monotonic() < until:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "killed.jsonl").exists()
+    through = json.loads(notes.read_bytes().split(b"\n")[0])["questions"]
+    answered = sum(len(json.loads(line)) for line in notes.read_bytes().split(b"\n")[1:-1])
+    assert through + answered >= partial.read_bytes().count(b"\n")
+    said = run([*options, "-o", "killed.jsonl", "--resume"], folder)
+    assert f"{through} questions are through, and {answered} answers to the next are there" in said
+    assert (folder / "killed.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert not list(folder.glob("killed.jsonl.partial*"))
+
+
+def test_shards_end_to_end_are_the_whole(place, monkeypatch):
+    folder, options = place
+    monkeypatch.chdir(folder)
+    made = b""
+    for number in (1, 2, 3):
+        name = f"shard{number}.jsonl"
+        done = CliRunner().invoke(main, [*options, "--shard", f"{number}/3", "-o", name, "--batch-size", "5"])
+        assert done.exit_code == 0, done.output
+        made += (folder / name).read_bytes()
+    assert made == (folder / "whole.jsonl").read_bytes()
+    done = CliRunner().invoke(main, [*options, "--limit", "7", "-o", "seven.jsonl"])
+    assert done.exit_code == 0 and (folder / "seven.jsonl").read_bytes() == b"".join(
+        made.splitlines(True)[:7]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "mini", "--resume"], "--resume needs"),
+        (["--model", "mini", "--resume", "-o", "out.jsonl.gz"], "--resume needs"),
+        (["--score", "x.jsonl", "--resume", "-o", "out.jsonl"], "--resume needs"),
+        (["-", "--model", "mini", "--processes", "2"], "standard input"),
+        (["--model", "mini", "--shard", "3/2"], "no shard"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, message):
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2 and message in done.output
