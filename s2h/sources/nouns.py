@@ -12,7 +12,7 @@ _AFTER = re.compile(
     r"[,.;:!?(\u2014\u2013\[\"]"
     r"|\b(?:of|with|in|on|at|that|which|who|and|or|to|for|from|by|near|next|beside|under|over|behind|above|below|"
     r"against|along|across|inside|outside|through|while|as|is|are|was|has|have|called|made|used|"
-    r"means?|stands|carr(?:y|ies)|says?|tells?|eats?|lives?|comes?|goes|grows?|gives?|lets|sits?|wears?|contains?|hatched|parked|seen|"
+    r"means?|carr(?:y|ies)|says?|tells?|eats?|lives?|comes?|goes|grows?|gives?|lets|sits?|wears?|contains?|hatched|parked|seen|"
     r"taken|painted|cut)\b"
     # 'man riding a wave', but neither 'living room' nor 'christmas stocking'
     r"|(?<=\w)\s(?!(?:build|paint|stock|ceil|wedd|morn|even|pudd|earr|cloth|"
@@ -36,14 +36,15 @@ def _words(text: str) -> frozenset[str]:
 
 # Words that no name of a thing to be seen begins with, and such as don't end one.
 _NO_BEGINNING = _words(
-    """i me you he she it we us they him them this that these those it's who what yes no not ok hello please enter stop look click
-    someone something everyone everything nobody nothing"""
+    """i me you he she it we us they him them this that these those it's who what yes no not ok hello please enter stop look
+    click remember down up someone something everyone everything nobody nothing"""
 )
 _NO_END = _NO_BEGINNING | _words(
     """one two three four five six seven eight nine ten happy sad angry great small large new old good bad other another red
     orange yellow green blue purple pink brown black white grey tiny huge big little tall short long wide round young ripe
     fresh wet dry hot cold clean dirty empty full open closed modern beautiful pretty cute funny lovely nice colorful
-    colourful wooden than ahead equal only part kind type sort way thing things example"""
+    colourful wooden than ahead equal only part kind type sort way thing things example
+    stands"""
 )
 # Participles name nothing, nor do they end a name ('Excited', 'a flower covered'); these do.
 _NAMES_IN_ED = _words(
@@ -88,6 +89,7 @@ def concept_of(caption: str) -> str:
     good = 0 < len(words) <= MOST_WORDS and all(any(c.isalpha() for c in word) for word in words)
     good = good and words[0].casefold() not in _NO_BEGINNING and words[-1].casefold() not in _NO_END
     good = good and bool(_WHOLE_WORD.fullmatch(words[-1])) and not _is_participle(words[-1].casefold())
+    good = good and not set(normalise(words[-1])) & _PROPER
     return " ".join(words) if good else ""
 
 
