@@ -329,10 +329,17 @@ class Album:
             counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
             if len(counts) > 1:
                 return _number_of(found.concepts[number], counts, page, number)
+        if self.one_each and many and not found.sorted:
+            raise SourceError(
+                f"source {self.spec!r}: captions don't sort pictures into kinds that can be compared (put each kind into a "
+                "folder, for classes:PATH)"
+            )
         values: list[str] = []
         for _ in range(REDRAWS if self.one_each and many else 0):
-            name = found.concepts[rng.randrange(many)]
-            if len(values) < 8 and not any(self._alike(name, other) for other in values):
+            number = rng.randrange(many)
+            name = found.concepts[number]
+            new = not any(self._alike(name, other) for other in values)
+            if len(values) < 8 and new and found.by_concept.size(number) > 1:
                 values.append(name)
         if len(values) < 2:
             raise NoPair("nothing in which pictures can be compared")

@@ -72,7 +72,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
 
 
 def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
-    """Add a captioned picture; its concepts are what its first caption names first, and that by its last word alone."""
+    """Add a captioned picture; its concepts are what its first caption names first, and that in one word."""
     told = texts_of(captions)
     usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
     concept = next((found for caption in usable if (found := nouns.concept_of(caption))), "")
@@ -86,9 +86,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     elif not concept:
         unused["no concept in the caption"] += 1
     else:
-        last = concept.split()[-1]
-        both = (concept, last) if len(last) > 2 and last.isalpha() else (concept,)
-        page.add(name, usable, dict.fromkeys(both, 0))
+        page.add(name, usable, filter(None, (concept, nouns.general_of(concept))), sorted=False)
 
 
 def texts_of(captions: object) -> list[str]:

@@ -21,7 +21,7 @@ import struct
 import tempfile
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,7 @@ from s2h.sources.packed import Texts
 from s2h.sources.unused import Unused
 
 IMAGES, LABELS = 2051, 2049
+REDRAWS = 8
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
 _TEST = re.compile(r"^t10k\b|\btest\b")
 TRAIT = Trait("digit", tuple(range(10)), lambda value: f"the digit {value}")
@@ -166,26 +167,28 @@ class Digits:
                     self.names.append(name)
                     yield int(folder), name
 
-    def digit(self, rng: Random, value: int | None = None) -> Item:
+    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+        """A picture of a digit, any or that of a value, which isn't there yet."""
         value = rng.randrange(10) if value is None else value
-        place = rng.choice(self.by_value[value])
+        for _ in range(REDRAWS):
+            item = self._item(rng.choice(self.by_value[value]), value)
+            if all(item.key != other.key and not 0 < item.print == other.print for other in together):
+                return item
+        raise NoPair("too few pictures of a digit")
+
+    def _item(self, place: int, value: int) -> Item:
         labels = {"kind": "digit", "value": value, "hand": "written"}
         if not len(self.names):
             return Item(str(place), labels, draw=lambda size: self.draw(place, size))
         path = os.path.join(self.root, self.names[place])
-        self.unused.check(0, place, len(self.names), lambda: path)
-        return Item(self.names[place], labels, reference=path)
+        seen = self.unused.check(0, place, len(self.names), lambda: path)
+        return Item(self.names[place], labels, reference=path, print=seen)
 
     def trait(self, rng: Random) -> Trait:
         return TRAIT
 
     def showing(self, rng: Random, trait: Trait, value: int, together: list[Item]) -> Item:
-        taken = {item.key for item in together}
-        for _ in range(8):
-            item = self.digit(rng, value)
-            if item.key not in taken:
-                return item
-        raise NoPair("too few pictures of a digit")
+        return self.digit(rng, value, together)
 
     def draw(self, place: int, size: int) -> Any:
         """A picture of an idx file, enlarged to size x size pixels, RGB."""
