@@ -56,9 +56,13 @@ def state() -> Any:
     by torchrun or by nobody, it finds out by itself."""
     from accelerate import PartialState
 
-    return (
-        PartialState() if PartialState._shared_state or launched()[1] < 2 else PartialState(timeout=PATIENCE)
-    )
+    if PartialState._shared_state or launched()[1] < 2:
+        return PartialState()
+    import torch
+
+    # Several processes on CPUs are a group only where that is said.
+    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true")
+    return PartialState(cpu=forced or not torch.accelerator.is_available(), timeout=PATIENCE)
 
 
 def device() -> Any:
