@@ -95,7 +95,10 @@ class Writer:
     """
 
     def __init__(self, path: str | BinaryIO = "-") -> None:
+        import orjson
+
         self.count, self.base = 0, ""
+        self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
         self._whole = None
         if path == "-":
@@ -112,7 +115,13 @@ class Writer:
 
     def line(self, record: dict) -> bytes:
         """The line that `write` writes."""
-        return dump(self._rebased(record))
+        if getattr(record, "base", self.base) != self.base:
+            record = self._rebased(record)
+        try:
+            line = self._dumps(record, None, self._how)
+        except TypeError:
+            return dump(record)  # which says what is wrong
+        return dump(record) if b"null" in line else line
 
     def put(self, lines: bytes, count: int = 1) -> None:
         """Writes so many whole lines as they stand."""

@@ -6,7 +6,17 @@ import click
 
 from s2h.cli.params import Band, Cosine
 
-SCORES = ("form", "clip", "clip-images", "mpnet", "ref", "blind")  # those of filters.asked
+SCORES = (
+    "length",
+    "edit",
+    "repetition",
+    "refusal",
+    "clip",
+    "clip-images",
+    "mpnet",
+    "ref",
+    "blind",
+)  # those of filters.asked
 DTYPES = ("float32", "bfloat16", "float16")
 ABOVE_0 = click.IntRange(min=1)
 
@@ -113,8 +123,8 @@ REPEATS = group(
 REPORTS = group(
     click.option(
         "--annotate", is_flag=True,
-        help="Drop nothing: write the scores that the other options ask for, or with none of them those that need no model: "
-        "length ratio, edit distance, repetition, refusal.",
+        help="Drop nothing: write the scores that the other options ask for, or with none of them length ratio and edit "
+        "distance, which need no model.",
     ),
     click.option(
         "--score", "scores", type=click.Choice(SCORES), multiple=True,

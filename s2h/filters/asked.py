@@ -9,7 +9,17 @@ from typing import Any
 from s2h.filters import Judgement
 
 Band = tuple[float, float]
-SCORES = ("form", "clip", "clip-images", "mpnet", "ref", "blind")  # what can be written without a threshold
+SCORES = (
+    "length",
+    "edit",
+    "repetition",
+    "refusal",
+    "clip",
+    "clip-images",
+    "mpnet",
+    "ref",
+    "blind",
+)  # what can be written without a threshold
 
 
 @dataclass
@@ -45,7 +55,7 @@ class Asked:
     def __post_init__(self) -> None:
         # What needs no model is written where nothing else is asked for.
         if self.annotate and not self.scores and not self._thresholds():
-            self.scores = ("form",)
+            self.scores = ("length", "edit")
 
     def _thresholds(self) -> bool:
         return any(
@@ -90,13 +100,13 @@ class Asked:
     @property
     def by_form(self) -> dict[str, Band | None]:
         """The measures of form with their bands."""
-        bands: dict[str, Band | None] = {
-            "length_ratio": self.length_ratio,
-            "edit_distance": self.edit_distance,
-            "repetition": None if self.repetition is None else (0.0, self.repetition),
-            "refusal": (0.0, 0.0) if self.refusal else None,
+        bands: dict[str, tuple[str, Band | None]] = {
+            "length_ratio": ("length", self.length_ratio),
+            "edit_distance": ("edit", self.edit_distance),
+            "repetition": ("repetition", None if self.repetition is None else (0.0, self.repetition)),
+            "refusal": ("refusal", (0.0, 0.0) if self.refusal else None),
         }
-        return {name: band for name, band in bands.items() if band is not None or "form" in self.scores}
+        return {name: band for name, (word, band) in bands.items() if band is not None or word in self.scores}
 
     @property
     def by_models(self) -> bool:

@@ -29,11 +29,6 @@ _REFUSAL = re.compile(
     r"(?:provided|attached|uploaded)\b)",
     re.IGNORECASE,
 )
-_MARKS = (
-    "sorry", "unfortunately", "apolog", "an ai", "language model", "text-based", "text based", "can't", "can’t", "cannot",
-    "can not", "unable", "not able", "allowed", "won't", "won’t", "will not", "don't", "don’t", "do not", "provided",
-    "attached", "uploaded",
-)  # fmt: skip
 RUN = 3  # words of a run that is counted as repeated
 
 
@@ -57,7 +52,7 @@ def repetition(chosen: str, rejected: str) -> float:
 
 
 def _repeated(text: str) -> float:
-    words = text.lower().split()
+    words = text.split()
     runs = len(words) - RUN + 1
     if runs < 2 or len(set(words)) == len(words):
         return 0.0
@@ -67,13 +62,31 @@ def _repeated(text: str) -> float:
 def refusal(chosen: str, rejected: str) -> float:
     """0 where both answers answer, 1 where the rejected one refuses ("I'm sorry, but I can't see the images"), 2 where the
     chosen one does, 3 where both do. English only."""
-    return 2.0 * _refuses(chosen) + _refuses(rejected)
+    if not _may_refuse(f"{chosen}\n{rejected}".lower()):
+        return 0.0
+    return 2.0 * (_REFUSAL.search(chosen) is not None) + (_REFUSAL.search(rejected) is not None)
 
 
-def _refuses(text: str) -> bool:
-    low = text.lower()
-    # Most answers have none of these words, which is quickly seen.
-    return any(word in low for word in _MARKS) and _REFUSAL.search(text) is not None
+def _may_refuse(low: str) -> bool:
+    """Whether a text in small letters has any of the words without which nothing is a refusal: most have none, and that is
+    seen in a tenth of the time."""
+    return (
+        "'t" in low
+        or "’t" in low
+        or " not " in low
+        or "cannot" in low
+        or "unable" in low
+        or "sorry" in low
+        or "unfortunately" in low
+        or "apolog" in low
+        or "an ai" in low
+        or "a text" in low
+        or " model" in low
+        or "provided" in low
+        or "attached" in low
+        or "uploaded" in low
+        or "cant" in low
+    )
 
 
 MEASURES: dict[
@@ -90,28 +103,43 @@ def judgements(bands: dict[str, tuple[float, float] | None]) -> list[Judgement]:
     """For each of some MEASURES, by name: keep pairs that lie within its band, ends included, where it has one; written as
     scores.NAME.value. The first of them measures for all, so that an answer is looked at once."""
 
+    from rapidfuzz.distance import Levenshtein
+
+    # Once, and not in each call as edit_distance does: tens of thousands of pairs a second pass here.
+    direct = {edit_distance: Levenshtein.normalized_distance}
+    asked = [(name, direct.get(MEASURES[name][1], MEASURES[name][1])) for name in bands]
+
     def score(batch: list[Record]) -> dict[int, RecordError]:
         faults = {}
         for at, record in enumerate(batch):
             chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
+            found = {}
+            for name, measure in asked:
+                found[name] = {"value": round(measure(chosen, rejected), DIGITS)}
             earlier = record.get("scores")
-            scores = dict(earlier) if earlier else {}
-            for name in bands:
-                value = round(MEASURES[name][1](chosen, rejected), DIGITS)
-                said = scores.get(name)
-                if said is None:
-                    scores[name] = {"value": value}
-                elif not isinstance(said, dict) or said.get("value") != value:  # it is never rewritten
-                    faults[at] = RecordError(
-                        f"is not what the answers measure: {value:g}", f"scores.{name}", record.where,
-                        f"jq -c 'del(.scores.{name})' forgets it",
-                    )  # fmt: skip
-                    break
-            record["scores"] = scores
+            if not earlier:
+                record["scores"] = found
+            elif wrong := [
+                name for name in found if name in earlier and not _same(earlier[name], found[name])
+            ]:
+                name = wrong[0]  # it is never rewritten
+                faults[at] = RecordError(
+                    f"is not what the answers measure: {found[name]['value']:g}", f"scores.{name}", record.where,
+                    f"jq -c 'del(.scores.{name})' forgets it",
+                )  # fmt: skip
+            else:
+                record["scores"] = {
+                    **earlier,
+                    **{name: value for name, value in found.items() if name not in earlier},
+                }
         return faults
 
     made = [_judgement(name, band) for name, band in bands.items()]
     return [replace(made[0], score=score), *made[1:]] if made else []
+
+
+def _same(said: object, found: dict) -> bool:
+    return isinstance(said, dict) and said.get("value") == found["value"]
 
 
 def _judgement(name: str, band: tuple[float, float] | None) -> Judgement:
@@ -119,12 +147,12 @@ def _judgement(name: str, band: tuple[float, float] | None) -> Judgement:
 
     def decide(record: Record) -> str:
         value = record["scores"][name]["value"]
-        if band is None or band[0] <= value <= band[1]:
+        if band[0] <= value <= band[1]:
             return ""
         return REFUSES[int(value)] if name == "refusal" else within(value, band, words)
 
     measure = Measure(words, lambda record: record["scores"][name]["value"], *(band or (None, None)))
-    return Judgement(name, lambda batch: {}, decide, measures=(measure,))
+    return Judgement(name, None, decide if band is not None else None, measures=(measure,))
 
 
 REFUSES = ("", "the rejected answer refuses", "the chosen answer refuses", "both answers refuse")

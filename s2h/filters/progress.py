@@ -15,6 +15,7 @@ from s2h.record import RecordError
 
 VERSION = 1
 EVERY = 1.0  # seconds
+BUFFER = 1 << 18
 
 
 class Growing(jsonl.Writer):
@@ -26,7 +27,7 @@ class Growing(jsonl.Writer):
             raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
         self.path, self.partial = path, path + ".partial"
         self._cut: int | None = length
-        self._file = open(self.partial, "r+b" if os.path.exists(self.partial) else "wb")  # noqa: SIM115
+        self._file = open(self.partial, "r+b" if os.path.exists(self.partial) else "wb", BUFFER)  # noqa: SIM115
         super().__init__(self._file)
         self.base = os.path.dirname(path)
 

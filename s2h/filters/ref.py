@@ -131,8 +131,9 @@ def attach(engine: Engine) -> None:
 
 
 def _scorer(
-    score: str, engine: Engine, name: str | None, keys: tuple[str, ...], batch_size: int, *, blind: bool
-):
+    score: str, engine: Engine, name: str | None, keys: tuple[str, ...], batch_size: int
+) -> Callable[[list[Record]], dict[int, RecordError]]:
+    """A Judgement's `score`, for scores.ref and scores.blind."""
     what = f"{score} values"
     attach(engine)
     images: dict[str, str] = {}

@@ -21,15 +21,9 @@ class Tally:
     def __init__(self, annotate: bool) -> None:
         self.annotate = annotate
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._names: dict[str, str] = {}
 
     def add(self, task: str, reasons: list[str]) -> None:
-        name = self._names.get(task)
-        if name is None:
-            name = printable(task)
-            if len(self._names) < 1000:
-                self._names[task] = name
-        self.counts[name, reasons[0] if reasons else ""] += 1
+        self.counts[task, reasons[0] if reasons else ""] += 1
 
     def noted(self) -> list[list]:
         """The counts, in a form that JSON has, for `recall` in a later run."""
@@ -37,6 +31,13 @@ class Tally:
 
     def recall(self, noted: list[list]) -> None:
         self.counts.update({(task, reason): n for task, reason, n in noted})
+
+    def told(self) -> Counter[tuple[str, str]]:
+        """The counts by names of tasks that a terminal can show."""
+        shown: Counter[tuple[str, str]] = Counter()
+        for (task, reason), n in self.counts.items():
+            shown[printable(task), reason] += n
+        return shown
 
     def lines(self, judged: bool, skipped: bool) -> list[str]:
         """One line and, where pairs were dropped, a table under it."""
@@ -55,25 +56,25 @@ class Tally:
         reasons = sorted({reason for _, reason in self.counts if reason})
         return [head, *(self._table(reasons) if reasons else [])]
 
-    def _sum(self, reason: str, tasks: Iterable[str]) -> int:
-        return sum(self.counts[task, reason] for task in tasks)
-
     def _table(self, reasons: list[str]) -> list[str]:
+        counts = self.told()
+
+        def total(reason: str, tasks: Iterable[str]) -> str:
+            return f"{sum(counts[task, reason] for task in tasks):,}"
+
         of_task: Counter[str] = Counter()
-        for (task, _), n in self.counts.items():
+        for (task, _), n in counts.items():
             of_task[task] += n
         tasks = [task for task, _ in of_task.most_common(SHOWN_TASKS)]
         rows = [
             ["task", "would stay" if self.annotate else "kept", *reasons],
-            *([task, *(f"{self.counts[task, r]:,}" for r in ("", *reasons))] for task in sorted(tasks)),
+            *([task, *(total(r, [task]) for r in ("", *reasons))] for task in sorted(tasks)),
         ]
         if len(of_task) > SHOWN_TASKS:
             others = set(of_task).difference(tasks)
-            rows.append(
-                [f"{len(others)} other tasks", *(f"{self._sum(r, others):,}" for r in ("", *reasons))]
-            )
+            rows.append([f"{len(others)} other tasks", *(total(r, others) for r in ("", *reasons))])
         if len(tasks) > 1:
-            rows.append(["all", *(f"{self._sum(reason, of_task):,}" for reason in ("", *reasons))])
+            rows.append(["all", *(total(r, of_task) for r in ("", *reasons))])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return [
             "  "
@@ -108,7 +109,7 @@ class Histograms:
     def report(self, tally: Tally) -> dict[str, Any]:
         """Counts by task and reason, and for each measure its thresholds, its spread and its histogram."""
         tasks: dict[str, dict[str, int]] = {}
-        for (task, reason), n in sorted(tally.counts.items()):
+        for (task, reason), n in sorted(tally.told().items()):
             tasks.setdefault(task, {})[reason or "kept"] = n
         measures = {
             measure.name: _summary(measure, counts)

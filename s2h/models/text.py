@@ -38,7 +38,8 @@ class TextModel:
         from s2h.models import fingerprint
         from s2h.models.clip import PROBE
 
-        tokens = self.model.tokenizer(list(PROBE))["input_ids"]
+        with hub.quiet():  # the probe is longer than the context
+            tokens = self.model.tokenizer(list(PROBE))["input_ids"]
         return fingerprint.of_embedder(self.model, self.model.max_seq_length, tokens)
 
 

@@ -32,7 +32,7 @@ def draw(report: dict[str, Any], path: str) -> None:
         axes.bar(places, found["dropped"], width, color=DROPPED, label="dropped")
         axes.bar(places, found["kept"], width, bottom=found["dropped"], color=KEPT, label="kept")
         for end in ("least", "most"):
-            if end in found:
+            if found["least_seen"] <= found.get(end, math.inf) <= found["most_seen"]:
                 axes.axvline(found[end], color=BOUND, linewidth=1.5, label=f"{end} {found[end]:g}")
         axes.set_title(f"{name} ({found['pairs']:,} pairs)", fontsize=10)
         axes.set_ylabel("pairs" if i % columns == 0 else "")
