@@ -125,9 +125,25 @@ def read_bytes(reference: str, base: str = "") -> bytes:
     return _file(_inside(reference, base))
 
 
+def file_of(reference: str, base: str = "") -> str | None:
+    """The full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar member).
+    Raises ImageError, also where there is no such file."""
+    if reference.startswith(("data:", "tar:")):
+        return None
+    odd = "\0" in reference or "://" in reference[:16]
+    if odd or not os.path.isfile(_inside(reference, base)):
+        read_bytes(reference, base)  # says what is wrong
+    return _inside(reference, base)
+
+
 def digest(data: bytes) -> str:
     """The name of some bytes: 32 hexadecimal digits of BLAKE2b-128."""
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def stored_name(data: bytes) -> str:
+    """The name under which a store has the bytes of an image file. Raises ImageError for bytes that are none."""
+    return digest(data) + _suffix(data)
 
 
 class Store:
@@ -146,13 +162,12 @@ class Store:
         """
         if isinstance(image, bytes | bytearray | memoryview):
             data = bytes(image)
-            suffix = _suffix(data)
         else:
             buffer = io.BytesIO()
             image.save(buffer, "PNG")
-            data, suffix = buffer.getvalue(), ".png"
-        name = digest(data)
-        path = os.path.join(self.folder, name[:2], name + suffix)
+            data = buffer.getvalue()
+        name = stored_name(data)
+        path = os.path.join(self.folder, name[:2], name)
         with contextlib.suppress(OSError):
             # A machine that lost its power may have left a shorter file.
             if os.stat(path).st_size == len(data):

@@ -3,72 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from types import SimpleNamespace
 
 import click
 
-from s2h import jsonl
-from s2h.cli import common
+from s2h import exports, jsonl
+from s2h.cli import common, params
+from s2h.record import RecordError
 
 SHOWN_TASKS = 12  # in the summary, of each level
-
-
-class Weights(click.ParamType):
-    """'1,0.5,2': numbers that are not negative, one at least above 0; or 'l1=0.5,l3=2': the same by FILE, 1 for the others.
-    Gives pairs of a name ("" for none) and a number."""
-
-    name = "W,..."
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        pairs = [part.strip().rpartition("=") for part in value.split(",")]
-        try:
-            weights = tuple((name, float(number)) for name, _, number in pairs)
-        except ValueError:
-            weights = ()
-        if not weights or not all(0 <= weight < math.inf for _, weight in weights):
-            self.fail(f"{value!r} are no weights (for example 1,0.5,2 or l1=0.5)", param, ctx)
-        named = [name for name, sign, _ in pairs if sign]
-        if named and (len(named) < len(pairs) or not all(named) or len(set(named)) < len(named)):
-            self.fail(f"{value!r}: name each FILE once, or none (for example l1=0.5,l3=2)", param, ctx)
-        if not named and not any(weight for _, weight in weights):
-            self.fail(f"{value!r} leaves nothing", param, ctx)
-        return weights
-
-
-class Fraction(click.ParamType):
-    """0.05: a part below the whole."""
-
-    name = "FRACTION"
-
-    def convert(self, value, param, ctx):
-        try:
-            fraction = float(value)
-        except ValueError:
-            fraction = math.nan
-        if not 0 <= fraction < 1:
-            self.fail(f"{value!r} is no fraction (at least 0 and below 1, for example 0.05)", param, ctx)
-        return fraction
-
-
-class Amount(click.ParamType):
-    """'1000': so many; '0.5': that part."""
-
-    name = "N|FRACTION"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, int | float):
-            return value
-        try:
-            amount = int(value) if value.strip().isdigit() else float(value)
-        except ValueError:
-            amount = math.nan
-        if not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
-            self.fail(f"{value!r} is neither a number nor a part (for example 1000, or 0.5)", param, ctx)
-        return amount
 
 
 def cores() -> int:
@@ -92,7 +36,7 @@ def cores() -> int:
 )
 @click.option(
     "--weights",
-    type=Weights(),
+    type=params.Weights(),
     help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
     "in proportion (1,0.5 keeps half of the second file; 1,2,1 half, all, half). Or by FILE, 1 for the others: l2=0.5. No "
     "record comes twice.",
@@ -108,7 +52,7 @@ def cores() -> int:
 )
 @click.option(
     "--hardest",
-    type=Amount(),
+    type=params.Amount(),
     help="Keep N records, or this part of them, of the least margin: the chosen answer's score less the rejected one's, of "
     "scores.ref or else scores.clip. Before --weights and --per-....",
 )
@@ -121,16 +65,44 @@ def cores() -> int:
 )
 @click.option(
     "--oversample",
-    type=Weights(),
+    type=params.Weights(),
     help="How often each FILE's records come, at least once: 1,3 or l2=3, and 1.5 has a random half twice. Copies are named "
     "ID~2, ID~3; what --val holds out is not copied.",
 )
 @click.option(
     "--val",
-    type=Fraction(),
+    type=params.Fraction(),
     help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl; no image, family or twin is on both sides.",
 )
 @click.option("--val-output", metavar="FILE", help="Write the held-out records here instead.")
+@click.option(
+    "--to",
+    type=click.Choice(list(exports.FORMATS)),
+    help="Write what another tool reads. "
+    + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in exports.FORMATS.items())
+    + ". Without it: the records as they are.",
+)
+@click.option(
+    "--image-dir",
+    metavar="DIR",
+    default="s2h-images",
+    show_default=True,
+    help="Where --to puts images that are no files (data URIs, members of tar shards), for formats that name files.",
+)
+@click.option(
+    "--pack",
+    metavar="DIR",
+    help="Write a folder to carry away instead: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
+    "once, by relative references.",
+)
+@click.option(
+    "--shard-size",
+    metavar="MIB",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="With --pack: more than so much of images goes into tar shards of about this size.",
+)
 @click.option(
     "--workers",
     metavar="N",
@@ -159,9 +131,9 @@ def main(files, flat, curriculum, interleave, **given):
         raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
     check_places(given)
     if interleave:
-        if given.val is not None or given.hardest or given.times or given.order != "shuffle":
+        if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
-                "--interleave flows: --val, --hardest, --order and --oversample need the whole (--flat)."
+                "--interleave flows: --val, --hardest, --order, --oversample and --pack need the whole (--flat)."
             )
         flow(files or ("-",), given)
     else:
@@ -169,10 +141,16 @@ def main(files, flat, curriculum, interleave, **given):
 
 
 def check_places(given: SimpleNamespace) -> None:
-    """Where the held-out records go. Raises UsageError."""
+    """Where the records, and the held-out ones, go. Raises UsageError."""
     if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
-    if given.val is not None and not given.val_output:
+    if given.pack and (given.output != "-" or given.val_output or given.to):
+        raise click.UsageError(
+            "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
+        )
+    if given.to and (refusal := exports.refuse_place(given.to, given.output)):
+        raise click.UsageError(refusal)
+    if given.val is not None and not given.val_output and not given.pack:
         if given.output == "-":
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
         if os.path.exists(given.output) and not os.path.isfile(given.output):
@@ -180,13 +158,24 @@ def check_places(given: SimpleNamespace) -> None:
                 f"--val needs --val-output FILE: nothing can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val is not None and common.same(given.val_output, given.output):
-        raise click.UsageError("--val-output and --output are the same file.")
+    if given.val_output:
+        if common.same(given.val_output, given.output):
+            raise click.UsageError("--val-output and --output are the same file.")
+        if given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
+            raise click.UsageError(f"--val-output: {refusal}")
+
+
+def opened(given: SimpleNamespace, path: str):
+    """What writes the mix, or the part that is held out, to this place."""
+    place = common.standard_output() if path == "-" else path
+    return exports.open_export(given.to, place, given.image_dir) if given.to else jsonl.Writer(place)
 
 
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
     """--interleave."""
-    with common.session(given.output, quiet=given.quiet, on_error=given.on_error) as work:
+    with common.session(
+        lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error
+    ) as work:
         from s2h import mix
 
         caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
@@ -195,7 +184,12 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
         mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
         tally: dict[tuple[int, str], int] = {}
         for record in work.progress(mixed):
-            work.write(record)
+            try:
+                work.write(record)
+            except RecordError as error:
+                error.where = error.where or record.where
+                work.on_error(error)
+                continue
             kind = record["level"], record["task"]
             tally[kind] = tally.get(kind, 0) + 1
         work.say(summary(tally, "in turn"))
@@ -204,19 +198,25 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
 def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
     """--flat and --curriculum."""
     with contextlib.ExitStack() as stack:
-        work = stack.enter_context(common.session(given.output, quiet=given.quiet, on_error=given.on_error))
+        output = None if given.pack else lambda: opened(given, given.output)
+        work = stack.enter_context(common.session(output, quiet=given.quiet, on_error=given.on_error))
         import tempfile
 
         from s2h import mix
 
-        held = stack.enter_context(jsonl.Writer(given.val_output)) if given.val is not None else None
+        holds = given.val is not None
+        held = stack.enter_context(opened(given, given.val_output)) if holds and not given.pack else None
+        if given.pack:
+            from s2h.exports import pack
+
+            pack.check_place(given.pack)
         with mix.temporary():
             spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
-            links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if held else None
+            links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if holds else None
         wanted = mix.Wanted(
             seed=given.seed,
             sources=given.per_source is not None,
-            links=held is not None,
+            links=holds,
             margins=given.hardest is not None or given.order != "shuffle",
         )
         inputs = [common.standard_input(work) if name == "-" else name for name in files]
@@ -228,19 +228,24 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         stack.enter_context(index)
         bar.close()
         rows = choose(index, given, work)
-        kept, out = mix.split(index, rows, given.val) if held else (rows, rows[:0])
+        kept, out = mix.split(index, rows, given.val) if holds else (rows, rows[:0])
         whole = len(rows)
         del rows
         if given.times:
             kept = mix.repeat(index, kept, given.times, on_error=work.on_error)
+        out, kept = in_order(index, out, given), in_order(index, kept, given)
+        sink = work.writer
+        if given.pack:
+            packed = stack.enter_context(folder(index, (out, kept), given, work))
+            sink = packed.part(pack.RECORDS)
+            held = packed.part(pack.HELD_OUT) if holds else None
         bar = stack.enter_context(work.progress(label="writing", total=len(kept) + len(out)))
         tally: dict[tuple[int, str], int] = {}
-        for part, sink in ((out, held), (kept, work.writer)):
-            if sink is not None:
+        for part, place in ((out, held), (kept, sink)):
+            if place is not None:
                 some = mix.write(
-                    index, in_order(index, part, given), sink, stages=given.curriculum,
-                    on_error=work.on_error, progress=bar.update,
-                )  # fmt: skip
+                    index, part, place, stages=given.curriculum, on_error=work.on_error, progress=bar.update
+                )
                 tally = {kind: tally.get(kind, 0) + some.get(kind, 0) for kind in tally | some}
         index.check_unchanged()
         bar.close()
@@ -248,12 +253,27 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         if given.order != "shuffle":
             how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
         work.say(summary(tally, how))
-        if held and whole:
-            work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {given.val_output}")
+        if given.pack:
+            work.say(f"{packed.images} images, {packed.bytes / 2**20:.1f} MiB: {given.pack}")
+        if holds and whole:
+            there = given.val_output or os.path.join(given.pack, pack.HELD_OUT)
+            work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
             if len(out) < given.val * whole:
                 work.tell(
                     "fewer held out than asked for: most records hang together by a shared image, family or twin"
                 )
+
+
+def folder(index, parts, given: SimpleNamespace, work: common.Session):
+    """The pack to write into, with shards where the images of the parts' rows are more than one would have."""
+    from s2h.exports.pack import Pack, Weight
+
+    weight = Weight()
+    for part in parts:
+        for row in work.progress(index.originals(part), label="weighing"):
+            weight.add(index.record(int(row)))
+    size = given.shard_size << 20
+    return Pack(given.pack, shards=weight.bytes > size, shard_size=size)
 
 
 def choose(index, given: SimpleNamespace, work: common.Session):
