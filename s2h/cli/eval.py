@@ -235,11 +235,11 @@ class _Asking:
 
     def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
         from s2h.eval import launch
-        from s2h.eval import resume as resuming
+        from s2h.growing import can_grow
 
         self.asked, self.output, self.count, self.resume, self.asks = asked, output, processes, resume, asks
         self.first, self.progress, self.told = not asks or launch.is_first(), None, {}
-        self.grows = asks and resuming.can_grow(output)
+        self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
         if (processes > 1 or launch.is_one_of_several()) and asks and "-" in asked["files"]:
@@ -258,12 +258,12 @@ class _Asking:
         return self._open if self.grows or not self.first else self.output
 
     def _open(self):
-        from s2h.eval.resume import Growing, Progress
+        from s2h.eval.resume import Predictions, Progress
         from s2h.jsonl import Writer
 
         if self.grows:
             self.progress = Progress(self.output, self.asked, self.resume)
-        return Growing(self.output, self.progress) if self.first else Writer(os.devnull)
+        return Predictions(self.output, self.progress) if self.first else Writer(os.devnull)
 
     def tell(self, work, loaded) -> None:
         """Say what a reader of the scores must know: where the images stood, and what was there already."""

@@ -9,6 +9,7 @@ import sys
 import click
 
 from s2h.cli import common, judging
+from s2h.growing import can_grow
 from s2h.record import RecordError
 
 
@@ -51,17 +52,17 @@ def main(
         with common.session(None, quiet=True):
             _serve(asked, how)
         return
-    grows = _is_file(output)
+    grows = can_grow(output)
     progress = None
     if grows:
-        from s2h.filters.progress import Growing, Progress
+        from s2h.filters.progress import Output, Progress
 
         with common.session(None, quiet=quiet):
             given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
             progress = Progress(output, [files, given, rejects, dtype, on_error], resume)
 
     def writer():
-        return Growing(output, progress.lengths[0])
+        return Output(output, progress.lengths[0])
 
     with common.session(writer if grows else output, quiet=quiet, on_error=on_error) as work:
         failed = _filter(work, files, asked, how, progress, cache, rejects, report, audit, audit_fail, seed)
@@ -96,20 +97,14 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
         raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
     if rejects and common.same(rejects, output):
         raise click.UsageError("--rejects and --output name the same file.")
-    if resume and not _is_file(output):
+    if resume and not can_grow(output):
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
-    if resume and rejects and not _is_file(rejects):
+    if resume and rejects and not can_grow(rejects):
         raise click.UsageError("--resume needs a --rejects FILE that is not compressed.")
     if resume and report:
         raise click.UsageError(
             "--report is for a run from the beginning (with --cache it is as quick as --resume)."
         )
-
-
-def _is_file(output: str) -> bool:
-    """Whether an output can grow beside its place: a plain file, not compressed."""
-    plain = output != "-" and not output.endswith((".gz", ".zst"))
-    return plain and (os.path.isfile(output) or not os.path.exists(output))
 
 
 def _engine(work, how: dict, cache: str | None = None):
@@ -144,7 +139,7 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
     from s2h import jsonl
     from s2h.filters import judge
     from s2h.filters.asked import judgements
-    from s2h.filters.progress import Growing
+    from s2h.filters.progress import Output
     from s2h.filters.tally import Histograms, Tally
 
     records = work.read(files)
@@ -159,12 +154,12 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
 
             watching = Audit(seed)
         out, growing, last = None, [], ""
-        if rejects and _is_file(rejects):
-            out = stack.enter_context(Growing(rejects, progress.lengths[1] if progress else 0))
+        if rejects and can_grow(rejects):
+            out = stack.enter_context(Output(rejects, progress.lengths[1] if progress else 0))
         elif rejects:
             out = stack.enter_context(jsonl.Writer(rejects))
         if progress is not None:
-            growing = [work.writer, *([out] if isinstance(out, Growing) else [])]
+            growing = [work.writer, *([out] if isinstance(out, Output) else [])]
         if progress is not None and progress.last:
             last = progress.last
             tally.recall(progress.said["tally"])

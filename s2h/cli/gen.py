@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from s2h.cli import common
 from s2h.cli.asked import Options
 from s2h.cli.params import Band, Shard, Span, Weight
+from s2h.growing import can_grow
 
 TASKS = (
     "vqa",
@@ -238,16 +237,12 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     """
     given = Options(task=task, count=count, spec=spec, seed=seed, **options)
     given.check()
-    plain = (
-        output != "-"
-        and not output.endswith((".gz", ".zst"))
-        and (os.path.isfile(output) or not os.path.exists(output))
-    )
+    plain = can_grow(output)
     if given.resume and not plain:
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
 
     def growing():
-        from s2h.partial import Partial
+        from s2h.levels.resume import Partial
 
         return Partial(output, given.resume)
 

@@ -10,67 +10,25 @@ import time
 from hashlib import blake2b
 from typing import Any
 
-from s2h import jsonl
+from s2h.growing import Growing
 from s2h.record import RecordError
 
 VERSION = 1
 EVERY = 1.0  # seconds
-BUFFER = 1 << 18
 
 
-class Growing(jsonl.Writer):
-    """A writer of `path` whose file grows beside it, from a length that is kept, and moves to its place when it is whole.
-    What an earlier run has left stays until this one's first record comes."""
+class Output(Growing):
+    """The output, or the rejects, of such a run."""
 
     def __init__(self, path: str, length: int = 0) -> None:
-        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
-            raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
-        self.path, self.partial = path, path + ".partial"
-        self._cut: int | None = length
-        self._file = open(self.partial, "r+b" if os.path.exists(self.partial) else "wb", BUFFER)  # noqa: SIM115
-        super().__init__(self._file)
-        self.base = os.path.dirname(path)
-
-    def put(self, lines: bytes, count: int = 1) -> None:
-        if self._cut is not None:
-            self._make_room()
-        try:
-            self._file.write(lines)
-        except OSError as error:
-            error.filename = error.filename or self.partial
-            raise
-        self.count += count
+        super().__init__(path, length, buffered=True)
 
     def _make_room(self) -> None:
-        """Take off what is not kept, after the word that it was whole."""
+        """What is not kept goes after the word that it was whole."""
         if self._cut == 0:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + ".progress")
-        if self._cut is not None:
-            self._file.truncate(self._cut)
-            self._file.seek(self._cut)
-            self._cut = None
-
-    def length(self) -> int:
-        """How many bytes are in the file, once they are all there."""
-        self._make_room()
-        self._file.flush()
-        return self._file.tell()
-
-    def close(self) -> None:
-        self._make_room()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        os.replace(self.partial, self.path)
-
-    def discard(self) -> None:
-        """The run has failed: what was written stays, unless it is nothing."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-        with contextlib.suppress(OSError):
-            if os.path.getsize(self.partial) == 0:
-                os.unlink(self.partial)
+        super()._make_room()
 
 
 class Progress:
@@ -110,7 +68,7 @@ class Progress:
     def due(self) -> bool:
         return time.monotonic() - self._noted >= EVERY
 
-    def note(self, last: str, writers: list[Growing], said: dict[str, Any]) -> None:
+    def note(self, last: str, writers: list[Output], said: dict[str, Any]) -> None:
         """Note that all up to the pair at `last` is in the files."""
         import orjson
 
