@@ -22,12 +22,13 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, jsonl
+from s2h import __version__, accel, jsonl
 from s2h import record as _record
 from s2h.record import RecordError
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+PATIENCE = 5  # seconds that a process of several leaves the first one to speak
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
@@ -213,6 +215,9 @@ def _is_model_error(error: Exception) -> bool:
 
 
 def _end(work: Session | None, status: int, message: str) -> None:
+    if status == FAILED and accel.launched()[0]:
+        # What all processes have met the first one tells, and their launcher then ends this one.
+        time.sleep(PATIENCE)
     with contextlib.suppress(OSError):
         if work is not None and work.skipped:
             work.report_skips()
