@@ -130,7 +130,7 @@ class Album:
 
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
-        name = found.names[at]
+        name = found.prefix + found.names[at]
         look = self._read or self._reference
         seen = self.unused.check(page, at, len(found), lambda: look(name))
         captions = found.captions[at].split("\n") if found.captions[at] else []

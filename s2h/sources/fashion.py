@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 
 from s2h.sources import SourceError, in_split
 from s2h.sources.album import Album
@@ -39,6 +39,7 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     chosen, apart = of_split(idx_pairs(path), split)
     arrays: list = []
 
+    @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(name: str) -> bytes:
         """A picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
         import io

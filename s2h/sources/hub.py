@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from s2h.sources import SourceError, files, in_split, nouns
@@ -80,6 +80,7 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
     )
     keep = None if apart else split
 
+    @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(row: str) -> bytes:
         return _bytes(table[int(row)][images[0]])
 

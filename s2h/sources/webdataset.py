@@ -60,20 +60,19 @@ def _shards(path: str) -> list[str]:
 
 
 def _page(shard: str, split: str, unused: Counter) -> Page:
-    page = Page()
+    page = Page(f"tar:{shard}!")
     for key, members, texts in _samples(shard, unused):
         pictures = [name for name in members if files.is_picture(name)]
         if not pictures:
             unused["a sample without a picture"] += 1
         elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, unused):
-            name = f"tar:{shard}!{pictures[0]}"
             captions, classes = _facts(texts)
             if not captions and not classes and texts.get("cls", "").strip():
                 unused["a class that has a number and no name"] += 1
             elif captions or not classes:
-                fill(page, name, captions, unused)
+                fill(page, pictures[0], captions, unused)
             else:
-                page.add(name, (), classes)
+                page.add(pictures[0], (), classes)
     return page.seal()
 
 

@@ -74,6 +74,28 @@ def test_llava_conversations(llava, tmp_path):
     assert open_source(f"llava:{lines}").unused == unused
 
 
+def test_wrong_answers_are_of_the_kind_that_is_asked_for(tmp_path):
+    """A colour is not taken for a shape, though both questions begin with 'What is', nor a number for a word."""
+    asked = (
+        ("What is the colour of the shape?", ("red", "blue", "teal")),
+        ("What is the large shape?", ("circle", "square", "star")),
+        ("What is the number?", ("2", "three", "4")),
+    )
+    rows = []
+    for i in range(45):
+        save(tmp_path / f"{i}.png", i % 40)  # the last ones are copies
+        question, answers = asked[i % 3]
+        turns = [{"from": "human", "value": question}, {"from": "gpt", "value": answers[i // 3 % 3]}]
+        rows.append({"id": i, "image": f"{i}.png", "conversations": turns})
+    (tmp_path / "shapes.json").write_text(json.dumps(rows))
+    kinds = dict(asked)
+    for pair in levels.generate("vqa", n=90, source=open_source(str(tmp_path)), images=Store(tmp_path)):
+        wrong = record.text_of(pair["rejected"]).lower().strip(".")
+        assert wrong in kinds[pair["facts"]["question"]]
+        pictures = [Path(reference).read_bytes() for reference in pair["images"]]
+        assert len(set(pictures)) == len(pictures)
+
+
 @pytest.fixture()
 def vqav2(tmp_path) -> Path:
     root = tmp_path / "vqav2"
