@@ -7,7 +7,7 @@ estimates it. What is judged is the whole pair, as templates make the same text 
 
 Memory: a pair has keys, of 24 to 48 bytes each: one where repeats are exact, 8 where texts may be near, one more than the
 bits for near images, and the product of the two for both (with 4 bits 40 keys: at most 2 kB). Near repeats take 12 bytes
-more, 128 for a near text and 8 for each image.
+more, 512 for a near text and 8 for each image.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from s2h.filters.against import perceptual_hash
 from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError
 
-PERMUTATIONS, BANDS = (
-    32,
+PERMUTATIONS = 128  # an index of 0.8 is estimated to within 0.035
+BANDS, ROWS = (
     8,
-)  # texts alike to 0.8 share one of 8 keys of 4 values with 0.985, to 0.9 with 0.9997
+    4,
+)  # texts alike to 0.8 share one of 8 keys of 4 values with a chance of 0.985, to 0.9 of 0.9997
 RUN = 3  # words
 LOOKS = 64  # pairs under one key that are looked at, the oldest ones
 KEPT = 200_000  # images whose hashes are kept
@@ -127,8 +128,7 @@ class Repeats:
     def _text_keys(self, text: int, sign: Any) -> list[int]:
         if sign is None:
             return [text]
-        rows = PERMUTATIONS // BANDS
-        return [_hash(b"%d " % i + sign[i * rows : (i + 1) * rows].tobytes()) for i in range(BANDS)]
+        return [_hash(b"%d " % i + sign[i * ROWS : (i + 1) * ROWS].tobytes()) for i in range(BANDS)]
 
     def _sign(self, said: list[str]) -> Any:
         """MinHash of the runs of words, each marked with whether it is of the prompt or of which answer."""
