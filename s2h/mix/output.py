@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,9 @@ from s2h.record import Record, RecordError, fail
 if TYPE_CHECKING:
     import numpy
 
+IMAGES = re.compile(rb'"images"\s*:\s*(\[[^\]\\]*\])')  # of references without escapes and brackets
+LIST = re.compile(rb'\[(?:\s*"[^"]+"\s*,?)+\s*\]')
+REFERENCE = re.compile(rb'"([^"]+)"')
 BATCH = 1 << 12  # rows of which the places are in hand
 PIECE = 1 << 20  # bytes that are written at a time
 
@@ -79,19 +83,26 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
     elsewhere = [os.path.abspath(one.base) != os.path.abspath(out.base) for one in index.inputs]
     number = index.inputs_of(index.originals(rows))
     relative = np.array([one.relative for one in kinds])[kind]
-    changes = (relative & np.array(elsewhere)[number]) | (rows >= index.copied)
+    moves = relative & np.array(elsewhere)[number]
+    prefixes = [
+        prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)
+    ]
     ends = [b"\n" if one.staged or not stages else b',"stage":%d}\n' % one.level for one in kinds]
     file_of = [one.file for one in index.inputs]
     piece, size, count = [], 0, 0
-    for row, at, of, offset, length, anew in zip(
+    for row, at, of, offset, length, moved in zip(
         rows.tolist(), number.tolist(), kind.tolist(), index.column("offset")[rows].tolist(),
-        index.column("length")[rows].tolist(), changes.tolist(), strict=True,
+        index.column("length")[rows].tolist(), moves.tolist(), strict=True,
     ):  # fmt: skip
-        if anew:
+        line = None
+        if row < index.copied:
+            line = read_whole(file_of[at], offset, length)
+            if moved:
+                line = rebased(line, prefixes[at])
+        if line is None:
             record = index.record(row)
             piece.append(line := out.line(staged(record) if stages else record))
         else:
-            line = read_whole(file_of[at], offset, length)
             end = ends[of]
             piece += (line, end) if len(end) == 1 else (line[:-1], end)
         size += len(line)
@@ -101,3 +112,26 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
             piece, size, count = [], 0, 0
     if piece:
         yield b"".join(piece), count
+
+
+def prefix_of(base: str, out: jsonl.Writer) -> bytes:
+    """What `out` puts before a reference that starts at `base`, as JSON has it; b"" for nothing."""
+    return out.line(Record({"images": ["x"]}, base=base))[len(b'{"images":["') : -len(b'x"]}\n')]
+
+
+def rebased(line: bytes, prefix: bytes) -> bytes | None:
+    """A record's line with the prefix before its relative references and the rest untouched; None where a line must be read
+    to tell where they stand."""
+    found = IMAGES.search(line)
+    # Behind a second brace it may be another object's, and of two the last would count.
+    if found is None or line.count(b"{", 0, found.start()) > 1 or line.find(b'"images"', found.end()) >= 0:
+        return None
+    references = found[1]
+    if b"tar:" in references or b"://" in references or not LIST.fullmatch(references):
+        return None
+
+    def move(reference: re.Match) -> bytes:
+        whole = reference[1].startswith((b"/", b"data:"))
+        return reference[0] if whole else b'"' + prefix + reference[1] + b'"'
+
+    return line[: found.start(1)] + REFERENCE.sub(move, references) + line[found.end(1) :]

@@ -1,5 +1,6 @@
 """Mixing: the order and its independence of the files' order, shares, the split's integrity, references, memory."""
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -112,6 +113,39 @@ def test_references_keep_their_pictures():
     assert found["b"] == [f"tar:{Path.cwd()}/t.tar!m.png", "data:image/png;base64,AAAA"]
     streamed = run("--flat", "deep/in/l1").stdout
     assert '"deep/in/s/1.png"' in streamed
+
+
+def test_moved_references_are_written_as_a_writer_would():
+    """However a line is spelled; what only looks like the record's images stays as it is."""
+    lines = [
+        pair("a", images=["s/1.png", "/abs/2.png"]),
+        pair("b", images=["a]b.png", "two.png"]),
+        pair("c", images=["ä.png", 'quo"te.png']),
+        pair("d", facts={"images": ["facts.png"]}),
+        {
+            "own": {"images": ["own.png"]},
+            **pair("e", images=["tar:t.tar!m.png", "data:image/png;base64,AAAA"]),
+        },
+        pair("f", note="\u2028 and \x01"),
+        pair("h", images=["/abs/1.png", "two.png"]),
+    ]
+    Path("in").mkdir()
+    with open("in/a.jsonl", "wb") as out:
+        for i, one in enumerate(lines):
+            out.write(jsonl.dump(dict(one)) if i % 2 else json.dumps(one).encode() + b"\n")
+    with open("in/escaped.jsonl", "wb") as out:
+        line = jsonl.dump({"note": {"images": ["note.png"]}, **pair("g")})
+        out.write(line[::-1].replace(b'"images"'[::-1], b'"im\\u0061ges"'[::-1], 1)[::-1])
+    run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl", status=1)
+    Path("out").mkdir()
+    run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl")
+    found = {record["id"]: dict(record) for record in jsonl.read("out/mix")}
+    with jsonl.Writer("out/plain.jsonl") as out:
+        for name in ("in/a", "in/escaped"):
+            for record in jsonl.read(name):
+                out.write(record)
+    assert found == {record["id"]: dict(record) for record in jsonl.read("out/plain")}
+    assert found["a"]["images"] == [os.path.abspath("in/s/1.png"), "/abs/2.png"]
 
 
 def test_an_id_in_two_files():
