@@ -27,9 +27,9 @@ class PairTrainer(DPOTrainer):
     """
 
     lengths: list[int]  # tokens of a row of the training file, once the reference is known
-    token_budget: int | None = (
-        None  # of a batch; per_device_train_batch_size then only says how many pairs a step has
-    )
+    # Of a batch, where a pair counts its prompt and its longer answer; per_device_train_batch_size then only says how many
+    # pairs a step has.
+    token_budget: int | None = None
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -86,7 +86,8 @@ class PairTrainer(DPOTrainer):
         `shared.ATTENTION`. Returns the reason where they can't."""
         import torch
 
-        base = self.accelerator.unwrap_model(self.model).get_base_model()
+        base = self.accelerator.unwrap_model(self.model)
+        base = base.get_base_model() if hasattr(base, "get_base_model") else base
         reason = shared.why_not(base.config)
         if not reason and attention == "varlen":
             reason = why_not_varlen(base)
