@@ -27,9 +27,9 @@ class PairTrainer(DPOTrainer):
     """
 
     lengths: list[int]  # tokens of a row of the training file, once the reference is known
-    token_budget: int | None = (
-        None  # of a batch; per_device_train_batch_size then only says how many pairs a step has
-    )
+    # Of a batch, where a pair counts its prompt and its longer answer; per_device_train_batch_size then only says how many
+    # pairs a step has.
+    token_budget: int | None = None
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

@@ -128,6 +128,26 @@ def test_a_collator_goes_to_a_worker_and_gives_the_same_tensors(llava, pairs):
     assert all(torch.equal(v, there[k]) if torch.is_tensor(v) else v == there[k] for k, v in here.items())
 
 
+def test_workers_read_the_rows_they_were_asked_for(tmp_path):
+    """Forked from a process that has the file open, at the same time."""
+    from torch.utils.data import DataLoader
+
+    from s2h import jsonl
+    from s2h.train.rows import Pairs
+
+    with jsonl.Writer(str(tmp_path / "data.jsonl")) as out:
+        for i in range(2000):
+            out.write(Record({"id": f"p{i}", "images": [], "filler": "x" * (i * 7919 % 9000)}))
+    rows = Pairs(tmp_path / "data.jsonl").dataset()
+    assert rows[1999]["record"]["id"] == "p1999"
+    loader = DataLoader(rows, num_workers=2, batch_size=50, collate_fn=ids_of)
+    assert [name for batch in loader for name in batch] == [f"p{i}" for i in range(2000)]
+
+
+def ids_of(rows: list[dict]) -> list[str]:
+    return [row["record"]["id"] for row in rows]
+
+
 def test_an_image_that_a_worker_cannot_open_is_told_as_it_is(llava, pairs, tmp_path):
     from PIL import Image
 
