@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,34 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     )  # of libraries to each other
     run = Path(name)
     if (run / ADAPTER / "adapter_config.json").is_file():
-        base = json.loads((run / ARGUMENTS).read_text())["model"] if (run / ARGUMENTS).is_file() else None
+        said = json.loads((run / ARGUMENTS).read_text()) if (run / ARGUMENTS).is_file() else {}
+        base = said.get("model")
         if base is None:
             base = json.loads((run / ADAPTER / "adapter_config.json").read_text())["base_model_name_or_path"]
         loaded = load(base, device=device, dtype=dtype)
+        if said.get("base") not in (None, sketch(base, loaded.model)):
+            raise ModelError(
+                f"{name}: the adapter does not fit its base {base}: it was trained on other weights (give it those again)"
+            )
         return VLM(_adapted(loaded.model, run / ADAPTER, name, base), loaded.processor, name)
     whole = run / MERGED if (run / MERGED / "config.json").is_file() else name
     model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name)
+
+
+def sketch(name: str, model: Any) -> str | None:
+    """16 hexadecimal digits by which a model is known again in whatever precision it is read: some numbers of each weight,
+    rounded to bfloat16. None for what is made as it is read: an earlier run's adapter in its base, weights of 4 bits."""
+    import torch
+
+    if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
+        return None
+    told = blake2b(digest_size=8)
+    for part, weight in sorted(model.state_dict().items()):
+        some = weight.detach().reshape(-1)[:64].to(torch.bfloat16).cpu()
+        told.update(part.encode() + some.view(torch.int16).numpy().tobytes())
+    return told.hexdigest()
 
 
 def _adapted(model: Any, adapter: Path, name: str, base: str) -> Any:

@@ -64,7 +64,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         _json(asdict(arguments)),
         "```",
         "",
-        f"Base model's fingerprint: `{result['base']}`. s2h {said['s2h']}.",
+        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {said['s2h']}.",
         "",
     ]
     return "\n".join([*head, *body, *_loading(folder, arguments, base)])

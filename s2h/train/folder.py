@@ -54,19 +54,19 @@ def prepare(
     held_out: Iterable[Record] | None,
     arguments: Arguments,
     folder: Path,
-    resume: bool,
     on_error: Callable[[Exception], None],
+    base: str | None = None,
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
-    what args.json says. Raises RunError."""
+    what args.json says. base: the model's `vlm.sketch`. Raises RunError."""
     with accel.main_first():
         if accel.is_main():
-            _fix(records, held_out, arguments, folder, resume, on_error)
+            _fix(records, held_out, arguments, folder, on_error, base)
     val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
     return Pairs(folder / "data.jsonl"), val or None, begun(folder)
 
 
-def _fix(records, held_out, arguments: Arguments, folder: Path, resume: bool, on_error) -> None:
+def _fix(records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None) -> None:
     before = begun(folder)
     new = folder / "new"
     new.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,7 @@ def _fix(records, held_out, arguments: Arguments, folder: Path, resume: bool, on
         raise RunError("no pairs to train on", remedy="the input is empty")
     wanted = {
         **asdict(arguments),
+        "base": base,
         "processes": accel.state().num_processes,
         "data": fingerprint,
         "val": held_print,

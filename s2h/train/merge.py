@@ -10,21 +10,13 @@ import shutil
 from pathlib import Path
 
 from s2h import accel
-from s2h.models import ModelError, fingerprint, names, vlm
+from s2h.models import vlm
 from s2h.train.arguments import Arguments
-from s2h.train.folder import read_result
 
 
 def write(folder: Path, arguments: Arguments) -> Path:
     """Write RUN/merged, whole or not at all, and return it. The weights have the precision that they were trained in, or
     that of the base where it was quantized. Raises ModelError, also where the base is no longer the one of the run."""
-    base = vlm.read(arguments.model, accel.dtype(arguments.dtype)) if _is_plain(arguments.model) else None
-    wanted = (read_result(folder) or {}).get("base")
-    if base is not None and wanted and not arguments.quantize and fingerprint.of_model(*base) != wanted:
-        raise ModelError(
-            f"{names.resolve(arguments.model)} is not the model that {folder} was trained on any more (find its weights)"
-        )
-    del base
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
     beside, place = folder / f"{vlm.MERGED}.part", folder / vlm.MERGED
     shutil.rmtree(beside, ignore_errors=True)
@@ -33,7 +25,3 @@ def write(folder: Path, arguments: Arguments) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     beside.rename(place)
     return place
-
-
-def _is_plain(name: str) -> bool:
-    return not (Path(name) / vlm.ADAPTER).is_dir()

@@ -87,7 +87,7 @@ def _measure(
     if given:
         say(f"reference log-probabilities of {len(given)} pairs ({name}): from scores.ref")
     rows = [row for row in range(len(pairs.starts)) if row not in given]
-    place = _writable(cache, say) / key
+    place = _writable(cache) / key
     done = accel.share(_read(place, set(rows)) if accel.is_main() else None)
     if done:
         say(f"reference log-probabilities of {len(done)} pairs ({name}): from {place}")
@@ -137,7 +137,7 @@ def tokens_of(processor: Any, record: Any) -> int:
     )
 
 
-def _writable(cache: Path, say: Callable[[str], None]) -> Path:
+def _writable(cache: Path) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if os.access(cache, os.W_OK):

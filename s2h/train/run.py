@@ -58,7 +58,8 @@ def train(
     # The model comes first: where it can't be had, nothing has been read or written.
     with accel.main_first():
         model, processor = tune.read(arguments)
-    pairs, val, said = prepare(records, held_out, arguments, folder, resume, on_error)
+    base = vlm.sketch(arguments.model, model)
+    pairs, val, said = prepare(records, held_out, arguments, folder, on_error, base)
     if resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
         return with_merged(arguments, folder, say) if merged else result
@@ -103,7 +104,7 @@ def train(
     tune.save(trainer, folder, arguments.full)
     if accel.is_main():
         facts = {
-            "base": model_print,
+            "fingerprint": model_print,
             "blind": blind.auc if blind else None,
             "dropped": len(pairs.starts) - len(pairs),
         }

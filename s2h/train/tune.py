@@ -99,10 +99,6 @@ def spare_vision(trainer: Any) -> None:
         return
     base = trainer.model.get_base_model() if hasattr(trainer.model, "get_base_model") else trainer.model
     vision = [module for name, module in base.named_modules() if name and not LANGUAGE.search(name)]
-    for module in vision:
-        for key, hook in list(module._forward_hooks.items()):
-            if hook.__name__ == "make_inputs_require_grads":
-                del module._forward_hooks[key]
     switch_on = base.gradient_checkpointing_enable
 
     def enable(*args: Any, **kwargs: Any) -> None:
@@ -110,6 +106,9 @@ def spare_vision(trainer: Any) -> None:
         for module in vision:
             if hasattr(module, "gradient_checkpointing"):
                 module.gradient_checkpointing = False
+            for key, hook in list(module._forward_hooks.items()):
+                if hook.__name__ == "make_inputs_require_grads":
+                    del module._forward_hooks[key]
 
     base.gradient_checkpointing_enable = enable
 

@@ -3,7 +3,9 @@ number, and leaves the last whole checkpoint alone where the next can't be writt
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import shutil
 from collections import defaultdict
 from contextlib import contextmanager
@@ -146,17 +148,13 @@ class _Said(dict):
         return _Said({name: value.to(device) for name, value in self.items()})
 
 
-def _disk(error: Exception | None) -> str:
-    """What the system said, whichever library has wrapped it."""
-    import errno
-    import os
-
+def _disk(error: BaseException | None) -> str:
+    """What the system said, whichever library has wrapped it; torch does not pass it on."""
     while error is not None:
-        number = getattr(error, "errno", None)
-        found = next(
-            (n for n in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if f"os error {n}" in str(error)), number
-        )
-        if found is not None:
-            return os.strerror(found)
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) == number or f"os error {number}" in str(error):
+                return os.strerror(number)
+        if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+            return "the disk did not take it whole"
         error = error.__cause__ or error.__context__
     return ""
