@@ -11,7 +11,7 @@ import pytest
 
 from s2h import images, jsonl
 from s2h.eval import ask, likelihood
-from s2h.eval.benches import builtin
+from s2h.eval.benches.pairs import question_of
 from s2h.eval.resume import Predictions, Progress
 from s2h.models import encode, prompts, vlm
 from s2h.record import Record, RecordError
@@ -43,7 +43,7 @@ def pairs(tmp_path_factory):
 
 
 def questions(pairs):
-    return builtin.from_pairs(Record(pair, where=f"pairs:{n}") for n, pair in enumerate(pairs, 1))
+    return (question_of(Record(pair, where=f"pairs:{n}")) for n, pair in enumerate(pairs, 1))
 
 
 def asked(kind: str, n: int, pairs, **more) -> tuple[dict, list[dict]]:
@@ -86,7 +86,7 @@ def test_images_may_be_data_and_members_of_a_tar(model, pairs, tmp_path):
     ]
     made = [Record(first, id=str(n), images=references) for n, references in enumerate(told)]
     made[2].base = str(tmp_path)
-    lines = list(ask.predict(builtin.from_pairs(made), model, max_new_tokens=6))
+    lines = list(ask.predict(map(question_of, made), model, max_new_tokens=6))
     assert lines[0]["response"] == lines[1]["response"] == lines[2]["response"]
     assert lines[2].base == str(tmp_path)
 
@@ -281,7 +281,7 @@ def test_predictions_name_their_images_from_where_they_lie(model, pairs, tmp_pat
     pair = Record(pairs[0], base=str(inside))
     pair["images"] = ["a.png"] * len(pair["images"])
     with jsonl.Writer(str(tmp_path / "out.jsonl")) as writer:
-        for line in ask.predict(builtin.from_pairs([pair]), model, max_new_tokens=2):
+        for line in ask.predict(map(question_of, [pair]), model, max_new_tokens=2):
             writer.write(line)
     (line,) = jsonl.read(str(tmp_path / "out.jsonl"), check=None)
     assert set(line["images"]) == {"set/a.png"}

@@ -4,7 +4,6 @@ likelier than the rejected one where log-probabilities are compared."""
 from __future__ import annotations
 
 from s2h.eval.benches.builtin import SINGLE, question
-from s2h.eval.benches.lines import anchored
 from s2h.record import Record, check
 
 
@@ -12,6 +11,4 @@ def question_of(pair: Record, bench: str = "pairs") -> tuple[dict, list[dict]]:
     """A pair as a question; `facts.answer` and `facts.answer_type` are the key, else the chosen text. Raises RecordError."""
     check(pair)
     level = SINGLE if len(pair["images"]) == 1 else pair["level"]
-    here = Record(pair, where=pair.where)
-    here["images"] = [anchored(reference, pair.base) for reference in pair["images"]]
-    return question(here, bench=bench, category=pair["task"], level=level)
+    return question(pair, bench=bench, category=pair["task"], level=level)
