@@ -25,8 +25,9 @@ class VLM:
 
 
 def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
-    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base). Only safetensors are read and no
-    code that comes with a model is run. Raises ModelError with the remedy where it can't be had."""
+    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base; the folder of an adapter or a
+    checkpoint will do). Only safetensors are read and no code that comes with a model is run. Raises ModelError with the
+    remedy where it can't be had."""
     import warnings
 
     from s2h import accel
@@ -34,22 +35,73 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="transformers"
     )  # of libraries to each other
-    run = Path(name)
-    if (run / ADAPTER / "adapter_config.json").is_file():
-        base = json.loads((run / ARGUMENTS).read_text())["model"] if (run / ARGUMENTS).is_file() else None
-        if base is None:
-            base = json.loads((run / ADAPTER / "adapter_config.json").read_text())["base_model_name_or_path"]
-        loaded = load(base, device=device, dtype=dtype)
-        from peft import PeftModel
-
+    folder = next(
+        (f for f in (Path(name) / ADAPTER, Path(name)) if (f / "adapter_config.json").is_file()), None
+    )
+    if folder is not None:
+        base = _base_of(folder)
         try:
-            adapted = PeftModel.from_pretrained(loaded.model, str(run / ADAPTER))
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(f"{name}: the adapter does not fit its base {base}: {_short(error)}") from error
-        return VLM(adapted.merge_and_unload().eval(), loaded.processor, name)
+            loaded = load(base, device=device, dtype=dtype)
+        except ModelError as error:
+            raise ModelError(f"{name}: its base is not to be had: {error}") from error
+        return VLM(
+            _adapted(loaded.model, folder, f"{name}: the adapter does not fit its base {base}"),
+            loaded.processor,
+            name,
+        )
+    if (Path(name) / ARGUMENTS).is_file():
+        raise ModelError(
+            f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder of "
+            "checkpoints/ is a model too)"
+        )
     model, processor = read(name, dtype if dtype is not None else accel.dtype())
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name)
+
+
+def _base_of(folder: Path) -> str:
+    """The model that an adapter was trained on: as the run was told, else as PEFT noted it."""
+    for path, key in (
+        (folder.parent / ARGUMENTS, "model"),
+        (folder / "adapter_config.json", "base_model_name_or_path"),
+    ):
+        if path.is_file():
+            try:
+                base = json.loads(path.read_text())[key]
+            except (ValueError, KeyError, TypeError) as error:
+                raise ModelError(
+                    f"{path}: does not say on which model the adapter stands ({_short(error)})"
+                ) from error
+            if base:
+                return str(base)
+    raise ModelError(f"{folder}: does not say on which model the adapter stands")
+
+
+def _adapted(model: Any, folder: Path, misfit: str) -> Any:
+    """The model with the adapter of a folder merged into it."""
+    import warnings
+
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file (only safetensors are read)")
+    try:
+        with safe_open(weights, "pt") as file:
+            saved = set(file.keys())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about weights without a place, which are counted below
+            adapted = PeftModel.from_pretrained(model, str(folder))
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(f"{misfit}: {_short(error)}") from error
+    kind = (adapted.peft_config["default"].auto_mapping or {}).get("base_model_class", type(model).__name__)
+    if kind != type(model).__name__:
+        raise ModelError(f"{misfit}: it was made for {kind}, and this is {type(model).__name__}")
+    odd = saved ^ set(get_peft_model_state_dict(adapted))
+    if odd:
+        raise ModelError(f"{misfit}: {len(odd)} of its weights have no counterpart, {min(odd)} among them")
+    return adapted.merge_and_unload().eval()
 
 
 def read(name: str, dtype: Any) -> tuple[Any, Any]:
@@ -84,6 +136,8 @@ def _unavailable(name: str, place: str, error: Exception) -> str:
         return f"model {name!r} is no vision-language model that transformers knows (choose another --model)"
     where = "" if place == name else f" ({place})"
     if Path(place).is_dir():
+        if not any((Path(place) / f"{kind}_config.json").is_file() for kind in ("processor", "preprocessor")):
+            return f"model {name!r}{where} has no processor (save the base's processor in the folder too)"
         return f"model {name!r}{where} can't be loaded: {_short(error)} (is the folder whole?)"
     return (
         f"model {name!r}{where} can't be had: no such folder, not in the local Hub cache, and the Hub did not give it "
