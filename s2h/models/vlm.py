@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, decode, encode, hub, names, prompts
-
-ADAPTER, MERGED = "adapter", "merged"  # where in a run folder s2h-train puts an adapter, and a whole model
-ARGUMENTS = "args.json"
+from s2h.models import ModelError, adapter, decode, encode, hub, names, prompts
+from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED, short
 
 
 @dataclass
@@ -27,59 +23,36 @@ class VLM:
 
 
 def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
-    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base). Only safetensors are read and no
-    code that comes with a model is run. Raises ModelError with the remedy where it can't be had."""
+    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base; the folder of an adapter or a
+    checkpoint will do). Only safetensors are read and no code that comes with a model is run. Raises ModelError with the
+    remedy where it can't be had."""
     import warnings
 
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="transformers"
     )  # of libraries to each other
-    run = Path(name)
-    if (run / ADAPTER / "adapter_config.json").is_file():
-        said = json.loads((run / ARGUMENTS).read_text()) if (run / ARGUMENTS).is_file() else {}
-        base = said.get("model")
-        if base is None:
-            base = json.loads((run / ADAPTER / "adapter_config.json").read_text())["base_model_name_or_path"]
-        loaded = load(base, device=device, dtype=dtype)
-        if said.get("base") not in (None, sketch(base, loaded.model)):
-            raise ModelError(
-                f"{name}: the adapter does not fit its base {base}: it was trained on other weights (give it those again)"
-            )
-        return VLM(_adapted(loaded.model, run / ADAPTER, name, base), loaded.processor, name)
-    whole = run / MERGED if (run / MERGED / "config.json").is_file() else name
-    model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
+    folder = next(
+        (f for f in (Path(name) / ADAPTER, Path(name)) if (f / "adapter_config.json").is_file()), None
+    )
+    if folder is not None:
+        base = adapter.base_of(folder)
+        try:
+            loaded = load(base, device=device, dtype=dtype)
+        except ModelError as error:
+            raise ModelError(f"{name}: its base is not to be had: {error}") from error
+        return VLM(adapter.put_on(loaded.model, folder, name, base), loaded.processor, name)
+    whole = Path(name) / MERGED
+    if (whole / "config.json").is_file():
+        model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
+    elif (Path(name) / ARGUMENTS).is_file():
+        raise ModelError(
+            f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder of "
+            "checkpoints/ is a model too)"
+        )
+    else:
+        model, processor = read(name, dtype if dtype is not None else accel.dtype())
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name)
-
-
-def sketch(name: str, model: Any) -> str | None:
-    """16 hexadecimal digits by which a model is known again in whatever precision it is read: some numbers of each weight,
-    rounded to bfloat16. None for what is made as it is read: an earlier run's adapter in its base, weights of 4 bits."""
-    import torch
-
-    if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
-        return None
-    told = blake2b(digest_size=8)
-    for part, weight in sorted(model.state_dict().items()):
-        some = weight.detach().reshape(-1)[:64].to(torch.bfloat16).cpu()
-        told.update(part.encode() + some.view(torch.int16).numpy().tobytes())
-    return told.hexdigest()
-
-
-def _adapted(model: Any, adapter: Path, name: str, base: str) -> Any:
-    """A model with an adapter merged into its weights. Raises ModelError where it was made for another model."""
-    from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import safe_open
-
-    try:
-        adapted = PeftModel.from_pretrained(model, str(adapter))
-        with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
-            left = set(file.keys()) ^ set(get_peft_model_state_dict(adapted))
-    except Exception as error:  # PEFT's and safetensors' own errors have no common base
-        raise ModelError(f"{name}: the adapter does not fit its base {base}: {_short(error)}") from error
-    if left:
-        raise ModelError(f"{name}: the adapter does not fit its base {base}: no such weights: {min(left)}")
-    return adapted.merge_and_unload().eval()
 
 
 def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
@@ -116,15 +89,13 @@ def _unavailable(name: str, place: str, error: Exception) -> str:
         return f"model {name!r} is no vision-language model that transformers knows (choose another --model)"
     where = "" if place == name else f" ({place})"
     if Path(place).is_dir():
-        return f"model {name!r}{where} can't be loaded: {_short(error)} (is the folder whole?)"
+        if not any((Path(place) / f"{kind}_config.json").is_file() for kind in ("processor", "preprocessor")):
+            return f"model {name!r}{where} has no processor (save the base's processor in the folder too)"
+        return f"model {name!r}{where} can't be loaded: {short(error)} (is the folder whole?)"
     return (
         f"model {name!r}{where} can't be had: no such folder, not in the local Hub cache, and the Hub did not give it "
         "(check --model and the network, or give a local folder)"
     )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _batches(rows: Iterable, size: int) -> Iterator[list]:

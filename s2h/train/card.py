@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from s2h.files import Whole
-from s2h.models import names, vlm
+from s2h.models import adapter, names
 from s2h.train.arguments import Arguments
 from s2h.train.folder import begun
 
@@ -17,7 +17,7 @@ SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected")
 def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> None:
     """Write both cards. last, held: the last lines of metrics of training and of held-out pairs."""
     text = _text(folder, arguments, result, last, held).encode()
-    place = folder / (vlm.MERGED if arguments.full else vlm.ADAPTER)
+    place = folder / (adapter.MERGED if arguments.full else adapter.ADAPTER)
     for card in (folder / "README.md", place / "README.md"):
         with Whole(card) as out:
             out.write(text)

@@ -16,7 +16,7 @@ from typing import Any
 
 from s2h import __version__, accel
 from s2h.files import Whole
-from s2h.models import vlm
+from s2h.models import adapter
 from s2h.record import Record, RecordError
 from s2h.train.arguments import Arguments
 from s2h.train.rows import Pairs, store
@@ -32,7 +32,7 @@ class RunError(RecordError):
 
 def refuse_used(folder: Path, resume: bool) -> None:
     """Raises RunError where a new run would be put over another."""
-    if (folder / vlm.ARGUMENTS).exists() and not resume:
+    if (folder / adapter.ARGUMENTS).exists() and not resume:
         raise RunError(
             f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
         )
@@ -40,7 +40,7 @@ def refuse_used(folder: Path, resume: bool) -> None:
 
 def begun(folder: Path) -> dict[str, Any]:
     """The args.json of a run, or nothing where there is none yet. Raises RunError."""
-    told = folder / vlm.ARGUMENTS
+    told = folder / adapter.ARGUMENTS
     if not told.is_file():
         return {}
     try:
@@ -58,7 +58,7 @@ def prepare(
     base: str | None = None,
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
-    what args.json says. base: the model's `vlm.sketch`. Raises RunError."""
+    what args.json says. base: the model's `adapter.sketch`. Raises RunError."""
     with accel.main_first():
         if accel.is_main():
             _fix(records, held_out, arguments, folder, on_error, base)
@@ -92,7 +92,7 @@ def _fix(records, held_out, arguments: Arguments, folder: Path, on_error, base: 
         for name in ("data.jsonl", "val.jsonl"):
             if (new / name).exists():
                 (new / name).replace(folder / name)
-        write_json(folder / vlm.ARGUMENTS, wanted)
+        write_json(folder / adapter.ARGUMENTS, wanted)
     shutil.rmtree(new)
 
 

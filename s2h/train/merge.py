@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from s2h import accel
-from s2h.models import vlm
+from s2h.models import adapter, vlm
 from s2h.train.arguments import Arguments
 
 
@@ -18,7 +18,7 @@ def write(folder: Path, arguments: Arguments) -> Path:
     """Write RUN/merged, whole or not at all, and return it. The weights have the precision that they were trained in, or
     that of the base where it was quantized. Raises ModelError, also where the base is no longer the one of the run."""
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
-    beside, place = folder / f"{vlm.MERGED}.part", folder / vlm.MERGED
+    beside, place = folder / f"{adapter.MERGED}.part", folder / adapter.MERGED
     shutil.rmtree(beside, ignore_errors=True)
     loaded.model.save_pretrained(str(beside))
     loaded.processor.save_pretrained(str(beside))

@@ -10,7 +10,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.images import ImageError
-from s2h.models import fingerprint, names, vlm
+from s2h.models import adapter, fingerprint, names
 from s2h.record import Record, RecordError, fail
 from s2h.train import alarms, card, merge, metrics, plot, reference, stages, tune
 from s2h.train.arguments import Arguments, check
@@ -58,7 +58,7 @@ def train(
     # The model comes first: where it can't be had, nothing has been read or written.
     with accel.main_first():
         model, processor = tune.read(arguments)
-    base = vlm.sketch(arguments.model, model)
+    base = adapter.sketch(arguments.model, model)
     pairs, val, said = prepare(records, held_out, arguments, folder, on_error, base)
     if resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
@@ -258,7 +258,7 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict) -> None
     plot.draw(found, folder / "training.png", f"{name}: {steps} steps")
     last = next((m for m in reversed(found) if "loss" in m), {})
     held = next((m for m in reversed(found) if "eval_loss" in m), {})
-    made = vlm.MERGED if arguments.full else vlm.ADAPTER
+    made = adapter.MERGED if arguments.full else adapter.ADAPTER
     result = {
         made: str(folder / made),
         "run": str(folder),
@@ -275,7 +275,7 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict) -> None
 def with_merged(arguments: Arguments, folder: Path, say: Callable[[str], None]) -> dict:
     """The result of a finished run, whose adapter is merged into a model of its own if it isn't yet."""
     if "merged" not in read_result(folder) and accel.is_main():
-        say(f"merging the adapter into {folder / vlm.MERGED}")
+        say(f"merging the adapter into {folder / adapter.MERGED}")
         place = merge.write(folder, arguments)
         write_json(folder / RESULT, {**read_result(folder), "merged": str(place)})
     accel.wait()

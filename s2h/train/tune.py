@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, vlm
+from s2h.models import ModelError, adapter, vlm
 from s2h.train.arguments import Arguments
 
 LANGUAGE = re.compile(r"(^|\.)(language_model|lm_head)(\.|$)")
@@ -19,7 +19,7 @@ def read(arguments: Arguments) -> tuple[Any, Any]:
     """Model and processor to train, from a name, a folder or an earlier run; only what is trained asks for gradients.
     Raises ModelError."""
     name = arguments.model
-    if (Path(name) / vlm.ADAPTER / "adapter_config.json").is_file():
+    if (Path(name) / adapter.ADAPTER / "adapter_config.json").is_file():
         loaded = vlm.load(
             name, device="cpu", dtype=_dtype(arguments)
         )  # another run's adapter, merged into its base
@@ -119,7 +119,7 @@ def save(trainer: Any, folder: Path, full: bool) -> None:
     parted = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if parted else None
     if accel.is_main():
-        place = folder / (vlm.MERGED if full else vlm.ADAPTER)
+        place = folder / (adapter.MERGED if full else adapter.ADAPTER)
         model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
         model.save_pretrained(str(place), state_dict=state)
         trainer.processing_class.save_pretrained(str(folder / "processor"))
