@@ -113,6 +113,7 @@ class Album:
         if self._pages[number] is None:
             counter = self.unused.pages[number] = Counter()
             self._pages[number] = self._readers[number](counter)
+            self._readers[number] = None  # which may hold rows that it has read now
         return self._pages[number]
 
     def _learn(self) -> None:
