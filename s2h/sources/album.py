@@ -98,7 +98,7 @@ class Album:
 
     def __len__(self) -> int:
         """How many pictures there are, or are likely to be, by those of the pages that were read."""
-        self.page(0)
+        any(len(self.page(number)) for number in range(len(self._pages)))  # up to the first that has some
         pages = zip(self._pages, self._weights, strict=True)
         there = [(len(page), weight) for page, weight in pages if page is not None]
         pictures, weight = (sum(column) for column in zip(*there, strict=True))
@@ -113,6 +113,7 @@ class Album:
         if self._pages[number] is None:
             counter = self.unused.pages[number] = Counter()
             self._pages[number] = self._readers[number](counter)
+            self._readers[number] = None  # which may hold rows that it has read now
         return self._pages[number]
 
     def _learn(self) -> None:

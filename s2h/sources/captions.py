@@ -25,6 +25,7 @@ COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences"
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 AT_ONCE = 20_000  # pictures whose captions are read together
 LONGEST = 4_000  # characters of a caption that is used
+TOO_LONG = f"a caption of more than {LONGEST:,} characters"
 NOTHING = frozenset(("nan", "none", "null", "n/a"))  # how an empty cell is written by some
 BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -79,10 +80,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     if not told:
         unused["no caption"] += 1
     elif not usable:
-        long = len(told[0]) > LONGEST
-        unused[
-            f"a caption of more than {LONGEST:,} characters" if long else "a caption that is not UTF-8"
-        ] += 1
+        unused[TOO_LONG if len(told[0]) > LONGEST else "a caption that is not UTF-8"] += 1
     elif not concept:
         unused["no concept in the caption"] += 1
     else:
@@ -216,9 +214,9 @@ def _places(path: str) -> Iterator[tuple[int, int, Callable[[], Iterator[bytes]]
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)
         first = 1
-        while length := (lines := list(map(len, islice(file, AT_ONCE)))) and sum(lines):
-            yield len(lines), first, partial(_lines, path, start, len(lines))
-            start, first = start + length, first + len(lines)
+        while lengths := [len(line) for line in islice(file, AT_ONCE)]:
+            yield len(lengths), first, partial(_lines, path, start, len(lengths))
+            start, first = start + sum(lengths), first + len(lengths)
 
 
 def _lines(path: str, start: int, count: int) -> Iterator[bytes]:

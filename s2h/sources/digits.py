@@ -7,7 +7,8 @@ MNIST's `t10k` and EMNIST's `test` are the held-out split where the rest is ther
 beside `train/`.
 
 idx layout: `{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]`, big-endian, magic 2051 (count, rows, columns) and 2049
-(count). EMNIST has the same container with pixels transposed, known by its name.
+(count). EMNIST has the same container with pixels transposed, known by its name. Its sets hold the same pictures, so that of
+several in a folder one is read; which label is a digit says `emnist-SET-mapping.txt` (label and code point on each line).
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ IMAGES, LABELS = 2051, 2049
 REDRAWS = 8
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
 _TEST = re.compile(r"^t10k\b|\btest\b")
+_EMNIST = re.compile(r"^emnist-([a-z]+)-", re.IGNORECASE)
+SETS = ("digits", "mnist", "balanced", "bymerge", "byclass", "letters")  # EMNIST's, in the order of their use
+NO_DIGIT = 10
 TRAIT = Trait("digit", tuple(range(10)), lambda value: f"the digit {value}")
 
 
@@ -52,15 +56,19 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     if not os.path.isdir(folder):
         raise SourceError(f"source {spec!r}: no such folder")
     if looks_like_idx(folder):
-        parts, apart = of_split(idx_pairs(folder), split)
+        pairs = idx_pairs(folder)
+        chosen = _one_set(pairs)
+        parts, apart = of_split(chosen, split)
         found = Digits(os.path.abspath(folder), spec)
+        if others := len(pairs) - len(chosen):
+            found.unused.listed["files of other sets of EMNIST"] = others
         rows = found.read_idx(parts)
     else:
         folder, apart = files.split_folder(folder, split)
         found = Digits(os.path.abspath(folder), spec)
         rows = found.read_folders()
     for value, name in rows:
-        if value > 9:
+        if value == NO_DIGIT:
             found.unused.listed["not a digit"] += 1
         elif in_split("digits", name, None if apart else split, found.unused.listed):
             found.by_value[value].append(found.count)
@@ -92,6 +100,29 @@ def of_split(pairs: list[tuple[str, str]], split: str) -> tuple[list[tuple[str, 
     test = [pair for pair in pairs if _TEST.search(os.path.basename(pair[0]))]
     apart = 0 < len(test) < len(pairs)
     return [pair for pair in pairs if not apart or (pair in test) == (split == "heldout")], apart
+
+
+def _one_set(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs without those of EMNIST's sets but one."""
+    sets = [_EMNIST.match(os.path.basename(path)) for path, _ in pairs]
+    there = [match[1].lower() for match in sets if match]
+    taken = next((name for name in SETS if name in there), None)
+    return [pair for pair, match in zip(pairs, sets, strict=True) if not match or match[1].lower() == taken]
+
+
+def _values_of(path: str) -> dict[int, int]:
+    """label -> digit, by the mapping of an EMNIST set; without one the labels up to 9 are digits, but of the set of letters
+    none is. Raises SourceError."""
+    match = _EMNIST.match(os.path.basename(path))
+    mapping = os.path.join(os.path.dirname(path), f"{match[0]}mapping.txt") if match else ""
+    if not os.path.isfile(mapping):
+        letters = match is not None and match[1].lower() == "letters"
+        return {} if letters else {value: value for value in range(10)}
+    rows = [line.split() for line in files.lines(mapping)]
+    if not all(len(row) >= 2 and row[0].isdigit() and row[1].isdigit() for row in rows if row):
+        raise SourceError(f"{mapping}: not EMNIST's mapping (each line: the label and its code point)")
+    codes = {int(row[0]): int(row[1]) for row in rows if row}
+    return {label: code - ord("0") for label, code in codes.items() if 0 <= code - ord("0") <= 9}
 
 
 def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
@@ -150,14 +181,15 @@ class Digits:
         return sum(map(len, self.by_value))
 
     def read_idx(self, parts: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
-        """(label, name) of each picture; EMNIST's letters have labels above 9."""
+        """(value, name) of each picture; NO_DIGIT for EMNIST's letters."""
         for path, labels in parts:
             pictures, values = read_pair(path, labels)
             self.starts.append(self.count)
             name = os.path.basename(path)
             self.arrays.append((pictures, "emnist" in name.lower()))
-            for index, value in enumerate(values.tolist()):
-                yield value, f"{_IDX.match(name)[1]} {index}"
+            digit_of = _values_of(path)
+            for index, label in enumerate(values.tolist()):
+                yield digit_of.get(label, NO_DIGIT), f"{_IDX.match(name)[1]} {index}"
 
     def read_folders(self) -> Iterator[tuple[int, str]]:
         for folder in files.folders(self.root):

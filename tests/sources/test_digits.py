@@ -52,6 +52,29 @@ def test_idx_files_are_found_by_layout(packed, name, values, tmp_path):
         assert all(image.getpixel((8, 24))[0] == 0 for image in open_images(pair)), "transposed"
 
 
+def test_emnist_with_all_its_sets_in_one_folder(tmp_path):
+    """Letters are never taken for digits, one set is read, and its test part is held out."""
+
+    def put(name: str, labels: list[int]) -> None:
+        (tmp_path / f"emnist-{name}-images-idx3-ubyte").write_bytes(idx(pictures([0] * len(labels))))
+        (tmp_path / f"emnist-{name}-labels-idx1-ubyte").write_bytes(idx(labels))
+
+    put("letters-train", [1 + i % 26 for i in range(260)])
+    with pytest.raises(SourceError, match="no picture of the digit 0"):
+        open_source(str(tmp_path))
+    put("balanced-train", [i % 47 for i in range(470)])
+    # A mapping of its own: the label 10 + d is the digit d.
+    mapping = tmp_path / "emnist-balanced-mapping.txt"
+    mapping.write_text("".join(f"{i} {ord('A') + i}\n{10 + i} {ord('0') + i}\n" for i in range(10)))
+    put("balanced-test", [10 + i % 10 for i in range(50)])
+    train, held = (open_source(str(tmp_path), split=split) for split in ("train", "heldout"))
+    assert (len(train), len(held)) == (100, 50)
+    assert train.unused["not a digit"] == 370 and train.unused["files of other sets of EMNIST"] == 1
+    mapping.write_text("A 65\n")
+    with pytest.raises(SourceError, match=r"emnist-balanced-mapping\.txt: not EMNIST's mapping"):
+        open_source(str(tmp_path))
+
+
 def test_folders_named_by_digits(tmp_path):
     for value in range(10):
         for i in range(30):

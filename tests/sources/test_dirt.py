@@ -257,7 +257,9 @@ def test_members_of_shards(tmp_path):
     members += [("../evil.jpg", encoded("evil")), ("../evil.txt", b"An evil eye.")]
     shard("X.TAR", members)
     (tmp_path / "y.tar").write_bytes(b"no tar" * 500)
+    (tmp_path / "A.tar").write_bytes(b"")
     source = open_source(str(tmp_path))
+    assert len(source) > 30 and not source.whole, "an empty shard is no sign that all are"
     pairs("search", source, tmp_path, n=80)
     assert source.unused["no caption"] == 3 and source.unused["a class that has a number and no name"] == 1
     assert any("can't be read to its end (y.tar" in reason for reason in source.unused)
