@@ -89,6 +89,51 @@ def test_annotate_drops_nothing(model):
     assert not any("dropped" in record for record in jsonl.read("out"))
 
 
+def test_annotate_alone_needs_no_model():
+    status, said = run("in", "--annotate", "-o", "out.jsonl")
+    assert status == 0 and said == "s2h-filter: 6 pairs annotated, none dropped\n"
+    assert [set(record["scores"]) for record in jsonl.read("out")] == [{"length_ratio", "edit_distance"}] * 6
+    run("out", "--annotate", "--score", "repetition", "--score", "refusal", "-o", "more.jsonl")
+    assert [record["scores"]["refusal"] for record in jsonl.read("more")] == [{"value": 0.0}] * 6
+
+
+def test_a_report_of_what_was_measured(model):
+    import json
+
+    asked = ["in", "--clip-rank", "--clip-margin", "-1", "--clip-model", model, "--length-ratio", ":2"]
+    status, said = run(*asked, "--report", "report.json", "-o", "out.jsonl")
+    assert status == 0 and "report: report.json and report.png" in said
+    found = json.loads(Path("report.json").read_text())
+    assert sum(sum(reasons.values()) for reasons in found["tasks"].values()) == 6
+    assert list(found["measures"]) == [
+        "length ratio",
+        "clip of chosen",
+        "clip of rejected",
+        "clip margin",
+        "clip lead of target",
+    ]
+    length = found["measures"]["length ratio"]
+    assert length["most"] == 2 and length["pairs"] == 6 and sum(length["dropped"] + length["kept"]) == 6
+    assert len(length["edges"]) == len(length["kept"]) + 1
+    with Image.open("report.png") as page:
+        assert page.size[0] > 1000
+    assert run("in", "--report", "nowhere/x.json")[0] == run("in", "--report", "x.png")[0] == 2
+
+
+def test_the_cache_is_used_by_the_command(model):
+    asked = ["in", "--clip", "-1", "--clip-model", model, "--cache", "kept"]
+    assert "CLIP scores by" in run(*asked, "-o", "one.jsonl")[1]
+    assert "CLIP scores by" not in run(*asked, "-o", "two.jsonl")[1]
+    assert Path("one.jsonl").read_bytes() == Path("two.jsonl").read_bytes()
+    for file in Path("kept").glob("*.sqlite"):
+        file.write_bytes(file.read_bytes()[:300])
+    status, said = run(*asked, "-o", "three.jsonl")
+    assert status == 0 and said.count("malformed: it is replaced by a new one") == 2
+    assert Path("three.jsonl").read_bytes() == Path("one.jsonl").read_bytes()
+    Path("file").write_text("")
+    assert "is a file" in run(*asked[:-1], "file")[1]
+
+
 def test_no_judgement():
     status, said = run("in", "-o", "out.jsonl")
     assert status == 0 and "6 pairs checked and passed on (no judgement was asked for" in said
@@ -111,6 +156,10 @@ def test_no_judgement():
         (["--clip-model", "mini-clip"], "--clip-model is for --clip"),
         (["--text-model", "mini-text", "--clip", "0.2"], "--text-model is for --mpnet"),
         (["--annotate", "--rejects", "x"], "--annotate drops nothing"),
+        (["--near-images", "4"], "--near-images and --near-text are for --dedup"),
+        (["--blind-margin", "1"], "need --ref MODEL"),
+        (["--resume", "--clip", "0.2"], "--resume needs -o FILE"),
+        (["--margin", "3:1"], "LO is more than HI"),
         (["--rejects", "x", "-o", "x"], "name the same file"),
         (["--rejects", "./x", "-o", "x"], "name the same file"),
         (["--batch-size", "0"], "--batch-size"),

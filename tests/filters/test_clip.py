@@ -229,3 +229,63 @@ def test_few_images_are_open_at_a_time(model):
     counting = Counting(model.name, model.model, model.transform, model.tokenizer)
     assert len(list(judge(records, [judged(lambda name: counting)], batch_size=200))) == 200
     assert counts["seen"] == 200 and counts["most"] <= (engines.AHEAD + 1) * model.images_at_once
+
+
+def ranked(load, record, first=True):
+    engine = Engine({"clip": load})
+    [(scored, reasons)] = judge([record], [judging.judge_rank(engine, first=first)])
+    return scored["scores"]["clip_images"], reasons
+
+
+def test_the_rank_among_all_images(model, load):
+    names = ["one.png", "two.png", "three.png"]
+    text = "a red star"
+    cosines = [cosine(model, name, text) for name in names]
+    best, worst = cosines.index(max(cosines)), cosines.index(min(cosines))
+    for at, rank in ((best, 1), (worst, 3)):
+        record = pair(
+            images=names, target=[at], grounding={"chosen": [[at, text]], "rejected": [[at, "a digit"]]}
+        )
+        said, reasons = ranked(load, record)
+        assert said["rank"] == rank and reasons == ([] if rank == 1 else ["clip rank above 1"])
+        assert said["images"] == [[pytest.approx(value, abs=1e-4) for value in cosines]]
+        rivals = [value for i, value in enumerate(cosines) if i != at]
+        assert said["lead"] == pytest.approx(cosines[at] - max(rivals), abs=2e-4)
+        assert ranked(load, record.copy(), first=False)[1] == []
+
+
+def test_images_that_are_no_rivals(model, load):
+    """A text that is claimed of several images, a second copy of the target, and a prompt without a distractor."""
+    text = "a red star"
+    names = sorted(["one.png", "two.png", "three.png"], key=lambda name: cosine(model, name, text))
+    Path("copy.png").write_bytes(Path(names[1]).read_bytes())
+    low, mid, high = names
+
+    def claims(*places):
+        return {"chosen": [[at, text] for at in places], "rejected": [[0, "a digit"]]}
+
+    both = pair(images=[low, mid, high], target=[1, 2], grounding=claims(1, 2))
+    assert ranked(load, both)[0]["rank"] == 1, "of both it is true"
+    twice = pair(images=[mid, "copy.png", low], target=[0], grounding=claims(0))
+    assert ranked(load, twice)[0]["rank"] == 1, "a copy shows the same"
+    alone = ranked(load, pair(images=[low, low], target=[0], grounding=claims(0)))[0]
+    assert alone["rank"] == 1 and "lead" not in alone
+    del both["grounding"]
+    both["scores"], both["chosen"] = {}, assistant(text)
+    assert ranked(load, both)[0]["rank"] == 1, "without claims it is said of all targets"
+
+
+def test_a_distractor_that_vanished_is_told(load):
+    record = pair(images=["one.png", "gone.png"], grounding={"chosen": [[0, "a"]], "rejected": [[0, "a"]]})
+    assert len(list(judge([record.copy()], [judged(load)]))) == 1, "nothing is claimed of it"
+    with pytest.raises(ImageError, match=r"images.1.: no such file"):
+        ranked(load, record)
+
+
+def test_worker_processes_give_the_same_scores(model):
+    records = [pair(f"r{i}", images=["one.png", "two.png"][:: 1 if i % 2 else -1]) for i in range(6)]
+    runs = []
+    for workers in (0, 2):
+        with Engine({"clip": lambda name: model}, workers=workers) as engine:
+            runs.append(list(judge([r.copy() for r in records], [judging.judgement(engine)])))
+    assert runs[0] == runs[1]

@@ -66,3 +66,29 @@ def test_an_earlier_measure_is_never_rewritten():
             RecordError, match=r"scores.length_ratio: is not what the answers measure: 2 .*del"
         ):
             list(judge([record], form.judgements({"length_ratio": (0, 9)})))
+
+
+REFUSALS = (
+    "I'm sorry, but I can't see the images.", "I’m unable to view images.", "As an AI language model, I do not have eyes.",
+    "I cannot identify people in images.", "Sorry.", "I don't see any images attached.", "No image was provided.",
+    "Unfortunately, I can't help with that.", "I am not able to determine who is the parent.",
+    "A dog. I am sorry, I am unable to say more.", "Sorry, I don't have access to the pictures.",
+)  # fmt: skip
+ANSWERS = (
+    "None of the images shows a dog.", "I can't see a dog in Image 2.", "No, the person in Image 1 is not related.",
+    "A sorry-looking dog sits there.", "The sign says sorry, closed.", "I don't see any images with a dog.",
+    "There are no pictures given on the wall but two paintings.", "I see a man who is an AI researcher.",
+)  # fmt: skip
+
+
+def test_refusals_and_answers_that_only_sound_like_it():
+    assert [text for text in REFUSALS if form.refusal(text, "A dog.") != 2] == []
+    assert [text for text in ANSWERS if form.refusal(text, text)] == []
+    both = pair(chosen=assistant("Sorry."), rejected=assistant("No image was provided."))
+    [(_, reasons)] = judge([both], form.judgements({"refusal": (0.0, 0.0)}))
+    assert reasons == ["both answers refuse"]
+
+
+def test_repetition():
+    assert form.repetition("a dog and a cat", "one two three four") == 0
+    assert form.repetition("a dog", "no dog no dog no dog no dog") == pytest.approx(4 / 6)

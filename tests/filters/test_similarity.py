@@ -44,3 +44,37 @@ def test_who_compares_and_what_is_there_already(load):
         RecordError, match=f"scores.mpnet: was measured by another model: mini-text, not by {other}"
     ):
         list(judge([there], [judging.judgement(Engine({"text": load}), model=other)]))
+
+
+def test_conclusions_are_compared_and_values_only_differ(load):
+    look = "Image 1 shows no peacock. Image 2 shows a peacock.\n"
+    told = {"working": True, "answer_type": "caption"}
+    shared = pair(
+        "working",
+        chosen=assistant(look + "A peacock on a lawn."),
+        rejected=assistant(look + "Interest rates were raised."),
+        facts=told,
+    )
+    plain = pair("plain", chosen=shared["chosen"], rejected=shared["rejected"], facts={})
+    number = pair("number", chosen=assistant("The sum is 7."), rejected=assistant("The sum is 8."))
+    same = pair("same", chosen=assistant("The sum is 7."), rejected=assistant("It is seven."))
+    done = list(
+        judge([shared, plain, number, same], [judging.judgement(Engine({"text": load}), band=(0.25, 0.9))])
+    )
+    assert [why for _, why in done] == [["mpnet below 0.25"], [], [], ["mpnet: the same conclusion"]]
+    said = [record["scores"]["mpnet"] for record, _ in done]
+    assert [one["compared"] for one in said] == ["conclusions", "answers", "values", "values"]
+    assert said[0]["conclusions"] < 0.25 < said[0]["similarity"] == said[1]["similarity"]
+    assert said[2]["same"] is False and said[3]["same"] is True
+
+
+def test_captions_of_distractors(load):
+    labels = [
+        {"captions": ["A peacock on a lawn.", "A bird."]},
+        {"captions": ["A peafowl stands on the grass.", 7]},
+    ]
+    near = pair("near", target=[0], chosen=assistant("A peacock on a lawn."), facts={"labels": labels})
+    none = pair("none", target=[0, 1], chosen=assistant("A peacock on a lawn."), facts={"labels": labels})
+    done = list(judge([near, none], [judging.judgement(Engine({"text": load}), others=(-1, 0.5))]))
+    assert [why for _, why in done] == [["mpnet of distractors above 0.5"], []]
+    assert "distractors" not in none["scores"]["mpnet"]
