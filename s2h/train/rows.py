@@ -4,6 +4,7 @@ with the records. The order of the file is the order of training."""
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -72,7 +73,7 @@ class Pairs:
                 at += len(line)
         self.kept = list(range(len(self.starts)))
         self.columns: dict[str, Any] = {}
-        self._file = None
+        self._file, self._reader = None, 0
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -81,8 +82,9 @@ class Pairs:
         """The pair of a line of the file, whether kept or not."""
         import orjson
 
-        if self._file is None:
+        if self._file is None or self._reader != os.getpid():  # a forked worker would move its parent's place
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
+            self._reader = os.getpid()
         self._file.seek(self.starts[row])
         return Record(orjson.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
 

@@ -33,8 +33,8 @@ def why_not(config: Any) -> str | None:
         return f"a language model of type {text.model_type} has not been shown to be exact"
     if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
         return "sliding-window attention"
-    if "flash" in (text._attn_implementation or ""):
-        return f"{text._attn_implementation} takes no mask of its own"
+    if text._attn_implementation not in ("sdpa", "eager", attention.SPLIT, attention.VARLEN):
+        return f"attention by {text._attn_implementation}, which takes no mask of its own"
     return None
 
 
@@ -115,12 +115,12 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
 
 def install(core: Any, how: str = "auto") -> Callable[[], None]:
     """Let a backbone (what stands under the language-model head) take batches of `pack_answers`; others go through as
-    before. how: one of ATTENTION; `auto` is split where the model has SDPA. A frozen vision tower runs without gradient and
-    once for each tensor of images. Returns what undoes it."""
+    before. how: one of ATTENTION; `auto` is split unless the model was loaded with eager attention. A frozen vision tower
+    runs without gradient and once for each tensor of images. Returns what undoes it."""
     forward, encode = core.forward, core.get_image_features
     config, before = core.language_model.config, core.language_model.config._attn_implementation
     if how == "auto":
-        how = "split" if before == "sdpa" else "mask"
+        how = "mask" if before == "eager" else "split"
     if how != "mask":
         attention.register()
         core.language_model.set_attn_implementation(
@@ -186,7 +186,7 @@ def _packed(
         kwargs.pop(name, None)
     grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
     mask = attention.mask(row_segments, 0 if how == "mask" else row_prompt)
-    if how == "mask" and core.language_model.config._attn_implementation != "sdpa":
+    if core.language_model.config._attn_implementation == "eager":
         dtype = core.get_input_embeddings().weight.dtype  # eager adds its mask to the scores
         mask = mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, _lowest(dtype))
     if how == "varlen":

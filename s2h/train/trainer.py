@@ -27,9 +27,9 @@ class PairTrainer(DPOTrainer):
     """
 
     lengths: list[int]  # tokens of a row of the training file, once the reference is known
-    token_budget: int | None = (
-        None  # of a batch; per_device_train_batch_size then only says how many pairs a step has
-    )
+    # Of a batch, where a pair counts its prompt and its longer answer; per_device_train_batch_size then only says how many
+    # pairs a step has.
+    token_budget: int | None = None
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -68,15 +68,17 @@ class PairTrainer(DPOTrainer):
 
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
         weight = inputs.pop(batches.WEIGHT, None)
-        if weight is None:
-            return super().compute_loss(model, inputs, *args, **more)
-        metrics = self._metrics["train"]
+        metrics = self._metrics["train" if self.model.training else "eval"]
         before = {name: len(values) for name, values in metrics.items()}
         loss = super().compute_loss(model, inputs, *args, **more)
+        # TRL logs the mean over batches; it is to be the mean over pairs.
         for name, values in metrics.items():
             if name != "num_tokens" and len(values) > before.get(name, 0):
-                values[-1] *= weight  # TRL logs the mean over batches
-        return loss * weight
+                if weight is None:
+                    values += values[-1:] * (len(inputs["input_ids"]) // 2 - 1)
+                else:
+                    values[-1] *= weight
+        return loss if weight is None else loss * weight
 
     def share_prompts(self, pairs: Any, attention: str = "auto", pack: bool = False) -> str | None:
         """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
