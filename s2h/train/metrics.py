@@ -88,6 +88,19 @@ def summary(found: list[tuple[int, Any, Any, Any, Any]], beta: float) -> dict[st
     }
 
 
+def overall(found: list[tuple[int, Any, Any, Any, Any]], beta: float) -> dict[str, float]:
+    """Means over all pairs by TRL's names."""
+    import torch
+
+    if not found:
+        return {}
+    names = {ours: theirs for theirs, ours in SHOWN.items()}
+    means = {names[name]: value for name, value in summary(found, beta).items()}
+    for place, name in ((1, "logps/chosen"), (2, "logps/rejected")):
+        means[name] = torch.stack([one[place].sum() for one in found]).mean().item()
+    return means
+
+
 def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], prefix: str = "") -> dict | None:
     """A line of metrics.jsonl from a trainer's log, or None where it has no loss. prefix: "eval_" for held-out pairs.
     Flat names of groups (levels/1/loss), which dashboards want, become objects."""

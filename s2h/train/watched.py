@@ -55,7 +55,8 @@ class WatchedTrainer(PairTrainer):
             said.append(model(**more))
             return said[-1]
 
-        loss = super().compute_loss(listened, inputs, *args, **kwargs)
+        with self._by_itself():
+            loss = super().compute_loss(listened, inputs, *args, **kwargs)
         if rows:
             mode = "train" if self.model.training else "eval"
             self._check(loss, rows, mode)
@@ -79,6 +80,10 @@ class WatchedTrainer(PairTrainer):
         if prefix + "loss" in logs:
             found = self.seen[mode].take(accel.gather, once=mode == "eval")
             pairs = self.held_out if prefix else self.pairs
+            # In place of means over batches, and of those of this process: means over all pairs.
+            self._metrics[mode] |= {
+                name: [value] for name, value in metrics.overall(found, self.beta).items()
+            }
             logs.update({prefix + name: value for name, value in self._by_group(found, pairs, mode).items()})
         super().log(logs, *args, **more)
 
@@ -105,9 +110,22 @@ class WatchedTrainer(PairTrainer):
         zeros = torch.zeros_like(log_probs)
         said = _Said(log_probs=log_probs, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
         device = self.accelerator.device
-        with self._metrics_aside(mode), torch.no_grad():
+        with self._metrics_aside(mode), self._by_itself(), torch.no_grad():
             inputs = {key: value.to(device) for key, value in inputs.items()}
             return super().compute_loss(lambda **_: said.to(device), inputs).item()
+
+    @contextmanager
+    def _by_itself(self) -> Any:
+        """TRL gathers the rewards of every batch, for which all processes would need batches of as many pairs. What it
+        measures of them is measured at each log line instead, over all pairs."""
+        if self.accelerator.num_processes < 2:
+            yield
+            return
+        self.accelerator.gather = lambda value: value
+        try:
+            yield
+        finally:
+            del self.accelerator.gather
 
     @contextmanager
     def _metrics_aside(self, mode: str) -> Any:

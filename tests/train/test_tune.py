@@ -42,8 +42,9 @@ def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_pat
     assert torch.equal(loaded.model.state_dict()[min(moved)], after[min(moved)])
 
 
-@pytest.mark.parametrize("name", ["llava", "qwen2.5-vl", "qwen3-vl"])
-@pytest.mark.parametrize("engine", ["stock", "shared"])
+@pytest.mark.parametrize(
+    ("name", "engine"), [("llava", "stock"), ("qwen2.5-vl", "stock"), ("qwen3-vl", "shared")]
+)
 def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, pairs, tmp_path):
     """A vision layer runs as often as there are calls of the tower, and keeps no graph; a language layer runs again."""
     store(pairs, tmp_path / "data.jsonl")

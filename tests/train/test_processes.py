@@ -1,0 +1,139 @@
+"""Two processes on the CPU train to the numbers of one, however they are started; the launchers' files are sound."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2h import jsonl
+from s2h.train.folder import read_metrics
+from tests.support.architectures import make_pairs
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATIONS = sorted((ROOT / "examples" / "train").glob("*.yaml"))
+SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected", "grad_norm", "learning_rate")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Seven pairs: the last step of an epoch is a partial one."""
+    folder = tmp_path_factory.mktemp("data")
+    with jsonl.Writer(str(folder / "data.jsonl")) as writer:
+        for pair in make_pairs(folder / "pictures", 7):
+            writer.write(pair)
+    return folder / "data.jsonl"
+
+
+def command(model, *more: str) -> list[str]:
+    return ["--model", str(model), "--batch-size", "2", "--step-pairs", "4", "--lora-rank", "4", "--lr", "0.005",
+            "--epochs", "2", "--log-steps", "1", *more]  # fmt: skip
+
+
+def start(arguments: list[str], folder: Path, **more) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=500, **more
+    )
+
+
+def test_two_processes_learn_what_one_learns(llava, data, tmp_path):
+    """--processes with a stream, and accelerate's launcher with a file, against one process."""
+    from s2h.cli.train import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(command(llava, str(data), "-o", str(tmp_path / "one"), "--quiet"))
+    assert not ended.value.code
+    shim = [sys.executable, str(ROOT / "bin" / "s2h-train")]
+    done = start([*shim, *command(llava, "-o", "two", "--processes", "2")], tmp_path, input=data.read_text())
+    assert done.returncode == 0, done.stderr
+    [result] = done.stdout.splitlines()
+    assert json.loads(result)["steps"] == 4
+    assert done.stderr.count("measured now") == 1  # one of them speaks
+    one, two = (read_metrics(tmp_path / name) for name in ("one", "two"))
+    assert len(one) == len(two) == 4
+    for a, b in zip(one, two, strict=True):
+        assert {name: b[name] for name in SHOWN} == pytest.approx({name: a[name] for name in SHOWN}, abs=2e-4)
+        for level, values in a["levels"].items():
+            assert b["levels"][level] == pytest.approx(values, abs=2e-4)
+    # What all processes meet is said once, and the launcher's own account of it is not.
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--config_file",
+                str(CONFIGURATIONS[0]), "--num_processes", "2", "--main_process_port", "0"]  # fmt: skip
+    done = start(
+        [*launcher, "-m", "s2h.cli.train", *command(llava, "-o", "two", "--resume", "--beta", "0.7")],
+        tmp_path,
+    )
+    assert done.returncode != 0 and done.stderr.count("beta was 0.1 and is 0.7") == 1
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_accelerate_reads_the_shipped_configurations(path):
+    """Every key is one that accelerate's launcher knows."""
+    import yaml
+    from accelerate.commands.config.config_args import load_config_from_file
+    from accelerate.commands.launch import launch_command_parser
+
+    config = load_config_from_file(str(path))
+    kinds = {"ddp": "MULTI_GPU", "fsdp2": "FSDP"}
+    assert config.distributed_type == kinds.get(path.stem, "DEEPSPEED")
+    known = vars(launch_command_parser().parse_args(["script.py"]))
+    said = yaml.safe_load(path.read_text())
+    for name in (*said.get("fsdp_config", {}), *said.get("deepspeed_config", {})):
+        assert name in known, name
+    assert len(CONFIGURATIONS) == 4
+
+
+PARTED = """
+import sys, torch
+from torch.distributed.fsdp import fully_shard
+from s2h.train import tune
+from s2h.train.rows import Pairs
+from s2h.train.run import Arguments, _trainer
+from pathlib import Path
+
+model, data, folder = sys.argv[1:]
+arguments = Arguments(model, batch_size=2, grad_accum=1, rank=4, alpha=8)
+pairs = Pairs(Path(data))
+trainer = _trainer(*tune.read(arguments), pairs, None, arguments, Path(folder), 9, 9, 0, False)
+assert trainer.share_prompts(pairs) is None
+trainer.add_reference(pairs, 4096)
+torch.manual_seed(3)
+for name, parameter in trainer.model.named_parameters():
+    if "lora_B" in name:
+        parameter.data.copy_(0.05 * torch.randn_like(parameter))
+rows = [pairs.dataset()[i] for i in range(4)]
+
+def step(mine):
+    trainer.model.train()
+    trainer.model.zero_grad()
+    loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(trainer.data_collator(mine)))
+    loss.backward()
+    return loss.detach(), {n: p.grad for n, p in trainer.model.named_parameters() if p.grad is not None}
+
+one, gradients = step(rows)
+gradients = {name: gradient.clone() for name, gradient in gradients.items()}
+for layer in trainer.model.get_base_model().model.language_model.layers:
+    fully_shard(layer)
+fully_shard(trainer.model)
+rank = torch.distributed.get_rank()
+loss, parts = step(rows[2 * rank : 2 * rank + 2])
+torch.distributed.all_reduce(loss)
+assert abs(loss / 2 - one) < 1e-5, (loss / 2, one)
+assert parts.keys() == gradients.keys() and any(g.abs().max() > 1e-4 for g in gradients.values())
+for name, part in parts.items():
+    assert (part.full_tensor() - gradients[name]).abs().max() < 1e-5, name
+"""
+
+
+def test_weights_that_are_parted_have_the_same_gradients(llava, data, tmp_path):
+    """FSDP2's fully_shard on two processes, whose wrapping accelerate does on GPUs only."""
+    (tmp_path / "parted.py").write_text(PARTED)
+    done = start(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "parted.py",
+         str(llava), str(data), str(tmp_path / "run")], tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
