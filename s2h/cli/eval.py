@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -179,12 +180,15 @@ def main(
         "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
-    with (
-        run.processes(),
-        common.session(
-            None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
-        ) as work,
-    ):
+    if run.asks and processes > 1 and run.of == 1:
+        from s2h import accel
+
+        with common.session(None, quiet=quiet):
+            status = accel.launch("s2h.cli.eval", sys.argv[1:], processes)
+        raise click.exceptions.Exit(status)
+    with common.session(
+        None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
+    ) as work:
         _check_places(report, heatmap, plot, gallery)
         if compare:
             _compare(work, files, report, plot, gallery, seed)
@@ -212,7 +216,7 @@ def main(
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
         predictions = run.done(scores.slim)
-        for line in work.progress(made, unit="question"):
+        for line in run.alive(work.progress(made, unit="question")):
             work.write(line if isinstance(line, Record) else Record(line))
             predictions.append(scores.slim(line))
         if not run.first:
@@ -234,36 +238,40 @@ class _Asking:
     """How the questions are asked: by which processes, and into which file, that may have been begun before."""
 
     def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
-        from s2h.eval import launch
-        from s2h.eval import resume as resuming
+        from s2h import accel
+        from s2h.growing import can_grow
 
-        self.asked, self.output, self.count, self.resume, self.asks = asked, output, processes, resume, asks
-        self.first, self.progress, self.told = not asks or launch.is_first(), None, {}
-        self.grows = asks and resuming.can_grow(output)
+        rank, self.of = accel.launched()
+        self.asked, self.output, self.resume, self.asks = asked, output, resume, asks
+        self.first, self.progress, self.told = not asks or rank == 0, None, {}
+        self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
-        if (processes > 1 or launch.is_one_of_several()) and asks and "-" in asked["files"]:
+        if max(processes, self.of) > 1 and asks and "-" in asked["files"]:
             raise click.UsageError("Several processes can't share standard input: name a file.")
 
-    def processes(self):
-        """The other processes, for as long as the work takes."""
-        from s2h.eval import launch
+    def alive(self, made):
+        """The predictions, as long as all processes are there: the one that ends first has said why."""
+        from s2h import accel
 
-        return launch.processes(
-            self.count if self.asks else 1, lambda words: click.echo(f"s2h-eval: {words}", err=True)
-        )
+        try:
+            yield from made
+        except Exception as error:
+            if accel.bereft(error):
+                sys.exit(common.FAILED)
+            raise
 
     def writer(self):
         """The output for the session: a file that can be gone on with wherever that is possible."""
         return self._open if self.grows or not self.first else self.output
 
     def _open(self):
-        from s2h.eval.resume import Growing, Progress
+        from s2h.eval.resume import Predictions, Progress
         from s2h.jsonl import Writer
 
         if self.grows:
             self.progress = Progress(self.output, self.asked, self.resume)
-        return Growing(self.output, self.progress) if self.first else Writer(os.devnull)
+        return Predictions(self.output, self.progress) if self.first else Writer(os.devnull)
 
     def tell(self, work, loaded) -> None:
         """Say what a reader of the scores must know: where the images stood, and what was there already."""
@@ -369,3 +377,7 @@ def _write(path: str, told: dict | str) -> None:
 
     with Whole(path) as out:
         out.write((told if isinstance(told, str) else json.dumps(told, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it
+    main(prog_name="s2h-eval")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from s2h import accel
 from s2h.models import ModelError, decode, encode, hub, names, prompts
 
-ADAPTER = "adapter"  # where in a run folder s2h-train puts it
+ADAPTER, MERGED = "adapter", "merged"  # where in a run folder s2h-train puts an adapter, and a whole model
 ARGUMENTS = "args.json"
 
 
@@ -29,44 +31,74 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     code that comes with a model is run. Raises ModelError with the remedy where it can't be had."""
     import warnings
 
-    from s2h import accel
-
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="transformers"
     )  # of libraries to each other
     run = Path(name)
     if (run / ADAPTER / "adapter_config.json").is_file():
-        base = json.loads((run / ARGUMENTS).read_text())["model"] if (run / ARGUMENTS).is_file() else None
+        said = json.loads((run / ARGUMENTS).read_text()) if (run / ARGUMENTS).is_file() else {}
+        base = said.get("model")
         if base is None:
             base = json.loads((run / ADAPTER / "adapter_config.json").read_text())["base_model_name_or_path"]
         loaded = load(base, device=device, dtype=dtype)
-        from peft import PeftModel
-
-        try:
-            adapted = PeftModel.from_pretrained(loaded.model, str(run / ADAPTER))
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(f"{name}: the adapter does not fit its base {base}: {_short(error)}") from error
-        return VLM(adapted.merge_and_unload().eval(), loaded.processor, name)
-    model, processor = read(name, dtype if dtype is not None else accel.dtype())
+        if said.get("base") not in (None, sketch(base, loaded.model)):
+            raise ModelError(
+                f"{name}: the adapter does not fit its base {base}: it was trained on other weights (give it those again)"
+            )
+        return VLM(_adapted(loaded.model, run / ADAPTER, name, base), loaded.processor, name)
+    whole = run / MERGED if (run / MERGED / "config.json").is_file() else name
+    model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name)
 
 
-def read(name: str, dtype: Any) -> tuple[Any, Any]:
-    """Model and processor from a folder or the Hub, on the CPU, for `load` and for training."""
+def sketch(name: str, model: Any) -> str | None:
+    """16 hexadecimal digits by which a model is known again in whatever precision it is read: some numbers of each weight,
+    rounded to bfloat16. None for what is made as it is read: an earlier run's adapter in its base, weights of 4 bits."""
+    import torch
+
+    if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
+        return None
+    told = blake2b(digest_size=8)
+    for part, weight in sorted(model.state_dict().items()):
+        some = weight.detach().reshape(-1)[:64].to(torch.bfloat16).cpu()
+        told.update(part.encode() + some.view(torch.int16).numpy().tobytes())
+    return told.hexdigest()
+
+
+def _adapted(model: Any, adapter: Path, name: str, base: str) -> Any:
+    """A model with an adapter merged into its weights. Raises ModelError where it was made for another model."""
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    try:
+        adapted = PeftModel.from_pretrained(model, str(adapter))
+        with safe_open(adapter / "adapter_model.safetensors", "pt") as file:
+            left = set(file.keys()) ^ set(get_peft_model_state_dict(adapted))
+    except Exception as error:  # PEFT's and safetensors' own errors have no common base
+        raise ModelError(f"{name}: the adapter does not fit its base {base}: {_short(error)}") from error
+    if left:
+        raise ModelError(f"{name}: the adapter does not fit its base {base}: no such weights: {min(left)}")
+    return adapted.merge_and_unload().eval()
+
+
+def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
+    """Model and processor from a folder or the Hub, for `load` and for training; on the CPU, or, where transformers is to
+    quantize the weights as they are read (a BitsAndBytesConfig), on this process's GPU."""
     import transformers
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)
     options = {"trust_remote_code": False, "local_files_only": Path(place).is_dir()}
+    how = {"quantization_config": quantization, "device_map": {"": accel.device()}} if quantization else {}
     try:
         with hub.quiet():
             if not options["local_files_only"]:
                 hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
             processor = AutoProcessor.from_pretrained(place, **options)
             model = AutoModelForImageTextToText.from_pretrained(
-                place, dtype=dtype, use_safetensors=True, **options
+                place, dtype=dtype, use_safetensors=True, **how, **options
             )
     except Exception as error:  # the hub client's own errors have no common base
         raise ModelError(_unavailable(name, place, error)) from error

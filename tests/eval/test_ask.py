@@ -12,7 +12,7 @@ import pytest
 from s2h import images, jsonl
 from s2h.eval import ask, likelihood
 from s2h.eval.benches.pairs import question_of
-from s2h.eval.resume import Growing, Progress
+from s2h.eval.resume import Predictions, Progress
 from s2h.models import encode, prompts, vlm
 from s2h.record import Record, RecordError
 from tests.support.architectures import make_pairs
@@ -225,7 +225,7 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
         progress = Progress(out, {"model": "llava", "batch_size": batch_size}, resume)
         told: list[RecordError] = []
         written = len(list(progress.done()))
-        with Growing(out, progress) as writer:
+        with Predictions(out, progress) as writer:
             lines = ask.predict(
                 questions(made),
                 model,
@@ -260,7 +260,7 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
 def test_a_run_does_not_go_on_with_other_questions(model, pairs, tmp_path):
     out = str(tmp_path / "out.jsonl")
     progress = Progress(out)
-    with pytest.raises(Killed), Growing(out, progress) as writer:
+    with pytest.raises(Killed), Predictions(out, progress) as writer:
         lines = ask.predict(questions(pairs), model, batch_size=1, max_new_tokens=2, progress=progress)
         for n, line in enumerate(lines):
             if n == 6:
