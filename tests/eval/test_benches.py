@@ -326,6 +326,8 @@ def test_any_lines_of_questions(tmp_path, monkeypatch):
         ({"question": "Q?", "images": ["x.png"]}, "choices or answer: is missing"),
         ({"question": "Q?", "images": ["../x.png"], "answer": "x"}, "images[0]: leaves the folder of its record"),
         ({"question": "Q?", "images": ["x.png"], "choices": 3, "answer": "x"}, "choices: must be an object of letters or"),
+        ({"question": "Q?", "images": ["x.png"], "answer": "x", "answer_type": "tune"}, "answer_type: unknown: 'tune'"),
+        ({"question": "Q?", "images": ["x.png"], "answer": "B", "answer_type": "choice"}, "choices: is missing"),
         ({"prompt": [], "chosen": []}, "id: is missing"),
     ],
 )  # fmt: skip

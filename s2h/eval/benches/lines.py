@@ -64,9 +64,11 @@ def _choose(asked: dict[str, Any], where: str) -> None:
             within = options_within(asked["question"])
             if answer is not None and str(answer).strip("(). ") not in within:
                 within = {}
-            if within or asked.get("answer_type") == "choice":
-                asked["choices"] = within or dict.fromkeys(asked["letters"], "")
-                asked["options_within"] = True
+            if not within and asked.get("answer_type") == "choice":
+                within = dict.fromkeys(asked.get("letters", ""), "")
+                if not within:
+                    raise RecordError("is missing", "choices", where)
+            asked["choices"], asked["options_within"] = within, bool(within)
     hidden = HIDDEN + (HIDDEN_CHOICE if asked["choices"] else ())
     if (
         isinstance(answer, str)

@@ -47,6 +47,8 @@ def _name(where: str) -> str:
 
 
 def asked(record: Record) -> dict[str, Any]:
+    from s2h.eval.answers import TYPES
+
     question = record.get("question")
     if not isinstance(question, str) or not question.strip():
         raise RecordError("is missing", "question", record.where, _REMEDY)
@@ -56,8 +58,12 @@ def asked(record: Record) -> dict[str, Any]:
     options = record.get("choices", record.get("options"))
     if options is None and "answer" not in record:
         raise RecordError("is missing", "choices or answer", record.where, _REMEDY)
+    if record.get("answer_type") not in (None, *TYPES):
+        raise RecordError(
+            f"unknown: {record['answer_type']!r}", "answer_type", record.where, f"one of {', '.join(TYPES)}"
+        )
     return {
-        "id": str(record.get("id", record.where.rpartition(":")[2])), "own_id": "id" in record, 
+        "id": str(record.get("id", record.where.rpartition(":")[2])), "own_id": "id" in record,
         "category": str(record.get("category") or ""), "question": question,
         "options": options, "answer": record.get("answer"), "images": [images] if isinstance(images, str) else images,
         "answer_type": record.get("answer_type"), "hint": record.get("hint"),
