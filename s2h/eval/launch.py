@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-PATIENCE = 15  # seconds that the first process has to end by itself when another has died
+PATIENCE = 60  # seconds that a process has to end by itself when another has
 
 
 def is_first() -> bool:
@@ -47,8 +47,9 @@ def processes(count: int, tell: Callable[[str], None]) -> Iterator[None]:
     watch.start()
     try:
         yield
-        for process, _ in others:
-            process.wait(PATIENCE)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process, _ in others:
+                process.wait(PATIENCE)
     finally:
         over.set()
         for process, _ in others:
