@@ -2,7 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+
+from s2h.record import RecordError
+
+PATIENCE = timedelta(
+    hours=24
+)  # that processes wait for one that reads or measures; the default is half an hour
+
+
+def launched() -> tuple[int, int]:
+    """Which process this is, and of how many, as a launcher has told it; known before anything heavy is loaded."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def launch(module: str, arguments: list[str], processes: int) -> int:
+    """Run a module in several processes of this machine through accelerate's launcher, each on a GPU of its own where there
+    is one, and return the exit status: 0, or that of the first process that failed. All of them have this process's
+    standard streams."""
+    import logging
+
+    import torch
+    from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    gpus = torch.cuda.device_count()
+    if 0 < gpus < processes:
+        raise RecordError(
+            f"{processes} processes need as many GPUs: there are {gpus}", remedy="a smaller --processes"
+        )
+    if not gpus:
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    options = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0",
+               "--mixed_precision", "no", "--dynamo_backend", "no", "--module", module]  # fmt: skip
+    logging.disable(logging.ERROR)  # a process that fails has said why
+    try:
+        launch_command(launch_command_parser().parse_args([*options, *arguments]))
+    except ChildFailedError as error:
+        status = error.get_first_failure()[1].exitcode
+        return status if status > 0 else 128 - status  # of a process that a signal has ended
+    finally:
+        logging.disable(logging.NOTSET)
+    return 0
 
 
 def state() -> Any:
@@ -10,7 +56,13 @@ def state() -> Any:
     by torchrun or by nobody, it finds out by itself."""
     from accelerate import PartialState
 
-    return PartialState()
+    if PartialState._shared_state or launched()[1] < 2:
+        return PartialState()
+    import torch
+
+    # Several processes on CPUs are a group only where that is said.
+    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true")
+    return PartialState(cpu=forced or not torch.accelerator.is_available(), timeout=PATIENCE)
 
 
 def device() -> Any:
@@ -26,6 +78,36 @@ def is_main() -> bool:
 def wait() -> None:
     """Let all processes arrive here before any goes on."""
     state().wait_for_everyone()
+
+
+@contextlib.contextmanager
+def main_first() -> Iterator[None]:
+    """The main process goes through the block before the others do. Where it fails, they are left to the launcher, which
+    ends them."""
+    if not is_main():
+        wait()
+    yield
+    if is_main():
+        wait()
+
+
+def share(value: Any) -> Any:
+    """The main process's value, on every process."""
+    if state().num_processes == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
+
+
+def bereft(error: Exception) -> bool:
+    """Whether an error only says that another process has ended, which has said why."""
+    if launched()[1] < 2 or state().num_processes == 1:
+        return False
+    import torch
+
+    lost = isinstance(error, torch.distributed.DistError)
+    return lost or any(word in str(error).lower() for word in ("gloo", "nccl", "connection closed by peer"))
 
 
 def gather(values: list) -> list:

@@ -37,7 +37,11 @@ class Whole:
             self._layers.append(compressor.stream_writer(self._layers[0], closefd=False))
 
     def write(self, data: bytes) -> int:
-        return self._layers[-1].write(data)
+        try:
+            return self._layers[-1].write(data)
+        except OSError as error:
+            error.filename = error.filename or self.name  # a full disk says which
+            raise
 
     def finish(self) -> None:
         """Brings everything to the disk and moves the file to its place."""
@@ -51,7 +55,9 @@ class Whole:
             file.close()
             if self._move is not None:
                 os.replace(*self._move)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OSError):
+                error.filename = error.filename or self.name
             self.discard()
             raise
 

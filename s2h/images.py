@@ -16,13 +16,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from s2h.record import Record, RecordError
+from s2h.tars import Members, plain_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000: 192 MB once decoded
 MAX_BYTES = 256 << 20  # of one image's file
-OPEN_TARS = 16  # shards whose member lists are kept
+OPEN_TARS = 1024  # shards whose lists of members are kept, 24 bytes a member
 
 # Formats that are decoded in the process. Others that Pillow knows start a program (EPS) or hold no picture.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO", "MPO")
@@ -62,7 +63,8 @@ def open_images(record: Record) -> list[Image]:
 
 def glance(data: bytes, name: str = "bytes") -> None:
     """Raises ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
-    large, or cut short. The pixels are not decoded, so damage in their midst goes unseen."""
+    large, or damaged, as far as that can be told quickly: of a JPEG whether its end is there, of a PNG its checksums; other
+    formats are decoded."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
@@ -74,18 +76,22 @@ def glance(data: bytes, name: str = "bytes") -> None:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 width, height = image.size
-                kind = image.format
+                if width * height > MAX_PIXELS:
+                    raise _too_large(name, f"{width} x {height}")
+                if image.format == "PNG":
+                    image.verify()
+                elif image.format != "JPEG":
+                    image.load()
+                elif b"\xff\xd9" not in data[-4096:]:
+                    raise ImageError(f"damaged or truncated image: {name}: its end is missing")
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         raise ImageError(f"not an image: {name}", remedy=f"readable are {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise _too_large(name, "far more") from None
     except Exception as error:
         raise ImageError(f"damaged or truncated image: {name}: {error}") from None
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width} x {height}")
-    end = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind)
-    if end is not None and end not in data[-4096:]:
-        raise ImageError(f"damaged or truncated image: {name}: its end is missing")
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
@@ -119,9 +125,25 @@ def read_bytes(reference: str, base: str = "") -> bytes:
     return _file(_inside(reference, base))
 
 
+def file_of(reference: str, base: str = "") -> str | None:
+    """The full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar member).
+    Raises ImageError, also where there is no such file."""
+    if reference.startswith(("data:", "tar:")):
+        return None
+    odd = "\0" in reference or "://" in reference[:16]
+    if odd or not os.path.isfile(_inside(reference, base)):
+        read_bytes(reference, base)  # says what is wrong
+    return _inside(reference, base)
+
+
 def digest(data: bytes) -> str:
     """The name of some bytes: 32 hexadecimal digits of BLAKE2b-128."""
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def stored_name(data: bytes) -> str:
+    """The name under which a store has the bytes of an image file. Raises ImageError for bytes that are none."""
+    return digest(data) + _suffix(data)
 
 
 class Store:
@@ -140,13 +162,12 @@ class Store:
         """
         if isinstance(image, bytes | bytearray | memoryview):
             data = bytes(image)
-            suffix = _suffix(data)
         else:
             buffer = io.BytesIO()
             image.save(buffer, "PNG")
-            data, suffix = buffer.getvalue(), ".png"
-        name = digest(data)
-        path = os.path.join(self.folder, name[:2], name + suffix)
+            data = buffer.getvalue()
+        name = stored_name(data)
+        path = os.path.join(self.folder, name[:2], name)
         with contextlib.suppress(OSError):
             # A machine that lost its power may have left a shorter file.
             if os.stat(path).st_size == len(data):
@@ -288,7 +309,7 @@ def _member(reference: str, base: str) -> bytes:
     path, mark, member = reference[4:].partition("!")
     if not mark or not path or not member:
         raise ImageError(f"no tar reference: {reference}", remedy="tar:PATH!MEMBER")
-    member = _plain(member)
+    member = plain_name(member)
     if member.startswith("/") or ".." in member.split("/"):
         raise ImageError(f"tar member leaves its archive: {reference}")
     full = _inside(path, base)
@@ -300,7 +321,7 @@ def _member(reference: str, base: str) -> bytes:
         raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(f"is no tar file: {path}")
-    place = _members(full, status.st_mtime_ns, status.st_size).get(member)
+    place = _members(full, status.st_mtime_ns, status.st_size).place(member)
     if place is None:
         raise ImageError(f"no such member: {reference}", remedy="links and folders do not count")
     offset, size = place
@@ -315,29 +336,17 @@ def _member(reference: str, base: str) -> bytes:
 
 
 @lru_cache(maxsize=OPEN_TARS)
-def _members(path: str, changed: int, size: int) -> dict[str, tuple[int, int]]:
-    """Where the regular members of a tar file lie: name to (offset, size). Reading a member is then one seek, and the
-    archive is walked once, not once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
+def _members(path: str, changed: int, size: int) -> Members:
+    """Where the regular members of a tar file lie. Reading a member is then one seek, and the archive is walked once, not
+    once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
     import tarfile
 
-    found = {}
     try:
-        with tarfile.open(path, "r:") as archive:
-            while (member := archive.next()) is not None:
-                archive.members = []  # the archive would keep every header
-                if member.isreg() and not member.issparse():
-                    found[_plain(member.name)] = (member.offset_data, member.size)
+        return Members(path)
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise ImageError(
             f"cannot be read as a tar file: {path}: {error}", remedy="a compressed one must be unpacked first"
         ) from None
-    return found
-
-
-def _plain(member: str) -> str:
-    while member.startswith("./"):
-        member = member[2:]
-    return member
 
 
 def _suffix(data: bytes) -> str:

@@ -78,8 +78,8 @@ def dump(record: dict) -> bytes:
     except TypeError as error:
         where = getattr(record, "where", "")
         raise RecordError(f"cannot be written as JSON: {error}", where=where) from None
-    # orjson writes NaN and infinities as null, so only a line with a null can hide one.
-    if b"null" in line and (found := _not_finite(record, "")):
+    # orjson writes NaN and infinities as null, so only a line with a null can hide one, and then it reads differently.
+    if b"null" in line and orjson.loads(line) != record and (found := _not_finite(record, "")):
         raise RecordError(
             "is not a finite number, which JSON cannot hold", found, getattr(record, "where", "")
         )
@@ -95,7 +95,10 @@ class Writer:
     """
 
     def __init__(self, path: str | BinaryIO = "-") -> None:
+        import orjson
+
         self.count, self.base = 0, ""
+        self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
         self._whole = None
         if path == "-":
@@ -108,16 +111,29 @@ class Writer:
 
     def write(self, record: dict) -> None:
         """Writes one record, and flushes it where the output is a stream."""
-        line = dump(self._rebased(record))
+        self.put(self.line(record))
+
+    def line(self, record: dict) -> bytes:
+        """The line that `write` writes."""
+        if getattr(record, "base", self.base) != self.base:
+            record = self._rebased(record)
+        try:
+            line = self._dumps(record, None, self._how)
+        except TypeError:
+            return dump(record)  # which says what is wrong
+        return dump(record) if b"null" in line else line
+
+    def put(self, lines: bytes, count: int = 1) -> None:
+        """Writes so many whole lines as they stand."""
         if self._whole is not None:
-            self._whole.write(line)
+            self._whole.write(lines)
         else:
-            view = memoryview(line)
+            view = memoryview(lines)
             while view:  # an unbuffered stream may take a part only
                 taken = self._out.write(view)
                 view = view[len(view) if taken is None else taken :]
             self._out.flush()
-        self.count += 1
+        self.count += count
 
     def close(self) -> None:
         """Finishes the output: a file moves to its place."""
@@ -137,8 +153,10 @@ class Writer:
 
     def _rebased(self, record: dict) -> dict:
         base = getattr(record, "base", None)
+        if base is None or base == self.base:
+            return record
         images = record.get("images")
-        if base is None or base == self.base or not isinstance(images, list):
+        if not isinstance(images, list):
             return record
         if base not in self._prefixes:
             self._prefixes[base] = _prefix(base, self.base)
@@ -171,68 +189,73 @@ def _moved(reference: object, prefix: str) -> object:
 
 
 def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:
-    import jsonlines
     import orjson
 
-    source = _Lines(lines)
-    reader = jsonlines.Reader(source, loads=orjson.loads)
-    while True:
-        where = ""
+    loads = orjson.loads
+    for number, line in enumerate(_lines(lines), 1):
+        where = f"{label}:{number}"
         try:
+            if isinstance(line, RecordError):
+                raise line
             try:
-                fields = reader.read(type=dict, skip_empty=True)
-            except EOFError:
-                return
-            finally:
-                where = f"{label}:{source.number}"
-            found = Record(fields, where=where, base=base)
+                fields = loads(line)
+            except orjson.JSONDecodeError:
+                fields = None
+            if type(fields) is not dict:
+                if not line.strip():
+                    continue
+                fields = _parse(line, number, where)
+            found = Record(fields)
+            found.where, found.base = where, base
             if check is not None:
                 check(found)
             if seen is not None and not seen.add(found.get("id")):
                 raise RecordError(f"is in this file twice: {found['id']}", "id")
-        except jsonlines.InvalidLineError as error:
-            on_error(_explained(error, where))
         except RecordError as error:
             error.where = error.where or where
             on_error(error)
-            if source.ended:
-                return
         else:
             yield found
 
 
-class _Lines:
-    """The lines of a binary stream as bytes, counted from 1, each within MAX_LINE."""
+def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
+    """The lines of a binary stream as bytes; as errors a line beyond MAX_LINE, and damaged compression, which ends it."""
+    import zlib
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.number, self.ended = stream, 0, False
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> bytes:
-        self.number += 1
-        line = self._readline()
-        if not line:
-            raise StopIteration
-        if len(line) > MAX_LINE:
-            while line and not line.endswith(b"\n"):
-                line = self._readline()
-            raise RecordError(
-                f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
-            )
-        return line
-
-    def _readline(self) -> bytes:
-        import zlib
-
+    readline = stream.readline
+    while True:
         try:
-            return self.stream.readline(MAX_LINE + 1)
+            line = readline(MAX_LINE + 1)
+            if len(line) > MAX_LINE:
+                while line and not line.endswith(b"\n"):
+                    line = readline(MAX_LINE + 1)
+                yield RecordError(
+                    f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
+                )
+                continue
         except (EOFError, zlib.error, files.Damaged, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            self.ended = True
-            raise RecordError(f"compressed data is truncated or damaged: {error}") from None
+            yield RecordError(f"compressed data is truncated or damaged: {error}")
+            return
+        if not line:
+            return
+        yield line
+
+
+def _parse(line: bytes, number: int, where: str) -> dict:
+    """A line that is no plain JSON object, more slowly: with a byte order mark at a file's beginning it is one after all; of
+    any other it is said what is wrong. Raises RecordError."""
+    import jsonlines
+    import orjson
+
+    reader = jsonlines.Reader([line] if number == 1 else [b"{}", line], loads=orjson.loads)
+    try:
+        for _ in range(1 if number == 1 else 2):
+            fields = reader.read(type=dict)
+    except jsonlines.InvalidLineError as error:
+        raise _explained(error, where) from None
+    return fields
 
 
 def _explained(error: Exception, where: str) -> RecordError:
@@ -271,7 +294,13 @@ class Seen:
             for key in old:
                 if key:
                     self._place(key)
-        return self._place(hash(text) & 0xFFFFFFFFFFFFFFFF or 1)
+        key = hash(text) & 0xFFFFFFFFFFFFFFFF or 1
+        slot = key & self.mask
+        if self.table[slot]:
+            return self._place(key)
+        self.table[slot] = key
+        self.count += 1
+        return True
 
     def _place(self, key: int) -> bool:
         table, mask = self.table, self.mask

@@ -4,6 +4,7 @@ which of them is the target."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,11 @@ PAPER, INK = (255, 255, 255), (0, 0, 0)
 
 def grid(pictures: Sequence[Image], tile: int) -> Image:
     """The pictures as a grid of tiles of `tile` x `tile` pixels, row by row, each with its number (from 1) in the corner.
-    There must be 2, 3, 4, 6 or 9."""
+    Their number need not fill the last row."""
     from PIL import Image, ImageDraw
 
-    columns = COLUMNS[len(pictures)]
-    rows = len(pictures) // columns
+    columns = COLUMNS.get(len(pictures)) or math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
     step = tile + GAP
     sheet = Image.new("RGB", (columns * step - GAP, rows * step - GAP), PAPER)
     draw = ImageDraw.Draw(sheet)

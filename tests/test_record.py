@@ -116,3 +116,31 @@ def test_a_record_is_a_dict_that_knows_its_place():
     assert found == {"id": "a"}
     copy = found.copy()
     assert (copy.where, copy.base, copy is found) == ("f:1", "folder", False)
+
+
+def test_what_is_told_quickly_is_told_rightly():
+    """Every value of a pair, at any depth, replaced by junk or left out: a record that the quick look takes for sound keeps
+    the rules, and the sound one is taken for it."""
+    junk = (None, True, 0, -1, 9, 1.5, "", " ", "x", [], [[]], ["x"], {}, {"role": "user"}, [0, 0], [0, "a"])
+
+    def spoilt(value):
+        yield from junk
+        if isinstance(value, dict):
+            for key in value:
+                yield {k: v for k, v in value.items() if k != key}
+                yield from ({**value, key: other} for other in spoilt(value[key]))
+        elif isinstance(value, list):
+            for i in range(len(value)):
+                yield value[:i] + value[i + 1 :]
+                yield from ([*value[:i], other, *value[i + 1 :]] for other in spoilt(value[i]))
+
+    whole = dict(pair(scores={}, stage=1))
+    assert record._sound(whole)
+    tried = 0
+    for field in whole:
+        for value in spoilt(whole[field]):
+            other = {**whole, field: value}
+            tried += 1
+            if record._sound(other):
+                record._check(other)
+    assert tried > 500

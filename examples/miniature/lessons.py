@@ -17,13 +17,13 @@ from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
 
 SHARES = {"single": 0.22, "captions": 0.38, "present": 0.12, "digits": 0.12, "people": 0.12, "format": 0.04}
-# Before the pictures, words alone, one matter after the other: (share of the minutes, shares). Mixed from the start, sums
+# Before the pictures, words alone, one matter after the other: (share of the lessons, shares). Mixed from the start, sums
 # are still unknown when apart they are nearly learned.
 WORDS_FIRST = (
     (0.4, {"digits": 1.0}),
     (0.6, {"people": 0.6, "digits": 0.4}),
 )
-# Whether an image shows something is not learned in passing either: after half of the minutes it has some of its own.
+# Whether an image shows something is not learned in passing either: after half of the lessons it has some of its own.
 WITH_PICTURES = (
     (0.5, SHARES),
     (0.1, {"present": 1.0}),

@@ -1,9 +1,11 @@
 """Train the miniature VLM from nothing: a CLIP vision tower on attributes, then a whole LLaVA on lessons.
 
-    python examples/miniature/vlm.py POOL OUT [--vision-minutes 8] [--text-minutes 8] [--language-minutes 75]
+    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000]
 
-The result is a folder that `LlavaForConditionalGeneration.from_pretrained` and `AutoProcessor.from_pretrained` load.
-What to expect is said in make.sh.
+The stages are counted in steps and lessons, so that other work on the cores costs time and no skill. Matrices are trained
+with Muon (Jordan et al. 2024), all else with AdamW, and in small batches: after 9,000 lessons with pictures the loss is
+0.47 where AdamW in batches of 7,000 tokens is at 0.92. The result is a folder that
+`LlavaForConditionalGeneration.from_pretrained` and `AutoProcessor.from_pretrained` load. What to expect is said in make.sh.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from random import Random
 
 import numpy as np
 import torch
-from lessons import SHARES, WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
+from lessons import WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
 from torch import nn
 from torch.nn import functional as F
 from transformers import (
@@ -71,6 +73,35 @@ def to_pixels(pictures: np.ndarray, rng: np.random.Generator | None = None) -> t
     return (pixels - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
+# Steps ---------------------------------------------------------------------------------------------------------------
+
+
+def make_optimizers(parameters, matrices: float, rest: float) -> list:
+    """Muon for the weight matrices of hidden layers, AdamW for embeddings, convolutions, norms and biases; each with its
+    peak learning rate."""
+    parameters = list(parameters)
+    inner = [(n, p) for n, p in parameters if p.ndim == 2 and "embed" not in n and "head" not in n]
+    known = {n for n, _ in inner}
+    outer = [p for n, p in parameters if n not in known]
+    muon = torch.optim.Muon([p for _, p in inner], weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(outer, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
+    for optimizer, peak in ((muon, matrices), (adam, rest)):
+        optimizer.param_groups[0]["peak"] = peak
+    return [muon, adam]
+
+
+def advance(optimizers: list, step: int, spent: float, warmup: int) -> None:
+    """One step with gradients of norm 1 at most; the rate rises over the warm-up and falls as a cosine to 2%."""
+    height = min(1, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, spent))))
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+    for group in groups:
+        group["lr"] = height * group["peak"]
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+
+
 # The tower, on attributes -------------------------------------------------------------------------------------------
 
 
@@ -100,7 +131,7 @@ def attributes(labels: dict) -> dict:
     return {"kind": "face", "noun": words.noun_of(labels), **{t: labels[t] for t in families.TRAITS}}
 
 
-def train_tower(tower, pictures: dict, labels: dict, minutes: float, seed: int) -> None:
+def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> None:
     """Every attribute read off the patch tokens by linear heads; cross-entropy where the image has the attribute."""
     values = attribute_values()
     names = list(values)
@@ -116,8 +147,8 @@ def train_tower(tower, pictures: dict, labels: dict, minutes: float, seed: int) 
     tokens = (SIDE // PATCH) ** 2
     neck = nn.Sequential(nn.Linear(tokens * VISION, 256), nn.GELU())
     heads = nn.ModuleList([nn.Linear(256, len(values[name])) for name in names])
-    parameters = [*tower.parameters(), *neck.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
+    whole = nn.ModuleDict({"tower": tower, "neck": neck, "heads": heads})
+    optimizers = make_optimizers(whole.named_parameters(), matrices=4e-3, rest=1e-3)
     rng = np.random.default_rng(seed)
     held = rng.permutation(len(all_pictures))[:2000]
     usable = np.setdiff1d(np.arange(len(all_pictures)), held)
@@ -132,25 +163,24 @@ def train_tower(tower, pictures: dict, labels: dict, minutes: float, seed: int) 
         body = neck(hidden.flatten(1))
         return [head(body) for head in heads]
 
-    start, step, shown = time.time(), 0, 0.0
-    while (spent := (time.time() - start) / (60 * minutes)) < 1:
-        rate = 1e-3 * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    start, shown = time.time(), 0
+    for step in range(steps):
         at = rng.choice(usable, 128, p=share)
+        with torch.autocast("cpu", torch.bfloat16):
+            outs = logits_of(to_pixels(all_pictures[at], rng))
         loss = sum(
-            (3 if "shape" in names[i] else 1) * F.cross_entropy(out, targets[at, i], ignore_index=-1)
-            for i, out in enumerate(logits_of(to_pixels(all_pictures[at], rng)))
+            (3 if "shape" in names[i] else 1) * F.cross_entropy(out.float(), targets[at, i], ignore_index=-1)
+            for i, out in enumerate(outs)
             if (targets[at, i] >= 0).any()
         )
-        optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        step += 1
-        if spent - shown > 0.2:
-            shown = spent
-            print(f"tower {spent:.0%} step {step} loss {loss.item():.3f}", flush=True)
+        advance(optimizers, step, step / steps, warmup=200)
+        if step * 10 // steps > shown:
+            shown = step * 10 // steps
+            print(
+                f"tower {shown}0% loss {loss.item():.3f} {step / (time.time() - start):.1f} steps/s",
+                flush=True,
+            )
     with torch.no_grad():
         outs = logits_of(to_pixels(all_pictures[held]))
     for i, name in enumerate(names):
@@ -275,22 +305,19 @@ def encode(tokenizer, items: list, turns: list) -> tuple[list[int], list[int]]:
 
 
 def train_language(
-    model, tokenizer, pictures, labels, minutes: float, seed: int, shares: dict = SHARES, batch: int = 7000
+    model, tokenizer, pictures, labels, count: int, seed: int, shares: dict, batch: int = 2500
 ) -> None:
+    """`count` lessons, `batch` tokens at a time."""
     rng, noise = Random(seed), np.random.default_rng(seed)
     pool_world, world = PoolWorld(labels), World(seed=seed + 1, split="train")
-    tower = list(model.model.vision_tower.parameters())
-    rest = [p for n, p in model.named_parameters() if "vision_tower" not in n]
-    optimizer = torch.optim.AdamW(
-        [{"params": rest, "peak": 1.5e-3}, {"params": tower, "peak": 3e-4}],
-        lr=1e-3,
-        weight_decay=0.05,
-        betas=(0.9, 0.98),
-    )
+    tower = [(n, p) for n, p in model.named_parameters() if "vision_tower" in n]
+    rest = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
+    optimizers = make_optimizers(rest, matrices=5e-3, rest=3e-3)
+    optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
     model.train()
-    start, step, seen, shown, losses = time.time(), 0, 0, 0.0, []
+    start, step, seen, shown, losses = time.time(), 0, 0, 0, []
     ready: list = []
-    while (spent := (time.time() - start) / (60 * minutes)) < 1:
+    while seen < count:
         if not ready:  # lessons of like length go together, `batch` tokens at a time
             drawn = []
             for _ in range(600):
@@ -315,25 +342,22 @@ def train_language(
                 kind, at = item.key.split()
                 shown_pictures.append(pictures[kind][int(at)])
         pixels = to_pixels(np.stack(shown_pictures), noise) if shown_pictures else None
-        for group in optimizer.param_groups:
-            cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent))
-            group["lr"] = group["peak"] * min(1, (step + 1) / 100) * cosine
         asked = target[:, 1:] != -100
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = model.model(input_ids=ids, attention_mask=mask, pixel_values=pixels).last_hidden_state
+            hidden = model.model(
+                input_ids=ids, attention_mask=mask, pixel_values=pixels, use_cache=False
+            ).last_hidden_state
             logits = model.lm_head(hidden[:, :-1][asked])
         loss = F.cross_entropy(logits.float(), target[:, 1:][asked])
-        optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        advance(optimizers, step, seen / count, warmup=100)
         step, seen = step + 1, seen + len(rows)
         losses.append(loss.item())
-        if spent - shown > 0.02:
-            shown = spent
+        if seen * 50 // count > shown:
+            shown = seen * 50 // count
             rate = seen / (time.time() - start)
             print(
-                f"language {spent:.0%} step {step} loss {np.mean(losses[-100:]):.4f} {rate:.0f} lessons/s",
+                f"language {2 * shown}% step {step} loss {np.mean(losses[-200:]):.4f} {rate:.0f} lessons/s",
                 flush=True,
             )
     model.eval()
@@ -345,9 +369,11 @@ def main() -> None:
     )
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--vision-minutes", type=float, default=8)
-    parser.add_argument("--text-minutes", type=float, default=8)
-    parser.add_argument("--language-minutes", type=float, default=75)
+    parser.add_argument("--tower-steps", type=int, default=4500, help="of 128 pictures, by attributes")
+    parser.add_argument(
+        "--words", type=int, default=40_000, help="lessons in plain text, before the pictures"
+    )
+    parser.add_argument("--pictures", type=int, default=220_000, help="lessons with pictures")
     parser.add_argument("--start", help="go on with the language of a model made before, with new lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -363,18 +389,20 @@ def main() -> None:
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words",
         flush=True,
     )
-    # Of sequences this short the plain attention's backward pass takes half the time of the fused one's on a CPU.
+    # Of sequences this short the plain attention's backward pass takes half the time of the fused one's on a CPU; compiled,
+    # a layer takes two thirds.
     model.set_attn_implementation("eager")
+    for layer in (*model.model.language_model.layers, *model.model.vision_tower.encoder.layers):
+        layer.compile(dynamic=True)
     if not options.start:
-        train_tower(model.model.vision_tower, pictures, labels, options.vision_minutes, options.seed)
+        train_tower(model.model.vision_tower, pictures, labels, options.tower_steps, options.seed)
         # The miniature CLIP starts from the same tower and the same words.
         model.model.vision_tower.save_pretrained(f"{options.out}-tower")
         tokenizer.save_pretrained(f"{options.out}-tower")
-    stages = [(share * options.text_minutes, shares) for share, shares in WORDS_FIRST]
-    stages += [(share * options.language_minutes, shares) for share, shares in WITH_PICTURES]
-    for minutes, shares in stages:
-        if minutes:
-            train_language(model, tokenizer, pictures, labels, minutes, options.seed, shares)
+    stages = [(round(share * options.words), shares) for share, shares in WORDS_FIRST]
+    stages += [(round(share * options.pictures), shares) for share, shares in WITH_PICTURES]
+    for at, (count, shares) in enumerate(stages):
+        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares)
     model.set_attn_implementation("sdpa")
     model.generation_config.do_sample = False
     model.save_pretrained(options.out)

@@ -22,12 +22,13 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, jsonl
+from s2h import __version__, accel, jsonl
 from s2h import record as _record
 from s2h.record import RecordError
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+PATIENCE = 5  # seconds that a process of several leaves the first one to speak
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
@@ -82,7 +84,7 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         if isinstance(output, str):
-            output = jsonl.Writer(_standard_output() if output == "-" else output)
+            output = jsonl.Writer(standard_output() if output == "-" else output)
         self.writer = output() if callable(output) else output
 
     def read(
@@ -90,7 +92,7 @@ class Session:
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
-        sources = [_standard_input(self) if name == "-" else name for name in names]
+        sources = [standard_input(self) if name == "-" else name for name in names]
         return jsonl.read_all(sources, check=check, on_error=self.on_error)
 
     def write(self, record: dict) -> None:
@@ -213,6 +215,9 @@ def _is_model_error(error: Exception) -> bool:
 
 
 def _end(work: Session | None, status: int, message: str) -> None:
+    if status == FAILED and accel.launched()[0]:
+        # What all processes have met the first one tells, and their launcher then ends this one.
+        time.sleep(PATIENCE)
     with contextlib.suppress(OSError):
         if work is not None and work.skipped:
             work.report_skips()
@@ -236,7 +241,7 @@ def _name() -> str:
     return name or os.path.basename(sys.argv[0])
 
 
-def _standard_input(work: Session):
+def standard_input(work: Session):
     if sys.stdin is None:
         raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
     if sys.stdin.isatty():
@@ -244,7 +249,7 @@ def _standard_input(work: Session):
     return sys.stdin.buffer
 
 
-def _standard_output():
+def standard_output():
     """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush."""
     if sys.stdout is None:
         raise RecordError("standard output is closed", remedy="use -o FILE")

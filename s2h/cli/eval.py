@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
 from s2h.cli import common
 from s2h.cli.params import Shard
 
-BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not imported for --help
+BENCHES = (
+    "builtin",
+    "blink",
+    "mantis",
+    "nlvr2",
+    "mmstar",
+    "pope",
+    "muirbench",
+    "mirb",
+)  # eval.benches.names.NAMES
+PARSERS = ("robust", "vlmevalkit", "lmms", "official")  # eval.parsers.NAMES
+STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
 @click.command(epilog=common.EPILOG)
@@ -20,11 +32,21 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
 @click.option(
     "--bench",
     "benches",
-    type=click.Choice(BENCHES),
+    metavar="NAME[=PATH]",
     multiple=True,
-    help="Questions to ask; without it and without FILE, builtin. Files of pairs are questions too.",
+    help=f"Questions to ask: {', '.join(BENCHES)}, from a local copy where PATH names one; or a FILE of questions or "
+    "pairs. Without it and without FILE, builtin.",
 )
-@click.option("--list", "listing", is_flag=True, help="List the benchmarks and end.")
+@click.option(
+    "--data", metavar="DIR", help="The folder that local copies of benchmarks lie in, by their names."
+)
+@click.option("--split", metavar="NAME", help="The split to ask, where a benchmark has several (see --list).")
+@click.option(
+    "--list",
+    "listing",
+    is_flag=True,
+    help="List the benchmarks: what they are, whence, in which layouts; and end.",
+)
 @click.option(
     "-n",
     "count",
@@ -34,8 +56,33 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     show_default=True,
     help="Questions of each kind, for builtin.",
 )
+@click.option(
+    "--prompt-style",
+    "style",
+    type=click.Choice(STYLES),
+    default="llava",
+    show_default=True,
+    help="The words in which a benchmark's questions are put.",
+)
+@click.option(
+    "--images",
+    "place",
+    type=click.Choice(["interleaved", "first"]),
+    default="interleaved",
+    show_default=True,
+    help="Where a benchmark's images stand: where it puts them, or all before the words.",
+)
 @click.option("--score", is_flag=True, help="Read and score the predictions of FILEs again, without a model.")
-@click.option("--compare", is_flag=True, help="Compare the predictions of two FILEs, before and after.")
+@click.option(
+    "--compare", is_flag=True, help="Compare the predictions of FILEs: the first is before, each other after."
+)
+@click.option(
+    "--parser",
+    type=click.Choice(PARSERS),
+    default="robust",
+    show_default=True,
+    help="Who reads the choice out of an answer: our rules, those of another evaluator, or the benchmark's own.",
+)
 @click.option(
     "--scoring",
     type=click.Choice(["generate", "likelihood"]),
@@ -88,102 +135,143 @@ BENCHES = ("builtin",)  # the same as eval.benches.BENCHES, which is not importe
     type=click.Path(file_okay=False),
     default="s2h-images",
     show_default=True,
-    help="Where the images of built-in questions are drawn to.",
+    help="Where images go that are drawn or that lie inside a benchmark's files.",
 )
-@click.option("--report", metavar="FILE", help="Write the table as JSON here.")
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Write the table and all metrics here: JSON, or Markdown if the name ends in .md.",
+)
+@click.option(
+    "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG here."
+)
 @click.option("--plot", metavar="FILE", help="With --compare: draw before and after as PNG here.")
+@click.option(
+    "--gallery", metavar="FILE", help="With --compare: write a page of the questions gained and lost here."
+)
 @common.shared_options(
     "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
 )
 def main(
-    files, model, benches, listing, count, score, compare, scoring, batch_size, max_new_tokens, limit, shard,
-    processes, resume, image_dir, report, plot, output, seed, quiet, on_error,
+    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
+    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output, seed, quiet,
+    on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
     \b
     s2h-eval --model mini --bench builtin -o before.jsonl
-    s2h-eval --model run --bench builtin -o after.jsonl
-    s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png
-    s2h-eval --score predictions.jsonl
+    s2h-eval --model run --bench blink=BLINK/ --bench pope=POPE.tsv -o after.jsonl --report after.json
+    s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html
+    s2h-eval --score predictions.jsonl --parser vlmevalkit
     """
     if listing:
-        click.echo("\n".join(BENCHES))
+        from s2h.eval.benches import listing as told
+
+        click.echo(told())
         return
-    _check_usage(files, model, benches, score, compare, plot)
+    if (data or split) and not benches:
+        raise click.UsageError("--data and --split go with --bench.")
+    _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
+    wishes = _understood(benches)
     asked = {
-        "model": model, "files": files, "benches": benches, "n": count, "seed": seed, "scoring": scoring,
-        "batch_size": batch_size, "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+        "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
+        "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
+        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
-    with (
-        run.processes(),
-        common.session(
-            None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
-        ) as work,
-    ):
+    if run.asks and processes > 1 and run.of == 1:
+        from s2h import accel
+
+        with common.session(None, quiet=quiet):
+            status = accel.launch("s2h.cli.eval", sys.argv[1:], processes)
+        raise click.exceptions.Exit(status)
+    with common.session(
+        None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
+    ) as work:
+        _check_places(report, heatmap, plot, gallery)
         if compare:
-            _compare(work, files, report, plot, seed)
+            _compare(work, files, report, plot, gallery, seed)
             return
-        from s2h.eval import ask, scores
+        from s2h.eval import answers, ask, scores
+        from s2h.eval import report as reports
+        from s2h.record import Record
 
         if score:
-            made = ask.rescore(work.read(files, check=None), on_error=work.on_error)
+            made = answers.rescore(work.read(files, check=None), parser, on_error=work.on_error)
         else:
+            from s2h.eval.benches import request
+            from s2h.images import Store
             from s2h.models import vlm
 
+            where = request.located(wishes, data, split)
             loaded = vlm.load(model)
             run.tell(work, loaded)
-            questions = _questions(work, files, benches, count, seed, image_dir)
+            questions = request.questions_of(
+                where, work.read(files, check=None) if files else None, n=count, seed=seed, store=Store(image_dir),
+                style=style, place=place, tell=work.say, on_error=work.on_error,
+            )  # fmt: skip
             made = ask.predict(
                 ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
-                max_new_tokens=max_new_tokens, on_error=work.on_error, progress=run.progress,
+                max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        predictions = run.done(_slim)
-        for line in work.progress(made, unit="question"):
-            work.write(line)
-            predictions.append(_slim(line))
-        rows = scores.summarise(predictions)
-        work.say("no questions" if not rows else "\n" + scores.table(rows))
-        if run.first:
-            told = {"model": model, "scoring": scoring, "seed": seed, **run.told, "rows": rows}
-            _write(report, told)
+        predictions = run.done(scores.slim)
+        for line in run.alive(work.progress(made, unit="question")):
+            work.write(line if isinstance(line, Record) else Record(line))
+            predictions.append(scores.slim(line))
+        if not run.first:
+            return
+        told = {"parser": parser} if score else {
+            "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
+        }  # fmt: skip
+        told = reports.make(predictions, seed=seed, **told)
+        work.say("\n" + reports.table(told) if predictions else "no questions")
+        if report:
+            _write(report, reports.markdown(told) if report.endswith(".md") else told)
+        if heatmap and told["by_position"]:
+            reports.heat_map(told["by_position"], heatmap)
+        elif heatmap:
+            work.tell("no heat map: no question says which image its answer rests on (target)")
 
 
 class _Asking:
     """How the questions are asked: by which processes, and into which file, that may have been begun before."""
 
     def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
-        from s2h.eval import launch
-        from s2h.eval import resume as resuming
+        from s2h import accel
+        from s2h.growing import can_grow
 
-        self.asked, self.output, self.count, self.resume, self.asks = asked, output, processes, resume, asks
-        self.first, self.progress, self.told = not asks or launch.is_first(), None, {}
-        self.grows = asks and resuming.can_grow(output)
+        rank, self.of = accel.launched()
+        self.asked, self.output, self.resume, self.asks = asked, output, resume, asks
+        self.first, self.progress, self.told = not asks or rank == 0, None, {}
+        self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
-        if (processes > 1 or launch.is_one_of_several()) and asks and "-" in asked["files"]:
+        if max(processes, self.of) > 1 and asks and "-" in asked["files"]:
             raise click.UsageError("Several processes can't share standard input: name a file.")
 
-    def processes(self):
-        """The other processes, for as long as the work takes."""
-        from s2h.eval import launch
+    def alive(self, made):
+        """The predictions, as long as all processes are there: the one that ends first has said why."""
+        from s2h import accel
 
-        return launch.processes(
-            self.count if self.asks else 1, lambda words: click.echo(f"s2h-eval: {words}", err=True)
-        )
+        try:
+            yield from made
+        except Exception as error:
+            if accel.bereft(error):
+                sys.exit(common.FAILED)
+            raise
 
     def writer(self):
         """The output for the session: a file that can be gone on with wherever that is possible."""
         return self._open if self.grows or not self.first else self.output
 
     def _open(self):
-        from s2h.eval.resume import Growing, Progress
+        from s2h.eval.resume import Predictions, Progress
         from s2h.jsonl import Writer
 
         if self.grows:
             self.progress = Progress(self.output, self.asked, self.resume)
-        return Growing(self.output, self.progress) if self.first else Writer(os.devnull)
+        return Predictions(self.output, self.progress) if self.first else Writer(os.devnull)
 
     def tell(self, work, loaded) -> None:
         """Say what a reader of the scores must know: where the images stood, and what was there already."""
@@ -202,75 +290,94 @@ class _Asking:
         return [slim(line) for line in self.progress.done()] if self.progress else []
 
 
-def _check_usage(files, model, benches, score, compare, plot) -> None:
+def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:
     if score and compare:
         raise click.UsageError("--score and --compare exclude each other.")
     if (score or compare) and (model or benches):
         raise click.UsageError("--score and --compare read predictions: they take no --model and no --bench.")
-    if compare and len(files) != 2:
-        raise click.UsageError("--compare takes two files of predictions, before and after.")
-    if plot and not compare:
-        raise click.UsageError("--plot goes with --compare.")
+    if compare and len(files) < 2:
+        raise click.UsageError("--compare takes two files of predictions or more, before and after.")
+    for name, given in (("--plot", plot), ("--gallery", gallery)):
+        if given and not compare:
+            raise click.UsageError(f"{name} goes with --compare.")
+    if heatmap and compare:
+        raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
     if not score and not compare and not model:
         raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
 
 
-def _questions(work, files, benches, count, seed, image_dir):
-    from s2h.eval.benches import BENCHES, builtin
-    from s2h.images import Store
-
-    if files:
-        yield from builtin.from_pairs(work.read(files), on_error=work.on_error)
-    for bench in benches or (() if files else ("builtin",)):
-        yield from BENCHES[bench](n=count, seed=seed, store=Store(image_dir))
-
-
-def _slim(line: dict) -> dict:
-    """What the score needs of a prediction, so that memory does not grow with prompts."""
-    kept = (
-        "bench",
-        "category",
-        "level",
-        "about",
-        "answer",
-        "answer_type",
-        "choices",
-        "candidates",
-        "parsed",
-        "correct",
-        "scoring",
-    )
-    return {**{key: line[key] for key in kept if key in line}, "images": [0] * len(line.get("images") or ())}
+def _check_places(*paths) -> None:
+    """Says at once, not after hours of answers, that a report can't be written."""
+    for path in filter(None, paths):
+        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
+            raise common.RecordError(
+                f"cannot be written: {path}", remedy="name a file in a folder that exists"
+            )
 
 
-def _compare(work, files, report, plot, seed) -> None:
-    import json
+def _understood(benches) -> list:
+    from s2h.eval.benches import request
 
+    try:
+        return [request.understood(bench) for bench in benches]
+    except common.RecordError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _compare(work, files, report, plot, gallery, seed) -> None:
     from s2h.eval import compare
 
     sides = [list(work.read([name], check=None)) for name in files]
-    if not all(sides):
-        raise common.RecordError(
-            "no predictions", where=files[0] if not sides[0] else files[1], remedy="make them with --model"
-        )
-    rows = compare.compare(*sides, names=files, seed=seed)
-    work.say("\n" + compare.table(rows))
+    for name, side in zip(files, sides, strict=True):
+        if not side:
+            raise common.RecordError("no predictions", where=name, remedy="make them with --model")
     models = [side[0].get("model", name) for side, name in zip(sides, files, strict=True)]
-    told = {"before": models[0], "after": models[1], "seed": seed, "rows": rows}
+    compared, texts, lines = [], [], []
+    for at in range(1, len(files)):
+        pair = (files[0], files[at])
+        rows = compare.compare(sides[0], sides[at], pair, seed, work.on_error)
+        work.say(
+            f"\n{files[0]} → {files[at]}\n" * (len(files) > 2)
+            + "\n" * (len(files) == 2)
+            + compare.table(rows)
+        )
+        compared.append({"before": models[0], "after": models[at], "rows": rows})
+        texts.append(compare.markdown(rows, (models[0], models[at])))
+        if gallery:
+            lines += compare.changed(sides[0], sides[at], pair)
     if plot:
         scoring = sides[0][0].get("scoring")
-        compare.draw(rows, plot, (f"before: {models[0]}", f"after: {models[1]}"), scoring)
+        shown = compared[0]["rows"] if len(compared) == 1 else compare.side_by_side(compared)
+        compare.draw(shown, plot, (f"before: {models[0]}", f"after: {', '.join(models[1:])}"), scoring)
+    if gallery:
+        from s2h.files import Whole
+        from s2h.view import gallery as pages
+
+        with Whole(gallery) as out:
+            for piece in pages.page(lines, title="gained and lost", on_error=work.on_error):
+                out.write(piece)
+    told = (
+        {**compared[0], "seed": seed, "compared": compared}
+        if len(compared) > 1
+        else {**compared[0], "seed": seed}
+    )
     if report:
-        _write(report, told)
+        _write(report, "\n".join(texts) if report.endswith(".md") else told)
     else:
+        import json
+
         click.echo(json.dumps(told))
 
 
-def _write(report: str | None, value: dict) -> None:
-    if report:
-        import json
+def _write(path: str, told: dict | str) -> None:
+    """A report whole or not at all: JSON, or a text as it is."""
+    import json
 
-        from s2h.files import Whole
+    from s2h.files import Whole
 
-        with Whole(report) as out:
-            out.write((json.dumps(value, indent=1) + "\n").encode())
+    with Whole(path) as out:
+        out.write((told if isinstance(told, str) else json.dumps(told, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it
+    main(prog_name="s2h-eval")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from s2h.cli import common
 from s2h.cli.asked import Options
 from s2h.cli.params import Band, Shard, Span, Weight
+from s2h.growing import can_grow
 
 TASKS = (
     "vqa",
@@ -238,16 +237,12 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     """
     given = Options(task=task, count=count, spec=spec, seed=seed, **options)
     given.check()
-    plain = (
-        output != "-"
-        and not output.endswith((".gz", ".zst"))
-        and (os.path.isfile(output) or not os.path.exists(output))
-    )
+    plain = can_grow(output)
     if given.resume and not plain:
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
 
     def growing():
-        from s2h.partial import Partial
+        from s2h.levels.resume import Partial
 
         return Partial(output, given.resume)
 
@@ -261,6 +256,7 @@ def _generate(work: common.Session, given: Options) -> None:
     from s2h.images import Store
     from s2h.levels import LEVELS, generate
     from s2h.levels.asking import answers_of, similar_distractors
+    from s2h.record import RecordError
     from s2h.sources import open_source
 
     source = open_source(given.spec, seed=given.seed, split=given.split)
@@ -289,10 +285,10 @@ def _generate(work: common.Session, given: Options) -> None:
         work.write(record)
         made += 1
     tell_source(work, source, told)
+    if not made and not first and tally:
+        raise RecordError(f"no pair could be made: {listing(tally)}")
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
     work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
-    if not made and not first:
-        work.tell("no pair could be made" + (f": {listing(tally)}" if tally else " (the shard is empty)"))
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:

@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
+from types import SimpleNamespace
 
 import click
 
-from s2h import jsonl
-from s2h.cli import common
+from s2h import exports, jsonl
+from s2h.cli import common, params
+from s2h.record import RecordError
 
 SHOWN_TASKS = 12  # in the summary, of each level
 
 
-class Weights(click.ParamType):
-    """'1,0.5,2': numbers that are not negative, one at least above 0; or 'l1=0.5,l3=2': the same by FILE, 1 for the others.
-    Gives pairs of a name ("" for none) and a number."""
-
-    name = "W,..."
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        pairs = [part.strip().rpartition("=") for part in value.split(",")]
-        try:
-            weights = tuple((name, float(number)) for name, _, number in pairs)
-        except ValueError:
-            weights = ()
-        if not weights or not all(0 <= weight < math.inf for _, weight in weights):
-            self.fail(f"{value!r} are no weights (for example 1,0.5,2 or l1=0.5)", param, ctx)
-        named = [name for name, sign, _ in pairs if sign]
-        if named and (len(named) < len(pairs) or not all(named) or len(set(named)) < len(named)):
-            self.fail(f"{value!r}: name each FILE once, or none (for example l1=0.5,l3=2)", param, ctx)
-        if not named and not any(weight for _, weight in weights):
-            self.fail(f"{value!r} leaves nothing", param, ctx)
-        return weights
-
-
-class Fraction(click.ParamType):
-    """0.05: a part below the whole."""
-
-    name = "FRACTION"
-
-    def convert(self, value, param, ctx):
-        try:
-            fraction = float(value)
-        except ValueError:
-            fraction = math.nan
-        if not 0 <= fraction < 1:
-            self.fail(f"{value!r} is no fraction (at least 0 and below 1, for example 0.05)", param, ctx)
-        return fraction
+def cores() -> int:
+    """How many processes can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @click.command(epilog=common.EPILOG)
@@ -62,26 +29,88 @@ class Fraction(click.ParamType):
     help="Level after level, shuffled inside each; a field `stage` (1, 2, 3) is added where there is none.",
 )
 @click.option(
+    "--interleave",
+    is_flag=True,
+    help="FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), until all "
+    "have ended. Nothing is shuffled or waits; --per-... then keep the first N.",
+)
+@click.option(
     "--weights",
-    type=Weights(),
+    type=params.Weights(),
     help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
     "in proportion (1,0.5 keeps half of the second file; 1,2,1 half, all, half). Or by FILE, 1 for the others: l2=0.5. No "
     "record comes twice.",
 )
 @click.option(
-    "--per-level",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Keep N random records of each level (after --weights).",
+    "--per-level", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each level."
+)
+@click.option(
+    "--per-task", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each task."
+)
+@click.option(
+    "--per-source", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each `source`."
+)
+@click.option(
+    "--hardest",
+    type=params.Amount(),
+    help="Keep N records, or this part of them, of the least margin: the chosen answer's score less the rejected one's, of "
+    "scores.ref or else scores.clip. Before --weights and --per-....",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["shuffle", "margin", "hard-first"]),
+    default="shuffle",
+    show_default=True,
+    help="By margin instead of shuffled, from easy (the largest) to hard or the other way; with --curriculum in each level.",
+)
+@click.option(
+    "--oversample",
+    type=params.Weights(),
+    help="How often each FILE's records come, at least once: 1,3 or l2=3, and 1.5 has a random half twice. Copies are named "
+    "ID~2, ID~3; what --val holds out is not copied.",
 )
 @click.option(
     "--val",
-    type=Fraction(),
+    type=params.Fraction(),
     help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl; no image, family or twin is on both sides.",
 )
 @click.option("--val-output", metavar="FILE", help="Write the held-out records here instead.")
+@click.option(
+    "--to",
+    type=click.Choice(list(exports.FORMATS)),
+    help="Write what another tool reads. "
+    + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in exports.FORMATS.items())
+    + ". Without it: the records as they are.",
+)
+@click.option(
+    "--image-dir",
+    metavar="DIR",
+    default="s2h-images",
+    show_default=True,
+    help="Where --to puts images that are no files (data URIs, members of tar shards), for formats that name files.",
+)
+@click.option(
+    "--pack",
+    metavar="DIR",
+    help="Write a folder to carry away instead: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
+    "once, by relative references.",
+)
+@click.option(
+    "--shard-size",
+    metavar="MIB",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="With --pack: more than so much of images goes into tar shards of about this size.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that read large files; the same bytes come out.  [default: one a core]",
+)
 @common.stream_options
-def main(files, flat, curriculum, weights, per_level, val, val_output, output, seed, quiet, on_error):
+def main(files, flat, curriculum, interleave, **given):
     """Mix FILEs (or standard input) into one: the trainer takes records in the order that is made here.
 
     \b
@@ -92,52 +121,193 @@ def main(files, flat, curriculum, weights, per_level, val, val_output, output, s
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
     s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
     """
-    if flat == curriculum:
-        raise click.UsageError("Give one of --flat and --curriculum.")
-    weights = by_file(weights, files) if weights else None
-    if val_output and val is None:
+    if flat + curriculum + interleave != 1:
+        raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
+    given = SimpleNamespace(**given)
+    given.curriculum, given.score = curriculum, "ref"
+    given.weights = by_file("--weights", given.weights, files) if given.weights else None
+    given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
+    if given.times and min(given.times) < 1:
+        raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
+    check_places(given)
+    if interleave:
+        if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
+            raise click.UsageError(
+                "--interleave flows: --val, --hardest, --order, --oversample and --pack need the whole (--flat)."
+            )
+        flow(files or ("-",), given)
+    else:
+        shuffle(files or ("-",), given)
+
+
+def check_places(given: SimpleNamespace) -> None:
+    """Where the records, and the held-out ones, go. Raises UsageError."""
+    if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
-    if val is not None and not val_output:
-        if output == "-":
+    if given.pack and (given.output != "-" or given.val_output or given.to):
+        raise click.UsageError(
+            "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
+        )
+    if given.to and (refusal := exports.refuse_place(given.to, given.output)):
+        raise click.UsageError(refusal)
+    if given.val is not None and not given.val_output and not given.pack:
+        if given.output == "-":
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
-        if os.path.exists(output) and not os.path.isfile(output):
-            raise click.UsageError(f"--val needs --val-output FILE: nothing can be put beside {output}.")
-        val_output = beside(output)
-    if val is not None and common.same(val_output, output):
-        raise click.UsageError("--val-output and --output are the same file.")
-    with common.session(output, quiet=quiet, on_error=on_error) as work, contextlib.ExitStack() as stack:
+        if os.path.exists(given.output) and not os.path.isfile(given.output):
+            raise click.UsageError(
+                f"--val needs --val-output FILE: nothing can be put beside {given.output}."
+            )
+        given.val_output = beside(given.output)
+    if given.val_output:
+        if common.same(given.val_output, given.output):
+            raise click.UsageError("--val-output and --output are the same file.")
+        if given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
+            raise click.UsageError(f"--val-output: {refusal}")
+
+
+def opened(given: SimpleNamespace, path: str):
+    """What writes the mix, or the part that is held out, to this place."""
+    place = common.standard_output() if path == "-" else path
+    return exports.open_export(given.to, place, given.image_dir) if given.to else jsonl.Writer(place)
+
+
+def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
+    """--interleave."""
+    with common.session(
+        lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error
+    ) as work:
+        from s2h import mix
+
+        caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
+        most = {by: count for by, count in caps.items() if count}
+        streams = [work.read([name]) for name in files]
+        mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
+        tally: dict[tuple[int, str], int] = {}
+        for record in work.progress(mixed):
+            try:
+                work.write(record)
+            except RecordError as error:
+                error.where = error.where or record.where
+                work.on_error(error)
+                continue
+            kind = record["level"], record["task"]
+            tally[kind] = tally.get(kind, 0) + 1
+        work.say(summary(tally, "in turn"))
+
+
+def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
+    """--flat and --curriculum."""
+    with contextlib.ExitStack() as stack:
+        output = None if given.pack else lambda: opened(given, given.output)
+        work = stack.enter_context(common.session(output, quiet=given.quiet, on_error=given.on_error))
         import tempfile
 
         from s2h import mix
 
-        streams = [work.read([name]) for name in files or ["-"]]
-        held = stack.enter_context(jsonl.Writer(val_output)) if val is not None else None
-        spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
-        links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if val is not None else None
-        index = mix.load(map(work.progress, streams), spool, seed=seed, links=links, on_error=work.on_error)
-        rows, short = index.rows(), {}
-        if weights:
-            rows = mix.weigh(index, rows, weights)
-        if per_level:
-            rows, short = mix.per_level(index, rows, per_level)
-        kept, out = mix.split(index, rows, val) if val is not None else (rows, rows[:0])
-        order = mix.curriculum if curriculum else mix.flat
+        holds = given.val is not None
+        held = stack.enter_context(opened(given, given.val_output)) if holds and not given.pack else None
+        if given.pack:
+            from s2h.exports import pack
+
+            pack.check_place(given.pack)
+        with mix.temporary():
+            spool = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-"))
+            links = stack.enter_context(tempfile.TemporaryFile(prefix="s2h-mix-")) if holds else None
+        wanted = mix.Wanted(
+            seed=given.seed,
+            sources=given.per_source is not None,
+            links=holds,
+            margins=given.hardest is not None or given.order != "shuffle",
+        )
+        inputs = [common.standard_input(work) if name == "-" else name for name in files]
+        bar = stack.enter_context(work.progress(label="reading"))
+        index = mix.load(
+            inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),
+            on_error=work.on_error, progress=bar.update,
+        )  # fmt: skip
+        stack.enter_context(index)
+        bar.close()
+        rows = choose(index, given, work)
+        kept, out = mix.split(index, rows, given.val) if holds else (rows, rows[:0])
+        whole = len(rows)
+        del rows
+        if given.times:
+            kept = mix.repeat(index, kept, given.times, on_error=work.on_error)
+        out, kept = in_order(index, out, given), in_order(index, kept, given)
+        sink = work.writer
+        if given.pack:
+            packed = stack.enter_context(folder(index, (out, kept), given, work))
+            sink = packed.part(pack.RECORDS)
+            held = packed.part(pack.HELD_OUT) if holds else None
+        bar = stack.enter_context(work.progress(label="writing", total=len(kept) + len(out)))
         tally: dict[tuple[int, str], int] = {}
-        for part, write in ((out, held.write if held else None), (kept, work.write)):
-            for row in order(index, part).tolist():
-                record = index.record(row)
-                write(mix.staged(record) if curriculum else record)
-                kind = record["level"], record["task"]
-                tally[kind] = tally.get(kind, 0) + 1
-        for level, count in short.items():
-            work.say(f"level {level} has fewer than {per_level}: all {count} are kept")
-        work.say(summary(tally, "by level" if curriculum else "shuffled"))
-        if val is not None and len(rows):
-            work.say(f"{len(out)} of {len(rows)} held out ({len(out) / len(rows):.1%}): {val_output}")
-            if len(out) < val * len(rows):
+        for part, place in ((out, held), (kept, sink)):
+            if place is not None:
+                some = mix.write(
+                    index, part, place, stages=given.curriculum, on_error=work.on_error, progress=bar.update
+                )
+                tally = {kind: tally.get(kind, 0) + some.get(kind, 0) for kind in tally | some}
+        index.check_unchanged()
+        bar.close()
+        how = "by level" if given.curriculum else "shuffled"
+        if given.order != "shuffle":
+            how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
+        work.say(summary(tally, how))
+        if given.pack:
+            work.say(f"{packed.images} images, {packed.bytes / 2**20:.1f} MiB: {given.pack}")
+        if holds and whole:
+            there = given.val_output or os.path.join(given.pack, pack.HELD_OUT)
+            work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
+            if len(out) < given.val * whole:
                 work.tell(
                     "fewer held out than asked for: most records hang together by a shared image, family or twin"
                 )
+
+
+def folder(index, parts, given: SimpleNamespace, work: common.Session):
+    """The pack to write into, with shards where the images of the parts' rows are more than one would have."""
+    from s2h.exports.pack import Pack, Weight
+
+    weight = Weight()
+    for part in parts:
+        for row in work.progress(index.originals(part), label="weighing"):
+            weight.add(index.record(int(row)))
+    size = given.shard_size << 20
+    return Pack(given.pack, shards=weight.bytes > size, shard_size=size)
+
+
+def choose(index, given: SimpleNamespace, work: common.Session):
+    """The rows that come into the mix; given.score is then the name of the score that margins are of."""
+    from s2h import mix
+
+    rows = index.rows()
+    if index.wanted.margins and len(rows):
+        rows, given.score = mix.margin(index, rows, work.on_error)
+        if given.hardest is not None:
+            exact = isinstance(given.hardest, int)
+            count = given.hardest if exact else round(given.hardest * len(rows))
+            if count > len(rows):
+                work.say(f"fewer than {count} records: all {len(rows)} are kept")
+            rows = mix.hardest(index, rows, given.score, count)
+            work.say(f"the hardest {len(rows)} are kept, by the margin of scores.{given.score}")
+    if given.weights:
+        rows = mix.weigh(index, rows, given.weights)
+    for by in ("source", "task", "level"):
+        if count := getattr(given, f"per_{by}"):
+            rows, short = mix.cap(index, rows, by, count)
+            for name, there in short.items():
+                work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
+    return rows
+
+
+def in_order(index, rows, given: SimpleNamespace):
+    """The rows as they are written."""
+    from s2h import mix
+
+    if given.order == "shuffle" or not len(rows):
+        return mix.curriculum(index, rows) if given.curriculum else mix.flat(index, rows)
+    hard_first = given.order == "hard-first"
+    return mix.by_margin(index, rows, given.score, levels=given.curriculum, hard_first=hard_first)
 
 
 def beside(output: str) -> str:
@@ -149,12 +319,13 @@ def beside(output: str) -> str:
     return f"{stem}.val{suffix}"
 
 
-def by_file(weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
-    """One weight for each file. A name is a file's as it was given or without its folder or ending. Raises UsageError."""
+def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
+    """One number of the option for each file. A name is a file's as it was given or without its folder or ending. Raises
+    UsageError."""
     if not weights[0][0]:
         if len(weights) != len(files):
             raise click.UsageError(
-                f"--weights has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+                f"{option} has {len(weights)} for {len(files)} named FILEs; give one per FILE."
             )
         return [weight for _, weight in weights]
     found = [1.0] * len(files)
@@ -163,10 +334,10 @@ def by_file(weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> l
         places = exact or [i for i, file in enumerate(files) if name in called(file)]
         if len(places) != 1:
             fault = "more than one of the FILEs" if places else "none of the FILEs"
-            raise click.UsageError(f"--weights: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
+            raise click.UsageError(f"{option}: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
         found[places[0]] = weight
     if not any(found):
-        raise click.UsageError("--weights leaves nothing.")
+        raise click.UsageError(f"{option} leaves nothing.")
     return found
 
 

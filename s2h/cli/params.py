@@ -60,6 +60,62 @@ class Weight(click.ParamType):
         return kind, number
 
 
+class Weights(click.ParamType):
+    """'1,0.5,2': numbers that are not negative, one at least above 0; or 'l1=0.5,l3=2': the same by FILE, 1 for the others.
+    Gives pairs of a name ("" for none) and a number."""
+
+    name = "W,..."
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        pairs = [part.strip().rpartition("=") for part in value.split(",")]
+        try:
+            weights = tuple((name, float(number)) for name, _, number in pairs)
+        except ValueError:
+            weights = ()
+        if not weights or not all(0 <= weight < math.inf for _, weight in weights):
+            self.fail(f"{value!r} are no weights (for example 1,0.5,2 or l1=0.5)", param, ctx)
+        named = [name for name, sign, _ in pairs if sign]
+        if named and (len(named) < len(pairs) or not all(named) or len(set(named)) < len(named)):
+            self.fail(f"{value!r}: name each FILE once, or none (for example l1=0.5,l3=2)", param, ctx)
+        if not named and not any(weight for _, weight in weights):
+            self.fail(f"{value!r} leaves nothing", param, ctx)
+        return weights
+
+
+class Fraction(click.ParamType):
+    """0.05: a part below the whole."""
+
+    name = "FRACTION"
+
+    def convert(self, value, param, ctx):
+        try:
+            fraction = float(value)
+        except ValueError:
+            fraction = math.nan
+        if not 0 <= fraction < 1:
+            self.fail(f"{value!r} is no fraction (at least 0 and below 1, for example 0.05)", param, ctx)
+        return fraction
+
+
+class Amount(click.ParamType):
+    """'1000': so many; '0.5': that part."""
+
+    name = "N|FRACTION"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, int | float):
+            return value
+        try:
+            amount = int(value) if value.strip().isdigit() else float(value)
+        except ValueError:
+            amount = math.nan
+        if not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
+            self.fail(f"{value!r} is neither a number nor a part (for example 1000, or 0.5)", param, ctx)
+        return amount
+
+
 class Cosine(click.ParamType):
     """A threshold on a cosine, or on the difference of two."""
 

@@ -1,14 +1,20 @@
-"""Reading an answer out of free text. The parser `robust`: the last explicit declaration wins, a value counts only where it
-stands as whole words, and nothing is ever guessed; what can't be read is None and its share is reported."""
+"""Reading an answer out of free text: choices and yes/no by the parser that is asked for (s2h.eval.parsers), numbers,
+images, orders, words and captions in one way. A value counts only where it stands as whole words, and nothing is ever
+guessed; what can't be read is None and its share is reported."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from string import ascii_uppercase
 
 from s2h.answers import normalise, values_said
+from s2h.eval.benches import names
+from s2h.eval.parsers import lmms, official, robust, vlmevalkit
+from s2h.record import RecordError, fail
 
 TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")
+SHORT = 12  # words of a free answer that is still one
 _NUMBERS = (
     "zero",
     "one",
@@ -32,9 +38,6 @@ _ORDINAL = re.compile(r"\b(" + "|".join(_ORDINALS) + r")\s+(?:image|picture|phot
 _NONE = re.compile(
     r"\b(?:none of (?:the|these)|no (?:such )?(?:image|picture|photo)s?|not? in any)\b", re.IGNORECASE
 )
-_LETTER = re.compile(
-    r"\(([A-Za-z])\)|\b(?:answer|option|choice)(?:\s+is)?\s*:?\s*\(?([A-Za-z])\b", re.IGNORECASE
-)
 
 
 def number(text: str) -> int | None:
@@ -44,15 +47,6 @@ def number(text: str) -> int | None:
         return None
     last = found[-1].lower()
     return _NUMBERS.index(last) if last in _NUMBERS else int(last)
-
-
-def yes_no(text: str) -> str | None:
-    """The first word where it is yes or no, else the only one of the two that stands in the text."""
-    words = re.findall(r"[a-z]+", text.lower())
-    if words[:1] in (["yes"], ["no"]):
-        return words[0]
-    said = {word for word in words if word in ("yes", "no")}
-    return said.pop() if len(said) == 1 else None
 
 
 def image(text: str) -> int | str | None:
@@ -88,58 +82,128 @@ def order(text: str) -> list[int] | None:
     return None
 
 
-def choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter of an option: the last declared one, a bare letter, or the only option whose text is said."""
-    letters = {letter.upper(): letter for letter in choices}
-    declared = [(a or b).upper() for a, b in _LETTER.findall(text)]
-    declared = [letters[letter] for letter in declared if letter in letters]
-    if declared:
-        return declared[-1]
-    bare = re.fullmatch(r"\W*([A-Za-z])\W*(?:[.):].*)?", text.strip(), re.DOTALL)
-    if bare and bare[1].upper() in letters:
-        return letters[bare[1].upper()]
-    said = values_said(text, choices.values())
-    if len(said) == 1:
-        return next(letter for letter, option in choices.items() if option == said[0])
-    return None
-
-
-def read(line: dict) -> tuple[object, bool | None]:
+def read(line: dict, parser: str = "robust") -> tuple[object, bool | None]:
     """(parsed, correct) of a prediction line: `response` against `answer` by its `answer_type`; without one it is a choice
-    where the line has `choices`, yes/no where the answer is that, else words. correct is None where the answer is unknown
-    (a hidden test split)."""
+    where the line has `choices`, yes/no where the answer is that, else words. The parser (`parsers.NAMES`) decides about
+    choices and yes/no, `official` about short answers too; all else is read in one way only. correct is None where the
+    answer is unknown (a hidden test split). Raises RecordError for an answer that is none of the choices."""
     response, answer = str(line.get("response") or ""), line.get("answer")
     kind = line.get("answer_type") or _type_of(line)
     if kind == "caption":
         return _caption(response, line)
     if kind == "word":
-        candidates = line.get("candidates") or [str(answer)]
-        said = values_said(response, candidates)
-        parsed: object = said[0] if len(said) == 1 else None
-    elif kind == "choice":
-        parsed = choice(response, line["choices"])
-        if answer not in line["choices"] and answer is not None:
-            answer = choice(str(answer), line["choices"])
+        return _word(response, line, parser)
+    if kind == "choice":
+        parsed: object = _chosen(response, line, parser)
+        answer = None if answer is None else key(line)
+    elif kind == "yes/no":
+        parsed = _yes_no(response, parser)
+        answer = answer.strip().lower() if isinstance(answer, str) else answer
     else:
-        readers: dict[str, Callable[[str], object]] = {
-            "number": number,
-            "yes/no": yes_no,
-            "image": image,
-            "order": order,
-        }
+        readers: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
         parsed = readers[kind](response)
-        if kind == "yes/no":
-            answer = answer.lower() if isinstance(answer, str) else answer
     return parsed, None if answer is None else parsed == answer
+
+
+def rescore(
+    lines: Iterable[dict], parser: str = "robust", *, on_error: Callable[[Exception], None] = fail
+) -> Iterator[dict]:
+    """Prediction lines with `parsed` and `correct` made anew from `response`; needs id, bench, answer and response. Lines
+    scored by likelihood have no reply to read and stay as they are."""
+    for line in lines:
+        where = getattr(line, "where", "")
+        made = line.copy()
+        try:
+            for name in ("id", "bench", "answer", "response"):
+                if name not in line:
+                    raise RecordError(
+                        "missing", name, where, "a prediction has id, bench, answer and response"
+                    )
+            if line.get("answer_type", "choice") not in TYPES:
+                raise RecordError(
+                    f"unknown: {line['answer_type']!r}", "answer_type", where, f"one of {', '.join(TYPES)}"
+                )
+            if not isinstance(line.get("choices") or {}, dict | list):
+                raise RecordError("must be an object of letters or a list", "choices", where)
+            if line.get("scoring") != "likelihood":
+                made["parsed"], made["correct"] = read(made, parser)
+                made["parser"] = parser
+        except RecordError as error:
+            error.where = error.where or where
+            on_error(error)
+            continue
+        yield made
+
+
+def key(line: dict) -> str:
+    """The letter of the right answer, where the line has it as a letter, bracketed or not, as a label before the option's
+    text, or as that text. Raises RecordError."""
+    choices, answer = options(line), str(line["answer"]).strip()
+    label = re.match(r"\(?(\w+)[).:]\s", answer)
+    for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
+        if letter in choices:
+            return letter
+    same = [letter for letter, option in choices.items() if normalise(str(option)) == normalise(answer)]
+    if len(same) != 1:
+        raise RecordError(
+            f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}",
+            "answer",
+            getattr(line, "where", ""),
+        )
+    return same[0]
+
+
+def options(line: dict) -> dict[str, str]:
+    """The choices by letter; a list has the letters from A on."""
+    choices = line["choices"]
+    lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
+    return {letter: str(option) for letter, option in lettered}
+
+
+def _chosen(response: str, line: dict, parser: str) -> str | None:
+    choices = options(line)
+    bench = names.plain(line.get("bench"))
+    if parser == "vlmevalkit":
+        return vlmevalkit.choice(response, choices)
+    if parser == "lmms":
+        return lmms.choice(response, choices, bench)
+    if parser == "official" and bench in official.READERS:
+        return official.choice(response, choices, bench)
+    return robust.choice(response, choices)
+
+
+def _yes_no(response: str, parser: str) -> str | None:
+    reader = {"vlmevalkit": vlmevalkit, "lmms": lmms, "official": official}.get(parser, robust)
+    return reader.yes_no(response)
+
+
+def _word(response: str, line: dict, parser: str) -> tuple[object, bool | None]:
+    """A short free answer: one of the candidates where the line names some, else right where it says the answer (or one of
+    several right ones) as whole words in its conclusion; any other conclusion is read as it stands if it is short."""
+    answer, bench = line.get("answer"), names.plain(line.get("bench"))
+    if parser == "official" and bench in ("mantis", "mirb") and answer is not None:
+        return official.word(response, str(answer), bench, str(line.get("category")))
+    if line.get("candidates"):
+        said = values_said(response, line["candidates"])
+        parsed = said[0] if len(said) == 1 else None
+        return parsed, None if answer is None else parsed == answer
+    told = robust.conclusion(response)
+    answers = [str(one) for one in (answer if isinstance(answer, list) else [answer])]
+    said = values_said(told, answers) if answer is not None else []
+    if said:
+        return said[0], True
+    return (told if 0 < len(told.split()) <= SHORT else None), None if answer is None else False
 
 
 def _type_of(line: dict) -> str:
     if line.get("choices"):
         return "choice"
     answer = line.get("answer")
-    if isinstance(answer, str) and answer.lower() in ("yes", "no"):
+    if names.plain(line.get("bench")) == "pope" or (
+        isinstance(answer, str) and answer.lower() in ("yes", "no")
+    ):
         return "yes/no"
-    return "number" if isinstance(answer, int) else "word"
+    return "number" if type(answer) is int else "word"
 
 
 _LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)

@@ -26,6 +26,7 @@ def predict(
     scoring: str = "generate",
     batch_size: int = 32,
     max_new_tokens: int = 192,
+    parser: str = "robust",
     on_error: Callable[[Exception], None] = fail,
     progress: Progress | None = None,
 ) -> Iterator[dict]:
@@ -64,7 +65,7 @@ def predict(
                     on_error(one)
                     skipped.append(one)
                 else:
-                    yield _finished(line, one, model.name, scoring)
+                    yield _finished(line, one, model.name, scoring, parser)
         if chunk:
             progress.turn(len(chunk), chunk[-1][0]["id"], skipped)
     if isinstance(ended, Exception):
@@ -235,7 +236,7 @@ def _where(line: dict) -> str:
     return getattr(record, "where", "") or f"question {line.get('id')}"
 
 
-def _finished(line: dict, made: dict, name: str, scoring: str) -> Record:
+def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
@@ -246,21 +247,11 @@ def _finished(line: dict, made: dict, name: str, scoring: str) -> Record:
         done |= {"response": None, "parsed": said, "correct": said == "chosen"}
     else:
         done["response"] = made["response"]
-        done["parsed"], done["correct"] = answers.read(done)
+        # Of a likelihood the response is a bare label, which every parser but ours may read in its own way.
+        done["parsed"], done["correct"] = answers.read(done, parser if scoring == "generate" else "robust")
     if "logp" in made:
         done["logp"] = made["logp"]
     done |= {"model": name, "scoring": scoring}
+    if scoring == "generate":
+        done["parser"] = parser
     return done
-
-
-def rescore(lines: Iterable[dict], *, on_error: Callable[[Exception], None] = fail) -> Iterator[dict]:
-    """Prediction lines with `parsed` and `correct` made anew from `response`; needs id, bench, answer and response."""
-    for line in lines:
-        missing = [name for name in ("id", "bench", "answer", "response") if name not in line]
-        if missing:
-            on_error(RecordError("missing", field=missing[0], where=getattr(line, "where", ""),
-                                 remedy="a prediction has id, bench, answer and response"))  # fmt: skip
-            continue
-        made = dict(line)
-        made["parsed"], made["correct"] = answers.read(made)
-        yield made

@@ -11,8 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from s2h import jsonl
-from s2h.partial import Partial
+from s2h.growing import Growing
 from s2h.record import RecordError
 
 ANSWERS = ".answers"
@@ -84,7 +83,7 @@ class Progress:
             )
         yield from questions
 
-    def begin(self, writer: Growing) -> None:
+    def begin(self, writer: Predictions) -> None:
         """From here on this process notes what is done."""
         self._file = writer
 
@@ -100,7 +99,7 @@ class Progress:
             {"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped
         ]
         if self._file is not None:
-            self.bytes = self._file.size()
+            self.bytes = self._file.length()
             self._file.turn(self.head())
 
     def head(self) -> str:
@@ -109,22 +108,14 @@ class Progress:
         return json.dumps({name: getattr(self, name) for name in kept})
 
 
-class Growing(Partial):
+class Predictions(Growing):
     """The writer of such a file; what lies there beyond `progress` is made again."""
 
     def __init__(self, path: str, progress: Progress) -> None:
         self.progress = progress
-        super().__init__(path, resume=True)
+        super().__init__(path, progress.bytes, sum(1 for _ in progress.done()))
         progress.begin(self)
         self._answers = None
-
-    def _find_place(self) -> int:
-        self._cut = self.progress.bytes
-        return sum(1 for _ in self.progress.done())
-
-    def size(self) -> int:
-        self._make_room()
-        return os.path.getsize(self.partial)
 
     def note(self, line: str) -> None:
         if self._answers is None:
@@ -158,12 +149,3 @@ class Growing(Partial):
             self._answers.close()
         elif os.path.getsize(self.partial) == 0 and not os.path.exists(self.partial + ANSWERS):
             os.unlink(self.partial)
-
-
-def can_grow(path: str) -> bool:
-    """Whether a file of this name can be continued: one on a disk that isn't compressed."""
-    return (
-        path != "-"
-        and not path.endswith(jsonl.SUFFIXES[1:])
-        and (os.path.isfile(path) or not os.path.exists(path))
-    )

@@ -19,15 +19,32 @@ DIGITS = 4  # of a written score: in another batch the same pair's differs in th
 class Judgement:
     """One judgement, named as its score in the record.
 
-    score: annotates a batch in place; returns what was wrong with the records that it could not score, by position.
-    decide: the reason to drop a scored record, or "" to keep it.
+    score: annotates a batch in place; returns what was wrong with the records that it could not score, by position. None
+    where another judgement of the list scores for it.
+    decide: the reason to drop a scored record, or "" to keep it; called once for each record that was scored. None where
+    nothing is to be dropped.
     heavy: whether a batch is cheaper than its records one by one, as for a model.
+    measures: for a report, the numbers that it decides by.
+    again: what a run that goes on does with a record that was judged before, where that counts for later ones.
     """
 
     name: str
-    score: Callable[[list[Record]], dict[int, RecordError]]
-    decide: Callable[[Record], str]
+    score: Callable[[list[Record]], dict[int, RecordError]] | None
+    decide: Callable[[Record], str] | None
     heavy: bool = False
+    measures: tuple[Measure, ...] = ()
+    again: Callable[[Record], object] | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a scored record: what it is called, how it is read (None where the record has none), and the least and the
+    most that are kept (None where there is no bound)."""
+
+    name: str
+    read: Callable[[Record], float | None]
+    least: float | None = None
+    most: float | None = None
 
 
 def judge(
@@ -42,23 +59,38 @@ def judge(
     Each judgement scores every record, so the reasons are complete. A record that cannot be judged goes to on_error in its
     turn, after those before it were yielded, and is not yielded itself.
     """
-    size = (
-        batch_size if any(judgement.heavy for judgement in judgements) else 1
-    )  # nothing waits without a cause
-    for batch, broken in _batches(iter(records), size):
+    heavy = any(judgement.heavy for judgement in judgements)
+    scoring = [judgement.score for judgement in judgements if judgement.score is not None]
+    deciding = [judgement.decide for judgement in judgements if judgement.decide is not None]
+    if not heavy:  # nothing waits without a cause
+        yield from _singly(records, scoring, deciding, on_error)
+        return
+    for batch, broken in _batches(iter(records), batch_size):
         faults: dict[int, RecordError] = {}
-        for judgement in judgements:
-            good = [at for at in range(len(batch)) if at not in faults]
-            if good:
-                found = judgement.score([batch[at] for at in good])
+        for score in scoring:
+            if not faults:
+                faults = score(batch)
+            elif good := [at for at in range(len(batch)) if at not in faults]:
+                found = score([batch[at] for at in good])
                 faults.update({good[at]: fault for at, fault in found.items()})
         for at, record in enumerate(batch):
             if at in faults:
                 on_error(faults[at])
             else:
-                yield record, [reason for judgement in judgements if (reason := judgement.decide(record))]
+                yield record, [reason for decide in deciding if (reason := decide(record))]
         if broken is not None:
             raise broken
+
+
+def _singly(records: Iterable[Record], scoring: list, deciding: list, on_error: Callable) -> Iterator:
+    """`judge`, a record at a time."""
+    for record in records:
+        for score in scoring:
+            if faults := score([record]):
+                on_error(faults[0])
+                break
+        else:
+            yield record, [reason for decide in deciding if (reason := decide(record))] if deciding else []
 
 
 def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record], Exception | None]]:
@@ -82,7 +114,7 @@ def add_score(record: Record, name: str, **said: float | str) -> None:
     rounded = {
         key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
     }
-    record["scores"] = {**record.get("scores", {}), name: rounded}
+    record["scores"] = {**record["scores"], name: rounded} if "scores" in record else {name: rounded}
 
 
 def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], option: str) -> bool:

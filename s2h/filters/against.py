@@ -64,12 +64,16 @@ def known_images(paths: tuple[str, ...], embed: Callable[[Any], Any] | None = No
     return known
 
 
-def _images(path: str) -> Iterator[bytes]:
+def _images(path: str) -> Iterator[bytes | None]:
+    """The files' bytes; None for one that can't be read."""
     from s2h.sources import files
 
     if os.path.isdir(path):
         for name in files.pictures(path):
-            yield read_bytes(os.path.join(os.path.abspath(path), name))
+            try:
+                yield read_bytes(os.path.join(os.path.abspath(path), name))
+            except ImageError:
+                yield None
         found = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".parquet")]
     else:
         found = [path]
@@ -100,7 +104,10 @@ def _in_parquet(path: str) -> Iterator[bytes]:
         raise RecordError(f"{path}: can't be read: {error}") from error
 
 
-def _learn(known: Known, data: bytes, name: str, embed: Callable[[Any], Any] | None) -> None:
+def _learn(known: Known, data: bytes | None, name: str, embed: Callable[[Any], Any] | None) -> None:
+    if data is None:
+        known.unread += 1
+        return
     known.exact[digest(data)] = name
     try:
         image = decode(data, name)
@@ -113,7 +120,7 @@ def _learn(known: Known, data: bytes, name: str, embed: Callable[[Any], Any] | N
 
 
 def _read_list(known: Known, path: str, name: str) -> None:
-    with open(path, encoding="utf-8") as lines:
+    with open(path, encoding="utf-8-sig", errors="replace") as lines:
         for line in lines:
             word = line.split()[0] if line.strip() else ""
             if _HASH.fullmatch(word.lower()) and len(word) == 16:

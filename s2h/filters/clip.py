@@ -1,27 +1,19 @@
-"""CLIP: does each answer fit the images that it speaks of? An answer's score is the mean cosine over its grounding claims,
-each a text about one image; without claims it is the mean of the answer's text against each target image. Texts beyond the
-model's context are cut there, as CLIP does."""
+"""CLIP: does each answer fit the images that it speaks of, and does the chosen one single its images out? An answer's score
+is the mean cosine over its grounding claims, each a text about one image; without claims it is the mean of the answer's text
+against each target image. Texts beyond the model's context are cut there, as CLIP does."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
-from s2h.filters import Judgement, add_score, earlier_score, is_builtin, is_number
-from s2h.filters.cache import Embeddings, brief
-from s2h.images import open_image
+from s2h.filters import DIGITS, Judgement, Measure, add_score, earlier_score, is_builtin, is_number
+from s2h.filters.engine import Engine, Place
+from s2h.images import ImageError
 from s2h.models.clip import BUNDLED, DEFAULT
 from s2h.record import Record, RecordError, text_of
 
-THREADS = 4  # that open and prepare images while the model runs; Pillow and torch leave the interpreter while they work
-AT_ONCE = 32  # images that the model embeds in one call
-AHEAD = 2 * AT_ONCE  # images open before their turn: 40 MB at 224 pixels, whatever the batch of records
 SIDES = ("chosen", "rejected")
-
-Key = tuple  # (model, base, reference): what an image's embedding is kept by
 
 
 def claims(record: Record, side: str) -> list[tuple[int, str]]:
@@ -35,7 +27,7 @@ def claims(record: Record, side: str) -> list[tuple[int, str]]:
 
 
 def judgement(
-    load: Callable[[str], Any],
+    engine: Engine,
     *,
     least: float | None = None,
     margin: float | None = None,
@@ -44,27 +36,19 @@ def judgement(
     """Keep pairs whose chosen answer scores at least `least` and beats the rejected one by at least `margin` (cosines); both
     scores are written as scores.clip.
 
-    load(name) gives a models.clip.Clip and is called once a model, when its first record comes; the bundled model sees the
-    built-in world's records and ViT-B/32 all others, unless `model` names one for all.
+    The bundled model sees the built-in world's records and ViT-B/32 all others, unless `model` names one for all.
     """
-    loaded: dict[str, Any] = {}
-    images, texts = Embeddings(), Embeddings()
 
-    def score(batch: list[Record]) -> dict[int, RecordError]:
-        faults: dict[int, RecordError] = {}
-        waiting: dict[str, list[int]] = {}
-        for at, record in enumerate(batch):
-            name = model or (BUNDLED if is_builtin(record) else DEFAULT)
-            try:
-                if not earlier_score(record, "clip", name, SIDES, "--clip-model"):
-                    waiting.setdefault(name, []).append(at)
-            except RecordError as error:
-                faults[at] = error
-        for name, positions in waiting.items():
-            if name not in loaded:
-                loaded[name] = load(name)
-            faults.update(_score(loaded[name], {at: batch[at] for at in positions}, images, texts))
-        return faults
+    def measure(name: str, record: Record, rows: dict, read: dict) -> dict[str, Any]:
+        said = {}
+        for side in SIDES:
+            cosines = [float(rows[_place(record, at)] @ read[text]) for at, text in claims(record, side)]
+            said[side] = sum(cosines) / len(cosines)
+        return said
+
+    def wanted(record: Record) -> tuple[set[int], set[str]]:
+        said = claims(record, "chosen") + claims(record, "rejected")
+        return {at for at, _ in said}, {text for _, text in said}
 
     def decide(record: Record) -> str:
         said = record["scores"]["clip"]
@@ -75,87 +59,122 @@ def judgement(
             return f"clip margin below {margin:g}"
         return ""
 
-    return Judgement("clip", score, decide, heavy=True)
+    def of(side: str) -> Callable[[Record], float]:
+        return lambda record: record["scores"]["clip"][side]
 
+    def lead(record: Record) -> float:
+        return of("chosen")(record) - of("rejected")(record)
 
-def _score(
-    model: Any, records: dict[int, Record], images: Embeddings, texts: Embeddings
-) -> dict[int, RecordError]:
-    """Score records by one model; what was wrong with those that could not be."""
-    said = {at: {side: claims(record, side) for side in SIDES} for at, record in records.items()}
-    pictures: dict[Key, tuple[Record, int]] = {}
-    wordings: dict[tuple, str] = {}
-    for at, record in records.items():
-        for position, text in said[at]["chosen"] + said[at]["rejected"]:
-            pictures.setdefault(_key(model, record, position), (record, position))
-            wordings[model.name, brief(text)] = text
-    damaged: dict[Key, RecordError] = {}
-    seen = images.get(
-        pictures, lambda missing: _look(model, {key: pictures[key] for key in missing}, damaged)
+    measures = (
+        Measure("clip of chosen", of("chosen"), least),
+        Measure("clip of rejected", of("rejected")),
+        Measure("clip margin", lead, margin),
     )
-    read = texts.get(
-        wordings, lambda missing: zip(missing, model.texts([wordings[key] for key in missing]), strict=True)
-    )
-
-    faults = {}
-    for at, record in records.items():
-        try:
-            means = {side: _mean(model, record, said[at][side], seen, read, damaged) for side in SIDES}
-        except RecordError as error:
-            faults[at] = error
-        else:
-            add_score(record, "clip", **means, model=model.name)
-    return faults
+    scorer = _scorer("clip", SIDES, engine, model, wanted, measure)
+    return Judgement("clip", scorer, decide, heavy=True, measures=measures)
 
 
-def _look(
-    model: Any, wanted: dict[Key, tuple[Record, int]], damaged: dict[Key, RecordError]
-) -> Iterator[tuple[Key, Any]]:
-    """Embeds images, the next ones being opened in threads meanwhile. Those that cannot be opened go to `damaged`."""
+def judge_rank(engine: Engine, *, first: bool = False, model: str | None = None) -> Judgement:
+    """Does the chosen answer single out what it speaks of? Each text that it claims is held against every image of the
+    prompt; written as scores.clip_images.
 
-    def prepare(key: Key) -> tuple[Key, Any]:
-        record, position = wanted[key]
-        try:
-            return key, model.prepare(open_image(record["images"][position], record.base))
-        except RecordError as error:
-            damaged[key] = error
-            return key, None
+    images: for each distinct text of the chosen claims a row of cosines, one for each image. lead: the least distance, over
+    the texts, from the worst image that it is claimed of to the best one that it is not. rank: 1 where no other image is
+    ahead of one that the text is claimed of, else one more than the most images that are.
 
-    def in_turn(pool: ThreadPoolExecutor) -> Iterator[tuple[Key, Any]]:
-        keys = iter(wanted)
-        waiting = deque(pool.submit(prepare, key) for key in islice(keys, AHEAD))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(prepare, key) for key in islice(keys, 1))
+    An image that a text is claimed of is no rival for it, nor is a second copy of one (by its bytes). Where all images are
+    claimed there is no rival: rank 1, and no lead. With `first` only rank 1 is kept.
+    """
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        try:
-            ready = (pair for pair in in_turn(pool) if pair[1] is not None)
-            while some := list(islice(ready, AT_ONCE)):
-                yield from zip(
-                    (key for key, _ in some), model.images([tensor for _, tensor in some]), strict=True
-                )
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    def measure(name: str, record: Record, rows: dict, read: dict) -> dict[str, Any]:
+        digests = engine.digests(_place(record, at) for at in range(len(record["images"])))[0]
+        keys = [digests[_place(record, at)] for at in range(len(record["images"]))]
+        table, rank, leads = [], 1, []
+        for text, owners in _owners(record).items():
+            cosines = [round(float(rows[_place(record, at)] @ read[text]), DIGITS) for at in range(len(keys))]
+            table.append(cosines)
+            own = {keys[at] for at in owners}
+            rivals = {key: cosines[at] for at, key in enumerate(keys) if key not in own}
+            worst = min(cosines[at] for at in owners)
+            if rivals:
+                leads.append(worst - max(rivals.values()))
+                rank = max(rank, 1 + sum(cosine > worst for cosine in rivals.values()))
+        return {"rank": rank, **({"lead": min(leads)} if leads else {}), "images": table}
+
+    def wanted(record: Record) -> tuple[set[int], set[str]]:
+        return set(range(len(record["images"]))), set(_owners(record))
+
+    def decide(record: Record) -> str:
+        return "clip rank above 1" if first and record["scores"]["clip_images"]["rank"] > 1 else ""
+
+    scorer = _scorer("clip_images", ("rank",), engine, model, wanted, measure)
+    measure_lead = Measure("clip lead of target", lambda record: record["scores"]["clip_images"].get("lead"))
+    return Judgement("clip_images", scorer, decide, heavy=True, measures=(measure_lead,))
 
 
-def _mean(
-    model: Any, record: Record, said: list[tuple[int, str]], seen: dict, read: dict, damaged: dict
-) -> float:
-    """The mean cosine of an answer's claims. Raises RecordError for an image that could not be opened, and for NaN."""
-    total = 0.0
-    for position, text in said:
-        key = _key(model, record, position)
-        if key in damaged:
-            error = damaged[key]
-            raise type(error)(error.message, f"images[{position}]", record.where, error.remedy)
-        total += float(seen[key] @ read[model.name, brief(text)])
-    if not is_number(total):
-        raise RecordError(f"is no number: {total} from {model.name}", "scores.clip", record.where,
+def _owners(record: Record) -> dict[str, set[int]]:
+    """The distinct texts of the chosen claims, each with the images that it is claimed of."""
+    owners: dict[str, set[int]] = {}
+    for at, text in claims(record, "chosen"):
+        owners.setdefault(text, set()).add(at)
+    return owners
+
+
+def _scorer(
+    score: str,
+    keys: tuple[str, ...],
+    engine: Engine,
+    model: str | None,
+    wanted: Callable[[Record], tuple[set[int], set[str]]],
+    measure: Callable[[str, Record, dict, dict], dict[str, Any]],
+) -> Callable[[list[Record]], dict[int, RecordError]]:
+    """A Judgement's `score`: embeds what the batch wants (image positions and texts of each record) and writes what is
+    measured on it, for each model in turn."""
+
+    def judge_batch(batch: list[Record]) -> dict[int, RecordError]:
+        faults: dict[int, RecordError] = {}
+        waiting: dict[str, list[int]] = {}
+        for at, record in enumerate(batch):
+            name = model or (BUNDLED if is_builtin(record) else DEFAULT)
+            try:
+                if not earlier_score(record, score, name, keys, "--clip-model"):
+                    waiting.setdefault(name, []).append(at)
+            except RecordError as error:
+                faults[at] = error
+        for name, positions in waiting.items():
+            asked = {at: wanted(batch[at]) for at in positions}
+            rows, damaged = engine.images(
+                name, (_place(batch[at], i) for at in positions for i in sorted(asked[at][0]))
+            )
+            read = engine.texts("clip", name, (text for at in positions for text in sorted(asked[at][1])))
+            for at in positions:
+                record = batch[at]
+                try:
+                    for i in sorted(asked[at][0]):
+                        _check_image(record, i, damaged)
+                    said = measure(name, record, rows, read)
+                    _check_numbers(said, score, name, record)
+                except RecordError as error:
+                    faults[at] = error
+                else:
+                    add_score(record, score, **said, model=name)
+        return faults
+
+    return judge_batch
+
+
+def _check_image(record: Record, at: int, damaged: dict[Place, ImageError]) -> None:
+    if error := damaged.get(_place(record, at)):
+        raise ImageError(error.message, f"images[{at}]", record.where, error.remedy)
+
+
+def _check_numbers(said: dict[str, Any], score: str, name: str, record: Record) -> None:
+    values = [value for value in said.values() if not isinstance(value, list)]
+    values += [value for row in said.get("images", ()) for value in row]
+    if bad := [value for value in values if not is_number(value)]:
+        raise RecordError(f"is no number: {bad[0]} from {name}", f"scores.{score}", record.where,
                           "the weights may be damaged")  # fmt: skip
-    return total / len(said)
 
 
-def _key(model: Any, record: Record, position: int) -> Key:
-    return model.name, record.base, brief(record["images"][position])
+def _place(record: Record, at: int) -> Place:
+    return record.base, record["images"][at]

@@ -288,7 +288,9 @@ def _draft(
 ) -> Draft:
     ask = rng.choice(ASKS[operation]).format(digit if digit is not None else name_images(operands))
     ask += rng.choice(SHOW if shows else BRIEF)
-    items: list[Item] = [source.digit(rng, value) for value in values]
+    items: list[Item] = []
+    for value in values:
+        items.append(source.digit(rng, value, items))
     read = [values[p] for p in operands]
 
     def claims(seen: list[int | None]) -> list[tuple[int, str]]:
@@ -309,7 +311,7 @@ def _draft(
 
     twin = None
     if mistake.world is not None:
-        moved = items_of(items, values, mistake.world, lambda value, _: source.digit(rng, value))
+        moved = items_of(items, values, mistake.world, lambda value, there: source.digit(rng, value, there))
         twin = Twin(moved, facts(mistake.world, mistake.wrong))
     return Draft(
         items,

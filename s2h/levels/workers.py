@@ -3,15 +3,14 @@ come back in order, the same bytes as from one process."""
 
 from __future__ import annotations
 
-import multiprocessing.connection
-import os
-import threading
+import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from s2h.processes import follow_parent
 from s2h.record import Record
 from s2h.sources import SourceError
 
@@ -53,18 +52,9 @@ def spread(
 
 
 def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> None:
-    import signal
-
     global _work
     _work = make, source
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed can't tell its workers to end."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
+    follow_parent()
 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:

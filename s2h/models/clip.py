@@ -12,16 +12,35 @@ from s2h.models import ModelError, hub, names
 DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 TEXTS_AT_ONCE = 256
+PROBE = ("A photo of two dogs, a cat & 3 birds.", "naïve “quotes” 日本 -- <end>", "word " * 100)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An image-text model ready to embed; `name` is what scores are signed with."""
+    """An image-text model ready to embed; `name` is what scores are signed with.
+
+    files: what it was read from. whole: whether batches are filled up to `images_at_once`, as a compiled model wants them.
+    """
 
     name: str
     model: Any
     transform: Any
     tokenizer: Any
+    files: tuple[str, ...] = ()
+    whole: bool = False
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images the model takes best in one call."""
+        return 256 if next(self.model.parameters()).is_cuda else 32
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that embeddings depend on."""
+        from s2h.models import fingerprint
+
+        return fingerprint.of_embedder(
+            getattr(self.model, "_orig_mod", self.model), self.transform, self.tokenizer(list(PROBE)).tolist()
+        )
 
     def prepare(self, image: Any) -> Any:
         """A PIL image as the model's input, float32 [3, H, W]. Threads may do this at the same time."""
@@ -32,7 +51,13 @@ class Clip:
         import torch
 
         tensors = [picture if torch.is_tensor(picture) else self.prepare(picture) for picture in pictures]
-        return self._embed(self.model.encode_image, torch.stack(tensors))
+        batch = torch.stack(tensors)
+        if self.whole and len(batch) < self.images_at_once:
+            batch = torch.cat([batch, batch.new_zeros(self.images_at_once - len(batch), *batch.shape[1:])])
+        weights = next(self.model.parameters())
+        if weights.is_cuda:
+            batch = batch.contiguous(memory_format=torch.channels_last)
+        return self._embed(self.model.encode_image, batch.to(weights.dtype))[: len(tensors)]
 
     def texts(self, texts: list[str]) -> Any:
         """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
@@ -58,7 +83,7 @@ def identify(name: str) -> str:
 
     Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
     """
-    if name == BUNDLED or name.startswith("hf-hub:"):
+    if name in (BUNDLED, DEFAULT) or name.startswith("hf-hub:"):
         return name
     folder = os.path.normpath(name.removeprefix("local-dir:"))
     if os.path.isfile(os.path.join(folder, CONFIG)):
@@ -94,13 +119,15 @@ def identify(name: str) -> str:
     return f"{model}:{weights or listed[0]}"
 
 
-def load(name: str = DEFAULT) -> Clip:
+def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) -> Clip:
     """Load a model by any name that `identify` takes; only one that is not on this machine is fetched from the Hub, and the
     bundled one never. Raises ModelError where it cannot be had, in one line.
 
     Model, image transform and tokenizer are open_clip's own, as the folder's or the Hub's configuration describes them.
+    dtype: float32, bfloat16 or float16; compile: through torch.compile, which takes a minute and is faster after it.
     """
     import open_clip
+    import torch
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     from s2h import accel
@@ -108,22 +135,31 @@ def load(name: str = DEFAULT) -> Clip:
     name = identify(name)
     with hub.quiet():
         try:
-            place, options = _locate(name)
+            place, options, files = _locate(name)
             model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
             transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
             tokenizer = open_clip.get_tokenizer(place)
         except ModelError:
             raise
         except Exception as error:  # open_clip, torch and the Hub's client have no error in common
+            if "state_dict" in str(error):  # torch lists every tensor
+                raise ModelError(
+                    f"--clip-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
+                ) from error
             raise ModelError(
                 f"the CLIP model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
                 f"--clip-model NAME, hf-hub:ID or a folder; {BUNDLED} is for built-in images)"
             ) from error
-    return Clip(name, model.to(accel.device()).eval(), transform, tokenizer)
+    model = model.to(accel.device(), accel.dtype(dtype)).eval()
+    if accel.device().type == "cuda":
+        model = model.to(memory_format=torch.channels_last)
+    if compile:
+        model.encode_image = torch.compile(model.encode_image)
+    return Clip(name, model, transform, tokenizer, files, compile)
 
 
-def _locate(name: str) -> tuple[str, dict[str, Any]]:
-    """What open_clip calls the model, and the options that it is made with.
+def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+    """What open_clip calls the model, the options that it is made with, and the files that it is read from.
 
     Weights are fetched here, as safetensors: by itself open_clip would fall back to pickles. And OpenAI's weights were
     trained with QuickGELU, which open_clip's `ViT-B-32` lacks: by itself it would only warn and give other cosines.
@@ -134,15 +170,14 @@ def _locate(name: str) -> tuple[str, dict[str, Any]]:
         folder = str(names.bundled(name)) if name == BUNDLED else name
         if not os.path.isfile(os.path.join(folder, WEIGHTS)):
             raise ModelError(f"--clip-model {name}: {WEIGHTS} is missing (only safetensors are loaded)")
-        return f"local-dir:{folder}", {}
+        return f"local-dir:{folder}", {}, hub.listed(folder)
     if name.startswith("hf-hub:"):
-        for file in (CONFIG, WEIGHTS):
-            hub.fetch(name.removeprefix("hf-hub:"), file)
-        return name, {}
+        files = [hub.fetch(name.removeprefix("hf-hub:"), file) for file in (CONFIG, WEIGHTS)]
+        return name, {}, hub.snapshot(files[0])
     model, _, weights = name.partition(":")
     listed = get_pretrained_cfg(model, weights)
     if not listed:
-        return model, {"pretrained": weights}  # a file
+        return model, {"pretrained": weights}, (os.path.abspath(weights),)
     repository, _, file = listed.get("hf_hub", "").rpartition("/")
     if file in ("", "open_clip_pytorch_model.bin"):
         file = WEIGHTS
@@ -153,8 +188,10 @@ def _locate(name: str) -> tuple[str, dict[str, Any]]:
             f"--clip-model {name}: these weights are not published as safetensors (choose others)"
         )
     looks = {key: listed[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in listed}
-    return model, {
-        "pretrained": hub.fetch(repository, file),
+    path = hub.fetch(repository, file)
+    options = {
+        "pretrained": path,
         "force_preprocess_cfg": looks,
         "force_quick_gelu": bool(listed.get("quick_gelu")),
     }
+    return model, options, hub.snapshot(path)

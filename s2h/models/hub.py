@@ -4,6 +4,7 @@ of the libraries."""
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 
@@ -19,6 +20,21 @@ def fetch(repository: str, file: str) -> str:
     except LocalEntryNotFoundError:
         get_hf_file_metadata(hf_hub_url(repository, file))
         return hf_hub_download(repository, file)
+
+
+def snapshot(path: str) -> tuple[str, ...]:
+    """The files of the cached snapshot that a fetched file is of, and those that say which snapshot is the newest: what a
+    model of the Hub was read from."""
+    folder = os.path.dirname(path)
+    kept = os.path.dirname(os.path.dirname(folder))
+    refs = os.path.join(kept, "refs")
+    return (*listed(folder), *(listed(refs) if os.path.isdir(refs) else ()))
+
+
+def listed(folder: str) -> tuple[str, ...]:
+    """Every file of a model's folder, in full."""
+    found = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    return tuple(sorted(map(os.path.abspath, found)))
 
 
 def reason(error: Exception) -> str:

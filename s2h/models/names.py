@@ -1,4 +1,4 @@
-"""Short names for the models of the field, and where the bundled miniatures lie."""
+"""Short names for the models of the field, what training takes for each of them, and where the bundled miniatures lie."""
 
 from __future__ import annotations
 
@@ -12,20 +12,53 @@ ALIASES = {
     "qwen2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
     "qwen3-vl-2b": "Qwen/Qwen3-VL-2B-Instruct",
 }
+# The language model's projections and nothing else: 'all-linear' or bare names would adapt the vision tower as well.
+LORA_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model takes in memory and time, for a plan where its weights aren't at hand. From its published configuration.
+    An image takes image_tokens, or as many as squares of `square` pixels a side cover it, but no fewer than image_tokens."""
+
+    parameters: float  # all of them
+    language: float  # those of the language model, which see every token
+    layers: int
+    hidden: int
+    intermediate: int
+    key_values: int  # width of the key and of the value projection
+    vocabulary: int
+    image_tokens: int
+    square: int = 0
 
 
 @dataclass(frozen=True)
 class Preset:
     """What training takes for a model where the command line is silent. rank and alpha are LoRA's (MIA-DPO's 128 and 256
-    for the large models)."""
+    for the large models), targets the modules it adapts, step the pairs of one optimizer step over all processes, window
+    the most tokens of a pair (0: as many as the model takes)."""
 
     rank: int = 128
     alpha: int = 256
     batch_size: int = 1
-    grad_accum: int = 64
+    step: int = 64
+    targets: str = LORA_TARGETS
+    dtype: str = "auto"
+    window: int = 0
+    shape: Shape | None = None
 
 
-PRESETS = {"mini": Preset(rank=64, alpha=128, batch_size=8, grad_accum=4)}
+# The Qwens take 128,000 tokens and more, which no GPU trains on in one piece: their presets stop at 32,768.
+PRESETS = {
+    "llava-1.5-7b": Preset(window=4096, shape=Shape(7.06e9, 6.74e9, 32, 4096, 11008, 4096, 32064, 576)),
+    "qwen2.5-vl-7b": Preset(
+        window=32768, shape=Shape(8.29e9, 7.62e9, 28, 3584, 18944, 512, 152064, 4, square=28)
+    ),
+    "qwen3-vl-2b": Preset(
+        window=32768, shape=Shape(2.13e9, 1.72e9, 28, 2048, 6144, 1024, 151936, 64, square=32)
+    ),
+    "mini": Preset(rank=64, alpha=128, batch_size=8, step=32),
+}
 
 
 def bundled(name: str) -> Path:
@@ -43,4 +76,6 @@ def resolve(name: str) -> str:
 
 
 def preset(name: str) -> Preset:
-    return PRESETS.get(name, Preset())
+    """The preset of a short name, or of the Hub id that it stands for."""
+    short = {place: alias for alias, place in ALIASES.items()}.get(name, name)
+    return PRESETS.get(short, Preset())

@@ -16,16 +16,31 @@ DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
 @dataclass(frozen=True)
 class TextModel:
-    """A sentence embedder; `name` is what scores are signed with."""
+    """A sentence embedder; `name` is what scores are signed with. files: what it was read from."""
 
     name: str
     model: Any
+    files: tuple[str, ...] = ()
 
     def encode(self, texts: list[str], batch_size: int = 64) -> Any:
         """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
-        return self.model.encode(
-            texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False
+        rows = self.model.encode(
+            texts,
+            batch_size=batch_size,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_tensor=True,
         )
+        return rows.float().cpu().numpy()
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that embeddings depend on."""
+        from s2h.models import fingerprint
+        from s2h.models.clip import PROBE
+
+        with hub.quiet():  # the probe is longer than the context
+            tokens = self.model.tokenizer(list(PROBE))["input_ids"]
+        return fingerprint.of_embedder(self.model, self.model.max_seq_length, tokens)
 
 
 def identify(name: str) -> str:
@@ -39,9 +54,9 @@ def identify(name: str) -> str:
     return name if "/" in name else f"sentence-transformers/{name}"
 
 
-def load(name: str = DEFAULT) -> TextModel:
+def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
     """Load a model by its name; only one that is not on this machine is fetched from the Hub, and the bundled one never.
-    Raises ModelError where it cannot be had, in one line."""
+    Raises ModelError where it cannot be had, in one line. dtype: float32, bfloat16 or float16."""
     from sentence_transformers import SentenceTransformer
 
     from s2h import accel
@@ -61,7 +76,7 @@ def load(name: str = DEFAULT) -> TextModel:
     def made(local: bool) -> Any:
         return SentenceTransformer(
             place, device=str(accel.device()), trust_remote_code=False, local_files_only=local,
-            model_kwargs={"use_safetensors": True},
+            model_kwargs={"use_safetensors": True, "dtype": accel.dtype(dtype)},
         )  # fmt: skip
 
     with hub.quiet(), _without_bars():
@@ -78,11 +93,16 @@ def load(name: str = DEFAULT) -> TextModel:
         except (
             Exception
         ) as error:  # sentence-transformers, transformers and the Hub's client have no error in common
+            if "size mismatch" in str(error):
+                raise ModelError(
+                    f"--text-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
+                ) from error
             raise ModelError(
                 f"the text model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
                 f"--text-model ID or a folder; {BUNDLED} is for built-in pairs)"
             ) from error
-    return TextModel(name, model)
+    files = hub.listed(place) if local else hub.snapshot(hub.fetch(place, "config.json"))
+    return TextModel(name, model, files)
 
 
 def _pickled(folder: str) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from s2h.models import ModelError, decode, encode, hub, names, prompts
-
-ADAPTER = "adapter"  # where in a run folder s2h-train puts it
-ARGUMENTS = "args.json"
+from s2h import accel
+from s2h.models import ModelError, adapter, decode, encode, hub, names, prompts
+from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED, short
 
 
 @dataclass
@@ -30,8 +28,6 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     remedy where it can't be had."""
     import warnings
 
-    from s2h import accel
-
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="transformers"
     )  # of libraries to each other
@@ -39,86 +35,43 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
         (f for f in (Path(name) / ADAPTER, Path(name)) if (f / "adapter_config.json").is_file()), None
     )
     if folder is not None:
-        base = _base_of(folder)
+        base = adapter.base_of(folder)
         try:
             loaded = load(base, device=device, dtype=dtype)
         except ModelError as error:
             raise ModelError(f"{name}: its base is not to be had: {error}") from error
-        return VLM(
-            _adapted(loaded.model, folder, f"{name}: the adapter does not fit its base {base}"),
-            loaded.processor,
-            name,
-        )
-    if (Path(name) / ARGUMENTS).is_file():
+        return VLM(adapter.put_on(loaded.model, folder, name, base), loaded.processor, name)
+    whole = Path(name) / MERGED
+    if (whole / "config.json").is_file():
+        model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
+    elif (Path(name) / ARGUMENTS).is_file():
         raise ModelError(
             f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder of "
             "checkpoints/ is a model too)"
         )
-    model, processor = read(name, dtype if dtype is not None else accel.dtype())
+    else:
+        model, processor = read(name, dtype if dtype is not None else accel.dtype())
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name)
 
 
-def _base_of(folder: Path) -> str:
-    """The model that an adapter was trained on: as the run was told, else as PEFT noted it."""
-    for path, key in (
-        (folder.parent / ARGUMENTS, "model"),
-        (folder / "adapter_config.json", "base_model_name_or_path"),
-    ):
-        if path.is_file():
-            try:
-                base = json.loads(path.read_text())[key]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ModelError(
-                    f"{path}: does not say on which model the adapter stands ({_short(error)})"
-                ) from error
-            if base:
-                return str(base)
-    raise ModelError(f"{folder}: does not say on which model the adapter stands")
-
-
-def _adapted(model: Any, folder: Path, misfit: str) -> Any:
-    """The model with the adapter of a folder merged into it."""
-    import warnings
-
-    from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
-
-    weights = folder / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise ModelError(f"{weights}: no such file (only safetensors are read)")
-    try:
-        with safe_open(weights, "pt") as file:
-            saved = set(file.keys())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about weights without a place, which are counted below
-            adapted = PeftModel.from_pretrained(model, str(folder))
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
-        raise ModelError(f"{misfit}: {_short(error)}") from error
-    kind = (adapted.peft_config["default"].auto_mapping or {}).get("base_model_class", type(model).__name__)
-    if kind != type(model).__name__:
-        raise ModelError(f"{misfit}: it was made for {kind}, and this is {type(model).__name__}")
-    odd = saved ^ set(get_peft_model_state_dict(adapted))
-    if odd:
-        raise ModelError(f"{misfit}: {len(odd)} of its weights have no counterpart, {min(odd)} among them")
-    return adapted.merge_and_unload().eval()
-
-
-def read(name: str, dtype: Any) -> tuple[Any, Any]:
-    """Model and processor from a folder or the Hub, on the CPU, for `load` and for training."""
+def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
+    """Model and processor from a folder or the Hub, for `load` and for training; on the CPU, or, where transformers is to
+    quantize the weights as they are read (a BitsAndBytesConfig), on this process's GPU."""
     import transformers
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)
     options = {"trust_remote_code": False, "local_files_only": Path(place).is_dir()}
+    how = {"quantization_config": quantization, "device_map": {"": accel.device()}} if quantization else {}
     try:
         with hub.quiet():
             if not options["local_files_only"]:
                 hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
             processor = AutoProcessor.from_pretrained(place, **options)
             model = AutoModelForImageTextToText.from_pretrained(
-                place, dtype=dtype, use_safetensors=True, **options
+                place, dtype=dtype, use_safetensors=True, **how, **options
             )
     except Exception as error:  # the hub client's own errors have no common base
         raise ModelError(_unavailable(name, place, error)) from error
@@ -138,15 +91,11 @@ def _unavailable(name: str, place: str, error: Exception) -> str:
     if Path(place).is_dir():
         if not any((Path(place) / f"{kind}_config.json").is_file() for kind in ("processor", "preprocessor")):
             return f"model {name!r}{where} has no processor (save the base's processor in the folder too)"
-        return f"model {name!r}{where} can't be loaded: {_short(error)} (is the folder whole?)"
+        return f"model {name!r}{where} can't be loaded: {short(error)} (is the folder whole?)"
     return (
         f"model {name!r}{where} can't be had: no such folder, not in the local Hub cache, and the Hub did not give it "
         "(check --model and the network, or give a local folder)"
     )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _batches(rows: Iterable, size: int) -> Iterator[list]:

@@ -8,7 +8,7 @@ one clear line."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ ALIASES = {
 }
 # What a picture's name ends with.
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+DOUBLED = 3  # folders in folders with nothing else in them that are looked into
 HELD_OUT = 10  # one picture in ten of a folder, by the hash of its name, belongs to the held-out split
 
 
@@ -108,14 +109,20 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
     if kind == "hub" and path:
         return module("datasets").read(path, spec=spec, split=split, kind="hub")
     if ALIASES.get(kind, kind) in KINDS and path:
-        return module(kind).read(path, spec=spec, split=split)
+        reader = module(kind)
+        if os.path.isdir(path):
+            path = next((found for found in _unpacked(path) if reader.looks_like(found)), path)
+        return reader.read(path, spec=spec, split=split)
     if kind == "builtin":
         raise SourceError(f"source {spec!r}: the built-in world takes no path (use --source builtin)")
     if os.path.isdir(spec):
-        kind = next((kind for kind in KINDS if module(kind).looks_like(spec)), "captions")
-        return module(kind).read(spec, spec=spec, split=split)
+        found, path = next(
+            ((kind, path) for path in _unpacked(spec) for kind in KINDS if module(kind).looks_like(path)),
+            ("captions", spec),
+        )
+        return module(found).read(path, spec=spec, split=split)
     if os.path.isfile(spec):
-        endings = {".tar": "webdataset", ".parquet": "datasets", ".json": "llava"}
+        endings = {".tar": "webdataset", ".parquet": "datasets", ".json": "llava", ".jsonl": "llava"}
         kind = endings.get(os.path.splitext(spec)[1].lower(), "")
         if kind == "llava" and os.path.basename(spec).startswith(("captions_", "instances_")):
             kind = "coco"
@@ -125,6 +132,17 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
         f"source {spec!r}: no such folder, and not one of the kinds {', '.join((*KINDS, *ALIASES, 'hub'))} "
         "(give builtin, a folder, or KIND:PATH)"
     )
+
+
+def _unpacked(root: str) -> Iterator[str]:
+    """A folder, and those inside it that are all that it holds: unpacking often makes `photos/photos/`."""
+    from s2h.sources import files
+
+    for _ in range(DOUBLED + 1):
+        yield root
+        root = files.only_folder(root)
+        if not root:
+            return
 
 
 def belongs(kind: str, name: str, split: str) -> bool:

@@ -97,10 +97,12 @@ class Album:
     # Pages ----------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return sum(
-            len(page) if page is not None else weight
-            for page, weight in zip(self._pages, self._weights, strict=True)
-        )
+        """How many pictures there are, or are likely to be, by those of the pages that were read."""
+        self.page(0)
+        pages = zip(self._pages, self._weights, strict=True)
+        there = [(len(page), weight) for page, weight in pages if page is not None]
+        pictures, weight = (sum(column) for column in zip(*there, strict=True))
+        return pictures + round(pictures / weight * (self._ends[-1] - weight))
 
     @property
     def whole(self) -> bool:
@@ -128,7 +130,7 @@ class Album:
 
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
-        name = found.names[at]
+        name = found.prefix + found.names[at]
         look = self._read or self._reference
         seen = self.unused.check(page, at, len(found), lambda: look(name))
         captions = found.captions[at].split("\n") if found.captions[at] else []
@@ -327,10 +329,17 @@ class Album:
             counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
             if len(counts) > 1:
                 return _number_of(found.concepts[number], counts, page, number)
+        if self.one_each and many and not found.sorted:
+            raise SourceError(
+                f"source {self.spec!r}: captions don't sort pictures into kinds that can be compared (put each kind into a "
+                "folder, for classes:PATH)"
+            )
         values: list[str] = []
         for _ in range(REDRAWS if self.one_each and many else 0):
-            name = found.concepts[rng.randrange(many)]
-            if len(values) < 8 and not any(self._alike(name, other) for other in values):
+            number = rng.randrange(many)
+            name = found.concepts[number]
+            new = not any(self._alike(name, other) for other in values)
+            if len(values) < 8 and new and found.by_concept.size(number) > 1:
                 values.append(name)
         if len(values) < 2:
             raise NoPair("nothing in which pictures can be compared")

@@ -1,18 +1,20 @@
 """A folder of captioned pictures: `photo.jpg` beside `photo.txt` (first line the caption), or a Hugging Face imagefolder
-with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column).
+with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column). Where there are `train/` and
+`val/` (or `test/`), the held-out split is the latter.
 
     s2h-gen search --source captions:photos -n 100
 
-Of sidecar captions only names are read at the start; captions are read by the thousand when they are first wanted.
+Only names and places are read at the start; captions and rows are read by the thousand when they are first wanted.
 """
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
@@ -22,14 +24,30 @@ from s2h.sources.page import Page
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 AT_ONCE = 20_000  # pictures whose captions are read together
+LONGEST = 4_000  # characters of a caption that is used
+NOTHING = frozenset(("nan", "none", "null", "n/a"))  # how an empty cell is written by some
+BOM = b"\xef\xbb\xbf"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def looks_like(root: str) -> bool:
     """Whether there is a metadata file, or a picture with a text beside it."""
-    if any(os.path.isfile(os.path.join(root, name)) for name in METADATA):
+    if _metadata(root) or _metadata(files.split_folder(root, "train")[0]):
         return True
     some = (name for name, _ in zip(files.pictures(root), range(500), strict=False))
-    return any(os.path.isfile(os.path.join(root, os.path.splitext(name)[0] + ".txt")) for name in some)
+    return any(_sidecar(root, name) for name in some)
+
+
+def _metadata(root: str) -> str:
+    """The path of a folder's metadata file, "" where there is none."""
+    paths = (os.path.join(root, name) for name in METADATA)
+    return next((path for path in paths if os.path.isfile(path)), "")
+
+
+def _sidecar(root: str, name: str) -> str:
+    """The path of the text beside a picture, "" where there is none."""
+    stem = os.path.join(root, os.path.splitext(name)[0])
+    return next((stem + end for end in (".txt", ".TXT") if os.path.isfile(stem + end)), "")
 
 
 def read(root: str, *, spec: str, split: str = "train") -> Album:
@@ -37,11 +55,16 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if not os.path.isdir(root):
         raise SourceError(f"source {spec!r}: no such folder")
     root, unused = os.path.abspath(root), Counter()
-    metadata = next((name for name in METADATA if os.path.isfile(os.path.join(root, name))), None)
+    below, apart = files.split_folder(root, split)
+    metadata, keep = _metadata(root), split
+    if not metadata and (apart or _metadata(below)):
+        root, metadata, keep = below, _metadata(below), None if apart else split
     if metadata:
-        pages = [(1, partial(_described, root, os.path.join(root, metadata), split))]
-        return Album(spec, root, pages)
-    names = [name for name in files.pictures(root) if in_split("captions", name, split, unused)]
+        parts = _blocks(metadata)
+        pages = [(n, partial(_described, root, metadata, rows, first, keep)) for n, first, rows in parts]
+        return Album(spec, root, pages or [(1, lambda _: Page().seal())])
+    found = files.pictures(root, unused, beside=(".txt",))
+    names = [name for name in found if in_split("captions", name, keep, unused)]
     blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
     packed = [Texts(block).seal() for block in blocks]
     pages = [(len(block), partial(_beside, root, block)) for block in packed]
@@ -49,53 +72,79 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
 
 
 def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
-    """Add a captioned picture; its concepts are what its first caption names first, and that by its last word alone."""
-    captions = [text for caption in captions if (text := " ".join(caption.split()))]
-    if not captions:
+    """Add a captioned picture; its concepts are what its first caption names first, and that in one word."""
+    told = texts_of(captions)
+    usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
+    concept = next((found for caption in usable if (found := nouns.concept_of(caption))), "")
+    if not told:
         unused["no caption"] += 1
-        return
-    concept = next((found for caption in captions if (found := nouns.concept_of(caption))), "")
-    if not concept:
+    elif not usable:
+        long = len(told[0]) > LONGEST
+        unused[
+            f"a caption of more than {LONGEST:,} characters" if long else "a caption that is not UTF-8"
+        ] += 1
+    elif not concept:
         unused["no concept in the caption"] += 1
-        return
-    last = concept.split()[-1]
-    page.add(
-        name, captions, dict.fromkeys((concept, last) if len(last) > 2 and last.isalpha() else (concept,), 0)
-    )
+    else:
+        page.add(name, usable, filter(None, (concept, nouns.general_of(concept))), sorted=False)
+
+
+def texts_of(captions: object) -> list[str]:
+    """The captions that are texts, each on one line and without control characters."""
+    several = captions if isinstance(captions, list | tuple) else [captions]
+    tidied = (" ".join(_CONTROL.sub(" ", text).split()) for text in several if isinstance(text, str))
+    return [text for text in tidied if text and text.casefold() not in NOTHING]
 
 
 def _beside(root: str, names: Texts, unused: Counter) -> Page:
     page = Page()
     for at in range(len(names)):
-        name = names[at]
+        stem = os.path.join(root, os.path.splitext(names[at])[0])
         try:
-            with open(
-                os.path.join(root, os.path.splitext(name)[0] + ".txt"), encoding="utf-8-sig", errors="replace"
-            ) as lines:
-                caption = lines.readline(4096)
-        except FileNotFoundError:
-            unused["no caption beside it"] += 1
+            caption = _first_line(stem + ".txt")
+            caption = _first_line(stem + ".TXT") if caption is None else caption
         except OSError:
             unused["caption file unreadable"] += 1
+            continue
+        if caption is None:
+            unused["no caption beside it"] += 1
         else:
-            fill(page, name, [caption], unused)
+            fill(page, names[at], [caption], unused)
     return page.seal()
 
 
-def _described(root: str, metadata: str, split: str, unused: Counter) -> Page:
+def _first_line(path: str) -> str | None:
+    """The first line of a file that isn't blank; None where there is no file."""
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            return file.read(LONGEST + 1).strip().split("\n", 1)[0]
+    except FileNotFoundError:
+        return None
+
+
+def _described(
+    root: str,
+    metadata: str,
+    rows: Callable[[], Iterator[bytes]],
+    first: int,
+    split: str | None,
+    unused: Counter,
+) -> Page:
+    """The page of some rows of a metadata file. rows: gives each as a line of JSON, `first` is the number of the first."""
     page, seen = Page(), set()
-    for where, row in _rows(metadata):
-        name = _name(row, where)
+    for number, row in enumerate(rows(), first):
+        row = _parsed(row, unused)
+        if row is None:
+            continue
+        name = _name(row)
+        captions = next((row[column] for column in COLUMNS if row.get(column)), ())
         if isinstance(name, list):
             unused["several pictures in one row"] += 1
+        elif not name:
+            unused["no file_name"] += 1
+        elif not in_split("captions", files.inside(name, f"{metadata}:{number}: file_name"), split, unused):
             continue
-        captions = next((row[column] for column in COLUMNS if row.get(column)), ())
-        captions = [captions] if isinstance(captions, str) else captions
-        if not isinstance(captions, list | tuple) or not all(isinstance(text, str) for text in captions):
-            raise SourceError(f"{where}: caption: not a text")
-        if not in_split("captions", files.inside(name, f"{where}: file_name"), split, unused):
-            continue
-        if hash(name) in seen:
+        elif hash(name) in seen:
             unused["listed twice"] += 1
         elif not os.path.isfile(os.path.join(root, name)):
             unused["file missing"] += 1
@@ -105,38 +154,111 @@ def _described(root: str, metadata: str, split: str, unused: Counter) -> Page:
     return page.seal()
 
 
-def _name(row: dict, where: str) -> str | list:
-    """The picture's file name: `file_name`, or the one column that ends so."""
-    if row.get("file_names"):
-        return list(row["file_names"])
-    columns = ["file_name"] if "file_name" in row else [c for c in row if c and c.endswith("_file_name")]
-    name = row.get(columns[0]) if len(columns) == 1 else None
-    if not isinstance(name, str) or not name:
-        raise SourceError(f"{where}: file_name: missing (each row names its picture)")
-    return name
+def _parsed(line: bytes, unused: Counter) -> dict | None:
+    """The row that a line holds; one that holds none is counted, unless it is blank."""
+    import orjson
+
+    try:
+        row = orjson.loads(line)
+        if isinstance(row, dict):
+            return row
+    except orjson.JSONDecodeError:
+        row = None
+    if line.strip():
+        unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
+    return None
 
 
-def _rows(metadata: str) -> Iterator[tuple[str, dict]]:
-    """(FILE:LINE, row) of a metadata file."""
-    if metadata.endswith(".csv"):
-        with open(metadata, newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
-            for row in rows:
-                yield f"{metadata}:{rows.line_num}", row
-    elif metadata.endswith(".parquet"):
-        import pyarrow.parquet as parquet
-
-        try:
-            table = parquet.ParquetFile(metadata)
-            number = 0
-            for batch in table.iter_batches():
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{metadata}: row {number}", row
-        except (OSError, ValueError) as error:  # pyarrow's errors are among them
-            raise SourceError(f"{metadata}: can't be read: {error}") from error
+def _name(row: dict) -> str | list:
+    """The picture's file name: `file_name`, or the one column that ends so; a list of several; "" where there is none."""
+    name: object = row.get("file_names")
+    if name is not None:
+        name = list(name) if isinstance(name, list | tuple) else [name]
+        name = name[0] if len(name) == 1 else name
     else:
-        from s2h import jsonl
+        columns = _name_columns(row)
+        name = row[columns[0]] if len(columns) == 1 else ""
+    return name if isinstance(name, str | list) else ""
 
-        for number, row in enumerate(jsonl.read(metadata, check=None), start=1):
-            yield f"{metadata}:{number}", row
+
+def _name_columns(columns: Iterable[str]) -> list[str]:
+    columns = [column for column in columns if column]
+    return ["file_name"] if "file_name" in columns else [c for c in columns if c.endswith("_file_name")]
+
+
+def _check_columns(metadata: str, columns: Iterable[str]) -> None:
+    """Raises SourceError where no row of a table can name a picture or a caption."""
+    columns = list(columns)
+    there = f"there are {', '.join(map(str, columns)) or 'none'}"
+    if "file_names" not in columns and len(_name_columns(columns)) != 1:
+        raise SourceError(f"{metadata}: file_name: no such column ({there})")
+    if not set(columns) & set(COLUMNS):
+        raise SourceError(
+            f"{metadata}: no column of captions: {there} (call it {COLUMNS[0]} or {COLUMNS[1]})"
+        )
+
+
+def _blocks(metadata: str) -> list[tuple[int, int, Callable[[], Iterator[bytes]]]]:
+    """(number of rows, number of the first, what gives them as lines of JSON) of each block of a metadata file. Of JSON
+    lines only the places are looked for; rows of other forms are read and packed."""
+    if metadata.endswith(".jsonl"):
+        return list(_places(metadata))
+    rows = _csv_rows(metadata) if metadata.endswith(".csv") else _parquet_rows(metadata)
+    blocks, first = [], 2 if metadata.endswith(".csv") else 1
+    while len(block := Texts(islice(rows, AT_ONCE)).seal()):
+        blocks.append((len(block), first, partial(_unpacked, block)))
+        first += len(block)
+    return blocks
+
+
+def _places(path: str) -> Iterator[tuple[int, int, Callable[[], Iterator[bytes]]]]:
+    with open(path, "rb") as file:
+        start = len(BOM) if file.read(len(BOM)) == BOM else 0
+        file.seek(start)
+        first = 1
+        while length := (lines := list(map(len, islice(file, AT_ONCE)))) and sum(lines):
+            yield len(lines), first, partial(_lines, path, start, len(lines))
+            start, first = start + length, first + len(lines)
+
+
+def _lines(path: str, start: int, count: int) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        file.seek(start)
+        yield from islice(file, count)
+
+
+def _unpacked(block: Texts) -> Iterator[bytes]:
+    for at in range(len(block)):
+        yield block[at].encode()
+
+
+def _csv_rows(metadata: str) -> Iterator[str]:
+    for number, (_, row) in enumerate(files.table(metadata)):
+        row = {column: cell for column, cell in row.items() if column}
+        if not number:
+            _check_columns(metadata, row)
+        yield _packed(row)
+
+
+def _parquet_rows(metadata: str) -> Iterator[str]:
+    import pyarrow.parquet as parquet
+
+    try:
+        table = parquet.ParquetFile(metadata)
+        _check_columns(metadata, table.schema_arrow.names)
+        for batch in table.iter_batches(columns=_wanted(table.schema_arrow.names)):
+            yield from map(_packed, batch.to_pylist())
+    except SourceError:
+        raise
+    except (OSError, ValueError) as error:  # pyarrow's errors are among them
+        raise SourceError(f"{metadata}: can't be read: {error}") from error
+
+
+def _wanted(columns: Iterable[str]) -> list[str]:
+    return [c for c in columns if c in COLUMNS or c == "file_names" or c.endswith("file_name")]
+
+
+def _packed(row: dict) -> str:
+    import orjson
+
+    return orjson.dumps({column: row[column] for column in _wanted(row)}, default=str).decode()

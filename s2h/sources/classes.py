@@ -11,7 +11,6 @@ like the other, or where a file `wordnet.is_a.txt` (parent and child, a pair a l
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import Counter
@@ -39,32 +38,35 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
         raise SourceError(f"source {spec!r}: no such folder")
     root, unused = os.path.abspath(root), Counter()
     below, apart = files.split_folder(root, split)
-    names = _folders(below)
+    names = _folders(below, unused)
     flat = _flat(root, below) if not names else {}
     classes = sorted(set(flat.values())) or names
     if not classes:
         raise SourceError(
-            f"source {spec!r}: no folder with pictures in it (put each class into a folder of its name)"
+            f"source {spec!r}: no folder with pictures in it (put each class into a folder of its name, or "
+            f"{SOLUTION} beside ImageNet's flat val)"
         )
     called = _called(root, below, classes)
     chosen = _plain_names(called)
     for name in classes:
         if name not in chosen:
-            unused["name shared with another class"] += 1
+            unused["name shared with another class" if called[name] else "a class without words"] += 1
     pages = [(1, partial(_page, below, flat, names, chosen, None if apart else split))]
     words = {chosen[c]: frozenset().union(*map(nouns.words_of, called[c])) for c in chosen}
     return Album(spec, below, pages, unused, words=words, kin=_kinship(root, chosen))
 
 
-def _folders(below: str) -> list[str]:
+def _folders(below: str, unused: Counter | None = None) -> list[str]:
     """The folders that hold pictures, sorted."""
     found = []
-    with os.scandir(below) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir() and not entry.name.startswith("."):
-                with os.scandir(entry.path) as inside:
-                    if any(files.is_picture(one.name) for one in inside):
-                        found.append(entry.name)
+    for name in files.folders(below):
+        try:
+            with os.scandir(os.path.join(below, name)) as inside:
+                if any(files.is_picture(one.name) for one in inside):
+                    found.append(name)
+        except OSError:
+            if unused is not None:
+                unused["a folder that can't be read"] += 1
     return found
 
 
@@ -73,13 +75,9 @@ def _flat(root: str, below: str) -> dict[str, str]:
     for folder in (root, below, os.path.dirname(below)):
         path = os.path.join(folder, SOLUTION)
         if os.path.isfile(path):
-            with open(path, newline="", encoding="utf-8-sig") as lines:
-                rows = csv.DictReader(lines)
-                return {
-                    row["ImageId"]: row["PredictionString"].split()[0]
-                    for row in rows
-                    if row.get("PredictionString")
-                }
+            rows = files.table(path, "ImageId", "PredictionString")
+            told = ((row["ImageId"], (row["PredictionString"] or "").split()) for _, row in rows)
+            return {name: said[0] for name, said in told if said}
     return {}
 
 
@@ -91,16 +89,15 @@ def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
         for file in SYNSETS:
             path = os.path.join(folder, file)
             if os.path.isfile(path):
-                with open(path, encoding="utf-8") as lines:
-                    rows = (line.strip().split(None, 1) for line in lines)
-                    lemmas = {
-                        row[0]: [name.strip() for name in row[1].split(",")] for row in rows if len(row) == 2
-                    }
-                if missing := [name for name in classes if name not in lemmas]:
+                rows = (line.strip().split(None, 1) for line in files.lines(path))
+                lemmas = {
+                    row[0]: [name.strip() for name in row[1].split(",")] for row in rows if len(row) == 2
+                }
+                if not any(name in lemmas for name in classes):
                     raise SourceError(
-                        f"{path}: no words for {missing[0]} (each line: the synset, then its words)"
+                        f"{path}: no words for {classes[0]} (each line: the synset, then its words)"
                     )
-                return {name: lemmas[name] for name in classes}
+                return {name: lemmas.get(name, []) for name in classes}
     raise SourceError(
         f"{root}: its folders are synsets, and nothing says what they are called (put {SYNSETS[0]} there)"
     )
@@ -149,10 +146,9 @@ def _kinship(root: str, chosen: dict[str, str]):
     if not os.path.isfile(path):
         return None
     parents: dict[str, set[str]] = {}
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            if len(pair := line.split()) == 2:
-                parents.setdefault(pair[1], set()).add(pair[0])
+    for line in files.lines(path):
+        if len(pair := line.split()) == 2:
+            parents.setdefault(pair[1], set()).add(pair[0])
     above: dict[str, set[str]] = {}
     for one, name in chosen.items():
         reached, waiting = set(), [one]

@@ -15,7 +15,7 @@ from functools import partial
 
 from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
-from s2h.sources.captions import fill
+from s2h.sources.captions import fill, texts_of
 from s2h.sources.page import MANY, Page
 
 _FILE = re.compile(r"(captions|instances)_(.+)\.json$")
@@ -85,17 +85,24 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
         if not isinstance(content, dict) or not isinstance(content.get("images"), list):
             raise SourceError(f"{path}: images: missing (this is no COCO file)")
         try:
+            here: set[int] = set()
             for image in content["images"]:
-                if image["id"] not in names:
-                    names[image["id"]] = files.inside(image["file_name"], f"{path}: file_name")
+                name = names.setdefault(image["id"], files.inside(image["file_name"], f"{path}: file_name"))
+                if image["id"] in here or name != image["file_name"]:
+                    unused["an image's id given twice"] += 1
+                here.add(image["id"])
             categories = {one["id"]: one["name"] for one in content.get("categories", ())}
             for one in content["annotations"]:
-                if kind == "captions":
+                if one["image_id"] not in names:
+                    unused["annotations of no image"] += 1
+                elif kind == "captions":
                     captions[one["image_id"]].append(one["caption"])
+                elif (category := categories.get(one["category_id"])) is None:
+                    unused["annotations of no category"] += 1
                 elif one.get("iscrowd"):
-                    crowds[one["image_id"]].add(categories[one["category_id"]])
+                    crowds[one["image_id"]].add(category)
                 else:
-                    counts[one["image_id"]][categories[one["category_id"]]] += 1
+                    counts[one["image_id"]][category] += 1
         except (KeyError, TypeError) as error:
             raise SourceError(
                 f"{path}: {error}: missing or of another form (this is no COCO file)"
@@ -110,8 +117,7 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
             unused["file missing"] += 1
         elif "instances" in annotations:
             shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
-            texts = [text for caption in captions[number] if (text := " ".join(caption.split()))]
-            page.add(name, texts, shown)
+            page.add(name, texts_of(captions[number]), shown)
         else:
             fill(page, name, captions[number], unused)
         seen.add(name)

@@ -3,6 +3,9 @@
     s2h-gen arithmetic --source mnist/ -n 1000
     s2h-gen arithmetic --source digits:scans/ -n 1000
 
+MNIST's `t10k` and EMNIST's `test` are the held-out split where the rest is there too, and so is `test/` (`val/`, `testing/`)
+beside `train/`.
+
 idx layout: `{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]`, big-endian, magic 2051 (count, rows, columns) and 2049
 (count). EMNIST has the same container with pixels transposed, known by its name.
 """
@@ -10,12 +13,15 @@ idx layout: `{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]`, big-endian, mag
 from __future__ import annotations
 
 import gzip
+import mmap
 import os
 import re
+import shutil
 import struct
+import tempfile
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,7 +31,9 @@ from s2h.sources.packed import Texts
 from s2h.sources.unused import Unused
 
 IMAGES, LABELS = 2051, 2049
+REDRAWS = 8
 _IDX = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
+_TEST = re.compile(r"^t10k\b|\btest\b")
 TRAIT = Trait("digit", tuple(range(10)), lambda value: f"the digit {value}")
 
 
@@ -35,20 +43,26 @@ def looks_like_idx(folder: str) -> bool:
 
 def looks_like(folder: str) -> bool:
     """Whether a folder holds idx files, or folders that are all named by a digit."""
-    with os.scandir(folder) as entries:
-        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-    return looks_like_idx(folder) or (len(folders) > 1 and all(re.fullmatch(r"\d", name) for name in folders))
+    names = files.folders(files.split_folder(folder, "train")[0])
+    return looks_like_idx(folder) or (len(names) > 1 and all(re.fullmatch(r"\d", name) for name in names))
 
 
 def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     """Read the labels below a folder; raises SourceError where nothing can be used."""
     if not os.path.isdir(folder):
         raise SourceError(f"source {spec!r}: no such folder")
-    found = Digits(os.path.abspath(folder), spec)
-    for value, name in found.read_idx() if looks_like_idx(folder) else found.read_folders():
+    if looks_like_idx(folder):
+        parts, apart = of_split(idx_pairs(folder), split)
+        found = Digits(os.path.abspath(folder), spec)
+        rows = found.read_idx(parts)
+    else:
+        folder, apart = files.split_folder(folder, split)
+        found = Digits(os.path.abspath(folder), spec)
+        rows = found.read_folders()
+    for value, name in rows:
         if value > 9:
             found.unused.listed["not a digit"] += 1
-        elif in_split("digits", name, split, found.unused.listed):
+        elif in_split("digits", name, None if apart else split, found.unused.listed):
             found.by_value[value].append(found.count)
         found.count += 1
     if missing := [str(value) for value, places in enumerate(found.by_value) if not places]:
@@ -59,15 +73,25 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
 
 
 def idx_pairs(folder: str) -> list[tuple[str, str]]:
-    """(pictures, labels) of the idx files in a folder, sorted. Raises SourceError where labels are missing."""
-    pairs = []
-    for name in sorted(name for name in os.listdir(folder) if _IDX.match(name)):
+    """(pictures, labels) of the idx files in a folder, sorted; a packed file beside itself unpacked is left out. Raises
+    SourceError where labels are missing."""
+    pairs, names = [], sorted(name for name in os.listdir(folder) if _IDX.match(name))
+    for name in names:
+        if name.endswith(".gz") and name.removesuffix(".gz") in names:
+            continue
         plain = re.sub(r"images([-.])idx3", r"labels\1idx1", name).removesuffix(".gz")
         labels = next((p for p in (plain, plain + ".gz") if os.path.isfile(os.path.join(folder, p))), None)
         if labels is None:
             raise SourceError(f"{os.path.join(folder, name)}: its labels are missing (put {plain} beside it)")
         pairs.append((os.path.join(folder, name), os.path.join(folder, labels)))
     return pairs
+
+
+def of_split(pairs: list[tuple[str, str]], split: str) -> tuple[list[tuple[str, str]], bool]:
+    """The pairs of a split, and whether the dataset has parts of its own for each."""
+    test = [pair for pair in pairs if _TEST.search(os.path.basename(pair[0]))]
+    apart = 0 < len(test) < len(pairs)
+    return [pair for pair in pairs if not apart or (pair in test) == (split == "heldout")], apart
 
 
 def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
@@ -81,14 +105,25 @@ def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
 
 
 def read_idx(path: Path, magic: int) -> Any:
-    """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels."""
+    """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels. It is mapped, not
+    held in memory."""
+    import zlib
+
     import numpy as np
 
     rank = 3 if magic == IMAGES else 1
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as data:
-            content = data.read()
-    except (OSError, EOFError) as error:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rb") as packed, tempfile.TemporaryFile() as plain:
+                shutil.copyfileobj(packed, plain)
+                plain.flush()
+                content = mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if plain.tell() else b""
+        else:
+            with open(path, "rb") as plain:
+                content = (
+                    mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if os.stat(path).st_size else b""
+                )
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{path}: can't be read: {error} (copy it anew)") from error
     if len(content) < 4 + 4 * rank or struct.unpack(">I", content[:4])[0] != magic:
         raise SourceError(
@@ -114,9 +149,9 @@ class Digits:
     def __len__(self) -> int:
         return sum(map(len, self.by_value))
 
-    def read_idx(self) -> Iterator[tuple[int, str]]:
+    def read_idx(self, parts: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
         """(label, name) of each picture; EMNIST's letters have labels above 9."""
-        for path, labels in idx_pairs(self.root):
+        for path, labels in parts:
             pictures, values = read_pair(path, labels)
             self.starts.append(self.count)
             name = os.path.basename(path)
@@ -125,33 +160,35 @@ class Digits:
                 yield value, f"{_IDX.match(name)[1]} {index}"
 
     def read_folders(self) -> Iterator[tuple[int, str]]:
-        for folder in sorted(os.listdir(self.root)):
-            if re.fullmatch(r"\d", folder) and os.path.isdir(os.path.join(self.root, folder)):
+        for folder in files.folders(self.root):
+            if re.fullmatch(r"\d", folder):
                 for name in files.pictures(os.path.join(self.root, folder), self.unused.listed):
                     name = os.path.join(folder, name)
                     self.names.append(name)
                     yield int(folder), name
 
-    def digit(self, rng: Random, value: int | None = None) -> Item:
+    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+        """A picture of a digit, any or that of a value, which isn't there yet."""
         value = rng.randrange(10) if value is None else value
-        place = rng.choice(self.by_value[value])
+        for _ in range(REDRAWS):
+            item = self._item(rng.choice(self.by_value[value]), value)
+            if all(item.key != other.key and not 0 < item.print == other.print for other in together):
+                return item
+        raise NoPair("too few pictures of a digit")
+
+    def _item(self, place: int, value: int) -> Item:
         labels = {"kind": "digit", "value": value, "hand": "written"}
         if not len(self.names):
             return Item(str(place), labels, draw=lambda size: self.draw(place, size))
         path = os.path.join(self.root, self.names[place])
-        self.unused.check(0, place, len(self.names), lambda: path)
-        return Item(self.names[place], labels, reference=path)
+        seen = self.unused.check(0, place, len(self.names), lambda: path)
+        return Item(self.names[place], labels, reference=path, print=seen)
 
     def trait(self, rng: Random) -> Trait:
         return TRAIT
 
     def showing(self, rng: Random, trait: Trait, value: int, together: list[Item]) -> Item:
-        taken = {item.key for item in together}
-        for _ in range(8):
-            item = self.digit(rng, value)
-            if item.key not in taken:
-                return item
-        raise NoPair("too few pictures of a digit")
+        return self.digit(rng, value, together)
 
     def draw(self, place: int, size: int) -> Any:
         """A picture of an idx file, enlarged to size x size pixels, RGB."""

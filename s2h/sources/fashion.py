@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 
 from s2h.sources import SourceError, in_split
 from s2h.sources.album import Album
-from s2h.sources.digits import idx_pairs, looks_like_idx
+from s2h.sources.digits import idx_pairs, looks_like_idx, of_split
 from s2h.sources.page import Page
 
 NAMES = (
@@ -36,12 +36,10 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     """The album of Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
     if not os.path.isdir(path):
         raise SourceError(f"source {spec!r}: no such folder")
-    parts = idx_pairs(path)
-    test = [part for part in parts if os.path.basename(part[0]).startswith("t10k")]
-    apart = bool(test) and len(test) < len(parts)
-    chosen = [part for part in parts if (part in test) == (split == "heldout")] if apart else parts
+    chosen, apart = of_split(idx_pairs(path), split)
     arrays: list = []
 
+    @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(name: str) -> bytes:
         """A picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
         import io

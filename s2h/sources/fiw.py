@@ -1,7 +1,7 @@
 """FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`, a matrix
 that says what the member of a row is to the member of a column: 1 child, 2 sibling, 3 grandchild, 4 parent, 5 spouse, 6
 grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; then name and gender. A relation whose inverse the
-matrix doesn't have is left out.
+matrix doesn't have is left out, and so is a family whose matrix can't be read.
 
     s2h-gen kinship --source FIDs/ -n 1000
 """
@@ -27,10 +27,8 @@ def looks_like(root: str) -> bool:
 
 def _root(root: str) -> str:
     for folder in (root, *(os.path.join(root, name) for name in ("FIDs", "train-faces", "train"))):
-        if os.path.isdir(folder):
-            with os.scandir(folder) as entries:
-                if any(entry.is_dir() and _FAMILY.fullmatch(entry.name) for entry in entries):
-                    return folder
+        if os.path.isdir(folder) and any(map(_FAMILY.fullmatch, files.folders(folder))):
+            return folder
     return ""
 
 
@@ -42,8 +40,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     root = os.path.abspath(root)
     people: dict[str, Person] = {}
     relatives: list[tuple[str, str, str]] = []
-    matrices = 0
-    for family in sorted(name for name in os.listdir(root) if _FAMILY.fullmatch(name)):
+    matrices, faults = 0, []
+    for family in filter(_FAMILY.fullmatch, files.folders(root)):
         below = os.path.join(root, family)
         matrix = next(
             (p for n in ("mid.csv", f"{family}.csv") if os.path.isfile(p := os.path.join(below, n))), None
@@ -53,7 +51,12 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
             continue
         matrices += 1
         if in_split("fiw", family, split, unused, what="families "):
-            _family(root, family, matrix, people, relatives, unused)
+            try:
+                _family(root, family, matrix, people, relatives, unused)
+            except SourceError as fault:
+                faults.append(fault.message)
+    if faults:
+        unused[f"families whose matrix can't be read (first {faults[0]})"] = len(faults)
     if not matrices and os.path.isfile(os.path.join(os.path.dirname(root), "train_relationships.csv")):
         raise SourceError(
             f"source {spec!r}: train_relationships.csv says who is related but not how (FIW's own mid.csv files do)"
@@ -95,27 +98,29 @@ def _family(root: str, family: str, matrix: str, people: dict, relatives: list, 
 
 def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
     """((row's member, column's member) -> code, member -> sex). Columns go by their headers where there are any."""
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        rows = [
-            [cell.strip() for cell in row] for row in csv.reader(lines) if any(cell.strip() for cell in row)
-        ]
+    try:  # names are in all sorts of encodings, and nothing depends on them
+        cut = ([cell.strip() for cell in row] for row in csv.reader(files.lines(path, errors="replace")))
+        rows = [row for row in cut if any(row)]
+    except csv.Error as error:
+        raise SourceError(f"{path}: not CSV: {error}") from error
     if not rows:
         raise SourceError(f"{path}: is empty (copy it anew)")
     # A header has a word in it, or begins with 0 where members begin with 1.
-    header = rows[0] if rows[0][0] in ("", "0") or not rows[0][0].isdigit() else None
+    header = rows[0] if _number(rows[0][0]) in (None, 0) else None
     body = rows[1:] if header else rows
-    members = {at: int(cell) for at, cell in enumerate(header) if at and cell.isdigit()} if header else None
-    if members is None:
+    numbers = {at: _number(cell) for at, cell in enumerate(header or ()) if at}
+    members = {at: number for at, number in numbers.items() if number}
+    if not members:
         members = {at: at for at in range(1, len(body) + 1)}
     gender = next((at for at, cell in enumerate(header or ()) if cell.lower() == "gender"), None)
     cells, sexes = {}, {}
     for number, row in enumerate(body, start=2 if header else 1):
         where = f"{path}:{number}"
-        if not row[0].isdigit():
+        one = _number(row[0])
+        if one is None:
             raise SourceError(f"{where}: {row[0]!r} is no member's number")
-        one = int(row[0])
         for at, other in members.items():
-            cell = row[at] if at < len(row) else ""
+            cell = row[at] if at < len(row) and row[at].lower() != "nan" else ""
             if cell and not re.fullmatch(r"\d(?:\.0)?", cell):
                 raise SourceError(f"{where}: column {at + 1}: {cell!r} is no relation (0 to 9)")
             if cell and int(float(cell)) and one != other:
@@ -123,3 +128,9 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
         said = row[gender] if gender is not None and gender < len(row) else row[-1]
         sexes[one] = {"f": "female", "m": "male"}.get(said[:1].lower(), "")
     return cells, sexes
+
+
+def _number(cell: str) -> int | None:
+    """A member's number as it is written: 3, 3.0, MID3; None where it is no number."""
+    match = re.fullmatch(r"(?:MID)?(\d+)(?:\.0)?", cell, re.IGNORECASE)
+    return int(match[1]) if match else None

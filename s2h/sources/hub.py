@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from s2h.sources import SourceError, files, in_split, nouns
@@ -33,9 +33,9 @@ def looks_like(root: str) -> bool:
     """Whether a folder was written by `save_to_disk` or holds parquet files."""
     if _saved(root):
         return True
-    if os.path.isfile(os.path.join(root, "metadata.parquet")):  # an imagefolder's, which names files
-        return False
     for _, _, names in os.walk(root):  # up to the first file that tells
+        if "metadata.parquet" in names:  # an imagefolder's, which names files
+            return False
         if any(name.endswith(".parquet") for name in names):
             return True
         if any(map(files.is_picture, names)):
@@ -61,11 +61,12 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
     import datasets
 
     datasets.disable_progress_bars()
+    datasets.utils.logging.set_verbosity(datasets.utils.logging.CRITICAL)  # what it logs, its errors say
     try:
         table, apart = _table(path, split, kind, spec)
         images = [name for name, feature in table.features.items() if isinstance(feature, datasets.Image)]
         if not images:
-            images = [name for name in ("image", "img", "picture") if _is_bytes(table, name)]
+            images = [name for name in ("image", "img", "picture", "jpg", "png") if _is_bytes(table, name)]
         if not images:
             raise SourceError(f"source {spec!r}: no image column (there are {', '.join(table.features)})")
         table = table.cast_column(images[0], datasets.Image(decode=False))
@@ -79,6 +80,7 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
     )
     keep = None if apart else split
 
+    @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(row: str) -> bytes:
         return _bytes(table[int(row)][images[0]])
 
@@ -126,7 +128,9 @@ def _of_split(tables: Any, split: str) -> tuple[Any, bool]:
 
 def _is_bytes(table: Any, name: str) -> bool:
     feature = table.features.get(name)
-    return isinstance(feature, dict) and "bytes" in feature
+    return (isinstance(feature, dict) and "bytes" in feature) or getattr(feature, "dtype", "").endswith(
+        "binary"
+    )
 
 
 def _bytes(value: dict | None) -> bytes:
@@ -168,8 +172,6 @@ def _sheet(table: Any, question: str, answer: str, split: str | None, unused: Co
                 one if isinstance(one, str) else (one or {}).get("answer", "") for one in said
             ).most_common(1)
             said = said[0][0] if said else ""
-        if not isinstance(said, str) or not said.strip() or not (facts[question] or "").strip():
-            unused["no question or no answer"] += 1
-        else:
-            sheet.add(str(row), str(row), facts[question], said)
+        if why := sheet.add(str(row), str(row), facts[question], said):
+            unused[why] += 1
     return sheet.seal()

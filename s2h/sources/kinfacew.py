@@ -31,9 +31,7 @@ def _root(root: str, deep: int = 2) -> str:
         for folder in below:
             if any(os.path.isdir(os.path.join(folder, "images", name)) for name in FOLDERS):
                 return folder
-        below = (
-            [] if level == deep else [entry.path for f in below for entry in os.scandir(f) if entry.is_dir()]
-        )
+        below = [os.path.join(f, name) for f in below if level < deep for name in files.folders(f)]
     return ""
 
 

@@ -1,6 +1,6 @@
-"""LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, …]}` with the
-pictures below the file's folder, or below `images/` there. A turn that leans on an earlier one ('What colour is it?') is
-no question by itself and is left out.
+"""LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, …]}`, or one of them
+a line (.jsonl), with the pictures below the file's folder, or below `images/` there. A turn that leans on an earlier one
+('What colour is it?') is no question by itself and is left out.
 
     s2h-gen vqa --source llava:llava_v1_5_mix665k.json --model llava-1.5-7b -n 1000
 """
@@ -49,14 +49,13 @@ def read(path: str, *, spec: str, split: str = "train") -> Quiz:
 
 
 def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
-    rows = files.load_json(path)
-    if not isinstance(rows, list):
-        raise SourceError(f"{path}: not a list of conversations")
+    rows = _rows(path)
     sheet, places = Sheet(), {}
     for number, row in enumerate(rows):
         where = f"{path}: entry {number + 1}"
         if not isinstance(row, dict) or not isinstance(row.get("conversations"), list):
-            raise SourceError(f"{where}: conversations: missing")
+            unused["no conversations"] += 1
+            continue
         name = row.get("image")
         if not name:
             unused["no image"] += 1
@@ -73,22 +72,35 @@ def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
         if places[name] is None:
             unused["file missing"] += 1
         elif in_split("llava", name, split, unused):
-            _turns(sheet, f"{number}", places[name], row["conversations"], where, unused)
+            _turns(sheet, f"{number}", places[name], row["conversations"], unused)
     return sheet.seal()
 
 
-def _turns(sheet: Sheet, name: str, picture: str, turns: list, where: str, unused: Counter) -> None:
-    said = [
-        (turn.get("from"), turn.get("value")) if isinstance(turn, dict) else (None, None) for turn in turns
-    ]
+def _rows(path: str) -> list:
+    """The conversations of a JSON list, or of a file with one on each line (.jsonl)."""
+    if path.endswith(".jsonl"):
+        from s2h import jsonl
+
+        return list(jsonl.read(path, check=None))
+    rows = files.load_json(path)
+    if not isinstance(rows, list):
+        raise SourceError(f"{path}: not a list of conversations")
+    return rows
+
+
+def _turns(sheet: Sheet, name: str, picture: str, turns: list, unused: Counter) -> None:
+    said = [turn if isinstance(turn, dict) else {} for turn in turns]
+    said = said[1:] if said and said[0].get("from") == "system" else said
     for at in range(0, len(said) - 1, 2):
-        (who, question), (whom, answer) = said[at], said[at + 1]
-        if (who, whom) != ("human", "gpt") or not isinstance(question, str) or not isinstance(answer, str):
-            raise SourceError(f"{where}: conversations[{at}]: not a human's turn and then gpt's")
-        question = question.replace("<image>", " ").strip()
-        if not question or not answer.strip():
-            unused["an empty question or answer"] += 1
-        elif at and _LEANS.search(question):
-            unused["a turn that leans on an earlier one"] += 1
-        else:
-            sheet.add(f"{name}.{at}", picture, question, answer)
+        ask, reply = said[at], said[at + 1]
+        if (ask.get("from"), reply.get("from")) != ("human", "gpt"):
+            unused["turns that aren't a human's and then gpt's"] += 1
+            return
+        question, answer = ask.get("value"), reply.get("value")
+        if isinstance(question, str):
+            question = question.replace("<image>", " ").strip()
+            if at and _LEANS.search(question):
+                unused["a turn that leans on an earlier one"] += 1
+                continue
+        if why := sheet.add(f"{name}.{at}", picture, question, answer):
+            unused[why] += 1

@@ -13,10 +13,12 @@ MANY = MOST_COUNTED + 1
 
 
 class Page:
-    """Some of an album's pictures. Fill it with `add`, then `seal`."""
+    """Some of an album's pictures. Fill it with `add`, then `seal`. prefix: what all their names begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
         self.names, self.captions = Texts(), Texts()
+        self.sorted = True
         self.concepts: list[str] = []  # what pictures of this page may show
         self.counts = array(
             "B"
@@ -28,10 +30,16 @@ class Page:
         return len(self.names)
 
     def add(
-        self, name: str, captions: Iterable[str] = (), concepts: dict[str, int] | Iterable[str] = ()
+        self,
+        name: str,
+        captions: Iterable[str] = (),
+        concepts: dict[str, int] | Iterable[str] = (),
+        sorted: bool = True,
     ) -> None:
-        """A picture: its name below the album's root (or a whole tar reference), its captions, and the concepts that it
-        shows, with their counts where they were counted."""
+        """A picture: its name (with the prefix a path below the album's root, or a tar reference), its captions, and the
+        concepts that it shows, with their counts where they were counted. sorted: whether it was put into a class, and not
+        only named in a caption, where a husky may be called a dog."""
+        self.sorted = self.sorted and sorted
         counted = concepts if isinstance(concepts, dict) else dict.fromkeys(concepts, 0)
         for concept, count in counted.items():
             if concept not in self._numbers:

@@ -15,9 +15,14 @@ from s2h.sources import Item, NoPair, Question, SourceError
 from s2h.sources.packed import Groups, Texts
 from s2h.sources.unused import Unused
 
+OPENING = 4  # words of a question by which those that ask the same are told
 SHORT = 4  # words of an answer that can be exchanged for another of its kind
 WRONG = 8  # other answers that are looked at
 OPPOSITE = {"yes": "no", "no": "yes"}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and any(sign.isalnum() for sign in value)
 
 
 class Sheet:
@@ -27,7 +32,8 @@ class Sheet:
         self.pictures, self.questions, self.answers = Texts(), Texts(), Texts()
         self._places: dict[str, int] = {}
         self._kinds: dict[str, int] = {}
-        self.picture_of, self.kind_of = array("I"), array("I")
+        self._openings: dict[str, int] = {}
+        self.picture_of, self.kind_of, self.opening_of = array("I"), array("I"), array("I")
         self.partner = array(
             "i"
         )  # row -> the row that asks the same of another picture and has another answer, or -1
@@ -36,19 +42,27 @@ class Sheet:
     def __len__(self) -> int:
         return len(self.answers)
 
-    def add(self, name: str, picture: str, question: str, answer: str, kind: str = "") -> None:
-        """A row: its own name (for `pair`), its picture's, question and answer, and the kind of question."""
+    def add(self, name: str, picture: str, question: object, answer: object, kind: str = "") -> str:
+        """A row: its own name (for `pair`), its picture's, question and answer, and the kind of question. Returns why it
+        can't be used, "" where it can."""
+        if name in self._rows:
+            return "listed twice"
+        if not (_is_text(question) and _is_text(answer)):
+            return "no question or no answer"
         if picture not in self._places:
             self._places[picture] = len(self.pictures)
             self.pictures.append(picture)
-        question, answer = " ".join(question.split()), answer.strip()
-        kind = kind or " ".join(normalise(question)[:2])
+        question, answer = " ".join(question.split()), " ".join(answer.split())
+        words = normalise(question)
+        kind, opening = kind or " ".join(words[:2]), " ".join(words[:OPENING])
         self._rows[name] = len(self)
         self.picture_of.append(self._places[picture])
         self.kind_of.append(self._kinds.setdefault(kind, len(self._kinds)))
+        self.opening_of.append(self._openings.setdefault(opening, len(self._openings)))
         self.partner.append(-1)
         self.questions.append(question)
         self.answers.append(answer)
+        return ""
 
     def pair(self, one: str, other: str) -> bool:
         """Two rows that ask the same of two pictures; whether both are here and their answers differ."""
@@ -63,7 +77,8 @@ class Sheet:
             texts.seal()
         self.by_picture = Groups(len(self.pictures), zip(self.picture_of, range(len(self)), strict=True))
         self.by_kind = Groups(len(self._kinds), zip(self.kind_of, range(len(self)), strict=True))
-        self._rows, self._places, self._kinds = None, {}, {}
+        self.by_opening = Groups(len(self._openings), zip(self.opening_of, range(len(self)), strict=True))
+        self._rows, self._places, self._kinds, self._openings = None, {}, {}, {}
         return self
 
 
@@ -96,21 +111,23 @@ class Quiz:
         name = self.sheet.pictures[at]
         labels = {"kind": "photo", "file": name}
         reference = "" if self._read is not None else os.path.join(self.root, name)
-        self.unused.check(0, at, len(self), lambda: reference or self._read(name))
+        seen = self.unused.check(0, at, len(self), lambda: reference or self._read(name))
         if self._read is not None:
-            return Item(str(at), labels, data=lambda: self._read(name))
-        return Item(str(at), labels, reference=reference)
+            return Item(str(at), labels, data=lambda: self._read(name), print=seen)
+        return Item(str(at), labels, reference=reference, print=seen)
 
     def subject(self, rng: Random) -> Item:
         return self._item(self.sheet.picture_of[rng.randrange(len(self.sheet))])
 
     def companion(self, rng: Random, together: list[Item]) -> Item:
-        """Another picture."""
+        """Another picture, which is no copy of one that is there."""
         taken = {item.key for item in together}
         for _ in range(WRONG):
             at = rng.randrange(len(self))
             if str(at) not in taken:
-                return self._item(at)
+                item = self._item(at)
+                if all(item.print != other.print for other in together):
+                    return item
         raise NoPair("too few pictures for the distractors")
 
     def questions(self, item: Item) -> list[Question]:
@@ -132,13 +149,15 @@ class Quiz:
         right, rng = normalise(answer), Random(f"{row} {question}")
         if not 0 < len(right) <= SHORT:
             return ()
-        found = {}
-        for _ in range(WRONG):
-            other = self.sheet.answers[self.sheet.by_kind.pick(rng, self.sheet.kind_of[row])]
-            said = normalise(other)
-            apart = said and len(said) <= SHORT and said[0] not in OPPOSITE and not set(said) & set(right)
-            if apart:
-                found[said] = other
+        sheet, found = self.sheet, {}
+        # Of a question that begins alike ('what is color of', 'what is black shape'), else of one of its kind.
+        for groups, of in ((sheet.by_opening, sheet.opening_of), (sheet.by_kind, sheet.kind_of)):
+            for _ in range(0 if found else WRONG):
+                other = sheet.answers[groups.pick(rng, of[row])]
+                said = normalise(other)
+                apart = said and len(said) <= SHORT and said[0] not in OPPOSITE and not set(said) & set(right)
+                if apart and said[0].isdigit() == right[0].isdigit():
+                    found[said] = other
         return tuple(found[said] for said in sorted(found))
 
     def counterpart(self, question: Question) -> tuple[Item, str] | None:

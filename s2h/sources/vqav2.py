@@ -71,11 +71,11 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
     sheet, there = Sheet(), {}
     try:
         known = {
-            one["question_id"]: (one["multiple_choice_answer"], one.get("question_type", ""))
+            one["question_id"]: (one.get("multiple_choice_answer"), one.get("question_type") or "")
             for one in files.load_json(answers)["annotations"]
         }
         for one in files.load_json(path)["questions"]:
-            picture = f"COCO_{name}_{one['image_id']:012d}.jpg"
+            picture = f"COCO_{name}_{int(one['image_id']):012d}.jpg"
             if picture not in there:
                 there[picture] = os.path.isfile(os.path.join(pictures, picture))
             if not there[picture]:
@@ -83,10 +83,16 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
             elif one["question_id"] not in known:
                 unused["no answer"] += 1
             elif in_split("vqav2", picture, split, unused):
-                sheet.add(str(one["question_id"]), picture, one["question"], *known[one["question_id"]])
+                said = known[one["question_id"]]
+                if why := sheet.add(str(one["question_id"]), picture, one.get("question"), *said):
+                    unused[why] += 1
         if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
             for one, other in files.load_json(pairs):
                 sheet.pair(str(one), str(other))
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{path}: {type(error).__name__} {error}: not as VQAv2 has it") from error
+    except KeyError as error:
+        raise SourceError(f"{path}: {error.args[0]}: missing (this is not VQAv2's form)") from error
+    except SourceError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SourceError(f"{path}: not as VQAv2 has it: {error}") from error
     return sheet.seal()

@@ -17,17 +17,19 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from s2h import tars
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
+PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 MOST_TEXT = 1 << 20  # bytes of a sample's caption or facts
 
 
 def looks_like(root: str) -> bool:
-    return any(name.endswith(".tar") for name in os.listdir(root))
+    return any(name.lower().endswith((".tar", *PACKED)) for name in os.listdir(root))
 
 
 def read(path: str, *, spec: str, split: str = "train") -> Album:
@@ -37,6 +39,10 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         raise SourceError(f"source {spec!r}: no tar file there")
     if missing := [shard for shard in shards if not os.path.isfile(shard)]:
         raise SourceError(f"source {spec!r}: no such file: {missing[0]}")
+    if packed := [shard for shard in shards if shard.lower().endswith(PACKED)]:
+        raise SourceError(f"{packed[0]}: a compressed shard can't be read in place (unpack it to a .tar)")
+    if "!" in os.path.abspath(shards[0]):
+        raise SourceError(f"{shards[0]}: a shard's path can't have a '!' in it (rename it)")
     # A shard's bytes stand for its number of pictures, which is not known before it is read.
     pages = [(max(1, os.path.getsize(s) >> 10), partial(_page, os.path.abspath(s), split)) for s in shards]
     return Album(spec, "", pages)
@@ -44,7 +50,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
 
 def _shards(path: str) -> list[str]:
     if os.path.isdir(path):
-        return [os.path.join(path, name) for name in os.listdir(path) if name.endswith(".tar")]
+        found = [os.path.join(path, name) for name in os.listdir(path)]
+        return [name for name in found if name.lower().endswith((".tar", *PACKED))]
     if match := _BRACES.search(path):
         first, last = match.groups()
         numbers = (str(n).zfill(len(first)) for n in range(int(first), int(last) + 1))
@@ -53,18 +60,19 @@ def _shards(path: str) -> list[str]:
 
 
 def _page(shard: str, split: str, unused: Counter) -> Page:
-    page = Page()
+    page = Page(f"tar:{shard}!")
     for key, members, texts in _samples(shard, unused):
         pictures = [name for name in members if files.is_picture(name)]
         if not pictures:
             unused["a sample without a picture"] += 1
         elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, unused):
-            name = f"tar:{shard}!{pictures[0]}"
             captions, classes = _facts(texts)
-            if captions or not classes:
-                fill(page, name, captions, unused)
+            if not captions and not classes and texts.get("cls", "").strip():
+                unused["a class that has a number and no name"] += 1
+            elif captions or not classes:
+                fill(page, pictures[0], captions, unused)
             else:
-                page.add(name, (), classes)
+                page.add(pictures[0], (), classes)
     return page.seal()
 
 
@@ -82,7 +90,7 @@ def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
         if isinstance(told, dict):
             said = next((told[column] for column in COLUMNS if told.get(column)), None)
             if not captions and said:
-                captions = [said] if isinstance(said, str) else [one for one in said if isinstance(one, str)]
+                captions = said if isinstance(said, list) else [said]
             classes = [
                 told[c]
                 for c in ("class_name", "label_name", "class", "label")
@@ -98,23 +106,22 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
     """(key, names of the members, texts by ending) of each sample, in order."""
     key, members, texts = None, [], {}
     try:
-        with tarfile.open(shard, "r:") as archive:
-            while (member := archive.next()) is not None:
-                archive.members = []  # the archive would keep every header
-                if not member.isreg():
-                    continue
-                folder, _, base = member.name.rpartition("/")
+        with open(shard, "rb") as file:
+            for name, offset, size in tars.members(shard):
+                folder, _, base = name.rpartition("/")
                 stem, _, ending = base.partition(".")
+                ending = ending.lower()
                 this = f"{folder}/{stem}" if folder else stem
                 if this != key:
                     if key is not None:
                         yield key, members, texts
                     key, members, texts = this, [], {}
-                members.append(member.name)
-                if not files.is_picture(base) and member.size <= MOST_TEXT and ending in _TEXTS:
-                    texts[ending] = archive.extractfile(member).read().decode("utf-8", "replace")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        unused[f"a shard that ends too early ({os.path.basename(shard)}: {error})"] += 1
+                members.append(name)
+                if size <= MOST_TEXT and ending in _TEXTS:
+                    file.seek(offset)
+                    texts[ending] = file.read(size).decode("utf-8", "replace")
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        unused[f"a shard that can't be read to its end ({os.path.basename(shard)}: {error})"] += 1
     if key is not None:
         yield key, members, texts
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from s2h.images import open_images
 from s2h.models import encode
+from s2h.record import Record, RecordError
 from s2h.train import shared
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+FAILED = "failed"  # in place of a batch: the error that it met
 LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept beside it
 
 
@@ -17,12 +20,23 @@ LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept 
 class Collator:
     """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
     is cut: a pair that does not fit the model was dropped before (`PairTrainer.add_reference`). With `packed`, both answers
-    share one row of prompt and images (`shared.pack_answers`)."""
+    share one row of prompt and images (`shared.pack_answers`); with `pack`, so do all pairs of one prompt and its images."""
 
     processor: Any
     packed: bool = False
+    pack: bool = False
 
     def __call__(self, rows: list[dict]) -> dict[str, Any]:
+        from torch.utils.data import get_worker_info
+
+        try:
+            return self._batch(rows)
+        except RecordError as error:
+            if get_worker_info() is None:
+                raise
+            return {FAILED: error}  # raised by a worker, it would arrive as the text of its traceback
+
+    def _batch(self, rows: list[dict]) -> dict[str, Any]:
         import torch
 
         records = [row["record"] for row in rows]
@@ -34,12 +48,32 @@ class Collator:
             ]
             for which in ("chosen", "rejected")
         ]
-        prompts = encode.encode_prompts(self.processor, texts, [open_images(record) for record in records])
+        firsts, places = list(range(len(rows))), list(range(len(rows)))  # a row's first pair; each pair's row
+        if self.packed and self.pack:
+            firsts, places = _together([prompt_of(record) for record in records])
+        prompts = encode.encode_prompts(
+            self.processor, [texts[i] for i in firsts], [open_images(records[i]) for i in firsts]
+        )
         if self.packed:
-            batch = shared.pack_answers(self.processor.tokenizer, prompts, answers)
+            batch = shared.pack_answers(self.processor.tokenizer, prompts, answers, places)
         else:
             batch = encode.join_answers(self.processor, prompts, answers)
         for name in REFERENCE:
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
+                batch["row"] = torch.tensor(
+                    [row["row"] for row in rows]
+                )  # by which measures find their pairs
         return batch
+
+
+def prompt_of(record: Record) -> tuple:
+    """What pairs that share a row have in common: folder and names of the images, and the prompt."""
+    return record.base, tuple(record["images"]), json.dumps(record["prompt"])
+
+
+def _together(keys: list) -> tuple[list[int], list[int]]:
+    """The first place of each key, and for each key which of the firsts is its own."""
+    rows: dict[Any, int] = {}
+    places = [rows.setdefault(key, len(rows)) for key in keys]
+    return [places.index(row) for row in range(len(rows))], places

@@ -1,8 +1,14 @@
-"""The picture of a run: loss and reward margin over the steps, with the held-out share where there is one."""
+"""The picture of a run: loss, reward margin and accuracy over the steps, with the held-out share where there is one, and the
+same by level in a second row."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+PANELS = (("loss", "loss"), ("margin", "reward margin"), ("accuracy", "chosen above rejected"))
+COLOURS = {"1": "#3b6fb6", "2": "#d9772b", "3": "#4d9a57"}
+CHANCE = {"loss": 0.6931, "accuracy": 0.5}
 
 
 def draw(metrics: list[dict], path: Path, title: str) -> None:
@@ -11,26 +17,34 @@ def draw(metrics: list[dict], path: Path, title: str) -> None:
 
     train = [line for line in metrics if "loss" in line]
     held = [line for line in metrics if "eval_loss" in line]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    panels = figure.subplots(1, 3)
-    for axes, (name, label) in zip(
-        panels,
-        (("loss", "loss"), ("margin", "reward margin"), ("accuracy", "chosen above rejected")),
-        strict=True,
-    ):
+    levels = sorted({level for line in train for level in line.get("levels", {})})
+    rows = 2 if len(levels) > 1 else 1
+    figure = Figure(figsize=(9, 3.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, 3, squeeze=False)
+    for axes, (name, label) in zip(panels[0], PANELS, strict=True):
         axes.plot(
             [m["step"] for m in train], [m[name] for m in train], color="#3b6fb6", lw=1.6, label="training"
         )
         if held:
             marks = [(m["step"], m[f"eval_{name}"]) for m in held]
             axes.plot(*zip(*marks, strict=True), "o-", color="#d9772b", lw=1.6, ms=4, label="held out")
-        axes.set_title(label, fontsize=10, loc="left")
-        axes.set_xlabel("step", fontsize=9)
-        axes.grid(alpha=0.25, lw=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-    panels[0].axhline(0.6931, color="#999999", lw=0.8, ls=":")
-    panels[2].axhline(0.5, color="#999999", lw=0.8, ls=":")
-    panels[0].legend(fontsize=8, frameon=False)
+        _dress(axes, name, label)
+    for axes, (name, label) in zip(panels[-1] if rows > 1 else (), PANELS, strict=rows > 1):
+        for level in levels:
+            marks = [(m["step"], m["levels"][level][name]) for m in train if level in m.get("levels", {})]
+            axes.plot(*zip(*marks, strict=True), color=COLOURS[level], lw=1.4, label=f"level {level}")
+        _dress(axes, name, f"{label}, by level")
+    for line in panels:
+        line[0].legend(fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     figure.savefig(path, dpi=150)
+
+
+def _dress(axes: Any, name: str, label: str) -> None:
+    axes.set_title(label, fontsize=10, loc="left")
+    axes.set_xlabel("step", fontsize=9)
+    axes.grid(alpha=0.25, lw=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    if name in CHANCE:
+        axes.axhline(CHANCE[name], color="#999999", lw=0.8, ls=":")

@@ -4,9 +4,11 @@ with the records. The order of the file is the order of training."""
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from s2h import jsonl
@@ -49,19 +51,29 @@ def _probe(record: Record, i: int, reference: str) -> None:
 class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
-    `drop` takes rows out before training; `column` adds a number to each row (reference log-probabilities)."""
+    `drop` takes rows out before training; `columns` adds a number to each row (reference log-probabilities). A row's level,
+    task and stage (None where it has none) are known without reading it again."""
 
     def __init__(self, path: Path) -> None:
+        import orjson
+
         self.path, self.base = path, str(path.parent)
         self.starts = array("q")
+        self.levels = array("b")
+        self.tasks: list[str] = []
+        self.stages: list[int | None] = []
         with open(path, "rb") as lines:
             at = 0
             for line in lines:
+                fields = orjson.loads(line)
                 self.starts.append(at)
+                self.levels.append(fields["level"])
+                self.tasks.append(intern(fields["task"]))
+                self.stages.append(fields.get("stage"))
                 at += len(line)
         self.kept = list(range(len(self.starts)))
         self.columns: dict[str, Any] = {}
-        self._file = None
+        self._file, self._reader = None, 0
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -70,8 +82,9 @@ class Pairs:
         """The pair of a line of the file, whether kept or not."""
         import orjson
 
-        if self._file is None:
+        if self._file is None or self._reader != os.getpid():  # a forked worker would move its parent's place
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
+            self._reader = os.getpid()
         self._file.seek(self.starts[row])
         return Record(orjson.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
 
@@ -81,11 +94,12 @@ class Pairs:
         texts = (record["prompt"], record["chosen"], record["rejected"])
         return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
 
-    def dataset(self) -> Any:
-        """The kept rows as a `datasets.Dataset`, which TRL asks for; it holds row numbers and reads a pair when asked."""
+    def dataset(self, order: list[int] | None = None) -> Any:
+        """The kept rows, or those of `order`, which may name a row several times, as a `datasets.Dataset`, which TRL asks
+        for; it holds row numbers and reads a pair when asked."""
         from datasets import Dataset
 
-        return Dataset.from_dict({"row": self.kept}).with_transform(self._read)
+        return Dataset.from_dict({"row": self.kept if order is None else order}).with_transform(self._read)
 
     def _read(self, batch: dict) -> dict:
         records = [self.record(row) for row in batch["row"]]

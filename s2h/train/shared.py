@@ -1,20 +1,26 @@
-"""The shared-prefix step: a pair's prompt, images and vision pass are computed once and serve both answers.
+"""The shared-prefix step: the prompt, images and vision pass of a pair are computed once and serve all its answers.
 
-A row holds [prompt | chosen | rejected]; a mask keeps the answers from seeing each other and both start at the position
-that follows the prompt. The hidden states of the answers are then handed to TRL's own head, losses and metrics in the form
-in which two separate rows would have given them, so the numbers are those of the stock step. The idea for text:
-prefix sharing, arXiv:2410.20305.
+A row holds [prompt | answer | answer …]; the answers don't see each other and all start at the position that follows the
+prompt. The hidden states of the answers are then handed to TRL's own head, losses and metrics in the form in which a row
+for each answer would have given them, so the numbers are those of the stock step. The idea for text: prefix sharing,
+arXiv:2410.20305.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from s2h.models.encode import TEXT_KEYS, padding
+from s2h.train import attention
+from s2h.train.attention import PAD, PROMPT
 
-# Model types for which the packed row was shown to give the stock step's numbers (tests/train/test_shared.py).
-EXACT = ("llava", "qwen2_5_vl", "qwen3_vl")
-PAD, PROMPT, CHOSEN, REJECTED = -1, 0, 1, 2
+# Model types for which packed rows were shown to give the stock step's numbers (tests/train/test_shared.py), and those of
+# the language models in them.
+EXACT = ("llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text")
+ATTENTION = ("auto", "split", "mask", "varlen")
 FLOAT32_TOLERANCE, TOLERANCE = 1e-4, 2e-2  # relative to a log-probability's size, at least 1 nat
 
 
@@ -23,64 +29,68 @@ def why_not(config: Any) -> str | None:
     text = config.get_text_config()
     if config.model_type not in EXACT:
         return f"model type {config.model_type} has not been shown to be exact"
-    if getattr(text, "use_sliding_window", False):
+    if text.model_type not in LANGUAGE:
+        return f"a language model of type {text.model_type} has not been shown to be exact"
+    if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
         return "sliding-window attention"
-    if "flash" in (text._attn_implementation or ""):
-        return f"{text._attn_implementation} takes no mask of its own"
+    if text._attn_implementation not in ("sdpa", "eager", attention.SPLIT, attention.VARLEN):
+        return f"attention by {text._attn_implementation}, which takes no mask of its own"
     return None
 
 
-def pack_answers(tokenizer: Any, prompts: dict[str, Any], answers: list[list[str]]) -> dict[str, Any]:
-    """A batch of packed rows from encoded prompts and (chosen, rejected) texts, B each.
+def pack_answers(
+    tokenizer: Any, prompts: dict[str, Any], answers: list[list[str]], rows: list[int] | None = None
+) -> dict[str, Any]:
+    """A batch of packed rows from R encoded prompts and the (chosen, rejected) texts of B pairs; rows: the prompt of each
+    pair, by default each its own. An answer that a row has twice is computed once.
 
-    Returns what TRL's loss reads, rows 0 to B-1 chosen and B to 2B-1 rejected: input_ids, attention_mask,
-    completion_mask [2B, 1 + longest answer], column 0 the prompt's last token; what the model computes:
-    row_ids, row_segments (and row_types where the processor tells text from images) [B, S]; row_index [2B, 1 + longest
-    answer], where in its row a token's hidden state lies; and the images' tensors once.
+    Returns what TRL's loss reads, 0 to B-1 chosen and B to 2B-1 rejected: input_ids, attention_mask, completion_mask
+    [2B, 1 + longest answer], column 0 the prompt's last token; what the model computes: row_ids, row_segments (and row_types
+    where the processor tells text from images) [R, S], prompts on the left of column row_prompt and answers from there on;
+    row_index [2B, 1 + longest answer], where in the flattened rows a token's hidden state lies; and the images' tensors.
     """
     import torch
 
     pad = padding(tokenizer)
     mask, kinds = prompts["attention_mask"].bool(), prompts.get("mm_token_type_ids")
-    encoded = [tokenizer(texts, add_special_tokens=False)["input_ids"] for texts in answers]
-    known = [ids[kept].tolist() for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
-    size = len(known)
-    width = max(len(p) + len(c) + len(r) for p, c, r in zip(known, *encoded, strict=True))
-    longest = 1 + max(len(ids) for side in encoded for ids in side)
-    row_ids = torch.full((size, width), pad)
+    known = [ids[kept] for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
+    rows = list(range(len(known))) if rows is None else rows
+    encoded = [
+        tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
+    ]
+    said: list[dict] = [{} for _ in known]  # of each row: answer to where it starts, from row_prompt on
+    for row, answer in zip(rows * 2, encoded, strict=True):
+        said[row].setdefault(answer, sum(map(len, said[row])))
+    start = max(map(len, known))
+    width = start + max(sum(map(len, found)) for found in said)
+    longest = 1 + max(map(len, encoded))
+
+    row_ids = torch.full((len(known), width), pad)
     segments, types = torch.full_like(row_ids, PAD), torch.zeros_like(row_ids)
-    ids, index = torch.full((2 * size, longest), pad), torch.zeros(2 * size, longest, dtype=torch.long)
-    real, said = torch.zeros_like(ids), torch.zeros_like(ids)
-    for i, prompt in enumerate(known):
-        at = len(prompt)
-        row_ids[i, :at], segments[i, :at] = torch.tensor(prompt), PROMPT
+    for row, (prompt, found) in enumerate(zip(known, said, strict=True)):
+        row_ids[row, : len(prompt)], segments[row, : len(prompt)] = prompt, PROMPT
         if kinds is not None:
-            types[i, :at] = kinds[i][mask[i]]
-        for which, segment in ((0, CHOSEN), (1, REJECTED)):
-            answer, row = torch.tensor(encoded[which][i]), i + which * size
-            end = at + len(answer)
-            row_ids[i, at:end], segments[i, at:end] = answer, segment
-            view = slice(1, 1 + len(answer))
-            ids[row, 0], ids[row, view] = prompt[-1], answer
-            index[row, 0], index[row, view] = len(prompt) - 1, torch.arange(at, end)
-            real[row, : 1 + len(answer)], said[row, view] = 1, 1
-            at = end
-    batch = {"input_ids": ids, "attention_mask": real, "completion_mask": said}
-    batch |= {"row_ids": row_ids, "row_segments": segments, "row_index": index}
+            types[row, : len(prompt)] = kinds[row][mask[row]]
+        for segment, (answer, at) in enumerate(found.items(), 1):
+            place = slice(start + at, start + at + len(answer))
+            row_ids[row, place], segments[row, place] = torch.tensor(answer), segment
+
+    ids, index = (
+        torch.full((len(encoded), longest), pad),
+        torch.zeros(len(encoded), longest, dtype=torch.long),
+    )
+    real, spoken = torch.zeros_like(ids), torch.zeros_like(ids)
+    for i, (row, answer) in enumerate(zip(rows * 2, encoded, strict=True)):
+        view, first = slice(1, 1 + len(answer)), row * width + start + said[row][answer]
+        ids[i, 0], ids[i, view] = known[row][-1], torch.tensor(answer)
+        index[i, 0] = row * width + len(known[row]) - 1
+        index[i, view] = torch.arange(first, first + len(answer))
+        real[i, : 1 + len(answer)], spoken[i, view] = 1, 1
+    batch = {"input_ids": ids, "attention_mask": real, "completion_mask": spoken}
+    batch |= {"row_ids": row_ids, "row_segments": segments, "row_index": index, "row_prompt": start}
     if kinds is not None:
         batch["row_types"] = types
     return batch | {key: value for key, value in prompts.items() if key not in TEXT_KEYS}
-
-
-def attention_mask(segments: Any) -> Any:
-    """bool [B, 1, S, S]: a token sees what comes before it in the prompt and in its own answer, and itself."""
-    import torch
-
-    size = segments.shape[1]
-    before = torch.ones(size, size, dtype=torch.bool, device=segments.device).tril()
-    query, key = segments.unsqueeze(2), segments.unsqueeze(1)
-    seen = before & ((key == PROMPT) | (key == query)) & (key != PAD)
-    return (seen | torch.eye(size, dtype=torch.bool, device=segments.device)).unsqueeze(1)
 
 
 def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[str, Any]) -> Any:
@@ -89,53 +99,107 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
     import torch
 
     in_prompt = segments == PROMPT
+    at = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
     if hasattr(core, "get_rope_index"):
         found, _ = core.get_rope_index(
             row_ids, mm_token_type_ids=types, attention_mask=in_prompt.long(), **images
         )
     else:
-        found = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
+        found = at
     after = (found * in_prompt).amax(-1, keepdim=True) + 1
-    for segment in (CHOSEN, REJECTED):
-        mine = segments == segment
-        found = torch.where(mine, after + mine.long().cumsum(-1) - 1, found)
-    return found
+    begins = torch.ones_like(in_prompt)
+    begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    since = at - torch.where(begins, at, 0).cummax(1).values
+    return torch.where(segments > PROMPT, after + since, found)
 
 
-def install(core: Any) -> None:
+def install(core: Any, how: str = "auto") -> Callable[[], None]:
     """Let a backbone (what stands under the language-model head) take batches of `pack_answers`; others go through as
-    before."""
-    original = core.forward
+    before. how: one of ATTENTION; `auto` is split unless the model was loaded with eager attention. A frozen vision tower
+    runs without gradient and once for each tensor of images. Returns what undoes it."""
+    forward, encode = core.forward, core.get_image_features
+    config, before = core.language_model.config, core.language_model.config._attn_implementation
+    if how == "auto":
+        how = "mask" if before == "eager" else "split"
+    if how != "mask":
+        attention.register()
+        core.language_model.set_attn_implementation(
+            {"split": attention.SPLIT, "varlen": attention.VARLEN}[how]
+        )
 
-    def forward(*args: Any, row_ids: Any = None, **kwargs: Any) -> Any:
+    def packed_or_not(*args: Any, row_ids: Any = None, **kwargs: Any) -> Any:
         if row_ids is None:
-            return original(*args, **kwargs)
-        return _packed(core, original, row_ids, **kwargs)
+            return forward(*args, **kwargs)
+        return _packed(core, forward, how, row_ids, **kwargs)
 
-    core.forward = forward
+    core.forward = packed_or_not
+    if frozen(core):
+        core.get_image_features = _once(encode)
+
+    def undo() -> None:
+        core.forward, core.get_image_features = forward, encode
+        if config._attn_implementation != before:
+            core.language_model.set_attn_implementation(before)
+
+    return undo
+
+
+def frozen(core: Any) -> bool:
+    """Whether no parameter outside the language model is trained."""
+    language = {id(parameter) for parameter in core.language_model.parameters()}
+    return not any(p.requires_grad for p in core.parameters() if id(p) not in language)
+
+
+def _once(encode: Callable) -> Callable:
+    """A frozen tower's features of the images that it saw last are kept as long as those images are: policy and reference
+    of a batch share them. Without gradient neither checkpointing nor PEFT's hook on its embeddings makes it run again."""
+    import torch
+
+    kept: dict[str, Any] = {}
+
+    def features(pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
+        if "of" not in kept or kept["of"]() is not pixel_values:
+            with torch.no_grad():
+                kept["features"] = encode(pixel_values, *args, **kwargs)
+            kept["of"] = weakref.ref(
+                pixel_values, lambda gone: kept.clear() if kept.get("of") is gone else None
+            )
+        return kept["features"]
+
+    return features
 
 
 def _packed(
-    core: Any, original: Any, row_ids: Any, *, row_segments, row_index, row_types=None, **kwargs: Any
+    core: Any,
+    forward: Callable,
+    how: str,
+    row_ids: Any,
+    *,
+    row_segments: Any,
+    row_index: Any,
+    row_prompt: int,
+    row_types: Any = None,
+    **kwargs: Any,
 ) -> Any:
     """Run packed rows and return last_hidden_state [2B, 1 + longest answer, H]."""
     for name in ("input_ids", "attention_mask", "position_ids"):
         kwargs.pop(name, None)
     grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
-    mask = attention_mask(row_segments)
-    if core.config.get_text_config()._attn_implementation != "sdpa":  # eager adds its mask to the scores
-        dtype = core.get_input_embeddings().weight.dtype
+    mask = attention.mask(row_segments, 0 if how == "mask" else row_prompt)
+    if core.language_model.config._attn_implementation == "eager":
+        dtype = core.get_input_embeddings().weight.dtype  # eager adds its mask to the scores
         mask = mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, _lowest(dtype))
-    out = original(
+    if how == "varlen":
+        kwargs["packed"] = attention.sequences(row_segments)
+    if row_types is not None:
+        kwargs["mm_token_type_ids"] = row_types
+    out = forward(
         input_ids=row_ids,
         attention_mask=mask,
         position_ids=positions(core, row_segments, row_ids, row_types, grids),
-        **({"mm_token_type_ids": row_types} if row_types is not None else {}),
         **kwargs,
     )
-    hidden = out.last_hidden_state
-    of_row = row_index.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
-    out.last_hidden_state = hidden.repeat(2, 1, 1).gather(1, of_row)
+    out.last_hidden_state = out.last_hidden_state.flatten(0, 1)[row_index]
     return out
 
 

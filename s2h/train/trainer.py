@@ -4,14 +4,17 @@ for all epochs and the order of the file kept."""
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from trl import DPOTrainer
 
 from s2h import accel
 from s2h.models import ModelError
-from s2h.train import shared
-from s2h.train.collate import LENGTH, REFERENCE
+from s2h.record import text_of
+from s2h.train import batches, shared
+from s2h.train.attention import why_not_varlen
+from s2h.train.collate import FAILED, LENGTH, REFERENCE, prompt_of
 
 
 class PairTrainer(DPOTrainer):
@@ -19,89 +22,185 @@ class PairTrainer(DPOTrainer):
 
     TRL refuses to precompute the reference for vision data; `add_reference` does it and sets what TRL's loss looks at. The
     order of the file is the order of the optimizer's steps: only s2h-mix shuffles. The pairs of one step are computed in
-    the order of their lengths, so that batches hold little padding.
+    the order of their lengths, so that batches hold little padding; `token_budget` forms batches by their tokens and not
+    by their pairs. However a step is cut, its loss is the mean over its pairs.
     """
 
     lengths: list[int]  # tokens of a row of the training file, once the reference is known
+    # Of a batch, where a pair counts its prompt and its longer answer; per_device_train_batch_size then only says how many
+    # pairs a step has.
+    token_budget: int | None = None
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        rows = self.train_dataset.with_format(None)["row"]
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._accumulated = self.args.gradient_accumulation_steps  # as asked for: batches are planned anew
+
+    def get_train_dataloader(self) -> Any:
         args = self.args
-        step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-        return [
-            place
-            for start in range(0, len(rows), step)
-            for place in sorted(
-                range(start, min(start + step, len(rows))), key=lambda i: self.lengths[rows[i]]
+        rows = self.train_dataset.with_format(None)["row"]
+        groups = more = None
+        if self.data_collator.packed and self.data_collator.pack:
+            records = [self.train_dataset[i]["record"] for i in range(len(rows))]
+            groups = [prompt_of(record) for record in records]
+            more = {i: self._answer_tokens(record) for i, record in enumerate(records)}
+        units = batches.steps(
+            [self.lengths[row] for row in rows],
+            self._train_batch_size * self._accumulated * args.world_size,
+            groups,
+            more,
+        )
+        planned, each = batches.plan(
+            units, size=self._train_batch_size, processes=args.world_size, budget=self.token_budget
+        )
+        args.gradient_accumulation_steps = each
+        collator = self.data_collator
+        self.data_collator = partial(batches.collate, collator)
+        try:
+            return self._get_dataloader(
+                batches.Planned(self.train_dataset, planned), "Training", batch_size=1, is_training=True
             )
-        ]
+        finally:
+            self.data_collator = collator
 
-    def share_prompts(self, pairs: Any) -> str | None:
-        """Let both answers of a pair share its prompt and images from here on, once the first pairs have shown that the
-        numbers are the stock step's. Returns the reason where they can't."""
+    def _answer_tokens(self, record: Any) -> int:
+        tokenizer = self.processing_class.tokenizer
+        return sum(len(tokenizer(text_of(record[which]))["input_ids"]) for which in ("chosen", "rejected"))
+
+    def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
+        weight = inputs.pop(batches.WEIGHT, None)
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        before = {name: len(values) for name, values in metrics.items()}
+        loss = super().compute_loss(model, inputs, *args, **more)
+        # TRL logs the mean over batches; it is to be the mean over pairs.
+        for name, values in metrics.items():
+            if name != "num_tokens" and len(values) > before.get(name, 0):
+                if weight is None:
+                    values += values[-1:] * (len(inputs["input_ids"]) // 2 - 1)
+                else:
+                    values[-1] *= weight
+        return loss if weight is None else loss * weight
+
+    def share_prompts(self, pairs: Any, attention: str = "auto", pack: bool = False) -> str | None:
+        """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
+        meet in a step), once the first pairs have shown that the numbers are the stock step's. attention: one of
+        `shared.ATTENTION`. Returns the reason where they can't."""
         import torch
 
-        base = self.accelerator.unwrap_model(self.model).get_base_model()
+        base = self.accelerator.unwrap_model(self.model)
+        base = base.get_base_model() if hasattr(base, "get_base_model") else base
         reason = shared.why_not(base.config)
+        if not reason and attention == "varlen":
+            reason = why_not_varlen(base)
         if reason:
             return reason
-        shared.install(base.base_model)
-        rows = list(range(min(len(pairs.starts), self.args.per_device_train_batch_size, 4)))
+        undo = shared.install(base.base_model, attention)
+        self.data_collator.pack = pack
+        rows = self._first(pairs, pack)
         was_training = self.model.training
         self.model.eval()
         found = {}
         for packed in (False, True):
             self.data_collator.packed = packed
-            batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
+            batch = _collated(self.data_collator, pairs, rows)
             pair = self.compute_ref_log_probs(self.model, self._prepare_inputs(batch))
             found[packed] = torch.cat(pair).tolist()
         self.model.train(was_training)
         if shared.agree(found[True], found[False], float32=base.dtype == torch.float32):
             return None
+        undo()
         self.data_collator.packed = False
         return "the first pairs' log-probabilities differ from the stock step's"
+
+    def _first(self, pairs: Any, pack: bool) -> list[int]:
+        """Rows for the check: at least two, so that one of them is padded; with `pack`, of the first prompt that has
+        several pairs, and another."""
+        size = max(2, min(self.args.per_device_train_batch_size, 4))
+        looked = range(min(len(pairs.starts), 64 if pack else size))
+        if pack:
+            keys = {row: prompt_of(pairs.record(row)) for row in looked}
+            looked = sorted(looked, key=lambda row: list(keys.values()).count(keys[row]) == 1)
+            same = [row for row in looked if keys[row] == keys[looked[0]]][: size - 1]
+            return [*same, *(row for row in looked if keys[row] != keys[looked[0]])][:size]
+        return list(looked)
 
     def add_reference(self, pairs: Any, window: int, known: dict | None = None) -> dict[str, list]:
         """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter,
         and return them with each pair's tokens; pairs of more than `window` get None for the caller to drop. known: values
         from an earlier start of the run."""
-        import torch
-
         values = known
         if values is None:
             rows = list(range(len(pairs.starts)))
-            state = accel.state()
-            mine = rows[state.process_index :: state.num_processes]
-            # Pairs of like length go together: less padding, the same sums.
-            mine.sort(key=pairs.bulk)
-            model = self.accelerator.prepare_model(self.model, evaluation_mode=True)
-            was_training = self.model.training
-            self.model.eval()
-            size, found = self.args.per_device_eval_batch_size, []
-            for start in range(0, len(mine), size):
-                found += self._reference(model, pairs, mine[start : start + size], window)
-            self.model.train(was_training)
-            by_row = dict(accel.gather(found))
-            values = {name: [by_row[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
+            found = self.measure_reference(pairs, rows, window)
+            values = {name: [found[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
         for name in REFERENCE:
             pairs.columns[name] = values[name]
         self.precompute_ref_logps = True
-        torch.cuda.empty_cache() if torch.cuda.is_available() else None
         return values
 
-    def _reference(self, model: Any, pairs: Any, rows: list[int], window: int) -> list[tuple[int, Any]]:
-        batch = self.data_collator([{"row": row, "record": pairs.record(row)} for row in rows])
+    def measure_reference(
+        self, pairs: Any, rows: list[int], window: int, done: dict | None = None, keep: Any = None
+    ) -> dict[int, list]:
+        """The chosen and the rejected answer's log-probability and the tokens of each of the rows, by row, on every process.
+        done: rows measured before, in whose batches nothing is computed where they know all of it, so that a run that goes
+        on has the same batches, and numbers, as one that was never broken. keep is told each batch's values as they come."""
+        import torch
+
+        done, state = done or {}, accel.state()
+        mine = rows[state.process_index :: state.num_processes]
+        # Pairs of like length go together: less padding, the same sums.
+        mine.sort(key=pairs.bulk)
+        size, found = self.args.per_device_eval_batch_size, []
+        parts = [mine[start : start + size] for start in range(0, len(mine), size)]
+        parts = [part for part in parts if not all(row in done for row in part)]
+        if parts:
+            # Not through accelerate's prepare: what it has seen once it would not make parallel for training any more.
+            model = self.model.to(self.accelerator.device)
+            was_training = self.model.training
+            self.model.eval()
+            for part, batch in self._prepared(pairs, parts):
+                values = self._reference(model, pairs, part, batch, window)
+                found += values
+                if keep is not None:
+                    keep(values)
+            self.model.train(was_training)
+            torch.cuda.empty_cache() if torch.cuda.is_available() else None
+        return {**{row: done[row] for row in rows if row in done}, **dict(accel.gather(found))}
+
+    def _prepared(self, pairs: Any, parts: list[list[int]]) -> Any:
+        """(rows, batch) of the parts in turn, prepared by the loader's worker processes where there are any."""
+        from torch.utils.data import DataLoader
+
+        loader = DataLoader(
+            parts,
+            batch_size=None,
+            collate_fn=partial(_collated, self.data_collator, pairs),
+            num_workers=self.args.dataloader_num_workers,
+        )
+        return zip(parts, loader, strict=True)
+
+    def _reference(
+        self, model: Any, pairs: Any, rows: list[int], batch: dict, window: int
+    ) -> list[tuple[int, Any]]:
+        inputs = self._prepare_inputs(batch)
         lengths = _lengths(batch)
-        too_long = [row for row, length in zip(rows, lengths, strict=True) if length > window]
-        if too_long:
-            rest = [row for row in rows if row not in too_long]
-            over = [(row, (None, None, n)) for row, n in zip(rows, lengths, strict=True) if row in too_long]
-            return over + (self._reference(model, pairs, rest, window) if rest else [])
-        chosen, rejected = self.compute_ref_log_probs(model, self._prepare_inputs(batch))
+        over = [(row, (None, None, n)) for row, n in zip(rows, lengths, strict=True) if n > window]
+        if over:
+            rest = [row for row, n in zip(rows, lengths, strict=True) if n <= window]
+            if not rest:
+                return over
+            return over + self._reference(
+                model, pairs, rest, _collated(self.data_collator, pairs, rest), window
+            )
+        chosen, rejected = self.compute_ref_log_probs(model, inputs)
         return [
             (row, known)
             for row, *known in zip(rows, chosen.tolist(), rejected.tolist(), lengths, strict=True)
         ]
+
+    def _prepare_inputs(self, inputs: dict) -> dict:
+        if FAILED in inputs:
+            raise inputs[FAILED]
+        return super()._prepare_inputs(inputs)
 
     def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
         loss = logs.get("loss", logs.get("eval_loss"))
@@ -112,9 +211,14 @@ class PairTrainer(DPOTrainer):
         super().log(logs, *args, **more)
 
 
+def _collated(collator: Any, pairs: Any, rows: list[int]) -> dict:
+    return collator([{"row": row, "record": pairs.record(row)} for row in rows])
+
+
 def _lengths(batch: dict) -> list[int]:
     """Tokens of each pair's longer row, prompt and answer."""
     if "row_segments" not in batch:
         return batch["attention_mask"].sum(1).view(2, -1).amax(0).tolist()
     prompts = (batch["row_segments"] == shared.PROMPT).sum(1)
-    return (prompts + batch["completion_mask"].sum(1).view(2, -1).amax(0)).tolist()
+    rows = batch["row_index"][:, 0].div(batch["row_segments"].shape[1], rounding_mode="floor").view(2, -1)[0]
+    return (prompts[rows] + batch["completion_mask"].sum(1).view(2, -1).amax(0)).tolist()

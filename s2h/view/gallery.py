@@ -1,10 +1,14 @@
-"""A page of pairs or predictions: images inside it, no network, no scripts but its own. Everything in a record is data and
-is escaped."""
+"""A page of pairs or predictions: images inside it, each distinct one once, no network, no script but its own. Everything in
+a record is data and is escaped; a policy in the page's head keeps the browser from anything else.
+
+    s2h-gen compare -n 20 --quiet | s2h-view -o gallery.html
+"""
 
 from __future__ import annotations
 
 import base64
 import difflib
+import hashlib
 import io
 import json
 import re
@@ -13,104 +17,184 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from s2h.images import open_images
+from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError, check, fail, text_of
 
 PAGE = Path(__file__).with_name("page.html")
+VERDICTS = {True: "right", False: "wrong"}
+CHANGES = {
+    (False, True): "gained",
+    (True, False): "lost",
+    (True, True): "right both times",
+    (False, False): "wrong both times",
+}
 
 
 def page(
     lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[Exception], None] = fail
 ) -> Iterator[bytes]:
-    """The page in pieces of UTF-8, one a card, as the lines come. A line with `response` is a prediction, any other a pair.
-    size: the greatest side of an embedded image in pixels. A line that can't be shown goes to on_error and is left out."""
-    whole = PAGE.read_text(encoding="utf-8").replace("@TITLE@", escape(title)).replace("@SIZE@", str(size))
+    """The page in pieces of UTF-8, one a card, as the lines come. A line with `response` is a prediction, any other a pair;
+    a prediction's `before` holds another model's `response` and `correct`, to be shown beside it. size: the greatest side of
+    an embedded image in pixels. A line that can't be shown goes to on_error and is left out."""
+    whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
+    whole = whole.replace("@POLICY@", policy(whole)).replace("@TITLE@", escape(title))
     before, after = whole.split("@CARDS@")
     yield before.encode()
+    album = Album(size)
     for line in lines:
         try:
-            card = _prediction(line, size) if "response" in line else _pair(line, size)
+            card = _prediction(line, album) if "response" in line else _pair(line, album)
         except RecordError as error:
+            album.forget()
             error.where = error.where or line.where
             on_error(error)
             continue
-        yield card.encode()
+        yield (album.hand_over() + card).encode()
     yield after.encode()
 
 
-def _pair(record: Record, size: int) -> str:
+def policy(whole: str) -> str:
+    """The page's content security policy: its one style and its one script, by their hashes, and images that lie in it."""
+    hashes = {}
+    for name in ("style", "script"):
+        (text,) = re.findall(f"<{name}>(.*?)</{name}>", whole, re.S)
+        hashes[name] = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+class Album:
+    """The images of a page by the hash of their bytes; each is embedded before the first card that shows it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._known: dict[str, tuple[int, int, int]] = {}  # digest -> number, width, height
+        self._fresh: dict[str, str] = {}  # digest -> what embeds it
+
+    def place(self, reference: str, base: str) -> tuple[int, int, int]:
+        """(number, width, height) of an image. Raises ImageError."""
+        data = read_bytes(reference, base)
+        name = digest(data)
+        if name not in self._known:
+            image = decode(data, reference[:200])
+            if max(image.size) > self.size:
+                image.thumbnail((self.size, self.size))
+            number = len(self._known)
+            # A script of no language is never run; it keeps a text that the page's own script puts into place.
+            self._fresh[name] = f'<script type="text/plain" id="i{number}">{_embedded(image)}</script>\n'
+            self._known[name] = (number, *image.size)
+        return self._known[name]
+
+    def hand_over(self) -> str:
+        """What embeds the images that came since."""
+        made = "".join(self._fresh.values())
+        self._fresh.clear()
+        return made
+
+    def forget(self) -> None:
+        """Leaves out the images that came since: their card is not shown."""
+        for name in self._fresh:
+            del self._known[name]
+        self._fresh.clear()
+
+
+def _pair(record: Record, album: Album) -> str:
     check(record)
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
     tags = [f"level {record['level']}", record["task"], record["negative"]]
     body = (
-        _figures(record, size, set(record["target"]))
+        _figures(record, album, set(record["target"]))
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
-        + '<div class="answers">'
-        + f'<div class="answer good"><small>chosen</small>{marked_chosen}</div>'
-        + f'<div class="answer bad"><small>rejected: {escape(record["negative"])}</small>{marked_rejected}</div></div>'
+        + _answers(
+            ("good", "chosen", marked_chosen), ("bad", f"rejected: {record['negative']}", marked_rejected)
+        )
         + _scores(record.get("scores"))
         + _folded("facts", record["facts"])
         + (_folded("grounding", record["grounding"]) if record.get("grounding") else "")
     )
-    return _card(record, tags, record["level"], record["task"], record["negative"], body)
+    keys = {"level": record["level"], "task": record["task"], "kind": record["negative"]}
+    return _card(record, tags, keys, body)
 
 
-def _prediction(line: Record, size: int) -> str:
+def _prediction(line: Record, album: Album) -> str:
     missing = [name for name in ("id", "bench", "answer", "response") if name not in line]
     if missing:
         raise RecordError(
             "missing", field=missing[0], where=line.where, remedy="not a prediction of s2h-eval"
         )
-    correct = line.get("correct")
-    verdict = {True: "right", False: "wrong"}.get(correct, "not scored")
+    correct, before = line.get("correct"), line.get("before")
+    verdict = VERDICTS.get(correct, "not scored")
+    said = [("good", "answer", escape(str(line["answer"])))]
+    if before is not None:
+        if not isinstance(before, dict) or "response" not in before:
+            raise RecordError("must be an object with a response", "before", line.where)
+        said.append(_response("before", before))
+        verdict = CHANGES.get((before.get("correct"), correct), "not scored")
+    said.append(_response("response" if before is None else "after", line))
     options = "".join(f"\n{letter}. {text}" for letter, text in (line.get("choices") or {}).items())
     body = (
-        _figures(line, size, set(line.get("target") or ()))
+        _figures(line, album, set(line.get("target") or ()))
         + f'<div class="prompt">{escape(str(line.get("question", "")).strip() + options)}</div>'
-        + '<div class="answers">'
-        + f'<div class="answer good"><small>answer</small>{escape(str(line["answer"]))}</div>'
-        + f'<div class="answer {"good" if correct else "bad"}"><small>response: {verdict}</small>'
-        + f"{escape(str(line['response']))}</div></div>"
+        + _answers(*said)
     )
-    tags = [str(line["bench"]), str(line.get("category", "")), verdict]
-    return _card(
-        line,
-        [t for t in tags if t],
-        line.get("level", line["bench"]),
-        line.get("category", ""),
-        verdict,
-        body,
-    )
+    task = str(line.get("category") or "")
+    tags = [str(line["bench"]), *([task] if task else []), verdict]
+    keys = {"level": line.get("level", line["bench"]), "task": task, "verdict": verdict}
+    return _card(line, tags, keys, body)
 
 
-def _card(line: Record, tags: list[str], level: object, task: object, kind: object, body: str) -> str:
-    shown = "".join(
-        f'<span class="tag{" level" if i == 0 else ""}">{escape(str(t))}</span>' for i, t in enumerate(tags)
+def _response(name: str, said: dict) -> tuple[str, str, str]:
+    """(class, heading, text) of what a model answered."""
+    correct = said.get("correct")
+    by = f" · {said['model']}" if said.get("model") else ""
+    heading = f"{name}: {VERDICTS.get(correct, 'not scored')}{by}"
+    return {True: "good", False: "bad"}.get(correct, "plain"), heading, escape(str(said["response"]))
+
+
+def _answers(*said: tuple[str, str, str]) -> str:
+    """(class, heading, text as HTML) side by side."""
+    blocks = (
+        f'<div class="answer {kind}"><small>{escape(name)}</small>{text}</div>' for kind, name, text in said
     )
+    return f'<div class="answers n{len(said)}">{"".join(blocks)}</div>'
+
+
+def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
+    """One article. keys: what the page's filters choose by."""
+    shown = ""
+    for at, tag in enumerate(tags):
+        marked = " level" if at == 0 else " verdict" if tag == keys.get("verdict") else ""
+        shown += f'<span class="tag{marked}">{escape(str(tag))}</span>'
     source = f'<span class="tag">{escape(str(line["source"]))}</span>' if "source" in line else ""
+    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in keys.items())
     return (
-        f'<article data-level="{escape(str(level))}" data-task="{escape(str(task))}" data-kind="{escape(str(kind))}">'
-        f'<div class="tags">{shown}{source}<span class="id">{escape(str(line["id"]))}</span></div>{body}</article>\n'
+        f'<article{data}><div class="tags">{shown}{source}<span class="id">{escape(str(line["id"]))}</span></div>'
+        f"{body}</article>\n"
     )
 
 
-def _figures(line: Record, size: int, targets: set[int]) -> str:
+def _figures(line: Record, album: Album, targets: set[int]) -> str:
     figures = []
-    for at, image in enumerate(open_images(line)):
+    for at, reference in enumerate(line.get("images") or ()):
+        try:
+            number, width, height = album.place(reference, line.base)
+        except ImageError as error:
+            error.where, error.field = line.where, f"images[{at}]"
+            raise
         mark = ' class="target"' if at in targets else ""
         name = f"Image {at + 1}" + (" · target" if at in targets else "")
         figures.append(
-            f'<figure{mark}><img src="{_embedded(image, size)}" alt="{name}" loading="lazy" decoding="async">'
+            f'<figure{mark}><img data-i="{number}" width="{width}" height="{height}" alt="{name}">'
             f"<figcaption>{name}</figcaption></figure>"
         )
     return f'<div class="images">{"".join(figures)}</div>'
 
 
-def _embedded(image: Any, size: int) -> str:
+def _embedded(image: Any) -> str:
     """A data URI: PNG for drawings of few colours, JPEG for the rest, whichever is smaller."""
-    if max(image.size) > size:
-        image.thumbnail((size, size))
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
         out = io.BytesIO()

@@ -11,8 +11,8 @@ import pytest
 
 from s2h import images, jsonl
 from s2h.eval import ask, likelihood
-from s2h.eval.benches import builtin
-from s2h.eval.resume import Growing, Progress
+from s2h.eval.benches.pairs import question_of
+from s2h.eval.resume import Predictions, Progress
 from s2h.models import encode, prompts, vlm
 from s2h.record import Record, RecordError
 from tests.support.architectures import make_pairs
@@ -43,7 +43,7 @@ def pairs(tmp_path_factory):
 
 
 def questions(pairs):
-    return builtin.from_pairs(Record(pair, where=f"pairs:{n}") for n, pair in enumerate(pairs, 1))
+    return (question_of(Record(pair, where=f"pairs:{n}")) for n, pair in enumerate(pairs, 1))
 
 
 def asked(kind: str, n: int, pairs, **more) -> tuple[dict, list[dict]]:
@@ -86,7 +86,7 @@ def test_images_may_be_data_and_members_of_a_tar(model, pairs, tmp_path):
     ]
     made = [Record(first, id=str(n), images=references) for n, references in enumerate(told)]
     made[2].base = str(tmp_path)
-    lines = list(ask.predict(builtin.from_pairs(made), model, max_new_tokens=6))
+    lines = list(ask.predict(map(question_of, made), model, max_new_tokens=6))
     assert lines[0]["response"] == lines[1]["response"] == lines[2]["response"]
     assert lines[2].base == str(tmp_path)
 
@@ -225,7 +225,7 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
         progress = Progress(out, {"model": "llava", "batch_size": batch_size}, resume)
         told: list[RecordError] = []
         written = len(list(progress.done()))
-        with Growing(out, progress) as writer:
+        with Predictions(out, progress) as writer:
             lines = ask.predict(
                 questions(made),
                 model,
@@ -260,7 +260,7 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
 def test_a_run_does_not_go_on_with_other_questions(model, pairs, tmp_path):
     out = str(tmp_path / "out.jsonl")
     progress = Progress(out)
-    with pytest.raises(Killed), Growing(out, progress) as writer:
+    with pytest.raises(Killed), Predictions(out, progress) as writer:
         lines = ask.predict(questions(pairs), model, batch_size=1, max_new_tokens=2, progress=progress)
         for n, line in enumerate(lines):
             if n == 6:
@@ -281,7 +281,7 @@ def test_predictions_name_their_images_from_where_they_lie(model, pairs, tmp_pat
     pair = Record(pairs[0], base=str(inside))
     pair["images"] = ["a.png"] * len(pair["images"])
     with jsonl.Writer(str(tmp_path / "out.jsonl")) as writer:
-        for line in ask.predict(builtin.from_pairs([pair]), model, max_new_tokens=2):
+        for line in ask.predict(map(question_of, [pair]), model, max_new_tokens=2):
             writer.write(line)
     (line,) = jsonl.read(str(tmp_path / "out.jsonl"), check=None)
     assert set(line["images"]) == {"set/a.png"}

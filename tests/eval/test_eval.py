@@ -6,14 +6,13 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from scipy.stats import binomtest
 
 from s2h import levels
 from s2h.cli.eval import main
-from s2h.eval import answers, ask, compare, scores
+from s2h.eval import answers, ask, scores
 from s2h.eval.benches import builtin
+from s2h.eval.parsers import robust
 from s2h.images import Store
-from s2h.record import RecordError
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def test_numbers(text, value):
     ],
 )
 def test_yes_and_no(text, value):
-    assert answers.yes_no(text) == value
+    assert robust.yes_no(text) == value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_images(text, value):
     ],
 )
 def test_choices(text, value):
-    assert answers.choice(text, {"A": "a cat", "B": "a dog", "C": "None"}) == value
+    assert robust.choice(text, {"A": "a cat", "B": "a dog", "C": "None"}) == value
 
 
 def test_captions_are_judged_by_their_truth():
@@ -123,28 +122,6 @@ def lines(right: list[bool], **more) -> list[dict]:
         {"id": str(i), "bench": "b", "answer": "yes", "response": "yes" if r else "no", "correct": r, **more}
         for i, r in enumerate(right)
     ]
-
-
-def test_compare_counts_gains_and_losses():
-    before, after = (
-        lines([True] * 30 + [False] * 70),
-        lines([True] * 20 + [False] * 10 + [True] * 40 + [False] * 30),
-    )
-    (row,) = compare.compare(before, after, ("a", "b"))
-    assert (row["gained"], row["lost"], row["n"]) == (40, 10, 100)
-    assert row["gain"] == pytest.approx(0.30)
-    assert row["p"] == pytest.approx(binomtest(40, 50, 0.5).pvalue)
-    assert row["low"] < 0.30 < row["high"] and row["low"] > 0.1
-
-
-def test_compare_of_the_same_is_no_difference():
-    (row,) = compare.compare(lines([True, False] * 10), lines([True, False] * 10), ("a", "b"))
-    assert row["gain"] == 0 and row["p"] == 1.0 and row["low"] == row["high"] == 0
-
-
-def test_compare_refuses_other_questions():
-    with pytest.raises(RecordError, match="different questions"):
-        compare.compare(lines([True] * 3), lines([True] * 4), ("a", "b"))
 
 
 def test_wilson_interval():

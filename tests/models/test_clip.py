@@ -122,11 +122,12 @@ def test_openai_weights_get_the_activation_they_were_trained_with(tmp_path, monk
         (folder / "snapshots" / "abc" / "open_clip_model.safetensors").write_bytes(b"")
         (folder / "refs").mkdir()
         (folder / "refs" / "main").write_text("abc")
-    place, options = clip._locate("ViT-B-32:openai")
+    place, options, files = clip._locate("ViT-B-32:openai")
     assert place == "ViT-B-32"
     assert options["force_quick_gelu"] is True
     assert options["force_preprocess_cfg"]["mean"] == (0.48145466, 0.4578275, 0.40821073)
     assert "openai/snapshots/abc/open_clip_model.safetensors" in options["pretrained"]
+    assert {path.rpartition("/")[2] for path in files} == {"open_clip_model.safetensors", "main"}
     assert clip._locate("ViT-B-32:laion2b_s34b_b79k")[1]["force_quick_gelu"] is False
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
 from s2h.sources import SourceError, open_source
-from s2h.sources.nouns import concept_of, head_of, indefinite, plural
+from s2h.sources.nouns import concept_of, general_of, head_of, indefinite, plural
 from tests.support.photos import save
 
 THINGS = (
@@ -67,6 +67,24 @@ def folder(tmp_path) -> Path:
         ("a photo of a living room with a sofa", "living room"),
         ("There is a red double-decker bus parked outside", "red double-decker bus"),
         ("one two three four five six", ""),
+        ("Excited!", ""),
+        ("Sharp.", ""),
+        ("Pluto—until recently, it was a planet.", ""),
+        ("Hibiscus", "Hibiscus"),
+        ("A flower covered in dew drops.", ""),
+        ("A bag of seed", "bag"),
+        ("Weed in a garden", "Weed"),
+        ("Dead end ahead!", ""),
+        ("Greater than.", ""),
+        ("Gimel stands for gants.", ""),
+        ("An old Chinese sailing ship.", ""),
+        ("A ripe, red tomato!", ""),
+        ("“Yield” means you have to let other people go first.", ""),
+        ("A “Stop” sign.", "“Stop” sign"),
+        ("A ginger 'root'.", ""),
+        ("The baby of a gnu.", "gnu"),
+        ("A head of lettuce.", "lettuce"),
+        ("An important part of the feast", ""),
     ],
 )
 def test_the_concept_is_the_first_noun_phrase(caption, concept):
@@ -84,6 +102,9 @@ def test_names_with_articles_and_plurals():
         "dogs": "dogs",
         "iPod": "an iPod",
         "glass": "a glass",
+        "Silver Gull": "a Silver Gull",
+        "letter S": "a letter S",
+        "lens": "a lens",
         "People": "people",
     }
     assert {name: indefinite(name) for name in said} == said
@@ -95,6 +116,8 @@ def test_names_with_articles_and_plurals():
         "toy": "toys",
     }
     assert {name: plural(name) for name in many} == many
+    general = {"race car": "car", "sea lion": "", "toy tow truck": "", "letter J": "", "Teddy bear": ""}
+    assert {name: general_of(name) for name in general} == general
     assert [head_of(name) for name in ("wine glasses", "men", "race cars")] == ["glass", "man", "car"]
 
 

@@ -57,11 +57,15 @@ def test_folders_named_by_digits(tmp_path):
         for i in range(30):
             path = tmp_path / str(value) / f"{i}.PNG"
             path.parent.mkdir(exist_ok=True)
-            Image.new("L", (20, 20), 20 * value).save(path)
+            picture = Image.new("L", (20, 20), 20 * value)
+            picture.putpixel((19, 19), i)
+            picture.save(path)
         (tmp_path / str(value) / "notes.txt").write_text("seen")
     train, held = open_source(str(tmp_path)), open_source(f"digits:{tmp_path}", split="heldout")
     assert len(train) + len(held) == 300 and len(held) > 5
     assert train.unused["not a picture"] == 10
+    for pair in levels.generate("arithmetic", n=200, source=train, per_prompt=(5, 5), twins=True):
+        assert len(set(pair["images"])) == 5, "no picture stands beside itself"
     pair = next(levels.generate("arithmetic", n=1, source=train))
     assert [round(i.getpixel((3, 3))[0] / 20) for i in open_images(pair)] == pair["facts"]["values"]
     assert not set(train.names[p] for v in train.by_value for p in v) & {

@@ -88,8 +88,34 @@ def test_fiw_matrices(fiw, tmp_path):
         next(levels.generate("kinship", n=1, source=source, images=Store(tmp_path), working=0.5))
     matrix = fiw / "F0003" / "mid.csv"
     matrix.write_text(matrix.read_text().replace("1,0,1", "1,0,x", 1))
-    with pytest.raises(SourceError, match=r"F0003/mid\.csv:2: column 3: 'x' is no relation"):
-        open_source(str(fiw))
+    (fiw / "F0006" / "F0006.csv").write_text("")
+    (said,) = (reason for reason in open_source(str(fiw)).unused if "matrix can't be read" in reason)
+    assert "F0003/mid.csv:2: column 3: 'x' is no relation" in said and open_source(str(fiw)).unused[said] == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "member", "cell"),
+    [
+        (["MID", "MID1", "MID2", "MID3", "MID4", "MID5", "Gender", "Name"], "MID{}", "{}"),
+        (["", "1.0", "2.0", "3.0", "4.0", "5.0", " name ", " gender "], "{}.0", "{}.0"),
+        (["0", "5", "4", "3", "2", "1", "Name", "Gender"], "{}", "{}"),
+    ],
+)
+def test_headers_and_cells_of_fiw_as_spreadsheets_leave_them(header, member, cell, fiw):
+    """Members as MID3 or 3.0, other orders, empty cells as nan, CRLF, a byte order mark, names that are not UTF-8."""
+    plain = open_source(str(fiw))
+    columns = [int(name.removeprefix("MID").split(".")[0]) for name in header[1:6]]
+    for folder in fiw.iterdir():
+        for matrix in folder.glob("*.csv"):
+            matrix.unlink()
+        rows = [header]
+        for i in range(1, 6):
+            codes = [cell.format(CODES[i, j]) if (i, j) in CODES else "nan" for j in columns]
+            last = [GENDERS[i], "Zo\xeb"] if header[6] == "Gender" else ["Zo\xeb", GENDERS[i]]
+            rows.append([member.format(i), *codes, *last])
+        (folder / "mid.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(map(",".join, rows)).encode("latin-1"))
+    dirty = open_source(str(fiw))
+    assert dirty.people == plain.people and dirty.of == plain.of and dirty.unused == plain.unused
 
 
 def test_kinfacew(tmp_path):

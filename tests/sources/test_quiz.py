@@ -62,8 +62,38 @@ def test_llava_conversations(llava, tmp_path):
     rows = json.loads((llava / "mix.json").read_text())
     rows[3]["conversations"][1]["from"] = "human"
     (llava / "mix.json").write_text(json.dumps(rows))
-    with pytest.raises(SourceError, match=r"mix\.json: entry 4: conversations\[0\]"):
-        open_source(str(llava))
+    rows[4].pop("conversations")
+    rows[5]["conversations"][0]["value"] = None
+    rows[6]["conversations"].insert(0, {"from": "system", "value": "Be brief."})
+    (llava / "mix.json").write_text(json.dumps(rows))
+    unused = open_source(str(llava)).unused
+    assert unused["turns that aren't a human's and then gpt's"] == unused["no conversations"] == 1
+    assert unused["no question or no answer"] == 1
+    lines = llava / "mix.jsonl"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert open_source(f"llava:{lines}").unused == unused
+
+
+def test_wrong_answers_are_of_the_kind_that_is_asked_for(tmp_path):
+    """A colour is not taken for a shape, though both questions begin with 'What is', nor a number for a word."""
+    asked = (
+        ("What is the colour of the shape?", ("red", "blue", "teal")),
+        ("What is the large shape?", ("circle", "square", "star")),
+        ("What is the number?", ("2", "three", "4")),
+    )
+    rows = []
+    for i in range(45):
+        save(tmp_path / f"{i}.png", i % 40)  # the last ones are copies
+        question, answers = asked[i % 3]
+        turns = [{"from": "human", "value": question}, {"from": "gpt", "value": answers[i // 3 % 3]}]
+        rows.append({"id": i, "image": f"{i}.png", "conversations": turns})
+    (tmp_path / "shapes.json").write_text(json.dumps(rows))
+    kinds = dict(asked)
+    for pair in levels.generate("vqa", n=90, source=open_source(str(tmp_path)), images=Store(tmp_path)):
+        wrong = record.text_of(pair["rejected"]).lower().strip(".")
+        assert wrong in kinds[pair["facts"]["question"]]
+        pictures = [Path(reference).read_bytes() for reference in pair["images"]]
+        assert len(set(pictures)) == len(pictures)
 
 
 @pytest.fixture()
@@ -94,6 +124,13 @@ def vqav2(tmp_path) -> Path:
 def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     source = open_source(str(vqav2))
     assert source.twins
+    questions = vqav2 / "v2_OpenEnded_mscoco_train2014_questions.json"
+    rows = json.loads(questions.read_text())["questions"]
+    odd = [{**rows[0], "question": None}, {**rows[1], "question": " "}, *rows[2:], rows[3]]
+    questions.write_text(json.dumps({"questions": odd}))
+    assert open_source(str(vqav2)).unused["no question or no answer"] == 2
+    assert open_source(str(vqav2)).unused["listed twice"] == 1
+    questions.write_text(json.dumps({"questions": rows}))
     made = list(levels.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
     assert len(made) == 60
     for pair, twin in zip(made[::2], made[1::2], strict=True):

@@ -1,7 +1,8 @@
 """The real vision-language architectures at a size that a test can afford: a few hundred thousand random weights each, with
 their own processors, tokenizers and chat templates, saved as a folder that the Auto classes load. The shapes keep what
 makes each one hard: LLaVA's CLIP tower, whose last layer and class token are dropped; Qwen2.5-VL's windowed vision
-attention and three-part positions; Qwen3-VL's features added inside the language model.
+attention and three-part positions; Qwen3-VL's features added inside the language model. `vision` and `text` replace parts of
+a configuration, for who wants other shapes.
 """
 
 from __future__ import annotations
@@ -69,7 +70,14 @@ CHATML_TOKENS = (
 )  # fmt: skip
 
 
-def build_llava(folder: str | Path, seed: int = 0) -> Path:
+def build_llava(
+    folder: str | Path,
+    seed: int = 0,
+    side: int = 32,
+    patch: int = 8,
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
     """LLaVA-1.5: CLIP tower at 32 px in patches of 8 (16 tokens an image), two-layer projector, Llama. Returns folder."""
     from transformers import (
         CLIPImageProcessor,
@@ -80,12 +88,7 @@ def build_llava(folder: str | Path, seed: int = 0) -> Path:
         LlavaProcessor,
     )
 
-    tokenizer = _train_tokenizer(
-        ("<unk>", "<s>", "</s>", "<image>", "<pad>"),
-        bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
-        extra_special_tokens={"image_token": "<image>"},
-    )  # fmt: skip
-    side, patch = 32, 8
+    tokenizer = _train_llava_tokenizer()
     processor = LlavaProcessor(
         image_processor=CLIPImageProcessor(
             size={"shortest_edge": side}, crop_size={"height": side, "width": side}
@@ -97,13 +100,13 @@ def build_llava(folder: str | Path, seed: int = 0) -> Path:
         chat_template=LLAVA_TEMPLATE,
     )
     config = LlavaConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
-            patch_size=patch, projection_dim=32,
-        ),
+        vision_config=CLIPVisionConfig(**{
+            "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2,
+            "image_size": side, "patch_size": patch, "projection_dim": 32, **(vision or {}),
+        }),
         text_config=LlamaConfig(
-            **_language(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            **{**_language(tokenizer), **(text or {})}, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=(side // patch) ** 2,
@@ -114,7 +117,13 @@ def build_llava(folder: str | Path, seed: int = 0) -> Path:
     return _save(folder, model, processor)
 
 
-def build_qwen25vl(folder: str | Path, seed: int = 0) -> Path:
+def build_qwen25vl(
+    folder: str | Path,
+    seed: int = 0,
+    tokens: tuple[int, int] = (4, 9),
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
     """Qwen2.5-VL: patches of 14 merged 2x2, 4 to 9 tokens an image, windows of 2x2 tokens in two of three vision layers."""
     from transformers import (
         Qwen2_5_VLConfig,
@@ -125,7 +134,7 @@ def build_qwen25vl(folder: str | Path, seed: int = 0) -> Path:
     )
 
     tokenizer = _train_chatml_tokenizer()
-    pixels = {"min_pixels": 4 * 28 * 28, "max_pixels": 9 * 28 * 28}
+    pixels = {"min_pixels": tokens[0] * 28 * 28, "max_pixels": tokens[1] * 28 * 28}
     processor = Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(patch_size=14, merge_size=2, **pixels),
         tokenizer=tokenizer,
@@ -135,18 +144,27 @@ def build_qwen25vl(folder: str | Path, seed: int = 0) -> Path:
     rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
     config = Qwen2_5_VLConfig(
         vision_config={
-            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": HIDDEN,
+            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
+            "out_hidden_size": (text or {}).get("hidden_size", HIDDEN),
             "patch_size": 14, "spatial_merge_size": 2, "window_size": 56, "fullatt_block_indexes": [1],
-            "initializer_range": 0.1,
+            "initializer_range": 0.1, **(vision or {}),
         },
-        text_config={**_language(tokenizer), "rope_parameters": rotary, **_chatml_ends(tokenizer)},
+        text_config={
+            **_language(tokenizer), "rope_parameters": rotary, **_chatml_ends(tokenizer), **(text or {}),
+        },
         **_chatml_marks(tokenizer),
     )  # fmt: skip
     model = _grow(Qwen2_5_VLForConditionalGeneration, config, tokenizer, seed)
     return _save(folder, model, processor)
 
 
-def build_qwen3vl(folder: str | Path, seed: int = 0) -> Path:
+def build_qwen3vl(
+    folder: str | Path,
+    seed: int = 0,
+    tokens: tuple[int, int] = (4, 9),
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
     """Qwen3-VL: patches of 16 merged 2x2, 4 to 9 tokens an image, two deep-stacked feature maps, interleaved positions."""
     from transformers import (
         Qwen2VLImageProcessor,
@@ -158,7 +176,7 @@ def build_qwen3vl(folder: str | Path, seed: int = 0) -> Path:
 
     tokenizer = _train_chatml_tokenizer()
     look = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    size = {"shortest_edge": 4 * 32 * 32, "longest_edge": 9 * 32 * 32}
+    size = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
     processor = Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=size, **look),
         tokenizer=tokenizer,
@@ -170,12 +188,14 @@ def build_qwen3vl(folder: str | Path, seed: int = 0) -> Path:
     }  # fmt: skip
     config = Qwen3VLConfig(
         vision_config={
-            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": HIDDEN,
+            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
+            "out_hidden_size": (text or {}).get("hidden_size", HIDDEN),
             "patch_size": 16, "spatial_merge_size": 2, "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0, 1], "initializer_range": 0.1,
+            "deepstack_visual_indexes": [0, 1], "initializer_range": 0.1, **(vision or {}),
         },
         text_config={
-            **_language(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary, **_chatml_ends(tokenizer),
+            **_language(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary,
+            **_chatml_ends(tokenizer), **(text or {}),
         },
         **_chatml_marks(tokenizer),
     )  # fmt: skip
@@ -183,7 +203,128 @@ def build_qwen3vl(folder: str | Path, seed: int = 0) -> Path:
     return _save(folder, model, processor)
 
 
+def build_llava_next(folder: str | Path, seed: int = 0) -> Path:
+    """LLaVA-NeXT: as LLaVA-1.5, but an image is seen whole and in tiles, with a learned vector at the end of each line;
+    28 to 84 tokens an image, by its shape; Mistral without a window."""
+    from transformers import (
+        CLIPVisionConfig,
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextImageProcessor,
+        LlavaNextProcessor,
+        MistralConfig,
+    )
+
+    tokenizer = _train_llava_tokenizer()
+    side, patch = 32, 8
+    grids = [[side, 2 * side], [2 * side, side], [2 * side, 2 * side]]
+    processor = LlavaNextProcessor(
+        image_processor=LlavaNextImageProcessor(
+            size={"shortest_edge": side},
+            crop_size={"height": side, "width": side},
+            image_grid_pinpoints=grids,
+        ),
+        tokenizer=tokenizer,
+        patch_size=patch,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=LLAVA_TEMPLATE,
+    )
+    config = LlavaNextConfig(
+        vision_config=CLIPVisionConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
+            patch_size=patch, projection_dim=32,
+        ),
+        text_config=MistralConfig(
+            **_language(tokenizer), sliding_window=None, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grids,
+        vision_feature_select_strategy="default",
+        vision_feature_layer=-2,
+    )  # fmt: skip
+    model = _grow(LlavaNextForConditionalGeneration, config, tokenizer, seed)
+    return _save(folder, model, processor)
+
+
+def build_llava_onevision(folder: str | Path, seed: int = 0) -> Path:
+    """LLaVA-OneVision: SigLIP, tiles only where a prompt has one image, Qwen2; 17 tokens an image of several."""
+    from transformers import (
+        LlavaOnevisionConfig,
+        LlavaOnevisionForConditionalGeneration,
+        LlavaOnevisionImageProcessor,
+        LlavaOnevisionProcessor,
+        LlavaOnevisionVideoProcessor,
+        Qwen2Config,
+        SiglipVisionConfig,
+    )
+
+    tokenizer = _train_chatml_tokenizer()
+    side, patch = 32, 8
+    grids, size = [[side, 2 * side], [2 * side, side], [2 * side, 2 * side]], {"height": side, "width": side}
+    processor = LlavaOnevisionProcessor(
+        image_processor=LlavaOnevisionImageProcessor(size=size, image_grid_pinpoints=grids),
+        tokenizer=tokenizer,
+        video_processor=LlavaOnevisionVideoProcessor(size=size),
+        num_image_tokens=(side // patch) ** 2,
+        vision_feature_select_strategy="full",
+        image_token="<|image_pad|>",
+        video_token="<|video_pad|>",
+        chat_template=CHATML_TEMPLATE,
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=SiglipVisionConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
+            patch_size=patch, vision_use_head=False,
+        ),
+        text_config=Qwen2Config(**_language(tokenizer), **_chatml_ends(tokenizer)),
+        image_token_index=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
+        image_grid_pinpoints=grids,
+    )  # fmt: skip
+    model = _grow(LlavaOnevisionForConditionalGeneration, config, tokenizer, seed)
+    return _save(folder, model, processor)
+
+
+def build_qwen2vl(folder: str | Path, seed: int = 0) -> Path:
+    """Qwen2-VL: as Qwen2.5-VL, with full attention in a vision tower of another make."""
+    from transformers import (
+        Qwen2VLConfig,
+        Qwen2VLForConditionalGeneration,
+        Qwen2VLImageProcessor,
+        Qwen2VLProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    tokenizer = _train_chatml_tokenizer()
+    pixels = {"min_pixels": 4 * 28 * 28, "max_pixels": 9 * 28 * 28}
+    processor = Qwen2VLProcessor(
+        image_processor=Qwen2VLImageProcessor(patch_size=14, merge_size=2, **pixels),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(patch_size=14, merge_size=2, **pixels),
+        chat_template=CHATML_TEMPLATE,
+    )
+    rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
+    config = Qwen2VLConfig(
+        vision_config={
+            "depth": 3, "embed_dim": 32, "num_heads": 2, "mlp_ratio": 2, "hidden_size": HIDDEN, "patch_size": 14,
+            "spatial_merge_size": 2, "initializer_range": 0.1,
+        },
+        text_config={**_language(tokenizer), "rope_parameters": rotary, **_chatml_ends(tokenizer)},
+        **_chatml_marks(tokenizer),
+    )  # fmt: skip
+    model = _grow(Qwen2VLForConditionalGeneration, config, tokenizer, seed)
+    return _save(folder, model, processor)
+
+
 ARCHITECTURES = {"llava": build_llava, "qwen2.5-vl": build_qwen25vl, "qwen3-vl": build_qwen3vl}
+# Those that training knows besides; only its own tests build them.
+RELATIVES = {
+    "llava-next": build_llava_next,
+    "llava-onevision": build_llava_onevision,
+    "qwen2-vl": build_qwen2vl,
+}
 
 
 def make_pairs(folder: str | Path, n: int, seed: int = 0) -> list[record.Record]:
@@ -271,6 +412,14 @@ def _train_tokenizer(marks: tuple[str, ...], **named) -> PreTrainedTokenizerFast
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, padding_side="left", model_max_length=4096, **named
     )
+
+
+def _train_llava_tokenizer() -> PreTrainedTokenizerFast:
+    return _train_tokenizer(
+        ("<unk>", "<s>", "</s>", "<image>", "<pad>"),
+        bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
+        extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
 
 
 def _train_chatml_tokenizer() -> PreTrainedTokenizerFast:

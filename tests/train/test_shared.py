@@ -1,17 +1,24 @@
-"""The shared-prefix step gives the stock step's numbers on the three architectures, and its controls would be caught."""
+"""The shared-prefix step gives the stock step's numbers on each architecture that is said to be exact, and what would be
+wrong with it is caught: by these numbers, and by the check on a run's first pairs."""
 
 from __future__ import annotations
+
+import copy
+from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
 
+from s2h.cli.train import LOSSES
 from s2h.models import vlm
-from s2h.train import shared
+from s2h.train import attention, shared
 from s2h.train.rows import Pairs, store
-from s2h.train.run import Arguments, _trainer, read_metrics, train
-from tests.support.architectures import make_pairs
+from s2h.train.run import Arguments, _trainer
+from tests.support.architectures import RELATIVES, make_pairs
 
 NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
+TYPES = {name: name.replace("-", "_").replace("2.5", "2_5") for name in (*NAMES, *RELATIVES)}
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +26,47 @@ def pairs(tmp_path_factory) -> list:
     return make_pairs(tmp_path_factory.mktemp("pairs"), 6)
 
 
+class Float64Head:
+    """TRL sums its head in float32 whatever the model is; this is the same head at float64, for both ways."""
+
+    @staticmethod
+    def apply(hidden, weight, bias, targets, temperature, chunk, softcap, scale, outputs):
+        logits = hidden @ weight.T
+        each = logits.log_softmax(-1)
+        entropy = -(each.exp() * each).sum(-1)
+        at = each.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        return at, entropy.detach(), None, logits.mean(-1).detach(), logits.argmax(-1) == targets
+
+
+@pytest.fixture
+def float64_head(monkeypatch):
+    monkeypatch.setattr("trl.trainer.utils._ChunkedLogProbFunction", Float64Head)
+
+
+@pytest.fixture(scope="module")
+def trainers(tmp_path_factory, architectures, pairs):
+    """Trainers by (architecture, dtype, arguments) whose adapters have moved away from their start; built once."""
+    root = tmp_path_factory.mktemp("trainers")
+
+    @cache
+    def get(name, dtype=torch.float64, **more):
+        if name in RELATIVES and not (root / name).exists():
+            RELATIVES[name](root / name)
+        folder = root / name if name in RELATIVES else architectures[name]
+        return trainer_for(folder, pairs, root / f"{name}-{dtype}-{len(more)}", dtype, **more)
+
+    return get
+
+
 def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
-    """A trainer whose adapter has moved away from its start."""
     model, processor = vlm.read(str(folder), dtype)
     store(pairs, path / "data.jsonl")
     arguments = Arguments(model=str(folder), batch_size=len(pairs), grad_accum=1, rank=8, alpha=16, **more)
     rows = Pairs(path / "data.jsonl")
     trainer = _trainer(model, processor, rows, None, arguments, path / "run", 200, 1, 0, False)
+    trainer.model.to(dtype)  # PEFT begins adapters in float32
+    if dtype == torch.float64:
+        norms_in_float64(trainer.model)
     torch.manual_seed(3)
     with torch.no_grad():
         for name, parameter in trainer.model.named_parameters():
@@ -34,100 +75,245 @@ def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
     return trainer, rows
 
 
-def step(trainer, rows, packed: bool):
-    """Reference log-probabilities, loss and gradients of one batch."""
-    trainer.data_collator.packed = packed
+def norms_in_float64(model):
+    """The language models' norms compute in float32 whatever the model is."""
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+
+            def forward(states, norm=module):
+                eps = getattr(norm, "variance_epsilon", None) or norm.eps
+                return norm.weight * states * (states.pow(2).mean(-1, keepdim=True) + eps).rsqrt()
+
+            module.forward = forward
+
+
+def core_of(trainer):
+    return trainer.model.get_base_model().base_model
+
+
+def batch_of(trainer, rows, packed=False, pack=False):
+    trainer.data_collator.packed, trainer.data_collator.pack = packed, pack
     batch = trainer.data_collator([{"row": r, "record": rows.record(r)} for r in range(len(rows.starts))])
-    if torch.is_floating_point(batch["pixel_values"]):
-        batch["pixel_values"] = batch["pixel_values"].to(trainer.model.dtype)
-    reference = trainer.compute_ref_log_probs(trainer.model, batch)
+    batch["pixel_values"] = batch["pixel_values"].to(trainer.model.dtype)
+    return batch
+
+
+def step(trainer, rows, packed=False, pack=False, how="auto"):
+    """Log-probabilities of the model as it is, loss and gradients of one batch."""
+    batch = batch_of(trainer, rows, packed, pack)
+    undo = shared.install(core_of(trainer), how) if packed else lambda: None
+    seen = trainer._metrics["train"]["logps/chosen"], trainer._metrics["train"]["logps/rejected"]
     trainer.model.zero_grad()
-    loss = trainer.compute_loss(trainer.model, batch)
+    loss = trainer.compute_loss(trainer.model, dict(batch))
     loss.backward()
+    reference = torch.cat(trainer.compute_ref_log_probs(trainer.model, batch))
+    undo()
+    trainer.data_collator.packed = trainer.data_collator.pack = False
+    policy = torch.tensor([values[-1] for values in seen], dtype=torch.float64)  # means over the batch
     gradients = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
-    return torch.cat(reference), loss.detach(), gradients, batch
+    return {
+        "reference": reference,
+        "policy": policy,
+        "loss": loss.detach(),
+        "gradients": gradients,
+        "batch": batch,
+    }
 
 
-def compare(trainer, rows):
-    stock = step(trainer, rows, packed=False)
-    assert trainer.share_prompts(rows) is None or trainer.model.dtype == torch.float64
-    ours = step(trainer, rows, packed=True)
-    worst = max((ours[2][n] - g).abs().max().item() for n, g in stock[2].items())
-    return (ours[0] - stock[0]).abs().max().item(), (ours[1] - stock[1]).abs().item(), worst, stock, ours
+def differences(ours, stock):
+    """The largest in log-probability, loss and gradient."""
+    assert ours["gradients"].keys() == stock["gradients"].keys()
+    assert max(g.abs().max() for g in stock["gradients"].values()) > 1e-6
+    logps = max((ours[of] - stock[of]).abs().max().item() for of in ("reference", "policy"))
+    gradient = max((ours["gradients"][n] - g).abs().max().item() for n, g in stock["gradients"].items())
+    return logps, (ours["loss"] - stock["loss"]).abs().item(), gradient
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("more", [{}, {"loss": "ipo", "sft": 0.7}, {"gradient_checkpointing": True}])
-def test_same_numbers_as_two_rows_to_the_last_digits(name, more, architectures, pairs, tmp_path):
-    trainer, rows = trainer_for(architectures[name], pairs, tmp_path, **more)
-    reference, loss, gradient, stock, ours = compare(trainer, rows)
-    # TRL's head sums in float32 whatever the model; `test_hidden_states_agree` has no such limit.
-    assert reference < 1e-4 and loss < 1e-5 and gradient < 1e-6
-    assert stock[2].keys() == ours[2].keys() and any(g.abs().max() > 1e-6 for g in stock[2].values())
-    # Each image once, each prompt once.
-    assert 2 * len(ours[3]["pixel_values"]) == len(stock[3]["pixel_values"])
-    assert ours[3]["row_ids"].numel() < 0.75 * stock[3]["input_ids"].numel()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_hidden_states_agree_in_float64(name, architectures, pairs, tmp_path):
-    trainer, rows = trainer_for(architectures[name], pairs, tmp_path)
-    core = trainer.model.get_base_model().base_model
-    shared.install(core)
-    found = []
-    for packed in (False, True):
-        trainer.data_collator.packed = packed
-        batch = trainer.data_collator([{"row": r, "record": rows.record(r)} for r in range(len(pairs))])
-        said = batch.pop("completion_mask").bool()
-        batch["pixel_values"] = batch["pixel_values"].to(torch.float64)
-        with torch.no_grad():
-            found.append(core(**batch).last_hidden_state[said])
-    assert found[0].dtype == torch.float64 and found[0].shape == found[1].shape
-    assert (found[0] - found[1]).abs().max() < 1e-11
+@pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
+def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, float64_head):
+    trainer, rows = trainers(name)
+    assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in shared.EXACT
+    stock = step(trainer, rows)
+    for how in ("split", "mask"):
+        ours = step(trainer, rows, packed=True, how=how)
+        logps, loss, gradient = differences(ours, stock)
+        assert logps < 1e-12 and loss < 1e-13 and gradient < 1e-13
+    # Ragged rows, each image once, each prompt once.
+    assert len({int((row >= 0).sum()) for row in ours["batch"]["row_segments"]}) > 2
+    assert 2 * len(ours["batch"]["pixel_values"]) == len(stock["batch"]["pixel_values"])
+    assert ours["batch"]["row_ids"].numel() < 0.75 * stock["batch"]["input_ids"].numel()
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("control", ["sees-chosen", "after-chosen"])
-def test_controls_are_caught(name, control, architectures, pairs, tmp_path, monkeypatch):
-    """A rejected answer that sees the chosen one, or stands after it, changes the numbers by far more than rounding."""
-    if control == "sees-chosen":
-        right = shared.attention_mask
-
-        def wrong(segments):
-            size = segments.shape[1]
-            before = torch.ones(size, size, dtype=torch.bool).tril()
-            return right(segments) | (before & (segments.unsqueeze(1) != shared.PAD)).unsqueeze(1)
-
-        monkeypatch.setattr(shared, "attention_mask", wrong)
-    else:
-        placed = shared.positions
-        monkeypatch.setattr(
-            shared, "positions", lambda core, segments, *rest: placed(core, segments.clamp(max=1), *rest)
-        )
-    trainer, rows = trainer_for(architectures[name], pairs, tmp_path)
-    assert compare(trainer, rows)[0] > 1e-3
-    trainer, rows = trainer_for(architectures[name], pairs, tmp_path, dtype=torch.float32)
-    assert "differ from the stock step" in trainer.share_prompts(rows)
-    assert trainer.data_collator.packed is False
+def test_the_stock_head_and_checkpointing_agree_in_float32(name, trainers):
+    trainer, rows = trainers(name, torch.float32, gradient_checkpointing=True)
+    stock = step(trainer, rows)
+    assert (
+        max(differences(step(trainer, rows, packed=True, how=how), stock)[0] for how in ("split", "mask"))
+        < 1e-4
+    )
+    assert max(differences(step(trainer, rows, packed=True), stock)[1:]) < 1e-5
 
 
-def test_whole_runs_agree(llava, pairs, tmp_path):
-    """Training, held-out measures and reference through the command's own path, with either engine."""
-    metrics = {}
-    for engine in ("stock", "shared"):
-        arguments = Arguments(
-            model=str(llava), batch_size=2, grad_accum=1, rank=8, alpha=16, epochs=2, lr=5e-3, engine=engine
-        )
-        said: list[str] = []
-        train(pairs, arguments, tmp_path / engine, held_out=pairs[:3], log_steps=1, say=said.append)
-        assert not any("a row of its own" in line for line in said)
-        metrics[engine] = read_metrics(tmp_path / engine)
-    for stock, ours in zip(metrics["stock"], metrics["shared"], strict=True):
-        assert ours == pytest.approx(stock, rel=2e-3, abs=2e-4)
+@pytest.mark.parametrize("loss", [*LOSSES, "sft", "exo_pair", "bco_pair", "aot", "aot_unpaired", "discopop"])
+def test_every_loss_of_the_library_agrees(loss, trainers, float64_head, monkeypatch):
+    trainer, rows = trainers("llava")
+    monkeypatch.setattr(trainer, "loss_types", [loss, "sft"])
+    monkeypatch.setattr(trainer, "loss_weights", [1.0, 0.3])
+    monkeypatch.setattr(trainer, "label_smoothing", 0.1)
+    found = [step(trainer, rows), step(trainer, rows, packed=True)]
+    assert max(differences(*found)) < 1e-12
 
 
-def test_what_is_not_known_to_be_exact_goes_the_stock_way(llava, pairs, tmp_path):
-    trainer, rows = trainer_for(llava, pairs, tmp_path, dtype=torch.float32)
-    trainer.model.get_base_model().config.model_type = "gemma3"
-    assert "gemma3" in trainer.share_prompts(rows)
-    assert trainer.data_collator.packed is False
+def sees_chosen(right):
+    """Every answer sees those before it."""
+
+    def wrong(segments, first=0):
+        size = segments.shape[1]
+        before = torch.ones(size, size, dtype=torch.bool).tril()[first:]
+        return right(segments, first) | (before & (segments.unsqueeze(1) != shared.PAD)).unsqueeze(1)
+
+    return wrong
+
+
+def sees_padding(right):
+    return lambda segments, first=0: right(segments.clamp(min=shared.PROMPT), first)
+
+
+def after_chosen(right):
+    """All answers are one for their positions."""
+    return lambda core, segments, *rest: right(core, segments.clamp(max=1), *rest)
+
+
+def one_after_late(right):
+    """Answers begin one place too late."""
+    return lambda core, segments, *rest: right(core, segments, *rest) + (segments > shared.PROMPT)
+
+
+def in_one_line(right):
+    return lambda core, *rest: right(object(), *rest)
+
+
+CONTROLS = {
+    "sees-chosen": (attention, "mask", sees_chosen),
+    "sees-padding": (attention, "mask", sees_padding),
+    "after-chosen": (shared, "positions", after_chosen),
+    "one-after-late": (shared, "positions", one_after_late),
+    "in-one-line": (shared, "positions", in_one_line),
+}
+
+
+# LLaVA's positions are a line.
+@pytest.mark.parametrize(
+    ("control", "name"), [(c, n) for c in CONTROLS for n in NAMES if (c, n) != ("in-one-line", "llava")]
+)
+@pytest.mark.parametrize("how", ["split", "mask"])
+def test_controls_are_caught(name, control, how, trainers, float64_head, monkeypatch):
+    """A wrong mask, a wrong position or a leak changes the numbers by far more than rounding, and a run that had it would
+    go the stock way."""
+    trainer, rows = trainers(name)
+    stock = step(trainer, rows)
+    single, its_rows = trainers(name, torch.float32)
+    assert single.share_prompts(its_rows, how) is None
+    single.data_collator.packed = False
+    module, attribute, wrong = CONTROLS[control]
+    monkeypatch.setattr(module, attribute, wrong(getattr(module, attribute)))
+    assert differences(step(trainer, rows, packed=True, how=how), stock)[0] > 1e-3
+    assert "differ from the stock step" in single.share_prompts(its_rows, how)
+    assert single.data_collator.packed is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frozen_tower_runs_once_for_policy_and_reference(name, trainers):
+    """And its gradient checkpointing does not make it run again, as PEFT's hook on its embeddings would."""
+    trainer, rows = trainers(name, torch.float32, gradient_checkpointing=True)
+    core, ran = core_of(trainer), []
+    tower = core.vision_tower if hasattr(core, "vision_tower") else core.visual
+    layers = next(module for module in tower.modules() if isinstance(module, torch.nn.ModuleList))
+    handle = layers[0].register_forward_hook(lambda *given: ran.append(torch.is_grad_enabled()))
+    try:
+        assert shared.frozen(core)
+        step(trainer, rows, packed=True)  # policy and reference in the loss, then the reference by itself
+        assert ran == [False]
+        step(trainer, rows)
+        assert len(ran) > 3
+    finally:
+        handle.remove()
+    next(tower.parameters()).requires_grad_(True)
+    assert not shared.frozen(core)
+    next(tower.parameters()).requires_grad_(False)
+
+
+def by_one_sequence(
+    query, key, value, query_ends, key_ends, most_q, most_k, *, scale, window_size, enable_gqa
+):
+    """What a variable-length kernel computes, a sequence at a time: causal, the last query at the last key."""
+    assert window_size == (-1, 0) and query_ends.dtype == key_ends.dtype == torch.int32
+    out = torch.zeros_like(query)
+    for (q, q_end), (k, k_end) in zip(pairwise(query_ends), pairwise(key_ends), strict=True):
+        said, seen = int(q_end - q), int(k_end - k)
+        assert said <= most_q and seen <= most_k
+        mask = torch.ones(said, seen, dtype=torch.bool).tril(seen - said)
+        parts = [states.transpose(0, 1) for states in (query[q:q_end], key[k:k_end], value[k:k_end])]
+        out[q:q_end] = torch.nn.functional.scaled_dot_product_attention(
+            *parts, attn_mask=mask, scale=scale, enable_gqa=enable_gqa
+        ).transpose(0, 1)
+    return out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_variable_length_sequences_are_the_rows(name, trainers, float64_head, monkeypatch):
+    """The index arithmetic of the one call that CUDA has, against the stock step."""
+    from torch.nn.attention import varlen
+
+    monkeypatch.setattr(varlen, "varlen_attn", by_one_sequence)
+    trainer, rows = trainers(name)
+    found = differences(step(trainer, rows, packed=True, how="varlen"), step(trainer, rows))
+    assert max(found) < 1e-12
+    assert "needs a CUDA device" in trainer.share_prompts(rows, "varlen")
+
+
+@pytest.fixture
+def negatives(pairs) -> list:
+    """Seven pairs of three prompts: one with three rejected answers, one with another chosen answer, one by itself."""
+    made = []
+    for place, (which, chosen, rejected) in enumerate(
+        [(0, 0, 0), (1, 1, 1), (0, 0, 1), (2, 2, 2), (0, 0, 2), (1, 2, 1), (1, 1, 3)]
+    ):
+        pair = copy.copy(pairs[which])
+        pair |= {
+            "id": f"n{place}",
+            "chosen": pairs[chosen]["chosen"],
+            "rejected": pairs[rejected]["rejected"],
+        }
+        made.append(pair)
+    return made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pairs_of_one_prompt_share_a_row(name, architectures, negatives, tmp_path, float64_head):
+    trainer, rows = trainer_for(architectures[name], negatives, tmp_path)
+    stock = step(trainer, rows)
+    for how in ("split", "mask"):
+        ours = step(trainer, rows, packed=True, pack=True, how=how)
+        logps, loss, gradient = differences(ours, stock)
+        assert logps < 1e-12 and loss < 1e-13 and gradient < 1e-13
+    segments = ours["batch"]["row_segments"]
+    # The chosen answer that three pairs have is there once; the pairs' prompts and images are.
+    assert segments.shape[0] == 3 and segments.amax(1).tolist() == [4, 4, 2]
+    assert len(ours["batch"]["pixel_values"]) < 0.3 * len(stock["batch"]["pixel_values"])
+    assert trainer.share_prompts(rows, pack=True) is None or trainer.model.dtype == torch.float64
+
+
+def test_what_is_not_known_to_be_exact_goes_the_stock_way(trainers, monkeypatch):
+    trainer, rows = trainers("llava", torch.float32)
+    config = core_of(trainer).config
+    for where, name, value, told in (
+        (config, "model_type", "gemma3", "gemma3"),
+        (config.text_config, "model_type", "qwen3_next", "qwen3_next"),
+        (config.text_config, "sliding_window", 64, "sliding-window"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, value, raising=False)
+            assert told in trainer.share_prompts(rows)
+            assert trainer.data_collator.packed is False

@@ -31,10 +31,9 @@ def build(pairs: list, tmp_path, *options: str):
 def test_a_page_holds_everything_and_fetches_nothing(pairs, tmp_path):
     run, page = build(pairs, tmp_path)
     assert run.exit_code == 0 and page.count("<article") == 6
-    assert page.count("data:image/") == sum(len(p["images"]) for p in pairs)
-    assert not re.search(r"""(src|href)=(?!["']data:)""", page) and "//" not in re.sub(
-        r"base64,[\w+/=]*", "", page
-    )
+    assert page.count("data:image/") == page.count("<img ") == sum(len(p["images"]) for p in pairs)
+    assert not re.search(r"""\b(src|href)=""", page)
+    assert "http" not in re.sub(r"base64,[\w+/=]*|http-equiv", "", page)
     assert run.exit_code == 0 and all(p["id"] in page for p in pairs)
 
 
@@ -79,20 +78,93 @@ def test_a_missing_image_names_its_line(pairs, tmp_path):
     assert run.exit_code == 3 and page.count("<article") == 5
 
 
+def test_each_distinct_image_is_embedded_once(pairs, tmp_path):
+    import shutil
+
+    shutil.copytree(tmp_path / "pictures", tmp_path / "copy")
+    _, once = build(pairs, tmp_path)
+    again = [
+        {**p, "id": f"{p['id']}-{i}", "images": [name.replace("pictures/", "copy/") for name in p["images"]]}
+        for p in pairs
+        for i in range(10)
+    ]
+    _, page = build(pairs + again, tmp_path)
+    assert page.count("<article") == 66 and page.count("data:image/") == once.count("data:image/")
+    numbers = set(re.findall(r'data-i="(\d+)"', page))
+    assert numbers == set(re.findall(r'id="i(\d+)"', page))
+
+
+def test_a_card_that_fails_takes_its_images_with_it(pairs, tmp_path):
+    from s2h.images import open_image
+
+    kept = list(pairs[0]["images"])
+    pairs[0]["images"] = [kept[0], str(tmp_path / "gone.png")][: len(kept)]
+    pairs[0]["images"] += kept[2:]
+    pairs[1]["images"][0] = kept[0]  # shown after its first card had failed
+    run, page = build(pairs, tmp_path, "--on-error", "skip")
+    assert run.exit_code == 3 and page.count("<article") == 5
+    numbers = re.findall(r'data-i="(\d+)"', page)
+    assert set(numbers) == set(re.findall(r'id="i(\d+)"', page))
+    first = re.search(r'data-i="(\d+)" width="(\d+)" height="(\d+)"', page)
+    assert open_image(kept[0]).size == (int(first[2]), int(first[3]))
+
+
+def prediction(pairs: list, name: str, correct, **more) -> dict:
+    return {
+        "id": name, "bench": "builtin", "category": "search", "level": 3, "images": pairs[0]["images"], "question": "Which?",
+        "answer": "A", "response": f"It is {name}.", "correct": correct, **more,
+    }  # fmt: skip
+
+
+def test_two_models_answers_stand_side_by_side(pairs, tmp_path):
+    lines = [
+        prediction(
+            pairs, f"{old}-{new}", new, model="after-run", before={"response": "B <i>", "correct": old}
+        )
+        for old in (False, True)
+        for new in (False, True)
+    ]
+    run, page = build([*lines, prediction(pairs, "open", None, before={"response": 3})], tmp_path)
+    assert run.exit_code == 0
+    for verdict in ("gained", "lost", "right both times", "wrong both times", "not scored"):
+        assert page.count(f'data-task="search" data-verdict="{verdict}"') == 1
+    assert (
+        page.count("before: wrong") == page.count("after: right · after-run") == 2 and "B &lt;i&gt;" in page
+    )
+    run, _ = build([prediction(pairs, "x", True, before="B")], tmp_path)
+    assert run.exit_code == 1 and "in.jsonl:1: before: must be an object with a response" in run.output
+
+
+def dom(page, profile) -> str:
+    """The page as a browser has it after its script has run."""
+    return subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=2000",
+         f"--user-data-dir={profile}", "--dump-dom", page],
+        capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-def test_the_script_counts_and_filters_in_a_real_browser(pairs, tmp_path):
+def test_the_script_counts_filters_and_shows_in_a_real_browser(pairs, tmp_path):
     build(pairs, tmp_path)
+    page, profile = f"file://{tmp_path}/g.html", tmp_path / "browser"
+    shown = dom(page, profile)
+    assert ">6 shown<" in shown
+    first = shown[shown.index("<article") : shown.index("</article>")]
+    assert first.count('src="data:image/') == first.count("<img ") == len(pairs[0]["images"])
+    assert ">2 of 6 shown<" in dom(f"{page}#level=3", profile)
+    assert ">0 of 6 shown<" in dom(f"{page}#q=nothing+like+this", profile)
 
-    def dom(fragment: str) -> str:
-        return subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", f"file://{tmp_path}/g.html{fragment}"],
-            capture_output=True, text=True, timeout=120, check=True,
-        ).stdout  # fmt: skip
 
-    assert ">6 shown<" in dom("")
-    assert ">2 of 6 shown<" in dom("#level=3")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_the_page_runs_no_script_but_its_own(pairs, tmp_path):
+    """Even where something got past the escaping, as it is put in here."""
+    _, page = build(pairs, tmp_path)
+    evil = '<script>document.title = "owned"</script><img src="x" onerror="document.title = \'owned\'">'
+    (tmp_path / "evil.html").write_text(page.replace("<main>", "<main>" + evil))
+    shown = dom(f"file://{tmp_path}/evil.html", tmp_path / "browser")
+    assert "<title>owned" not in shown and ">6 shown<" in shown
 
 
 def test_an_empty_stream_is_said_to_be_empty(tmp_path):

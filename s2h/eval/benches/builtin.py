@@ -1,12 +1,11 @@
-"""Held-out questions of the built-in world, of each level and about single images; and questions taken from any file of
-pairs whose facts hold a short answer."""
+"""Held-out questions of the built-in world, of each level and about single images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import Record, RecordError, text_of
 
 SINGLE = "single"
 # (category, task, level, images in a prompt)
@@ -38,20 +37,6 @@ def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tupl
             **wishes.get(task, {}),
         ):
             yield question(pair, bench="builtin", category=category, level=level)
-
-
-def from_pairs(
-    pairs: Iterable[Record], *, on_error: Callable[[Exception], None] = fail
-) -> Iterator[tuple[dict, list[dict]]]:
-    """The questions of a file of pairs; `facts.answer` and `facts.answer_type` are the key, else the chosen text."""
-    for pair in pairs:
-        try:
-            level = SINGLE if len(pair["images"]) == 1 else pair["level"]
-            made = question(pair, bench="pairs", category=pair["task"], level=level)
-        except RecordError as error:
-            on_error(error)
-            continue
-        yield made
 
 
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[dict, list[dict]]:

@@ -3,6 +3,7 @@ drawn from (seed, split, key) without limit; the same key gives the same picture
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from s2h import seeds
@@ -35,7 +36,8 @@ class World:
         scene = scenes.sample(rng, self._key("scene", rng.getrandbits(60)), **wanted)
         return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
 
-    def digit(self, rng: Random, value: int | None = None) -> Item:
+    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+        """A digit, any or one of a value; none was ever there (`together`)."""
         digit = digits.sample(rng, self._key("digit", rng.getrandbits(60)), value=value, split=self.split)
         return Item(digit.key, words.labels_of(digit), draw=lambda size: digits.draw(digit, size))
 

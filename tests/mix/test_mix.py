@@ -1,52 +1,16 @@
 """Mixing: the order and its independence of the files' order, shares, the split's integrity, references, memory."""
 
+import json
 import os
-import random
-import tempfile
-import tracemalloc
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from s2h import jsonl, mix
-from s2h.cli.mix import beside, main
-from s2h.record import RecordError
+from s2h.cli.mix import beside
+from tests.support.mixing import names, run, three_levels, write
 from tests.support.records import lines, pair
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
-    (tmp_path / "spool").mkdir()
-    yield tmp_path
-    assert os.listdir(tmp_path / "spool") == []
-
-
-def write(path: str, names, **fields) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with jsonl.Writer(path) as out:
-        for name in names:
-            out.write(
-                dict(pair(name, **{"images": [f"{name}-1.png", f"{name}-2.png"], **fields}))
-            )  # no base: references stay as they are
-
-
-def run(*arguments, status: int = 0, data: bytes = b""):
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments], input=data)
-    assert done.exit_code == status, done.output
-    return done
-
-
-def names(path: str) -> list[str]:
-    return [record["id"] for record in jsonl.read(path)]
-
-
-def three_levels(count: int = 40) -> None:
-    for level in (1, 2, 3):
-        write(f"l{level}.jsonl", [f"{level}-{i}" for i in range(count)], level=level, task=f"task{level}")
 
 
 def test_flat_does_not_depend_on_the_order_of_the_files():
@@ -151,6 +115,39 @@ def test_references_keep_their_pictures():
     assert '"deep/in/s/1.png"' in streamed
 
 
+def test_moved_references_are_written_as_a_writer_would():
+    """However a line is spelled; what only looks like the record's images stays as it is."""
+    lines = [
+        pair("a", images=["s/1.png", "/abs/2.png"]),
+        pair("b", images=["a]b.png", "two.png"]),
+        pair("c", images=["ä.png", 'quo"te.png']),
+        pair("d", facts={"images": ["facts.png"]}),
+        {
+            "own": {"images": ["own.png"]},
+            **pair("e", images=["tar:t.tar!m.png", "data:image/png;base64,AAAA"]),
+        },
+        pair("f", note="\u2028 and \x01"),
+        pair("h", images=["/abs/1.png", "two.png"]),
+    ]
+    Path("in").mkdir()
+    with open("in/a.jsonl", "wb") as out:
+        for i, one in enumerate(lines):
+            out.write(jsonl.dump(dict(one)) if i % 2 else json.dumps(one).encode() + b"\n")
+    with open("in/escaped.jsonl", "wb") as out:
+        line = jsonl.dump({"note": {"images": ["note.png"]}, **pair("g")})
+        out.write(line[::-1].replace(b'"images"'[::-1], b'"im\\u0061ges"'[::-1], 1)[::-1])
+    run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl", status=1)
+    Path("out").mkdir()
+    run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl")
+    found = {record["id"]: dict(record) for record in jsonl.read("out/mix")}
+    with jsonl.Writer("out/plain.jsonl") as out:
+        for name in ("in/a", "in/escaped"):
+            for record in jsonl.read(name):
+                out.write(record)
+    assert found == {record["id"]: dict(record) for record in jsonl.read("out/plain")}
+    assert found["a"]["images"] == [os.path.abspath("in/s/1.png"), "/abs/2.png"]
+
+
 def test_an_id_in_two_files():
     write("l1.jsonl", ["a", "b", "c"])
     write("l2.jsonl", ["d", "b"])
@@ -209,45 +206,6 @@ def test_names_from_the_data_do_not_steer_the_terminal():
     assert "\x1b" not in said and len(said.splitlines()) == 1
 
 
-def test_memory_does_not_hold_the_records():
-    """20,000 records of 4 kB: 29 bytes of columns and what a sort needs, not the 80 MB that they are."""
-    count, made = 20_000, pair("r", note="x" * 4000)
-    stream = ({**made, "id": f"r{i}", "level": 1 + i % 3} for i in range(count))
-    with tempfile.TemporaryFile() as spool:
-        warm = mix.load([[made]], spool)  # what is imported is not counted
-        mix.curriculum(warm, mix.per_level(warm, warm.rows(), 1)[0])
-        spool.seek(0)
-        tracemalloc.start()
-        try:
-            index = mix.load([stream], spool, seed=3)
-            rows = mix.curriculum(index, mix.per_level(index, index.rows(), 6000)[0])
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert len(rows) == 18_000
-        assert (
-            peak / count <= 64 + 20
-        )  # the interpreter's own and one record in hand come to a few bytes each
-        columns = (index.offset, index.length, index.line, index.order, index.level, index.source)
-        assert sum(column.itemsize for column in columns) == 29
-        assert index.record(7)["id"] == "r7"
-
-
-def test_the_stage_as_functions():
-    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
-        index = mix.load([[pair("a")], [], [pair("b")]], spool, links=links)
-        assert [index.record(row)["id"] for row in index.rows()] == ["a", "b"]
-        train, held = mix.split(index, index.rows(), 0.5)
-        assert (len(train), len(held)) == (2, 0)  # they share their pictures
-        with pytest.raises(ValueError, match="3 inputs"):
-            mix.weigh(index, index.rows(), [1.0, 1.0])
-    with tempfile.TemporaryFile() as spool:
-        with pytest.raises(RecordError, match="is there twice: a"):
-            mix.load([[pair("a"), pair("a")]], spool)
-        with pytest.raises(ValueError, match="links"):
-            mix.split(mix.load([[pair("a")]], spool), mix.load([[pair("c")]], spool).rows(), 0.5)
-
-
 def test_weights_by_name():
     three_levels()
     run("--flat", "l1", "l2", "l3", "--weights", "1,0.5,1", "-o", "a.jsonl")
@@ -277,53 +235,3 @@ def test_one_image_in_two_stores_is_one_image():
         assert len({name[0] in "ab" for name in names("m.val")} | {None}) > 1
         held = {name for name in names("m.val") if name[0] in "ab"}
         assert len(held) in (0, 6)
-
-
-@pytest.mark.parametrize("at_once", [1, 7, mix.AT_ONCE])
-def test_the_split_is_the_same_in_however_many_passes(monkeypatch, at_once):
-    """Against a plain union-find over everything that is shared."""
-    monkeypatch.setattr(mix, "AT_ONCE", at_once)
-    chance = random.Random(5)
-    made = [pair(f"r{i}", images=[f"{chance.randrange(150)}.png", f"o{i}.png"]) for i in range(120)]
-    group = {record["id"]: {record["id"]} for record in made}
-    for one in made:
-        for other in made:
-            if set(mix.shared(one)) & set(mix.shared(other)) and group[one["id"]] is not group[other["id"]]:
-                joined = group[one["id"]] | group[other["id"]]
-                group.update(dict.fromkeys(joined, joined))
-    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
-        index = mix.load([made], spool, links=links)
-        train, held = mix.split(index, index.rows(), 0.25)
-        held = {index.record(row)["id"] for row in held}
-        assert len(train) + len(held) == 120 and 30 <= len(held) < 30 + max(map(len, group.values()))
-        assert all(group[name] <= held for name in held)
-        some = index.rows()[::2]  # what was not chosen binds nothing
-        assert sum(map(len, mix.split(index, some, 0.25))) == 60
-
-
-def test_memory_of_a_split_does_not_grow_with_what_is_shared(monkeypatch):
-    """15,000 records with 12 names each, of which one is everywhere in a half of them."""
-    monkeypatch.setattr(mix, "AT_ONCE", 1 << 10)  # as small beside these records as it is beside a million
-    count, made = 15_000, pair("r")
-
-    def stream():
-        for i in range(count):
-            facts = {"families": [f"f{i}/{k}" for k in range(9)] + ["all"] * (i % 2), "twin": f"t{i}"}
-            yield {**made, "id": f"r{i}", "images": [f"{i}.png"], "facts": facts}
-
-    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as links:
-        warm = mix.load([[made, pair("s")]], spool, links=links)  # what is imported is not counted
-        mix.split(warm, warm.rows(), 0.5)
-        for file in (spool, links):
-            file.seek(0)
-            file.truncate()
-        tracemalloc.start()
-        try:
-            index = mix.load([stream()], spool, links=links)
-            train, held = mix.split(index, index.rows(), 0.1)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert len(held) == 1500 and len(train) == 13_500
-        # 12 names in memory would be 96 bytes alone.
-        assert peak / count <= 64 + 20

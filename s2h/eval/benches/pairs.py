@@ -1,0 +1,14 @@
+"""Any file of pairs as a benchmark: their questions where generated answers are read, and whether the chosen answer is
+likelier than the rejected one where log-probabilities are compared."""
+
+from __future__ import annotations
+
+from s2h.eval.benches.builtin import SINGLE, question
+from s2h.record import Record, check
+
+
+def question_of(pair: Record, bench: str = "pairs") -> tuple[dict, list[dict]]:
+    """A pair as a question; `facts.answer` and `facts.answer_type` are the key, else the chosen text. Raises RecordError."""
+    check(pair)
+    level = SINGLE if len(pair["images"]) == 1 else pair["level"]
+    return question(pair, bench=bench, category=pair["task"], level=level)

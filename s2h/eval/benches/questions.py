@@ -1,0 +1,65 @@
+"""Any lines of questions as a benchmark: `images` (or `image`), `question`, `choices` (an object of letters or a list) or
+`answer`, and where they are known `id`, `bench`, `category`, `target`. Lines that are pairs go to `pairs`.
+
+    {"images": ["a.png", "b.png"], "question": "<image> <image> Which is red?", "choices": ["one", "two"], "answer": "A"}
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from s2h import jsonl
+from s2h.eval.benches import pairs
+from s2h.eval.benches.lines import line
+from s2h.record import Record, RecordError, fail
+
+_KEPT = ("level", "target", "target_labels", "about", "candidates", "l2_category", "question_type")
+_REMEDY = "a question has images, question, and choices or answer; a pair has prompt, chosen and rejected"
+
+
+def read(
+    records: Iterable[Record], *, store: Any = None, style: str = "llava", place: str = "interleaved",
+    bench: str = "", on_error: Callable[[Exception], None] = fail,
+) -> Iterator[tuple[dict, list[dict]]]:  # fmt: skip
+    """Questions of lines in their order. bench: their name where a line has none, else the name of their file."""
+    seen = jsonl.Seen()
+    for record in records:
+        try:
+            if "chosen" in record or "rejected" in record:
+                made = pairs.question_of(record)
+            else:
+                name = str(record.get("bench") or bench or _name(record.where))
+                made = line(name, record, asked(record), style=style, place=place, store=store)
+            if not seen.add(made[0]["id"]):
+                raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
+        except RecordError as error:
+            error.where = error.where or record.where
+            on_error(error)
+            continue
+        yield made
+
+
+def _name(where: str) -> str:
+    stem = os.path.basename(where.rpartition(":")[0]).split(".")[0]
+    return stem.strip("<>") or "questions"
+
+
+def asked(record: Record) -> dict[str, Any]:
+    question = record.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise RecordError("is missing", "question", record.where, _REMEDY)
+    images = record.get("images", record.get("image"))
+    if images is None:
+        raise RecordError("is missing", "images", record.where, _REMEDY)
+    options = record.get("choices", record.get("options"))
+    if options is None and "answer" not in record:
+        raise RecordError("is missing", "choices or answer", record.where, _REMEDY)
+    return {
+        "id": str(record.get("id", record.where.rpartition(":")[2])), "own_id": "id" in record, 
+        "category": str(record.get("category") or ""), "question": question,
+        "options": options, "answer": record.get("answer"), "images": [images] if isinstance(images, str) else images,
+        "answer_type": record.get("answer_type"), "hint": record.get("hint"),
+        "more": {key: record[key] for key in _KEPT if key in record},
+    }  # fmt: skip

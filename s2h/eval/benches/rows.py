@@ -1,0 +1,295 @@
+"""The rows of a benchmark as they lie on a disk: the Hub's parquet files, VLMEvalKit's TSV, JSON and JSON Lines; or from
+the Hub through `datasets`. Rows are read one after another, with what their images are, so that memory does not grow with
+them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from s2h import jsonl
+from s2h.record import Record, RecordError, fail
+
+KINDS = (
+    ".parquet",
+    ".tsv",
+    ".jsonl",
+    ".jsonl.gz",
+    ".jsonl.zst",
+    ".json",
+)  # in the order in which a folder is searched
+BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
+REFERENCE = 64  # characters: a shorter 'image' of a TSV is the index of the row that has it
+
+Columns = Sequence[str | tuple[str, ...]]  # names that must be there; a tuple: one of them
+
+
+def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
+    """The files of a benchmark below a path, all of one kind: those of the split where names tell it (`val-00000-of-00001`),
+    else all. belongs tells a benchmark's own file by its name, for folders in which several lie. Raises RecordError."""
+    if os.path.isfile(path):
+        return [path]
+    if not os.path.isdir(path):
+        raise RecordError(f"no such file or folder: {path}", remedy="--bench NAME=PATH or --data DIR")
+    path = _snapshot(path)
+    found = sorted(
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(path, followlinks=True)
+        for name in names
+        if not name.startswith(".") and name.endswith(KINDS)
+    )
+    for kind in KINDS:
+        some = [name for name in found if name.endswith(kind)]
+        if kind != ".parquet":
+            some = [name for name in some if belongs(name)] or (
+                some if kind != ".tsv" or len(some) == 1 else []
+            )
+        if some:
+            return [name for name in some if _of_split(name, path, splits)] or some
+    raise RecordError(
+        f"no file of the benchmark in this folder: {path}", remedy=f"readable are {', '.join(KINDS)}"
+    )
+
+
+def _snapshot(path: str) -> str:
+    """The newest snapshot where the folder is a Hub cache's."""
+    place = os.path.join(path, "snapshots")
+    if not os.path.isdir(place):
+        return path
+    held = [os.path.join(place, name) for name in os.listdir(place)]
+    return max(held, key=lambda one: (os.path.getmtime(one), one), default=path)
+
+
+def _of_split(name: str, root: str, splits: Sequence[str]) -> bool:
+    *folders, file = os.path.relpath(name, root).split(os.sep)
+    first = file.split(".")[0].split("-")[0].lower()
+    return first in splits or any(folder.lower() in splits for folder in folders)
+
+
+def read(
+    names: Iterable[str], *, required: Columns = (), on_error: Callable[[Exception], None] = fail
+) -> Iterator[tuple[str, Record]]:
+    """(file, row) of files in their order. A row remembers its file and line or row, and the folder that its images are
+    relative to. A column that is missing from a file, or a file that can't be read, goes to on_error and ends that file."""
+    for name in names:
+        try:
+            for row in _rows(name, required, on_error):
+                yield name, row
+        except RecordError as error:
+            on_error(error)
+
+
+def _rows(name: str, required: Columns, on_error: Callable[[Exception], None]) -> Iterator[Record]:
+    if name.endswith(".parquet"):
+        yield from _parquet(name, required)
+    elif name.endswith(".tsv"):
+        yield from _tsv(name, on_error)
+    elif name.endswith(".json"):
+        yield from _json(name, on_error)
+    else:
+        yield from jsonl.read(name, check=None, on_error=on_error)
+
+
+def demand(names: Iterable[str], required: Columns, where: str) -> None:
+    """Raises RecordError where a column is missing."""
+    names = list(names)
+    for wanted in required:
+        either = (wanted,) if isinstance(wanted, str) else wanted
+        if not any(one in names for one in either):
+            raise RecordError(
+                f"no such column: there are {', '.join(names)}", " or ".join(either), where,
+                "is it this benchmark's file?",
+            )  # fmt: skip
+
+
+def _parquet(name: str, required: Columns) -> Iterator[Record]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(name) as file:
+            demand(file.schema_arrow.names, required, name)
+            number = 0
+            for batch in file.iter_batches(batch_size=BATCH):
+                for fields in batch.to_pylist():
+                    number += 1
+                    yield Record(fields, where=f"{name}: row {number}", base=os.path.dirname(name))
+    except (ArrowException, OSError) as error:
+        raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
+
+
+def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
+    """A JSON list of rows; or JSON Lines under that name, as POPE and NLVR2 are published."""
+    import orjson
+
+    with open(name, "rb") as file:
+        listed = file.read(64).lstrip()[:1] == b"["
+    if not listed:
+        yield from jsonl.read(name, check=None, on_error=on_error)
+        return
+    try:
+        with open(name, "rb") as file:
+            rows = orjson.loads(file.read())
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"not JSON: {error}", where=name) from None
+    for number, fields in enumerate(rows, 1):
+        if isinstance(fields, dict):
+            yield Record(fields, where=f"{name}: entry {number}", base=os.path.dirname(name))
+        else:
+            on_error(RecordError("not a JSON object", where=f"{name}: entry {number}"))
+
+
+def _tsv(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
+    """Rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image` that
+    is the index of another row is exchanged for that row's."""
+    shared = _shared(name)
+    for where, fields in _table(name):
+        try:
+            if None in fields:
+                raise RecordError(f"more fields than columns: {len(fields[None])} too many", where=where)
+            demand(fields, ("question", ("image", "image_path")), name)
+            row = Record(
+                {k: v for k, v in fields.items() if v != ""}, where=where, base=os.path.dirname(name)
+            )
+            if "image" in row:
+                listed = _list(row["image"], where)
+                listed = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
+                row["image"] = [_decoded(one, where) for one in listed]
+            else:
+                row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
+        except RecordError as error:
+            if not error.where.startswith(f"{name}:"):  # the file's fault, not the row's
+                raise
+            on_error(error)
+        else:
+            yield row
+
+
+def _decoded(text: str, where: str) -> bytes:
+    import base64
+    import binascii
+
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RecordError(f"damaged base64: {error}", "image", where) from None
+
+
+def _placed(path: str, name: str) -> str:
+    """An `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
+    root, stem = os.path.dirname(name), os.path.basename(name).removesuffix(".tsv")
+    tried = [path, os.path.join("images", stem, path), os.path.join("images", path)]
+    return next((one for one in tried if os.path.isfile(os.path.join(root, one))), path)
+
+
+def _table(name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    import csv
+    import sys
+
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a field holds images
+    try:
+        with open(name, encoding="utf-8-sig", newline="") as file:
+            lines = csv.DictReader(file, delimiter="\t", restval="")
+            for fields in lines:
+                yield f"{name}:{lines.line_num}", fields
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise RecordError(f"can't be read as TSV: {error}", where=name) from None
+
+
+def _list(value: str, where: str) -> list[str]:
+    """A field that holds one text or a Python list of texts."""
+    import ast
+
+    if not (value.startswith("[") and value.endswith("]")):
+        return [value]
+    try:
+        listed = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise RecordError("is no list of texts", "image", where)
+    return listed
+
+
+def _shared(name: str) -> Callable[[str, str], str]:
+    """The images of a TSV that other rows point at by index, as a function of (index, where). They lie in a temporary file,
+    and only those that are pointed at."""
+    import contextlib
+    import tempfile
+
+    wanted: set[str] = set()
+    for where, fields in _table(name):
+        with contextlib.suppress(RecordError):  # told when the row is read
+            wanted.update(one for one in _list(fields.get("image") or "[]", where) if len(one) <= REFERENCE)
+    held = tempfile.TemporaryFile()  # noqa: SIM115
+    places: dict[str, tuple[int, int]] = {}
+    for _, fields in _table(name) if wanted else ():
+        image, index = fields.get("image") or "", fields.get("index") or ""
+        if index in wanted and len(image) > REFERENCE:
+            data = image.encode()
+            places[index] = (held.tell(), len(data))
+            held.write(data)
+
+    def image(index: str, where: str) -> str:
+        if index not in places:
+            raise RecordError(f"points at a row without an image of its own: index {index}", "image", where)
+        start, length = places[index]
+        held.seek(start)
+        found = _list(held.read(length).decode(), where)
+        if len(found) != 1:
+            raise RecordError(f"points at a row with several images: index {index}", "image", where)
+        return found[0]
+
+    return image
+
+
+def hub(
+    name: str,
+    configs: Sequence[str | None],
+    splits: Sequence[str],
+    required: Columns = (),
+    on_error: Callable[[Exception], None] = fail,
+) -> Iterator[tuple[str, Record]]:
+    """(name/config, row) of a data set on the Hub, streamed. What can't be had goes to on_error as a RecordError."""
+    import datasets
+
+    from s2h.models.hub import quiet, reason
+
+    datasets.disable_progress_bars()
+    label = name
+    try:
+        _knock(name)
+        for config in configs:
+            label = f"{name}/{config}" if config else name
+            with quiet():
+                parts = datasets.load_dataset(name, config, streaming=True)
+            split = next((one for one in splits if one in parts), None)
+            if split is None:
+                raise RecordError(
+                    f"no split {' or '.join(splits)}: there are {', '.join(parts)}", where=label
+                )
+            table = parts[split].decode(False)  # images stay bytes
+            if table.column_names:
+                demand(table.column_names, required, label)
+            for number, fields in enumerate(table, 1):
+                yield label, Record(fields, where=f"{label}: row {number}")
+    except RecordError as error:
+        on_error(error)
+    except Exception as error:  # whatever the Hub's client and the network raise
+        remedy = "give a local copy: --bench NAME=PATH"
+        on_error(RecordError(f"can't be had from the Hub: {reason(error)}", where=label, remedy=remedy))
+
+
+def _knock(name: str) -> None:
+    """Asks the Hub once for a file that every data set has: `datasets` by itself tries for half a minute where there is no
+    network. Raises what the Hub's client raises."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    if not os.path.isdir(name):
+        get_hf_file_metadata(hf_hub_url(name, "README.md", repo_type="dataset"))
+
+
+def first(row: dict, *names: str) -> Any:
+    """The first of the fields that a row has and that is not null."""
+    return next((row[name] for name in names if row.get(name) is not None), None)

@@ -1,0 +1,84 @@
+"""The labels of VLMEvalKit where no judge model is at hand (its exact matching): upper-case letters among the last words,
+then 'answer is', then an option's text inside a short reply."""
+
+from __future__ import annotations
+
+import re
+
+API_FAILURE = "Failed to obtain answer via API"
+REFUSALS = (
+    "Sorry, I can't help with images of people yet.",
+    "I can't process this file.",
+    "I'm sorry, but without the image provided",
+    "Cannot determine the answer",
+)
+_SPACED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
+_TAIL = 4  # a letter counts only where it first stands among the last four words
+_STATED = re.compile(
+    r"answer\s+is\s+\**([ABCD])", re.IGNORECASE
+)  # 'answer is because' gives B, as it does there
+_MARKS = (
+    ";",
+    "/",
+    "[",
+    "]",
+    '"',
+    "{",
+    "}",
+    "(",
+    ")",
+    "=",
+    "+",
+    "\\",
+    "_",
+    "-",
+    ">",
+    "<",
+    "@",
+    "`",
+    ",",
+    "?",
+    "!",
+)
+_COMMA_IN_NUMBER = re.compile(r"\d,\d")
+_PERIOD = re.compile(r"\.(?!\d)")
+_PERIODS = 32  # so many periods are taken out of a reply and no more
+
+
+def choice(text: str, choices: dict[str, str]) -> str | None:
+    """The letter of an option, or None."""
+    text = text.strip()
+    if API_FAILURE not in text:
+        if any(phrase in text for phrase in REFUSALS):
+            return None
+        words = text.translate(_SPACED).split()
+        named = [letter for letter in choices if letter in words]
+        if len(named) == 1 and words.index(named[0]) >= len(words) - _TAIL:
+            return named[0]
+        if not named and "Z" in words:
+            return None
+        stated = _STATED.search(text)
+        if stated and stated[1].upper() in choices:
+            return stated[1].upper()
+    if len(text.lower()) > 2 * sum(len(str(option)) for option in choices.values()):
+        return None
+    held = [letter for letter, option in choices.items() if str(option).lower() in text.lower()]
+    return held[0] if len(held) == 1 else None
+
+
+def yes_no(text: str) -> str | None:
+    """'yes' or 'no' where the reply has the one as a whole word and not the other."""
+    words = _plain(text.lower()).split()
+    said = [word for word in ("yes", "no") if word in words]
+    return said[0] if len(said) == 1 else None
+
+
+def _plain(text: str) -> str:
+    """A reply without punctuation, by the rules of VQA's evaluation: a mark that somewhere touches a space is taken out,
+    any other becomes a space; a period goes unless a digit follows; other signs, such as asterisks and colons, stay."""
+    number = _COMMA_IN_NUMBER.search(text) is not None
+    plain = text
+    for mark in _MARKS:
+        touches = number or f"{mark} " in text or f" {mark}" in text
+        plain = plain.replace(mark, "" if touches else " ")
+    return _PERIOD.sub("", plain, count=_PERIODS)

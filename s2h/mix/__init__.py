@@ -1,0 +1,21 @@
+"""One training file from several: everything shuffled, or level after level, or from easy to hard, with a part held out.
+The trainer consumes file order, so the order made here is the product. It is drawn from (seed, id): the same records come
+out the same way whatever the order of the files. Records stay where they are until they are written; memory holds 24 bytes
+of each, whatever its size, and at most 64 while they are sorted or split.
+
+    s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
+"""
+
+from s2h.mix.choose import cap, hardest, margin, repeat, weigh
+from s2h.mix.holdout import split
+from s2h.mix.index import Index, copy_name
+from s2h.mix.inputs import load, temporary
+from s2h.mix.order import by_margin, curriculum, flat
+from s2h.mix.output import staged, write
+from s2h.mix.scan import Wanted, shared
+from s2h.mix.turns import interleave
+
+__all__ = [
+    "Index", "Wanted", "by_margin", "cap", "copy_name", "curriculum", "flat", "hardest", "interleave", "load", "margin",
+    "repeat", "shared", "split", "staged", "temporary", "weigh", "write",
+]  # fmt: skip

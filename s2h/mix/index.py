@@ -1,0 +1,181 @@
+"""Where every record stands, in columns: 24 bytes a record, whatever its size. The records themselves stay in their files,
+which are kept open; what comes from a stream, or is compressed, waits in one temporary file, the spool."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from s2h.mix.scan import Found, Kind, Wanted, order_key, read_whole
+from s2h.record import Record, RecordError
+
+if TYPE_CHECKING:
+    import numpy
+
+BLOCK = 1 << 22  # bytes that are looked at when lines are counted
+
+
+@dataclass
+class Input:
+    """One input: its name in messages, the folder that its references start at, the open file that has its lines, the offset
+    of the first, and the row of its first record; the file's size and time of change, None for what is in the spool."""
+
+    name: str
+    base: str
+    file: int
+    begin: int = 0
+    first: int = -1
+    state: tuple[int, int] | None = None
+
+
+class Index:
+    """The records of all inputs; a row is a position in the columns, a context manager that closes the files.
+
+    offset, length: of its line. order: the 64-bit key by which it is shuffled. kind: a position in `kinds`. margins: chosen
+    - rejected of its scores, by the score's name; empty where not wanted. links: a file of `linked` entries (scan.LINK), one
+    for everything by which a row may hang together with others. Rows from `copied` on are copies of the row that `origin`
+    names, in the order of their making; their ids are those of `copy_name`.
+    """
+
+    def __init__(self, wanted: Wanted, spool: BinaryIO, links: BinaryIO | None = None) -> None:
+        self.wanted, self.spool, self.links, self.linked, self.spooled = wanted, spool, links, 0, 0
+        self.offset, self.length = array("q"), array("I")
+        self.order, self.kind = array("Q"), array("I")
+        self.margins = {"ref": array("f"), "clip": array("f")} if wanted.margins else {}
+        self.kinds: dict[Kind, int] = {}
+        self.inputs: list[Input] = []
+        self.dropped: set[int] = set()
+        self.origin, self.number = array("I"), array("H")
+        self.copied = 0xFFFFFFFF
+        self._open = contextlib.ExitStack()
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def open(self, name: str, base: str, path: str | None) -> Input:
+        """A new input: the file at `path`, or for None what will be in the spool."""
+        one = Input(name, base, self.spool.fileno())
+        if path is not None:
+            one.file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._open.callback(os.close, one.file)
+            one.state = _state(one.file)
+        self.inputs.append(one)
+        return one
+
+    def add(self, found: Found) -> None:
+        """The columns of a span of the newest input."""
+        import numpy as np
+
+        self.offset.frombytes(found.offset.tobytes())
+        self.length.frombytes(found.length.tobytes())
+        self.order.frombytes(found.order.astype("<u8").tobytes())
+        known = [self.kinds.setdefault(kind, len(self.kinds)) for kind in found.kinds]
+        self.kind.frombytes(np.array(known, "<u4")[found.kind].tobytes())
+        if self.wanted.margins:
+            self.margins["ref"].frombytes(found.ref.tobytes())
+            self.margins["clip"].frombytes(found.clip.tobytes())
+        if len(found.links):
+            links = found.links.copy()
+            links["row"] += len(self) - len(found.offset)
+            self.links.write(links.tobytes())
+            self.linked += len(links)
+
+    def rows(self) -> numpy.ndarray:
+        """Every row but the dropped ones, uint32, as they were read."""
+        import numpy as np
+
+        rows = np.arange(len(self), dtype=np.uint32)
+        return np.delete(rows, sorted(self.dropped)) if self.dropped else rows
+
+    def column(self, name: str) -> numpy.ndarray:
+        """A column as a numpy array, without a copy."""
+        import numpy as np
+
+        column = self.margins[name] if name in self.margins else getattr(self, name)
+        return np.frombuffer(column, column.typecode) if column else np.empty(0, column.typecode)
+
+    def told(self, name: str) -> numpy.ndarray:
+        """For each kind a number for its `level`, `task` or `source`; a level's is itself, others count from 0."""
+        import numpy as np
+
+        values = [getattr(kind, name) for kind in self.kinds]
+        known = {value: value if name == "level" else at for at, value in enumerate(dict.fromkeys(values))}
+        return np.array([known[value] for value in values], np.uint32)
+
+    def inputs_of(self, rows: numpy.ndarray) -> numpy.ndarray:
+        """For each row, which is no copy, the position of its input."""
+        import numpy as np
+
+        firsts = np.array([one.first for one in self.inputs])
+        return np.searchsorted(firsts, rows, side="right") - 1
+
+    def originals(self, rows: numpy.ndarray) -> numpy.ndarray:
+        """The rows with each copy's original in its place."""
+        import numpy as np
+
+        if not self.origin:
+            return rows
+        rows = rows.copy()
+        copies = rows >= self.copied
+        rows[copies] = np.frombuffer(self.origin, np.uint32)[rows[copies] - self.copied]
+        return rows
+
+    def copy(self, row: int, number: int) -> int:
+        """A new row, copy `number` (from 2) of another; its key is that of its id."""
+        if not self.origin:
+            self.copied = len(self)
+        self.origin.append(row)
+        self.number.append(number)
+        for column in (self.offset, self.length, self.kind, *self.margins.values()):
+            column.append(column[row])
+        name = copy_name(self.record(row)["id"], number)
+        self.order.append(order_key(self.wanted.seed, name))
+        return len(self) - 1
+
+    def where(self, row: int) -> str:
+        """FILE:LINE of a row. Lines are counted when asked for."""
+        row = self.origin[row - self.copied] if row >= self.copied else row
+        at = max(i for i, one in enumerate(self.inputs) if one.first <= row)
+        line, place = 1, self.inputs[at].begin
+        while place < self.offset[row]:
+            data = os.pread(self.inputs[at].file, min(BLOCK, self.offset[row] - place), place)
+            if not data:
+                break
+            line, place = line + data.count(b"\n"), place + len(data)
+        return f"{self.inputs[at].name}:{line}"
+
+    def record(self, row: int) -> Record:
+        """The record of a row, with its base but not its place (see `where`). Raises OSError, RecordError."""
+        import orjson
+
+        original = self.origin[row - self.copied] if row >= self.copied else row
+        at = max(i for i, one in enumerate(self.inputs) if one.first <= original)
+        fields = orjson.loads(read_whole(self.inputs[at].file, self.offset[row], self.length[row]))
+        if row >= self.copied:
+            fields["id"] = copy_name(fields["id"], self.number[row - self.copied])
+        return Record(fields, base=self.inputs[at].base)
+
+    def check_unchanged(self) -> None:
+        """Raises RecordError where a file was written to since it was read: its lines are then no longer where they were."""
+        for one in self.inputs:
+            if one.state is not None and one.state != _state(one.file):
+                raise RecordError("was changed while it was mixed", where=one.name, remedy="run again")
+
+
+def copy_name(name: str, number: int) -> str:
+    """The id of a record that comes again, the second time with number 2."""
+    return f"{name}~{number}"
+
+
+def _state(file: int) -> tuple[int, int]:
+    status = os.fstat(file)
+    return status.st_size, status.st_mtime_ns

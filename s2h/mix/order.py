@@ -1,0 +1,39 @@
+"""The order of a mix: the trainer takes records in the order that is made here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from s2h.mix.index import Index
+
+if TYPE_CHECKING:
+    import numpy
+
+
+def flat(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
+    """The rows, all shuffled."""
+    import numpy as np
+
+    return rows[np.argsort(index.column("order")[rows], kind="stable")]
+
+
+def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
+    """The rows by level ascending, shuffled inside a level."""
+    import numpy as np
+
+    level = index.told("level").astype(np.uint8)[index.column("kind")[rows]]
+    return rows[np.lexsort((index.column("order")[rows], level))]
+
+
+def by_margin(
+    index: Index, rows: numpy.ndarray, name: str, *, levels: bool = False, hard_first: bool = False
+):
+    """The rows from the largest margin of a score to the least, which is from easy to hard, or the other way; with levels,
+    inside each level. Equal margins are shuffled."""
+    import numpy as np
+
+    value = index.column(name)[rows]
+    keys = [index.column("order")[rows], value if hard_first else -value]
+    if levels:
+        keys.append(index.told("level")[index.column("kind")[rows]])
+    return rows[np.lexsort(keys)]

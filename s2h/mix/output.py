@@ -1,0 +1,137 @@
+"""A mix on its way out: a line in which nothing changes is copied as it stands, any other is read and written anew."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from s2h import jsonl
+from s2h.mix.index import Index
+from s2h.mix.scan import read_whole
+from s2h.record import Record, RecordError, fail
+
+if TYPE_CHECKING:
+    import numpy
+
+IMAGES = re.compile(rb'"images"\s*:\s*(\[[^\]\\]*\])')  # of references without escapes and brackets
+LIST = re.compile(rb'\[(?:\s*"[^"]+"\s*,?)+\s*\]')
+REFERENCE = re.compile(rb'"([^"]+)"')
+BATCH = 1 << 12  # rows of which the places are in hand
+PIECE = 1 << 20  # bytes that are written at a time
+
+
+class Sink(Protocol):
+    """What a mix is written to: a jsonl.Writer or an export."""
+
+    def write(self, record: Record) -> None: ...
+
+
+def staged(record: Record) -> Record:
+    """The record with its level as `stage`, unless it has a stage already."""
+    record.setdefault("stage", record["level"])
+    return record
+
+
+def write(
+    index: Index,
+    rows: numpy.ndarray,
+    out: Sink,
+    *,
+    stages: bool = False,
+    on_error: Callable[[RecordError], None] = fail,
+    progress: Callable[[int], object] = bool,
+) -> dict[tuple[int, str], int]:
+    """Writes the rows, with stages as `staged` has them, and returns how many of each (level, task). A line in which nothing
+    changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left out."""
+    import numpy as np
+
+    kinds = list(index.kinds)
+    counts = np.zeros(len(kinds), np.int64)
+    plain = isinstance(out, jsonl.Writer)
+    for begin in range(0, len(rows), BATCH):
+        some = rows[begin : begin + BATCH]
+        kind = index.column("kind")[some]
+        counts += np.bincount(kind, minlength=len(kinds))
+        if plain:
+            for piece, count in lines(index, some, out, stages):
+                out.put(piece, count)
+        else:
+            for row, of in zip(some.tolist(), kind.tolist(), strict=True):
+                record = index.record(row)
+                try:
+                    out.write(staged(record) if stages else record)
+                except RecordError as error:
+                    error.where = error.where or index.where(row)
+                    on_error(error)
+                    counts[of] -= 1
+        progress(len(some))
+    tally: dict[tuple[int, str], int] = {}
+    for kind, count in zip(kinds, counts.tolist(), strict=True):
+        if count:
+            tally[kind.level, kind.task] = tally.get((kind.level, kind.task), 0) + count
+    return tally
+
+
+def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) -> Iterator[tuple[bytes, int]]:
+    """The rows' lines, as `out` is to have them, in pieces of some size, with the number of lines in each."""
+    import numpy as np
+
+    kinds = list(index.kinds)
+    kind = index.column("kind")[rows]
+    elsewhere = [os.path.abspath(one.base) != os.path.abspath(out.base) for one in index.inputs]
+    number = index.inputs_of(index.originals(rows))
+    relative = np.array([one.relative for one in kinds])[kind]
+    moves = relative & np.array(elsewhere)[number]
+    prefixes = [
+        prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)
+    ]
+    ends = [b"\n" if one.staged or not stages else b',"stage":%d}\n' % one.level for one in kinds]
+    file_of = [one.file for one in index.inputs]
+    piece, size, count = [], 0, 0
+    for row, at, of, offset, length, moved in zip(
+        rows.tolist(), number.tolist(), kind.tolist(), index.column("offset")[rows].tolist(),
+        index.column("length")[rows].tolist(), moves.tolist(), strict=True,
+    ):  # fmt: skip
+        line = None
+        if row < index.copied:
+            line = read_whole(file_of[at], offset, length)
+            if moved:
+                line = rebased(line, prefixes[at])
+        if line is None:
+            record = index.record(row)
+            piece.append(line := out.line(staged(record) if stages else record))
+        else:
+            end = ends[of]
+            piece += (line, end) if len(end) == 1 else (line[:-1], end)
+        size += len(line)
+        count += 1
+        if size > PIECE:
+            yield b"".join(piece), count
+            piece, size, count = [], 0, 0
+    if piece:
+        yield b"".join(piece), count
+
+
+def prefix_of(base: str, out: jsonl.Writer) -> bytes:
+    """What `out` puts before a reference that starts at `base`, as JSON has it; b"" for nothing."""
+    return out.line(Record({"images": ["x"]}, base=base))[len(b'{"images":["') : -len(b'x"]}\n')]
+
+
+def rebased(line: bytes, prefix: bytes) -> bytes | None:
+    """A record's line with the prefix before its relative references and the rest untouched; None where a line must be read
+    to tell where they stand."""
+    found = IMAGES.search(line)
+    # Behind a second brace it may be another object's, and of two the last would count.
+    if found is None or line.count(b"{", 0, found.start()) > 1 or line.find(b'"images"', found.end()) >= 0:
+        return None
+    references = found[1]
+    if b"tar:" in references or b"://" in references or not LIST.fullmatch(references):
+        return None
+
+    def move(reference: re.Match) -> bytes:
+        whole = reference[1].startswith((b"/", b"data:"))
+        return reference[0] if whole else b'"' + prefix + reference[1] + b'"'
+
+    return line[: found.start(1)] + REFERENCE.sub(move, references) + line[found.end(1) :]

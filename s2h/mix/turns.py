@@ -1,0 +1,45 @@
+"""Streams in turn, as they flow: nothing is shuffled and nothing waits, so a mix of endless streams has a first record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from s2h import jsonl
+from s2h.record import Record, RecordError, fail
+
+
+def interleave(
+    streams: Sequence[Iterable[Record]],
+    weights: Sequence[float] | None = None,
+    *,
+    most: dict[str, int] | None = None,
+    on_error: Callable[[RecordError], None] = fail,
+) -> Iterator[Record]:
+    """The records of the streams in turn, each stream as often as its weight says (1 each; 0: never), spread evenly, until
+    all have ended; a stream that ends leaves its turns to the others.
+
+    most: the first so many of each `level`, `task` or `source` come. An id that came before, from whichever stream, goes to
+    on_error as a RecordError and is left out where that returns: 16 to 32 bytes of memory a record.
+    """
+    weights = [1.0] * len(streams) if weights is None else list(weights)
+    turns = [[0.0, weight, iter(stream)] for stream, weight in zip(streams, weights, strict=True) if weight]
+    seen, came = jsonl.Seen(), {}
+    while turns:
+        # Smooth weighted round robin: who has waited longest for its share comes next, the first of equals.
+        for turn in turns:
+            turn[0] += turn[1]
+        turn = max(turns, key=lambda turn: turn[0])
+        record = next(turn[2], None)
+        if record is None:
+            turns.remove(turn)
+            continue
+        turn[0] -= sum(turn[1] for turn in turns)
+        if not seen.add(record["id"]):
+            on_error(RecordError(f"is there twice: {record['id']}", "id", getattr(record, "where", "")))
+            continue
+        places = [(by, record[by]) for by in most or ()]
+        if any(came.get(place, 0) >= most[place[0]] for place in places):
+            continue
+        for place in places:
+            came[place] = came.get(place, 0) + 1
+        yield record

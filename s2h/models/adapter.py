@@ -1,0 +1,82 @@
+"""Adapters: on which model one stands, whether that is still the same, and how it is put on."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from s2h.models import ModelError
+
+# Where s2h-train puts them in a run folder: an adapter, a whole model, and what the run was told.
+ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
+
+
+def base_of(folder: Path) -> str:
+    """The model that an adapter was trained on: as the run was told, else as PEFT noted it. Raises ModelError."""
+    for path, key in (
+        (folder.parent / ARGUMENTS, "model"),
+        (folder / "adapter_config.json", "base_model_name_or_path"),
+    ):
+        if path.is_file():
+            try:
+                base = json.loads(path.read_text())[key]
+            except (ValueError, KeyError, TypeError) as error:
+                raise ModelError(
+                    f"{path}: does not say on which model the adapter stands ({short(error)})"
+                ) from error
+            if base:
+                return str(base)
+    raise ModelError(f"{folder}: does not say on which model the adapter stands")
+
+
+def put_on(model: Any, folder: Path, name: str, base: str) -> Any:
+    """The model `base` with the adapter of a folder merged into it; `name` is what the user called the adapter. Raises
+    ModelError where it was made for another model."""
+    import warnings
+
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+
+    misfit = f"{name}: the adapter does not fit its base {base}"
+    told = folder.parent / ARGUMENTS
+    said = json.loads(told.read_text()).get("base") if told.is_file() else None
+    if said not in (None, sketch(base, model)):
+        raise ModelError(f"{misfit}: it was trained on other weights (give it those again)")
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file (only safetensors are read)")
+    try:
+        with safe_open(weights, "pt") as file:
+            saved = set(file.keys())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about weights without a place, which are counted below
+            adapted = PeftModel.from_pretrained(model, str(folder))
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(f"{misfit}: {short(error)}") from error
+    kind = (adapted.peft_config["default"].auto_mapping or {}).get("base_model_class", type(model).__name__)
+    if kind != type(model).__name__:
+        raise ModelError(f"{misfit}: it was made for {kind}, and this is {type(model).__name__}")
+    odd = saved ^ set(get_peft_model_state_dict(adapted))
+    if odd:
+        raise ModelError(f"{misfit}: {len(odd)} of its weights have no counterpart, {min(odd)} among them")
+    return adapted.merge_and_unload().eval()
+
+
+def sketch(name: str, model: Any) -> str | None:
+    """16 hexadecimal digits by which a model is known again in whatever precision it is read: some numbers of each weight,
+    rounded to bfloat16. None for what is made as it is read: an earlier run's adapter in its base, weights of 4 bits."""
+    import torch
+
+    if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
+        return None
+    told = blake2b(digest_size=8)
+    for part, weight in sorted(model.state_dict().items()):
+        some = weight.detach().reshape(-1)[:64].to(torch.bfloat16).cpu()
+        told.update(part.encode() + some.view(torch.int16).numpy().tobytes())
+    return told.hexdigest()
+
+
+def short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,133 @@
+"""Fingerprints of what a reference log-probability was computed from: the model (configuration and weights), its processor
+(image processor, tokenizer, chat template) and the record (prompt, both answers, the images' bytes). A value is used again
+only where all of it is the same, wherever the files lie.
+
+    s2h-filter l3 --ref llava-1.5-7b > l3.ref.jsonl      # scores.ref.fingerprint
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from typing import Any
+
+from s2h.images import ImageError, digest, read_bytes
+from s2h.record import Record
+
+SIZE = 8  # bytes of each of the two halves
+THREADS = 4  # that hash weights: hashing leaves the interpreter
+_PIECE = 1 << 26  # bytes of a tensor that are hashed at a time
+# Where a model lies, who wrote it, and what changes how it is run but not what it says.
+_INCIDENTAL = frozenset(
+    {
+        "_name_or_path", "_commit_hash", "_attn_implementation_autoset", "architectures", "name_or_path", "processor_class",
+        "tokenizer_class", "tokenizer_file", "torch_dtype", "dtype", "transformers_version", "use_cache", "vocab_file",
+    }
+)  # fmt: skip
+
+
+def of_model(model: Any, processor: Any) -> str:
+    """16 hexadecimal digits of a model as `models.vlm.read` gives it, before an adapter is laid on it, and its processor.
+
+    Covers configuration, every weight with its name and number format (bfloat16 gives other log-probabilities than float32),
+    image processor, tokenizer and chat template. A 7B model takes some seconds.
+    """
+    whole = blake2b(digest_size=SIZE)
+    whole.update(_canonical(model.config.to_dict()))
+    whole.update(of_processor(processor).encode())
+    whole.update(of_weights(model).encode())
+    return whole.hexdigest()
+
+
+def of_weights(model: Any) -> str:
+    """16 hexadecimal digits of a torch module's weights, their names and their number format."""
+    whole = blake2b(digest_size=SIZE)
+    weights = sorted(model.state_dict().items())
+    with ThreadPoolExecutor(THREADS) as pool:
+        for (name, _), hashed in zip(weights, pool.map(_tensor, (t for _, t in weights)), strict=True):
+            whole.update(name.encode() + b"\0" + hashed)
+    return whole.hexdigest()
+
+
+def of_processor(processor: Any) -> str:
+    """16 hexadecimal digits of an image processor, a tokenizer and a chat template."""
+    whole = blake2b(digest_size=SIZE)
+    whole.update(_canonical(processor.to_dict()))
+    whole.update(_canonical(getattr(processor, "chat_template", None)))
+    whole.update(_tokenizer(processor.tokenizer))
+    return whole.hexdigest()
+
+
+def of_record(record: Record, known: dict[str, str] | None = None) -> str:
+    """16 hexadecimal digits of a record's prompt, answers and images, these by their files' bytes and not by where they
+    lie. `known` keeps the digests of images from call to call, by base and reference. Raises ImageError."""
+    base = getattr(record, "base", "")
+    images = []
+    for i, reference in enumerate(record["images"]):
+        key = f"{base}\0{reference}"
+        found = known.get(key) if known is not None else None
+        if found is None:
+            try:
+                found = digest(read_bytes(reference, base))
+            except ImageError as error:
+                error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
+                raise
+            if known is not None:
+                known[key] = found
+        images.append(found)
+    said = [record["prompt"], record["chosen"], record["rejected"], images]
+    return blake2b(_canonical(said), digest_size=SIZE).hexdigest()
+
+
+def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, str] | None = None) -> str:
+    """What scores.ref.fingerprint holds: `of_model`'s print and `of_record`'s, with a hyphen between, so that one can tell
+    which of the two has changed. Raises ImageError."""
+    return f"{model_print}-{of_record(record, known)}"
+
+
+def of_embedder(model: Any, *said: Any) -> str:
+    """16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and what else is
+    said of it (its transform, the tokens of some texts, its number format)."""
+    whole = blake2b(of_weights(model).encode(), digest_size=SIZE)
+    whole.update(_canonical([str(model), *map(str, said)]))
+    return whole.hexdigest()
+
+
+def _tensor(tensor: Any) -> bytes:
+    """The hash of a tensor's format, shape and bytes, on whichever device it lies."""
+    import torch
+
+    hashed = blake2b(f"{tensor.dtype}{tuple(tensor.shape)}".encode(), digest_size=16)
+    flat = tensor.detach().reshape(-1).view(torch.uint8) if tensor.numel() else tensor.new_empty(0)
+    for at in range(0, len(flat), _PIECE):
+        hashed.update(memoryview(flat[at : at + _PIECE].cpu().numpy()))
+    return hashed.digest()
+
+
+def _tokenizer(tokenizer: Any) -> bytes:
+    """What a tokenizer does to a text. Padding and truncation are left out: each call sets them anew."""
+    import orjson
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        said: Any = sorted(tokenizer.get_vocab().items())
+    else:
+        said = {k: v for k, v in orjson.loads(backend.to_str()).items() if k not in ("padding", "truncation")}
+    return _canonical(
+        [said, sorted(map(str, tokenizer.all_special_tokens)), tokenizer.bos_token, tokenizer.eos_token]
+    )
+
+
+def _canonical(value: Any) -> bytes:
+    """JSON in one form: keys sorted, what is incidental left out, and what JSON has no form for as its text."""
+    import orjson
+
+    return orjson.dumps(_essential(value), default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _essential(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _essential(item) for key, item in value.items() if key not in _INCIDENTAL}
+    if isinstance(value, list | tuple):
+        return [_essential(item) for item in value]
+    return value

@@ -1,0 +1,172 @@
+"""Attention of packed rows [prompt | answers] without a mask of S x S.
+
+A row's prompt is causal and its answers, a few dozen tokens, see the prompt and themselves: two calls of SDPA, of which only
+the second has a mask, of answers x row. On CUDA all of it can be one call of variable-length attention in which each answer
+is a sequence of its own whose keys begin with the prompt's. Both register with transformers' AttentionInterface; what is
+no packed row goes through its SDPA unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+SPLIT, VARLEN = "s2h_split", "s2h_varlen"
+PAD, PROMPT = -1, 0  # segments of a row; its answers are 1, 2, …
+
+
+def register() -> None:
+    """Make SPLIT and VARLEN known to transformers."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    for name, function in ((SPLIT, split), (VARLEN, varlen)):
+        AttentionInterface.register(name, function)
+        AttentionMaskInterface.register(name, sdpa_mask)
+
+
+def mask(segments: Any, first: int = 0) -> Any:
+    """bool [B, 1, S - first, S], the rows of the mask from query `first` on: a token sees what comes before it in the prompt
+    and in its own answer, and itself."""
+    import torch
+
+    size = segments.shape[1]
+    at = torch.arange(size, device=segments.device)
+    earlier = at[first:].unsqueeze(1) >= at
+    query, key = segments[:, first:].unsqueeze(2), segments.unsqueeze(1)
+    seen = earlier & ((key == PROMPT) | (key == query)) & (key != PAD)
+    return (seen | (at[first:].unsqueeze(1) == at)).unsqueeze(1)
+
+
+def split(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Any, None]:
+    """query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D]. A mask of fewer queries than there are is that of a
+    packed row's answers (`mask` from the end of the prompts); the queries before them are causal."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention as attend
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    batch, heads, size, width = query.shape
+    said = 0 if attention_mask is None else attention_mask.shape[2]
+    if said in (0, size):
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+    at, shared = size - said, heads // key.shape[1]
+    how = {"dropout_p": dropout, "scale": scaling}
+    prompts = attend(
+        query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1, **how
+    )
+    # The heads that share keys stand below each other: no copy of the prompt's keys for each of them.
+    answers = query[:, :, at:].reshape(batch, -1, shared * said, width)
+    answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1), **how)
+    return torch.cat([prompts, answers.reshape(batch, heads, said, -1)], 2).transpose(1, 2), None
+
+
+@dataclass
+class Sequences:
+    """Packed rows as sequences for variable-length attention: `queries` and `keys` are places in the flattened batch
+    [B * S], cut where `query_ends` and `key_ends` (int32, from 0) say. A sequence's queries are its last keys."""
+
+    queries: Any
+    keys: Any
+    query_ends: Any
+    key_ends: Any
+    longest_query: int
+    longest_key: int
+
+
+def sequences(segments: Any) -> Sequences:
+    """A sequence for each row's prompt with its first answer, and one for each further answer after the prompt's keys."""
+    import torch
+
+    size = segments.shape[1]
+    queries, keys = [], []
+    for row, marks in enumerate(segments.cpu()):
+        found = [
+            row * size + (marks == segment).nonzero().squeeze(1) for segment in range(int(marks.max()) + 1)
+        ]
+        prompt, *answers = found
+        for number, answer in enumerate(answers):
+            keys.append(torch.cat([prompt, answer]))
+            queries.append(answer if number else keys[-1])
+
+    def ends(parts: list) -> Any:
+        lengths = torch.tensor([0, *map(len, parts)])
+        return lengths.cumsum(0).to(segments.device, torch.int32)
+
+    return Sequences(
+        torch.cat(queries).to(segments.device),
+        torch.cat(keys).to(segments.device),
+        ends(queries),
+        ends(keys),
+        max(map(len, queries)),
+        max(map(len, keys)),
+    )
+
+
+def varlen(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    packed: Sequences | None = None,
+    **kwargs: Any,
+) -> tuple[Any, None]:
+    """As `split`, by one variable-length call over `packed`. Its causal mask ends with the last query at the last key."""
+    from torch.nn.attention import varlen as library
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    if packed is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+    batch, heads, size, width = query.shape
+
+    def places(states: Any, which: Any) -> Any:
+        return states.transpose(1, 2).reshape(batch * size, -1, width)[which]
+
+    found = library.varlen_attn(
+        places(query, packed.queries),
+        places(key, packed.keys),
+        places(value, packed.keys),
+        packed.query_ends,
+        packed.key_ends,
+        packed.longest_query,
+        packed.longest_key,
+        scale=scaling,
+        window_size=(-1, 0),
+        enable_gqa=heads > key.shape[1],
+    )
+    out = found.new_zeros(batch * size, heads, width).index_copy(0, packed.queries, found)
+    return out.view(batch, size, heads, width), None
+
+
+def why_not_varlen(model: Any) -> str | None:
+    """The reason why variable-length attention can't run here, or None."""
+    import inspect
+
+    import torch
+
+    if model.device.type != "cuda":
+        return "variable-length attention needs a CUDA device"
+    if model.dtype not in (torch.float16, torch.bfloat16):
+        return f"variable-length attention needs bfloat16 or float16, the model is {model.dtype}"
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return f"torch {torch.__version__} has no variable-length attention"
+    if not {"window_size", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters):
+        return f"torch {torch.__version__}'s variable-length attention can't share keys between heads"
+    return None

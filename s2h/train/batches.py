@@ -1,0 +1,135 @@
+"""Which pairs are computed together. The file's order decides which pairs make one optimizer step; inside a step pairs of
+like length go together, and a batch's weight makes the step's loss the mean over its pairs however they were cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WEIGHT = "weight"  # of a batch, among its tensors
+PADDING = 0.05  # of a batch's tokens, at most, where batches are formed by tokens
+
+
+@dataclass
+class Unit:
+    """What goes into one row: a pair, or the pairs of one prompt."""
+
+    rows: list[int]
+    tokens: int
+
+
+@dataclass
+class Batch:
+    """Rows to compute at once, and what their mean loss counts in their step's mean over batches."""
+
+    units: list[Unit]
+    weight: float = 1.0
+    rows: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = [row for unit in self.units for row in unit.rows]
+
+
+def plan(
+    units: Sequence[Sequence[Unit]], *, size: int, processes: int = 1, budget: int | None = None
+) -> tuple[list[Batch], int]:
+    """The batches of an epoch and how many of them each process accumulates to a step.
+
+    units: those of each step, from `steps`. Without a budget a batch has `size` pairs; with one it has at most that many
+    tokens (a longer row is a batch of its own) and PADDING. All steps but the last get equally many batches, those of the
+    processes beside each other, as the trainer counts them.
+    """
+    cut = [_by_tokens(step, budget) if budget else _by_number(step, size) for step in units]
+    each = max(1 + (len(step) - 1) // processes for step in cut)
+    batches = []
+    for number, step in enumerate(cut):
+        is_last = number == len(cut) - 1
+        wanted = processes * (1 + (len(step) - 1) // processes if is_last else each)
+        step = _grown(step, wanted)
+        pairs = sum(len(batch.rows) for batch in step)
+        for batch in step:
+            batch.weight = len(batch.rows) * wanted / pairs
+        # A process that runs short repeats a batch, which then counts nothing.
+        batches += step + [Batch(step[0].units[:1], weight=0.0) for _ in range(wanted - len(step))]
+    return batches, each
+
+
+def steps(
+    tokens: Sequence[int], pairs: int, groups: Sequence[Any] | None = None, more: dict[int, int] | None = None
+) -> list[list[Unit]]:
+    """The units of each step of `pairs` rows, by length. tokens: of each row by itself; groups: rows of a step with equal
+    ones share a row; more: the tokens that each further row of a group adds."""
+    cut = []
+    for start in range(0, len(tokens), pairs):
+        together: dict[Any, list[int]] = {}
+        for row in range(start, min(start + pairs, len(tokens))):
+            together.setdefault(row if groups is None else groups[row], []).append(row)
+        units = [
+            Unit(rows, max(tokens[row] for row in rows) + sum((more or {}).get(row, 0) for row in rows[1:]))
+            for rows in together.values()
+        ]
+        cut.append(sorted(units, key=lambda unit: unit.tokens))
+    return cut
+
+
+def _by_number(units: list[Unit], size: int) -> list[Batch]:
+    batches: list[list[Unit]] = []
+    held = size
+    for unit in units:
+        if held + len(unit.rows) > size:
+            batches.append([])
+            held = 0
+        batches[-1].append(unit)
+        held += len(unit.rows)
+    return [Batch(batch) for batch in batches]
+
+
+def _by_tokens(units: list[Unit], budget: int) -> list[Batch]:
+    """From the longest on: a batch is full where the next row would bring it over the budget or PADDING."""
+    batches: list[list[Unit]] = []
+    for unit in reversed(units):
+        if batches:
+            batch = [*batches[-1], unit]
+            room = len(batch) * batch[0].tokens
+            if room <= budget and room - sum(u.tokens for u in batch) <= PADDING * room:
+                batches[-1] = batch
+                continue
+        batches.append([unit])
+    return [Batch(batch) for batch in reversed(batches)]
+
+
+def _grown(batches: list[Batch], wanted: int) -> list[Batch]:
+    """The largest batches cut in two until there are as many as wanted, or nothing is left to cut."""
+    batches = list(batches)
+    while len(batches) < wanted:
+        most = max(
+            range(len(batches)),
+            key=lambda i: (len(batches[i].units) > 1, batches[i].units[-1].tokens * len(batches[i].units)),
+        )
+        units = batches[most].units
+        if len(units) == 1:
+            break
+        half = len(units) // 2
+        batches[most : most + 1] = [Batch(units[:half]), Batch(units[half:])]
+    return batches
+
+
+class Planned:
+    """Batches of a dataset's rows as a dataset of their own, for the trainer's loader."""
+
+    def __init__(self, dataset: Any, batches: list[Batch]) -> None:
+        self.dataset, self.batches = dataset, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, place: int) -> tuple[list[dict], float]:
+        batch = self.batches[place]
+        return [self.dataset[row] for row in batch.rows], batch.weight
+
+
+def collate(collator: Callable, planned: list[tuple[list[dict], float]]) -> dict:
+    """The tensors of one of `Planned`, with its weight."""
+    [(rows, weight)] = planned
+    return {**collator(rows), WEIGHT: weight}

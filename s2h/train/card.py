@@ -1,0 +1,116 @@
+"""The cards of a run, README.md in its folder and beside its adapter: what was trained on what and how, what came of it, and
+how to load it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from s2h.files import Whole
+from s2h.models import adapter, names
+from s2h.train.arguments import Arguments
+from s2h.train.folder import begun
+
+SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected")
+
+
+def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> None:
+    """Write both cards. last, held: the last lines of metrics of training and of held-out pairs."""
+    text = _text(folder, arguments, result, last, held).encode()
+    place = folder / (adapter.MERGED if arguments.full else adapter.ADAPTER)
+    for card in (folder / "README.md", place / "README.md"):
+        with Whole(card) as out:
+            out.write(text)
+
+
+def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> str:
+    said, base = begun(folder), names.resolve(arguments.model)
+    if base == str(names.bundled("mini")):
+        base = "mini"  # which ships with s2h, wherever that lies
+    kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
+    kind += ", on weights of 4 bits" if arguments.quantize else ""
+    head = [
+        "---",
+        f"base_model: {base}",
+        "tags: [dpo, preference-optimization, multi-image, vision-language, s2h]",
+    ]
+    head += (
+        ["pipeline_tag: image-text-to-text"]
+        + ([] if arguments.full else ["library_name: peft"])
+        + ["---", ""]
+    )
+    body = [
+        f"# {folder.name}: {base.rpartition('/')[2]} with DPO on multi-image pairs",
+        "",
+        f"{base}, trained with direct preference optimization ({arguments.loss} loss, beta {arguments.beta:g}; {kind}; "
+        f"the vision tower as it was) in {result['steps']} steps.",
+        "",
+        "## Data",
+        "",
+        f"{said['pairs']} pairs, SHA-256 of their lines `{said['data']}`"
+        + (
+            f"; {result['dropped']} of them did not fit the window and were left out"
+            if result["dropped"]
+            else ""
+        )
+        + (f". Held out: `{said['val']}`" if said["val"] else "")
+        + ".",
+    ]
+    if result.get("blind") is not None:
+        body += ["", f"A classifier that reads words alone tells chosen from rejected answers with an AUC of "
+                     f"{result['blind']:.2f} (0.5 is chance)."]  # fmt: skip
+    body += ["", "## Measures", "", *_table(last, held), "", "## Arguments", "", "```json"]
+    body += [
+        _json(asdict(arguments)),
+        "```",
+        "",
+        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {said['s2h']}.",
+        "",
+    ]
+    return "\n".join([*head, *body, *_loading(folder, arguments, base)])
+
+
+def _table(last: dict, held: dict) -> list[str]:
+    """Of the last line of metrics: overall, and by level and task."""
+    rows = [
+        "| pairs | " + " | ".join(name.replace("_", " of ") for name in SHOWN) + " |",
+        "|---" * (len(SHOWN) + 1) + "|",
+    ]
+    for title, line, prefix in (("training", last, ""), ("held out", held, "eval_")):
+        if not line:
+            continue
+        rows.append(_row(title, {name: line.get(prefix + name) for name in SHOWN}))
+        for kind in ("levels", "tasks"):
+            for group, values in line.get(prefix + kind, {}).items():
+                rows.append(_row(f"{title}, {kind[:-1]} {group}", values))
+    return rows
+
+
+def _row(title: str, values: dict) -> str:
+    cells = [f"{values[name]:.3f}" if values.get(name) is not None else "–" for name in SHOWN]
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def _loading(folder: Path, arguments: Arguments, base: str) -> list[str]:
+    if arguments.full:
+        python = [f'model = AutoModelForImageTextToText.from_pretrained("{folder.name}/merged")']
+        imports = ["from transformers import AutoModelForImageTextToText, AutoProcessor"]
+    else:
+        imports = [
+            "from peft import PeftModel",
+            "from transformers import AutoModelForImageTextToText, AutoProcessor",
+        ]
+        python = [f'model = AutoModelForImageTextToText.from_pretrained("{base}")',
+                  f'model = PeftModel.from_pretrained(model, "{folder.name}/adapter")']  # fmt: skip
+    if base == "mini" and not arguments.full:
+        imports.append("from s2h.models.names import resolve")
+        python[0] = 'model = AutoModelForImageTextToText.from_pretrained(resolve("mini"))'
+    python.append(f'processor = AutoProcessor.from_pretrained("{folder.name}/processor")')
+    return ["## Use", "", "```", f"s2h-eval --model {folder.name} --bench builtin", "```", "",
+            "```python", *imports, "", *python, "```", ""]  # fmt: skip
+
+
+def _json(value: dict) -> str:
+    import json
+
+    return json.dumps(value, indent=1)

@@ -1,0 +1,169 @@
+"""The folder of a run: arguments and data are fixed in it at the start, and `--resume` goes on from its last whole
+checkpoint only where both are what they were.
+
+    RUN/args.json data.jsonl val.jsonl reference.json metrics.jsonl checkpoints/ adapter/ processor/ merged/ README.md
+        training.png result.json
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from s2h import __version__, accel
+from s2h.files import Whole
+from s2h.models import adapter
+from s2h.record import Record, RecordError
+from s2h.train.arguments import Arguments
+from s2h.train.rows import Pairs, store
+
+RESULT = "result.json"
+METRICS = "metrics.jsonl"
+REFERENCE = "reference.json"
+
+
+class RunError(RecordError):
+    """A run folder that can't be used as asked; one line with the remedy."""
+
+
+def refuse_used(folder: Path, resume: bool) -> None:
+    """Raises RunError where a new run would be put over another."""
+    if (folder / adapter.ARGUMENTS).exists() and not resume:
+        raise RunError(
+            f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
+        )
+
+
+def begun(folder: Path) -> dict[str, Any]:
+    """The args.json of a run, or nothing where there is none yet. Raises RunError."""
+    told = folder / adapter.ARGUMENTS
+    if not told.is_file():
+        return {}
+    try:
+        return json.loads(told.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{told} is no JSON: {error}", remedy="another -o starts a new run") from None
+
+
+def prepare(
+    records: Iterable[Record],
+    held_out: Iterable[Record] | None,
+    arguments: Arguments,
+    folder: Path,
+    on_error: Callable[[Exception], None],
+    base: str | None = None,
+) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
+    """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
+    what args.json says. base: the model's `adapter.sketch`. Raises RunError."""
+    with accel.main_first():
+        if accel.is_main():
+            _fix(records, held_out, arguments, folder, on_error, base)
+    val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
+    return Pairs(folder / "data.jsonl"), val or None, begun(folder)
+
+
+def _fix(records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None) -> None:
+    before = begun(folder)
+    new = folder / "new"
+    new.mkdir(parents=True, exist_ok=True)
+    count, fingerprint = store(records, new / "data.jsonl", on_error=on_error)
+    held_print = ""
+    if held_out is not None:
+        held_print = store(held_out, new / "val.jsonl", on_error=on_error)[1]
+    if not count and not before:
+        shutil.rmtree(new)
+        raise RunError("no pairs to train on", remedy="the input is empty")
+    wanted = {
+        **asdict(arguments),
+        "base": base,
+        "processes": accel.state().num_processes,
+        "data": fingerprint,
+        "val": held_print,
+        "pairs": count,
+        "s2h": __version__,
+    }
+    if before:
+        _same(folder, before, wanted, data_given=bool(count), val_given=held_out is not None)
+    else:
+        for name in ("data.jsonl", "val.jsonl"):
+            if (new / name).exists():
+                (new / name).replace(folder / name)
+        write_json(folder / adapter.ARGUMENTS, wanted)
+    shutil.rmtree(new)
+
+
+def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:
+    """Raise RunError where a resumed run has other arguments or data than it began with."""
+    skipped = {"s2h"}
+    if not data_given:
+        skipped |= {"data", "pairs"}
+    if not val_given:
+        skipped.add("val")
+    differ = [
+        f"{key} was {_shown(before[key])} and is {_shown(now[key])}"
+        for key in now
+        if key not in skipped and key in before and before[key] != now[key]
+    ]
+    if differ:
+        raise RunError(
+            f"{folder} was begun differently: {'; '.join(differ)}", remedy="use the same, or another -o"
+        )
+
+
+def _shown(value: Any) -> Any:
+    return value[:12] if isinstance(value, str) and len(value) == 64 else value
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run that were written to their end, the newest first. A state file comes last, and each process
+    keeps the state of its own random numbers."""
+    processes = accel.state().num_processes
+    whole = []
+    for checkpoint in sorted(folder.glob("checkpoints/checkpoint-*"), key=step_of, reverse=True):
+        try:
+            state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+            states = len(list(checkpoint.glob("rng_state*.pth")))
+            if state["global_step"] == step_of(checkpoint) and states == processes:
+                whole.append(checkpoint)
+        except (OSError, ValueError, KeyError):
+            continue
+    return whole
+
+
+def cut_metrics(folder: Path, step: int) -> None:
+    """Forget what was logged after the checkpoint: it is going to be done again."""
+    path = folder / METRICS
+    if path.is_file() and accel.is_main():
+        kept = [line for line in read_metrics(folder) if line["step"] <= step]
+        with Whole(path) as out:
+            out.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+
+
+def read_metrics(folder: Path) -> list[dict]:
+    """The lines of metrics.jsonl; none where nothing was logged."""
+    path, lines = folder / METRICS, []
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue  # the last line of a killed run may be half a line
+    return lines
+
+
+def read_result(folder: Path) -> dict | None:
+    """The result of a run that is finished."""
+    path = folder / RESULT
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def write_json(path: Path, value: Any) -> None:
+    with Whole(path) as out:
+        out.write((json.dumps(value) + "\n").encode())

@@ -1,0 +1,27 @@
+"""A finished run's adapter merged into its base: a model of its own, safetensors and processor, for `from_pretrained`, for
+serving, and for s2h-eval.
+
+    s2h-train -o run --merge && s2h-eval --model run/merged
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from s2h import accel
+from s2h.models import adapter, vlm
+from s2h.train.arguments import Arguments
+
+
+def write(folder: Path, arguments: Arguments) -> Path:
+    """Write RUN/merged, whole or not at all, and return it. The weights have the precision that they were trained in, or
+    that of the base where it was quantized. Raises ModelError, also where the base is no longer the one of the run."""
+    loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
+    beside, place = folder / f"{adapter.MERGED}.part", folder / adapter.MERGED
+    shutil.rmtree(beside, ignore_errors=True)
+    loaded.model.save_pretrained(str(beside))
+    loaded.processor.save_pretrained(str(beside))
+    shutil.rmtree(place, ignore_errors=True)
+    beside.rename(place)
+    return place

@@ -1,0 +1,272 @@
+"""What a run would take, before it is begun: tokens of the pairs, steps, memory and time. Where the model's weights are
+at hand, a sample of the pairs is tokenized as it would be and a few batches are timed forward and backward; where they
+aren't, a model with a known shape is reckoned with.
+
+    s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b --plan
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from s2h import accel
+from s2h.models import ModelError, encode, names
+from s2h.record import Record, fail, text_of
+from s2h.train import stages, tune
+from s2h.train.arguments import Arguments, check
+from s2h.train.folder import RunError
+from s2h.train.rows import Pairs, store
+
+SAMPLE = 128  # pairs that are tokenized, at most
+TIMED = 4  # batches that are timed, the first of which warms up and counts for nothing
+LETTERS = 4  # of English in a token, where no tokenizer is at hand
+SUSTAINED = 2e14  # floating-point operations a second that a data-centre GPU keeps up in bfloat16, about half of an A100's
+
+
+def plan(
+    records: Iterable[Record],
+    arguments: Arguments,
+    *,
+    processes: int = 1,
+    say: Callable[[str], None] = lambda message: None,
+    on_error: Callable[[Exception], None] = fail,
+) -> dict[str, Any]:
+    """The plan as an object, after saying it in words. Raises ModelError for a model that neither loads nor has a known
+    shape, RunError where there is nothing to train on."""
+    check(arguments)
+    try:
+        model, processor = tune.read(arguments)
+        shape = None
+    except ModelError as error:
+        shape = names.preset(arguments.model).shape
+        if shape is None:
+            raise
+        say(f"{error}: reckoned from its shape instead")
+        model = processor = None
+    with tempfile.TemporaryDirectory() as beside:
+        folder = Path(beside)
+        count, _ = store(records, folder / "data.jsonl", on_error=on_error)
+        if not count:
+            raise RunError("no pairs to train on", remedy="the input is empty")
+        pairs = Pairs(folder / "data.jsonl")
+        stages.check(pairs, arguments.stages)
+        rows = range(0, count, max(1, math.ceil(count / SAMPLE)))
+        found = [_tokens(pairs.record(row), processor, shape) for row in rows]
+        window = tune.window(model, arguments) if model is not None else arguments.window or 10**9
+        fit = [one for one in found if one["row"] <= window]
+        if not fit:
+            raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
+        made = _reckon(pairs, arguments, found, fit, window, processes)
+        sizes = _sizes(model, arguments) if model is not None else _sizes_of(shape, arguments)
+        made["memory_gib"] = _memory(sizes, arguments, fit)
+        made["time"] = _reckon_time(sizes, arguments, made, processes)
+        if model is not None:
+            made["time"] |= _time(model, processor, folder, arguments, list(rows), made, processes)
+            if accel.device().type == "cuda":
+                import torch
+
+                made["memory_gib"]["measured"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    _tell(made, say)
+    return made
+
+
+def _tokens(record: Record, processor: Any, shape: Any) -> dict[str, int]:
+    """Tokens of a pair: of its images, its prompt with them, both answers, and its longer row."""
+    from s2h.images import open_images
+
+    if processor is None:
+        images = sum(_covered(shape, *image.size) for image in open_images(record))
+        prompt = images + len(text_of(record["prompt"])) // LETTERS
+        answers = [1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected")]
+    else:
+        text = encode.prompt_text(processor, record["prompt"])
+        ids = encode.encode_prompts(processor, [text], [open_images(record)])["input_ids"]
+        prompt = ids.shape[1]
+        images = prompt - len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+        said = [
+            encode.answer_text(processor, record["prompt"], record[w], text) for w in ("chosen", "rejected")
+        ]
+        answers = [len(one) for one in processor.tokenizer(said, add_special_tokens=False)["input_ids"]]
+    return {"images": images, "prompt": prompt, "answers": sum(answers), "row": prompt + max(answers)}
+
+
+def _covered(shape: names.Shape, width: int, height: int) -> int:
+    if not shape.square:
+        return shape.image_tokens
+    return max(shape.image_tokens, round(width / shape.square) * round(height / shape.square))
+
+
+def _reckon(pairs: Pairs, arguments: Arguments, found: list, fit: list, window: int, processes: int) -> dict:
+    step = arguments.batch_size * arguments.grad_accum * processes
+    share = len(fit) / len(found)
+    pairs.kept = pairs.kept[: max(1, round(share * len(pairs)))]
+    _, parts = stages.plan(pairs, arguments, step)
+    lengths = sorted(one["row"] for one in fit)
+    return {
+        "model": names.resolve(arguments.model) if arguments.model != "mini" else "mini",
+        "pairs": len(pairs.starts),
+        "sampled": len(found),
+        "beyond_window": round((1 - share) * len(pairs.starts)),
+        "window": window,
+        "tokens": {
+            "images": round(mean(one["images"] for one in fit), 1),
+            "prompt": round(mean(one["prompt"] for one in fit), 1),
+            "answers": round(mean(one["answers"] for one in fit), 1),
+            "median_row": lengths[len(lengths) // 2],
+            "longest_row": lengths[-1],
+        },
+        "pairs_per_step": step,
+        "steps": parts[-1].end,
+        "stages": [{"stage": part.number, "pairs": part.pairs, "to_step": part.end} for part in parts],
+    }
+
+
+def _sizes(model: Any, arguments: Arguments) -> dict[str, float]:
+    """Weights, those that are trained, and widths, of a model that is loaded."""
+    text = model.config.get_text_config()
+    language = sum(p.numel() for name, p in model.named_parameters() if tune.LANGUAGE.search(name))
+    lora = sum(
+        arguments.rank * sum(module.weight.shape)
+        for name, module in model.named_modules()
+        if re.fullmatch(arguments.targets, name)
+    )
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "language": language,
+        "trained": language if arguments.full else lora,
+        "layers": text.num_hidden_layers,
+        "hidden": text.hidden_size,
+        "inner": text.intermediate_size,
+        "key_values": text.hidden_size * text.num_key_value_heads / text.num_attention_heads,
+        "vocabulary": text.vocab_size,
+        "bytes": model.dtype.itemsize,
+    }
+
+
+def _sizes_of(shape: names.Shape, arguments: Arguments) -> dict[str, float]:
+    """The same of a shape: q and o are square, k and v lead to key_values, gate, up and down to and from the inner width."""
+    h, k, i = shape.hidden, shape.key_values, shape.intermediate
+    lora = arguments.rank * shape.layers * (4 * h + 2 * (h + k) + 3 * (h + i))
+    return {
+        "parameters": shape.parameters, "language": shape.language, "trained": shape.language if arguments.full else lora,
+        "layers": shape.layers, "hidden": h, "inner": i, "key_values": k, "vocabulary": shape.vocabulary,
+        "bytes": 4 if arguments.dtype == "float32" or arguments.full else 2,
+    }  # fmt: skip
+
+
+def _memory(sizes: dict, arguments: Arguments, fit: list) -> dict[str, float]:
+    """GiB of a process that has the model to itself, by part. Activations are those of a batch of the longest rows, what
+    each layer keeps for its backward pass: inputs of the norms, projections and products, 6 h + 2 kv + 4 i a token; with
+    checkpointing one layer's, and every layer's input."""
+    tokens = arguments.batch_size * max(one["prompt"] + one["answers"] for one in fit)
+    if arguments.engine == "stock":
+        tokens = 2 * arguments.batch_size * max(one["row"] for one in fit)
+    layer = (
+        tokens * (6 * sizes["hidden"] + 2 * sizes["key_values"] + 4 * sizes["inner"]) * min(sizes["bytes"], 2)
+    )
+    layer *= 2 if accel.device().type == "cpu" and sizes["bytes"] == 4 else 1
+    if arguments.gradient_checkpointing:
+        kept = layer + sizes["layers"] * tokens * sizes["hidden"] * sizes["bytes"]
+    else:
+        kept = layer * sizes["layers"]
+    said = 2 * arguments.batch_size * max(one["answers"] for one in fit)
+    weights = sizes["parameters"] * sizes["bytes"]
+    if arguments.quantize:
+        weights = sizes["language"] * 0.55 + (sizes["parameters"] - sizes["language"]) * sizes["bytes"]
+    parts = {
+        "weights": weights,
+        "training": sizes["trained"]
+        * (12 if arguments.full else 16),  # gradient and Adam's two, and LoRA's weights
+        "activations": kept + said * sizes["vocabulary"] * 4,
+    }
+    gib = {name: round(value / 2**30, 3) for name, value in parts.items()}
+    return {**gib, "estimate": round(sum(parts.values()) / 2**30, 3)}
+
+
+def _reckon_time(sizes: dict, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
+    """Floating-point operations of reference pass and training: 2 a weight and token forward, as many backward to the
+    activations, as many for weights that are trained themselves, and one more forward where activations are recomputed."""
+    tokens = made["tokens"]["prompt"] + made["tokens"]["answers"]
+    if arguments.engine == "stock":
+        tokens += made["tokens"]["prompt"]
+    passes = 2 + (1 if arguments.full else 0) + (1 if arguments.gradient_checkpointing else 0)
+    trained = made["steps"] * made["pairs_per_step"]
+    operations = 2 * sizes["language"] * tokens * (made["pairs"] - made["beyond_window"] + trained * passes)
+    return {
+        "petaflop": round(operations / 1e15, 4),
+        "hours_at_200_tflops": round(operations / SUSTAINED / 3600 / processes, 4),
+    }
+
+
+def _time(
+    model, processor, folder: Path, arguments: Arguments, rows: list[int], made: dict, processes: int
+) -> dict[str, float]:
+    """Hours by what a few batches of the sample take here, images and all; and the pairs a second."""
+    from s2h.train.run import _trainer
+
+    pairs = Pairs(folder / "data.jsonl")
+    size = arguments.batch_size
+    alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
+    trainer = _trainer(model, processor, pairs, None, alone, folder / "run", 10**9, 10**9, 0, False)
+    if arguments.engine == "shared":
+        trainer.share_prompts(pairs, arguments.attention, arguments.pack)
+    some = rows[: size * TIMED]
+    batches = [some[start : start + size] for start in range(0, len(some), size)]
+    reference, training = [], []
+    values = {}
+    for batch in batches:
+        began = time.perf_counter()
+        values |= trainer.measure_reference(pairs, batch, made["window"])
+        reference.append((time.perf_counter() - began) / len(batch))
+    for place, name in enumerate(("ref_chosen_logps", "ref_rejected_logps")):
+        pairs.columns[name] = {row: value[place] for row, value in values.items()}
+    trainer.precompute_ref_logps = True
+    fit = [[row for row in batch if values[row][0] is not None] for batch in batches]
+    trainer.model.train()
+    for batch in (batch for batch in fit if batch):
+        began = time.perf_counter()
+        inputs = trainer._prepare_inputs(
+            trainer.data_collator([pairs.dataset(batch)[i] for i in range(len(batch))])
+        )
+        trainer.compute_loss(trainer.model, inputs).backward()
+        trainer.model.zero_grad()
+        training.append((time.perf_counter() - began) / len(batch))
+    once, each = median(reference[1:] or reference), median(training[1:] or training)
+    seconds = (made["pairs"] * once + made["steps"] * made["pairs_per_step"] * each) / processes
+    return {
+        "reference_pairs_per_second": round(processes / once, 3),
+        "training_pairs_per_second": round(processes / each, 3),
+        "hours_here": round(seconds / 3600, 4),
+    }
+
+
+def _tell(made: dict, say: Callable[[str], None]) -> None:
+    tokens, memory, took = made["tokens"], made["memory_gib"], made["time"]
+    over = made["beyond_window"]
+    beyond = f", about {over} of them beyond the window of {made['window']}" if over else ""
+    say(
+        f"{made['pairs']} pairs{beyond}: {tokens['prompt']:.0f} tokens of prompt ({tokens['images']:.0f} of images) and "
+        f"{tokens['answers']:.0f} of both answers on average, the longest row {tokens['longest_row']} "
+        f"({made['sampled']} pairs looked at)"
+    )
+    say(f"{made['steps']} steps of {made['pairs_per_step']} pairs, in {len(made['stages'])} stage(s)")
+    measured = f"; a batch measured here took {memory['measured']:.2f}" if "measured" in memory else ""
+    say(
+        f"memory: about {memory['estimate']:.2f} GiB ({memory['weights']:.2f} weights, {memory['training']:.2f} gradients "
+        f"and optimizer, {memory['activations']:.2f} activations){measured}"
+    )
+    if "hours_here" in took:
+        hours = (
+            f"{took['hours_here']:.2f} hours here ({took['training_pairs_per_second']:.2f} pairs a second)"
+        )
+    else:
+        hours = f"{took['hours_at_200_tflops']:.2f} hours on GPUs that keep up 200 TFLOP/s each"
+    say(f"time: {hours}; {took['petaflop']:.3g} PFLOP")

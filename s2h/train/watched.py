@@ -1,0 +1,160 @@
+"""The pair trainer as a run has it: it measures by level and task, follows the run's stages, stops at a loss that is no
+number, and leaves the last whole checkpoint alone where the next can't be written."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from s2h import accel
+from s2h.models import ModelError
+from s2h.train import batches, metrics, stages
+from s2h.train.folder import RunError, checkpoints
+from s2h.train.trainer import PairTrainer
+
+
+class WatchedTrainer(PairTrainer):
+    """A PairTrainer with `pairs` (and `held_out`), whose row numbers its batches carry, and `stages` of the run."""
+
+    pairs: Any
+    held_out: Any
+    stages: list[stages.Stage]
+    schedule_per_stage: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.seen = {"train": metrics.Seen(), "eval": metrics.Seen()}
+        super().__init__(*args, **kwargs)
+
+    # TRL would tokenize and measure the reference here for a full fine-tuning: `add_reference` does it for both kinds, with
+    # the images.
+    def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None and self.schedule_per_stage:
+            name = self.args.lr_scheduler_type
+            warmup = self.args.warmup_steps / max(1, num_training_steps)
+            self.lr_scheduler = stages.schedule(optimizer or self.optimizer, name, warmup, self.stages)
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def compute_loss(self, model: Any, inputs: dict, *args: Any, **kwargs: Any) -> Any:
+        rows = inputs.pop("row").tolist() if "row" in inputs else []
+        repeated = inputs.get(batches.WEIGHT) == 0  # so that all processes have as many batches
+        said = []
+
+        def listened(**more: Any) -> Any:
+            said.append(model(**more))
+            return said[-1]
+
+        loss = super().compute_loss(listened, inputs, *args, **kwargs)
+        if rows:
+            mode = "train" if self.model.training else "eval"
+            self._check(loss, rows, mode)
+            if not repeated:
+                self.seen[mode].add(rows, inputs, said[0].log_probs)
+        return loss
+
+    def _check(self, loss: Any, rows: list[int], mode: str) -> None:
+        if math.isfinite(loss.item()):
+            return
+        pairs = self.pairs if mode == "train" else self.held_out
+        names = ", ".join(pairs.record(row)["id"] for row in rows)
+        raise ModelError(
+            f"the loss is {loss.item()} after step {self.state.global_step}, in the batch of {names}: training stopped "
+            "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+        )
+
+    def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
+        prefix = "eval_" if "eval_loss" in logs else ""
+        mode = "eval" if prefix else "train"
+        if prefix + "loss" in logs:
+            found = self.seen[mode].take(accel.gather, once=mode == "eval")
+            pairs = self.held_out if prefix else self.pairs
+            logs.update({prefix + name: value for name, value in self._by_group(found, pairs, mode).items()})
+        super().log(logs, *args, **more)
+
+    def _by_group(self, found: list, pairs: Any, mode: str) -> dict[str, float]:
+        """Flat names, levels/1/loss or tasks/vqa/margin, of what each group of pairs was measured at."""
+        groups: dict[str, list] = {}
+        for line in found:
+            groups.setdefault(f"levels/{pairs.levels[line[0]]}", []).append(line)
+            groups.setdefault(f"tasks/{pairs.tasks[line[0]]}", []).append(line)
+        values: dict[str, float] = {}
+        for group in sorted(groups):
+            lines = groups[group]
+            means = {"pairs": len(lines), "loss": self._loss_of(lines, mode)}
+            means |= metrics.summary(lines, self.beta)
+            values |= {f"{group}/{name}": value for name, value in means.items()}
+        return values
+
+    def _loss_of(self, lines: list, mode: str) -> float:
+        """TRL's own loss of pairs whose log-probabilities are known: no model is asked. Every process has the same lines, so
+        that what TRL gathers for its metrics, which are set aside here, is in step."""
+        import torch
+
+        inputs, log_probs = metrics.as_batch(lines)
+        zeros = torch.zeros_like(log_probs)
+        said = _Said(log_probs=log_probs, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
+        device = self.accelerator.device
+        with self._metrics_aside(mode), torch.no_grad():
+            inputs = {key: value.to(device) for key, value in inputs.items()}
+            return super().compute_loss(lambda **_: said.to(device), inputs).item()
+
+    @contextmanager
+    def _metrics_aside(self, mode: str) -> Any:
+        kept = self._metrics[mode], self._total_train_tokens
+        self._metrics[mode] = defaultdict(list)
+        try:
+            yield
+        finally:
+            self._metrics[mode], self._total_train_tokens = kept
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        beside = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        try:
+            super()._save_checkpoint(model, trial)
+        except Exception as error:  # each library that writes a part of it has errors of its own
+            if accel.is_main():
+                shutil.rmtree(beside, ignore_errors=True)  # or it takes the room that the next try needs
+            whole = checkpoints(beside.parents[1])
+            reason = _disk(error) or " ".join(str(error).split())[:200]
+            raise RunError(
+                f"{beside} can't be written: {reason}", remedy=(
+                    f"make room; {whole[0].name} is whole, and --resume goes on from it" if whole
+                    else "make room; --resume then starts anew, as there is no checkpoint before it"
+                ),
+            ) from error  # fmt: skip
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """The run writes its own (train/card.py)."""
+
+
+class _Said(dict):
+    """What the model's fused head gives, without the model."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+    def to(self, device: Any) -> _Said:
+        return _Said({name: value.to(device) for name, value in self.items()})
+
+
+def _disk(error: BaseException | None) -> str:
+    """What the system said, whichever library has wrapped it; torch does not pass it on."""
+    while error is not None:
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) == number or f"os error {number}" in str(error):
+                return os.strerror(number)
+        if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+            return "the disk did not take it whole"
+        error = error.__cause__ or error.__context__
+    return ""

@@ -1,0 +1,99 @@
+"""Repeats of pairs: exact ones, near ones, of the stream and of other files."""
+
+import pytest
+
+from s2h.filters import dedup, judge
+from s2h.record import assistant
+from tests.support.photos import photo
+from tests.support.records import pair
+
+LONG = "A {} peacock stands on a lawn beside a pond, with its tail spread wide and two ducks watching it from the water."
+
+
+@pytest.fixture()
+def shown(tmp_path):
+    def save(picture, name: str, **fields):
+        picture.save(tmp_path / name)
+        return pair(fields.pop("id", name), images=[str(tmp_path / name)], target=[0], **fields)
+
+    return save
+
+
+def reasons(records, **how) -> list[bool]:
+    return [bool(why) for _, why in judge(records, [dedup.judgement(dedup.Repeats(**how))])]
+
+
+def test_exact_repeats_are_the_same_bytes_and_texts(shown):
+    said = {"chosen": assistant("Two dogs."), "rejected": assistant("Two cats.")}
+    records = [
+        shown(photo(1), "a.png", **said),
+        shown(photo(1), "b.png", **said),  # the same bytes under another name
+        shown(photo(1), "c.png", **{**said, "rejected": assistant("Three cats.")}),
+        shown(photo(2), "d.png", **said),
+        shown(photo(1).resize((100, 80)), "e.png", **said),
+    ]
+    done = list(judge(records, [dedup.judgement(dedup.Repeats())]))
+    assert [why for _, why in done] == [[], ["repeats a pair of the stream"], [], [], []]
+    assert done[1][0]["scores"]["repeats"] == {"of": "the stream"} and "scores" not in done[0][0]
+
+
+def test_near_images(shown):
+    said = {"chosen": assistant("Two dogs."), "rejected": assistant("Two cats.")}
+    records = [
+        shown(photo(1, (200, 160)), "a.png", **said),
+        shown(photo(1, (200, 160)).resize((150, 120)), "b.jpg", **said),
+        shown(photo(2, (200, 160)), "c.png", **said),
+    ]
+    assert reasons(records, bits=4) == [False, True, False]
+    assert reasons(records) == [False, False, False]
+
+
+def test_near_texts(shown):
+    records = [
+        shown(
+            photo(1), f"{i}.png", chosen=assistant(LONG.format(word)), rejected=assistant(LONG.format("grey"))
+        )
+        for i, word in enumerate(("blue", "bright", "blue"))
+    ]
+    records.append(shown(photo(1), "other.png", chosen=assistant("A car."), rejected=assistant("A bus.")))
+    assert reasons(records, alike=0.7) == [False, True, True, False]
+    both = [
+        shown(photo(1, (200, 160)), "x.png", chosen=assistant(LONG.format("blue"))),
+        shown(photo(1, (200, 160)).resize((100, 80)), "y.jpg", chosen=assistant(LONG.format("bright"))),
+    ]
+    assert reasons(both, bits=4, alike=0.7) == [False, True]
+    assert reasons(both, bits=4) == reasons(both, alike=0.7) == [False, False]
+
+
+def test_other_files_with_and_without_the_stream(shown):
+    records = [shown(photo(i % 2), f"{i}.png", chosen=assistant("Two dogs.")) for i in range(4)]
+    for within, wanted in ((True, [True, False, True, True]), (False, [True, False, True, False])):
+        repeats = dedup.Repeats()
+        assert dedup.learn(repeats, [records[0].copy()], "held-out.jsonl") == 1
+        done = list(judge([r.copy() for r in records], [dedup.judgement(repeats, within=within)]))
+        assert [bool(why) for _, why in done] == wanted
+        assert done[0][1] == ["repeats a pair of held-out.jsonl"]
+
+
+def test_the_memory_that_is_stated(shown):
+    one = shown(photo(1), "a.png")
+    for how, most in (({}, 48), ({"bits": 4, "alike": 0.8}, 40 * 48 + 12 + 512 + 8)):
+        repeats = dedup.Repeats(**how)
+        for i in range(300):
+            said = " ".join(f"w{(i * 7 + j) % 997}x{i % 31}" for j in range(8))
+            assert repeats.see(_with(one, said), "s") is None
+        tables = (
+            repeats._table.keys,
+            repeats._table.numbers,
+            repeats._signs,
+            repeats._texts,
+            repeats._prints,
+        )
+        taken = sum(table.itemsize * len(table) for table in tables)
+        assert taken / 300 <= most
+
+
+def _with(record, said: str):
+    other = record.copy()
+    other["chosen"] = assistant(said)
+    return other

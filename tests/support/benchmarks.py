@@ -1,0 +1,209 @@
+"""Small trees of the real benchmarks' layouts, made as the Hub, VLMEvalKit and the releases have them: a few rows each, with
+pictures of one colour."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from pathlib import Path
+
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
+
+
+def picture(colour: str = "red", size: tuple[int, int] = (24, 20)) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def packed(colour: str) -> dict:
+    """An image as the Hub's parquet files have it."""
+    return {"bytes": picture(colour), "path": f"{colour}.png"}
+
+
+def parquet(path: Path, rows: list[dict], **options) -> Path:
+    import pyarrow
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, **options)
+    return path
+
+
+def tsv(path: Path, rows: list[dict]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.DictWriter(file, columns, delimiter="\t", restval="")
+        out.writeheader()
+        out.writerows(rows)
+    return path
+
+
+def b64(colour: str) -> str:
+    return base64.b64encode(picture(colour)).decode()
+
+
+def blink(root: Path, count: int = 3) -> Path:
+    for task in ("Counting", "Jigsaw"):
+        for split in ("val", "test"):
+            rows = [
+                {
+                    "idx": f"{split}_{task}_{i + 1}", "question": f"How many? {i}", "sub_task": task,
+                    "image_1": packed(COLOURS[i]), "image_2": packed("blue") if task == "Jigsaw" else None,
+                    "image_3": None, "image_4": None, "choices": ["zero", "one", "None"][: 2 + i % 2],
+                    "answer": "hidden" if split == "test" else f"({'AB'[i % 2]})", "explanation": "",
+                    "prompt": f"How many? {i}\nSelect from the following choices.\n(A) zero\n(B) one",
+                }
+                for i in range(count)
+            ]  # fmt: skip
+            parquet(root / task / f"{split}-00000-of-00001.parquet", rows)
+    return root
+
+
+def mantis(root: Path) -> Path:
+    rows = [
+        {
+            "id": "mantis_eval_0", "question_type": "multi-choice", "question": "<image> <image> Which one is red?",
+            "images": [packed("red"), packed("blue")], "options": ["the first", "the second"], "answer": "A",
+            "data_source": "web", "category": "comparison",
+        },
+        {
+            "id": "mantis_eval_1", "question_type": "short-answer", "question": "How many images are red?",
+            "images": [packed("red"), packed("red"), packed("blue")], "options": [], "answer": "2", "data_source": "web",
+            "category": "counting",
+        },
+    ]  # fmt: skip
+    parquet(root / "mantis_eval" / "test-00000-of-00001.parquet", rows)
+    return root
+
+
+def nlvr2(root: Path) -> Path:
+    """Mantis's form: two sentences, each of two pairs."""
+    rows = [
+        {
+            "id": f"nlvr2_{2 * sentence + pair}", "question_type": "multi-choice",
+            "question": f"<image> <image> A statement about 2 images: Sentence {sentence}. Is it true or false?",
+            "images": [packed("red"), packed(COLOURS[pair])], "options": ["True", "False"] if pair else ["False", "True"],
+            "answer": "AB"[sentence], "data_source": "nlvr2", "category": "",
+        }
+        for sentence in range(2)
+        for pair in range(2)
+    ]  # fmt: skip
+    parquet(root / "nlvr2" / "test-00000-of-00001.parquet", rows)
+    return root
+
+
+def nlvr2_release(root: Path) -> Path:
+    (root / "test1").mkdir(parents=True)
+    lines = []
+    for pair in range(2):
+        for which in (0, 1):
+            (root / "test1" / f"test1-0-{pair}-img{which}.png").write_bytes(picture(COLOURS[pair + which]))
+        lines.append(
+            {
+                "sentence": "There are two dogs.", "label": ["True", "False"][pair], "identifier": f"test1-0-{pair}-0",
+                "left_url": "", "right_url": "", "synset": "dog",
+            }
+        )  # fmt: skip
+    (root / "test1.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return root
+
+
+STAR = (("math", "geometry"), ("math", "statistical reasoning"), ("logical reasoning", "common reasoning"))
+
+
+def mmstar(root: Path) -> Path:
+    rows = [
+        {
+            "index": i, "question": "What is shown?\nOptions: A: a dog, B: a cat, C: None, D: a fish",
+            "image": picture(COLOURS[i]), "answer": "ABCD"[i % 4], "category": STAR[i % 3][0],
+            "l2_category": STAR[i % 3][1], "meta_info": {"source": "x", "split": "val", "image_path": f"{i}.jpg"},
+        }
+        for i in range(6)
+    ]  # fmt: skip
+    parquet(root / "mmstar.parquet", rows)
+    return root
+
+
+def mmstar_tsv(path: Path) -> Path:
+    return tsv(
+        path,
+        [
+            {"index": 0, "question": "What is shown?", "image": b64("red"), "A": "a dog", "B": "None", "C": "", "D": "",
+             "answer": "B", "category": "math", "l2_category": "geometry"},
+            {"index": 1, "question": "What else?\tA tab, a\nline", "image": "0", "A": "a dog", "B": "a cat",
+             "C": "a fish", "D": "NA", "answer": "D", "category": "math", "l2_category": "geometry"},
+        ],
+    )  # fmt: skip
+
+
+def pope(root: Path, count: int = 4) -> Path:
+    rows = [
+        {
+            "id": str(at * count + i), "question_id": str(i + 1), "question": "Is there a dog in the image?",
+            "answer": ["yes", "no"][i % 2], "image_source": f"COCO_val2014_{i:012d}", "image": packed(COLOURS[i]),
+            "category": split,
+        }
+        for at, split in enumerate(("adversarial", "popular", "random"))
+        for i in range(count)
+    ]  # fmt: skip
+    parquet(root / "data" / "test-00000-of-00001.parquet", rows)
+    return root
+
+
+def pope_release(root: Path) -> Path:
+    (root / "val2014").mkdir(parents=True)
+    for split in ("random", "popular"):
+        lines = []
+        for i in range(2):
+            name = f"COCO_val2014_{i:012d}.png"
+            (root / "val2014" / name).write_bytes(picture(COLOURS[i]))
+            lines.append(
+                {"question_id": i + 1, "image": name, "text": "Is there a dog?", "label": ["yes", "no"][i]}
+            )
+        (root / f"coco_pope_{split}.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return root
+
+
+def pope_tsv(path: Path) -> Path:
+    rows = [
+        {"index": i, "image": b64(COLOURS[i]), "question": "Is there a dog?", "answer": ["Yes", "No"][i % 2],
+         "category": ["random,popular", "adversarial"][i % 2]}
+        for i in range(4)
+    ]  # fmt: skip
+    return tsv(path, rows)
+
+
+def muirbench(root: Path) -> Path:
+    rows = [
+        {
+            "idx": str(i), "task": ["Counting", "Visual Retrieval"][i % 2], "image_relation": "Partial Similarity",
+            "image_type": "Scene", "image_list": [packed(colour) for colour in COLOURS[:3]],
+            "question": "<image> Which of the following shows the same scene?",
+            "options": ["<image>", "<image>", "None of the choices provided"], "answer": "ABC"[i], "counterpart_idx": "9",
+        }
+        for i in range(3)
+    ]  # fmt: skip
+    parquet(root / "data" / "test-00000-of-00001.parquet", rows)
+    return root
+
+
+def mirb_release(root: Path) -> Path:
+    (root / "images").mkdir(parents=True)
+    for colour in ("red", "blue"):
+        (root / "images" / f"{colour}.png").write_bytes(picture(colour))
+    shown = ["images/red.png", "images/blue.png"]
+    for name, question, answer in (
+        ("food", "Which is a soup? A. the first B. the second", "B"),
+        ("count", "How many red images are there?", "1"),
+        ("analogy", "Do the images fit?", "Yes"),
+    ):
+        (root / f"{name}.json").write_text(
+            json.dumps([{"questions": question, "answers": answer, "images": shown}])
+        )
+    return root

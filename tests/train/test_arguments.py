@@ -1,0 +1,81 @@
+"""What the command line says goes before the recipe, the recipe before the model's preset, the preset before the default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from s2h.cli import train as command
+from s2h.record import RecordError
+from s2h.train.arguments import RECIPES, STAGES, Arguments, again, check, fill
+
+
+def test_defaults_are_the_papers():
+    made = fill({"model": "some/model"})
+    assert (made.beta, made.lr, made.epochs, made.rank, made.alpha, made.loss) == (
+        0.1,
+        5e-5,
+        3,
+        128,
+        256,
+        "sigmoid",
+    )
+    assert made.batch_size * made.grad_accum == 64 and made.window == 0 and not made.full
+
+
+def test_presets_are_those_of_the_name_and_of_its_hub_id():
+    assert fill({"model": "mini"}).rank == 64
+    assert fill({"model": "llava-1.5-7b"}).window == 4096
+    assert fill({"model": "llava-hf/llava-1.5-7b-hf"}).window == 4096
+
+
+@pytest.mark.parametrize("processes", [1, 2, 8])
+def test_a_step_holds_as_many_pairs_whatever_the_processes(processes):
+    made = fill({"model": "mini", "batch_size": 4, "step": 64}, processes=processes)
+    assert made.batch_size * made.grad_accum * processes == 64
+    assert fill({"model": "mini", "grad_accum": 3}, processes=processes).grad_accum == 3
+
+
+def test_recipes_give_way_to_what_is_said():
+    mia = fill({"model": "mini", "recipe": "mia-dpo"})
+    assert (mia.rank, mia.alpha, mia.lr, mia.beta, mia.window, mia.stages) == (
+        128,
+        256,
+        5e-5,
+        0.1,
+        4096,
+        "off",
+    )
+    assert mia.batch_size * mia.grad_accum == 64
+    curriculum = fill({"model": "mini", "recipe": "s2h-curriculum", "lr": 1e-4, "schedule_per_stage": False})
+    assert (curriculum.stages, curriculum.lr, curriculum.schedule_per_stage) == ("level", 1e-4, False)
+    assert fill({"model": "mini", "recipe": "ccdpo"}).schedule_per_stage
+    assert fill({"model": "mini", "recipe": "s2h-flat", "rank": 8}).alpha == 16
+
+
+def test_a_resumed_run_has_its_own_arguments_and_what_is_said_now():
+    said = {
+        **asdict(fill({"model": "mini", "lr": 1e-3, "recipe": "s2h-flat"})),
+        "data": "abc",
+        "processes": 1,
+    }
+    assert asdict(fill(again(said, {}))) == asdict(fill({"model": "mini", "lr": 1e-3, "recipe": "s2h-flat"}))
+    assert fill(again(said, {"beta": 0.5})).beta == 0.5
+    assert fill(again(said, {"recipe": "s2h-flat"})).lr == 5e-5  # so that the run refuses it
+    assert fill(again(said, {"step": 16, "batch_size": 8})).grad_accum == 2
+
+
+def test_what_excludes_each_other_is_one_clear_error():
+    with pytest.raises(RecordError, match="--full and --quantize"):
+        check(Arguments("mini", full=True, quantize="4bit"))
+    with pytest.raises(RecordError, match="needs stages"):
+        check(Arguments("mini", stages="off", schedule_per_stage=True))
+
+
+def test_the_command_knows_the_same_names():
+    assert set(command.RECIPES) == set(RECIPES) and command.STAGES == STAGES
+    options = {parameter.name for parameter in command.main.params}
+    named = {name: field for name, field in command._FIELDS.items() if field != "step"}
+    fields = set(asdict(Arguments("mini"))) - {"model", "seed"}
+    assert fields <= {named.get(name, name) for name in options}

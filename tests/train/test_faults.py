@@ -1,0 +1,131 @@
+"""What goes wrong in the middle of a run: one clear line, nothing lost, and --resume ends where an unbroken run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+from safetensors.torch import load_file
+
+from s2h.models import ModelError
+from s2h.record import RecordError
+from s2h.train.folder import RunError, checkpoints
+from s2h.train.run import Arguments, read_metrics, train
+from tests.support.architectures import make_pairs
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> list:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), 8)
+
+
+@pytest.fixture(scope="module")
+def whole(llava, pairs, tmp_path_factory):
+    """A run that nothing has broken, with its cache of reference values."""
+    place = tmp_path_factory.mktemp("whole")
+    train(pairs, asked(llava), place / "run", log_steps=1, save_steps=2, cache=place / "cache")
+    return place / "run"
+
+
+def asked(model, **more) -> Arguments:
+    return Arguments(
+        str(model),
+        **{"batch_size": 1, "grad_accum": 2, "rank": 4, "alpha": 8, "epochs": 2, "lr": 5e-3, **more},
+    )
+
+
+def weights(run) -> dict:
+    return load_file(run / "adapter" / "adapter_model.safetensors")
+
+
+def same(one, other) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
+
+
+def test_an_image_that_is_gone_is_named_and_the_run_goes_on_when_it_is_back(whole, llava, pairs, tmp_path):
+    """In a process that prepares images, where an error arrives with its traceback otherwise."""
+    run, gone = tmp_path / "run", pairs[5]["images"][1]
+
+    def vanish(line: str) -> None:
+        if "reference" in line:  # it is known from the whole run, and all images have been opened
+            shutil.move(gone, gone + ".away")
+
+    how = {"log_steps": 1, "workers": 1, "cache": whole.parent / "cache"}
+    with pytest.raises(RunError, match=r"colours-0-5: .*data\.jsonl:6: images\[1\]: no such file") as caught:
+        train(pairs, asked(llava), run, say=vanish, **how)
+    told = str(caught.value)
+    assert "\n" not in told and "Traceback" not in told and "checkpoint-2 is written" in told
+    assert [place.name for place in checkpoints(run)] == ["checkpoint-2"]
+    shutil.move(gone + ".away", gone)
+    train([], asked(llava), run, resume=True, **how)
+    assert same(whole, run)
+    assert [m["loss"] for m in read_metrics(whole)] == [m["loss"] for m in read_metrics(run)]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("file", ["optimizer.pt", "trainer_state.json"])
+def test_a_full_disk_leaves_the_checkpoint_before_it_whole(whole, llava, pairs, tmp_path, file):
+    run, how = tmp_path / "run", {"save_steps": 2, "cache": whole.parent / "cache"}
+    place = run / "checkpoints" / "checkpoint-4"
+    place.mkdir(parents=True)
+    (place / file).symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"checkpoint-4 can't be written: .*checkpoint-2 is whole") as caught:
+        train(pairs, asked(llava), run, **how)
+    told = str(caught.value)
+    assert "\n" not in told and ("No space left" in told or "did not take it whole" in told)
+    assert not place.exists() and [c.name for c in checkpoints(run)] == ["checkpoint-2"]
+    said: list[str] = []
+    train([], asked(llava), run, resume=True, say=said.append, **how)
+    assert any("going on from checkpoint-2" in line for line in said)
+    assert same(whole, run)
+
+
+def test_a_checkpoint_that_a_kill_has_cut_is_passed_over(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    newest, before = checkpoints(run)
+    state = newest / "trainer_state.json"
+    kept = state.read_bytes()
+    for left in (b"", kept[: len(kept) // 2]):
+        state.write_bytes(left)
+        assert checkpoints(run) == [before]
+    state.unlink()
+    assert checkpoints(run) == [before]
+    state.write_bytes(kept)
+    (newest / "rng_state.pth").unlink()
+    assert checkpoints(run) == [before]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_pairs(llava, pairs, tmp_path):
+    with pytest.raises(
+        ModelError, match=r"the loss is (nan|inf) after step [1-9], in the batch of colours-0-\d"
+    ):
+        train(pairs, asked(llava, lr=1e30, warmup=0.0), tmp_path / "run", log_steps=10)
+    assert (
+        "loss" not in (read_metrics(tmp_path / "run") or [{}])[-1] or len(read_metrics(tmp_path / "run")) == 1
+    )
+
+
+def test_a_resumed_run_refuses_other_arguments_and_a_damaged_folder(whole, llava, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    said = json.loads((run / "args.json").read_text())
+    assert said["processes"] == 1 and said["base"]
+    with pytest.raises(RunError, match=r"grad_accum was 2 and is 4; engine was shared and is stock"):
+        train([], asked(llava, grad_accum=4, engine="stock"), run, resume=True)
+    (run / "args.json").write_text("{")
+    with pytest.raises(RunError, match="is no JSON"):
+        train([], asked(llava), run, resume=True)
+
+
+def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path):
+    said: list[str] = []
+    result = train(pairs, asked(llava, window=90), tmp_path / "run", say=said.append)
+    dropped = [line for line in said if line.startswith("dropped ")]
+    assert 0 < len(dropped) < 8 and all("the window is 90" in line for line in dropped)
+    assert result["dropped"] == len(dropped)
+    with pytest.raises(RecordError, match="no pair fits the window of 5 tokens"):
+        train(pairs, asked(llava, window=5), tmp_path / "none")

@@ -1,0 +1,72 @@
+"""Curricula: the order of training, the steps that a stage ends with, and the learning rate."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h.train import stages
+from s2h.train.folder import RunError
+from s2h.train.rows import Pairs, store
+from s2h.train.run import Arguments, read_metrics, train
+from tests.support.architectures import make_pairs
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> list:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), 12)
+
+
+def rows_of(pairs, folder, numbers=None) -> Pairs:
+    for i, number in enumerate(numbers or []):
+        pairs[i] = pairs[i].copy()
+        if number is not None:
+            pairs[i]["stage"] = number
+    store(pairs, folder / "data.jsonl")
+    return Pairs(folder / "data.jsonl")
+
+
+def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
+    rows = rows_of(list(pairs), tmp_path, [2, 1, 2, 1] * 3)
+    order, parts = stages.plan(rows, Arguments("m", epochs=2), 4)
+    first, second = [1, 3, 5, 7, 9, 11], [0, 2, 4, 6, 8, 10]
+    assert order == first + first + second + second
+    assert [(part.number, part.pairs, part.end) for part in parts] == [(1, 6, 3), (2, 6, 6)]
+    assert [stages.at(parts, step) for step in (1, 3, 4, 6, 7)] == [1, 1, 2, 2, 2]
+    half, _ = stages.plan(rows, Arguments("m", epochs=1.5), 4)
+    assert half == first + first[:3] + second + second[:3]
+    rows.drop([0, 1])
+    assert stages.plan(rows, Arguments("m", epochs=1), 4)[0] == first[1:] + second[1:]
+
+
+def test_levels_are_stages_where_that_is_asked_for(pairs, tmp_path):
+    rows = rows_of(list(pairs), tmp_path)
+    assert stages.plan(rows, Arguments("m", epochs=1), 4) == (None, [stages.Stage(0, 12, 3)])
+    order, parts = stages.plan(rows, Arguments("m", epochs=1, stages="level"), 4)
+    assert [rows.levels[row] for row in order] == [1] * 4 + [2] * 4 + [3] * 4
+    assert [part.end for part in parts] == [1, 2, 3]
+    assert stages.plan(rows, Arguments("m", epochs=1, max_steps=2), 4)[1][-1].end == 2
+
+
+def test_a_pair_without_a_stage_among_others_is_named(pairs, tmp_path):
+    rows = rows_of(list(pairs), tmp_path, [1, None, 2])
+    with pytest.raises(RunError, match=r"data.jsonl:2: stage: is missing in colours-0-1"):
+        stages.check(rows, "record")
+    stages.check(rows, "level")
+
+
+def test_a_curriculum_runs_with_a_schedule_for_each_stage(llava, pairs, tmp_path):
+    rates = {}
+    for anew in (False, True):
+        arguments = Arguments(
+            str(llava), batch_size=2, grad_accum=1, rank=4, alpha=8, lr=1e-3, epochs=1, warmup=0.0, stages="level",
+            schedule_per_stage=anew, scheduler="linear",
+        )  # fmt: skip
+        said: list[str] = []
+        train(pairs, arguments, tmp_path / str(anew), log_steps=1, say=said.append)
+        metrics = read_metrics(tmp_path / str(anew))
+        assert [m["stage"] for m in metrics] == [1, 1, 2, 2, 3, 3] and metrics[-1]["epoch"] == 1
+        assert [list(m["levels"]) for m in metrics] == [["1"]] * 2 + [["2"]] * 2 + [["3"]] * 2
+        assert any("stages one after another" in line for line in said)
+        rates[anew] = [m["learning_rate"] / 1e-3 for m in metrics]
+    assert rates[False] == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+    assert rates[True] == pytest.approx([1, 0.5] * 3)

@@ -1,0 +1,127 @@
+"""What is trained of a model: LoRA or all of the language model, never the vision tower, and at no needless cost."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from s2h.models import ModelError, vlm
+from s2h.train import tune
+from s2h.train.rows import Pairs, store
+from s2h.train.run import Arguments, _trainer, read_metrics, train
+from tests.support.architectures import make_pairs
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> list:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), 6)
+
+
+def arguments(model, **more) -> Arguments:
+    return Arguments(
+        str(model),
+        **{"batch_size": 2, "grad_accum": 1, "rank": 4, "alpha": 8, "epochs": 2, "lr": 2e-3, **more},
+    )
+
+
+def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_path):
+    """Without a second model as the reference: the loss begins at log 2, and the run is a model by itself."""
+    result = train(pairs, arguments(qwen3vl, full=True, warmup=0.0), tmp_path / "run", log_steps=1)
+    assert result["merged"] == str(tmp_path / "run" / "merged") and "adapter" not in result
+    assert read_metrics(tmp_path / "run")[0]["loss"] == pytest.approx(0.6931, abs=1e-4)
+    before, after = (
+        load_file(qwen3vl / "model.safetensors"),
+        load_file(tmp_path / "run/merged/model.safetensors"),
+    )
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and all(tune.LANGUAGE.search(name) for name in moved)
+    assert any("mlp" in name for name in moved) and not any("visual" in name for name in moved)
+    loaded = vlm.load(str(tmp_path / "run"))
+    assert torch.equal(loaded.model.state_dict()[min(moved)], after[min(moved)])
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2.5-vl", "qwen3-vl"])
+@pytest.mark.parametrize("engine", ["stock", "shared"])
+def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, pairs, tmp_path):
+    """A vision layer runs as often as there are calls of the tower, and keeps no graph; a language layer runs again."""
+    store(pairs, tmp_path / "data.jsonl")
+    rows = Pairs(tmp_path / "data.jsonl")
+    counts = {}
+    for checkpointing in (False, True):
+        asked = arguments(architectures[name], gradient_checkpointing=checkpointing, engine=engine)
+        trainer = _trainer(*tune.read(asked), rows, None, asked, tmp_path / "run", 9, 9, 0, False)
+        if engine == "shared":
+            assert trainer.share_prompts(rows) is None
+        trainer.add_reference(rows, 4096)
+        trainer.model.train()
+        if checkpointing:  # as training does when it begins
+            trainer.model.gradient_checkpointing_enable()
+        layers, asks = {"vision": 0, "language": 0}, []
+        for part, module in trainer.model.named_modules():
+            if part.endswith(".mlp"):
+                kind = "language" if tune.LANGUAGE.search(part) else "vision"
+
+                def seen(module, inputs, kind=kind, layers=layers, asks=asks):
+                    layers[kind] += 1
+                    if kind == "vision":
+                        asks.append(inputs[0].requires_grad)
+
+                module.register_forward_pre_hook(seen)
+        batch = trainer._prepare_inputs(trainer.data_collator([rows.dataset()[i] for i in range(2)]))
+        trainer.compute_loss(trainer.model, batch).backward()
+        counts[checkpointing] = layers
+        assert layers["vision"] and not any(asks)
+        gradients = [p.grad for n, p in trainer.model.named_parameters() if "lora_A" in n or "lora_B" in n]
+        assert all(gradient is not None for gradient in gradients)
+    assert counts[True]["vision"] == counts[False]["vision"]
+    assert counts[True]["language"] == 2 * counts[False]["language"]
+
+
+def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(ModelError, match="needs an NVIDIA GPU"):
+        train(pairs, arguments(llava, quantize="4bit"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
+    """--model RUN: the adapter is merged into its base, and a new one is laid on that."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    train(pairs, arguments(llava, lr=2e-2), tmp_path / "one", merged=True)
+    result = train(pairs, arguments(tmp_path / "one", lr=2e-2), tmp_path / "two", merged=True, log_steps=1)
+    assert result["merged"] == str(tmp_path / "two" / "merged")
+    assert read_metrics(tmp_path / "two")[0]["loss"] == pytest.approx(0.6931, abs=1e-4)
+    rows = [(p["prompt"], p["chosen"], _images(p)) for p in pairs]
+    found = [list(vlm.score(vlm.load(str(place)), rows)) for place in
+             (llava, tmp_path / "one", tmp_path / "two", tmp_path / "two" / "merged")]  # fmt: skip
+    assert found[2] == pytest.approx(found[3], abs=1e-3)
+    assert max(abs(a - b) for a, b in zip(found[0], found[1], strict=True)) > 0.1
+    assert max(abs(a - b) for a, b in zip(found[1], found[2], strict=True)) > 0.1
+    place = tmp_path / "two" / "merged"
+    assert AutoModelForImageTextToText.from_pretrained(place) and AutoProcessor.from_pretrained(place)
+    for card in (tmp_path / "two" / "README.md", tmp_path / "two" / "adapter" / "README.md"):
+        text = card.read_text()
+        assert "## Measures" in text and "level 2" in text and "`4e" not in text.split("##")[0]
+        assert str(result["fingerprint"]) in text and "s2h-eval --model two" in text
+
+
+def _images(pair):
+    from s2h.images import open_images
+
+    return open_images(pair)
+
+
+def test_an_adapter_of_another_base_is_one_clear_error(llava, qwen3vl, pairs, tmp_path):
+    import json
+
+    run = tmp_path / "run"
+    train(pairs[:2], arguments(llava, epochs=1), run)
+    said = json.loads((run / "args.json").read_text())
+    (run / "args.json").write_text(json.dumps({**said, "model": str(qwen3vl)}))
+    for use in (lambda: vlm.load(str(run)), lambda: train(pairs, arguments(run), tmp_path / "new")):
+        with pytest.raises(ModelError, match="the adapter does not fit its base"):
+            use()
