@@ -34,7 +34,12 @@ class Progress:
     def _read(self) -> None:
         with open(self.path + ANSWERS, "rb") as file:
             lines = file.read().split(b"\n")[:-1]  # a line that was cut short is left out
-        head = json.loads(lines[0])
+        try:
+            head = json.loads(lines[0])
+        except (ValueError, IndexError):
+            raise RecordError(
+                f"{self.path + ANSWERS}: is damaged", remedy="leave --resume out and begin anew"
+            ) from None
         differ = [
             f"{key} was {head['arguments'].get(key)} and is {value}"
             for key, value in self.arguments.items()

@@ -12,7 +12,7 @@ from s2h.models import prompts as made
 from s2h.models.prompts import Prompt
 
 # How near the two best logits of a row may be, for each layer and in parts of the largest, before the row is answered by
-# itself. Rounding moved logits by up to a tenth of that in models of 2 to 8 layers.
+# itself. Rounding moved logits by no more than a seventh of that in models of 2 to 8 layers.
 NEAR = 5e-6
 
 

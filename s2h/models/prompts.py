@@ -146,7 +146,10 @@ def window(vlm: Any) -> int:
 def images_first(processor: Any) -> bool:
     """Whether the chat template shows all images before the text, wherever the messages have them."""
     probe = [{"type": "text", "text": "s2h-before"}, {"type": "image"}, {"type": "text", "text": "s2h-after"}]
-    text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)
+    try:
+        text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)
+    except Exception:  # a template that wants more than this says what when it is given a question
+        return False
     mark = getattr(processor, "image_token", None) or "<image>"
     return mark in text and text.index(mark) < text.index("s2h-before")
 
