@@ -10,9 +10,8 @@ from typing import Any
 
 from s2h.record import RecordError
 
-PATIENCE = timedelta(
-    hours=24
-)  # that processes wait for one that reads or measures; the default is half an hour
+# That processes wait for one that reads or measures; the default is half an hour.
+PATIENCE = timedelta(hours=24)
 
 
 def launched() -> tuple[int, int]:
@@ -28,6 +27,7 @@ def launch(module: str, arguments: list[str], processes: int) -> int:
 
     import torch
     from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     gpus = torch.cuda.device_count()
@@ -46,9 +46,29 @@ def launch(module: str, arguments: list[str], processes: int) -> int:
     except ChildFailedError as error:
         status = error.get_first_failure()[1].exitcode
         return status if status > 0 else 128 - status  # of a process that a signal has ended
+    except SignalException as error:  # to this process, which has passed it on
+        return 128 + error.sigval
     finally:
         logging.disable(logging.NOTSET)
     return 0
+
+
+def end_with_launcher() -> None:
+    """Let this process end when its launcher is killed, which can't tell it any more: or it would go on in a folder that
+    `--resume` is given."""
+    if launched()[1] < 2:
+        return
+    import threading
+    import time
+
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def state() -> Any:

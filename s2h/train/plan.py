@@ -90,7 +90,8 @@ def _tokens(record: Record, processor: Any, shape: Any) -> dict[str, int]:
         text = encode.prompt_text(processor, record["prompt"])
         ids = encode.encode_prompts(processor, [text], [open_images(record)])["input_ids"]
         prompt = ids.shape[1]
-        images = prompt - len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+        images = len(record["images"])  # each is one token of the text
+        images += prompt - len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
         said = [
             encode.answer_text(processor, record["prompt"], record[w], text) for w in ("chosen", "rejected")
         ]

@@ -83,6 +83,9 @@ def train(
         report_to,
         say,
     )
+    trainer.model.to(
+        trainer.accelerator.device
+    )  # where weights are parted, it stays on the CPU until training
     if arguments.engine == "shared" and (
         reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack)
     ):

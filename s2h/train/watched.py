@@ -137,6 +137,7 @@ class WatchedTrainer(PairTrainer):
             self._metrics[mode], self._total_train_tokens = kept
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self._check_weights(model)
         beside = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
             super()._save_checkpoint(model, trial)
@@ -151,6 +152,15 @@ class WatchedTrainer(PairTrainer):
                     else "make room; --resume then starts anew, as there is no checkpoint before it"
                 ),
             ) from error  # fmt: skip
+
+    def _check_weights(self, model: Any) -> None:
+        """A step may have broken them after its loss was a number: no checkpoint is made of that."""
+        for weight in model.parameters():
+            if weight.requires_grad and not (weight * 0 == 0).all():
+                raise ModelError(
+                    f"the weights are no numbers any more after step {self.state.global_step}: training stopped "
+                    "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+                )
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """The run writes its own (train/card.py)."""

@@ -104,9 +104,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_pairs(llava, pairs
         ModelError, match=r"the loss is (nan|inf) after step [1-9], in the batch of colours-0-\d"
     ):
         train(pairs, asked(llava, lr=1e30, warmup=0.0), tmp_path / "run", log_steps=10)
-    assert (
-        "loss" not in (read_metrics(tmp_path / "run") or [{}])[-1] or len(read_metrics(tmp_path / "run")) == 1
-    )
+    assert len(read_metrics(tmp_path / "run")) == 1
+    with pytest.raises(ModelError, match="no numbers any more after step 1"):
+        train(pairs, asked(llava, lr=1e39, warmup=0.0), tmp_path / "other", save_steps=1)
+    assert not checkpoints(tmp_path / "other")
 
 
 def test_a_resumed_run_refuses_other_arguments_and_a_damaged_folder(whole, llava, tmp_path):

@@ -1,0 +1,111 @@
+"""What s2h-train says and writes beside training: a plan, a merged model, cards, dashboards."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from s2h import jsonl
+from s2h.cli.train import main
+from s2h.models import names
+from s2h.record import RecordError
+from s2h.train import plan
+from s2h.train.arguments import fill
+from tests.support.architectures import make_pairs
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with jsonl.Writer(str(folder / "data.jsonl")) as writer:
+        for pair in make_pairs(folder / "pictures", 8):
+            writer.write(pair)
+    return folder / "data.jsonl"
+
+
+def run(*arguments: str, status: int = 0):
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_plan_where_the_model_is_at_hand(llava, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(
+        "--model",
+        llava,
+        data,
+        "--plan",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "2",
+        "--step-pairs",
+        "4",
+        "--stages",
+        "level",
+    )
+    made = json.loads(done.stdout)
+    assert (made["pairs"], made["steps"], made["pairs_per_step"], made["window"]) == (8, 4, 4, 4096)
+    assert [stage["pairs"] for stage in made["stages"]] == [3, 3, 2]
+    images = sum(len(pair["images"]) for pair in jsonl.read(str(data))) / 8
+    assert made["tokens"]["images"] == pytest.approx(16 * images, abs=0.1)
+    assert made["time"]["training_pairs_per_second"] > 0 and made["memory_gib"]["estimate"] > 0
+    assert "4 steps of 4 pairs" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_plan_from_the_shape_of_a_model_that_is_elsewhere(data, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    made = plan.plan(jsonl.read(str(data)), fill({"model": "llava-1.5-7b", "gradient_checkpointing": True}))
+    pairs = list(jsonl.read(str(data)))
+    assert made["tokens"]["images"] == pytest.approx(576 * sum(len(p["images"]) for p in pairs) / 8, abs=0.1)
+    # 7 billion weights of 2 bytes; LoRA of rank 128 on a 7B Llama has 320 million.
+    assert made["memory_gib"]["weights"] == pytest.approx(13.15, abs=0.05)
+    assert made["memory_gib"]["training"] == pytest.approx(320e6 * 16 / 2**30, rel=0.01)
+    assert made["steps"] == 3 and made["time"]["hours_at_200_tflops"] > 0
+    shape = names.PRESETS["qwen2.5-vl-7b"].shape
+    assert plan._covered(shape, 672, 672) == 576 and plan._covered(shape, 10, 10) == 4
+    assert "hours_here" not in made["time"]
+
+
+def test_a_run_with_a_dashboard_and_a_merged_model(llava, data, tmp_path):
+    out = tmp_path / "run"
+    asked = [
+        "--model",
+        llava,
+        data,
+        "-o",
+        out,
+        "--batch-size",
+        "4",
+        "--step-pairs",
+        "8",
+        "--lora-rank",
+        "4",
+        "--epochs",
+        "1",
+    ]
+    result = json.loads(run(*asked, "--report-to", "tensorboard", "--log-steps", "1").stdout)
+    assert list(out.rglob("events.out.tfevents.*"))
+    assert "merged" not in result
+    # What is finished needs nothing but its folder, and says so.
+    again = json.loads(run("--merge", "-o", out).stdout)
+    assert again["merged"] == str(out / "merged") and (out / "merged" / "model.safetensors").is_file()
+    assert json.loads(run("--resume", "-o", out).stdout) == again
+    assert "is needed" in run("--resume", "-o", tmp_path / "none", status=2).stderr
+    assert "holds a run already" in run(*asked, status=1).stderr
+    assert "lr was 5e-05 and is 0.1" in run("--resume", "-o", out, "--lr", "0.1", status=1).stderr
+
+
+def test_a_dashboard_that_is_not_installed_is_one_clear_error(monkeypatch):
+    import importlib.util
+
+    from s2h.cli import train
+
+    if importlib.util.find_spec("trackio"):
+        pytest.skip("trackio is installed")
+    with pytest.raises(RecordError, match="needs the package trackio"):
+        train._check_installed("trackio")
