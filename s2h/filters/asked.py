@@ -87,7 +87,7 @@ class Asked:
     @property
     def by_ref(self) -> bool:
         asked = self.margin is not None or self.perplexity is not None
-        return asked or "ref" in self.scores or (self.ref is not None and not self.by_blind)
+        return asked or "ref" in self.scores or self.ref is not None
 
     @property
     def by_blind(self) -> bool:
@@ -107,11 +107,6 @@ class Asked:
             "refusal": ("refusal", (0.0, 0.0) if self.refusal else None),
         }
         return {name: band for name, (word, band) in bands.items() if band is not None or word in self.scores}
-
-    @property
-    def by_models(self) -> bool:
-        asked = self.by_clip, self.by_rank, self.by_text, self.ref, self.against_clip is not None
-        return any(asked)
 
 
 def judgements(asked: Asked, engine: Any, read: Callable, say: Callable[[str], None]) -> list[Judgement]:

@@ -127,17 +127,18 @@ class Kept:
 
     def get(self, keys: list[bytes]) -> dict[bytes, Any]:
         """Those arrays that are there and whole."""
-        return self._try(lambda: self._get(keys)) or {}
+        return self._try(lambda: self._get(keys) if self.base is not None else None) or {}
 
     def put(self, rows: dict[bytes, Any]) -> None:
         """Keep arrays: all of them or, where the process is killed meanwhile, none."""
-        self._try(lambda: self._put(rows))
+        self._try(lambda: self._put(rows) if self.base is not None else None)
 
     def _try(self, work: Callable[[], Any]) -> Any:
+        """The work's result, or None where the file fails it."""
         import sqlite3
 
         try:
-            return None if self.base is None and work != self._open else work()
+            return work()
         except sqlite3.OperationalError as error:  # locked, a full disk, no right to write
             self._end(f"can't be used: {error}; going on without it")
         except (sqlite3.DatabaseError, _Foreign) as error:

@@ -137,6 +137,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
         try:
             place, options, files = _locate(name)
             model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
+            _check_shapes(name, model, files)
             transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
             tokenizer = open_clip.get_tokenizer(place)
         except ModelError:
@@ -156,6 +157,25 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
     if compile:
         model.encode_image = torch.compile(model.encode_image)
     return Clip(name, model, transform, tokenizer, files, compile)
+
+
+def _check_shapes(name: str, model: Any, files: tuple[str, ...]) -> None:
+    """Raises ModelError for a user's own checkpoint with a tensor of another shape than the model's: open_clip stretches
+    positions that don't fit without a word, and the cosines are others."""
+    from safetensors import safe_open
+
+    local = [file for file in files if os.path.basename(file) == WEIGHTS or len(files) == 1]
+    if "/snapshots/" in (local[0] if local else "/snapshots/"):
+        return
+    wanted = {key: list(tensor.shape) for key, tensor in model.state_dict().items()}
+    with safe_open(local[0], "pt") as checkpoint:
+        for key in checkpoint.keys():  # noqa: SIM118 - it is no dict
+            shape = list(checkpoint.get_slice(key).get_shape())
+            if shape != wanted.get(key, shape):
+                raise ModelError(
+                    f"--clip-model {name}: the checkpoint is of another shape than the model: {key} is {shape} and "
+                    f"should be {wanted[key]}"
+                )
 
 
 def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:

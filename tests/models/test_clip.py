@@ -110,6 +110,19 @@ def test_what_cannot_be_had_is_one_line(folder, tmp_path):
         assert "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize("key", ["positional_embedding", "text_projection"])
+def test_a_checkpoint_of_another_shape_is_one_line(folder, tmp_path, key):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, tmp_path / "other")
+    weights = load_file(tmp_path / "other" / "open_clip_model.safetensors")
+    weights[key] = weights[key][:-1].contiguous()
+    save_file(weights, tmp_path / "other" / "open_clip_model.safetensors")
+    with pytest.raises(ModelError, match="checkpoint is of another shape than the model") as found:
+        clip.load(str(tmp_path / "other"))
+    assert "\n" not in str(found.value)
+
+
 def test_openai_weights_get_the_activation_they_were_trained_with(tmp_path, monkeypatch, no_network):
     """open_clip's own `ViT-B-32` has GELU, with which OpenAI's weights give other cosines. What the cache has is not asked
     for."""
