@@ -12,7 +12,7 @@ from s2h import exports, jsonl
 from s2h.cli import common, params
 from s2h.record import RecordError
 
-SHOWN_TASKS = 12  # in the summary, of each level
+SHOWN_TASKS = 12  # in messages; in the summary of each level
 
 
 def cores() -> int:
@@ -295,8 +295,12 @@ def choose(index, given: SimpleNamespace, work: common.Session):
     for by in ("source", "task", "level"):
         if count := getattr(given, f"per_{by}"):
             rows, short = mix.cap(index, rows, by, count)
-            for name, there in short.items():
+            for name, there in list(short.items())[:SHOWN_TASKS]:
                 work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
+            if len(short) > SHOWN_TASKS:
+                work.say(
+                    f"{len(short) - SHOWN_TASKS} other {by}s have fewer than {count}: all of theirs are kept"
+                )
     return rows
 
 

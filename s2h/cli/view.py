@@ -31,6 +31,9 @@ from s2h.cli import common
 def main(files, limit, size, title, output, seed, quiet, on_error):
     """Make one self-contained HTML page of the pairs or predictions in FILEs (or standard input).
 
+    A prediction whose field `before` holds another model's {"response": ..., "correct": ...} is shown with both, and can be
+    chosen by what was gained and lost. Every image is in the page once; filters and search stay in its address.
+
     \b
     s2h-view mix.jsonl -o gallery.html
     jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html

@@ -3,6 +3,7 @@ which are kept open; what comes from a stream, or is compressed, waits in one te
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 from array import array
@@ -144,25 +145,29 @@ class Index:
     def where(self, row: int) -> str:
         """FILE:LINE of a row. Lines are counted when asked for."""
         row = self.origin[row - self.copied] if row >= self.copied else row
-        at = max(i for i, one in enumerate(self.inputs) if one.first <= row)
-        line, place = 1, self.inputs[at].begin
+        source = self._input(row)
+        line, place = 1, source.begin
         while place < self.offset[row]:
-            data = os.pread(self.inputs[at].file, min(BLOCK, self.offset[row] - place), place)
+            data = os.pread(source.file, min(BLOCK, self.offset[row] - place), place)
             if not data:
                 break
             line, place = line + data.count(b"\n"), place + len(data)
-        return f"{self.inputs[at].name}:{line}"
+        return f"{source.name}:{line}"
 
     def record(self, row: int) -> Record:
         """The record of a row, with its base but not its place (see `where`). Raises OSError, RecordError."""
         import orjson
 
         original = self.origin[row - self.copied] if row >= self.copied else row
-        at = max(i for i, one in enumerate(self.inputs) if one.first <= original)
-        fields = orjson.loads(read_whole(self.inputs[at].file, self.offset[row], self.length[row]))
+        source = self._input(original)
+        fields = orjson.loads(read_whole(source.file, self.offset[row], self.length[row]))
         if row >= self.copied:
             fields["id"] = copy_name(fields["id"], self.number[row - self.copied])
-        return Record(fields, base=self.inputs[at].base)
+        return Record(fields, base=source.base)
+
+    def _input(self, row: int) -> Input:
+        """Where a row, which is no copy, is from."""
+        return self.inputs[bisect.bisect_right(self.inputs, row, key=lambda one: one.first) - 1]
 
     def check_unchanged(self) -> None:
         """Raises RecordError where a file was written to since it was read: its lines are then no longer where they were."""
