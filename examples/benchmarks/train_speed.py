@@ -264,7 +264,7 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
     model = build(name, tokens, root / f"{name}-{tokens}")
     processor = vlm.read(str(model), torch.float32)[1]
     pairs = make_pairs(options.pairs, root / f"pairs-{name}-{tokens}", processor.tokenizer)
-    found: dict[str, dict] = {part: {} for part in parts}
+    found: dict[str, dict] = {part: {} for part in PARTS if part in parts}
     for label in options.checkpointing or ("plain", "checkpointing"):
         work = root / f"{name}-{tokens}-{label}"
         if {"step", "memory"} & parts:
