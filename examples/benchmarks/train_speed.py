@@ -46,7 +46,6 @@ from s2h import record
 from s2h.models import vlm
 from s2h.train.collate import LENGTH, Collator
 from s2h.train.rows import Pairs, store
-from s2h.train.run import LORA_TARGETS
 from s2h.train.trainer import PairTrainer
 from tests.support import architectures
 
@@ -90,6 +89,7 @@ SHAPES = {
     },
 }  # fmt: skip
 IMAGES, ANSWER = 4, 27
+TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 PARTS = ("step", "memory", "epochs", "vocabulary")
 
 
@@ -146,9 +146,7 @@ def config(folder: Path, checkpointing: bool) -> DPOConfig:
 
 
 def adapter() -> LoraConfig:
-    return LoraConfig(
-        r=16, lora_alpha=32, lora_dropout=0.0, target_modules=LORA_TARGETS, task_type="CAUSAL_LM"
-    )
+    return LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=TARGETS, task_type="CAUSAL_LM")
 
 
 def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrainer:
@@ -266,7 +264,7 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
     model = build(name, tokens, root / f"{name}-{tokens}")
     processor = vlm.read(str(model), torch.float32)[1]
     pairs = make_pairs(options.pairs, root / f"pairs-{name}-{tokens}", processor.tokenizer)
-    found: dict[str, dict] = {part: {} for part in parts}
+    found: dict[str, dict] = {part: {} for part in PARTS if part in parts}
     for label in options.checkpointing or ("plain", "checkpointing"):
         work = root / f"{name}-{tokens}-{label}"
         if {"step", "memory"} & parts:
