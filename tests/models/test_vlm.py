@@ -10,7 +10,7 @@ import pytest
 
 from s2h import images
 from s2h.eval import ask
-from s2h.eval.benches import builtin
+from s2h.eval.benches.pairs import question_of
 from s2h.models import ModelError, decode, prompts, vlm
 from tests.support import architectures as support
 
@@ -128,8 +128,8 @@ def test_a_model_that_decode_does_not_know_is_asked_through_transformers(tmp_pat
     model = vlm.load(str(build_next(tmp_path / "next")))
     assert not decode.can_decode(model) and not prompts.is_plain(model)
     pairs = support.make_pairs(tmp_path / "pairs", 5)
-    alone = list(ask.predict(builtin.from_pairs(pairs), model, batch_size=1, max_new_tokens=6))
-    together = list(ask.predict(builtin.from_pairs(pairs), model, batch_size=5, max_new_tokens=6))
+    alone = list(ask.predict(map(question_of, pairs), model, batch_size=1, max_new_tokens=6))
+    together = list(ask.predict(map(question_of, pairs), model, batch_size=5, max_new_tokens=6))
     assert [line["response"] for line in alone] == [line["response"] for line in together]
     assert all(line["response"] for line in alone)
     shown = [images.open_images(pair) for pair in pairs]
@@ -139,7 +139,7 @@ def test_a_model_that_decode_does_not_know_is_asked_through_transformers(tmp_pat
         for w in ("chosen", "rejected")
     ]
     sums = list(vlm.score(model, rows, batch_size=1))
-    lines = list(ask.predict(builtin.from_pairs(pairs), model, scoring="likelihood", batch_size=2))
+    lines = list(ask.predict(map(question_of, pairs), model, scoring="likelihood", batch_size=2))
     assert [v for line in lines for v in line["logp"].values()] == pytest.approx(sums, abs=3e-4)
     letters = [({**line, "choices": {"A": "a", "B": "b"}, "_pair": {"images": line["images"]}}, pair["prompt"])
                for line, pair in zip(lines, pairs, strict=True)]  # fmt: skip
