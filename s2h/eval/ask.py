@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -189,17 +190,17 @@ def _question(
     model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
-    images = []
-    for i, reference in enumerate(record["images"]):
+    base = getattr(record, "base", "")
 
-        def load(reference: str = reference) -> Any:
-            return open_image(reference, getattr(record, "base", ""))
-
+    def load(i: int) -> Any:
         try:
-            images.append(seen.get(look[i][0], load) if look[i] else prompts.prepare_image(model, load()))
+            return open_image(record["images"][i], base)
         except ImageError as error:
             error.field = f"images[{i}]"
             raise
+
+    names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
+    images = seen.get([(name, partial(load, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)

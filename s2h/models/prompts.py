@@ -35,32 +35,45 @@ class Images:
     size: int = 0
     made: int = 0  # images that were prepared, for who wants to know
 
-    def get(self, name: str, load: Callable[[], Any]) -> Any:
-        """The prepared image; `load` gives the PIL image where it must be made."""
-        if name not in self.kept:
-            self.kept[name] = prepare_image(self.vlm, load())
-            self.made += 1
-            self.size += _bytes(self.kept[name])
-            while self.size > KEPT and len(self.kept) > 1:
-                self.size -= _bytes(self.kept.popitem(last=False)[1])
-        self.kept.move_to_end(name)
-        return self.kept[name]
+    def get(self, wanted: list[tuple[str, Callable[[], Any]]]) -> list[Any]:
+        """The prepared images of one prompt by their names, each with what loads the PIL image where it must be made."""
+        new = dict(one for one in wanted if one[0] not in self.kept)
+        made = dict(zip(new, prepare_images(self.vlm, [load() for load in new.values()]), strict=True))
+        found = [made[name] if name in made else self.kept[name] for name, _ in wanted]
+        self.kept |= made
+        self.made += len(made)
+        self.size += sum(map(_bytes, made.values()))
+        for name, _ in wanted:
+            self.kept.move_to_end(name)
+        while self.size > KEPT and len(self.kept) > 1:
+            self.size -= _bytes(self.kept.popitem(last=False)[1])
+        return found
 
 
 def is_plain(vlm: Any) -> bool:
     return vlm.model.config.model_type in PLAIN
 
 
-def prepare_image(vlm: Any, image: Any) -> Any:
-    """A PIL image as the model takes it: its tensors, and under `tokens` how many tokens it has in a prompt."""
-    if not is_plain(vlm):
-        return image
+def prepare_images(vlm: Any, images: list[Any]) -> list[Any]:
+    """Each PIL image as the model takes it: its tensors, and under `tokens` how many tokens it has in a prompt."""
+    if not is_plain(vlm) or not images:
+        return list(images)
     processor = vlm.processor
-    made = encode.encode_prompts(processor, [processor.image_token], [[image]])
-    count = int((made["input_ids"] == _image_token(processor)).sum())
-    typed = "mm_token_type_ids" in made
-    tensors = {key: value for key, value in made.items() if key not in encode.TEXT_KEYS}
-    return {"tokens": count, "typed": typed, "tensors": tensors}
+    made = encode.encode_prompts(
+        processor, [processor.image_token] * len(images), [[image] for image in images]
+    )
+    counts = (made["input_ids"] == _image_token(processor)).sum(1).tolist()
+    typed, ones = "mm_token_type_ids" in made, [1] * len(images)
+    patches = made["image_grid_thw"].prod(-1).tolist() if "image_grid_thw" in made else ones
+    parts = {
+        key: value.split(patches if key == "pixel_values" else ones)
+        for key, value in made.items()
+        if key not in encode.TEXT_KEYS
+    }
+    return [
+        {"tokens": count, "typed": typed, "tensors": {key: some[at].clone() for key, some in parts.items()}}
+        for at, count in enumerate(counts)
+    ]
 
 
 def prepare(
@@ -71,7 +84,7 @@ def prepare(
     shared: Hashable | None = None,
     text: str | None = None,
 ) -> Prompt:
-    """The prompt of some messages; images: of `prepare_image`. text: what the template writes, where that is known.
+    """The prompt of some messages; images: of `prepare_images`. text: what the template writes, where that is known.
     Raises ModelError where the text says an image's mark by itself."""
     processor = vlm.processor
     text = encode.prompt_text(processor, messages) if text is None else text

@@ -112,7 +112,7 @@ def generate(
         yield from answer(
             vlm,
             [
-                prompts.prepare(vlm, messages, [prompts.prepare_image(vlm, image) for image in images])
+                prompts.prepare(vlm, messages, prompts.prepare_images(vlm, list(images)))
                 for messages, images in batch
             ],
             max_new_tokens=max_new_tokens,

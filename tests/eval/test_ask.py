@@ -125,7 +125,7 @@ def test_a_prompt_beyond_the_window_is_told_before_anything_is_said(llava, pairs
     model = vlm.load(str(llava))
     lengths = []
     for line, messages in questions(pairs):
-        shown = [prompts.prepare_image(model, image) for image in images.open_images(line["_pair"])]
+        shown = prompts.prepare_images(model, images.open_images(line["_pair"]))
         lengths.append(len(prompts.prepare(model, messages, shown).ids))
     limit = sorted(lengths)[len(lengths) // 2]
     model.model.config.text_config.max_position_embeddings = limit

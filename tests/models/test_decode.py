@@ -32,7 +32,7 @@ def asked(request, architectures, pairs):
         ]
         rows.append((other, images.open_images(pair), pair["id"]))
     made = [
-        prompts.prepare(model, messages, [prompts.prepare_image(model, image) for image in shown], shared=name)
+        prompts.prepare(model, messages, prompts.prepare_images(model, shown), shared=name)
         for messages, shown, name in rows
     ]  # fmt: skip
     return SimpleNamespace(name=request.param, model=model, rows=rows, prompts=made, alone=alone(model, rows))
