@@ -43,13 +43,13 @@ def predict(
         on_error(RecordError(**told))
     # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen = prompts.Images(beside)
+    seen, tokens = prompts.Images(beside), {}
     questions = progress.rest(questions)
     ended = None
     while ended is None:
         chunk, ended = _window(questions, WINDOW * batch_size)
         made = dict(progress.known)
-        looks = [_look(line, beside) for line, _ in chunk]
+        looks = [_look(line, beside, tokens) for line, _ in chunk]
         batches = [batch for batch in _plan(chunk, looks, batch_size) if not all(at in made for at in batch)]
 
         def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
@@ -95,9 +95,9 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
     return chunk, None if len(chunk) == size else True
 
 
-def _look(line: dict, model: vlm.VLM) -> list[tuple[str, int] | None]:
+def _look(line: dict, model: vlm.VLM, tokens: dict) -> list[tuple[str, int] | None]:
     """For each image a name for its bytes and how many tokens it will have; None where it can't be read, which is told when
-    it is opened."""
+    it is opened. tokens: what is known of sizes already."""
     found: list[tuple[str, int] | None] = []
     record = line.get("_pair") or line
     for reference in record["images"]:
@@ -107,7 +107,9 @@ def _look(line: dict, model: vlm.VLM) -> list[tuple[str, int] | None]:
             found.append(None)
             continue
         size = dimensions(data)
-        found.append((digest(data), prompts.image_tokens(model.processor, *size)) if size else None)
+        if size and size not in tokens:
+            tokens[size] = prompts.image_tokens(model.processor, *size)
+        found.append((digest(data), tokens[size]) if size else None)
     return found
 
 
