@@ -153,6 +153,7 @@ def session(
     output: "-", a file, what opens a writer, or None for a command that writes no records. Errors that a user can meet
     end the command with one line and a status; a usage error of click goes on to click.
     """
+    accel.end_with_launcher()
     work = None
     try:
         work = Session(output, quiet, on_error)

@@ -253,7 +253,6 @@ def main(
         if processes > 1 and launched == 1 and not plan:
             status = accel.launch("s2h.cli.train", sys.argv[1:], processes)
             raise click.exceptions.Exit(status)
-        accel.end_with_launcher()
         given = {_FIELDS.get(name, name): value for name, value in settings.items() if value is not None}
         if model is not None:
             given["model"] = model
