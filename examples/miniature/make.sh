@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Some 75 minutes on two idle cores.
+# Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. Under two hours on two cores.
 # The VLM's stages are counted in steps and lessons: other work on the cores costs it minutes and no skill.
 #
 # What to expect of the VLM (86 minutes of one core; s2h-eval --model OUT/mini --bench builtin -n 200, in brackets the one that
