@@ -135,7 +135,9 @@ def test_a_kill_in_the_middle_of_a_file():
 def test_an_interrupt():
     Path("in.jsonl").write_bytes(lines(2000))
     command = [*COMMANDS["relay"].split(), "in.jsonl", "--pause", "0.02", "-o", "out.jsonl"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    # A script's background jobs, as which these tests may run, ignore interrupts and hand that on.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **heard) as process:
         until = time.monotonic() + 20
         while not list(Path().glob(".*.part")) and time.monotonic() < until:
             time.sleep(0.02)
