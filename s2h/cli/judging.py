@@ -5,18 +5,8 @@ from __future__ import annotations
 import click
 
 from s2h.cli.params import Band, Cosine
+from s2h.filters.asked import SCORES
 
-SCORES = (
-    "length",
-    "edit",
-    "repetition",
-    "refusal",
-    "clip",
-    "clip-images",
-    "mpnet",
-    "ref",
-    "blind",
-)  # those of filters.asked
 DTYPES = ("float32", "bfloat16", "float16")
 ABOVE_0 = click.IntRange(min=1)
 
