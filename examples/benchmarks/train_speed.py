@@ -7,7 +7,8 @@ The real architectures with random weights at an eighth of the 7 and 8B models' 
 the vocabulary is as large beside the layers as theirs. Pairs have 4 images and answers of about 27 tokens. TRL and ours
 take turns in one process, so that noise meets both; a ratio is TRL's median over ours, its spread that of single rounds.
 
-    step        forward, loss and backward of a pair that is ready; TRL's has its reference pass in it, ours was told it
+    step        forward, loss and backward of a pair that is ready, images encoded too; TRL's has its reference pass in it,
+                ours was told it
     memory      the most that a step holds above what there was before it, by torch's profiler
     epochs      three through train(), with loading the model, reading images, the first check and the reference pass
     vocabulary  a step with the real vocabulary, 32k or 152k pieces, which beside so few layers weighs more than in truth
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -44,6 +46,7 @@ from trl import DPOConfig, DPOTrainer
 
 from s2h import record
 from s2h.models import vlm
+from s2h.train import features
 from s2h.train.collate import LENGTH, Collator
 from s2h.train.rows import Pairs, store
 from s2h.train.trainer import PairTrainer
@@ -160,8 +163,8 @@ def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrain
     )  # fmt: skip
 
 
-def ours(model: Path, pairs: list, folder: Path, checkpointing: bool) -> PairTrainer:
-    """s2h-train's trainer, ready to train: rows shared, reference known."""
+def ours(model: Path, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
+    """s2h-train's trainer, ready to train: rows shared, reference known; keep: features of images too, as s2h-train does."""
     loaded, processor = vlm.read(str(model), torch.float32)
     store(pairs, folder / "data.jsonl")
     rows = Pairs(folder / "data.jsonl")
@@ -169,7 +172,7 @@ def ours(model: Path, pairs: list, folder: Path, checkpointing: bool) -> PairTra
         model=loaded, args=config(folder, checkpointing), train_dataset=rows.dataset(), processing_class=processor,
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
-    if reason := trainer.share_prompts(rows):
+    if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{model.name}: {reason}")
     trainer.lengths = trainer.add_reference(rows, 10**9)[LENGTH]
     trainer.train_dataset = rows.dataset()
@@ -252,8 +255,8 @@ def most_held(trainer: DPOTrainer) -> int:
 def epochs(model: Path, pairs: list, folder: Path) -> dict:
     with cuda_head():
         stock, mine = (
-            timed(lambda make=make: make(model, pairs, folder / make.__name__, False).train())
-            for make in (trl, ours)
+            timed(lambda make=make: make(model, pairs, folder / "run", False).train())
+            for make in (trl, partial(ours, keep=True))
         )
     return {"pairs": len(pairs), "epochs": 3, **compared([stock], [mine])}
 

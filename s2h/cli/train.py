@@ -216,6 +216,13 @@ AT_LEAST_1 = click.IntRange(min=1)
     help="Processes that open and prepare images; 0 does it between the steps.",
 )
 @click.option(
+    "--keep-features",
+    metavar="GIB",
+    type=click.FloatRange(min=0),
+    help="Memory of this machine for what a frozen vision tower says of images, so that it sees each once and not in each "
+    "epoch. By default a quarter of what is free.",
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Go on with the run in -o from its last checkpoint, with the data and the arguments it began with.",
@@ -231,7 +238,8 @@ AT_LEAST_1 = click.IntRange(min=1)
 @common.shared_options("RUN", None, "The run folder. By default runs/MODEL-seedN.")
 @click.pass_context
 def main(
-    context, files, model, val, processes, reference_cache, report_to, save_steps, log_steps, workers, resume, merge, plan,
+    context, files, model, val, processes, reference_cache, report_to, save_steps, log_steps, workers, keep_features,
+    resume, merge, plan,
     output, seed, quiet, on_error, **settings,
 ):  # fmt: skip
     """Train a vision-language model with DPO on the pairs of FILEs (or standard input), in their order.
@@ -261,6 +269,7 @@ def main(
         _train(
             work, files, val, given, output, seed, max(processes, launched), plan=plan, resume=resume, merge=merge,
             cache=reference_cache, report_to=report_to, save_steps=save_steps, log_steps=log_steps, workers=workers,
+            keep_features=keep_features,
         )  # fmt: skip
 
 

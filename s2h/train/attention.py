@@ -46,10 +46,12 @@ def split(
     attention_mask: Any,
     dropout: float = 0.0,
     scaling: float | None = None,
+    answers_only: bool = False,
     **kwargs: Any,
 ) -> tuple[Any, None]:
     """query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D]. A mask of fewer queries than there are is that of a
-    packed row's answers (`mask` from the end of the prompts); the queries before them are causal."""
+    packed row's answers (`mask` from the end of the prompts); the queries before them are causal, or with answers_only
+    nobody's: they give zeros."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention as attend
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -62,9 +64,12 @@ def split(
         )
     at, shared = size - said, heads // key.shape[1]
     how = {"dropout_p": dropout, "scale": scaling}
-    prompts = attend(
-        query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1, **how
-    )
+    if answers_only:
+        prompts = query.new_zeros(batch, heads, at, width)
+    else:
+        prompts = attend(
+            query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1, **how
+        )
     # The heads that share keys stand below each other: no copy of the prompt's keys for each of them.
     answers = query[:, :, at:].reshape(batch, -1, shared * said, width)
     answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1), **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,7 @@ class Collator:
         )
         if self.packed:
             batch = shared.pack_answers(self.processor.tokenizer, prompts, answers, places)
+            batch["row_images"] = [_images_of(records[i]) for i in firsts]
         else:
             batch = encode.join_answers(self.processor, prompts, answers)
         for name in REFERENCE:
@@ -70,6 +72,12 @@ class Collator:
 def prompt_of(record: Record) -> tuple:
     """What pairs that share a row have in common: folder and names of the images, and the prompt."""
     return record.base, tuple(record["images"]), json.dumps(record["prompt"])
+
+
+def _images_of(record: Record) -> tuple[str, int]:
+    """What names a record's images together, and how many they are."""
+    named = hashlib.blake2b(json.dumps([record.base, record["images"]]).encode(), digest_size=16)
+    return named.hexdigest(), len(record["images"])
 
 
 def _together(keys: list) -> tuple[list[int], list[int]]:

@@ -20,7 +20,7 @@ from typing import Any
 from s2h import accel
 from s2h.models import ModelError, encode, names
 from s2h.record import Record, fail, text_of
-from s2h.train import stages, tune
+from s2h.train import features, stages, tune
 from s2h.train.arguments import Arguments, check
 from s2h.train.folder import RunError
 from s2h.train.rows import Pairs, store
@@ -218,7 +218,7 @@ def _time(
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
     trainer = _trainer(model, processor, pairs, None, alone, folder / "run", 10**9, 10**9, 0, False)
     if arguments.engine == "shared":
-        trainer.share_prompts(pairs, arguments.attention, arguments.pack)
+        trainer.share_prompts(pairs, arguments.attention, arguments.pack, features.Store(features.room()))
     some = rows[: size * TIMED]
     batches = [some[start : start + size] for start in range(0, len(some), size)]
     reference, training = [], []

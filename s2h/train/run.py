@@ -12,7 +12,7 @@ from s2h import accel
 from s2h.images import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.record import Record, RecordError, fail
-from s2h.train import alarms, card, merge, metrics, plot, reference, stages, tune
+from s2h.train import alarms, card, features, merge, metrics, plot, reference, stages, tune
 from s2h.train.arguments import Arguments, check
 from s2h.train.folder import (
     RESULT,
@@ -41,6 +41,7 @@ def train(
     save_steps: int = 200,
     log_steps: int = 10,
     workers: int = 0,
+    keep_features: float | None = None,
     report_to: tuple[str, ...] = (),
     merged: bool = False,
     cache: Path | None = None,
@@ -51,7 +52,8 @@ def train(
     """Train and return the result line: adapter (or merged model), run, steps, loss, margin, accuracy.
 
     merged: write the adapted weights as a model of its own too. cache: where reference log-probabilities are kept from run
-    to run (`reference.cache_folder`). Raises RunError, ModelError, RecordError.
+    to run (`reference.cache_folder`). keep_features: GiB for images' features (`features.room`). Raises RunError,
+    ModelError, RecordError.
     """
     check(arguments)
     refuse_used(folder, resume)
@@ -86,8 +88,9 @@ def train(
     trainer.model.to(
         trainer.accelerator.device
     )  # where weights are parted, it stays on the CPU until training
+    kept = features.Store(features.room(keep_features))
     if arguments.engine == "shared" and (
-        reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack)
+        reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack, kept)
     ):
         say(f"each answer gets a row of its own (--engine stock): {reason}")
     sets = {"train": pairs, **({"val": val} if val else {})}
@@ -104,6 +107,11 @@ def train(
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     except ImageError as error:
         raise _kept(trainer, error) from error
+    if kept.missed:
+        say(
+            f"the images of {len(kept.missed)} prompts were encoded anew in each epoch, those of {len(kept.kept)} once: "
+            f"{kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
+        )
     tune.save(trainer, folder, arguments.full)
     if accel.is_main():
         facts = {

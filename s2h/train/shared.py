@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h.models.encode import TEXT_KEYS, padding
-from s2h.train import attention
+from s2h.train import adapters, attention, features, last_layer
 from s2h.train.attention import PAD, PROMPT
 
 # Model types for which packed rows were shown to give the stock step's numbers (tests/train/test_shared.py), and those of
@@ -46,7 +46,8 @@ def pack_answers(
 
     Returns what TRL's loss reads, 0 to B-1 chosen and B to 2B-1 rejected: input_ids, attention_mask, completion_mask
     [2B, 1 + longest answer], column 0 the prompt's last token; what the model computes: row_ids, row_segments (and row_types
-    where the processor tells text from images) [R, S], prompts on the left of column row_prompt and answers from there on;
+    where the processor tells text from images) [R, S], prompts on the left of column row_prompt but for their last tokens,
+    which stand in it, and the answers after that, so that all hidden states that a loss reads are those from there on;
     row_index [2B, 1 + longest answer], where in the flattened rows a token's hidden state lies; and the images' tensors.
     """
     import torch
@@ -58,21 +59,22 @@ def pack_answers(
     encoded = [
         tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
     ]
-    said: list[dict] = [{} for _ in known]  # of each row: answer to where it starts, from row_prompt on
+    said: list[dict] = [{} for _ in known]  # of each row: answer to where it starts, behind row_prompt
     for row, answer in zip(rows * 2, encoded, strict=True):
         said[row].setdefault(answer, sum(map(len, said[row])))
-    start = max(map(len, known))
-    width = start + max(sum(map(len, found)) for found in said)
+    start = max(map(len, known)) - 1
+    width = start + 1 + max(sum(map(len, found)) for found in said)
     longest = 1 + max(map(len, encoded))
 
     row_ids = torch.full((len(known), width), pad)
     segments, types = torch.full_like(row_ids, PAD), torch.zeros_like(row_ids)
     for row, (prompt, found) in enumerate(zip(known, said, strict=True)):
-        row_ids[row, : len(prompt)], segments[row, : len(prompt)] = prompt, PROMPT
+        places = torch.tensor([*range(len(prompt) - 1), start])
+        row_ids[row, places], segments[row, places] = prompt, PROMPT
         if kinds is not None:
-            types[row, : len(prompt)] = kinds[row][mask[row]]
+            types[row, places] = kinds[row][mask[row]]
         for segment, (answer, at) in enumerate(found.items(), 1):
-            place = slice(start + at, start + at + len(answer))
+            place = slice(start + 1 + at, start + 1 + at + len(answer))
             row_ids[row, place], segments[row, place] = torch.tensor(answer), segment
 
     ids, index = (
@@ -81,9 +83,9 @@ def pack_answers(
     )
     real, spoken = torch.zeros_like(ids), torch.zeros_like(ids)
     for i, (row, answer) in enumerate(zip(rows * 2, encoded, strict=True)):
-        view, first = slice(1, 1 + len(answer)), row * width + start + said[row][answer]
+        view, first = slice(1, 1 + len(answer)), row * width + start + 1 + said[row][answer]
         ids[i, 0], ids[i, view] = known[row][-1], torch.tensor(answer)
-        index[i, 0] = row * width + len(known[row]) - 1
+        index[i, 0] = row * width + start
         index[i, view] = torch.arange(first, first + len(answer))
         real[i, : 1 + len(answer)], spoken[i, view] = 1, 1
     batch = {"input_ids": ids, "attention_mask": real, "completion_mask": spoken}
@@ -105,7 +107,7 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
             row_ids, mm_token_type_ids=types, attention_mask=in_prompt.long(), **images
         )
     else:
-        found = at
+        found = in_prompt.cumsum(-1) - 1
     after = (found * in_prompt).amax(-1, keepdim=True) + 1
     begins = torch.ones_like(in_prompt)
     begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
@@ -113,11 +115,12 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
     return torch.where(segments > PROMPT, after + since, found)
 
 
-def install(core: Any, how: str = "auto") -> Callable[[], None]:
+def install(core: Any, how: str = "auto", store: features.Store | None = None) -> Callable[[], None]:
     """Let a backbone (what stands under the language-model head) take batches of `pack_answers`; others go through as
     before. how: one of ATTENTION; `auto` is split unless the model was loaded with eager attention. A frozen vision tower
-    runs without gradient and once for each tensor of images. Returns what undoes it."""
-    forward, encode = core.forward, core.get_image_features
+    runs without gradient, once for each tensor of images or with a store row by row and into it; the last layer runs for the
+    answers only (but not with `mask`), LoRA in fewer passes. Returns what undoes it."""
+    forward, encode, rows = core.forward, core.get_image_features, []
     config, before = core.language_model.config, core.language_model.config._attn_implementation
     if how == "auto":
         how = "mask" if before == "eager" else "split"
@@ -127,16 +130,27 @@ def install(core: Any, how: str = "auto") -> Callable[[], None]:
             {"split": attention.SPLIT, "varlen": attention.VARLEN}[how]
         )
 
-    def packed_or_not(*args: Any, row_ids: Any = None, **kwargs: Any) -> Any:
+    def packed_or_not(*args: Any, row_ids: Any = None, row_images: Any = (), **kwargs: Any) -> Any:
+        rows[:] = row_images
         if row_ids is None:
             return forward(*args, **kwargs)
         return _packed(core, forward, how, row_ids, **kwargs)
 
+    def encode_rows(pixels: Any, *args: Any, **kwargs: Any) -> Any:
+        if store is None or not rows:
+            return encode(pixels, *args, **kwargs)
+        return features.of_rows(rows, store, encode, pixels, *args, **kwargs)
+
     core.forward = packed_or_not
     if frozen(core):
-        core.get_image_features = _once(encode)
+        core.get_image_features = _once(encode_rows)
+    undone = [adapters.fuse(core.language_model)]
+    if how != "mask":
+        undone.append(last_layer.restrict(core.language_model.layers[-1]))
 
     def undo() -> None:
+        for part in undone:
+            part()
         core.forward, core.get_image_features = forward, encode
         if config._attn_implementation != before:
             core.language_model.set_attn_implementation(before)
@@ -157,7 +171,7 @@ def _once(encode: Callable) -> Callable:
 
     kept: dict[str, Any] = {}
 
-    def features(pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
+    def once(pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
         if "of" not in kept or kept["of"]() is not pixel_values:
             with torch.no_grad():
                 kept["features"] = encode(pixel_values, *args, **kwargs)
@@ -166,7 +180,7 @@ def _once(encode: Callable) -> Callable:
             )
         return kept["features"]
 
-    return features
+    return once
 
 
 def _packed(

@@ -15,6 +15,7 @@ from s2h.record import text_of
 from s2h.train import batches, shared
 from s2h.train.attention import why_not_varlen
 from s2h.train.collate import FAILED, LENGTH, REFERENCE, prompt_of
+from s2h.train.features import Store
 
 
 class PairTrainer(DPOTrainer):
@@ -34,6 +35,7 @@ class PairTrainer(DPOTrainer):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._accumulated = self.args.gradient_accumulation_steps  # as asked for: batches are planned anew
+        self.unshare = lambda: None  # undoes share_prompts
 
     def get_train_dataloader(self) -> Any:
         args = self.args
@@ -80,10 +82,12 @@ class PairTrainer(DPOTrainer):
                     values[-1] *= weight
         return loss if weight is None else loss * weight
 
-    def share_prompts(self, pairs: Any, attention: str = "auto", pack: bool = False) -> str | None:
+    def share_prompts(
+        self, pairs: Any, attention: str = "auto", pack: bool = False, store: Store | None = None
+    ) -> str | None:
         """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
         meet in a step), once the first pairs have shown that the numbers are the stock step's. attention: one of
-        `shared.ATTENTION`. Returns the reason where they can't."""
+        `shared.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason where they can't."""
         import torch
 
         base = self.accelerator.unwrap_model(self.model)
@@ -93,7 +97,10 @@ class PairTrainer(DPOTrainer):
             reason = why_not_varlen(base)
         if reason:
             return reason
-        undo = shared.install(base.base_model, attention)
+        self.unshare()
+        # Where the tower's weights are parted, each process must call it as often as the others.
+        parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        self.unshare = shared.install(base.base_model, attention, None if parted else store)
         self.data_collator.pack = pack
         rows = self._first(pairs, pack)
         was_training = self.model.training
@@ -107,7 +114,8 @@ class PairTrainer(DPOTrainer):
         self.model.train(was_training)
         if shared.agree(found[True], found[False], float32=base.dtype == torch.float32):
             return None
-        undo()
+        self.unshare()
+        self.unshare = lambda: None
         self.data_collator.packed = False
         return "the first pairs' log-probabilities differ from the stock step's"
 

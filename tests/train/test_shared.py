@@ -9,10 +9,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from peft import LoraConfig
+from peft.tuners.lora import Linear as LoraLinear
 
 from s2h.cli.train import LOSSES
 from s2h.models import vlm
-from s2h.train import attention, shared
+from s2h.train import adapters, attention, features, shared
 from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, _trainer
 from tests.support.architectures import RELATIVES, make_pairs
@@ -98,10 +100,10 @@ def batch_of(trainer, rows, packed=False, pack=False):
     return batch
 
 
-def step(trainer, rows, packed=False, pack=False, how="auto"):
+def step(trainer, rows, packed=False, pack=False, how="auto", store=None):
     """Log-probabilities of the model as it is, loss and gradients of one batch."""
     batch = batch_of(trainer, rows, packed, pack)
-    undo = shared.install(core_of(trainer), how) if packed else lambda: None
+    undo = shared.install(core_of(trainer), how, store) if packed else lambda: None
     seen = trainer._metrics["train"]["logps/chosen"], trainer._metrics["train"]["logps/rejected"]
     trainer.model.zero_grad()
     loss = trainer.compute_loss(trainer.model, dict(batch))
@@ -134,10 +136,12 @@ def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, float64_hea
     trainer, rows = trainers(name)
     assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in shared.EXACT
     stock = step(trainer, rows)
-    for how in ("split", "mask"):
-        ours = step(trainer, rows, packed=True, how=how)
+    kept = features.Store(2**30)
+    for how, where in (("split", None), ("mask", None), ("split", kept), ("split", kept)):
+        ours = step(trainer, rows, packed=True, how=how, store=where)
         logps, loss, gradient = differences(ours, stock)
         assert logps < 1e-12 and loss < 1e-13 and gradient < 1e-13
+    assert len(kept.kept) == len(rows.starts) and not kept.missed
     # Ragged rows, each image once, each prompt once.
     assert len({int((row >= 0).sum()) for row in ours["batch"]["row_segments"]}) > 2
     assert 2 * len(ours["batch"]["pixel_values"]) == len(stock["batch"]["pixel_values"])
@@ -215,12 +219,77 @@ def test_controls_are_caught(name, control, how, trainers, float64_head, monkeyp
     stock = step(trainer, rows)
     single, its_rows = trainers(name, torch.float32)
     assert single.share_prompts(its_rows, how) is None
-    single.data_collator.packed = False
     module, attribute, wrong = CONTROLS[control]
     monkeypatch.setattr(module, attribute, wrong(getattr(module, attribute)))
     assert differences(step(trainer, rows, packed=True, how=how), stock)[0] > 1e-3
     assert "differ from the stock step" in single.share_prompts(its_rows, how)
     assert single.data_collator.packed is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_last_layer_and_the_adapters_compute_no_more_than_is_read(name, trainers, monkeypatch):
+    """The prompt's states after the last layer are nobody's, and PEFT's forward is passed by, but for dropout."""
+    trainer, rows = trainers(name, torch.float32)
+    layers = core_of(trainer).language_model.layers
+    called: dict = {"last": [], "first": [], "adapter": 0}
+    pefts = LoraLinear.forward
+
+    def counted(layer, x):
+        called["adapter"] += not layer.disable_adapters  # the reference passes through it, without adapters
+        return pefts(layer, x)
+
+    monkeypatch.setattr(LoraLinear, "forward", counted)
+    mine = [
+        layer.mlp.down_proj.register_forward_hook(lambda module, given, out, to=to: called[to].append(out.shape[1]))
+        for to, layer in (("first", layers[0]), ("last", layers[-1]))
+    ]  # fmt: skip
+    try:
+        batch = step(trainer, rows, packed=True)["batch"]
+    finally:
+        for hook in mine:
+            hook.remove()
+    size = batch["row_ids"].shape[1]
+    assert set(called["first"]) == {size} and set(called["last"]) == {size - batch["row_prompt"]}
+    assert called["adapter"] == 0 and size - batch["row_prompt"] < size / 2
+    layer = copy.deepcopy(layers[0].mlp.down_proj).train()
+    layer.lora_dropout["default"] = torch.nn.Dropout(0.5)
+    adapters.fuse(torch.nn.ModuleList([layer]))
+    layer(torch.ones(1, 2, layer.in_features))
+    assert called["adapter"] == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_fused_adapter_is_pefts(dtype):
+    """Its output and gradients, in the dtype of the weights, and under autocast with weights in float32."""
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, lora_alpha=6, init_lora_weights=False)
+    layer = LoraLinear(torch.nn.Linear(24, 40), "default", config=config, r=4, lora_alpha=6)
+    layer.base_layer.requires_grad_(False)
+    low = dtype == torch.bfloat16
+    layer.base_layer.to(dtype)
+    layer.lora_A.to(torch.float32 if low else dtype)
+    layer.lora_B.to(torch.float32 if low else dtype)
+    wrapped = torch.nn.ModuleList([layer])
+
+    def ran():
+        wrapped.zero_grad()
+        x = torch.randn(2, 7, 24, dtype=dtype, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            out = layer(x)
+        out.square().sum().backward()
+        return [
+            out.detach(),
+            x.grad,
+            *(p.grad.clone() for p in wrapped.parameters() if p.grad is not None),
+        ]
+
+    stock = ran()
+    undo = adapters.fuse(wrapped)
+    fused = ran()
+    undo()
+    assert len(stock) == 4 and all(a.dtype == b.dtype for a, b in zip(stock, fused, strict=True))
+    for a, b in zip(stock, fused, strict=True):
+        assert (a - b).abs().max() <= (0.02 if low else 1e-14) * a.abs().max()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,6 +16,7 @@ import pytest
 from s2h import jsonl
 from s2h.models import ModelError, encode, vlm
 from s2h.record import RecordError, fail
+from s2h.train import features
 from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, RunError, read_metrics, train
 from tests.support.architectures import make_pairs
@@ -223,3 +224,28 @@ def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, 
         step = ids[start : start + 6]
         assert set(step) == {pair["id"] for pair in pairs[start : start + 6]}
         assert [tokens[name] for name in step] == sorted(tokens[name] for name in step)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_image_is_encoded_once_and_keeping_changes_no_number(
+    name, architectures, pairs, tmp_path, monkeypatch
+):
+    encoded, of = [], features.Features.of
+    monkeypatch.setattr(
+        features.Features, "of", lambda out: encoded.append(len(out.pooler_output)) or of(out)
+    )
+    found, said = {}, []
+    for gib in (None, 0):
+        folder = tmp_path / f"run{gib}"
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))  # so that both have a reference pass
+        train(pairs, arguments(architectures[name]), folder, log_steps=1, keep_features=gib, say=said.append)
+        found[gib] = (
+            read_metrics(folder),
+            sum(encoded),
+            len([line for line in said if "encoded anew" in line]),
+        )
+        encoded.clear()
+    images = sum(len(pair["images"]) for pair in pairs)
+    assert found[None][0] == found[0][0]
+    assert found[None][1:] == (images, 0)
+    assert found[0][1] > 3 * images and found[0][2] == 1, "the first check, the reference pass and two epochs"

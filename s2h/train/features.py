@@ -1,0 +1,120 @@
+"""What a frozen vision tower says of a row's images, kept from the reference pass and the first epoch for those that follow.
+
+A row is always encoded by itself, whether what comes of it is kept or not: so the numbers do not depend on what else is in
+its batch, and a run that goes on after a kill has those of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def room(gib: float | None = None) -> int:
+    """Bytes that a process may keep, its share among the machine's processes: of gib GiB, or by default of a quarter of the
+    memory that is free, or that its control group leaves it."""
+    import psutil
+
+    bytes_ = min(psutil.virtual_memory().available, _allowed()) / 4 if gib is None else gib * 2**30
+    return int(bytes_ / int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _allowed() -> float:
+    """Bytes that the control groups (of a container, or a job) leave to this process; infinite where they say nothing."""
+    with contextlib.suppress(OSError):
+        name = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
+        place, left = Path("/sys/fs/cgroup") / name, math.inf
+        for group in (place, *place.parents[: len(Path(name).parts)]):
+            with contextlib.suppress(OSError, ValueError):
+                most = int((group / "memory.max").read_text())  # "max" where there is none
+                left = min(left, most - int((group / "memory.current").read_text()))
+        return max(0, left)
+    return math.inf
+
+
+@dataclass
+class Features:
+    """Of one row's images: the class of the model's output, a tensor [tokens, width] for each image, and such a list for
+    each layer of deepstack."""
+
+    kind: type
+    images: list[Any]
+    layers: list[list[Any]]
+
+    @classmethod
+    def of(cls, out: Any) -> Features:
+        layers = getattr(out, "deepstack_features", None) or []
+        return cls(type(out), list(out.pooler_output), [list(layer) for layer in layers])
+
+    def to(self, device: Any) -> Features:
+        def moved(tensors: list) -> list:
+            return [one.to(device, non_blocking=device.type != "cpu") for one in tensors]
+
+        return Features(self.kind, moved(self.images), [moved(layer) for layer in self.layers])
+
+    def size(self) -> int:
+        return sum(one.numel() * one.element_size() for part in (self.images, *self.layers) for one in part)
+
+
+@dataclass
+class Store:
+    """Features by row, in the machine's memory (not the device's). What came first stays: epochs pass in one order, so a
+    store that let go what it had not used for longest would have let go what comes next."""
+
+    limit: int  # bytes
+    held: int = 0
+    kept: dict[str, Features] = field(default_factory=dict)
+    missed: set[str] = field(default_factory=set)  # rows for which there was no room
+
+    def get(self, key: str, device: Any, encode: Callable[[], Any]) -> Features:
+        import torch
+
+        if key in self.kept:
+            return self.kept[key].to(device)
+        found = Features.of(encode())
+        size = found.size()
+        if self.held + size <= self.limit:
+            self.held += size
+            self.kept[key] = found.to(torch.device("cpu"))
+        else:
+            self.missed.add(key)
+        return found
+
+
+def of_rows(
+    rows: list[tuple[str, int]], store: Store, encode: Callable, pixels: Any, *args: Any, **more: Any
+) -> Any:
+    """What `encode` (a model's get_image_features) gives of a batch's images, a row at a time. rows: key and number of
+    images of each; pixels: [images, …], or [patches, width] with the images' grids [images, 3] as the first of args. Of
+    other tensors each row gets its images' part, or its own where they have one line for each row."""
+    import torch
+
+    total = sum(count for _, count in rows)
+    patches = args[0].prod(-1).tolist() if pixels.dim() == 2 else [1] * total
+    ends = [0, *torch.tensor(patches).cumsum(0).tolist()]
+    found, first = [], 0
+    for row, (key, count) in enumerate(rows):
+        mine = slice(first, first + count)
+
+        def part(value: Any, row: int = row, mine: slice = mine) -> Any:
+            if not isinstance(value, torch.Tensor):
+                return value
+            return value[mine] if len(value) == total else value[row : row + 1]
+
+        def encoded(part: Callable = part, mine: slice = mine) -> Any:
+            named = {name: part(value) for name, value in more.items()}
+            return encode(pixels[ends[mine.start] : ends[mine.stop]], *map(part, args), **named)
+
+        if count:
+            found.append(store.get(key, pixels.device, encoded))
+        first += count
+    out = found[0].kind(pooler_output=[image for one in found for image in one.images])
+    if found[0].layers:
+        layers = zip(*(one.layers for one in found), strict=True)
+        out.deepstack_features = [[image for part in layer for image in part] for layer in layers]
+    return out
