@@ -1,6 +1,6 @@
 """A step of DPO by TRL's own trainer against s2h-train's, with the same model, adapter, pairs and machine.
 
-    python examples/benchmarks/train_speed.py                     # images of 144 tokens: 10 minutes on two idle cores
+    python examples/benchmarks/train_speed.py                     # images of 144 tokens: 20 minutes on two cores
     python examples/benchmarks/train_speed.py --architecture llava --tokens 576 --part step --steps 7 -o speed.json
 
 The real architectures with random weights at an eighth of the 7 and 8B models' widths and about a quarter of their depths;
