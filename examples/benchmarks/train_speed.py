@@ -303,8 +303,8 @@ def main() -> None:
     parser.add_argument(
         "--checkpointing", choices=("plain", "checkpointing"), action="append", help="by default both"
     )
-    parser.add_argument("--steps", type=int, default=3, help="rounds of single steps (default %(default)s)")
-    parser.add_argument("--pairs", type=int, default=6, help="pairs of an epoch (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=7, help="rounds of single steps (default %(default)s)")
+    parser.add_argument("--pairs", type=int, default=12, help="pairs of an epoch (default %(default)s)")
     parser.add_argument("-o", "--output", type=Path, help="a file that the results are added to")
     options = parser.parse_args()
     for library in ("transformers", "trl", "accelerate", "peft"):

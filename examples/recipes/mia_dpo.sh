@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# MIA-DPO as a baseline: level-1 pairs only, in its three layouts, in sequences where the model looked at the wrong image; its settings.
+# MIA-DPO as a baseline: level-1 pairs only, in its three layouts (of sequences those where the model looked at the wrong
+# image), and its settings.
 #
 #     bash examples/recipes/mia_dpo.sh                                   # the miniature on the built-in world
 #     S2H_MODEL=llava-1.5-7b S2H_SOURCE=llava:llava_v1_5_mix665k.json S2H_N=9600 bash examples/recipes/mia_dpo.sh

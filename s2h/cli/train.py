@@ -219,8 +219,8 @@ AT_LEAST_1 = click.IntRange(min=1)
     "--keep-features",
     metavar="GIB",
     type=click.FloatRange(min=0),
-    help="Memory of this machine for what a frozen vision tower says of images, so that it sees each once and not in each "
-    "epoch. By default a quarter of what is free.",
+    help="Of shared rows: memory of this machine for what a frozen vision tower says of images, so that it sees each once "
+    "and not in each epoch. By default a quarter of what is free.",
 )
 @click.option(
     "--resume",

@@ -7,6 +7,7 @@ of the layer's size to write and read. A matrix product can scale and add as it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -71,6 +72,7 @@ def _one_dtype(x: Any, *weights: Any) -> bool:
     return all(weight.dtype == x.dtype for weight in weights)
 
 
+@cache
 def _product() -> Any:
     import torch
     from torch.autograd.function import once_differentiable

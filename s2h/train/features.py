@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,21 +98,21 @@ def of_rows(
     total = sum(count for _, count in rows)
     patches = args[0].prod(-1).tolist() if pixels.dim() == 2 else [1] * total
     ends = [0, *torch.tensor(patches).cumsum(0).tolist()]
-    found, first = [], 0
-    for row, (key, count) in enumerate(rows):
-        mine = slice(first, first + count)
 
-        def part(value: Any, row: int = row, mine: slice = mine) -> Any:
+    def encoded(row: int, mine: slice) -> Any:
+        def part(value: Any) -> Any:
             if not isinstance(value, torch.Tensor):
                 return value
             return value[mine] if len(value) == total else value[row : row + 1]
 
-        def encoded(part: Callable = part, mine: slice = mine) -> Any:
-            named = {name: part(value) for name, value in more.items()}
-            return encode(pixels[ends[mine.start] : ends[mine.stop]], *map(part, args), **named)
+        named = {name: part(value) for name, value in more.items()}
+        return encode(pixels[ends[mine.start] : ends[mine.stop]], *map(part, args), **named)
 
+    found, first = [], 0
+    for row, (key, count) in enumerate(rows):
         if count:
-            found.append(store.get(key, pixels.device, encoded))
+            mine = slice(first, first + count)
+            found.append(store.get(key, pixels.device, partial(encoded, row, mine)))
         first += count
     out = found[0].kind(pooler_output=[image for one in found for image in one.images])
     if found[0].layers:
