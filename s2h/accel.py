@@ -100,6 +100,15 @@ def wait() -> None:
     state().wait_for_everyone()
 
 
+def leave() -> None:
+    """Let this process, whose work is done, leave the group of processes, if there is one: NCCL warns of a group that stands
+    at the end, and the threads of gloo's may end the process with a signal."""
+    from accelerate import PartialState
+
+    if PartialState._shared_state:
+        PartialState().destroy_process_group()
+
+
 @contextlib.contextmanager
 def main_first() -> Iterator[None]:
     """The main process goes through the block before the others do. Where it fails, they are left to the launcher, which

@@ -94,6 +94,7 @@ def test_accelerate_reads_the_shipped_configurations(path):
 PARTED = """
 import sys, torch
 from torch.distributed.fsdp import fully_shard
+from s2h import accel
 from s2h.train import tune
 from s2h.train.rows import Pairs
 from s2h.train.run import Arguments, _trainer
@@ -130,6 +131,8 @@ assert abs(loss / 2 - one) < 1e-5, (loss / 2, one)
 assert parts.keys() == gradients.keys() and any(g.abs().max() > 1e-4 for g in gradients.values())
 for name, part in parts.items():
     assert (part.full_tensor() - gradients[name]).abs().max() < 1e-5, name
+accel.wait()
+accel.leave()
 """
 
 
