@@ -131,8 +131,8 @@ def test_order_of_the_file_is_the_order_of_training(pairs, tmp_path):
     assert [row["record"]["id"] for row in rows.dataset()] == [pair["id"] for pair in pairs]
 
 
-def test_resume_after_a_kill_ends_where_an_unbroken_run_ends(llava, pairs, tmp_path):
-    """kill -9 between two checkpoints, go on, and compare every number and every weight."""
+def test_resume_after_kills_ends_where_an_unbroken_run_ends(llava, pairs, tmp_path):
+    """kill -9 in the middle of writing a checkpoint and just after one, and then every number and every weight compared."""
     from safetensors.torch import load_file
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as writer:
@@ -145,15 +145,26 @@ def test_resume_after_a_kill_ends_where_an_unbroken_run_ends(llava, pairs, tmp_p
     ]  # fmt: skip
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*common, str(tmp_path / "data.jsonl"), "-o", str(whole)], check=True, capture_output=True)
-    process = subprocess.Popen(
-        [*common, str(tmp_path / "data.jsonl"), "-o", str(broken)], stdout=subprocess.DEVNULL
-    )
-    deadline = time.time() + 120
-    while not list(broken.glob("checkpoints/checkpoint-*/trainer_state.json")) and time.time() < deadline:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (broken / "result.json").exists()
+
+    def begun() -> set[Path]:
+        return set(broken.glob("checkpoints/checkpoint-*"))
+
+    def written() -> set[Path]:
+        return {state.parent for state in broken.glob("checkpoints/checkpoint-*/trainer_state.json")}
+
+    for seen, how in (
+        (begun, [str(tmp_path / "data.jsonl")]),
+        (begun, ["--resume"]),
+        (written, ["--resume"]),
+    ):
+        before = seen()
+        process = subprocess.Popen([*common, *how, "-o", str(broken)], stdout=subprocess.DEVNULL)
+        deadline = time.time() + 120
+        while not seen() - before and process.poll() is None and time.time() < deadline:
+            time.sleep(0.0005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert seen() - before and not (broken / "result.json").exists()
     done = subprocess.run(
         [*common, "-o", str(broken), "--resume"], check=True, capture_output=True, text=True
     )
