@@ -1,6 +1,6 @@
 """A step of DPO by TRL's own trainer against s2h-train's, with the same model, adapter, pairs and machine.
 
-    python examples/benchmarks/train_speed.py                     # images of 144 tokens: 20 minutes on two cores
+    python examples/benchmarks/train_speed.py                     # images of 144 tokens: 40 minutes
     python examples/benchmarks/train_speed.py --architecture llava --tokens 576 --part step --steps 7 -o speed.json
 
 The real architectures with random weights at an eighth of the 7 and 8B models' widths and about a quarter of their depths;
@@ -14,7 +14,8 @@ take turns in one process, so that noise meets both; a ratio is TRL's median ove
     vocabulary  a step with the real vocabulary, 32k or 152k pieces, which beside so few layers weighs more than in truth
 
 On CUDA TRL scores only the positions of answers, on a CPU all of them. Everything here has it do so as on CUDA, but for
-`trl_on_a_cpu`. seconds are wall time; cpu are the processor's, which other programs on the machine disturb less.
+`trl_on_a_cpu`. seconds are wall time; cpu are the processor's, which other programs on the machine disturb less. One thread
+computes: with two, ratios of work as small as this scatter more from run to run.
 """
 
 from __future__ import annotations
@@ -304,12 +305,14 @@ def main() -> None:
         "--checkpointing", choices=("plain", "checkpointing"), action="append", help="by default both"
     )
     parser.add_argument("--steps", type=int, default=7, help="rounds of single steps (default %(default)s)")
-    parser.add_argument("--pairs", type=int, default=12, help="pairs of an epoch (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="that compute (default %(default)s)")
+    parser.add_argument("--pairs", type=int, default=16, help="pairs of an epoch (default %(default)s)")
     parser.add_argument("-o", "--output", type=Path, help="a file that the results are added to")
     options = parser.parse_args()
     for library in ("transformers", "trl", "accelerate", "peft"):
         logging.getLogger(library).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
+    torch.set_num_threads(options.threads)
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     results = json.loads(options.output.read_text()) if options.output and options.output.exists() else {}
