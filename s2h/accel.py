@@ -103,6 +103,8 @@ def wait() -> None:
 def leave() -> None:
     """Let this process, whose work is done, leave the group of processes, if there is one: NCCL warns of a group that stands
     at the end, and the threads of gloo's may end the process with a signal."""
+    if launched()[1] < 2:
+        return
     from accelerate import PartialState
 
     if PartialState._shared_state:

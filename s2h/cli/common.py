@@ -166,8 +166,7 @@ def session(
         if work.writer is not None:
             work.writer.close()
         _flush()
-        if accel.launched()[1] > 1:
-            accel.leave()
+        accel.leave()
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except KeyboardInterrupt:
