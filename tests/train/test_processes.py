@@ -92,7 +92,7 @@ def test_accelerate_reads_the_shipped_configurations(path):
 
 
 PARTED = """
-import sys, torch
+import os, sys, torch
 from torch.distributed.fsdp import fully_shard
 from s2h import accel
 from s2h.train import tune
@@ -132,7 +132,7 @@ assert parts.keys() == gradients.keys() and any(g.abs().max() > 1e-4 for g in gr
 for name, part in parts.items():
     assert (part.full_tensor() - gradients[name]).abs().max() < 1e-5, name
 accel.wait()
-accel.leave()
+os._exit(0)  # the groups of the layers outlive the trainer, and their threads may disturb Python's own end
 """
 
 
