@@ -17,6 +17,7 @@ from s2h import jsonl
 from s2h.models import ModelError, encode, vlm
 from s2h.record import RecordError, fail
 from s2h.train import features
+from s2h.train.folder import checkpoints
 from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, RunError, read_metrics, train
 from tests.support.architectures import make_pairs
@@ -150,7 +151,7 @@ def test_resume_after_kills_ends_where_an_unbroken_run_ends(llava, pairs, tmp_pa
         return set(broken.glob("checkpoints/checkpoint-*"))
 
     def written() -> set[Path]:
-        return {state.parent for state in broken.glob("checkpoints/checkpoint-*/trainer_state.json")}
+        return set(checkpoints(broken))
 
     for seen, how in (
         (begun, [str(tmp_path / "data.jsonl")]),
