@@ -129,8 +129,8 @@ def _serve(asked, how: dict) -> None:
         try:
             engine.serve()
         except Exception as error:
-            if accel.bereft(error):
-                sys.exit(common.FAILED)  # the process that failed first has said why
+            if accel.lost(error):
+                raise accel.told(error) from error
             raise
 
 
