@@ -190,6 +190,10 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
                 with contextlib.suppress(OSError):  # of a full disk, which is told anyway
                     progress.note(last, growing, {"tally": tally.noted()})
             raise
+        if engine.cut:
+            work.say(
+                f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
+            )
         for line in tally.lines(judged=bool(made), skipped=bool(work.skipped)):
             work.say(line)
         if histograms is not None:
