@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # Runs the tests in a virtual environment of their own: .venv-test, or the folder that S2H_VENV names.
-# Arguments go to pytest:  bash examples/test.sh tests/pipes -k killed
+# Arguments go to pytest:
+#
+#     bash examples/test.sh tests/pipes -k killed
+#     bash examples/test.sh --floor               # with the lowest versions that pyproject.toml allows, in .venv-floor
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=${S2H_VENV:-.venv-test}
+venv=${S2H_VENV:-.venv-test} floor=
+if [ "${1:-}" = --floor ]; then
+    floor=yes venv=${S2H_VENV:-.venv-floor}
+    shift
+fi
 
 say() { printf 'test.sh: %s\n' "$*" >&2; }
 
@@ -38,8 +45,13 @@ fi
 if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     say "installing the packages (some minutes the first time)"
     pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
-    pip install torch==2.14.1 torchvision==0.29.1
-    pip install -e '.[test]'
+    if [ -n "$floor" ]; then
+        pip install uv
+        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --resolution lowest-direct -e '.[test]'
+    else
+        pip install torch==2.14.1 torchvision==0.29.1
+        pip install -e '.[test]'
+    fi
     cp pyproject.toml "$venv/pyproject.installed"
 fi
 
