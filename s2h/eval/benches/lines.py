@@ -3,13 +3,13 @@ prompt's messages beside it."""
 
 from __future__ import annotations
 
-import os
 import re
 from string import ascii_uppercase
 from typing import Any
 
 from s2h.eval.benches import prompts
 from s2h.record import Record, RecordError
+from s2h.references import anchored
 
 # What stands for an answer that is not public; of a question with options also what could be another's answer.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")
@@ -140,18 +140,3 @@ def _stored(image: Any, i: int, row: Record, store: Any) -> str:
     except RecordError as error:
         error.field, error.where = field, row.where
         raise
-
-
-def anchored(reference: str, base: str) -> str:
-    """A reference relative to a folder, which it must not leave, as one that holds in the working directory; below it as a
-    relative one. Raises RecordError."""
-    if reference.startswith("tar:"):
-        path, mark, member = reference[4:].partition("!")
-        return f"tar:{anchored(path, base)}{mark}{member}"
-    if os.path.isabs(reference) or reference.startswith("data:") or "://" in reference[:16]:
-        return reference
-    if os.path.normpath(reference).split(os.sep)[0] == os.pardir:
-        raise RecordError(f"leaves the folder of its record: {reference}", remedy="use an absolute path")
-    path = os.path.abspath(os.path.join(base, reference))
-    here = os.path.join(os.path.realpath(""), "")
-    return path.removeprefix(here) if os.path.realpath(path).startswith(here) else path
