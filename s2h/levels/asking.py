@@ -1,4 +1,5 @@
-"""Models that take part in the making of level 1: whose wrong answers become the rejected ones, and what is made of them."""
+"""Models that help to make pairs: the one whose wrong answers become the rejected ones at level 1, and the one that chooses
+distractors."""
 
 from __future__ import annotations
 
@@ -54,13 +55,23 @@ def _alike(given: Any, say: Callable[[str], None]) -> Callable[[str, str], bool]
 
 
 def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> Callable | None:
-    """What chooses distractors that resemble the target, if that is asked for."""
-    if given.distractors != "similar":
+    """What chooses distractors by CLIP, if that is asked for: those that resemble the target, and for search none that
+    seems to show the concept."""
+    near = given.distractors == "similar"
+    if not near and not given.clip_model:
         return None
-    from s2h.levels.similar import BAND, among
+    from s2h.levels.similar import BAND, Similar
     from s2h.models import clip
 
     name = given.clip_model or (clip.BUNDLED if source.spec == "builtin" else clip.DEFAULT)
     model = clip.load(name)
-    say(f"distractors are like the target by {model.name}")
-    return among(lambda image: model.images([model.prepare(image)])[0], given.size, given.similar or BAND)
+    if near:
+        say(f"distractors are like the target by {model.name}")
+    if given.task == "search" and not source.exhaustive:
+        say(f"distractors don't show what is searched for by {model.name} and the captions")
+    return Similar(
+        lambda image: model.images([model.prepare(image)])[0],
+        given.size,
+        (given.similar or BAND) if near else None,
+        lambda text: model.texts([text])[0],
+    )

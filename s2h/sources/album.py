@@ -19,6 +19,7 @@ from typing import Any
 
 from s2h.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
+from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
 from s2h.sources.swaps import Swaps
@@ -109,6 +110,13 @@ class Album:
         """Whether every page was read, so that the counts are final."""
         return all(page is not None for page in self._pages)
 
+    @cached_property
+    def exhaustive(self) -> bool:
+        """Whether all that is asked about was noted for every picture, so that what was not noted is absent: pictures that
+        were sorted into classes or annotated by category, and not only captioned. The first part with pictures tells."""
+        numbers = range(len(self._pages))
+        return next((self.page(number).sorted for number in numbers if len(self.page(number))), False)
+
     def page(self, number: int) -> Page:
         if self._pages[number] is None:
             counter = self.unused.pages[number] = Counter()
@@ -133,7 +141,7 @@ class Album:
         found = self.page(page)
         name = found.prefix + found.names[at]
         look = self._read or self._reference
-        seen = self.unused.check(page, at, len(found), lambda: look(name))
+        seen = self.unused.check(page, at, len(found), lambda: look(name), looks=True)
         captions = found.captions[at].split("\n") if found.captions[at] else []
         labels: dict[str, Any] = {"kind": "photo", "file": name}
         if captions:
@@ -142,10 +150,10 @@ class Album:
         labels["concepts"] = list(counts)
         if any(counts.values()):
             labels["counts"] = counts
-        key = f"{page}:{at}"
+        key, same = f"{page}:{at}", {"print": seen, "look": self.unused.look(page, at)}
         if self._read is not None:
-            return Item(key, labels, data=lambda: self._read(name), print=seen)
-        return Item(key, labels, reference=self._reference(name), print=seen)
+            return Item(key, labels, data=lambda: self._read(name), **same)
+        return Item(key, labels, reference=self._reference(name), **same)
 
     def _reference(self, name: str) -> str:
         if name.startswith("tar:") or not self.root:
@@ -187,7 +195,7 @@ class Album:
             if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
                 continue
             item = self._item(page, at)
-            if all(item.print != other.print for other in together):
+            if not _repeats(item, together):
                 return item
         raise NoPair("no distractor without the target's concept found")
 
@@ -262,7 +270,7 @@ class Album:
             if f"{page}:{at}" in taken:
                 continue
             item = self._item(page, at)
-            if all(item.print != other.print for other in together):
+            if not _repeats(item, together):
                 return item
         raise NoPair("no other picture of the same concept")
 
@@ -351,6 +359,11 @@ class Album:
         if trait.number < 0:
             return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
         return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
+
+
+def _repeats(item: Item, together: list[Item]) -> bool:
+    """Whether a picture is the same as another one, byte for byte or nearly."""
+    return any(item.print == other.print or near(item.look, other.look) for other in together)
 
 
 def _place(item: Item) -> tuple[int, int]:
