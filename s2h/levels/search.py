@@ -41,6 +41,7 @@ OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
 # Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
 WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
+ABOUT_ABSENCE = ("locate", "count", "absent")
 # Where nobody noted what an image does not show.
 WITHOUT_ABSENCE = {"caption": 1.0}
 CANDIDATES = 8  # distractors among which CLIP chooses

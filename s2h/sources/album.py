@@ -7,10 +7,11 @@ here. A picture that can't be opened is found out when it is first drawn, counte
 
 from __future__ import annotations
 
+import contextlib
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
@@ -91,6 +92,7 @@ class Album:
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self.captioner = ""  # the model that wrote the captions, if any did
         self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
@@ -123,6 +125,23 @@ class Album:
             self._pages[number] = self._readers[number](counter)
             self._readers[number] = None  # which may hold rows that it has read now
         return self._pages[number]
+
+    def pictures(self) -> Iterator[tuple[tuple[int, int], Item]]:
+        """Every picture that can be opened, with its page and its number in it."""
+        for number in range(len(self._pages)):
+            for at in range(len(self.page(number))):
+                with contextlib.suppress(NoPair):  # counted in `unused`
+                    yield (number, at), self._item(number, at)
+
+    def with_pages(self, pages: list[Page], unused: Counter, captioner: str) -> Album:
+        """The same album with other pages, whose captions a model has written."""
+        parts = [(len(page), lambda _, page=page: page) for page in pages]
+        made = Album(
+            self.spec, self.root, parts or [(1, lambda _: Page().seal())], unused,
+            words=self._words, kin=self._kin, read=self._read, one_each=self.one_each,
+        )  # fmt: skip
+        made.captioner = captioner
+        return made
 
     def _learn(self) -> None:
         if len(self.page(0)) < 2:
@@ -167,7 +186,7 @@ class Album:
         file's name."""
         found = self.page(page)
         captions = found.captions[at]
-        words = set(nouns.words_of(captions))
+        words = set(nouns.words_of(f"{captions}\n{found.notes[at]}"))
         if captions:
             words |= nouns.words_of(
                 nouns.name_of_class(os.path.splitext(os.path.basename(found.names[at]))[0])
