@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from s2h.sources import nouns
+from s2h.language import nouns
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
