@@ -62,7 +62,8 @@ class Item:
     reference: str = ""
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
     data: Callable[[], bytes] | None = field(default=None, compare=False)
-    print: int = 0  # of the file's bytes, where it was read; a copy has the same
+    print: int = 0  # hash of the file's bytes, where it was read; a copy has the same
+    look: int = 0  # its perceptual hash (likeness.py), where it was read; a near-duplicate differs in few bits
 
 
 @dataclass(frozen=True)
