@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 
 from s2h.sources import NoPair
-from s2h.sources.likeness import look_of
+from s2h.sources.likeness import look_at
 
 BAD = 1
 
@@ -35,14 +35,14 @@ class Unused(Mapping):
             self._looks[page] = array("Q", bytes(8 * count if looks else 0))
         prints = self._prints[page]
         if not prints[at]:
-            from s2h.images import ImageError, glance, read_bytes
+            from s2h.images import ImageError, read_bytes, reduced
 
             try:
                 data = picture()
                 data = read_bytes(data) if isinstance(data, str) else data
-                glance(data)
+                image = reduced(data)  # decoded once and to its end: a header says too little
                 if looks:
-                    self._looks[page][at] = look_of(data)
+                    self._looks[page][at] = look_at(image)
                 found = int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
                 prints[at] = found if found > BAD else found + 1 + BAD
             except ImageError as error:
