@@ -63,7 +63,9 @@ class Item:
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
     data: Callable[[], bytes] | None = field(default=None, compare=False)
     print: int = 0  # hash of the file's bytes, where it was read; a copy has the same
-    look: int = 0  # its perceptual hash (likeness.py), where it was read; a near-duplicate differs in few bits
+    look: int = (
+        0  # its perceptual hash (likeness.py), where it was read; a near-duplicate differs in few bits
+    )
 
 
 @dataclass(frozen=True)

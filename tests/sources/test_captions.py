@@ -215,7 +215,7 @@ def test_metadata_files(folder, tmp_path):
     assert source.unused["file missing"] == source.unused["listed twice"] == 1
     (root / "metadata.parquet").unlink()
     (root / "metadata.jsonl").write_text('{"file_name": "../0.png", "text": "A frog."}\n')
-    with pytest.raises(SourceError, match=r"metadata\.jsonl:1: file_name: '\.\./0\.png' leaves the folder"):
+    with pytest.raises(SourceError, match=r"can be used .1 names a file outside the folder"):
         open_source(str(root))
 
 
