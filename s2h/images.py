@@ -332,7 +332,12 @@ def _member(reference: str, base: str) -> bytes:
         raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(f"is no tar file: {path}")
-    place = _members(full, status.st_mtime_ns, status.st_size).place(member)
+    members = _members(full, status.st_mtime_ns, status.st_size)
+    place = members.place(member)
+    if place is None and members.fault:
+        raise ImageError(
+            f"the tar file is cut short or damaged before this member: {reference}: {members.fault}"
+        )
     if place is None:
         raise ImageError(f"no such member: {reference}", remedy="links and folders do not count")
     offset, size = place

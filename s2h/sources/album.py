@@ -18,6 +18,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+from s2h import references
 from s2h.answers import normalise
 from s2h.language import nouns
 from s2h.language.swaps import Swaps
@@ -160,7 +161,7 @@ class Album:
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.prefix + found.names[at]
-        look = self._read or self._reference
+        look = self._read or self.reference_of
         seen = self.unused.check(page, at, len(found), lambda: look(name), looks=True)
         captions = found.captions[at].split("\n") if found.captions[at] else []
         labels: dict[str, Any] = {"kind": "photo", "file": name}
@@ -173,12 +174,12 @@ class Album:
         key, same = f"{page}:{at}", {"print": seen, "look": self.unused.look(page, at)}
         if self._read is not None:
             return Item(key, labels, data=lambda: self._read(name), **same)
-        return Item(key, labels, reference=self._reference(name), **same)
+        return Item(key, labels, reference=self.reference_of(name), **same)
 
-    def _reference(self, name: str) -> str:
-        if name.startswith("tar:") or not self.root:
-            return name
-        return os.path.join(self.root, name)
+    def reference_of(self, name: str) -> str:
+        """The reference to a picture by its name: that of a file below the root, which is never read as another kind of
+        reference; without a root the page's prefix has made one of it."""
+        return references.of_file(os.path.join(self.root, name)) if self.root else name
 
     # What a picture shows -------------------------------------------------------------------------------------
 
