@@ -80,6 +80,9 @@ def members(path: str) -> Iterator[tuple[str, int, int]]:
                     if member.offset_data + member.size > end:
                         raise tarfile.ReadError("unexpected end of data")
                     yield member.name, member.offset_data, member.size
+            file.seek(archive.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes what is no header for the end
+                raise tarfile.ReadError("what follows the last whole member is no header")
 
 
 def plain_name(member: str) -> str:

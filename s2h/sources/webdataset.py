@@ -100,6 +100,7 @@ class Parts:
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
+        self._key = ""  # of the first sample with several pictures
         self._endings = ""  # of the first sample whose texts have other ones than are read
 
     def note(self, key: str, members: list[str], pictures: list[str], texts: dict, unused: Counter) -> None:
@@ -112,7 +113,8 @@ class Parts:
                 _ending(first) != _ending(second)
                 and os.path.splitext(first)[1] == os.path.splitext(second)[1]
             )
-            unused[f"{MORE} ({DOTS})" if same else MORE] += len(pictures) - 1
+            self._key = self._key or f"{first} has the key {key!r}"
+            unused[f"{MORE} ({DOTS}: {self._key})" if same else MORE] += len(pictures) - 1
         elif pictures and not texts and len(members) > 1:
             self._endings = self._endings or " and ".join(f".{_ending(name)}" for name in members[:3])
             unused[
