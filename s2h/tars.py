@@ -8,15 +8,32 @@ from hashlib import blake2b
 
 
 class Members:
-    """Names to (offset, size), the last one of a name as tar has it: sorted hashes of the names and what they stand for."""
+    """Names to (offset, size), the last one of a name as tar has it: sorted hashes of the names and what they stand for.
+
+    Of an archive that is cut short or damaged these are its whole members before that place, and `fault` says what is wrong
+    there. Raises tarfile.TarError, OSError where there is no such member.
+    """
 
     def __init__(self, path: str) -> None:
         import numpy as np
 
-        rows = ((_hash(plain_name(name)), offset, size) for name, offset, size in members(path))
-        table = np.fromiter(rows, dtype=np.dtype((np.uint64, 3)))
+        self.fault = ""
+        table = np.fromiter(self._rows(path), dtype=np.dtype((np.uint64, 3)))
         order = np.argsort(table[:, 0], kind="stable") if len(table) else []
         self._hashes, self._places = table[order, 0].copy(), table[order, 1:].copy()
+
+    def _rows(self, path: str) -> Iterator[tuple[int, int, int]]:
+        import tarfile
+
+        count = 0
+        try:
+            for name, offset, size in members(path):
+                yield _hash(plain_name(name)), offset, size
+                count += 1
+        except (tarfile.TarError, EOFError) as error:
+            if not count:
+                raise
+            self.fault = str(error)
 
     def place(self, member: str) -> tuple[int, int] | None:
         at = int(self._hashes.searchsorted(_hash(member), side="right")) - 1
@@ -60,7 +77,12 @@ def members(path: str) -> Iterator[tuple[str, int, int]]:
             while (member := archive.next()) is not None:
                 archive.members = []  # the archive would keep every header
                 if member.isreg() and not member.issparse():
+                    if member.offset_data + member.size > end:
+                        raise tarfile.ReadError("unexpected end of data")
                     yield member.name, member.offset_data, member.size
+            file.seek(archive.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes what is no header for the end
+                raise tarfile.ReadError("what follows the last whole member is no header")
 
 
 def plain_name(member: str) -> str:

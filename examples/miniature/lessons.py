@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from random import Random
 
-from s2h.levels import arithmetic, kinship, search, vqa
+from s2h.levels import arithmetic, kinship, phrasing, search, vqa
 from s2h.levels.draft import NoPair, name_images, shown
 from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
@@ -95,7 +95,7 @@ def present(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
         concept = world.concept(rng, asked)
         where = "the image" if len(items) == 1 else f"Image {items.index(item) + 1}"
         ask = rng.choice(PRESENT).format(c=concept, w=where)
-        found = concept if world.shows(item, concept) else search.absent(concept)
+        found = concept if world.shows(item, concept) else phrasing.absent(concept)
         turns.append((ask[0].upper() + ask[1:], f"{where[0].upper()}{where[1:]} shows {found}."))
     return items, with_images(len(items), turns, indexed=len(items) > 1 and rng.random() < 0.4)
 

@@ -1,4 +1,4 @@
-"""What was asked of s2h-gen, and whether it goes together."""
+"""The options of s2h-gen: whether they go together, and what standard error says about those of search."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Options:
     resume: bool
     size: int
     image_dir: str
+    captioner: str | None
+    captions: str | None
 
     def images(self) -> tuple[int, int]:
         return self.per_prompt or (
@@ -57,11 +59,18 @@ class Options:
         """Refuse what doesn't go together."""
         task, model = self.task, self.model
         near = self.distractors == "similar"
-        of_vqa = {"--model": model, "--nonexistent": self.nonexistent, "--distractors similar": near}
-        for option, wanted in of_vqa.items():
+        for option, wanted in {"--model": model, "--nonexistent": self.nonexistent}.items():
             if wanted and task != "vqa":
                 raise click.UsageError(f"{option} is for vqa: {task} has its images and negatives by design.")
-        its_own = (("--form", self.forms, "search"), ("--relation", self.relations, "kinship"))
+        if near and task not in ("vqa", "search"):
+            raise click.UsageError(
+                f"--distractors similar is for vqa and search: {task} has its images by design."
+            )
+        its_own = (
+            ("--form", self.forms, "search"),
+            ("--relation", self.relations, "kinship"),
+            ("--captioner", self.captioner, "search"),
+        )
         for option, wanted, its in its_own:
             if wanted and task != its:
                 raise click.UsageError(f"{option} is for {its}.")
@@ -79,12 +88,16 @@ class Options:
             )
         if self.temperature and self.samples == 1:
             raise click.UsageError("--temperature needs --samples 2 or more: one answer is the greedy one.")
-        if (self.similar or self.clip_model) and not near:
+        if (self.similar or (self.clip_model and task != "search")) and not near:
             raise click.UsageError("--similar and --clip-model are for --distractors similar.")
+        if self.captions and not self.captioner:
+            raise click.UsageError("--captions is for --captioner.")
         if self.select and self.layout != "sequence":
             raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
         if self.workers > 1 and self.asked_model:
             raise click.UsageError("--workers is for pairs without a --model (use --shard).")
+        if self.workers > 1 and (near or self.clip_model):
+            raise click.UsageError("--workers is for pairs without a CLIP model (use --shard).")
 
     def check_source(self, source) -> None:
         from s2h.levels import possible_negatives
@@ -96,6 +109,41 @@ class Options:
                                          param_hint="--negative")  # fmt: skip
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
+        if self.clip_model and self.distractors == "random" and source.exhaustive:
+            raise click.UsageError(
+                f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."
+            )
         for option, wanted in (("--samples", self.samples > 1), ("--select", self.select)):
             if wanted and not self.asked_model:
                 raise click.UsageError(f"{option} needs vqa and a --model whose answers they are.")
+
+
+def search_messages(given: Options, source) -> list[str]:
+    """What to say about the forms of question of search: which default applies, what is assumed, and what is too easy."""
+    from s2h.levels.search import ABOUT_ABSENCE
+
+    if not hasattr(source, "exhaustive"):
+        return []
+    said, asked = [], {form for form, weight in given.forms if weight}
+    tells = getattr(source, "tells", True)
+    if not source.exhaustive and not asked:
+        said.append(
+            "captions don't prove what a picture does not show: caption questions only, as with --form caption=1 (locate, "
+            "count and absent are made if you ask for them)"
+        )
+    elif not source.exhaustive and asked & set(ABOUT_ABSENCE):
+        said.append(
+            "what the captions don't mention is assumed to be absent (facts.absence is \"assumed\"): "
+            f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
+        )
+    if not tells and not asked and source.exhaustive:
+        said.append(
+            "the captions say no more than what is searched for: locate and count questions instead of captions (full "
+            "captions: --captioner MODEL)"
+        )
+    elif not tells and (not asked or asked & {"caption", "absent"}):
+        said.append(
+            "the captions carry no more than the name of what is searched for, so that wrong ones can be told from the "
+            "words alone (full captions: --captioner MODEL)"
+        )
+    return said

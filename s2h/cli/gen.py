@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from s2h.cli import common
-from s2h.cli.asked import Options
+from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Span, Weight
 from s2h.growing import can_grow
 
@@ -58,7 +58,7 @@ TASKS = (
     type=click.Choice(["random", "similar"]),
     default="random",
     show_default=True,
-    help="vqa only. similar: distractors whose CLIP cosine to the target lies within --similar.",
+    help="vqa and search only. similar: distractors whose CLIP cosine to the target lies within --similar.",
 )
 @click.option(
     "--similar",
@@ -69,7 +69,8 @@ TASKS = (
 @click.option(
     "--clip-model",
     metavar="NAME",
-    help="Of --distractors similar; by default mini-clip for built-in images and ViT-B-32 for all others.",
+    help="CLIP model for --distractors similar; by default mini-clip for built-in images and ViT-B-32 for all others. "
+    "search over captions also uses it to refuse distractors that seem to show the concept.",
 )
 @click.option(
     "--nonexistent",
@@ -98,7 +99,21 @@ TASKS = (
     type=Weight(),
     multiple=True,
     help="search only: a form of question and its weight; may be repeated. By default caption=0.5, locate=0.2 (which "
-    "image), count=0.15 (how many images), absent=0.15 (a caption where perhaps no image shows it); in the paper caption.",
+    "image), count=0.15 (how many images), absent=0.15 (a caption where perhaps no image shows it). A source of captions, "
+    "which don't prove absence, gives caption=1 as in the paper.",
+)
+@click.option(
+    "--captioner",
+    metavar="MODEL",
+    help="search only: a vision-language model that first writes a caption for each picture of the source, for folders of "
+    "classes and short captions. A name, a Hub id, a folder or a run of s2h-train.",
+)
+@click.option(
+    "--captions",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Where --captioner keeps its captions, so that each picture is captioned once; by default captions.jsonl in "
+    "--image-dir.",
 )
 @click.option(
     "--relation",
@@ -252,20 +267,25 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
 
 def _generate(work: common.Session, given: Options) -> None:
     from collections import Counter
+    from functools import partial
 
     from s2h.images import Store
     from s2h.levels import LEVELS, generate
-    from s2h.levels.asking import answers_of, similar_distractors
+    from s2h.levels.asking import answers_of, similar_distractors, with_captions
     from s2h.record import RecordError
     from s2h.sources import open_source
 
     source = open_source(given.spec, seed=given.seed, split=given.split)
+    if given.captioner:
+        total = len(source) if hasattr(source, "__len__") else None
+        source = with_captions(
+            given, source, work.say, partial(work.progress, total=total, unit="picture", label="captions")
+        )
     told = tell_source(work, source)
     given.check_source(source)
-    if given.task == "search" and not given.forms and not getattr(source, "tells", True):
-        work.say(
-            "the captions say no more than what is searched for: locate and count questions instead of captions"
-        )
+    if given.task == "search":
+        for message in search_messages(given, source):
+            work.say(message)
     model = given.asked_model
     by_model = answers_of(given, model, source, work.say) if model else {}
     first = work.writer.first if given.resume else 0

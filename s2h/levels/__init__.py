@@ -64,7 +64,7 @@ def generate(
     one as a `grid` or (vqa) one in the middle of the other, `pip`. negatives: kind -> weight (the task's own mixture by
     default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it sees; half by default.
     forms: of search, caption, locate, count and absent with their weights; relations: of kinship, parent, grandparent and
-    sibling with theirs. nonexistent, similar: see vqa.make. twins: each pair is followed by its counterfactual twin, the
+    sibling with theirs. nonexistent: see vqa.make; similar: see similar.Similar. twins: each pair is followed by its counterfactual twin, the
     same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id. first: slots before this
     one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
     size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)] and a text that
@@ -91,6 +91,8 @@ def generate(
         wishes["relations"] = _known(relations, getattr(source, "relations", ()), "relation")
     if task == "vqa":
         wishes |= {"layout": layout, "nonexistent": nonexistent, "similar": similar}
+    elif task == "search":
+        wishes["similar"] = similar
     weights = _weights(maker, source, negatives, answer is not None)
     if images is None:
         from s2h.images import Store
@@ -100,6 +102,8 @@ def generate(
     settings = [source.spec, seed, split, per_prompt, sorted(weights.items()), working, answer is not None]
     settings += [sorted(wish.items()) for wish in (forms, relations) if wish is not None]
     settings += [answerer] * bool(answerer)
+    if captioner := getattr(source, "captioner", ""):
+        settings.append(captioner)
     settings += (
         [layout] * (layout != "sequence") + [nonexistent] * bool(nonexistent) + ["similar"] * bool(similar)
     )

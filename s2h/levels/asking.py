@@ -1,4 +1,5 @@
-"""Models that take part in the making of level 1: whose wrong answers become the rejected ones, and what is made of them."""
+"""Models that help to make pairs: the one whose wrong answers become the rejected ones at level 1, and the one that chooses
+distractors."""
 
 from __future__ import annotations
 
@@ -54,13 +55,59 @@ def _alike(given: Any, say: Callable[[str], None]) -> Callable[[str, str], bool]
 
 
 def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> Callable | None:
-    """What chooses distractors that resemble the target, if that is asked for."""
-    if given.distractors != "similar":
+    """What chooses distractors by CLIP, if that is asked for: those that resemble the target, and for search none that
+    seems to show the concept."""
+    near = given.distractors == "similar"
+    if not near and not given.clip_model:
         return None
-    from s2h.levels.similar import BAND, among
+    from s2h.levels.similar import BAND, Similar
     from s2h.models import clip
 
     name = given.clip_model or (clip.BUNDLED if source.spec == "builtin" else clip.DEFAULT)
     model = clip.load(name)
-    say(f"distractors are like the target by {model.name}")
-    return among(lambda image: model.images([model.prepare(image)])[0], given.size, given.similar or BAND)
+    if near:
+        say(f"distractors are like the target by {model.name}")
+    if given.task == "search" and not source.exhaustive:
+        say(f"distractors don't show what is searched for by {model.name} and the captions")
+    return Similar(
+        lambda image: model.images([model.prepare(image)])[0],
+        given.size,
+        (given.similar or BAND) if near else None,
+        lambda text: model.texts([text])[0],
+    )
+
+
+def with_captions(given: Any, source: Any, say: Callable[[str], None], progress: Callable) -> Any:
+    """The source with captions that a model has written for its pictures (--captioner)."""
+    import os
+
+    from s2h.sources import SourceError
+    from s2h.sources.album import Album
+    from s2h.sources.captioner import PROMPT, Sidecar, captioned, whole
+
+    if not isinstance(source, Album):
+        raise SourceError(
+            f"source {source.spec!r}: --captioner captions pictures in files, as of classes:PATH or captions:PATH"
+        )
+    sidecar = Sidecar(given.captions or os.path.join(given.image_dir, "captions.jsonl"), given.captioner)
+    before, loaded = len(sidecar.captions), []
+
+    def write(pictures: list[Any]) -> list[str]:
+        from s2h import record
+        from s2h.models import vlm
+
+        if not loaded:
+            loaded.append(vlm.load(given.captioner))
+            say(f"captions are written by {loaded[0].name} and kept in {sidecar.path}")
+        ask = record.interleave([record.IMAGE, "\n" + PROMPT])
+        rows = [(ask, [picture]) for picture in pictures]
+        how = {"batch_size": given.batch_size, "max_new_tokens": given.max_new_tokens}
+        texts = list(vlm.generate(loaded[0], rows, **how))
+        counted = loaded[0].processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [
+            whole(text, len(ids) >= given.max_new_tokens) for text, ids in zip(texts, counted, strict=True)
+        ]
+
+    found = captioned(source, sidecar, write, given.batch_size, progress)
+    say(f"{len(sidecar.captions) - before} captions written, {before} were in {sidecar.path}")
+    return found

@@ -1,24 +1,31 @@
-"""Level 3, global visual search: the prompt names a concept and no image. Asked is for the caption of the image that
-shows it, for that image (locate), for how many images show it (count), or for a caption where perhaps no image shows it
-(absent).
+"""Level 3, global visual search: the prompt names a concept and no image. It asks for the caption of the image that shows
+the concept (caption), for that image (locate), for how many images show it (count), or for a caption where perhaps no image
+shows it (absent).
 
 Negatives of a caption (method.md's level 3): the caption of another picture of the same concept (`same-concept`), one
 attribute exchanged (`attribute-swap`), a distractor's caption (`other-image`), a generic one (`generic`). The last two
 can be told from the words alone, since only the right caption names the concept; so they are rare unless asked for. All
-other wrong answers are the right ones of worlds as likely as the true one. Where the prompt asks for the working, the
-answer goes through the images until it finds the concept, and a caption stands on a line of its own."""
+other wrong answers are right in other prompts that are as likely.
+
+Locate, count and absent say that an image does not show something. Only an exhaustive source knows that: there
+`facts.absence` is "annotated". Captions leave things out, so a source of captions gives the form caption alone unless other
+forms are asked for, and then `facts.absence` is "assumed". Where the prompt asks for the working, the answer goes through
+the images until it finds the concept; with captions only, it names just the image that it found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import permutations
 from random import Random
 from typing import Any
 
+from s2h.levels import phrasing
 from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind
+from s2h.levels.phrasing import form_of, none_shows, one_form, scan, scan_found
 from s2h.sources import Item, NoPair
 
+ASKS, SHOW = phrasing.ASKS, phrasing.SHOW  # under the names that they have in every task
 NEEDS = ("target", "without", "another", "caption", "fits", "generic")
 NEGATIVES = {
     "same-concept": 0.6,
@@ -34,78 +41,47 @@ OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
 # Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
 WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
+ABOUT_ABSENCE = ("locate", "count", "absent")
+# Where nobody noted what an image does not show.
+WITHOUT_ABSENCE = {"caption": 1.0}
+CANDIDATES = 8  # distractors among which CLIP chooses
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
     "locate": ("wrong-image", "false-absence", "false-presence"),
     "count": ("miscount",),
     "absent": ("false-absence", "false-presence"),
 }
-ASKS = {
-    "caption": (
-        "Caption the image containing {}.",
-        "Describe the image that shows {}.",
-        "One of these images shows {}. Write a caption for it.",
-        "Find the image with {} and say what it shows.",
-        "Look for {} and describe that image.",
-        "Which of the images has {} in it? Describe it.",
-        "Give a caption for the picture in which you see {}.",
-        "There is {} in one of the pictures. What does that picture show?",
-        "Search the images for {} and caption the one you find.",
-        "Describe only the picture with {}.",
-        "What can be seen in the image with {}?",
-        "Write one sentence about the image that has {}.",
-    ),
-    "locate": (
-        "Which image shows {}?",
-        "In which image do you see {}?",
-        "Find the image with {}.",
-        "Where is {}? Name the image.",
-        "Look for {}. Which image is it in?",
-        "Which of the images has {} in it?",
-        "Search the images for {} and name the one that shows it.",
-        "Tell me which image contains {}, if any.",
-        "Does one of the images show {}? Which?",
-        "Point out the image in which there is {}.",
-    ),
-    "count": (
-        "How many of the images show {}?",
-        "In how many images do you see {}?",
-        "Count the images that show {}.",
-        "How many images have {} in them?",
-        "How many of these pictures contain {}?",
-        "On how many of the pictures is there {}?",
-        "Of all the images, how many show {}?",
-        "What is the number of images with {}?",
-        "Look for {}: how many images show it?",
-        "Go through the images. How many contain {}?",
-    ),
-    "absent": (
-        "Caption the image containing {}, if there is one.",
-        "Is there an image that shows {}? Describe it.",
-        "If one of these images shows {}, write a caption for it.",
-        "Look for {} and describe that image, or say that there is none.",
-        "Does any of the images have {} in it? What does it show?",
-        "Give a caption for the picture with {}, in case you find one.",
-        "There may be {} in one of the pictures. What does that picture show?",
-        "Search the images for {} and caption what you find.",
-        "Describe the picture with {}, unless no picture shows it.",
-        "What can be seen in the image with {}, provided there is one?",
-    ),
-}
-SHOW = (
-    " Go through the images one by one until you find it.",
-    " Say of each image whether it is the one before you answer.",
-    " Search image by image, then answer.",
-)
-COUNT_SHOW = (
-    " Go through the images one by one.",
-    " Say of each image whether it shows it, then answer.",
-    " Look at image after image before you answer.",
-)
+@dataclass(frozen=True)
+class Search:
+    """What one prompt looks for. shows: whether the answer says its working. pick: chooses a distractor among several by
+    CLIP, see similar.py."""
+
+    rng: Random
+    source: Any
+    n: int
+    weights: dict[str, float]
+    shows: bool
+    target: Item
+    concept: str
+    pick: Any = None
+
+    def scan(self, at: int | None) -> str:
+        """The working of a caption: a line before the answer."""
+        if not self.shows:
+            return ""
+        reading = [i == at for i in range(self.n)]
+        return scan(self.concept, reading) if self.source.exhaustive else scan_found(self.concept, reading)
 
 
 def possible_negatives(source: Any) -> list[str]:
     return [kind for kind in NEGATIVES if kind != "attribute-swap" or getattr(source, "swaps", False)]
+
+
+def default_forms(source: Any) -> dict[str, float]:
+    """The forms of question and their weights where none are asked for."""
+    if not source.exhaustive:
+        return WITHOUT_ABSENCE
+    return FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
 
 
 def make(
@@ -115,14 +91,13 @@ def make(
     weights: dict[str, float],
     working: float = WORKING,
     forms: dict[str, float] | None = None,
+    similar: Any = None,
 ) -> Draft:
     """One search pair of `n_images` images; raises NoPair where this draw can't give one. forms: caption, locate, count,
-    absent and their weights."""
-    if forms is None:
-        forms = FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
+    absent and their weights. similar: chooses distractors by CLIP (similar.py)."""
     forms = {
         form: weight
-        for form, weight in forms.items()
+        for form, weight in (default_forms(source) if forms is None else forms).items()
         if (n_images > 1 or form in ("caption", "absent"))
         and any(weights.get(kind, 0) > 0 for kind in NEGATIVES_OF[form])
     }
@@ -132,43 +107,35 @@ def make(
     shows = n_images > 1 and rng.random() < working
     build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
     target, concept = source.target(rng)
-    draft = build(rng, source, n_images, weights, shows, target, concept)
-    ask = rng.choice(ASKS[form]).format(concept)
-    show = rng.choice(COUNT_SHOW if form == "count" else SHOW) if shows else ""
-    common = {"form": form, "concept": str(concept), "working": shows}
-    draft.ask, draft.facts = ask + show, {**common, **draft.facts}
+    search = Search(rng, source, n_images, weights, shows, target, concept, similar)
+    draft = build(search)
+    common: dict[str, Any] = {"form": form, "concept": str(concept), "working": shows}
+    if form != "caption" or (shows and source.exhaustive):
+        common["absence"] = "annotated" if source.exhaustive else "assumed"
+    if captioner := getattr(source, "captioner", ""):
+        common["captioner"] = captioner
+    named_only = form == "caption" and not source.exhaustive
+    draft.ask = phrasing.ask(rng, form, concept, shows, named_only)
+    draft.facts = {**common, **draft.facts}
     if draft.twin is not None:
         draft.twin = replace(draft.twin, facts={**common, **draft.twin.facts})
     return draft
 
 
-def absent(concept: str) -> str:
-    """'no fish' for 'a fish', 'no dogs' for 'dogs'."""
-    article, _, name = concept.partition(" ")
-    return f"no {name if article in ('a', 'an') and name else concept}"
-
-
-def scan(concept: str, reading: list[bool], whole: bool = False) -> str:
-    """The search through the images, up to the first that shows the concept or to the end: a line before the answer."""
-    last = len(reading) if whole or True not in reading else reading.index(True) + 1
-    said = (concept if there else absent(concept) for there in reading[:last])
-    return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(said)) + "\n"
-
-
-def none_shows(concept: str) -> str:
-    return f"None of the images shows {concept}."
-
-
-def _fill(rng: Random, source: Any, concept: str, together: list[Item], n: int) -> list[Item]:
+def _fill(search: Search, together: list[Item], n: int) -> list[Item]:
     """n distractors, in which the concept does not occur."""
     found: list[Item] = []
     while len(found) < n:
-        found.append(source.without(rng, concept, [*together, *found]))
+        here = [*together, *found]
+        if search.pick is None:
+            found.append(search.source.without(search.rng, search.concept, here))
+            continue
+        some = [search.source.without(search.rng, search.concept, here) for _ in range(CANDIDATES)]
+        if not search.source.exhaustive:
+            claim = search.source.claim_of_concept(search.concept)
+            some = search.pick.unlike(claim, search.target, some)
+        found.append(search.pick(search.rng, search.target, some))
     return found
-
-
-def _only(at: int | None, n: int) -> list[bool]:
-    return [i == at for i in range(n)]
 
 
 def _draft(
@@ -177,13 +144,12 @@ def _draft(
     return Draft(items, "", chosen, rejected, kind, target, facts, indexed=False, **more)
 
 
-def _caption(
-    rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str
-) -> Draft:
+def _caption(search: Search) -> Draft:
     """The caption of the one image that shows the concept."""
+    rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
     possible = set(possible_negatives(source)) - ({"other-image"} if n == 1 else set())
-    kind = pick_kind(rng, weights, [kind for kind in OF_CAPTIONS if kind in possible])
-    distractors = _fill(rng, source, concept, [target], n - 1)
+    kind = pick_kind(rng, search.weights, [kind for kind in OF_CAPTIONS if kind in possible])
+    distractors = _fill(search, [target], n - 1)
     at = in_turn(rng, range(n))
     items = [*distractors[:at], target, *distractors[at:]]
     mistaken = {
@@ -192,14 +158,16 @@ def _caption(
         "same-concept": lambda: source.another(rng, concept, items),
         "attribute-swap": lambda: source.swapped(rng, target, concept),
     }[kind]()
-    right = source.caption(rng, target)
+    right = one_form(source.caption(rng, target))
     if mistaken is None:
-        wrong = claim = source.generic(rng, target)
+        wrong = claim = one_form(source.generic(rng, target))
     else:
-        wrong, claim = source.caption(rng, mistaken), source.claim(mistaken)
+        wrong, claim = one_form(source.caption(rng, mistaken)), source.claim(mistaken)
         # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
         if wrong == right or source.fits(wrong, target) or source.fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
+        if form_of(wrong) != form_of(right):
+            raise NoPair("captions of two forms")
     # A distractor's caption comes of a search that ended there.
     ends = items.index(mistaken) if kind == "other-image" else at
     twin = None
@@ -207,8 +175,8 @@ def _caption(
         twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
     return _draft(
         items,
-        (scan(concept, _only(at, n)) if shows else "") + right,
-        (scan(concept, _only(ends, n)) if shows else "") + wrong,
+        search.scan(at) + right,
+        search.scan(ends) + wrong,
         kind,
         [at],
         _said(right, "caption", [at]),
@@ -222,79 +190,65 @@ def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
     return {"answer": answer, "answer_type": answer_type, "shown_by": shown_by}
 
 
-def _absent(
-    rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str
-) -> Draft:
+def _absent(search: Search) -> Draft:
     """A caption where the concept is in one image or in none, each half of the time; the wrong answer has it the other
     way."""
-    kind = pick_kind(rng, weights, ["false-absence", "false-presence"])
-    distractors = _fill(rng, source, concept, [target], n)
-    at = in_turn(rng, range(n))
-    caption, claim = source.caption(rng, target), source.claim(target)
+    kind = pick_kind(search.rng, search.weights, ["false-absence", "false-presence"])
+    distractors = _fill(search, [search.target], search.n)
+    at = in_turn(search.rng, range(search.n))
+    caption = one_form(search.source.caption(search.rng, search.target))
     places = (at, None) if kind == "false-absence" else (None, at)
-    return _somewhere(
-        source,
-        target,
-        distractors,
-        concept,
-        shows,
-        kind,
-        places,
-        "caption",
-        lambda _: caption,
-        lambda _: caption,
-        claim,
-    )
+    answer = Answer("caption", lambda _: caption, lambda _: caption, search.source.claim(search.target))
+    return _somewhere(search, distractors, kind, places, answer)
 
 
-def _locate(
-    rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str
-) -> Draft:
+def _locate(search: Search) -> Draft:
     """Which image shows the concept; perhaps none. Right and wrong are two of the n + 1 answers, each as often."""
-    at, wrong = in_turn(rng, list(permutations([*range(n), None], 2)))
+    at, wrong = in_turn(search.rng, list(permutations([*range(search.n), None], 2)))
     kind = "false-presence" if at is None else "false-absence" if wrong is None else "wrong-image"
-    if not weights.get(kind):
-        raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
-    distractors = _fill(rng, source, concept, [target], n)
-    claim = source.claim_of_concept(concept)
+    if not search.weights.get(kind):
+        raise NoPair(f"none of the wanted negatives fits ({', '.join(search.weights)})")
+    distractors = _fill(search, [search.target], search.n)
 
     def say(at: int) -> str:
-        return f"It is Image {at + 1}." if shows else f"Image {at + 1} shows {concept}."
+        return f"It is Image {at + 1}." if search.shows else f"Image {at + 1} shows {search.concept}."
 
-    return _somewhere(
-        source, target, distractors, concept, shows, kind, (at, wrong), "image", say, lambda at: at + 1, claim
-    )
+    answer = Answer("image", say, lambda at: at + 1, search.source.claim_of_concept(search.concept))
+    return _somewhere(search, distractors, kind, (at, wrong), answer)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an answer names a place: `say` gives its words, `value` gives `facts.answer`, `claim` is what it claims of the
+    image there."""
+
+    kind: str
+    say: Callable[[int], str]
+    value: Callable[[int], str | int]
+    claim: str
 
 
 def _somewhere(
-    source: Any,
-    target: Item,
-    distractors: list[Item],
-    concept: str,
-    shows: bool,
-    kind: str,
-    places: tuple[int | None, int | None],
-    answer_type: str,
-    say: Callable[[int], str],
-    answer: Callable[[int], str | int],
-    claim: str,
+    search: Search, distractors: list[Item], kind: str, places: tuple[int | None, int | None], answer: Answer
 ) -> Draft:
     """A pair whose target stands at the first of two places and, as the wrong answer has it, at the second; None is
-    nowhere. say, answer: what is said of a place, and what `facts.answer` then is; claim: what it claims of the image."""
-    n = len(distractors)
+    nowhere."""
+    n, concept = len(distractors), search.concept
 
     def items(at: int | None) -> list[Item]:
-        return distractors if at is None else [*distractors[:at], target, *distractors[at + 1 :]]
+        return distractors if at is None else [*distractors[:at], search.target, *distractors[at + 1 :]]
 
     def said(at: int | None) -> str:
-        told = scan(concept, _only(at, n)) if shows else ""
-        return told + (none_shows(concept) if at is None else say(at))
+        told = scan(concept, [i == at for i in range(n)]) if search.shows else ""
+        return told + (none_shows(concept) if at is None else answer.say(at))
 
     def facts(at: int | None) -> dict:
-        return _said("none", answer_type, []) if at is None else _said(answer(at), answer_type, [at])
+        if at is None:
+            return _said("none", answer.kind, [])
+        return _said(answer.value(at), answer.kind, [at])
 
     def claims(at: int | None) -> list[tuple[int, str]]:
-        return _claims(source, items(at)) if at is None else [(at, claim)]
+        return _claims(search.source, items(at)) if at is None else [(at, answer.claim)]
 
     def rests_on(at: int | None) -> list[int]:
         return list(range(n)) if at is None else [at]
@@ -318,26 +272,27 @@ def _claims(source: Any, items: list[Item]) -> list[tuple[int, str]]:
     return [(i, source.claim(item)) for i, item in enumerate(items)]
 
 
-def _count(rng: Random, source: Any, n: int, weights: dict, shows: bool, target: Item, concept: str) -> Draft:
+def _count(search: Search) -> Draft:
     """How many images show the concept: each number from none to all as often; the wrong answer takes one image for another
     kind than it is."""
-    kind = pick_kind(rng, weights, ["miscount"])
+    rng, source, n, concept = search.rng, search.source, search.n, search.concept
+    kind = pick_kind(rng, search.weights, ["miscount"])
     count = rng.randint(0, n)
     step = rng.choice((-1, 1))
     if not 0 <= count + step <= n:
         raise NoPair("a count beyond the number of images")
     there = set(rng.sample(range(n), count))
     # One more of each than this prompt shows: what stands at the changed place in the twin.
-    with_it = [target]
+    with_it = [search.target]
     while len(with_it) < max(count, count + step):
         with_it.append(source.another(rng, concept, with_it))
-    without = _fill(rng, source, concept, with_it, n - min(count, count + step))
+    without = _fill(search, with_it, n - min(count, count + step))
     changed = rng.choice(sorted(there if step < 0 else set(range(n)) - there))
     items, others = _dealt(n, there, changed, with_it, without)
 
     def answer(there: set[int]) -> str:
         final = f"The number of images with {concept} is {len(there)}."
-        return (scan(concept, [i in there for i in range(n)], whole=True) if shows else "") + final
+        return (scan(concept, [i in there for i in range(n)], whole=True) if search.shows else "") + final
 
     def claims(there: set[int], items: list[Item]) -> list[tuple[int, str]]:
         return [(i, source.claim_of_concept(concept)) for i in sorted(there)] or _claims(source, items)

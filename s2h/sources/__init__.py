@@ -62,7 +62,10 @@ class Item:
     reference: str = ""
     draw: Callable[[int], Any] | None = field(default=None, compare=False)
     data: Callable[[], bytes] | None = field(default=None, compare=False)
-    print: int = 0  # of the file's bytes, where it was read; a copy has the same
+    print: int = 0  # hash of the file's bytes, where it was read; a copy has the same
+    look: int = (
+        0  # its perceptual hash (likeness.py), where it was read; a near-duplicate differs in few bits
+    )
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,18 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
     def module(kind: str) -> Any:
         return import_module(f"s2h.sources.{KINDS[ALIASES.get(kind, kind)]}")
 
+    if not _is_text(os.path.abspath(spec)):
+        name = os.fsencode(spec).decode("ascii", "backslashreplace")
+        raise SourceError(
+            f"source {name}: the path is not UTF-8, which no record can hold (rename the folder)"
+        )
     if spec == "builtin":
         from s2h.sources.builtin import World
 
         return World(seed=seed, split=split)
     kind, _, path = spec.partition(":")
+    if os.path.exists(spec):  # a folder may be called tar:x
+        kind, path = "", ""
     if kind == "hub" and path:
         return module("datasets").read(path, spec=spec, split=split, kind="hub")
     if ALIASES.get(kind, kind) in KINDS and path:
@@ -132,6 +142,12 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
         f"source {spec!r}: no such folder, and not one of the kinds {', '.join((*KINDS, *ALIASES, 'hub'))} "
         "(give builtin, a folder, or KIND:PATH)"
     )
+
+
+def _is_text(path: str) -> bool:
+    from s2h.sources import files
+
+    return files.is_text(path)
 
 
 def _unpacked(root: str) -> Iterator[str]:

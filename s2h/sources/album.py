@@ -7,21 +7,25 @@ here. A picture that can't be opened is found out when it is first drawn, counte
 
 from __future__ import annotations
 
+import contextlib
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from random import Random
 from typing import Any
 
+from s2h import references
 from s2h.answers import normalise
-from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
+from s2h.language import nouns
+from s2h.language.swaps import Swaps
+from s2h.sources import Item, NoPair, Question, SourceError, Trait
+from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
-from s2h.sources.swaps import Swaps
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
@@ -90,6 +94,7 @@ class Album:
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self.captioner = ""  # the model that wrote the captions, if any did
         self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
@@ -109,12 +114,36 @@ class Album:
         """Whether every page was read, so that the counts are final."""
         return all(page is not None for page in self._pages)
 
+    @cached_property
+    def exhaustive(self) -> bool:
+        """Whether all that is asked about was noted for every picture, so that what was not noted is absent: pictures that
+        were sorted into classes or annotated by category, and not only captioned. The first part with pictures tells."""
+        numbers = range(len(self._pages))
+        return next((self.page(number).sorted for number in numbers if len(self.page(number))), False)
+
     def page(self, number: int) -> Page:
         if self._pages[number] is None:
             counter = self.unused.pages[number] = Counter()
             self._pages[number] = self._readers[number](counter)
             self._readers[number] = None  # which may hold rows that it has read now
         return self._pages[number]
+
+    def pictures(self) -> Iterator[tuple[tuple[int, int], Item]]:
+        """Every picture that can be opened, with its page and its number in it."""
+        for number in range(len(self._pages)):
+            for at in range(len(self.page(number))):
+                with contextlib.suppress(NoPair):  # counted in `unused`
+                    yield (number, at), self._item(number, at)
+
+    def with_pages(self, pages: list[Page], unused: Counter, captioner: str) -> Album:
+        """The same album with other pages, whose captions a model has written."""
+        parts = [(len(page), lambda _, page=page: page) for page in pages]
+        made = Album(
+            self.spec, self.root, parts or [(1, lambda _: Page().seal())], unused,
+            words=self._words, kin=self._kin, read=self._read, one_each=self.one_each,
+        )  # fmt: skip
+        made.captioner = captioner
+        return made
 
     def _learn(self) -> None:
         if len(self.page(0)) < 2:
@@ -132,8 +161,8 @@ class Album:
     def _item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.prefix + found.names[at]
-        look = self._read or self._reference
-        seen = self.unused.check(page, at, len(found), lambda: look(name))
+        look = self._read or self.reference_of
+        seen = self.unused.check(page, at, len(found), lambda: look(name), looks=True)
         captions = found.captions[at].split("\n") if found.captions[at] else []
         labels: dict[str, Any] = {"kind": "photo", "file": name}
         if captions:
@@ -142,15 +171,15 @@ class Album:
         labels["concepts"] = list(counts)
         if any(counts.values()):
             labels["counts"] = counts
-        key = f"{page}:{at}"
+        key, same = f"{page}:{at}", {"print": seen, "look": self.unused.look(page, at)}
         if self._read is not None:
-            return Item(key, labels, data=lambda: self._read(name), print=seen)
-        return Item(key, labels, reference=self._reference(name), print=seen)
+            return Item(key, labels, data=lambda: self._read(name), **same)
+        return Item(key, labels, reference=self.reference_of(name), **same)
 
-    def _reference(self, name: str) -> str:
-        if name.startswith("tar:") or not self.root:
-            return name
-        return os.path.join(self.root, name)
+    def reference_of(self, name: str) -> str:
+        """The reference to a picture by its name: that of a file below the root, which is never read as another kind of
+        reference; without a root the page's prefix has made one of it."""
+        return references.of_file(os.path.join(self.root, name)) if self.root else name
 
     # What a picture shows -------------------------------------------------------------------------------------
 
@@ -159,7 +188,7 @@ class Album:
         file's name."""
         found = self.page(page)
         captions = found.captions[at]
-        words = set(nouns.words_of(captions))
+        words = set(nouns.words_of(f"{captions}\n{found.notes[at]}"))
         if captions:
             words |= nouns.words_of(
                 nouns.name_of_class(os.path.splitext(os.path.basename(found.names[at]))[0])
@@ -187,7 +216,7 @@ class Album:
             if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
                 continue
             item = self._item(page, at)
-            if all(item.print != other.print for other in together):
+            if not _repeats(item, together):
                 return item
         raise NoPair("no distractor without the target's concept found")
 
@@ -262,7 +291,7 @@ class Album:
             if f"{page}:{at}" in taken:
                 continue
             item = self._item(page, at)
-            if all(item.print != other.print for other in together):
+            if not _repeats(item, together):
                 return item
         raise NoPair("no other picture of the same concept")
 
@@ -351,6 +380,11 @@ class Album:
         if trait.number < 0:
             return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
         return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
+
+
+def _repeats(item: Item, together: list[Item]) -> bool:
+    """Whether a picture is the same as another one, byte for byte or nearly."""
+    return any(item.print == other.print or near(item.look, other.look) for other in together)
 
 
 def _place(item: Item) -> tuple[int, int]:

@@ -9,6 +9,7 @@ Only names and places are read at the start; captions and rows are read by the t
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections import Counter
@@ -16,7 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.language.concepts import concept_of
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
 from s2h.sources.page import Page
@@ -29,6 +32,7 @@ TOO_LONG = f"a caption of more than {LONGEST:,} characters"
 NOTHING = frozenset(("nan", "none", "null", "n/a"))  # how an empty cell is written by some
 BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a pair of surrogates: JSON can say it, UTF-8 cannot
 
 
 def looks_like(root: str) -> bool:
@@ -61,8 +65,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if not metadata and (apart or _metadata(below)):
         root, metadata, keep = below, _metadata(below), None if apart else split
     if metadata:
-        parts = _blocks(metadata)
-        pages = [(n, partial(_described, root, metadata, rows, first, keep)) for n, first, rows in parts]
+        pages = [(count, partial(_described, root, rows, keep)) for count, rows in _blocks(metadata)]
         return Album(spec, root, pages or [(1, lambda _: Page().seal())])
     found = files.pictures(root, unused, beside=(".txt",))
     names = [name for name in found if in_split("captions", name, keep, unused)]
@@ -76,7 +79,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     """Add a captioned picture; its concepts are what its first caption names first, and that in one word."""
     told = texts_of(captions)
     usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
-    concept = next((found for caption in usable if (found := nouns.concept_of(caption))), "")
+    concept = next((found for caption in usable if (found := concept_of(caption))), "")
     if not told:
         unused["no caption"] += 1
     elif not usable:
@@ -90,7 +93,8 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
 def texts_of(captions: object) -> list[str]:
     """The captions that are texts, each on one line and without control characters."""
     several = captions if isinstance(captions, list | tuple) else [captions]
-    tidied = (" ".join(_CONTROL.sub(" ", text).split()) for text in several if isinstance(text, str))
+    whole = (_HALF.sub("\ufffd", text) for text in several if isinstance(text, str))
+    tidied = (" ".join(_CONTROL.sub(" ", text).split()) for text in whole)
     return [text for text in tidied if text and text.casefold() not in NOTHING]
 
 
@@ -114,33 +118,26 @@ def _beside(root: str, names: Texts, unused: Counter) -> Page:
 def _first_line(path: str) -> str | None:
     """The first line of a file that isn't blank; None where there is no file."""
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
+        with io.TextIOWrapper(files.opened(path), encoding="utf-8-sig", errors="replace") as file:
             return file.read(LONGEST + 1).strip().split("\n", 1)[0]
     except FileNotFoundError:
         return None
 
 
-def _described(
-    root: str,
-    metadata: str,
-    rows: Callable[[], Iterator[bytes]],
-    first: int,
-    split: str | None,
-    unused: Counter,
-) -> Page:
-    """The page of some rows of a metadata file. rows: gives each as a line of JSON, `first` is the number of the first."""
+def _described(root: str, rows: Callable[[], Iterator[bytes]], split: str | None, unused: Counter) -> Page:
+    """The page of some rows of a metadata file. rows: gives each as a line of JSON."""
     page, seen = Page(), set()
-    for number, row in enumerate(rows(), first):
-        row = _parsed(row, unused)
+    for row in rows():
+        row = files.json_line(row, unused)
         if row is None:
             continue
         name = _name(row)
         captions = next((row[column] for column in COLUMNS if row.get(column)), ())
         if isinstance(name, list):
             unused["several pictures in one row"] += 1
-        elif not name:
-            unused["no file_name"] += 1
-        elif not in_split("captions", files.inside(name, f"{metadata}:{number}: file_name"), split, unused):
+        elif (name := files.inside(name, root, unused)) is None or not in_split(
+            "captions", name, split, unused
+        ):
             continue
         elif hash(name) in seen:
             unused["listed twice"] += 1
@@ -150,21 +147,6 @@ def _described(
             seen.add(hash(name))
             fill(page, name, captions, unused)
     return page.seal()
-
-
-def _parsed(line: bytes, unused: Counter) -> dict | None:
-    """The row that a line holds; one that holds none is counted, unless it is blank."""
-    import orjson
-
-    try:
-        row = orjson.loads(line)
-        if isinstance(row, dict):
-            return row
-    except orjson.JSONDecodeError:
-        row = None
-    if line.strip():
-        unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
-    return None
 
 
 def _name(row: dict) -> str | list:
@@ -196,27 +178,25 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
         )
 
 
-def _blocks(metadata: str) -> list[tuple[int, int, Callable[[], Iterator[bytes]]]]:
-    """(number of rows, number of the first, what gives them as lines of JSON) of each block of a metadata file. Of JSON
-    lines only the places are looked for; rows of other forms are read and packed."""
+def _blocks(metadata: str) -> list[tuple[int, Callable[[], Iterator[bytes]]]]:
+    """(number of rows, what gives them as lines of JSON) of each block of a metadata file. Of JSON lines only the places are
+    looked for; rows of other forms are read and packed."""
     if metadata.endswith(".jsonl"):
         return list(_places(metadata))
     rows = _csv_rows(metadata) if metadata.endswith(".csv") else _parquet_rows(metadata)
-    blocks, first = [], 2 if metadata.endswith(".csv") else 1
+    blocks = []
     while len(block := Texts(islice(rows, AT_ONCE)).seal()):
-        blocks.append((len(block), first, partial(_unpacked, block)))
-        first += len(block)
+        blocks.append((len(block), partial(_unpacked, block)))
     return blocks
 
 
-def _places(path: str) -> Iterator[tuple[int, int, Callable[[], Iterator[bytes]]]]:
+def _places(path: str) -> Iterator[tuple[int, Callable[[], Iterator[bytes]]]]:
     with open(path, "rb") as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)
-        first = 1
         while lengths := [len(line) for line in islice(file, AT_ONCE)]:
-            yield len(lengths), first, partial(_lines, path, start, len(lengths))
-            start, first = start + sum(lengths), first + len(lengths)
+            yield len(lengths), partial(_lines, path, start, len(lengths))
+            start += sum(lengths)
 
 
 def _lines(path: str, start: int, count: int) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.page import Page
 
@@ -38,6 +39,8 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
         raise SourceError(f"source {spec!r}: no such folder")
     root, unused = os.path.abspath(root), Counter()
     below, apart = files.split_folder(root, split)
+    if left := sum(name.lower().endswith(".tar") for name in {*os.listdir(root), *os.listdir(below)}):
+        unused["a tar file beside the folders"] = left
     names = _folders(below, unused)
     flat = _flat(root, below) if not names else {}
     classes = sorted(set(flat.values())) or names
@@ -59,7 +62,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
 def _folders(below: str, unused: Counter | None = None) -> list[str]:
     """The folders that hold pictures, sorted."""
     found = []
-    for name in files.folders(below):
+    for name in files.folders(below, unused):
         try:
             with os.scandir(os.path.join(below, name)) as inside:
                 if any(files.is_picture(one.name) for one in inside):

@@ -86,13 +86,17 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
             raise SourceError(f"{path}: images: missing (this is no COCO file)")
         try:
             here: set[int] = set()
-            for image in content["images"]:
-                name = names.setdefault(image["id"], files.inside(image["file_name"], f"{path}: file_name"))
-                if image["id"] in here or name != image["file_name"]:
+            for image in files.having(content["images"], "images", unused, "id", "file_name"):
+                if (found := files.inside(image["file_name"], pictures, unused)) is None:
+                    continue
+                name = names.setdefault(image["id"], found)
+                if image["id"] in here or name != found:
                     unused["an image's id given twice"] += 1
                 here.add(image["id"])
-            categories = {one["id"]: one["name"] for one in content.get("categories", ())}
-            for one in content["annotations"]:
+            named = files.having(content.get("categories") or [], "categories", unused, "id", "name")
+            categories = {one["id"]: one["name"] for one in named if isinstance(one["name"], str)}
+            told = "caption" if kind == "captions" else "category_id"
+            for one in files.having(content["annotations"], "annotations", unused, "image_id", told):
                 if one["image_id"] not in names:
                     unused["annotations of no image"] += 1
                 elif kind == "captions":

@@ -42,7 +42,7 @@ TRAIT = Trait("digit", tuple(range(10)), lambda value: f"the digit {value}")
 
 
 def looks_like_idx(folder: str) -> bool:
-    return any(_IDX.match(name) for name in os.listdir(folder))
+    return any(_IDX.match(name) and os.path.isfile(os.path.join(folder, name)) for name in os.listdir(folder))
 
 
 def looks_like(folder: str) -> bool:
@@ -56,7 +56,13 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     if not os.path.isdir(folder):
         raise SourceError(f"source {spec!r}: no such folder")
     if looks_like_idx(folder):
+        from s2h.sources import idx
+
         pairs = idx_pairs(folder)
+        if (kind := idx.kind_of(folder)) not in (idx.DIGITS, idx.FASHION):
+            raise SourceError(
+                f"source {spec!r}: its pictures show {kind} and no digits (give MNIST or EMNIST)"
+            )
         chosen = _one_set(pairs)
         parts, apart = of_split(chosen, split)
         found = Digits(os.path.abspath(folder), spec)
@@ -83,7 +89,14 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
 def idx_pairs(folder: str) -> list[tuple[str, str]]:
     """(pictures, labels) of the idx files in a folder, sorted; a packed file beside itself unpacked is left out. Raises
     SourceError where labels are missing."""
-    pairs, names = [], sorted(name for name in os.listdir(folder) if _IDX.match(name))
+    pairs, names = (
+        [],
+        sorted(
+            name
+            for name in os.listdir(folder)
+            if _IDX.match(name) and os.path.isfile(os.path.join(folder, name))
+        ),
+    )
     for name in names:
         if name.endswith(".gz") and name.removesuffix(".gz") in names:
             continue
@@ -127,7 +140,7 @@ def _values_of(path: str) -> dict[int, int]:
 
 def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
     """Pictures [count, rows, columns] and labels [count] of two idx files. Raises SourceError."""
-    found, values = read_idx(Path(pictures), IMAGES), read_idx(Path(labels), LABELS)
+    found, values = read_idx(pictures, IMAGES), read_idx(labels, LABELS)
     if len(found) != len(values):
         raise SourceError(
             f"{pictures}: {len(found)} pictures but {len(values)} labels in {os.path.basename(labels)}"
@@ -135,7 +148,7 @@ def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
     return found, values
 
 
-def read_idx(path: Path, magic: int) -> Any:
+def read_idx(path: str | Path, magic: int) -> Any:
     """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels. It is mapped, not
     held in memory."""
     import zlib
@@ -144,13 +157,13 @@ def read_idx(path: Path, magic: int) -> Any:
 
     rank = 3 if magic == IMAGES else 1
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path, "rb") as packed, tempfile.TemporaryFile() as plain:
+        if str(path).endswith(".gz"):
+            with files.opened(path) as raw, gzip.open(raw, "rb") as packed, tempfile.TemporaryFile() as plain:
                 shutil.copyfileobj(packed, plain)
                 plain.flush()
                 content = mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if plain.tell() else b""
         else:
-            with open(path, "rb") as plain:
+            with files.opened(path) as plain:
                 content = (
                     mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if os.stat(path).st_size else b""
                 )
@@ -192,7 +205,7 @@ class Digits:
                 yield digit_of.get(label, NO_DIGIT), f"{_IDX.match(name)[1]} {index}"
 
     def read_folders(self) -> Iterator[tuple[int, str]]:
-        for folder in files.folders(self.root):
+        for folder in files.folders(self.root, self.unused.listed):
             if re.fullmatch(r"\d", folder):
                 for name in files.pictures(os.path.join(self.root, folder), self.unused.listed):
                     name = os.path.join(folder, name)

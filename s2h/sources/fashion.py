@@ -1,4 +1,5 @@
-"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing; known by `fashion` in the path.
+"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing; known by the first labels of
+the original, or by `fashion` in the name of the nearest folder that tells (idx.py).
 
 s2h-gen compare --source fashion:dataset-fashion-mnist/ -n 1000
 """
@@ -9,7 +10,7 @@ import os
 from collections import Counter
 from functools import lru_cache, partial
 
-from s2h.sources import SourceError, in_split
+from s2h.sources import SourceError, idx, in_split
 from s2h.sources.album import Album
 from s2h.sources.digits import idx_pairs, looks_like_idx, of_split
 from s2h.sources.page import Page
@@ -29,7 +30,7 @@ NAMES = (
 
 
 def looks_like(root: str) -> bool:
-    return "fashion" in os.path.abspath(root).lower() and looks_like_idx(root)
+    return looks_like_idx(root) and idx.kind_of(root) == idx.FASHION
 
 
 def read(path: str, *, spec: str, split: str = "train") -> Album:

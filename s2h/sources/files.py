@@ -4,52 +4,79 @@ text as people have them."""
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import os
-import re
+import stat
 from collections import Counter
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from s2h.sources import PICTURES, SourceError
 
 SPLITS = {"train": ("train", "training"), "heldout": ("val", "validation", "valid", "test", "testing")}
+FILE, FOLDER, SPECIAL = "a file", "a folder", "not a regular file"
+NOT_UTF8, NO_NAME = "a name that is not UTF-8", "no file_name"
+OUTSIDE = "names a file outside the folder"
 UNPACKED = frozenset(("__MACOSX",))  # what unpacking leaves beside the data
 
 
 def pictures(root: str, unused: Counter | None = None, beside: tuple[str, ...] = ()) -> Iterator[str]:
     """The pictures below a folder, by their names in it, sorted within each folder; links to folders are followed once.
-    unused: counts what is neither a picture nor ends with one of `beside`."""
+    unused: counts what is neither a picture nor ends with one of `beside`, and what can't be used as a file."""
+    unused = Counter() if unused is None else unused
     seen: set[tuple[int, int]] = set()
-
-    def unreadable(_: OSError) -> None:
-        if unused is not None:
-            unused["a folder that can't be read"] += 1
-
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=unreadable):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = os.path.relpath(folder, root)
-        for name in sorted(names):
-            if is_picture(name):
-                yield name if inside == os.curdir else os.path.join(inside, name)
-            elif unused is not None and not name.startswith(".") and not name.lower().endswith(beside):
-                unused["not a picture"] += 1
-
-
-def folders(root: str) -> list[str]:
-    """The folders in a folder, sorted; hidden ones are none, nor is a link that leads nowhere or to itself."""
-
-    def is_folder(entry: os.DirEntry) -> bool:
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        folder = os.path.join(root, inside)
         try:
-            return entry.is_dir()
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
         except OSError:
-            return False
+            unused["a folder that can't be read"] += 1
+            continue
+        below = []
+        for entry in listed:
+            name, kind = os.path.join(inside, entry.name), _kind(entry)
+            if entry.name.startswith("."):
+                continue
+            if kind == SPECIAL:
+                unused[f"{printable(name)}: {SPECIAL}"] += 1
+            elif not is_text(entry.name):
+                unused[NOT_UTF8] += kind == FOLDER or is_picture(entry.name)
+            elif kind == FOLDER:
+                below.append(name)
+            elif is_picture(entry.name):
+                yield name
+            elif not entry.name.lower().endswith(beside):
+                unused["not a picture"] += 1
+        waiting.extend(reversed(below))
 
+
+def _kind(entry: os.DirEntry) -> str:
+    """Whether an entry is a folder, a special file (a named pipe, a socket, a device), or a file. A link that leads to no
+    folder is taken for a file: what is wrong with it is found out when it is opened."""
+    try:
+        if entry.is_dir():
+            return FOLDER
+    except OSError:  # a link that leads to itself
+        return FILE
+    return FILE if entry.is_symlink() or entry.is_file(follow_symlinks=False) else SPECIAL
+
+
+def folders(root: str, unused: Counter | None = None) -> list[str]:
+    """The folders in a folder, sorted; hidden ones are none, nor is a link that leads nowhere or to itself."""
     with os.scandir(root) as entries:
-        return sorted(e.name for e in entries if not e.name.startswith(".") and is_folder(e))
+        found = sorted(e.name for e in entries if not e.name.startswith(".") and _kind(e) == FOLDER)
+    named = [name for name in found if is_text(name)]
+    if unused is not None and len(named) < len(found):
+        unused[NOT_UTF8] += len(found) - len(named)
+    return named
 
 
 def only_folder(root: str) -> str:
@@ -63,11 +90,47 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURES) and not os.path.basename(name).startswith(".")
 
 
-def inside(name: str, where: str) -> str:
-    """A name from a file, which must stay below its folder. Raises SourceError."""
-    if os.path.isabs(name) or ".." in re.split(r"[/\\]", name):
-        raise SourceError(f"{where}: {name!r} leaves the folder")
-    return name
+def is_text(name: str) -> bool:
+    """Whether a name can be written into a record: bytes on the disk that are no UTF-8 can't."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(name: str) -> str:
+    """A name from the disk or from data for a message."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
+def inside(name: object, root: str, unused: Counter) -> str | None:
+    """A file's name as a row has it, as one below `root`; None, and counted, where it is none. It may be absolute and it may
+    have `..` in it, as long as it stays in the folder."""
+    why = ""
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        why = NO_NAME
+    elif not is_text(name):
+        why = NOT_UTF8
+    else:
+        found = os.path.normpath(name)
+        if os.path.isabs(found):
+            found = _below(found, os.path.abspath(root)) or _below(
+                os.path.realpath(found), os.path.realpath(root)
+            )
+        elif os.pardir in found.replace("\\", "/").split("/"):
+            found = ""
+        if found:
+            return found
+        why = OUTSIDE
+    unused[why] += 1
+    return None
+
+
+def _below(path: str, root: str) -> str:
+    """A path by its name in `root`, "" where it isn't there."""
+    start = os.path.join(root, "")
+    return path[len(start) :] if path.startswith(start) else ""
 
 
 def split_folder(root: str, split: str) -> tuple[str, bool]:
@@ -82,10 +145,19 @@ def split_folder(root: str, split: str) -> tuple[str, bool]:
     return (os.path.join(root, only) if only else root), False
 
 
+def opened(path: str) -> BinaryIO:
+    """A regular file, opened to be read. Raises OSError, and never waits at a named pipe."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, SPECIAL, path)
+    return open(number, "rb")
+
+
 def lines(path: str, errors: str = "strict") -> Iterator[str]:
     """The lines of a text file with their ends, with or without a byte order mark. Raises SourceError that names it."""
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
+        with io.TextIOWrapper(opened(path), newline="", encoding="utf-8-sig", errors=errors) as file:
             yield from file
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}") from error
@@ -110,18 +182,89 @@ def table(path: str, *columns: str, errors: str = "strict") -> Iterator[tuple[st
 
 def load_json(path: str) -> object:
     """A whole JSON file, NaN included. Raises SourceError that names it."""
+    try:
+        return _loads(_content(path))
+    except ValueError as error:
+        raise SourceError(f"{path}: not JSON: {error} (it may be cut short: copy it anew)") from error
+
+
+def rows(path: str, key: str, unused: Counter, *needed: str) -> list[dict]:
+    """The rows of the list that a JSON file has under `key`, as `having` gives them. Raises SourceError where it has no
+    such list."""
+    content = load_json(path)
+    listed = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise SourceError(f"{path}: {key}: missing (there is no list of that name)")
+    return having(listed, key, unused, *needed)
+
+
+def having(listed: list, what: str, unused: Counter, *needed: str) -> list[dict]:
+    """The objects of a list that have the needed fields, none of them a list or an object; others are counted. Raises
+    SourceError where there are others only."""
+
+    def usable(row: object) -> bool:
+        return isinstance(row, dict) and not any(
+            isinstance(row.get(field, []), list | dict) for field in needed
+        )
+
+    found = [row for row in listed if usable(row)]
+    if len(found) < len(listed):
+        if not found:
+            raise SourceError(f"{what}: none of {len(listed)} has {' and '.join(needed)}")
+        unused[f"{what} without {' or '.join(needed)}"] += len(listed) - len(found)
+    return found
+
+
+def json_rows(path: str, unused: Counter) -> list:
+    """The rows of a file that is a JSON list or, whatever its name ends with, has an object on each line. Lines that have
+    none are counted. Raises SourceError where nothing can be read."""
+    data = _content(path).removeprefix(b"\xef\xbb\xbf")
+    try:
+        whole = _loads(data)
+        return whole if isinstance(whole, list) else [whole]
+    except ValueError as error:
+        wrong: Counter = Counter()
+        found = [row for line in data.split(b"\n") if (row := json_line(line, wrong)) is not None]
+        if not found:
+            remedy = "it may be cut short: copy it anew"
+            raise SourceError(f"{path}: neither JSON nor JSON Lines: {error} ({remedy})") from error
+    unused.update(wrong)
+    return found
+
+
+def json_line(line: bytes, unused: Counter) -> dict | None:
+    """The object that a line holds; a line that holds none is counted, unless it is blank."""
+    import orjson
+
+    try:
+        row = orjson.loads(line)
+        if isinstance(row, dict):
+            return row
+    except orjson.JSONDecodeError:
+        row = None
+    if line.strip():
+        unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
+    return None
+
+
+def _content(path: str) -> bytes:
+    try:
+        with opened(path) as file:
+            return file.read()
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _loads(data: bytes) -> object:
+    """The value of a JSON text. Raises ValueError."""
     import json
 
     import orjson
 
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
         try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
             return json.loads(data)  # which takes NaN, as Python's own writer leaves it
-    except OSError as error:
-        raise SourceError(f"{path}: can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SourceError(f"{path}: not JSON: {error} (it may be cut short: copy it anew)") from error
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None

@@ -69,7 +69,9 @@ def _family(root: str, family: str, matrix: str, people: dict, relatives: list, 
     for folder in sorted(os.listdir(os.path.join(root, family))):
         if match := _MEMBER.fullmatch(folder):
             below = os.path.join(root, family, folder)
-            pictures[int(match[1])] = [os.path.join(family, folder, name) for name in files.pictures(below)]
+            pictures[int(match[1])] = [
+                os.path.join(family, folder, name) for name in files.pictures(below, unused)
+            ]
     cells, sexes = _matrix(matrix)
     held: dict[int, list[tuple[str, int]]] = {}
     for (one, other), code in sorted(cells.items()):

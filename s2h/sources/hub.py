@@ -16,7 +16,9 @@ from collections import Counter
 from functools import lru_cache, partial
 from typing import Any
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h import references
+from s2h.language import nouns
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
@@ -52,8 +54,9 @@ def _saved(root: str) -> bool:
 
 def _parquet(path: str) -> list[str]:
     if os.path.isdir(path):
-        return sorted(glob.glob(os.path.join(glob.escape(path), "**", "*.parquet"), recursive=True))
-    return sorted(glob.glob(path))
+        found = glob.glob(os.path.join(glob.escape(path), "**", "*.parquet"), recursive=True)
+        return sorted(filter(os.path.isfile, found))
+    return sorted(filter(os.path.isfile, glob.glob(path)))
 
 
 def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") -> Album | Quiz:
@@ -80,9 +83,11 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
     )
     keep = None if apart else split
 
+    roots = _roots(path, kind)
+
     @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(row: str) -> bytes:
-        return _bytes(table[int(row)][images[0]])
+        return _bytes(table[int(row)][images[0]], roots)
 
     if question and answer:
         return Quiz(spec, "", partial(_sheet, table, question, answer, keep), read=data)
@@ -133,14 +138,35 @@ def _is_bytes(table: Any, name: str) -> bool:
     )
 
 
-def _bytes(value: dict | None) -> bytes:
-    if value is None:
-        return b""
-    if value.get("bytes"):
-        return value["bytes"]
-    from s2h.images import read_bytes
+def _roots(path: str, kind: str) -> list[str]:
+    """The folders below which a row may name a picture: that of the files, or the caches of `datasets` and of the Hub."""
+    if kind == "hub":
+        import datasets
+        from huggingface_hub import constants
 
-    return read_bytes(value["path"]) if value.get("path") else b""
+        found = (
+            constants.HF_HUB_CACHE,
+            datasets.config.HF_DATASETS_CACHE,
+            datasets.config.EXTRACTED_DATASETS_PATH,
+        )
+        return [os.path.abspath(root) for root in found]
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    return [os.path.abspath(folder)]
+
+
+def _bytes(value: dict | bytes | None, roots: list[str]) -> bytes:
+    """The bytes of a cell. Raises ImageError where it names a file that can't be had, or one outside the folders."""
+    if isinstance(value, bytes) or value is None:
+        return value or b""
+    if value.get("bytes") or not value.get("path"):
+        return value.get("bytes") or b""
+    from s2h.images import ImageError, read_bytes
+
+    unused: Counter = Counter()
+    for root in roots:
+        if (name := files.inside(value["path"], root, unused)) is not None:
+            return read_bytes(references.of_file(os.path.join(root, name)))
+    raise ImageError(f"{next(iter(unused))}: {value['path']!r}")
 
 
 def _page(table: Any, captions: str | None, labels: list[str], split: str | None, unused: Counter) -> Page:

@@ -7,6 +7,7 @@ a line (.jsonl), with the pictures below the file's folder, or below `images/` t
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -29,7 +30,7 @@ def looks_like(root: str) -> bool:
 def _files(root: str) -> list[str]:
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(root), "*.json"))):
-        with open(path, "rb") as file:
+        with contextlib.suppress(OSError), files.opened(path) as file:
             if b'"conversations"' in file.read(1 << 16):
                 found.append(path)
     return found
@@ -49,21 +50,20 @@ def read(path: str, *, spec: str, split: str = "train") -> Quiz:
 
 
 def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
-    rows = _rows(path)
+    rows = files.json_rows(path, unused)
     sheet, places = Sheet(), {}
     for number, row in enumerate(rows):
-        where = f"{path}: entry {number + 1}"
         if not isinstance(row, dict) or not isinstance(row.get("conversations"), list):
             unused["no conversations"] += 1
             continue
         name = row.get("image")
-        if not name:
-            unused["no image"] += 1
+        if isinstance(name, list) and len(name) == 1:
+            name = name[0]
+        if not name or isinstance(name, list):
+            unused["several images" if name else "no image"] += 1
             continue
-        if not isinstance(name, str):
-            unused["several images"] += 1
+        if (name := files.inside(name, root, unused)) is None:
             continue
-        files.inside(name, f"{where}: image")
         if name not in places:
             places[name] = next(
                 (p for p in (name, os.path.join("images", name)) if os.path.isfile(os.path.join(root, p))),
@@ -74,18 +74,6 @@ def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
         elif in_split("llava", name, split, unused):
             _turns(sheet, f"{number}", places[name], row["conversations"], unused)
     return sheet.seal()
-
-
-def _rows(path: str) -> list:
-    """The conversations of a JSON list, or of a file with one on each line (.jsonl)."""
-    if path.endswith(".jsonl"):
-        from s2h import jsonl
-
-        return list(jsonl.read(path, check=None))
-    rows = files.load_json(path)
-    if not isinstance(rows, list):
-        raise SourceError(f"{path}: not a list of conversations")
-    return rows
 
 
 def _turns(sheet: Sheet, name: str, picture: str, turns: list, unused: Counter) -> None:

@@ -17,7 +17,7 @@ class Page:
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
-        self.names, self.captions = Texts(), Texts()
+        self.names, self.captions, self.notes = Texts(), Texts(), Texts()
         self.sorted = True
         self.concepts: list[str] = []  # what pictures of this page may show
         self.counts = array(
@@ -35,11 +35,14 @@ class Page:
         captions: Iterable[str] = (),
         concepts: dict[str, int] | Iterable[str] = (),
         sorted: bool = True,
+        notes: Iterable[str] = (),
     ) -> None:
         """A picture: its name (with the prefix a path below the album's root, or a tar reference), its captions, and the
         concepts that it shows, with their counts where they were counted. sorted: whether it was put into a class, and not
-        only named in a caption, where a husky may be called a dog."""
+        only named in a caption, where a husky may be called a dog. notes: other captions, which are not shown and tell what
+        the picture may show."""
         self.sorted = self.sorted and sorted
+        self.notes.append("\n".join(notes))
         counted = concepts if isinstance(concepts, dict) else dict.fromkeys(concepts, 0)
         for concept, count in counted.items():
             if concept not in self._numbers:
@@ -56,6 +59,7 @@ class Page:
         shown = self._pictures, self._shown
         self.names.seal()
         self.captions.seal()
+        self.notes.seal()
         self.of_picture = Groups(len(self.names), zip(*shown, strict=True))
         self.by_concept = Groups(len(self.concepts), zip(*reversed(shown), strict=True))
         counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
@@ -68,3 +72,10 @@ class Page:
         start, stop = self.of_picture.span(at)
         names = (self.concepts[number] for number in self.of_picture[at])
         return dict(zip(names, self.counts[start:stop], strict=True))
+
+    def copy(self, at: int, other: Page, captions: Iterable[str]) -> None:
+        """Add a picture to another page under other captions; its own become notes."""
+        counts = self.counts_of(at)
+        told = counts if any(counts.values()) else list(counts)
+        notes = filter(None, (*self.captions[at].split("\n"), *self.notes[at].split("\n")))
+        other.add(self.names[at], captions, told, self.sorted, notes)

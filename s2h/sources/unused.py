@@ -1,4 +1,4 @@
-"""What of a source could not be used, and why: when its lists were read, and when a picture was first to be shown."""
+"""What could not be used of a source, and why: found when its lists were read, and when a picture was first drawn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 
 from s2h.sources import NoPair
+from s2h.sources.likeness import look_at
 
 BAD = 1
 
@@ -19,21 +20,29 @@ class Unused(Mapping):
         self.listed = Counter() if listed is None else listed
         self.pages: dict[int, Counter] = {}
         self.bad: dict[tuple[int, int], str] = {}
-        self._prints: dict[int, array] = {}  # part -> of each picture 0 (not seen yet), BAD, or its print
+        # Part -> of each picture 0 (not seen yet), BAD, or the hash of its bytes; and its perceptual hash.
+        self._prints: dict[int, array] = {}
+        self._looks: dict[int, array] = {}
 
-    def check(self, page: int, at: int, count: int, picture: Callable[[], str | bytes]) -> int:
-        """Look at picture `at` of the `count` of a part, a file's name or its bytes; each is opened once. Returns a print of
-        its bytes, by which a copy under another name is known. Raises NoPair where it can't be opened."""
+    def check(
+        self, page: int, at: int, count: int, picture: Callable[[], str | bytes], looks: bool = False
+    ) -> int:
+        """Open picture `at` of the `count` of a part, a file's name or its bytes; each is opened once. Returns a hash of its
+        bytes, by which a copy under another name is known. looks: whether its perceptual hash is kept too, for `look`.
+        Raises NoPair where it can't be opened."""
         if page not in self._prints:
             self._prints[page] = array("Q", bytes(8 * count))
+            self._looks[page] = array("Q", bytes(8 * count if looks else 0))
         prints = self._prints[page]
         if not prints[at]:
-            from s2h.images import ImageError, glance, read_bytes
+            from s2h.images import ImageError, read_bytes, reduced
 
             try:
                 data = picture()
                 data = read_bytes(data) if isinstance(data, str) else data
-                glance(data)
+                image = reduced(data)  # decoded once and to its end: a header says too little
+                if looks:
+                    self._looks[page][at] = look_at(image)
                 found = int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
                 prints[at] = found if found > BAD else found + 1 + BAD
             except ImageError as error:
@@ -42,6 +51,10 @@ class Unused(Mapping):
         if prints[at] == BAD:
             raise NoPair("a picture that can't be opened")
         return prints[at]
+
+    def look(self, page: int, at: int) -> int:
+        """The perceptual hash of a picture that was checked with `looks`."""
+        return self._looks[page][at]
 
     def why(self, nothing: str) -> str:
         """All of it in words; `nothing` where there is none."""

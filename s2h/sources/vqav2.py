@@ -72,9 +72,12 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
     try:
         known = {
             one["question_id"]: (one.get("multiple_choice_answer"), one.get("question_type") or "")
-            for one in files.load_json(answers)["annotations"]
+            for one in files.rows(answers, "annotations", unused, "question_id")
         }
-        for one in files.load_json(path)["questions"]:
+        for one in files.rows(path, "questions", unused, "question_id", "image_id"):
+            if not str(one["image_id"]).isdigit():
+                unused["an image_id that is no number"] += 1
+                continue
             picture = f"COCO_{name}_{int(one['image_id']):012d}.jpg"
             if picture not in there:
                 there[picture] = os.path.isfile(os.path.join(pictures, picture))
@@ -87,8 +90,11 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                 if why := sheet.add(str(one["question_id"]), picture, one.get("question"), *said):
                     unused[why] += 1
         if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
-            for one, other in files.load_json(pairs):
-                sheet.pair(str(one), str(other))
+            for both in files.load_json(pairs):
+                if isinstance(both, list) and len(both) == 2:
+                    sheet.pair(str(both[0]), str(both[1]))
+                else:
+                    unused["complementary pairs that are not two"] += 1
     except KeyError as error:
         raise SourceError(f"{path}: {error.args[0]}: missing (this is not VQAv2's form)") from error
     except SourceError:

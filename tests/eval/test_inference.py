@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +15,7 @@ from s2h import jsonl
 from s2h.cli.eval import main
 from tests.support.architectures import make_pairs
 from tests.support.commands import BIN
+from tests.support.waiting import until
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 COMMAND = [sys.executable, str(BIN / "s2h-eval")]
@@ -41,7 +41,7 @@ def place(tmp_path_factory, llava):
 
 def run(arguments: list[str], folder, status: int = 0) -> str:
     done = subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+        [*COMMAND, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
     return done.stderr
@@ -77,7 +77,7 @@ def test_processes_of_accelerate_launch_write_the_same(place):
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", str(BIN / "s2h-eval")]
     done = subprocess.run(
         [*launch, *options, "-o", "launched.jsonl"],
-        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300,
+        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (folder / "launched.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
@@ -100,10 +100,7 @@ def test_a_killed_run_goes_on(place):
     process = subprocess.Popen([*COMMAND, *options, "-o", "killed.jsonl"], cwd=folder, env=ENVIRONMENT)
     notes = folder / "killed.jsonl.partial.answers"
     partial = folder / "killed.jsonl.partial"
-    until = time.monotonic() + 240
-    while not (notes.exists() and partial.read_bytes().count(b"\n") >= 2) and time.monotonic() < until:
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.002)
+    until(lambda: notes.exists() and partial.read_bytes().count(b"\n") >= 2, process, every=0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "killed.jsonl").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from s2h import levels, record
 from s2h.images import Store
-from s2h.levels import arithmetic, compare, kinship, search, vqa
+from s2h.levels import arithmetic, compare, kinship, phrasing, search, vqa
 from s2h.sources import SourceError
 from s2h.sources.builtin import words
 
@@ -203,7 +203,7 @@ def test_search_names_no_index_and_only_the_target_shows_the_concept(pairs):
             continue
         assert len(there) <= 1 and target == (there or list(range(len(labels))))
         if not there:
-            assert facts["answer"] == "none" and said == search.none_shows(facts["concept"])
+            assert facts["answer"] == "none" and said == phrasing.none_shows(facts["concept"])
             assert wrong != said
         elif form == "locate":
             assert facts["answer"] == there[0] + 1
@@ -307,7 +307,7 @@ def test_what_is_not_there_is_named_without_its_article():
         ("dogs", "no dogs"),
         ("apple pies", "no apple pies"),
     ):
-        assert search.absent(concept) == said
+        assert phrasing.absent(concept) == said
 
 
 @pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])

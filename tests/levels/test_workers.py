@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from s2h.record import RecordError
 from s2h.sources import open_source
 from tests.support.commands import BIN, run
 from tests.support.photos import save
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "search"])
@@ -63,9 +63,7 @@ def test_a_killed_run_goes_on_where_it_was(task, tmp_path):
         stderr=subprocess.PIPE,
     )
     partial = tmp_path / "cut.jsonl.partial"
-    end = time.monotonic() + 120
-    while time.monotonic() < end and (not partial.exists() or partial.read_bytes().count(b"\n") < 5):
-        time.sleep(0.01)
+    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 5, process, every=0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "cut.jsonl").exists()
@@ -124,14 +122,10 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
         cwd=tmp_path, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    end = time.monotonic() + 60
-    while time.monotonic() < end and len(found := children.read_text().split()) < 2:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    partial = tmp_path / "cut.jsonl.partial"
+    until(lambda: partial.exists() and partial.stat().st_size, process)  # the workers are at work
+    found = children.read_text().split()
     process.kill()
     process.wait()
     assert len(found) == 2
-    end = time.monotonic() + 20
-    while time.monotonic() < end and any(Path(f"/proc/{child}").exists() for child in found):
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{child}").exists() for child in found)
+    until(lambda: not any(Path(f"/proc/{child}").exists() for child in found))

@@ -25,7 +25,7 @@ def whole(tmp_path, options) -> bytes:
 def test_parallel(tmp_path, whole, options):
     done = subprocess.run(
         ["bash", str(CLUSTER / "gen_parallel.sh"), "compare", "40", "out.jsonl", *options],
-        cwd=tmp_path, env={**os.environ, "SHARDS": "3"}, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env={**os.environ, "SHARDS": "3"}, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == whole
@@ -38,7 +38,7 @@ def test_a_slurm_array_whose_first_task_was_killed(tmp_path, whole, options):
         done = subprocess.run(
             ["bash", str(CLUSTER / "gen_slurm.sh"), "compare", "40", "shards", *options],
             cwd=tmp_path, env={**os.environ, "PATH": path} | {k: str(v) for k, v in array.items()},
-            capture_output=True, text=True, timeout=120,
+            capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 

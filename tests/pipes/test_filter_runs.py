@@ -1,11 +1,14 @@
 """s2h-filter as processes: several of them that share one run, and one that is killed and goes on."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-import time
+import termios
+from array import array
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -13,6 +16,7 @@ from s2h import jsonl
 from s2h.record import assistant
 from tests.support.commands import BIN, run
 from tests.support.records import lines, pair
+from tests.support.waiting import MOST, until
 
 SCRIPT = BIN.parent / "examples" / "cluster" / "filter_slurm.sh"
 SRUN = """#!/usr/bin/env bash
@@ -54,7 +58,7 @@ def test_two_nodes_write_what_one_process_writes(tmp_path, cluster):
     run("s2h-filter", *asked, "--rejects", "bad1", "-o", "one", "--batch-size", "50", cwd=tmp_path, status=3)
     done = subprocess.run(
         ["bash", str(SCRIPT), *asked, "--rejects", "bad2", "-o", "two", "--batch-size", "50"],
-        cwd=tmp_path, env=cluster, capture_output=True, text=True, timeout=280,
+        cwd=tmp_path, env=cluster, capture_output=True, text=True, timeout=MOST,
     )  # fmt: skip
     assert "skipped 1 record" in done.stderr, done.stderr
     assert (tmp_path / "two").read_bytes() == (tmp_path / "one").read_bytes() != b""
@@ -71,12 +75,11 @@ def begin(folder: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
-def wait_for(path: Path) -> None:
-    for _ in range(600):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"no {path}")
+def waiting_in(pipe: IO[bytes]) -> int:
+    """The number of bytes in a pipe that its reader has not taken yet."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_a_killed_run_goes_on(tmp_path):
@@ -96,10 +99,16 @@ def test_a_killed_run_goes_on(tmp_path):
     cut = stream.index(b'"r250"')
     process.stdin.write(stream[:cut])
     process.stdin.flush()
-    time.sleep(1.2)  # it notes once a second, when a pair comes
-    process.stdin.write(stream[cut : cut + 30_000])
-    process.stdin.flush()
-    wait_for(tmp_path / "out.jsonl.progress")
+    rest, notes = iter(stream[cut:].splitlines(keepends=True)[:-1]), tmp_path / "out.jsonl.progress"
+
+    def noted() -> bool:
+        """It notes once a second, when a pair comes: give it another once it has taken all that were given."""
+        if not notes.exists() and not waiting_in(process.stdin):
+            process.stdin.write(next(rest))
+            process.stdin.flush()
+        return notes.exists()
+
+    until(noted, process, every=0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert (tmp_path / "out.jsonl.partial").exists() and not (tmp_path / "out.jsonl").exists()

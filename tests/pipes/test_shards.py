@@ -27,7 +27,7 @@ def shell(script: str, data: bytes = b"") -> bytes:
     head = f'gen() {{ {sys.executable} {BIN}/s2h-gen --size 32 "$@"; }}; export -f gen\n'
     head += f'filter() {{ {sys.executable} {BIN}/s2h-filter --quiet "$@"; }}; export -f filter\n'
     done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", head + script], input=data, capture_output=True, timeout=120
+        ["bash", "-eo", "pipefail", "-c", head + script], input=data, capture_output=True, timeout=600
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from s2h import jsonl
 from tests.support.records import lines, pair
+from tests.support.waiting import MOST, until
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
@@ -33,7 +33,7 @@ def shell(script: str, data: bytes = b"", it: str = "relay") -> subprocess.Compl
     """Runs a pipe in bash; {it} stands for one of the commands."""
     script = script.replace("{it}", COMMANDS[it])
     return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", script], input=data, capture_output=True, timeout=60
+        ["bash", "-o", "pipefail", "-c", script], input=data, capture_output=True, timeout=MOST
     )
 
 
@@ -95,7 +95,7 @@ def test_output_flows_before_input_ends(name):
         assert b'"id":"r0"' in process.stdout.readline()
         assert process.poll() is None
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(MOST) == 0
 
 
 @every
@@ -118,11 +118,9 @@ def test_a_full_disk(name):
 def test_a_kill_in_the_middle_of_a_file():
     Path("out.jsonl").write_bytes(b"old")
     Path("in.jsonl").write_bytes(lines(2000))
-    command = [*COMMANDS["relay"].split(), "in.jsonl", "--pause", "0.02", "-o", "out.jsonl"]
+    command = [*COMMANDS["relay"].split(), "in.jsonl", "--pause", "1", "-o", "out.jsonl"]
     with subprocess.Popen(command) as process:
-        until = time.monotonic() + 20
-        while not list(Path().glob(".out.jsonl.*.part")) and time.monotonic() < until:
-            time.sleep(0.02)
+        until(lambda: list(Path().glob(".out.jsonl.*.part")), process)
         process.kill()
     assert Path("out.jsonl").read_bytes() == b"old"
     leftover = list(Path().glob(".*.part"))
@@ -134,16 +132,14 @@ def test_a_kill_in_the_middle_of_a_file():
 
 def test_an_interrupt():
     Path("in.jsonl").write_bytes(lines(2000))
-    command = [*COMMANDS["relay"].split(), "in.jsonl", "--pause", "0.02", "-o", "out.jsonl"]
+    command = [*COMMANDS["relay"].split(), "in.jsonl", "--pause", "1", "-o", "out.jsonl"]
     # A script's background jobs, as which these tests may run, ignore interrupts and hand that on.
     heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, **heard) as process:
-        until = time.monotonic() + 20
         # Past the imports: Python forgets an interrupt that comes in a callback of theirs.
-        while not any(part.stat().st_size for part in Path().glob(".*.part")) and time.monotonic() < until:
-            time.sleep(0.02)
+        until(lambda: any(part.stat().st_size for part in Path().glob(".*.part")), process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(MOST) == 130
         assert process.stderr.read().decode() == "relay.py: interrupted\n"
     assert os.listdir() == ["in.jsonl"]
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
+from s2h.language.concepts import concept_of
+from s2h.language.nouns import general_of, head_of, indefinite, plural
 from s2h.sources import SourceError, open_source
-from s2h.sources.nouns import concept_of, general_of, head_of, indefinite, plural
 from tests.support.photos import save
 
 THINGS = (
@@ -140,7 +141,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
                 **({"forms": {"caption": 1.0}} if task == "search" else {}),
             )
         )
-        assert len(made) == 60
+        assert len(made) == 60, tally
         for pair in made:
             record.check(pair)
             assert len(set(pair["images"])) == len(pair["images"]), "no picture is its own distractor"
@@ -152,11 +153,9 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
             if pair["facts"].get("working"):
                 told, said = record.text_of(pair["chosen"]).split("\n")
-                assert said == pair["facts"]["labels"][at]["captions"][0]
-                assert (
-                    told.endswith(f"Image {at + 1} shows {pair['facts']['concept']}.")
-                    and told.count(" shows no ") == at
-                )
+                assert said == pair["facts"]["labels"][at]["captions"][0].rstrip("!.") + "."
+                # Captions don't prove that the other images don't show it.
+                assert told == f"Image {at + 1} shows {pair['facts']['concept']}."
         assert "attribute-swap" not in {pair["negative"] for pair in made}
 
 
@@ -216,7 +215,7 @@ def test_metadata_files(folder, tmp_path):
     assert source.unused["file missing"] == source.unused["listed twice"] == 1
     (root / "metadata.parquet").unlink()
     (root / "metadata.jsonl").write_text('{"file_name": "../0.png", "text": "A frog."}\n')
-    with pytest.raises(SourceError, match=r"metadata\.jsonl:1: file_name: '\.\./0\.png' leaves the folder"):
+    with pytest.raises(SourceError, match=r"can be used .1 names a file outside the folder"):
         open_source(str(root))
 
 

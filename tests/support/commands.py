@@ -19,7 +19,7 @@ def run(
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
     return done

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from s2h.train.folder import checkpoints
 from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, RunError, read_metrics, train
 from tests.support.architectures import make_pairs
+from tests.support.waiting import until
 
 NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
 
@@ -160,9 +160,7 @@ def test_resume_after_kills_ends_where_an_unbroken_run_ends(llava, pairs, tmp_pa
     ):
         before = seen()
         process = subprocess.Popen([*common, *how, "-o", str(broken)], stdout=subprocess.DEVNULL)
-        deadline = time.time() + 120
-        while not seen() - before and process.poll() is None and time.time() < deadline:
-            time.sleep(0.0005)
+        until(lambda: seen() - before, process, every=0.0005)  # noqa: B023
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert seen() - before and not (broken / "result.json").exists()

@@ -20,6 +20,7 @@ class World:
     """One endless album. `split` goes into every key: what `train` draws, `heldout` can't."""
 
     spec = "builtin"
+    exhaustive = True  # everything that a picture shows is known
     swaps = "drawn"  # captions are made from labels, so one attribute can be exchanged, in the picture too
     relations = ("parent", "grandparent", "sibling")
 
