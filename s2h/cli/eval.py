@@ -9,6 +9,8 @@ import click
 
 from s2h.cli import common
 from s2h.cli.params import Shard
+from s2h.eval.parsers import NAMES as PARSERS
+from s2h.eval.parsers import VERSIONS
 
 BENCHES = (
     "builtin",
@@ -20,7 +22,6 @@ BENCHES = (
     "muirbench",
     "mirb",
 )  # eval.benches.names.NAMES
-PARSERS = ("robust", "vlmevalkit", "lmms", "official")  # eval.parsers.NAMES
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
@@ -81,15 +82,24 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     type=click.Choice(PARSERS),
     default="robust",
     show_default=True,
-    help="Who reads the choice out of an answer: our rules, those of another evaluator, or the benchmark's own.",
+    help="How the choice is extracted from a reply: "
+    + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
+    + ".",
 )
 @click.option(
     "--scoring",
-    type=click.Choice(["generate", "likelihood"]),
+    type=click.Choice(["generate", "likelihood", "cosine"]),
     default="generate",
     show_default=True,
-    help="Greedy answers; or what is likelier after the prompt, not comparable with them: an option's letter, yes or "
-    "no, of a pair the chosen or the rejected answer.",
+    help="generate: read the greedy reply. likelihood: take the likelier of the option letters, of yes and no, or of a "
+    "pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
+    "photographs, which have no exact check, with the right one by a text model.",
+)
+@click.option(
+    "--text-model",
+    metavar="NAME",
+    help="Text model for `--scoring cosine`: a Hub id or a local folder. "
+    "[default: sentence-transformers/all-mpnet-base-v2]",
 )
 @click.option(
     "--batch-size",
@@ -153,9 +163,9 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
 )
 def main(
-    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
-    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output, seed, quiet,
-    on_error,
+    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, text_model,
+    batch_size, max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output,
+    seed, quiet, on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -172,12 +182,18 @@ def main(
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
+    if text_model and (scoring != "cosine" or compare):
+        raise click.UsageError("--text-model goes with --scoring cosine.")
+    if score and scoring == "likelihood":
+        raise click.UsageError(
+            "--scoring likelihood goes with --model: --score has replies to read and no model."
+        )
     _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
     wishes = _understood(benches)
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard, "text_model": text_model,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
     if run.asks and processes > 1 and run.of == 1:
@@ -193,7 +209,7 @@ def main(
         if compare:
             _compare(work, files, report, plot, gallery, seed)
             return
-        from s2h.eval import answers, ask, scores
+        from s2h.eval import answers, ask, cosine, scores
         from s2h.eval import report as reports
         from s2h.record import Record
 
@@ -212,26 +228,48 @@ def main(
                 style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
-                ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
+                ask.part(questions, limit, shard), loaded,
+                scoring="likelihood" if scoring == "likelihood" else "generate", batch_size=batch_size,
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        predictions = run.done(scores.slim)
+        if scoring == "cosine" and run.first:
+            # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
+            made = cosine.scored(made, lambda: _text_model(work, text_model), batch=64 if score else 1)
+
+        def slim(line):
+            return scores.slim(line) | cosine.kept(line)
+
+        predictions = run.done(slim)
         for line in run.alive(work.progress(made, unit="question")):
             work.write(line if isinstance(line, Record) else Record(line))
-            predictions.append(scores.slim(line))
+            predictions.append(slim(line))
         if not run.first:
             return
         told = {"parser": parser} if score else {
             "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
-        told = reports.make(predictions, seed=seed, **told)
+        told = reports.make(predictions, seed=seed, parser_rules=VERSIONS[parser], **told)
         work.say("\n" + reports.table(told) if predictions else "no questions")
-        if report:
-            _write(report, reports.markdown(told) if report.endswith(".md") else told)
+        if parser != "robust":
+            work.say(f"replies were read as {VERSIONS[parser]} reads them")
+        if similar := cosine.rows(predictions):
+            work.say("\n" + cosine.table(similar))
+        if report and report.endswith(".md"):
+            _write(report, reports.markdown(told) + (cosine.markdown(similar) if similar else ""))
+        elif report:
+            _write(report, told | ({"cosine": similar} if similar else {}))
         if heatmap and told["by_position"]:
             reports.heat_map(told["by_position"], heatmap)
         elif heatmap:
             work.tell("no heat map: no question says which image its answer rests on (target)")
+
+
+def _text_model(work, name):
+    from s2h.models import text
+
+    loaded = text.load(name or text.DEFAULT)
+    work.say(f"captions over photographs are compared by {loaded.name}")
+    return loaded
 
 
 class _Asking:

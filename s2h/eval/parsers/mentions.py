@@ -8,8 +8,28 @@ import re
 from s2h.answers import normalise
 
 _WORD = re.compile(r"(?<![\w.])-\d+(?:[.,/:]\d+)*|\d+(?:[.,/:]\d+)+|[^\W_]+|[.!?;,\n]")
-_DENYING = frozenset(("not", "t", "never", "neither", "nor", "no", "without", "than", "unlike", "except", "cannot"))
-_BETWEEN = frozenset(("be", "really", "just", "only", "any", "in", "of", "is", "are", "see", "show", "seem", "look", "like", "or"))
+_DENYING = frozenset(
+    ("not", "t", "never", "neither", "nor", "no", "without", "than", "unlike", "except", "cannot")
+)
+_BETWEEN = frozenset(
+    (
+        "be",
+        "really",
+        "just",
+        "only",
+        "any",
+        "in",
+        "of",
+        "is",
+        "are",
+        "see",
+        "show",
+        "seem",
+        "look",
+        "like",
+        "or",
+    )
+)
 _REACH = 3  # words that may stand between a denial and what is denied
 
 
