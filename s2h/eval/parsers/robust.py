@@ -108,7 +108,7 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
         if (value := _stated(rest, choices, letters)) is not None:
             found.append((match.start(), match.end(), value))
     for match in _AFTERWARDS.finditer(text):
-        letter, before = match["letter"], text[: match.start()]
+        letter, before = match["letter"], plain.before(text, match.start())
         # A lower-case letter is a word of the sentence unless it is called an option.
         named = match["named"] or (letter.isupper() and letter != "I" and _LONE_AFTER.search(before))
         if named and letter.upper() in letters and not _DENIED.search(before):
@@ -219,7 +219,7 @@ def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> A
         found = {
             "".join(match.groups(default="")).upper()
             for match in _BRACKETED.finditer(part)
-            if not _DENIED.search(part[: match.start()]) and not _WRONG.match(part[match.end() :])
+            if not _DENIED.search(plain.before(part, match.start())) and not _WRONG.match(part, match.end())
         } & set(letters)
         if len(found) == 1 and not plain.UNSURE.search(part):
             own = letters[found.pop()]
@@ -264,7 +264,11 @@ def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     found, denied = set(), False
     end = 0
     for match in _LONE.finditer(text):
-        letter, before, after = match[1], text[: match.start()], text[match.end() :]
+        letter, before, after = (
+            match[1],
+            plain.before(text, match.start()),
+            text[match.end() : match.end() + plain.REACH],
+        )
         listed = denied and re.fullmatch(
             r"[\s)\]\"']*(?:,|,?\s*(?:and|or|nor))\s*[(\[\"']*", text[end : match.start()]
         )

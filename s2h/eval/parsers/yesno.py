@@ -64,7 +64,7 @@ def yes_no(text: str) -> str | None:
     found = set()
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
-        if _NOT.search(text[: match.start()]):
+        if _NOT.search(plain.before(text, match.start())):
             return None
         found.add(word)
     return found.pop() if len(found) == 1 else None
