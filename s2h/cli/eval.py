@@ -8,20 +8,14 @@ import sys
 import click
 
 from s2h.cli import common
+from s2h.cli.asking import Asking
 from s2h.cli.params import Shard
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 
 BENCHES = (
-    "builtin",
-    "blink",
-    "mantis",
-    "nlvr2",
-    "mmstar",
-    "pope",
-    "muirbench",
-    "mirb",
-)  # eval.benches.names.NAMES
+    "builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench", "mirb",
+)  # eval.benches.names.NAMES  # fmt: skip
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
@@ -195,7 +189,7 @@ def main(
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
         "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard, "text_model": text_model,
     }  # fmt: skip
-    run = _Asking(asked, output, processes, resume, not score and not compare)
+    run = Asking(asked, output, processes, resume, not score and not compare)
     if run.asks and processes > 1 and run.of == 1:
         from s2h import accel
 
@@ -234,7 +228,7 @@ def main(
             )  # fmt: skip
         if scoring == "cosine" and run.first:
             # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
-            made = cosine.scored(made, lambda: _text_model(work, text_model), batch=64 if score else 1)
+            made = cosine.scored(made, lambda: cosine.load(text_model, work.say), batch=64 if score else 1)
 
         def slim(line):
             return scores.slim(line) | cosine.kept(line)
@@ -262,70 +256,6 @@ def main(
             reports.heat_map(told["by_position"], heatmap)
         elif heatmap:
             work.tell("no heat map: no question says which image its answer rests on (target)")
-
-
-def _text_model(work, name):
-    from s2h.models import text
-
-    loaded = text.load(name or text.DEFAULT)
-    work.say(f"captions over photographs are compared by {loaded.name}")
-    return loaded
-
-
-class _Asking:
-    """How the questions are asked: by which processes, and into which file, that may have been begun before."""
-
-    def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
-        from s2h import accel
-        from s2h.growing import can_grow
-
-        rank, self.of = accel.launched()
-        self.asked, self.output, self.resume, self.asks = asked, output, resume, asks
-        self.first, self.progress, self.told = not asks or rank == 0, None, {}
-        self.grows = asks and can_grow(output)
-        if resume and not self.grows:
-            raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
-        if max(processes, self.of) > 1 and asks and "-" in asked["files"]:
-            raise click.UsageError("Several processes can't share standard input: name a file.")
-
-    def alive(self, made):
-        """The predictions, as long as all processes are there: the one that ends first has said why."""
-        from s2h import accel
-
-        try:
-            yield from made
-        except Exception as error:
-            if accel.bereft(error):
-                sys.exit(common.FAILED)
-            raise
-
-    def writer(self):
-        """The output for the session: a file that can be gone on with wherever that is possible."""
-        return self._open if self.grows or not self.first else self.output
-
-    def _open(self):
-        from s2h.eval.resume import Predictions, Progress
-        from s2h.jsonl import Writer
-
-        if self.grows:
-            self.progress = Progress(self.output, self.asked, self.resume)
-        return Predictions(self.output, self.progress) if self.first else Writer(os.devnull)
-
-    def tell(self, work, loaded) -> None:
-        """Say what a reader of the scores must know: where the images stood, and what was there already."""
-        from s2h.models.prompts import images_first
-
-        first = images_first(loaded.processor)
-        self.told = {"template": "images first" if first else "images in their places"}
-        if first:
-            work.say(f"{loaded.name} takes all images before the text of a question")
-        if self.resume:
-            there = self.progress.questions, len(self.progress.known)
-            work.say(f"{there[0]} questions are through, and {there[1]} answers to the next are there")
-
-    def done(self, slim) -> list[dict]:
-        """What a run that goes on needs for its table of the predictions that are there."""
-        return [slim(line) for line in self.progress.done()] if self.progress else []
 
 
 def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:

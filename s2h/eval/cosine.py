@@ -26,14 +26,14 @@ def needed(line: dict) -> bool:
     )
 
 
-def scored(lines: Iterable[dict], load: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
+def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
     """The predictions in their order; those that need it with `cosine` (0 where nothing was read), `text_model` and
-    `scoring`. load: gives the text model when the first caption comes. batch: predictions that are encoded together."""
+    `scoring`. give: loads the text model when the first caption comes. batch: predictions that are encoded together."""
     lines, model = iter(lines), None
     while some := list(islice(lines, batch)):
         captions = [line for line in some if needed(line)]
         if captions and model is None:
-            model = load()
+            model = give()
         for line in captions:
             line["cosine"], line["text_model"], line["scoring"] = 0.0, model.name, SCORING
         said = [line for line in captions if str(line.get("parsed") or "").strip()]
@@ -42,6 +42,15 @@ def scored(lines: Iterable[dict], load: Callable[[], Any], batch: int = 1) -> It
             for at, line in enumerate(said):
                 line["cosine"] = round(float(rows[2 * at] @ rows[2 * at + 1]), DIGITS)
         yield from some
+
+
+def load(name: str | None, say: Callable[[str], None]) -> Any:
+    """The text model of this name, or MPNet; tells which it is."""
+    from s2h.models import text
+
+    loaded = text.load(name or text.DEFAULT)
+    say(f"captions over photographs are compared by {loaded.name}")
+    return loaded
 
 
 def kept(line: dict) -> dict:
