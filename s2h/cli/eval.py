@@ -145,6 +145,13 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
 @click.option(
     "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG here."
 )
+@click.option(
+    "--margin",
+    metavar="POINTS",
+    type=click.FloatRange(min=0),
+    help="With --compare: a skill on single images is kept if the interval of its change lies above minus this.  "
+    "[default: 2]",
+)
 @click.option("--plot", metavar="FILE", help="With --compare: draw before and after as PNG here.")
 @click.option(
     "--gallery", metavar="FILE", help="With --compare: write a page of the questions gained and lost here."
@@ -154,8 +161,8 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
 )
 def main(
     files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
-    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output, seed, quiet,
-    on_error,
+    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, margin, plot, gallery, output, seed,
+    quiet, on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -172,7 +179,15 @@ def main(
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
-    _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
+    _check_usage(
+        files,
+        model,
+        benches,
+        score,
+        compare,
+        {"--margin": margin, "--plot": plot, "--gallery": gallery},
+        heatmap,
+    )
     wishes = _understood(benches)
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
@@ -191,14 +206,15 @@ def main(
     ) as work:
         _check_places(report, heatmap, plot, gallery)
         if compare:
-            _compare(work, files, report, plot, gallery, seed)
+            _compare(work, files, report, plot, gallery, seed, margin)
             return
-        from s2h.eval import answers, ask, scores
+        from s2h.eval import answers, ask, predictions, scores
         from s2h.eval import report as reports
         from s2h.record import Record
 
         if score:
-            made = answers.rescore(work.read(files, check=None), parser, on_error=work.on_error)
+            lines = predictions.checked(_lines(work, files), on_error=work.on_error)
+            made = answers.rescore(lines, parser, on_error=work.on_error)
         else:
             from s2h.eval.benches import request
             from s2h.images import Store
@@ -208,24 +224,24 @@ def main(
             loaded = vlm.load(model)
             run.tell(work, loaded)
             questions = request.questions_of(
-                where, work.read(files, check=None) if files else None, n=count, seed=seed, store=Store(image_dir),
+                where, _lines(work, files) if files else None, n=count, seed=seed, store=Store(image_dir),
                 style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
                 ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        predictions = run.done(scores.slim)
+        done = run.done(scores.slim)
         for line in run.alive(work.progress(made, unit="question")):
             work.write(line if isinstance(line, Record) else Record(line))
-            predictions.append(scores.slim(line))
+            done.append(scores.slim(line))
         if not run.first:
             return
         told = {"parser": parser} if score else {
             "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
-        told = reports.make(predictions, seed=seed, **told)
-        work.say("\n" + reports.table(told) if predictions else "no questions")
+        told = reports.make(done, seed=seed, **told)
+        work.say("\n" + reports.table(told) if done else "no questions")
         if report:
             _write(report, reports.markdown(told) if report.endswith(".md") else told)
         if heatmap and told["by_position"]:
@@ -287,18 +303,36 @@ class _Asking:
 
     def done(self, slim) -> list[dict]:
         """What a run that goes on needs for its table of the predictions that are there."""
-        return [slim(line) for line in self.progress.done()] if self.progress else []
+        from s2h.record import Record
+
+        base = os.path.dirname(self.output)
+        return [slim(Record(line, base=base)) for line in self.progress.done()] if self.progress else []
 
 
-def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:
+def _lines(work, files):
+    """The lines of the files or of standard input. A file that holds none is an error: a failed download or run."""
+    for name in files or ["-"]:
+        found = False
+        for line in work.read([name], check=None):
+            found = True
+            yield line
+        if not found and name != "-":
+            work.on_error(
+                common.RecordError(
+                    "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
+                )
+            )
+
+
+def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> None:
     if score and compare:
         raise click.UsageError("--score and --compare exclude each other.")
     if (score or compare) and (model or benches):
         raise click.UsageError("--score and --compare read predictions: they take no --model and no --bench.")
     if compare and len(files) < 2:
         raise click.UsageError("--compare takes two files of predictions or more, before and after.")
-    for name, given in (("--plot", plot), ("--gallery", gallery)):
-        if given and not compare:
+    for name, given in of_compare.items():
+        if given is not None and not compare:
             raise click.UsageError(f"{name} goes with --compare.")
     if heatmap and compare:
         raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
@@ -324,25 +358,36 @@ def _understood(benches) -> list:
         raise click.UsageError(str(error)) from None
 
 
-def _compare(work, files, report, plot, gallery, seed) -> None:
+def _compare(work, files, report, plot, gallery, seed, margin) -> None:
     from s2h.eval import compare
+    from s2h.eval.escape import terminal
 
+    margin = compare.MARGIN if margin is None else margin
     sides = [list(work.read([name], check=None)) for name in files]
     for name, side in zip(files, sides, strict=True):
         if not side:
             raise common.RecordError("no predictions", where=name, remedy="make them with --model")
-    models = [side[0].get("model", name) for side, name in zip(sides, files, strict=True)]
+    models = [str(side[0].get("model") or name) for side, name in zip(sides, files, strict=True)]
     compared, texts, lines = [], [], []
     for at in range(1, len(files)):
-        pair = (files[0], files[at])
-        rows = compare.compare(sides[0], sides[at], pair, seed, work.on_error)
+        pair, left_out = (files[0], files[at]), []
+
+        def on_error(error, left_out=left_out) -> None:
+            work.on_error(error)
+            left_out.append(f"left out: {error}")
+
+        pairs = compare.join(sides[0], sides[at], pair, on_error)
+        rows, notes = compare.rows_of(pairs, pair, seed, margin), [*left_out, *compare.notes(pairs)]
+        title = terminal(f"{files[0]} → {files[at]}") + "\n" if len(files) > 2 else ""
         work.say(
-            f"\n{files[0]} → {files[at]}\n" * (len(files) > 2)
-            + "\n" * (len(files) == 2)
-            + compare.table(rows)
+            "\n".join(
+                [f"\n{title}{compare.table(rows, margin)}", *(f"note: {terminal(one)}" for one in notes)]
+            )
         )
-        compared.append({"before": models[0], "after": models[at], "rows": rows})
-        texts.append(compare.markdown(rows, (models[0], models[at])))
+        compared.append(
+            {"before": models[0], "after": models[at], "margin": margin, "rows": rows, "notes": notes}
+        )
+        texts.append(compare.markdown(rows, (models[0], models[at]), margin, notes))
         if gallery:
             lines += compare.changed(sides[0], sides[at], pair)
     if plot:
