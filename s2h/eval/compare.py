@@ -3,6 +3,7 @@ an image, a sentence or a twin are resampled together."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -81,7 +82,7 @@ def _relabelled(
 ) -> set[str]:
     """The ids of BLINK's task whose labels have two versions, where the two files have different ones."""
     some = [key for key, (line, _) in pairs.items() if labels.concerned(line)]
-    differing = [key for key in some if _answer(pairs[key][0]) != _answer(pairs[key][1])]
+    differing = [key for key in some if _answers_differ(*pairs[key])]
     if not differing:
         return set()
     found = [labels.fingerprint(pairs[key][side] for key in some) for side in (0, 1)]
@@ -112,40 +113,42 @@ def _named(pairs: dict[str, tuple[dict, dict]], keys: list[str], names: tuple[st
 def _difference(line: dict, other: dict) -> str:
     """The first field in which two lines under one id differ, so that they are no answers to one question; "" for none.
     What one of them does not tell is no difference."""
-    for field, read in (("question", _question), ("choices", _choices), ("answer", _answer)):
-        if field in line and field in other and read(line) != read(other):
+    for field, read in (("question", _question), ("choices", _choices)):
+        if line.get(field) and other.get(field) and read(line) != read(other):
             return field
+    if _answers_differ(line, other):
+        return "answer"
     if line.get("scoring", "generate") != other.get("scoring", "generate"):
         return "scoring"
     return "parser" if line.get("parser", "robust") != other.get("parser", "robust") else ""
 
 
 def _question(line: dict) -> str:
-    return " ".join(str(line["question"]).split())
+    return " ".join(line["question"].split())
 
 
 def _choices(line: dict) -> dict[str, str]:
     from s2h.eval.answers import options
 
-    return (
-        {letter: " ".join(option.split()) for letter, option in options(line).items()}
-        if line["choices"]
-        else {}
-    )
+    return {letter: " ".join(option.split()) for letter, option in options(line).items()}
 
 
-def _answer(line: dict) -> Any:
-    """The right answer in a form in which equal ones are equal."""
+def _answers_differ(line: dict, other: dict) -> bool:
+    """Whether two lines have different right answers, however they write them."""
+    if "answer" not in line or "answer" not in other:
+        return False
+    choices = line.get("choices") or other.get("choices")
+    return _answer(line["answer"], choices) != _answer(other["answer"], choices)
+
+
+def _answer(answer: Any, choices: Any) -> Any:
     from s2h.eval.answers import key
 
-    answer = line.get("answer")
     if answer is None or isinstance(answer, list):
         return answer
-    if line.get("choices"):
-        try:
-            return key(line)
-        except RecordError:
-            pass
+    if choices:
+        with contextlib.suppress(RecordError):
+            return key({"answer": answer, "choices": choices})
     return str(answer).strip(" .").lower()
 
 

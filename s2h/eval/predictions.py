@@ -18,7 +18,7 @@ _NAMES = {
     list: "a list",
     dict: "an object",
 }
-_REMEDY = "a prediction has id, bench, answer and response"
+_REMEDIES = {"id": "a prediction has id, bench, answer and response"}
 
 
 def checked(
@@ -58,9 +58,8 @@ def _read(line: dict) -> Record:
         made["id"] = str(made["id"])
     for field, (fits, words) in _FIELDS.items():
         if field in made and not fits(made[field]):
-            kind = "null" if made[field] is None else _NAMES.get(type(made[field]), "something else")
             raise RecordError(
-                f"must be {words}: it is {kind}", field, remedy=_REMEDY if field == "id" else ""
+                f"must be {words}: it is {_kind(made[field], words)}", field, remedy=_REMEDIES.get(field, "")
             )
     answer, kind = made.get("answer"), made.get("answer_type")
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
@@ -77,8 +76,17 @@ def _read(line: dict) -> Record:
     return made
 
 
+def _kind(value: Any, words: str) -> str:
+    """What a value is instead."""
+    name = _NAMES.get(type(value), "null")
+    if name != words.partition(" of ")[0]:
+        return name
+    return "one of something else" if value else "empty"
+
+
 def _choices(choices: dict | list) -> dict | list:
-    """The options as they stand, or where some are null or empty, the others under their letters."""
+    """The options as they stand, or where some are null or empty, the others under their letters. Where all are empty texts
+    the letters are what is known of them: their texts stand in the question."""
     if isinstance(choices, list) and len(choices) > len(ascii_uppercase):
         raise RecordError(f"must be at most 26: they are {len(choices)}", "choices")
     lettered = choices if isinstance(choices, dict) else dict(zip(ascii_uppercase, choices, strict=False))
@@ -90,11 +98,11 @@ def _choices(choices: dict | list) -> dict | list:
                 remedy="label the options A, B, C …",
             )
         if not absent(option) and not _scalar(option):
-            raise RecordError(
-                f"must be a text or a number: it is {_NAMES.get(type(option))}", f"choices[{letter}]"
-            )
+            raise RecordError(f"must be a text or a number: it is {_kind(option, '')}", f"choices[{letter}]")
     kept = {letter: option for letter, option in lettered.items() if not absent(option)}
-    return choices if len(kept) == len(lettered) else kept
+    return (
+        choices if len(kept) == len(lettered) or all(option == "" for option in lettered.values()) else kept
+    )
 
 
 def absent(option: Any) -> bool:

@@ -51,7 +51,7 @@ def notes(by_bench: dict[str, list[dict]], used: dict[str, Any] | None = None) -
             expected, found = module(bench).ABOUT["rows"], _count(bench, some)
             split, whole = next(iter(expected.items()))
             if found not in expected.values():
-                made.append(f"{bench}: {found:,} questions; its {split} split has {whole:,}")
+                made.append(f"{bench}: {found:,} of the {whole:,} questions of its {split} split")
         without = sum(not p.get("images") for p in some)
         if without:
             which = "the lines don't" if without == len(some) else f"{without:,} of {len(some):,} lines don't"

@@ -65,8 +65,9 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     }
     if "about" in facts:
         line["about"] = facts["about"]
-    if "candidates" in facts:
-        line["candidates"] = facts["candidates"]
+    for field in ("candidates", "twin"):
+        if field in facts:
+            line[field] = facts[field]
     labels = facts.get("labels")
     if (
         kind == "caption"

@@ -15,7 +15,9 @@ from s2h.eval.benches import pairs
 from s2h.eval.benches.lines import line
 from s2h.record import Record, RecordError, fail
 
-_KEPT = ("level", "target", "target_labels", "about", "candidates", "l2_category", "question_type")
+_KEPT = (
+    "level", "target", "target_labels", "about", "candidates", "l2_category", "question_type", "group", "twin",
+)  # fmt: skip
 _REMEDY = "a question has images, question, and choices or answer; a pair has prompt, chosen and rejected"
 
 
