@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import factorial
 
-from s2h.eval.benches import names
+from s2h.eval import gold
 
 TERMS = 3  # digits that an arithmetic question adds up at most; each is at most 9
 
@@ -15,7 +15,7 @@ TERMS = 3  # digits that an arithmetic question adds up at most; each is at most
 def possible(line: dict) -> int | None:
     """How many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the images of
     the prompt, the numbers that a built-in task can ask for. None where that is unknown (captions, free answers)."""
-    choices, kind = line.get("choices"), _kind(line)
+    choices, kind = line.get("choices"), gold.kind_of(line)
     if line.get("scoring") == "likelihood" and not choices:
         return 2
     if choices:
@@ -52,7 +52,7 @@ def chance(predictions: Iterable[dict]) -> float | None:
         if p.get("scoring") == "likelihood" and not p.get("choices"):
             right += 1 / answers  # which of two answers is likelier has no frequent answer
             continue
-        kinds[_kind_of_question(p)].append((str(p["answer"]).strip(" .").lower(), answers))
+        kinds[_kind_of_question(p)].append((str(gold.read(p)), answers))
     for some in kinds.values():
         counted = Counter(answer for answer, _ in some)
         # Left out of its own count, a question can't make its answer the frequent one.
@@ -61,23 +61,11 @@ def chance(predictions: Iterable[dict]) -> float | None:
     return right / total if total else None
 
 
-def _kind(line: dict) -> str:
-    """The kind of answer; a line of another evaluator does not say it."""
-    if line.get("answer_type"):
-        return line["answer_type"]
-    if line.get("choices"):
-        return "choice"
-    said = str(line.get("answer")).strip(" .").lower()
-    if names.plain(line.get("bench")) == "pope" or said in ("yes", "no"):
-        return "yes/no"
-    return "number" if type(line.get("answer")) is int else "word"
-
-
 def _kind_of_question(line: dict) -> tuple:
     if line.get("choices"):
         return "choice", line.get("bench"), len(line["choices"])
     # The number of images bounds a count and an index; an attribute's value does not depend on it.
-    kind = _kind(line)
+    kind = gold.kind_of(line)
     images = 0 if kind == "word" else len(line.get("images") or ())
     return line.get("category"), kind, line.get("about"), images
 

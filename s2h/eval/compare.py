@@ -3,11 +3,10 @@ an image, a sentence or a twin are resampled together."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from s2h.eval import clusters, predictions, scores, statistics
+from s2h.eval import clusters, gold, predictions, scores, statistics
 from s2h.eval.benches import labels
 from s2h.eval.benches.names import SINGLE_IMAGE, plain
 from s2h.eval.escape import markdown as escaped
@@ -128,28 +127,23 @@ def _question(line: dict) -> str:
 
 
 def _choices(line: dict) -> dict[str, str]:
-    from s2h.eval.answers import options
-
-    return {letter: " ".join(option.split()) for letter, option in options(line).items()}
+    return {letter: " ".join(option.split()) for letter, option in gold.options(line).items()}
 
 
 def _answers_differ(line: dict, other: dict) -> bool:
-    """Whether two lines have different right answers, however they write them."""
+    """Whether two lines have different right answers, however they write them. What says how an answer is meant may stand in
+    one of them only."""
     if "answer" not in line or "answer" not in other:
         return False
-    choices = line.get("choices") or other.get("choices")
-    return _answer(line["answer"], choices) != _answer(other["answer"], choices)
+    meant = {field: line.get(field) or other.get(field) for field in ("answer_type", "choices", "bench")}
+    return _answer(line["answer"], meant) != _answer(other["answer"], meant)
 
 
-def _answer(answer: Any, choices: Any) -> Any:
-    from s2h.eval.answers import key
-
-    if answer is None or isinstance(answer, list):
+def _answer(answer: Any, meant: dict) -> Any:
+    try:
+        return gold.read({"answer": answer, **meant})
+    except RecordError:
         return answer
-    if choices:
-        with contextlib.suppress(RecordError):
-            return key({"answer": answer, "choices": choices})
-    return str(answer).strip(" .").lower()
 
 
 def compare(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from s2h.eval import clusters, scores, statistics
+from s2h.eval import clusters, gold, scores, statistics
 from s2h.eval.benches import labels, names
 from s2h.eval.statistics import ROUNDS
 from s2h.seeds import seed_of
@@ -192,7 +192,7 @@ def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
 def _cell(p: dict) -> tuple[str, str | None]:
     """(truth, reply); what is neither yes nor no is None."""
     parsed = p.get("parsed")
-    return str(p["answer"]).strip().lower(), parsed if parsed in ("yes", "no") else None
+    return gold.read(p, "yes/no"), parsed if parsed in ("yes", "no") else None
 
 
 def pope_values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from s2h.eval import clusters, statistics
+from s2h.eval import clusters, gold, statistics
 from s2h.eval.benches import names
 from s2h.eval.chance import chance
 from s2h.eval.statistics import wilson  # noqa: F401  (the interval of independent questions)
@@ -29,9 +29,11 @@ KEPT = (
 
 
 def slim(line: dict) -> dict:
-    """A prediction without its texts and images; what it can have in common with others stays as `shared`, and the number
-    of images."""
+    """A prediction without its texts and images, its answer in the one form (`gold`); what it can have in common with others
+    stays as `shared`, and the number of images."""
     kept = {key: line[key] for key in KEPT if key in line}
+    if line.get("scoring") != "likelihood":
+        kept["answer"] = gold.read(line)
     kept["shared"] = clusters.keys(line)
     kept["images"] = [0] * len(line.get("images") or ())
     if names.plain(line.get("bench")) == "nlvr2" and "sentence" not in kept:

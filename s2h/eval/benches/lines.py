@@ -9,6 +9,7 @@ import re
 from string import ascii_letters, ascii_uppercase
 from typing import Any
 
+from s2h.eval import gold
 from s2h.eval.benches import prompts
 from s2h.eval.predictions import absent
 from s2h.record import Record, RecordError
@@ -41,10 +42,11 @@ def line(
     made["answer"] = asked["answer"]
     made["answer_type"] = asked["answer_type"]
     made |= asked.get("more") or {}
-    if asked["choices"] and made["answer"] is not None:
-        from s2h.eval.answers import key
-
-        made["answer"] = key(made)
+    answer = gold.read(
+        made
+    )  # which must be readable before a model is asked; a free answer stays in its own words
+    if asked["choices"]:
+        made["answer"] = answer
     messages = prompts.messages(bench, asked, style, place)
     made["_pair"] = Record({"images": references}, where=row.where)
     return made, messages
