@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, comparison
 from s2h.cli.params import Shard
 
 BENCHES = (
@@ -206,7 +206,7 @@ def main(
     ) as work:
         _check_places(report, heatmap, plot, gallery)
         if compare:
-            _compare(work, files, report, plot, gallery, seed, margin)
+            comparison.make(work, files, report=report, plot=plot, gallery=gallery, seed=seed, margin=margin)
             return
         from s2h.eval import answers, ask, predictions, scores
         from s2h.eval import report as reports
@@ -243,7 +243,7 @@ def main(
         told = reports.make(done, seed=seed, **told)
         work.say("\n" + reports.table(told) if done else "no questions")
         if report:
-            _write(report, reports.markdown(told) if report.endswith(".md") else told)
+            comparison.write(report, reports.markdown(told) if report.endswith(".md") else told)
         if heatmap and told["by_position"]:
             reports.heat_map(told["by_position"], heatmap)
         elif heatmap:
@@ -310,8 +310,14 @@ class _Asking:
 
 
 def _lines(work, files):
-    """The lines of the files or of standard input. A file that holds none is an error: a failed download or run."""
-    for name in files or ["-"]:
+    """The lines of the files, all of which must be there, or of standard input. A file without lines is an error."""
+    from s2h import jsonl
+
+    return _some(work, [name if name == "-" else jsonl.find(name) for name in files] or ["-"])
+
+
+def _some(work, names):
+    for name in names:
         found = False
         for line in work.read([name], check=None):
             found = True
@@ -332,6 +338,8 @@ def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> 
     if compare and len(files) < 2:
         raise click.UsageError("--compare takes two files of predictions or more, before and after.")
     for name, given in of_compare.items():
+        if given != given:  # not a number
+            raise click.UsageError(f"{name} must be a number.")
         if given is not None and not compare:
             raise click.UsageError(f"{name} goes with --compare.")
     if heatmap and compare:
@@ -356,72 +364,6 @@ def _understood(benches) -> list:
         return [request.understood(bench) for bench in benches]
     except common.RecordError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _compare(work, files, report, plot, gallery, seed, margin) -> None:
-    from s2h.eval import compare
-    from s2h.eval.escape import terminal
-
-    margin = compare.MARGIN if margin is None else margin
-    sides = [list(work.read([name], check=None)) for name in files]
-    for name, side in zip(files, sides, strict=True):
-        if not side:
-            raise common.RecordError("no predictions", where=name, remedy="make them with --model")
-    models = [str(side[0].get("model") or name) for side, name in zip(sides, files, strict=True)]
-    compared, texts, lines = [], [], []
-    for at in range(1, len(files)):
-        pair, left_out = (files[0], files[at]), []
-
-        def on_error(error, left_out=left_out) -> None:
-            work.on_error(error)
-            left_out.append(f"left out: {error}")
-
-        pairs = compare.join(sides[0], sides[at], pair, on_error)
-        rows, notes = compare.rows_of(pairs, pair, seed, margin), [*left_out, *compare.notes(pairs)]
-        title = terminal(f"{files[0]} → {files[at]}") + "\n" if len(files) > 2 else ""
-        work.say(
-            "\n".join(
-                [f"\n{title}{compare.table(rows, margin)}", *(f"note: {terminal(one)}" for one in notes)]
-            )
-        )
-        compared.append(
-            {"before": models[0], "after": models[at], "margin": margin, "rows": rows, "notes": notes}
-        )
-        texts.append(compare.markdown(rows, (models[0], models[at]), margin, notes))
-        if gallery:
-            lines += compare.changed(sides[0], sides[at], pair)
-    if plot:
-        scoring = sides[0][0].get("scoring")
-        shown = compared[0]["rows"] if len(compared) == 1 else compare.side_by_side(compared)
-        compare.draw(shown, plot, (f"before: {models[0]}", f"after: {', '.join(models[1:])}"), scoring)
-    if gallery:
-        from s2h.files import Whole
-        from s2h.view import gallery as pages
-
-        with Whole(gallery) as out:
-            for piece in pages.page(lines, title="gained and lost", on_error=work.on_error):
-                out.write(piece)
-    told = (
-        {**compared[0], "seed": seed, "compared": compared}
-        if len(compared) > 1
-        else {**compared[0], "seed": seed}
-    )
-    if report:
-        _write(report, "\n".join(texts) if report.endswith(".md") else told)
-    else:
-        import json
-
-        click.echo(json.dumps(told))
-
-
-def _write(path: str, told: dict | str) -> None:
-    """A report whole or not at all: JSON, or a text as it is."""
-    import json
-
-    from s2h.files import Whole
-
-    with Whole(path) as out:
-        out.write((told if isinstance(told, str) else json.dumps(told, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

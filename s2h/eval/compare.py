@@ -16,6 +16,7 @@ from s2h.seeds import seed_of
 
 MARGIN = 2.0  # points that a skill may have lost and still counts as kept
 MCNEMAR, SIGN_FLIP = "McNemar's exact test", "exact sign-flip test over clusters"
+FEWEST = 6  # clusters; with fewer no outcome has an exact p below 0.05, so that nothing is shown
 NAMED = 3  # differing questions that an error names
 _RESCORE = "--score reads both anew with one --parser"
 _REMEDIES = {"answer": _RESCORE, "parser": _RESCORE, "scoring": "ask both models with the same --scoring"}
@@ -191,9 +192,11 @@ def single(line: dict) -> bool:
     return plain(line["bench"]) in SINGLE_IMAGE or len(line.get("images") or ()) == 1
 
 
-def verdict(low: float, high: float, margin: float = MARGIN) -> str:
-    """What the interval of a change (shares of 1) shows: "gained" where it lies above 0, "kept" where it lies above
-    -margin points, "lost" where it lies below 0, else "not shown"."""
+def verdict(low: float, high: float, groups: int, margin: float = MARGIN) -> str:
+    """What the interval of a change (shares of 1) over so many clusters shows: "gained" where it lies above 0, "kept" where
+    it lies above -margin points, "lost" where it lies below 0, else "not shown"."""
+    if groups < FEWEST:
+        return "not shown"
     if low > 0:
         return "gained"
     if low > -margin / 100:
@@ -218,7 +221,7 @@ def _row(name: str, pairs: list[tuple[dict, dict]], seed: int, margin: float) ->
         "gain": sum(changes) / n, "low": low, "high": high, "gained": gained, "lost": lost, "p": p, "test": test,
         "chance": scores.chance(some), "before_interval": statistics.interval(first, groups),
         "after_interval": statistics.interval(second, groups), "single": all(map(single, some)),
-        "verdict": verdict(low, high, margin),
+        "verdict": verdict(low, high, len(set(groups)), margin),
     }  # fmt: skip
 
 
@@ -265,7 +268,7 @@ def explained(rows: list[dict], margin: float = MARGIN) -> list[str]:
     if any(row["single"] for row in rows):
         made.append(
             f"single images: kept unless the interval of the change reaches down to -{margin:g} points; then lost where "
-            "it lies below 0, else not shown"
+            f"it lies below 0, else not shown, as with fewer than {FEWEST} clusters"
         )
     return made
 

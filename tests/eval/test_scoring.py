@@ -143,6 +143,16 @@ def test_questions_of_one_file_only_are_counted(run, tmp_path):
     assert message in run("--compare", "a.jsonl", "b.jsonl", "--on-error", "skip", status=3)
 
 
+def test_many_lines_left_out_are_counted_in_the_notes(run, tmp_path):
+    lines = [line(i, images=[f"{i}.png"]) for i in range(30)]
+    write(tmp_path / "a.jsonl", lines)
+    write(tmp_path / "b.jsonl", [*lines[:5], *(one | {"correct": "yes"} for one in lines[5:])])
+    run("--compare", "a.jsonl", "b.jsonl", "--on-error", "skip", "--report", "c.json", status=3)
+    made = json.loads((tmp_path / "c.json").read_text())
+    assert made["rows"][0]["n"] == 5 and len(made["notes"]) == 11
+    assert made["notes"][-1] == "left out: 16 more for such reasons"
+
+
 def test_values_from_data_are_shown_safely(run, tmp_path):
     hostile = {"bench": "x\x1b[31m\x07", "model": "<b>m</b>\n# h"}
     made = [
@@ -225,6 +235,8 @@ def changes(gained: int, lost: int, same: int) -> tuple[list[dict], list[dict]]:
 @pytest.mark.parametrize(
     ("gained", "lost", "same", "verdict"),
     [
+        (0, 0, 5, "not shown"),
+        (5, 0, 0, "not shown"),
         (1, 1, 998, "kept"),
         (5, 5, 90, "not shown"),
         (0, 60, 40, "lost"),
