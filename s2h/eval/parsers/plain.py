@@ -50,7 +50,7 @@ _JSON = re.compile(
 )
 
 DECLARING = re.compile(
-    r"<answer>|\b(?:answer|solution|conclusion|response|result)\b"
+    r"<answer>|\b(?:answers?|solution|conclusion|response|result)\b"
     r"(?:\s+(?:to|for|of)\s+(?:the|this|that|your)\s+\w+)?(?:\s+(?:here|then))?"
     r"(?:\s+(?:is|was|are|would\s+be|should\s+be|must\s+be|has\s+to\s+be|will\s+be)\b(?:\s*:)?|\s*[:=→]+|\s+-+>?(?=\s))"
     r"|答案\s*(?:应该是|应为|应是|是|为|:|:)|(?:^|(?<=\s))答\s*[::]|정답은|정답\s*[::]|답은|답\s*[::]|答えは|正解は",
@@ -129,24 +129,27 @@ def sentences(text: str) -> list[str]:
 
 
 def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLARING) -> Any:
-    """What the declarations of a text say: read(rest) gives a value, AMBIGUOUS, or None for what is no value. The last one
-    counts if all say the same or if a word of correction or of conclusion stands before it; of others none does. None
-    where nothing is declared."""
-    found: list[tuple[re.Match, Any]] = []
+    """What the declarations of a text say: read(rest) gives a value, AMBIGUOUS, or None for what is no value. None where
+    nothing is declared; of several declarations see `settled`."""
+    found = []
     for match in pattern.finditer(text):
-        rest = (
-            re.split(r"</answer>", text[match.end() :])[0]
-            if match[0].lower() == "<answer>"
-            else text[match.end() :]
-        )
+        rest = text[match.end() :]
+        if match[0].lower() == "<answer>":
+            rest = rest.split("</answer>")[0]
         if (value := read(rest)) is not None:
-            found.append((match, value))
+            found.append((match.start(), match.end(), value))
+    return settled(text, found)
+
+
+def settled(text: str, found: list[tuple[int, int, Any]]) -> Any:
+    """What declarations (start, end, value) say together: the last one counts if all say the same or if a word of correction
+    or of conclusion stands between it and the last other one; else AMBIGUOUS, and None without any."""
     if not found:
         return None
-    at, last = found[-1]
-    others = [match for match, value in found if value != last]
+    start, end, last = max(found, key=lambda one: one[0])
+    others = [one for one in found if one[2] != last]
     if not others:
         return last
-    start = others[-1].end()
-    corrected = CORRECTION.search(text, start, at.end())
-    return last if corrected and not ALTERNATIVE.search(text[start : at.start()]) else AMBIGUOUS
+    before = max(one[1] for one in others)
+    corrected = CORRECTION.search(text, before, end)
+    return last if corrected and not ALTERNATIVE.search(text[before:start]) else AMBIGUOUS
