@@ -132,6 +132,10 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
+def _images(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(one, str | dict) for one in value))
+
+
 def _places(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(type(one) is int and one >= 0 for one in value))
 
@@ -152,7 +156,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "an object of letters or a list",
     ),
     "candidates": (lambda value: value is None or _texts(value), "a list of texts"),
-    "images": (lambda value: value is None or _texts(value), "a list of image references"),
+    "images": (_images, "a list of image references"),
     "target": (_places, "a list of image positions from 0"),
     "question": (_text_or_null, "a text"),
     **dict.fromkeys(

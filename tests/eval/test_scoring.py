@@ -105,6 +105,9 @@ def test_an_empty_file_is_an_error(run, tmp_path):
     assert "e.jsonl: holds no lines" in run("--score", "e.jsonl", status=1)
     assert "e.jsonl: holds no lines" in run("--score", "p.jsonl", "e.jsonl", "--on-error", "skip", status=3)
     assert "e.jsonl: no predictions" in run("--compare", "p.jsonl", "e.jsonl", status=1)
+    assert "e.jsonl: holds no lines" in run("--model", "mini", "e.jsonl", status=1)
+    assert "e.jsonl: is empty (a failed download?)" in run("--model", "mini", "--bench", "e.jsonl", status=1)
+    assert "no such file: none" in run("--score", "p.jsonl", "none", "-o", "s.jsonl", status=1)
 
 
 @pytest.mark.parametrize(
