@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
 import click
 
-from s2h.cli import common, comparison
+from s2h.cli import common
 from s2h.cli.params import Shard
+from s2h.eval.parsers import NAMES as PARSERS
+from s2h.eval.parsers import VERSIONS
 
-BENCHES = (
-    "builtin",
-    "blink",
-    "mantis",
-    "nlvr2",
-    "mmstar",
-    "pope",
-    "muirbench",
-    "mirb",
-)  # eval.benches.names.NAMES
-PARSERS = ("robust", "vlmevalkit", "lmms", "official")  # eval.parsers.NAMES
+# eval.benches.names.NAMES
+BENCHES = ("builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench", "mirb")  # fmt: skip
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
@@ -37,9 +31,7 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     help=f"Questions to ask: {', '.join(BENCHES)}, from a local copy where PATH names one; or a FILE of questions or "
     "pairs. Without it and without FILE, builtin.",
 )
-@click.option(
-    "--data", metavar="DIR", help="The folder that local copies of benchmarks lie in, by their names."
-)
+@click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names.")
 @click.option("--split", metavar="NAME", help="The split to ask, where a benchmark has several (see --list).")
 @click.option(
     "--list",
@@ -74,22 +66,31 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
 )
 @click.option("--score", is_flag=True, help="Read and score the predictions of FILEs again, without a model.")
 @click.option(
-    "--compare", is_flag=True, help="Compare the predictions of FILEs: the first is before, each other after."
+    "--compare", is_flag=True, help="Compare predictions: the first FILE is before, each other after."
 )
 @click.option(
     "--parser",
     type=click.Choice(PARSERS),
     default="robust",
     show_default=True,
-    help="Who reads the choice out of an answer: our rules, those of another evaluator, or the benchmark's own.",
+    help="How the choice is extracted from a reply: "
+    + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
+    + ".",
 )
 @click.option(
     "--scoring",
-    type=click.Choice(["generate", "likelihood"]),
+    type=click.Choice(["generate", "likelihood", "cosine"]),
     default="generate",
     show_default=True,
-    help="Greedy answers; or what is likelier after the prompt, not comparable with them: an option's letter, yes or "
-    "no, of a pair the chosen or the rejected answer.",
+    help="generate: read the greedy reply. likelihood: take the likelier of the option letters, of yes and no, or of a "
+    "pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
+    "photographs, which have no exact check, with the right one by a text model.",
+)
+@click.option(
+    "--text-model",
+    metavar="NAME",
+    help="Text model for `--scoring cosine`: a Hub id or a local folder. "
+    "[default: sentence-transformers/all-mpnet-base-v2]",
 )
 @click.option(
     "--batch-size",
@@ -160,9 +161,9 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
 )
 def main(
-    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
-    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, margin, plot, gallery, output, seed,
-    quiet, on_error,
+    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, text_model,
+    batch_size, max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, margin, plot, gallery,
+    output, seed, quiet, on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -179,20 +180,17 @@ def main(
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
-    _check_usage(
-        files,
-        model,
-        benches,
-        score,
-        compare,
-        {"--margin": margin, "--plot": plot, "--gallery": gallery},
-        heatmap,
-    )
+    if text_model and (scoring != "cosine" or compare):
+        raise click.UsageError("--text-model goes with --scoring cosine.")
+    if score and scoring == "likelihood":
+        raise click.UsageError("--scoring likelihood goes with --model: --score has no model.")
+    of_compare = {"--margin": margin, "--plot": plot, "--gallery": gallery}
+    _check_usage(files, model, benches, score, compare, of_compare, heatmap)
     wishes = _understood(benches)
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard, "text_model": text_model,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
     if run.asks and processes > 1 and run.of == 1:
@@ -206,9 +204,9 @@ def main(
     ) as work:
         _check_places(report, heatmap, plot, gallery)
         if compare:
-            comparison.make(work, files, report=report, plot=plot, gallery=gallery, seed=seed, margin=margin)
+            _compare(work, files, report, plot, gallery, seed, margin)
             return
-        from s2h.eval import answers, ask, predictions, scores
+        from s2h.eval import answers, ask, cosine, predictions, scores
         from s2h.eval import report as reports
         from s2h.record import Record
 
@@ -228,26 +226,47 @@ def main(
                 style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
-                ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
+                ask.part(questions, limit, shard), loaded,
+                scoring="likelihood" if scoring == "likelihood" else "generate", batch_size=batch_size,
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        done = run.done(scores.slim)
+        if scoring == "cosine" and run.first:
+            # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
+            made = cosine.scored(made, lambda: _text_model(work, text_model), batch=64 if score else 1)
+
+        def slim(line):
+            return scores.slim(line) | cosine.kept(line)
+
+        done = run.done(slim)
         for line in run.alive(work.progress(made, unit="question")):
             work.write(line if isinstance(line, Record) else Record(line))
-            done.append(scores.slim(line))
+            done.append(slim(line))
         if not run.first:
             return
         told = {"parser": parser} if score else {
             "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
-        told = reports.make(done, seed=seed, **told)
+        told = reports.make(done, seed=seed, parser_rules=VERSIONS[parser], **told)
         work.say("\n" + reports.table(told) if done else "no questions")
+        if parser != "robust":
+            work.say(f"replies were read as {VERSIONS[parser]} reads them")
+        if similar := cosine.rows(done):
+            work.say("\n" + cosine.table(similar))
         if report:
-            comparison.write(report, reports.markdown(told) if report.endswith(".md") else told)
+            text = reports.markdown(told) + (cosine.markdown(similar) if similar else "")
+            reports.save(report, told | ({"cosine": similar} if similar else {}), text)
         if heatmap and told["by_position"]:
             reports.heat_map(told["by_position"], heatmap)
         elif heatmap:
             work.tell("no heat map: no question says which image its answer rests on (target)")
+
+
+def _text_model(work, name):
+    from s2h.models import text
+
+    loaded = text.load(name or text.DEFAULT)
+    work.say(f"captions over photographs are compared by {loaded.name}")
+    return loaded
 
 
 class _Asking:
@@ -310,24 +329,11 @@ class _Asking:
 
 
 def _lines(work, files):
-    """The lines of the files, all of which must be there, or of standard input. A file without lines is an error."""
-    from s2h import jsonl
+    """The lines of the files, all of which must be there, or of standard input."""
+    from s2h.eval import predictions
 
-    return _some(work, [name if name == "-" else jsonl.find(name) for name in files] or ["-"])
-
-
-def _some(work, names):
-    for name in names:
-        found = False
-        for line in work.read([name], check=None):
-            found = True
-            yield line
-        if not found and name != "-":
-            work.on_error(
-                common.RecordError(
-                    "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
-                )
-            )
+    names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
+    return predictions.lines(names, lambda name: work.read([name], check=None), work.on_error)
 
 
 def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> None:
@@ -364,6 +370,31 @@ def _understood(benches) -> list:
         return [request.understood(bench) for bench in benches]
     except common.RecordError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _compare(work, files, report, plot, gallery, seed, margin) -> None:
+    from s2h.eval import compare, comparisons
+    from s2h.eval import report as reports
+
+    sides = [list(work.read([name], check=None)) for name in files]
+    made = comparisons.make(sides, files, seed, compare.MARGIN if margin is None else margin, work.on_error)
+    for one, name in zip(made, files[1:], strict=True):
+        work.say("\n" + comparisons.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
+    if plot:
+        comparisons.draw(made, plot, sides[0][0].get("scoring"))
+    if gallery:
+        from s2h.files import Whole
+        from s2h.view import gallery as pages
+
+        with Whole(gallery) as out:
+            changed = comparisons.changed(sides, files)
+            for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
+                out.write(piece)
+    told = comparisons.report(made, seed)
+    if report:
+        reports.save(report, told, comparisons.markdown(made))
+    else:
+        click.echo(json.dumps(told))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

@@ -7,11 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from s2h.answers import normalise, values_said
 from s2h.eval import gold
 from s2h.eval.benches import names
 from s2h.eval.gold import TYPES, key, options
-from s2h.eval.parsers import lmms, official, robust, vlmevalkit
+from s2h.eval.parsers import lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
 from s2h.record import RecordError, fail
@@ -98,16 +97,35 @@ def _word(response: str, line: dict, answer: object, parser: str) -> tuple[objec
     bench = names.plain(line.get("bench"))
     if parser == "official" and bench in ("mantis", "mirb") and answer is not None:
         return official.word(response, str(answer), bench, str(line.get("category")))
-    if line.get("candidates"):
-        said = values_said(response, line["candidates"])
-        parsed = said[0] if len(said) == 1 else None
-        return parsed, None if answer is None else parsed == answer
     told = robust.conclusion(response)
-    answers = [str(one) for one in (answer if isinstance(answer, list) else [answer])]
-    said = values_said(told, answers) if answer is not None else []
+    if line.get("candidates"):
+        candidates = {str(one): str(one) for one in line["candidates"]}
+        said = mentions.said(told, candidates) or mentions.said(plain.plain(response), candidates)
+        parsed = said.pop() if len(said) == 1 and not plain.UNSURE.search(told) else None
+        return parsed, None if answer is None else parsed == answer
+    answers = {str(one): str(one) for one in (answer if isinstance(answer, list) else [answer])}
+    said = mentions.said(told, answers) if answer is not None else set()
+    if said and (plain.UNSURE.search(told) or _one_of_several(told, said)):
+        return None, False
     if said:
-        return said[0], True
+        return min(said, key=told.find), True
     return (told if 0 < len(told.split()) <= SHORT else None), None if answer is None else False
+
+
+def _one_of_several(told: str, said: set[str]) -> bool:
+    """Whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
+    for one in said:
+        rest = re.sub(re.escape(one), " ☐ ", told, flags=re.IGNORECASE)
+        if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
+            return True
+        items = [part.split() for part in re.split(r"[,;\n]|\band\b", rest) if part.strip()]
+        if (
+            len(items) > 1
+            and all(len(item) <= 2 for item in items)
+            and len(told.split()) > len(one.split()) + 1
+        ):
+            return True
+    return False
 
 
 _LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
@@ -128,16 +146,16 @@ def caption(text: str) -> str | None:
 
 
 def _caption(response: str, line: dict, answer: object) -> tuple[object, bool | None]:
-    """A caption is right when everything that it says is true of the target and it says something; without labels, when it
-    has the answer's words. Of an answer that tells its working only the conclusion counts."""
-    parsed, labels = caption(response), line.get("target_labels")
-    if answer == "none" or (parsed is not None and NONE_SAID.search(parsed)):  # that no image shows it
+    """A caption is right when everything that it says is true of the target and it says something. Without labels, as over
+    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Of
+    an answer that tells its working only the conclusion counts."""
+    parsed, labels = caption(plain.plain(response)), line.get("target_labels")
+    absent = parsed is not None and NONE_SAID.search(parsed) is not None
+    if answer == "none":  # that no image shows it
         said = "none" if NONE_SAID.search(response) else parsed
-        return said, None if answer is None else said == answer
+        return said, said == answer
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return parsed, parsed is not None and holds(parsed, labels)
-    if answer is None:
-        return parsed, None
-    return parsed, parsed is not None and normalise(parsed) == normalise(str(answer))
+        return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+    return "none" if absent else parsed, None

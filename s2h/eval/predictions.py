@@ -21,6 +21,23 @@ _NAMES = {
 _REMEDIES = {"id": "a prediction has id, bench, answer and response"}
 
 
+def lines(
+    names: Iterable[str], read: Callable[[str], Iterator[Record]], on_error: Callable[[Exception], None]
+) -> Iterator[Record]:
+    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error."""
+    for name in names:
+        found = False
+        for line in read(name):
+            found = True
+            yield line
+        if not found and name != "-":
+            on_error(
+                RecordError(
+                    "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
+                )
+            )
+
+
 def checked(
     lines: Iterable[dict],
     needed: Iterable[str] = (),

@@ -218,6 +218,16 @@ def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
+def save(path: str, told: dict[str, Any], text: str) -> None:
+    """Write a report whole or not at all: its text where the name ends in .md, else JSON."""
+    import json
+
+    from s2h.files import Whole
+
+    with Whole(path) as out:
+        out.write((text if path.endswith(".md") else json.dumps(told, indent=1) + "\n").encode())
+
+
 def heat_map(cells: Iterable[dict], path: str) -> None:
     """Accuracy by the number of images and the place of the image that the answer rests on, PNG: where in the prompt does
     the model look?"""

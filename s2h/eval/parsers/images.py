@@ -59,7 +59,7 @@ Named = int | str
 def exact(text: str) -> int | None:
     """The image of a text that is nothing but its name or number."""
     text = plain.plain(text)
-    found = _BARE.fullmatch(text)
+    found = _BARE.fullmatch(text) if len(text) <= plain.SHORT else None
     return _index(found["said"]) if found else None
 
 
@@ -127,8 +127,8 @@ def _claimed(text: str) -> set[Named]:
     for at, (start, end, indices) in enumerate(named):
         before = text[named[at - 1][1] if at else 0 : start]
         listed = denied and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
-        listed = listed and not _ASIDE.search(text[: named[at - 1][0]])
-        denied = bool(listed or _BEFORE.search(text[:start]) or _AFTER.match(text[end:]))
+        listed = listed and not _ASIDE.search(plain.before(text, named[at - 1][0]))
+        denied = bool(listed or _BEFORE.search(plain.before(text, start)) or _AFTER.match(text, end))
         if not denied:
             found.update(indices)
     if NONE_SAID.search(text):
@@ -171,10 +171,12 @@ def _bare(text: str) -> object:
     parts, lines = plain.sentences(text), [line.strip() for line in text.splitlines() if line.strip()]
     found = set()
     for part in {text, *parts[:1], *parts[-1:], *lines[:1], *lines[-1:]}:
-        if match := _BARE.fullmatch(part):
-            found.add(_index(match["said"]))
-        elif part and re.fullmatch(r"(?:[^\w]*\d+)+[^\w]*", part):
+        if re.fullmatch(r"[\W\d]+", part):
             found.update(map(_index, re.findall(r"\d+", part)))
+        elif len(part) > plain.SHORT:
+            continue
+        elif match := _BARE.fullmatch(part):
+            found.add(_index(match["said"]))
         elif re.fullmatch(
             r"[^\w]*none(?:\s+of\s+(?:them|these|those|the\s+\w+))?[^\w]*", part, re.IGNORECASE
         ):
@@ -206,8 +208,8 @@ def _subject(text: str) -> object:
     """The only image of which it is said that something 'is in' it, in the clauses before reasons."""
     found: set[Named] = set()
     for start, _, indices in _mentions(text):
-        clause = re.split(r"[.!?;\n]", text[:start])[-1]
-        if _SUBJECT.search(clause) and not _BEFORE.search(text[:start]):
+        before = plain.before(text, start)
+        if _SUBJECT.search(re.split(r"[.!?;\n]", before)[-1]) and not _BEFORE.search(before):
             found.update(indices)
     return (
         found.pop()

@@ -8,8 +8,28 @@ import re
 from s2h.answers import normalise
 
 _WORD = re.compile(r"(?<![\w.])-\d+(?:[.,/:]\d+)*|\d+(?:[.,/:]\d+)+|[^\W_]+|[.!?;,\n]")
-_DENYING = frozenset(("not", "t", "never", "neither", "nor", "no", "without", "than", "unlike", "except", "cannot"))
-_BETWEEN = frozenset(("be", "really", "just", "only", "any", "in", "of", "is", "are", "see", "show", "seem", "look", "like", "or"))
+_DENYING = frozenset(
+    ("not", "t", "never", "neither", "nor", "no", "without", "than", "unlike", "except", "cannot")
+)
+_BETWEEN = frozenset(
+    (
+        "be",
+        "really",
+        "just",
+        "only",
+        "any",
+        "in",
+        "of",
+        "is",
+        "are",
+        "see",
+        "show",
+        "seem",
+        "look",
+        "like",
+        "or",
+    )
+)
 _REACH = 3  # words that may stand between a denial and what is denied
 
 
@@ -39,13 +59,13 @@ def said(text: str, texts: dict[str, str]) -> set[str]:
             span = slice(at, at + len(one))
             if tuple(tokens[span]) == one and not any(taken[span]):
                 taken[span] = [True] * len(one)
-                if not _denied(tokens[:at]):
+                if not _denied(tokens[max(0, at - _REACH - 1) : at]):
                     found.add(one)
     return {key for key, one in wanted.items() if one in found}
 
 
 def _denied(before: list[str]) -> bool:
-    for back, word in enumerate(reversed(before[-_REACH - 1 :])):
+    for back, word in enumerate(reversed(before)):
         if word in _DENYING:
             return back == 0 or all(one in _BETWEEN for one in before[len(before) - back :])
     return False

@@ -115,11 +115,11 @@ def values(text: str) -> list[Value]:
     text = LABEL.sub(lambda match: "☐" * len(match[0]), text)
     found = []
     for match in _TOKEN.finditer(text):
-        before = text[: match.start()]
+        before = plain.before(text, match.start())
         if match["digits"] and (match["after"] or "").lower() in ("st", "nd", "rd", "th"):
             continue
         if (match["words"] or "").lower() == "one" and (
-            _PRONOUN.search(before) or _ONE_OF.match(text[match.end() :])
+            _PRONOUN.search(before) or _ONE_OF.match(text, match.end())
         ):
             continue
         if match["vague"] and not match["vague"].lower().startswith(("half", "dozen", "a half", "a dozen")):

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+REACH = 80  # characters before a word that decide whether it is denied, compared with, or an option
+SHORT = 120  # characters of a line that can be nothing but an answer
 AMBIGUOUS = object()  # what a declaration says that names several answers, or denies one
 _TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -120,6 +122,11 @@ def _unmarked(text: str) -> str:
     if len(numbered) > 1 and [int(n) for n in numbered] == list(range(1, len(numbered) + 1)):
         text = re.sub(r"^[ \t]*\d{1,2}[.)][ \t]+(?=\S)", "", text, flags=re.MULTILINE)
     return text
+
+
+def before(text: str, at: int) -> str:
+    """The few words before a place, as far as any rule looks back; all of a long reply would be read for each word."""
+    return text[max(0, at - REACH) : at]
 
 
 def sentences(text: str) -> list[str]:

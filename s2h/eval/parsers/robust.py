@@ -28,7 +28,9 @@ _DECLARING = re.compile(
     r"|\banswer(?=\s+[(\[]*[A-Z]\b)|选项?择?",
     re.IGNORECASE | re.MULTILINE,
 )
-_LETTER = re.compile(rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE)
+_LETTER = re.compile(
+    rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
+)
 _ANOTHER = re.compile(
     rf"[\s)\]}}.\"'>]*(?:,|/|&|;|\||\+|-|\n|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly)\s+)*"
     rf"{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
@@ -42,7 +44,9 @@ _AFTERWARDS = re.compile(
 )
 _CONNECTIVES = r"(?:because|since|as|for|due|is|based|with)\b"
 _ARTICLE = re.compile(rf"\s+(?!(?:{_CONNECTIVES}|(?:and|or|in|at|on)\b))[A-Za-z]", re.IGNORECASE)
-_LABEL = re.compile(r"\W*?(?:(?:option|choice|answer)\W+)?[(\[]*(?:([A-Za-z])\s*[)\].:]+(?=\s|$)|([A-Z])[).:](?=[a-z0-9]))")
+_LABEL = re.compile(
+    r"\W*?(?:(?:option|choice|answer)\W+)?[(\[]*(?:([A-Za-z])\s*[)\].:]+(?=\s|$)|([A-Z])[).:](?=[a-z0-9]))"
+)
 _LEADING = re.compile(rf"[\s\"']*(?:(?:option|choice)\s+)?([A-Z])(?:\s*[,;–—]|\s+-(?=\s)|\s+{_CONNECTIVES})")
 _BRACKETED = re.compile(r"(?<!\w)(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\])")
 _LONE = re.compile(r"(?<![A-Za-z0-9_'&/-])([A-Z])(?![A-Za-z0-9_'&-])")
@@ -60,8 +64,18 @@ _DENIED = re.compile(
     r"(?:\b(?:not|neither|nor|never|than|unlike|except|excludes?|eliminates?|rules?\s+out|reject|instead\s+of|rather\s+than)|n't)\s+(?:be\s+|the\s+|option\s+|choice\s+|answer\s+)*[(\[\"']*$",
     re.IGNORECASE,
 )
-_CONCLUDING = re.compile(r"\b(?:so|therefore|thus|hence|answer|correct|choose|pick|select|conclude|conclusion|it\s+is|it's|must\s+be|final\w*)\b", re.IGNORECASE)
-_FILLERS = frozenset("option options choice choices letter letters answer answers the and or both either vs plus".split())
+_CONCLUDING = re.compile(
+    r"\b(?:so|therefore|thus|hence|answer|correct|choose|pick|select|conclude|conclusion|it\s+is|it's|must\s+be|final\w*)\b",
+    re.IGNORECASE,
+)
+_FILLERS = frozenset(
+    {
+        *("option", "options", "choice", "choices", "letter", "letters", "answer", "answers"),
+        *("the", "and", "or", "both", "either", "vs", "plus"),
+    }
+)
+_LETTERS_ALONE = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])")
+_PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b")
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
@@ -94,7 +108,7 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
         if (value := _stated(rest, choices, letters)) is not None:
             found.append((match.start(), match.end(), value))
     for match in _AFTERWARDS.finditer(text):
-        letter, before = match["letter"], text[: match.start()]
+        letter, before = match["letter"], plain.before(text, match.start())
         # A lower-case letter is a word of the sentence unless it is called an option.
         named = match["named"] or (letter.isupper() and letter != "I" and _LONE_AFTER.search(before))
         if named and letter.upper() in letters and not _DENIED.search(before):
@@ -104,8 +118,8 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
 
 
 def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter beside
-    the text of another option."""
+    """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter
+    beside the text of another option."""
     if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
         return AMBIGUOUS
     found = _LETTER.match(rest)
@@ -117,11 +131,16 @@ def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     if letter.upper() not in letters:
         return _beginning(rest, choices)
     line = tail.split("\n")[0]
-    listed = {one.upper() for one in re.findall(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])", line)} & set(letters) - {letter.upper()}
+    listed = set(_LETTERS_ALONE.findall(line)) & set(letters) - {letter.upper()}
     if listed and re.fullmatch(r"(?:[^\w]|\b(?:[A-Z]|and|or|both)\b)*", line):
         return AMBIGUOUS
     other = _ANOTHER.match(tail)
-    if other and other["letter"].upper() in letters and other["letter"].upper() != letter.upper() and not other["tail"]:
+    if (
+        other
+        and other["letter"].upper() in letters
+        and other["letter"].upper() != letter.upper()
+        and not other["tail"]
+    ):
         return AMBIGUOUS
     beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[).:,\]]", tail) else None
     own = letters[letter.upper()]
@@ -138,12 +157,15 @@ def _beginning(rest: str, choices: dict[str, str]) -> Any:
     rest = rest[:400]
     said = mentions.words(rest)
     texts = {letter: mentions.words(option) for letter, option in choices.items()}
-    fits = {letter: len(option) for letter, option in texts.items() if option and said[: len(option)] == option}
+    fits = {
+        letter: len(option) for letter, option in texts.items() if option and said[: len(option)] == option
+    }
     longest = [letter for letter, size in fits.items() if size == max(fits.values())]
     if len(longest) != 1:
         return None
     after = said[fits[longest[0]] :]
-    if after[:1] in (("or",), ("and",)) and any(option and after[1 : 1 + len(option)] == option for option in texts.values()):
+    other = any(option and after[1 : 1 + len(option)] == option for option in texts.values())
+    if other and after[:1] in (("or",), ("and",)):
         return AMBIGUOUS
     return longest[0]
 
@@ -155,8 +177,7 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     for part in {text, *lines[-1:], *lines[:1]}:
         words = [word for word in re.findall(r"[^\W_]+", part) if word.lower() not in _FILLERS]
         if words and all(len(word) == 1 and word.upper() in letters for word in words):
-            same = [letter for letter, option in choices.items() if option.strip() == part.strip()]
-            found |= set(same) if len(same) == 1 and part.strip() not in letters else {letters[word.upper()] for word in words}
+            found |= {letters[word.upper()] for word in words}
     return None if not found else found.pop() if len(found) == 1 else AMBIGUOUS
 
 
@@ -167,19 +188,18 @@ def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any
     said = next((one for one in first.groups() if one), "").upper() if first else ""
     if said not in letters:
         return None
-    own, tail = letters[said], text[first.end() :]
-    if _WRONG.match(text[first.end(first.lastindex or 1) :]) or plain.UNSURE.search(plain.sentences(text)[0]):
+    own, tail, after = letters[said], text[first.end() :], text[first.end(first.lastindex or 1) :]
+    if _WRONG.match(after) or plain.UNSURE.search(plain.sentences(text)[0]):
         return None
     if _begins(tail, choices[own]):
-        tail = tail[tail.lower().find(choices[own].strip().lower()[-1:]) :] if not choices[own].strip() else _after(tail, choices[own])
+        tail = _after(tail, choices[own])
     elif (beside := _beginning(tail, choices)) is not None and beside != own:
         return AMBIGUOUS
     labels = {"".join(one).upper() for line in tail.splitlines() for one in _LABEL.findall(line[:12])}
     labels |= {"".join(one).upper() for one in _BRACKETED.findall(tail)}
     labels |= {one for one in re.findall(r"(?:^|[\s(])([A-Z])[).:](?=\s|$)", tail) if one != "I"}
-    other = _ANOTHER.match(text[first.end(first.lastindex or 1) :])
-    several = re.search(r"^\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b", text[first.end(first.lastindex or 1) :])
-    if other and other["letter"].isupper() and (not other["tail"] or several):
+    other = _ANOTHER.match(after)
+    if other and other["letter"].isupper() and (not other["tail"] or _PLURAL.match(after)):
         labels.add(other["letter"].upper())
     return own if not labels & set(letters) - {said} else AMBIGUOUS
 
@@ -199,7 +219,7 @@ def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> A
         found = {
             "".join(match.groups(default="")).upper()
             for match in _BRACKETED.finditer(part)
-            if not _DENIED.search(part[: match.start()]) and not _WRONG.match(part[match.end() :])
+            if not _DENIED.search(plain.before(part, match.start())) and not _WRONG.match(part, match.end())
         } & set(letters)
         if len(found) == 1 and not plain.UNSURE.search(part):
             own = letters[found.pop()]
@@ -244,8 +264,14 @@ def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     found, denied = set(), False
     end = 0
     for match in _LONE.finditer(text):
-        letter, before, after = match[1], text[: match.start()], text[match.end() :]
-        listed = denied and re.fullmatch(r"[\s)\]\"']*(?:,|,?\s*(?:and|or|nor))\s*[(\[\"']*", text[end : match.start()])
+        letter, before, after = (
+            match[1],
+            plain.before(text, match.start()),
+            text[match.end() : match.end() + plain.REACH],
+        )
+        listed = denied and re.fullmatch(
+            r"[\s)\]\"']*(?:,|,?\s*(?:and|or|nor))\s*[(\[\"']*", text[end : match.start()]
+        )
         if letter not in letters or (letter in "AI" and _ARTICLE.match(after)):
             continue
         denied, end = bool(listed or _DENIED.search(before) or _WRONG.match(after)), match.end()

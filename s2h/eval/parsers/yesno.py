@@ -10,7 +10,8 @@ from s2h.eval.parsers import plain
 _SAID = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",
     "true": "yes", "false": "no", "correct": "yes", "incorrect": "no", "是": "yes", "是的": "yes", "对": "yes",
-    "否": "no", "不是": "no", "不": "no", "没有": "no", "예": "yes", "네": "yes", "아니요": "no", "はい": "yes", "いいえ": "no",
+    "否": "no", "不是": "no", "不": "no", "没有": "no", "예": "yes", "네": "yes", "아니요": "no",
+    "はい": "yes", "いいえ": "no",
 }  # fmt: skip
 _WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w'-])"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
@@ -24,9 +25,13 @@ _GOES_ON = (
     r"|both|all|in|at|on|not|sir|please|yes|no|and|or|a|an|his|her|their|only|nothing|nobody|both|each)\b"
 )
 _ANSWER = re.compile(rf"^\W*{_LEAD}(?P<word>{_WORD})(?P<rest>.*)$", re.IGNORECASE | re.DOTALL)
-_NEXT = re.compile(rf"^[\s,/&]*(?:(?:and|or|but)\b[\s,]*)?(?P<word>{_WORD})(?P<rest>\W.*|)$", re.IGNORECASE | re.DOTALL)
+_NEXT = re.compile(
+    rf"^[\s,/&]*(?:(?:and|or|but)\b[\s,]*)?(?P<word>{_WORD})(?P<rest>\W.*|)$", re.IGNORECASE | re.DOTALL
+)
+_LISTED = re.compile(rf"\W*$|\s*[,/]|\s+(?:(?:and|or)\s+)?{_WORD}", re.IGNORECASE)
 _LAST = re.compile(
-    rf"(?:,|\b(?:so|then|therefore|thus|hence|say|think|believe|is|be)\b)[\s,:\"'(]*(?P<word>{_WORD})\W*$", re.IGNORECASE
+    rf"(?:,|\b(?:so|then|therefore|thus|hence|say|think|believe|is|be)\b)[\s,:\"'(]*(?P<word>{_WORD})\W*$",
+    re.IGNORECASE,
 )
 _DETERMINER = re.compile(
     r"\b(?:no\s+(?:doubt|difference|differences|idea|way|problem|question|reason|need|mistake|change|changes|longer|matter"
@@ -59,7 +64,7 @@ def yes_no(text: str) -> str | None:
     found = set()
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
-        if _NOT.search(text[: match.start()]):
+        if _NOT.search(plain.before(text, match.start())):
             return None
         found.add(word)
     return found.pop() if len(found) == 1 else None
@@ -78,13 +83,16 @@ def _told(clause: str) -> set[str]:
 
 def _answers(word: str, rest: str) -> bool:
     """Whether a yes or no in front of `rest` answers."""
-    return _SAID[word.lower()] == "yes" or re.match(rf"\W*$|\s*[^\w\s]|\s+{_GOES_ON}", rest, re.IGNORECASE) is not None
+    return (
+        _SAID[word.lower()] == "yes"
+        or re.match(rf"\W*$|\s*[^\w\s]|\s+{_GOES_ON}", rest, re.IGNORECASE) is not None
+    )
 
 
 def _more(rest: str) -> set[str]:
     """The answers listed right after the first one ('yes no', 'yes and no')."""
     found: set[str] = set()
-    while (match := _NEXT.match(rest)) and re.match(rf"\W*$|\s*[,/]|\s+(?:(?:and|or)\s+)?{_WORD}", match["rest"], re.IGNORECASE):
+    while (match := _NEXT.match(rest)) and _LISTED.match(match["rest"]):
         found.add(_SAID[match["word"].lower()])
         rest = match["rest"]
     return found
