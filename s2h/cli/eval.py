@@ -202,12 +202,13 @@ def main(
     with common.session(
         None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
     ) as work:
-        _check_places(report, heatmap, plot, gallery)
+        from s2h.eval import report as reports
+
+        reports.check_places(report, heatmap, plot, gallery)
         if compare:
             _compare(work, files, report, plot, gallery, seed, margin)
             return
         from s2h.eval import answers, ask, cosine, predictions, scores
-        from s2h.eval import report as reports
         from s2h.record import Record
 
         if score:
@@ -352,15 +353,6 @@ def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> 
         raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
     if not score and not compare and not model:
         raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
-
-
-def _check_places(*paths) -> None:
-    """Says at once, not after hours of answers, that a report can't be written."""
-    for path in filter(None, paths):
-        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
-            raise common.RecordError(
-                f"cannot be written: {path}", remedy="name a file in a folder that exists"
-            )
 
 
 def _understood(benches) -> list:

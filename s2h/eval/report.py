@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from s2h.eval import metrics, published, scores
 from s2h.eval.benches import labels, module, names
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
+from s2h.record import RecordError
 
 WIDTH = 22
 EXPLAINED = (
@@ -216,6 +218,13 @@ def _percent(share: float | None) -> str:
 
 def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+
+
+def check_places(*paths: str | None) -> None:
+    """Raise RecordError at once, not after hours of answers, where a report can't be written."""
+    for path in filter(None, paths):
+        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
+            raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
 
 
 def save(path: str, told: dict[str, Any], text: str) -> None:
