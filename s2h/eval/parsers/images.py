@@ -12,10 +12,14 @@ NONE = "none"
 _THING = r"(?:image|picture|photo|photograph|figure|frame|panel|pic|img|fig\.?)"
 _COUNTED = "|".join(word for word, n in WORDS.items() if 0 < n <= 20)
 _NTH = "|".join(ORDINALS)
-_LIST = rf"(?:\s*(?:,\s*and|,|&|\band\b|\bor\b|/|\+)\s*(?:{_THING}s?\s*)?(?:\#\s*)?\d+(?![\d.]*[A-Za-z%])(?!\s+[a-z]))*"
+_GOES_ON = r"(?:do|does|did|are|is|were|both|all|show|have|look|contain|depict|differ)\b"
+_LIST = (
+    rf"(?:\s*(?:,|(?:,\s*and|&|\band\b|\bor\b|/|\+|-|–|\bto\b)\s*(?:{_THING}s?)?)\s*(?:\#\s*)?"
+    rf"\d+(?![\d.]*[A-Za-z%])(?!\s+(?!{_GOES_ON})[a-z]))*"
+)
 MENTION = re.compile(
     rf"\b{_THING}s?\s*(?:(?:number|no\.?)\s*|\#\s*|[-_(\[]\s*)?(?P<number>\d+|(?:{_COUNTED})\b)(?![.]\d)(?![A-Za-z])(?P<more>{_LIST})"
-    rf"|\b(?P<nth>{_NTH}|\d+(?:st|nd|rd|th))(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth2>{_NTH}|\d+(?:st|nd|rd|th)))?\s+(?:{_THING}s?|ones?)\b"
+    rf"|\b(?P<nth>{_NTH}|\d+(?:st|nd|rd|th))(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth2>{_NTH}|\d+(?:st|nd|rd|th)))?\s+(?:{_THING}s?|ones?)\b(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth3>{_NTH}|\d+(?:st|nd|rd|th))\b(?!\s+\w))?"
     rf"|(?:图(?:像|片)?\s*(?P<cn>\d+)|第\s*(?P<cnth>\d+)\s*[张幅])",
     re.IGNORECASE,
 )
@@ -24,7 +28,7 @@ NONE_SAID = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    rf"[^\w]*(?:(?:the|option|number|no\.?|in|it's|it\s+is|{_THING})[\s:#]*)*[^\w]*(?P<said>\d+(?:st|nd|rd|th)?|{_COUNTED}|{_NTH})\s*(?:one|{_THING})?[^\w]*",
+    rf"[^\w]*(?:(?:the|correct|right|option|number|no\.?|in|is|it's|it\s+is|{_THING})[\s:#]*)*[^\w]*(?P<said>\d+(?:st|nd|rd|th)?|{_COUNTED}|{_NTH})\s*(?:one|{_THING})?[^\w]*",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(  # an image after these words is denied or compared with
@@ -53,6 +57,7 @@ _JUDGING = re.compile(
     r"\b(?:the|more|fewer|less|most|least|only|odd|same|different|larger|smaller|bigger|greater|best|\w{3,}est|therefore|so|thus|hence)\b",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"[,;]?\s*\b(?:since|because|whereas|while|given\s+that|as)\b", re.IGNORECASE)
 Named = int | str
 
 
@@ -67,8 +72,10 @@ def image(text: str) -> Named | None:
     """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
     text = plain.plain(text)
     said = plain.declared(text, _stated)
+    first, *rest = text.split("\n", 1)
     if said is not None:
-        return None if said is plain.AMBIGUOUS else said
+        other = exact(first) if rest and not plain.CORRECTION.search(text) else None
+        return None if said is plain.AMBIGUOUS or other not in (None, said) else said
     if (bare := _bare(text)) is not None:
         return None if bare is plain.AMBIGUOUS else bare
     if plain.UNSURE.search(text) and not NONE_SAID.search(text):
@@ -105,7 +112,7 @@ def _index(said: str) -> int | None:
     if said in WORDS:
         return WORDS[said]
     digits = re.match(r"\d{1,4}(?!\d)", said)
-    return int(digits[0]) if digits else None
+    return int(digits[0]) or None if digits else None
 
 
 def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
@@ -113,7 +120,11 @@ def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
     found = []
     for match in MENTION.finditer(text):
         one = match["number"] or match["nth"] or match["cn"] or match["cnth"]
-        some = [one, *([match["nth2"]] if match["nth2"] else []), *re.findall(r"\d+", match["more"] or "")]
+        some = [
+            one,
+            *(match[name] for name in ("nth2", "nth3") if match[name]),
+            *re.findall(r"\d+", match["more"] or ""),
+        ]
         indices = [index for index in map(_index, some) if index is not None]
         if indices:
             found.append((match.start(), match.end(), indices))
@@ -195,6 +206,8 @@ def _concluding(text: str) -> object:
 def _stated_at_once(rest: str) -> object:
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest, maxsplit=1)[0]
     named = _mentions(sentence)
+    if len(claimed := _claimed(sentence)) == 1 and len({i for _, _, some in named for i in some}) == 1:
+        return claimed.pop()
     if not named or not re.fullmatch(
         r"[\s\"'(\[:]*(?:(?:in|on|the|it\s+is|it's|answer|is|must|be|only)\s+)*",
         sentence[: named[0][0]],
@@ -237,11 +250,10 @@ def _judged(text: str) -> object:
         return None
     if not parts:
         return None
-    head, *rest = re.split(
-        r"[,;]?\s*\b(?:since|because|whereas|while|given\s+that)\b", parts[0], maxsplit=1, flags=re.IGNORECASE
-    )
+    head, *rest = _REASON.split(parts[0], maxsplit=1)
     claimed = _claimed(head)
-    return claimed.pop() if rest and len(claimed) == 1 and _JUDGING.search(head) else None
+    stated = _JUDGING.search(head) or (len(head) <= plain.SHORT and _BARE.fullmatch(head))
+    return claimed.pop() if rest and len(claimed) == 1 and stated else None
 
 
 def _claimed_or_denied(text: str) -> set[Named]:
@@ -252,6 +264,7 @@ _ITEM = (
     rf"(?:(?:the\s+)?{_THING}s?\s*(?:number\s*|no\.?\s*|\#\s*)?)?"
     rf"\(?(?:\d+(?:st|nd|rd|th)?|(?:{_NTH}|{_COUNTED})\b)\)?(?:\s+(?:{_THING}|one))?"
 )
+_SEQUENCE_ITEM = re.compile(rf"(?:the\s+)?(?P<thing>{_THING})?", re.IGNORECASE)
 _SEQUENCE = re.compile(
     rf"(?<![\w.\-])(?<!-\s){_ITEM}(?:\s*(?:,?\s*(?:and|then|followed\s+by|and\s+then|and\s+finally|finally)\s+|,|;|>|<|→|=>|->|-|\s)\s*{_ITEM})+(?![\w])(?!\.\d)",
     re.IGNORECASE,
@@ -262,6 +275,9 @@ def _lists(text: str) -> list[list[int]]:
     """The lists of at least two different images in a text."""
     found = []
     for match in _SEQUENCE.finditer(text):
+        first = _SEQUENCE_ITEM.match(match[0])
+        if not first["thing"] and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
+            continue  # the first number is no image's: 'Image 2 has 5, image 1 …'
         some = [
             _index(one)
             for one in re.findall(

@@ -17,6 +17,7 @@ _UNITS = (
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 WORDS = {word: n for n, word in enumerate(_UNITS)} | {word: 10 * (n + 2) for n, word in enumerate(_TENS)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_PARTS = r"(?:half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|hundredth)s?|dozen)"
 _ANY = "|".join([*WORDS, *_SCALES])
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _THINGS = r"(?:images?|pictures?|photos?|photographs?|figures?|frames?|panels?|pics?|imgs?|figs?\.?)"
@@ -30,8 +31,8 @@ LABEL = re.compile(
 _DIGITS = r"\d+(?:[.,'/:^]\d+|(?<=\d) \d{3}\b|[.]?\d)*"
 _TOKEN = re.compile(
     rf"(?P<sign>(?<![\w.)\]])(?:[-–+]|\b(?:minus|negative)\s+))?(?P<digits>(?<![A-Za-z0-9_.]){_DIGITS})(?P<after>(?:st|nd|rd|th)\b|[A-Za-z_^]|\s+\d+/\d+\b|\+)?"
-    rf"|(?P<minus>\b(?:minus|negative)\s+)?\b(?P<words>(?:(?:a\s+)?(?:{_ANY}))(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{_ANY}))*)\b(?P<half>(?:\s+and)?\s+(?:a\s+)?(?:half|halves|thirds?|quarters?|fourths?|fifths?|dozen)\b|-(?:half|thirds?|quarters?|fourths?|fold|way)\b|\s+point\b)?"
-    r"|\b(?P<vague>(?:a\s+)?(?:half|dozens?|couple|several|many|pair))\b",
+    rf"|(?P<minus>\b(?:minus|negative)\s+)?\b(?P<words>(?:(?:a\s+)?(?:{_ANY}))(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{_ANY}))*)\b(?P<half>(?:\s+and)?\s+(?:a\s+)?{_PARTS}\b|-(?:{_PARTS}|fold|way)\b|\s+point\b)?"
+    r"|\b(?P<vague>half|dozens?|couple|several|few|pair)\b",
     re.IGNORECASE,
 )
 _BOUND = re.compile(
@@ -88,7 +89,7 @@ def number(text: str) -> Number | None:
     text = plain.plain(text)
     said = plain.declared(text, _stated)
     if said is not None:
-        return None if said is plain.AMBIGUOUS else said
+        return None if said is plain.AMBIGUOUS or _otherwise(text, said) else said
     if (bare := _bare(text)) is not None:
         return None if bare is plain.AMBIGUOUS else bare
     said = plain.declared(text, _concluded, _WEAK)
@@ -113,6 +114,7 @@ def exact(text: str) -> Number | None:
 def values(text: str) -> list[Value]:
     """The values of a text in order, without labels of images, ordinals, and values that are denied."""
     text = LABEL.sub(lambda match: "☐" * len(match[0]), text)
+    text = re.sub(r"(?<=\d)\.{2,}(?=\d)", lambda match: "~" * len(match[0]), text)
     found = []
     for match in _TOKEN.finditer(text):
         before = plain.before(text, match.start())
@@ -121,8 +123,6 @@ def values(text: str) -> list[Value]:
         if (match["words"] or "").lower() == "one" and (
             _PRONOUN.search(before) or _ONE_OF.match(text, match.end())
         ):
-            continue
-        if match["vague"] and not match["vague"].lower().startswith(("half", "dozen", "a half", "a dozen")):
             continue
         if _DENIED.search(before):
             continue
@@ -184,6 +184,8 @@ def _of_words(text: str) -> int | None:
     seen = False
     for word in words:
         if word in ("and", "a"):
+            if word == "and" and below not in (100, 10**3):  # 'twenty and three' are two numbers
+                return None
             continue
         if word in WORDS:
             value = WORDS[word]
@@ -250,6 +252,14 @@ def _concluded(rest: str) -> object:
     return _stated(sentence)
 
 
+def _otherwise(text: str, said: Number) -> bool:
+    """Whether the first line is nothing but another number than the one that is declared below it."""
+    first, *rest = text.split("\n", 1)
+    found = values(first) if len(first) <= plain.SHORT else []
+    bare = len(found) == 1 and re.fullmatch(r"\W*", first[: found[0].start] + first[found[0].end :])
+    return bool(rest and bare) and found[0].number != said and not plain.CORRECTION.search(text)
+
+
 def _bare(text: str) -> object:
     """The number that is the whole reply, its first or last line or sentence, or that it begins with ('7 (3 and 4)',
     '7 = 3 + 4'); AMBIGUOUS where these differ."""
@@ -257,7 +267,7 @@ def _bare(text: str) -> object:
     lines = [line for line in text.splitlines() if line.strip()]
     found = set()
     for part in {*parts[:1], *parts[-1:], *lines[:1], *lines[-1:]}:
-        some = values(part)
+        some = values(part) if not plain.UNSURE.search(part) else []
         if some and _BARE_AROUND.fullmatch(part[: some[0].start]):
             after = part[some[0].end :]
             fragment = re.fullmatch(r"\s*(?:[a-z]+\s*){0,2}[^\w]*", after, re.IGNORECASE) and len(some) == 1

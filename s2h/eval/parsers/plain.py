@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 REACH = 80  # characters before a word that decide whether it is denied, compared with, or an option
+FAR = 800  # characters after a declaring phrase in which its value stands
 SHORT = 120  # characters of a line that can be nothing but an answer
 AMBIGUOUS = object()  # what a declaration says that names several answers, or denies one
 _TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
@@ -29,7 +30,7 @@ _OWN_TURN = re.compile(rf"(?:^|\n)[ \t#*>-]*(?:{_SPEAKER}|a)\s*\d*\s*[*]*:", re.
 _SIGNS = str.maketrans(
     {
         "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‛": "'", "´": "'", "`": "'",
-        "−": "-", "‐": "-", "‑": "-", "﹣": "-", "⁄": "/", "。": ".", "、": ",", "【": "[", "】": "]",
+        "−": "-", "➖": "-", "…": "...", "‐": "-", "‑": "-", "﹣": "-", "⁄": "/", "。": ".", "、": ",", "【": "[", "】": "]",
         "「": "[", "」": "]", "『": "[", "』": "]", "〈": "[", "〉": "]", "《": "[", "》": "]", "\u20e3": "",
     }
 )  # fmt: skip
@@ -44,7 +45,7 @@ _BOLD_LETTER = re.compile(r"(?<!\w)(\*{1,3}|_{1,3})\s*\(?([A-Za-z])\s*[.):]*\s*\
 _STARS = re.compile(r"(?<![\d\s])\*+|\*+(?![\d\s*])|\*{2,}")
 _UNDERSCORES = re.compile(r"(?<![A-Za-z0-9])_+(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])_+(?![A-Za-z0-9])")
 _HTML = re.compile(
-    r"</?(?:b|i|em|strong|p|br|div|span|u|code|s|h\d|ul|ol|li|final|final_answer|result)\s*/?>", re.IGNORECASE
+    r"</?(?:em|strong|br|div|span|code|h\d|ul|ol|li|final|final_answer|result)\s*/?>", re.IGNORECASE
 )
 _JSON = re.compile(
     r"[{\[]?\s*\"(?:final_?)?(answer|choice|option|result|prediction)\"\s*:\s*\"?([^\"{}]*)\"?\s*\}?",
@@ -59,16 +60,17 @@ DECLARING = re.compile(
     re.IGNORECASE,
 )
 CORRECTION = re.compile(
-    r"\b(?:wait|actually|correction|hmm|on second thought|let me re\w*|re-?(?:check|examin|consider|evaluat)\w*|instead"
-    r"|but|however|so|therefore|thus|hence|finally?|in conclusion|overall|first thought|sorry|scratch that|rather)\b"
+    r"\b(?:no,|wait|actually|correction|hmm|on second thought|let me re\w*|re-?(?:check|examin|consider|evaluat)\w*|instead"
+    r"|but|however|so|therefore|thus|hence|finally?|in conclusion|overall|first thought|sorry|scratch that|rather)"
+    r"(?:\b|(?<=,))"
     r"|^\s*[-=_*]{3,}\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
 ALTERNATIVE = re.compile(r"\b(?:or|either)\b[^.!?\n]{0,40}$", re.IGNORECASE)
 UNSURE = re.compile(
-    r"\b(?:not\s+(?:\w+\s+)?(?:sure|certain|clear|possible)|unsure|uncertain|unclear|unable|no\s+idea|maybe|perhaps|possibly"
+    r"\b(?:not\s+(?:\w+\s+)?(?:sure|certain|clear|possible|able)|unsure|uncertain|unclear|unable|no\s+idea|maybe|perhaps|possibly"
     r"|might|may\s+be|could\s+(?:also\s+)?be|could\s+go|either|neither|impossible|depends|ambiguous|undecided|hard\s+to\s+(?:say|tell)"
-    r"|(?:can|could|do|does|did|will|would)(?:not|\s+not|n't)\s+(?:\w+\s+)?(?:know|tell|see|say|determine|decide|answer|help|view|"
+    r"|(?:can't|(?:can|could|do|does|did|will|would)(?:not|\s+not|n't))\s+(?:\w+\s+)?(?:know|tell|see|say|determine|decide|answer|help|view|"
     r"identify|provide|assist|choose|be\s+(?:sure|determined|certain))|sorry|as\s+an\s+ai|guess(?:ing)?|no\s+way\s+to)\b",
     re.IGNORECASE,
 )
@@ -84,7 +86,7 @@ def plain(reply: str) -> str:
     text = "".join(
         sign for sign in text if unicodedata.category(sign) != "Cf" and not "\ufe00" <= sign <= "\ufe0f"
     )
-    return _unmarked(_own_turn(text)).strip()
+    return _without_questions(_unmarked(_own_turn(text))).strip()
 
 
 def _own_turn(text: str) -> str:
@@ -100,6 +102,15 @@ def _own_turn(text: str) -> str:
     return text[: other.start()] if other else text
 
 
+def _without_questions(text: str) -> str:
+    """A reply without the questions that it asks, such as a repeated one, where anything else is left."""
+    asked = [part for part in sentences(text) if part.endswith("?") and len(part.split()) > 2]
+    rest = text
+    for part in asked:
+        rest = rest.replace(part, " ", 1)
+    return rest if re.search(r"\w", rest) else text
+
+
 def _unmarked(text: str) -> str:
     """Text without the marks of Markdown, LaTeX, HTML and JSON; what is boxed is declared."""
     text = re.sub(
@@ -112,10 +123,11 @@ def _unmarked(text: str) -> str:
     for _ in range(3):
         text = _LATEX_TEXT.sub(r"\1", text)
     text = _BOXED.sub(lambda m: f"<answer>{m[1] if m[1] is not None else m[2]}</answer>", text)
-    text = _HTML.sub(" ", text)
+    text = _HTML.sub(" ", re.sub(r"<([biups])>(.*?)</\1>", r"\2", text, flags=re.IGNORECASE | re.DOTALL))
     text = _JSON.sub(r"answer: \2", text)
     text = re.sub(r"<(?:final[_ ]?)?answer>", "<answer>", text, flags=re.IGNORECASE)
     text = _BOLD_LETTER.sub(r"(\2)", text)
+    text = re.sub(r"(?<=\d)\*\*(?=\d)", "^", text)
     text = _UNDERSCORES.sub("", _STARS.sub("", text))
     text = re.sub(r"```\w*|^[ \t]*(?:#{1,6}|>)[ \t]+", "", text, flags=re.MULTILINE)
     numbered = re.findall(r"^[ \t]*(\d{1,2})[.)][ \t]+\S", text, re.MULTILINE)
@@ -140,12 +152,18 @@ def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLAR
     nothing is declared; of several declarations see `settled`."""
     found = []
     for match in pattern.finditer(text):
-        rest = text[match.end() :]
+        rest = text[match.end() : match.end() + FAR]
         if match[0].lower() == "<answer>":
             rest = rest.split("</answer>")[0]
-        if (value := read(rest)) is not None:
+        if not doubted(text, match) and (value := read(rest)) is not None:
             found.append((match.start(), match.end(), value))
     return settled(text, found)
+
+
+def doubted(text: str, match: re.Match) -> bool:
+    """Whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
+    lead = re.split(r"[.!?;:\n]|\bbut\b|\bhowever\b", before(text, match.start()), flags=re.IGNORECASE)[-1]
+    return match[0].lower() != "<answer>" and UNSURE.search(lead) is not None
 
 
 def settled(text: str, found: list[tuple[int, int, Any]]) -> Any:

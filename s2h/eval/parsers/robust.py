@@ -32,7 +32,7 @@ _LETTER = re.compile(
     rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
 )
 _ANOTHER = re.compile(
-    rf"[\s)\]}}.\"'>]*(?:,|/|&|;|\||\+|-|\n|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly)\s+)*"
+    rf"[\s)\]}}.\"'>]*(?:,|/|&|;|\||\+|-|\n|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
     rf"{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
     re.IGNORECASE,
 )
@@ -42,12 +42,17 @@ _AFTERWARDS = re.compile(
     r"(?:correct|right|best|answer|true)\b",
     re.IGNORECASE,
 )
-_CONNECTIVES = r"(?:because|since|as|for|due|is|based|with)\b"
-_ARTICLE = re.compile(rf"\s+(?!(?:{_CONNECTIVES}|(?:and|or|in|at|on)\b))[A-Za-z]", re.IGNORECASE)
+_CONNECTIVES = r"(?:because|since|as|for|due|based|with)\b"
+_VERBS = "is|are|was|seems|looks|appears|shows|has|would|could|does|may|might|can|must|should"
+_ARTICLE = re.compile(
+    rf"\s+(?!(?:{_CONNECTIVES}|(?:{_VERBS}|and|or|in|at|on|than|not)\b))[A-Za-z]", re.IGNORECASE
+)
 _LABEL = re.compile(
     r"\W*?(?:(?:option|choice|answer)\W+)?[(\[]*(?:([A-Za-z])\s*[)\].:]+(?=\s|$)|([A-Z])[).:](?=[a-z0-9]))"
 )
-_LEADING = re.compile(rf"[\s\"']*(?:(?:option|choice)\s+)?([A-Z])(?:\s*[,;–—]|\s+-(?=\s)|\s+{_CONNECTIVES})")
+_LEADING = re.compile(
+    rf"[\s\"']*(?:(?:option|choice)\s+)?([A-Z])(?:\s*[,;–—]|\s+-(?=\s)|\s+{_CONNECTIVES}|\s+(?=\())"
+)
 _BRACKETED = re.compile(r"(?<!\w)(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\])")
 _LONE = re.compile(r"(?<![A-Za-z0-9_'&/-])([A-Z])(?![A-Za-z0-9_'&-])")
 _LONE_AFTER = re.compile(  # the words after which a lone letter is one of the options
@@ -55,13 +60,14 @@ _LONE_AFTER = re.compile(  # the words after which a lone letter is one of the o
     r"|therefore|hence|with|for|but|and|or|to|then|not|neither|nor|than|either|both|only))\s*[(\[\"']*$",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"[,;]?\s*\b(?:because|since|given\s+that|whereas|while)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"<image[^>]*>", re.IGNORECASE)  # an option that is an image has no text
 _WRONG = re.compile(
-    r"[)\].\"']*\s+(?:(?:is|are|was|seems|looks|does|can|could|would|must|should)\s*(?:n't|not\b)|cannot\b|(?:is|are)\s+(?:\w+\s+)?(?:wrong|incorrect|false|out)\b)",
+    r"[)\].\"']*\s+(?:(?:is|are|was|seems|looks|does|can|could|would|must|should)\s*(?:n't|not\b)|cannot\b|(?:is|are)\s+(?:\w+\s+)?(?:wrong|incorrect|false|out|unlikely|likely|less|worse|excluded|eliminated)\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|neither|nor|never|than|unlike|except|excludes?|eliminates?|rules?\s+out|reject|instead\s+of|rather\s+than)|n't)\s+(?:be\s+|the\s+|option\s+|choice\s+|answer\s+)*[(\[\"']*$",
+    r"(?:\b(?:not|neither|nor|never|than|unlike|except|(?:anything|everything|all|nothing)\s+but|excludes?|eliminates?|rules?\s+out|reject|instead\s+of|rather\s+than)|n't)\s+(?:be\s+|the\s+|option\s+|choice\s+|answer\s+)*[(\[\"']*$",
     re.IGNORECASE,
 )
 _CONCLUDING = re.compile(
@@ -102,10 +108,10 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
     """What the declarations say: a letter, AMBIGUOUS, or None where there is none."""
     found = []
     for match in _DECLARING.finditer(text):
-        rest = text[match.end() :]
+        rest = text[match.end() : match.end() + plain.FAR]
         if match[0].lower() == "<answer>":
             rest = rest.split("</answer>")[0]
-        if (value := _stated(rest, choices, letters)) is not None:
+        if not plain.doubted(text, match) and (value := _stated(rest, choices, letters)) is not None:
             found.append((match.start(), match.end(), value))
     for match in _AFTERWARDS.finditer(text):
         letter, before = match["letter"], plain.before(text, match.start())
@@ -114,7 +120,11 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
         if named and letter.upper() in letters and not _DENIED.search(before):
             several = re.search(r"\b[A-Z]\W*(?:,|\band\b|\bor\b)\s*$", before)
             found.append((match.start(), match.end(), AMBIGUOUS if several else letters[letter.upper()]))
-    return plain.settled(text, found)
+    said = plain.settled(text, found)
+    first, *rest = text.split("\n", 1)
+    if said in choices and rest and not plain.CORRECTION.search(text):
+        return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
+    return said
 
 
 def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
@@ -126,6 +136,8 @@ def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     if not found:
         return _beginning(rest, choices)
     letter, tail = found["letter"], rest[found.end() :]
+    if re.match(r"[)\].\"']*\?", tail):
+        return None
     if letter in "aAiI" and _ARTICLE.match(tail):  # 'the answer is a dog'
         return _beginning(rest, choices)
     if letter.upper() not in letters:
@@ -178,6 +190,7 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
         words = [word for word in re.findall(r"[^\W_]+", part) if word.lower() not in _FILLERS]
         if words and all(len(word) == 1 and word.upper() in letters for word in words):
             found |= {letters[word.upper()] for word in words}
+            found |= {letter for letter, option in choices.items() if option.strip() == part.strip()}
     return None if not found else found.pop() if len(found) == 1 else AMBIGUOUS
 
 
@@ -250,8 +263,16 @@ def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
         if start and mentions.words(option) and len(alike) == 1:
             rest = mentions.said(text[start.end() :], choices) - {letter}
             return letter if not rest or len(choices) == 2 else AMBIGUOUS
+    if any(numbers.exact(option) is not None for option in choices.values()):
+        text = numbers.LABEL.sub(" ☐ ", text)
     said = mentions.said(text, choices)
-    return None if not said else said.pop() if len(said) == 1 else AMBIGUOUS
+    head = _REASON.split(plain.sentences(text)[0], maxsplit=1)[0] if len(said) > 1 else ""
+    if len(said) > 1 and len(mentions.said(head, choices)) == 1 and len(plain.sentences(text)) == 1:
+        said = mentions.said(head, choices)
+    label = re.match(r"\W*([B-HJ-Z])(?![\w'])", text)
+    if len(said) != 1 or (label and label[1] in letters and letters[label[1]] not in said):
+        return AMBIGUOUS if said else None
+    return said.pop()
 
 
 def _yes_or_no(option: str) -> str | None:
@@ -261,7 +282,7 @@ def _yes_or_no(option: str) -> str | None:
 
 def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     """The only upper-case letter that stands as a word and is neither an article nor a pronoun nor denied."""
-    found, denied = set(), False
+    found, others, denied = set(), set(), False
     end = 0
     for match in _LONE.finditer(text):
         letter, before, after = (
@@ -275,8 +296,8 @@ def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
         if letter not in letters or (letter in "AI" and _ARTICLE.match(after)):
             continue
         denied, end = bool(listed or _DENIED.search(before) or _WRONG.match(after)), match.end()
-        if not denied and (_LONE_AFTER.search(before) or not before.strip()):
-            found.add(letter)
-    if len(found) != 1 or plain.UNSURE.search(text):
+        if not denied:
+            (found if _LONE_AFTER.search(before) or not before.strip() else others).add(letter)
+    if len(found) != 1 or others - found or plain.UNSURE.search(text):
         return None
     return letters[found.pop()]

@@ -38,6 +38,11 @@ _DETERMINER = re.compile(
     r"|contradiction|evidence|information|indication|clear|such\s+thing\s+as|answer|exception|other|more|fewer|less)|no\.?\s*\d+)\b",
     re.IGNORECASE,
 )
+_ABSENT = re.compile(
+    r"\b(?:there\s*(?:is|are|was|were|'s)|see|sees|find|has|have|shows?|contains?|with)\s+(?:clearly\s+|absolutely\s+)?no\s+\w"
+    r"|(?:^|[.\n])\W*no\s+\w+(?:\s+\w+)?(?:\W*$|\s+(?:is|are|was|were|can|could|appears?|visible|present|seen|found|in|here|there)\b)",
+    re.IGNORECASE,
+)
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
@@ -50,7 +55,8 @@ def yes_no(text: str) -> str | None:
         return _SAID[bare]
     said = plain.declared(text, _stated)
     if said is not None:
-        return None if said is plain.AMBIGUOUS else said
+        first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
+        return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
     told: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
         some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
@@ -61,13 +67,16 @@ def yes_no(text: str) -> str | None:
         return told.pop() if len(told) == 1 else None
     if plain.UNSURE.search(text):
         return None
-    found = set()
+    found, loose = set(), False
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
         if _NOT.search(plain.before(text, match.start())):
             return None
+        if match[0].lower() == "no" and not _ABSENT.search(text):
+            loose = True
+            continue
         found.add(word)
-    return found.pop() if len(found) == 1 else None
+    return found.pop() if len(found) == 1 and not (loose and "yes" in found) else None
 
 
 def _told(clause: str) -> set[str]:
@@ -76,6 +85,9 @@ def _told(clause: str) -> set[str]:
     if (match := _ANSWER.match(clause)) and _answers(match["word"], match["rest"]):
         told.add(_SAID[match["word"].lower()])
         told |= _more(match["rest"])
+    words = {_SAID[word.lower()] for word in re.findall(rf"\b{_WORD}", clause, re.IGNORECASE)}
+    if not told and len(words) > 1:
+        return told
     if (match := _LAST.search(clause)) and not _NOT.search(clause[: match.start("word")]):
         told.add(_SAID[match["word"].lower()])
     return told
