@@ -287,14 +287,14 @@ class _Asking:
             raise click.UsageError("Several processes can't share standard input: name a file.")
 
     def alive(self, made):
-        """The predictions, as long as all processes are there: the one that ends first has said why."""
+        """The predictions, as long as all processes are there."""
         from s2h import accel
 
         try:
             yield from made
         except Exception as error:
-            if accel.bereft(error):
-                sys.exit(common.FAILED)
+            if accel.lost(error):
+                raise accel.told(error) from error
             raise
 
     def writer(self):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from s2h.eval.benches import names
+from s2h.references import spelled
 
 _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name for some bytes
 
@@ -27,10 +28,7 @@ def identity(reference: str, base: str = "") -> str:
             return digest(read_bytes(reference))
         except ImageError:
             return reference
-    if reference.startswith("tar:"):
-        path, _, member = reference[4:].partition("!")
-        return f"tar:{os.path.abspath(os.path.join(base, path))}!{member}"
-    return os.path.abspath(os.path.join(base, reference))
+    return os.path.normpath(spelled(reference, base))
 
 
 def keys(line: dict) -> list[int]:

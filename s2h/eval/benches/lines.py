@@ -13,6 +13,7 @@ from s2h.eval import gold
 from s2h.eval.benches import prompts
 from s2h.eval.predictions import absent
 from s2h.record import Record, RecordError
+from s2h.references import anchored
 
 # What stands for an answer that is not public; of a question with options also what could be another's answer.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")
@@ -42,9 +43,8 @@ def line(
     made["answer"] = asked["answer"]
     made["answer_type"] = asked["answer_type"]
     made |= asked.get("more") or {}
-    answer = gold.read(
-        made
-    )  # which must be readable before a model is asked; a free answer stays in its own words
+    # It must be readable before a model is asked; a free answer stays in its own words.
+    answer = gold.read(made)
     if asked["choices"]:
         made["answer"] = answer
     messages = prompts.messages(bench, asked, style, place)
@@ -216,18 +216,3 @@ def _stored(image: Any, i: int, row: Record, store: Any) -> str:
 def _is_file(reference: str, base: str) -> bool:
     """Whether a text that could be base64 names a file that is there."""
     return "\0" not in reference and os.path.isfile(os.path.join(base, reference))
-
-
-def anchored(reference: str, base: str) -> str:
-    """A reference relative to a folder, which it must not leave, as one that holds in the working directory; below it as a
-    relative one. Raises RecordError."""
-    if reference.startswith("tar:"):
-        path, mark, member = reference[4:].partition("!")
-        return f"tar:{anchored(path, base)}{mark}{member}"
-    if os.path.isabs(reference) or reference.startswith("data:") or "://" in reference[:16]:
-        return reference
-    if os.path.normpath(reference).split(os.sep)[0] == os.pardir:
-        raise RecordError(f"leaves the folder of its record: {reference}", remedy="use an absolute path")
-    path = os.path.abspath(os.path.join(base, reference))
-    here = os.path.join(os.path.realpath(""), "")
-    return path.removeprefix(here) if os.path.realpath(path).startswith(here) else path
