@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,6 +14,7 @@ from s2h.record import RecordError
 
 # That processes wait for one that reads or measures; the default is half an hour.
 PATIENCE = timedelta(hours=24)
+LOST = 10  # seconds in which a launcher ends the processes of a run of which one has failed
 
 
 def launched() -> tuple[int, int]:
@@ -44,8 +47,15 @@ def launch(module: str, arguments: list[str], processes: int) -> int:
     try:
         launch_command(launch_command_parser().parse_args([*options, *arguments]))
     except ChildFailedError as error:
-        status = error.get_first_failure()[1].exitcode
-        return status if status > 0 else 128 - status  # of a process that a signal has ended
+        rank, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            return failure.exitcode
+        print(
+            f"{module.rpartition('.')[2]}: process {rank} was ended by signal {-failure.exitcode}"
+            + (" (perhaps for want of memory)" if failure.exitcode == -9 else ""),
+            file=sys.stderr,
+        )
+        return 128 - failure.exitcode
     except SignalException as error:  # to this process, which has passed it on
         return 128 + error.sigval
     finally:
@@ -131,14 +141,39 @@ def share(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def bereft(error: Exception) -> bool:
-    """Whether an error only says that another process has ended, which has said why."""
+def lost(error: Exception) -> bool:
+    """Whether an error says that the connection to another process is gone: that one may have ended, and has then said why,
+    or NCCL or gloo has failed by itself."""
     if launched()[1] < 2 or state().num_processes == 1:
         return False
     import torch
 
-    lost = isinstance(error, torch.distributed.DistError)
-    return lost or any(word in str(error).lower() for word in ("gloo", "nccl", "connection closed by peer"))
+    gone = isinstance(error, torch.distributed.DistError)
+    return gone or any(word in str(error).lower() for word in ("gloo", "nccl", "connection closed by peer"))
+
+
+def told(error: Exception) -> RecordError:
+    """The error of a lost connection as one line, after some seconds in which the launcher ends this process if another one
+    has failed first and has said why."""
+    time.sleep(LOST)
+    said = " ".join(str(error).split())[:400] or type(error).__name__
+    return RecordError(
+        f"the connection between the processes failed: {said}",
+        remedy="NCCL_DEBUG=INFO or TORCH_DISTRIBUTED_DEBUG=DETAIL says more",
+    )
+
+
+def one_gpu() -> int:
+    """Let a process that was started by itself see one GPU, since TRL refuses to spread a model over several in one process.
+    Returns how many there are, or 0 where nothing had to be done. Call it before anything uses CUDA."""
+    import torch
+
+    there = torch.cuda.device_count()
+    if launched()[1] > 1 or there < 2:
+        return 0
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    os.environ["CUDA_VISIBLE_DEVICES"] = named or "0"
+    return there
 
 
 def gather(values: list) -> list:

@@ -1,8 +1,8 @@
 """Image references and what they stand for: files, data URIs and members of tar shards, opened safely as RGB; and the store,
 where the images that a stage makes are named by the hash of their bytes.
 
-Records are data, so a reference is never trusted: nothing is fetched, a relative path or tar member cannot leave its root,
-only regular files are read, only raster formats are decoded, and sizes are bounded before the memory is taken.
+Records are data, so a reference is never trusted: nothing is fetched, a relative path or tar member cannot climb out of its
+root, only regular files are read, only raster formats are decoded, and sizes are bounded before the memory is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from s2h import references
 from s2h.record import Record, RecordError
 from s2h.tars import Members, plain_name
 
@@ -113,27 +114,26 @@ def read_bytes(reference: str, base: str = "") -> bytes:
     """The bytes of the image file that a reference stands for. Raises ImageError."""
     if "\0" in reference:
         raise ImageError(f"no image reference: {_name(reference)}", remedy="it holds a NUL")
-    if reference.startswith("data:"):
+    if reference.startswith(references.DATA):
         return _data(reference)
-    if reference.startswith("tar:"):
+    if reference.startswith(references.TAR):
         return _member(reference, base)
-    scheme = reference.partition("://")[0]
-    if scheme != reference and scheme.isalnum():
+    if references.is_url(reference):
         raise ImageError(
             f"is a URL, which is never fetched: {_name(reference)}", remedy="download it and name the file"
         )
-    return _file(_inside(reference, base))
+    return _file(_located(reference, base))
 
 
 def file_of(reference: str, base: str = "") -> str | None:
     """The full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar member).
     Raises ImageError, also where there is no such file."""
-    if reference.startswith(("data:", "tar:")):
+    if reference.startswith((references.DATA, references.TAR)):
         return None
-    odd = "\0" in reference or "://" in reference[:16]
-    if odd or not os.path.isfile(_inside(reference, base)):
+    odd = "\0" in reference or references.is_url(reference)
+    if odd or not os.path.isfile(_located(reference, base)):
         read_bytes(reference, base)  # says what is wrong
-    return _inside(reference, base)
+    return _located(reference, base)
 
 
 def digest(data: bytes) -> str:
@@ -171,7 +171,7 @@ class Store:
         with contextlib.suppress(OSError):
             # A machine that lost its power may have left a shorter file.
             if os.stat(path).st_size == len(data):
-                return path
+                return references.of_file(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         beside = f"{path}.{os.getpid()}.part"
         try:
@@ -182,7 +182,7 @@ class Store:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
             raise
-        return path
+        return references.of_file(path)
 
 
 def decode(data: bytes, name: str) -> Image:
@@ -270,15 +270,12 @@ def _data(reference: str) -> bytes:
         raise ImageError(f"damaged base64 in a data URI: {error}") from None
 
 
-def _inside(path: str, base: str) -> str:
-    """The full path of a reference; a relative one must stay below its base, links followed."""
-    if os.path.isabs(path):
-        return path
-    root = os.path.realpath(base)
-    full = os.path.realpath(os.path.join(root, path))
-    if not full.startswith(root if root.endswith(os.sep) else root + os.sep):
-        raise ImageError(f"leaves the folder of its record: {path}", remedy="use an absolute path")
-    return full
+def _located(path: str, base: str) -> str:
+    """`references.located`, with its refusals as ImageErrors."""
+    try:
+        return references.located(path, base)
+    except references.ReferenceError as error:
+        raise ImageError(error.message, remedy=error.remedy) from None
 
 
 def _file(path: str) -> bytes:
@@ -306,13 +303,14 @@ def _file(path: str) -> bytes:
 
 
 def _member(reference: str, base: str) -> bytes:
-    path, mark, member = reference[4:].partition("!")
-    if not mark or not path or not member:
-        raise ImageError(f"no tar reference: {reference}", remedy="tar:PATH!MEMBER")
+    try:
+        path, member = references.member_of(reference, base)
+    except references.ReferenceError as error:
+        raise ImageError(error.message, remedy=error.remedy) from None
     member = plain_name(member)
     if member.startswith("/") or ".." in member.split("/"):
         raise ImageError(f"tar member leaves its archive: {reference}")
-    full = _inside(path, base)
+    full = _located(path, base)
     try:
         status = os.stat(full)
     except FileNotFoundError:

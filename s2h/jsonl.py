@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from s2h import files
+from s2h import files, references
 from s2h import record as _record
 from s2h.record import Record, RecordError, fail
 
@@ -159,33 +159,14 @@ class Writer:
         if not isinstance(images, list):
             return record
         if base not in self._prefixes:
-            self._prefixes[base] = _prefix(base, self.base)
+            self._prefixes[base] = references.prefix(base, self.base)
         prefix = self._prefixes[base]
-        moved = [_moved(reference, prefix) for reference in images]
+        moved = [references.moved(one, prefix) if isinstance(one, str) else one for one in images]
         if moved == images:
             return record
         copy = dict(record)
         copy["images"] = moved
         return copy
-
-
-def _prefix(base: str, out: str) -> str:
-    """What to put before a reference relative to `base` so that it holds in folder `out`: below it, or absolute."""
-    base, out = os.path.abspath(base), os.path.abspath(out)
-    relative = os.path.relpath(base, out)
-    if relative == os.curdir:
-        return ""
-    return base if relative.split(os.sep)[0] == os.pardir else relative
-
-
-def _moved(reference: object, prefix: str) -> object:
-    if not prefix or not isinstance(reference, str):
-        return reference
-    if reference.startswith("tar:"):
-        return "tar:" + os.path.join(prefix, reference[4:])
-    if reference.startswith("data:") or "://" in reference[:16]:
-        return reference
-    return os.path.join(prefix, reference)
 
 
 def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:

@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "s2h").rglob("*.py"))
 COMMANDS = [
     path.stem
     for path in sorted((ROOT / "s2h" / "cli").glob("*.py"))
-    if path.stem not in ("__init__", "common", "params", "asked", "asking", "judging")
+    if path.stem not in ("__init__", "common", "params", "asked", "judging")
 ]
 HEAVY = {
     "torch", "torchvision", "transformers", "trl", "peft", "accelerate", "open_clip", "sentence_transformers", "datasets",

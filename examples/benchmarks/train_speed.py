@@ -175,7 +175,7 @@ def ours(model: Path, pairs: list, folder: Path, checkpointing: bool, keep: bool
     )  # fmt: skip
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{model.name}: {reason}")
-    trainer.lengths = trainer.add_reference(rows, 10**9)[LENGTH]
+    trainer.lengths = trainer.add_reference(rows)[LENGTH]
     trainer.train_dataset = rows.dataset()
     return trainer
 

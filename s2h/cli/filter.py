@@ -129,8 +129,8 @@ def _serve(asked, how: dict) -> None:
         try:
             engine.serve()
         except Exception as error:
-            if accel.bereft(error):
-                sys.exit(common.FAILED)  # the process that failed first has said why
+            if accel.lost(error):
+                raise accel.told(error) from error
             raise
 
 
@@ -190,6 +190,10 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
                 with contextlib.suppress(OSError):  # of a full disk, which is told anyway
                     progress.note(last, growing, {"tally": tally.noted()})
             raise
+        if engine.cut:
+            work.say(
+                f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
+            )
         for line in tally.lines(judged=bool(made), skipped=bool(work.skipped)):
             work.say(line)
         if histograms is not None:

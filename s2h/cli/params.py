@@ -28,6 +28,29 @@ class Span(click.ParamType):
         return least, most
 
 
+class Number(click.FloatRange):
+    """A number within bounds; neither "nan" nor "inf" is one."""
+
+    def convert(self, value, param, ctx):
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
+class Regex(click.ParamType):
+    """A regular expression, kept as its text."""
+
+    name = "REGEX"
+
+    def convert(self, value, param, ctx):
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
+        return value
+
+
 class Shard(click.ParamType):
     """'2/4': the second of four parts."""
 

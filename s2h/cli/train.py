@@ -7,6 +7,7 @@ import sys
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Number, Regex
 
 LOSSES = (
     "sigmoid",
@@ -34,7 +35,7 @@ def setting(*names: str, default: str = "", **more):
     return click.option(*names, show_default=default or False, **more)
 
 
-ABOVE_0 = click.FloatRange(min=0, min_open=True)
+ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
 
 
@@ -85,7 +86,8 @@ AT_LEAST_1 = click.IntRange(min=1)
 @setting(
     "--lora-targets",
     metavar="REGEX",
-    help="Modules that LoRA adapts. By default the language model's projections.",
+    type=Regex(),
+    help="Modules that LoRA adapts, as a regular expression for their names. By default the language model's projections.",
 )
 @setting(
     "--full/--lora",
@@ -101,7 +103,7 @@ AT_LEAST_1 = click.IntRange(min=1)
 @setting(
     "--sft",
     metavar="W",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default="0",
     help="Weight of an added cross-entropy on the chosen answer, which keeps it likely.",
 )
@@ -125,11 +127,11 @@ AT_LEAST_1 = click.IntRange(min=1)
 @setting(
     "--warmup",
     metavar="SHARE",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default="0.03",
     help="Share of the steps in which the learning rate rises.",
 )
-@setting("--weight-decay", type=click.FloatRange(min=0), default="0", help="AdamW's weight decay.")
+@setting("--weight-decay", type=Number(min=0), default="0", help="AdamW's weight decay.")
 @setting(
     "--window",
     metavar="TOKENS",
@@ -218,7 +220,7 @@ AT_LEAST_1 = click.IntRange(min=1)
 @click.option(
     "--keep-features",
     metavar="GIB",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Of shared rows: memory of this machine for what a frozen vision tower says of images, so that it sees each once "
     "and not in each epoch. By default a quarter of what is free.",
 )
@@ -261,6 +263,8 @@ def main(
         if processes > 1 and launched == 1 and not plan:
             status = accel.launch("s2h.cli.train", sys.argv[1:], processes)
             raise click.exceptions.Exit(status)
+        if processes == 1 and (gpus := accel.one_gpu()):
+            work.say(f"training on one of {gpus} GPUs (--processes {gpus} uses all of them)")
         given = {_FIELDS.get(name, name): value for name, value in settings.items() if value is not None}
         if model is not None:
             given["model"] = model
@@ -306,6 +310,7 @@ def _train(
         _check_installed(package)
     from s2h.train.reference import cache_folder
     from s2h.train.run import train, with_merged
+    from s2h.train.tune import TargetsError
 
     if done:
         click.echo(json.dumps(with_merged(arguments, folder, work.say)))
@@ -326,8 +331,10 @@ def _train(
             **how,
         )
     except Exception as error:
-        if accel.bereft(error):
-            sys.exit(common.FAILED)  # the process that failed first has said why
+        if accel.lost(error):
+            raise accel.told(error) from error
+        if isinstance(error, TargetsError):
+            raise click.UsageError(str(error)) from error
         raise
     if accel.is_main():
         click.echo(json.dumps(result))

@@ -15,6 +15,7 @@ from s2h.eval import answers, likelihood
 from s2h.eval.resume import Progress
 from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
 from s2h.models import ModelError, encode, prompts, vlm
+from s2h.models.fit import positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
 
 WINDOW = 4  # batches whose questions are put in the order of their lengths together
@@ -176,15 +177,10 @@ def _prepare(model: vlm.VLM, seen: prompts.Images, batch: list, scoring: str) ->
     asked, errors = [], {}
     for at, line, messages, look in batch:
         try:
-            asked.append((at, *_question(model, seen, line, messages, look, scoring)))
+            with refusals(model.name, _where(line)):
+                asked.append((at, *_question(model, seen, line, messages, look, scoring)))
         except RecordError as error:
             errors[at] = error
-        except ModelError as error:
-            errors[at] = RecordError(str(error))
-        except Exception as error:  # of a processor, about a picture that it can't take, or of a template
-            errors[at] = RecordError(f"can't be prepared for {model.name}: {type(error).__name__}: {error}")
-        if at in errors:
-            errors[at].where = errors[at].where or _where(line)
     return asked, errors
 
 
@@ -207,7 +203,7 @@ def _question(
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
     options = likelihood.options(model, line, messages, text) if scoring == "likelihood" else None
-    need, window = len(prompt.ids) + (options.longest if options else 1), prompts.window(model)
+    need, window = len(prompt.ids) + (options.longest if options else 1), positions(model.model.config)
     if need > window:
         raise RecordError(
             f"does not fit the model's window: {need} tokens with its answer, and the window holds {window}",

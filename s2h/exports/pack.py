@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
-from s2h import __version__, jsonl
+from s2h import __version__, jsonl, references
 from s2h.images import ImageError, Store, file_of, glance, read_bytes, stored_name
 from s2h.record import Record, RecordError
 
@@ -166,7 +166,7 @@ class Shards:
         info = tarfile.TarInfo(name)  # no owner, no time: the same bytes everywhere
         info.size = len(data)
         self._tar.addfile(info, io.BytesIO(data))
-        return f"tar:{self._path}!{name}"
+        return references.of_member(self._path, name)
 
     def close(self) -> None:
         if self._tar is not None:
@@ -235,5 +235,4 @@ def ask(known: sqlite3.Connection, question: str, *values: object) -> sqlite3.Cu
 
 def _place(reference: str, base: str) -> bytes:
     """A name of 16 bytes for a reference as seen from a folder."""
-    text = reference if reference.startswith(("data:", "/")) else f"{os.path.abspath(base)}\0{reference}"
-    return blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(references.spelled(reference, base).encode(), digest_size=16).digest()

@@ -44,6 +44,7 @@ class Engine:
         self.rank, self.ranks = accel.launched()
         self.loaded: dict[tuple[str, str], Any] = {}
         self.kept: dict[tuple[str, str], Embeddings] = {}
+        self.cut = 0  # distinct texts that were longer than CLIP's context
         self._prints: dict[tuple[str, str], str] = {}
         self._digests: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         self._threads: Executor | None = None
@@ -147,6 +148,8 @@ class Engine:
         def embed(missing: list[bytes]) -> Iterator[tuple[bytes, Any]]:
             parts = [missing[i : i + TEXTS_AT_ONCE] for i in range(0, len(missing), TEXTS_AT_ONCE)]
             chunks = [[said[key] for key in part] for part in parts]
+            if kind == "clip":
+                self.cut += sum(self.model(kind, name).cut(chunk) for chunk in chunks)
             for part, rows in zip(parts, self.run(f"{kind} texts", name, chunks), strict=True):
                 yield from zip(part, rows, strict=True)
 

@@ -16,7 +16,8 @@ from typing import Any
 from s2h.filters import Judgement, Measure, add_score, earlier_score, is_number, within
 from s2h.filters.engine import Engine
 from s2h.images import ImageError, open_image
-from s2h.models import ModelError, encode, fingerprint, hub, names, vlm
+from s2h.models import ModelError, fingerprint, hub, names, vlm
+from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
 
 SIDES = ("chosen", "rejected")
@@ -157,15 +158,15 @@ def _scorer(
                     prints[key] = whole
             except RecordError as error:
                 faults[at] = error
-        damaged: dict[bytes, ImageError] = {}
+        refused: dict[bytes, RecordError] = {}
 
         def compute(missing: list[bytes]) -> Iterator[tuple[bytes, Any]]:
             parts = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
             chunks = [[_row(batch[waiting[key][0]]) for key in part] for part in parts]
             for part, values in zip(parts, engine.run(what, name, chunks), strict=True):
                 for key, value in zip(part, values, strict=True):
-                    if isinstance(value, ImageError):
-                        damaged[key] = value
+                    if isinstance(value, RecordError):
+                        refused[key] = value
                     else:
                         yield key, value
 
@@ -173,9 +174,9 @@ def _scorer(
         for key, positions in waiting.items():
             for at in positions:
                 record = batch[at]
-                if key in damaged:
-                    fault = damaged[key]
-                    faults[at] = ImageError(fault.message, fault.field, record.where, fault.remedy)
+                if key in refused:
+                    fault = refused[key]
+                    faults[at] = type(fault)(fault.message, fault.field, record.where, fault.remedy)
                     continue
                 chosen, rejected, *tokens = (float(value) for value in rows[key])
                 if not is_number(chosen) or not is_number(rejected):
@@ -199,27 +200,31 @@ def _row(record: Record) -> tuple[list, list, list, str, list[str]]:
 
 
 def _values(reference: Reference, rows: list[tuple], blind: bool) -> list[Any]:
-    """For each row an array of the log-probabilities of chosen and rejected and of their numbers of tokens, or what was
-    wrong with an image of it."""
+    """For each row an array of the log-probabilities of chosen and rejected and of their numbers of tokens, or the
+    RecordError that says why the model can't score it."""
     import numpy as np
 
     model = reference.vlm
+    fit = Fit.of(model.model, model.processor, model.name)
     made: list[Any] = []
     asked: list[tuple[list[dict], list[dict], list[Any]]] = []
     tokens: list[int] = []
     for prompt, chosen, rejected, base, references in rows:
         try:
             shown = [] if blind else [_opened(base, reference, i) for i, reference in enumerate(references)]
-        except ImageError as error:
+            prompt = unseen(prompt) if blind else prompt
+            known = fit.lengths(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
+            if known.row > fit.window:
+                raise RecordError(
+                    f"does not fit the model's window: {known.row} tokens, and the window holds {fit.window}",
+                    remedy="a shorter answer, fewer or smaller images, or a model with a longer window",
+                )
+        except RecordError as error:
             made.append(error)
             continue
         made.append(len(asked))
-        prompt = unseen(prompt) if blind else prompt
-        text = encode.prompt_text(model.processor, prompt)
-        for answer in (chosen, rejected):
-            asked.append((prompt, answer, shown))
-            said = encode.answer_text(model.processor, prompt, answer, text)
-            tokens.append(len(model.processor.tokenizer(said, add_special_tokens=False)["input_ids"]))
+        asked += [(prompt, answer, shown) for answer in (chosen, rejected)]
+        tokens += known.answers
     try:
         values = list(vlm.score(model, asked, batch_size=max(len(asked), 1)))
     except (IndexError, RuntimeError, ValueError) as error:
@@ -228,7 +233,7 @@ def _values(reference: Reference, rows: list[tuple], blind: bool) -> list[Any]:
         ) from error
     return [
         one
-        if isinstance(one, ImageError)
+        if isinstance(one, RecordError)
         else np.array([*values[one : one + 2], *tokens[one : one + 2]], dtype=np.float32)
         for one in made
     ]

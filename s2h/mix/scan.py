@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from s2h import jsonl, seeds
+from s2h import jsonl, references, seeds
 from s2h import record as _record
 from s2h.record import Record, RecordError
 
@@ -102,7 +102,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
         images = pair.images
         relative = False
         for reference in images:
-            if reference[0] != "/" and not reference.startswith(("data:", "tar:/")):
+            if reference[0] != "/" and references.is_relative(reference):
                 relative = True
                 break
         kind = (
@@ -174,12 +174,9 @@ def _shared(images: list[str], twin: object, families: object, base: str) -> lis
 def _place(reference: str, base: str) -> str:
     """An image reference that two files spell alike. An image of a store is known by its name, the hash of its bytes: two
     stores may hold the same one."""
-    if reference.startswith("data:") or "://" in reference[:16]:
-        return reference
-    if STORED.fullmatch(name := os.path.basename(reference)):
+    if not reference.startswith("data:") and STORED.fullmatch(name := os.path.basename(reference)):
         return name
-    kind, path = ("tar:", reference[4:]) if reference.startswith("tar:") else ("", reference)
-    return kind + os.path.abspath(os.path.join(base, path))
+    return references.spelled(reference, base)
 
 
 def _margin(scores: dict | None, name: str) -> float:

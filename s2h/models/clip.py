@@ -68,6 +68,17 @@ class Clip:
             [self._embed(self.model.encode_text, self.tokenizer(part)) for part in parts]
         )
 
+    def cut(self, texts: list[str]) -> int:
+        """How many of the texts are longer than the model's context, so that their ends are not judged."""
+        length = self.tokenizer.context_length
+        # A token has at least one byte, and two tokens mark the start and the end.
+        long = [text for text in texts if len(text.encode()) > length - 2]
+        if not long:
+            return 0
+        # With room for one token more, only a text that was cut reads differently.
+        kept, more = (self.tokenizer(long, context_length=n)[:, :length] for n in (length, length + 1))
+        return int((kept != more).any(-1).sum())
+
     def _embed(self, encode: Any, batch: Any) -> Any:
         import torch
 

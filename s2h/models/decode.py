@@ -9,6 +9,7 @@ from typing import Any
 
 from s2h.models import ModelError
 from s2h.models import prompts as made
+from s2h.models.fit import positions
 from s2h.models.prompts import Prompt
 
 # How near the two best logits of a row may be, for each layer and in parts of the largest, before the row is answered by
@@ -125,7 +126,7 @@ def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[
     import torch
 
     ends, near = end_tokens(vlm), nearness(vlm)
-    most = [min(max_new_tokens, made.window(vlm) - len(prompt.ids)) for prompt in prompts]
+    most = [min(max_new_tokens, positions(vlm.model.config) - len(prompt.ids)) for prompt in prompts]
     said: list[list[int]] = [[] for _ in prompts]
     rows, alone = list(range(len(prompts))), []
     state = prefill(vlm, prompts)

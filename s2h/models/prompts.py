@@ -151,11 +151,6 @@ def on_device(vlm: Any, batch: dict[str, Any]) -> dict[str, Any]:
     return {k: v.to(vlm.model.device, dtype if v.is_floating_point() else None) for k, v in batch.items()}
 
 
-def window(vlm: Any) -> int:
-    """How many tokens, prompt and answer together, the model can hold."""
-    return getattr(vlm.model.config.get_text_config(), "max_position_embeddings", None) or 10**9
-
-
 def images_first(processor: Any) -> bool:
     """Whether the chat template shows all images before the text, wherever the messages have them."""
     probe = [{"type": "text", "text": "s2h-before"}, {"type": "image"}, {"type": "text", "text": "s2h-after"}]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, adapter, decode, encode, hub, names, prompts
-from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED, short
+from s2h.models import ModelError, adapter, causes, decode, encode, fit, hub, names, prompts
+from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED
 
 
 @dataclass
@@ -74,28 +74,19 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
                 place, dtype=dtype, use_safetensors=True, **how, **options
             )
     except Exception as error:  # the hub client's own errors have no common base
-        raise ModelError(_unavailable(name, place, error)) from error
+        raise ModelError(causes.unavailable(name, place, error)) from error
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise ModelError(
             f"model {name!r} has no image processor: it is no vision-language model (choose another --model)"
         )
     if not getattr(processor, "chat_template", None):
         raise ModelError(f"model {name!r} has no chat template (choose an instruction-tuned model)")
+    if fit.no_place_for_images(processor):
+        raise ModelError(
+            f"model {name!r}: its chat template has no place for images (choose a vision-language model, or mend its "
+            "chat_template.jinja)"
+        )
     return model, processor
-
-
-def _unavailable(name: str, place: str, error: Exception) -> str:
-    if "Unrecognized configuration class" in str(error) or "unrecognized" in str(error).lower():
-        return f"model {name!r} is no vision-language model that transformers knows (choose another --model)"
-    where = "" if place == name else f" ({place})"
-    if Path(place).is_dir():
-        if not any((Path(place) / f"{kind}_config.json").is_file() for kind in ("processor", "preprocessor")):
-            return f"model {name!r}{where} has no processor (save the base's processor in the folder too)"
-        return f"model {name!r}{where} can't be loaded: {short(error)} (is the folder whole?)"
-    return (
-        f"model {name!r}{where} can't be had: no such folder, not in the local Hub cache, and the Hub did not give it "
-        "(check --model and the network, or give a local folder)"
-    )
 
 
 def _batches(rows: Iterable, size: int) -> Iterator[list]:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from s2h import tars
+from s2h import references, tars
 from s2h.sources import SourceError, files, in_split, nouns
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
@@ -60,7 +60,7 @@ def _shards(path: str) -> list[str]:
 
 
 def _page(shard: str, split: str, unused: Counter) -> Page:
-    page = Page(f"tar:{shard}!")
+    page = Page(references.of_member(shard, ""))
     for key, members, texts in _samples(shard, unused):
         pictures = [name for name in members if files.is_picture(name)]
         if not pictures:

@@ -3,6 +3,7 @@ which they give way to each other: what the command line says, then the recipe, 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -78,6 +79,8 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
     values = {**known, **recipe, **given}
     if "rank" in given and "alpha" not in given:
         values["alpha"] = 2 * given["rank"]
+    if os.path.isdir(values["model"]):  # a card or an adapter that names the folder is read from elsewhere
+        values["model"] = os.path.abspath(values["model"])
     step = values.pop("step")
     if "grad_accum" not in given:
         values["grad_accum"] = max(1, -(-step // (values["batch_size"] * processes)))

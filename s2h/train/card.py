@@ -43,7 +43,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         f"# {folder.name}: {base.rpartition('/')[2]} with DPO on multi-image pairs",
         "",
         f"{base}, trained with direct preference optimization ({arguments.loss} loss, beta {arguments.beta:g}; {kind}; "
-        f"the vision tower as it was) in {result['steps']} steps.",
+        f"{_vision(result)}) in {result['steps']} steps.",
         "",
         "## Data",
         "",
@@ -68,6 +68,15 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         "",
     ]
     return "\n".join([*head, *body, *_loading(folder, arguments, base)])
+
+
+def _vision(result: dict) -> str:
+    modules = result.get("vision_modules")
+    return (
+        f"{modules} modules of the vision tower adapted too"
+        if modules
+        else "the vision tower was not trained"
+    )
 
 
 def _table(last: dict, held: dict) -> list[str]:

@@ -20,7 +20,7 @@ LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept 
 @dataclass
 class Collator:
     """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
-    is cut: a pair that does not fit the model was dropped before (`PairTrainer.add_reference`). With `packed`, both answers
+    is cut: a pair that does not fit the model was dropped before (`rows.store`). With `packed`, both answers
     share one row of prompt and images (`shared.pack_answers`); with `pack`, so do all pairs of one prompt and its images."""
 
     processor: Any

@@ -17,9 +17,10 @@ from typing import Any
 from s2h import __version__, accel
 from s2h.files import Whole
 from s2h.models import adapter
+from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
 from s2h.train.arguments import Arguments
-from s2h.train.rows import Pairs, store
+from s2h.train.rows import Pairs, Stored, store
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
@@ -31,11 +32,20 @@ class RunError(RecordError):
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
-    """Raises RunError where a new run would be put over another."""
-    if (folder / adapter.ARGUMENTS).exists() and not resume:
+    """Raises RunError where a new run would be put over another. A run that failed before its first step leaves nothing to
+    go on with: its folder is used again."""
+    if resume or not (folder / adapter.ARGUMENTS).exists():
+        return
+    if any(
+        (folder / name).exists() for name in (METRICS, RESULT, "checkpoints", adapter.ADAPTER, adapter.MERGED)
+    ):
         raise RunError(
             f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
         )
+    with accel.main_first():
+        if accel.is_main():
+            for name in (adapter.ARGUMENTS, "data.jsonl", "val.jsonl", REFERENCE):
+                (folder / name).unlink(missing_ok=True)
 
 
 def begun(folder: Path) -> dict[str, Any]:
@@ -55,39 +65,50 @@ def prepare(
     arguments: Arguments,
     folder: Path,
     on_error: Callable[[Exception], None],
-    base: str | None = None,
+    base: str | None,
+    fit: Fit,
+    say: Callable[[str], None],
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
-    what args.json says. base: the model's `adapter.sketch`. Raises RunError."""
+    what args.json says. base: the model's `adapter.sketch`; fit: what the model takes. Raises RunError."""
     with accel.main_first():
         if accel.is_main():
-            _fix(records, held_out, arguments, folder, on_error, base)
+            _fix(records, held_out, arguments, folder, on_error, base, fit, say)
     val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
     return Pairs(folder / "data.jsonl"), val or None, begun(folder)
 
 
-def _fix(records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None) -> None:
+def _fix(
+    records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: Fit, say
+) -> None:
     before = begun(folder)
     new = folder / "new"
     new.mkdir(parents=True, exist_ok=True)
-    count, fingerprint = store(records, new / "data.jsonl", on_error=on_error)
-    held_print = ""
+    given = store(records, new / "data.jsonl", fit=fit, say=say, on_error=on_error)
+    held = Stored()
     if held_out is not None:
-        held_print = store(held_out, new / "val.jsonl", on_error=on_error)[1]
-    if not count and not before:
+        held = store(held_out, new / "val.jsonl", fit=fit, say=say, on_error=on_error)
+    if not given.count and not before:
         shutil.rmtree(new)
+        if given.dropped:
+            raise RunError(
+                f"no pair fits the window of {fit.window} tokens", remedy="fewer or smaller images"
+            )
         raise RunError("no pairs to train on", remedy="the input is empty")
+    if identical := given.identical + held.identical:
+        say(f"{identical} pairs have the same answer as chosen and rejected: nothing is learned from them")
     wanted = {
         **asdict(arguments),
         "base": base,
         "processes": accel.state().num_processes,
-        "data": fingerprint,
-        "val": held_print,
-        "pairs": count,
+        "data": given.digest,
+        "val": held.digest,
+        "pairs": given.count,
+        "dropped": given.dropped,
         "s2h": __version__,
     }
     if before:
-        _same(folder, before, wanted, data_given=bool(count), val_given=held_out is not None)
+        _same(folder, before, wanted, data_given=bool(given.count), val_given=held_out is not None)
     else:
         for name in ("data.jsonl", "val.jsonl"):
             if (new / name).exists():
@@ -100,7 +121,7 @@ def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given:
     """Raise RunError where a resumed run has other arguments or data than it began with."""
     skipped = {"s2h"}
     if not data_given:
-        skipped |= {"data", "pairs"}
+        skipped |= {"data", "pairs", "dropped"}
     if not val_given:
         skipped.add("val")
     differ = [

@@ -18,7 +18,8 @@ from statistics import mean, median
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, encode, names
+from s2h.models import ModelError, names
+from s2h.models.fit import Fit
 from s2h.record import Record, fail, text_of
 from s2h.train import features, stages, tune
 from s2h.train.arguments import Arguments, check
@@ -53,20 +54,21 @@ def plan(
         model = processor = None
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside)
-        count, _ = store(records, folder / "data.jsonl", on_error=on_error)
-        if not count:
+        fit = Fit.of(model, processor, arguments.model, arguments.window) if model is not None else None
+        stored = store(records, folder / "data.jsonl", fit=fit, on_error=on_error)
+        count, window = stored.count, fit.window if fit is not None else arguments.window or 10**9
+        if not count and not stored.dropped:
             raise RunError("no pairs to train on", remedy="the input is empty")
         pairs = Pairs(folder / "data.jsonl")
         stages.check(pairs, arguments.stages)
         rows = range(0, count, max(1, math.ceil(count / SAMPLE)))
-        found = [_tokens(pairs.record(row), processor, shape) for row in rows]
-        window = tune.window(model, arguments) if model is not None else arguments.window or 10**9
-        fit = [one for one in found if one["row"] <= window]
-        if not fit:
+        found = [_tokens(pairs.record(row), fit, shape) for row in rows]
+        fitting = [one for one in found if one["row"] <= window]
+        if not fitting:
             raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
-        made = _reckon(pairs, arguments, found, fit, window, processes)
+        made = _reckon(pairs, stored.dropped, arguments, found, fitting, window, processes)
         sizes = _sizes(model, arguments) if model is not None else _sizes_of(shape, arguments)
-        made["memory_gib"] = _memory(sizes, arguments, fit)
+        made["memory_gib"] = _memory(sizes, arguments, fitting)
         made["time"] = _reckon_time(sizes, arguments, made, processes)
         if model is not None:
             made["time"] |= _time(model, processor, folder, arguments, list(rows), made, processes)
@@ -78,24 +80,17 @@ def plan(
     return made
 
 
-def _tokens(record: Record, processor: Any, shape: Any) -> dict[str, int]:
+def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
     """Tokens of a pair: of its images, its prompt with them, both answers, and its longer row."""
     from s2h.images import open_images
 
-    if processor is None:
+    if fit is None:
         images = sum(_covered(shape, *image.size) for image in open_images(record))
         prompt = images + len(text_of(record["prompt"])) // LETTERS
         answers = [1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected")]
     else:
-        text = encode.prompt_text(processor, record["prompt"])
-        ids = encode.encode_prompts(processor, [text], [open_images(record)])["input_ids"]
-        prompt = ids.shape[1]
-        images = len(record["images"])  # each is one token of the text
-        images += prompt - len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
-        said = [
-            encode.answer_text(processor, record["prompt"], record[w], text) for w in ("chosen", "rejected")
-        ]
-        answers = [len(one) for one in processor.tokenizer(said, add_special_tokens=False)["input_ids"]]
+        known = fit.lengths(record, open_images(record))
+        images, prompt, answers = known.images, known.prompt, known.answers
     return {"images": images, "prompt": prompt, "answers": sum(answers), "row": prompt + max(answers)}
 
 
@@ -105,7 +100,9 @@ def _covered(shape: names.Shape, width: int, height: int) -> int:
     return max(shape.image_tokens, round(width / shape.square) * round(height / shape.square))
 
 
-def _reckon(pairs: Pairs, arguments: Arguments, found: list, fit: list, window: int, processes: int) -> dict:
+def _reckon(
+    pairs: Pairs, dropped: int, arguments: Arguments, found: list, fit: list, window: int, processes: int
+) -> dict:
     step = arguments.batch_size * arguments.grad_accum * processes
     share = len(fit) / len(found)
     pairs.kept = pairs.kept[: max(1, round(share * len(pairs)))]
@@ -113,9 +110,9 @@ def _reckon(pairs: Pairs, arguments: Arguments, found: list, fit: list, window: 
     lengths = sorted(one["row"] for one in fit)
     return {
         "model": names.resolve(arguments.model) if arguments.model != "mini" else "mini",
-        "pairs": len(pairs.starts),
+        "pairs": len(pairs.starts) + dropped,
         "sampled": len(found),
-        "beyond_window": round((1 - share) * len(pairs.starts)),
+        "beyond_window": dropped + round((1 - share) * len(pairs.starts)),
         "window": window,
         "tokens": {
             "images": round(mean(one["images"] for one in fit), 1),
@@ -225,14 +222,13 @@ def _time(
     values = {}
     for batch in batches:
         began = time.perf_counter()
-        values |= trainer.measure_reference(pairs, batch, made["window"])
+        values |= trainer.measure_reference(pairs, batch)
         reference.append((time.perf_counter() - began) / len(batch))
     for place, name in enumerate(("ref_chosen_logps", "ref_rejected_logps")):
         pairs.columns[name] = {row: value[place] for row, value in values.items()}
     trainer.precompute_ref_logps = True
-    fit = [[row for row in batch if values[row][0] is not None] for batch in batches]
     trainer.model.train()
-    for batch in (batch for batch in fit if batch):
+    for batch in batches:
         began = time.perf_counter()
         inputs = trainer._prepare_inputs(
             trainer.data_collator([pairs.dataset(batch)[i] for i in range(len(batch))])

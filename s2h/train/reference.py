@@ -13,12 +13,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from s2h import accel
+from s2h import __version__, accel
 from s2h.files import Whole
-from s2h.models import ModelError, encode, fingerprint
+from s2h.images import open_images
+from s2h.models import ModelError, fingerprint
+from s2h.models.fit import Fit
 from s2h.train import folder as _folder
 from s2h.train.collate import LENGTH, REFERENCE
-from s2h.train.folder import RunError
 from s2h.train.rows import Pairs
 
 NAMES = (*REFERENCE, LENGTH)
@@ -37,22 +38,20 @@ def attach(
     sets: dict[str, Pairs],
     folder: Path,
     model_print: str,
-    window: int,
+    fit: Fit,
     attention: str,
     cache: Path,
     say: Callable[[str], None],
 ) -> dict[str, dict[str, list]]:
-    """Give the pairs of each set ("train", "val") their columns, drop by name what has more tokens than `window`, and return
-    the values by set: of reference.json where the run has begun before."""
+    """Give the pairs of each set ("train", "val") their columns and return the values by set: those of reference.json where
+    the run was started before. Raises ModelError where a value is not finite."""
     kept = folder / _folder.REFERENCE
     known = json.loads(kept.read_text()) if kept.is_file() else {}
     for name, pairs in sets.items():
         if name not in known:
-            known[name] = _measure(trainer, pairs, name, model_print, window, attention, cache, say)
-        trainer.add_reference(pairs, window, known[name])
-        _drop(pairs, known[name], window, say)
-        if not pairs.kept and name == "train":
-            raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
+            known[name] = _measure(trainer, pairs, name, model_print, fit, attention, cache, say)
+        trainer.add_reference(pairs, known[name])
+        _check_finite(pairs, known[name])
     if accel.is_main() and not kept.is_file():
         with Whole(kept) as out:
             out.write((json.dumps(known) + "\n").encode())
@@ -60,15 +59,7 @@ def attach(
     return known
 
 
-def _drop(pairs: Pairs, values: dict[str, list], window: int, say: Callable[[str], None]) -> None:
-    over = [row for row, value in enumerate(values[REFERENCE[0]]) if value is None]
-    for row in over:
-        record = pairs.record(row)
-        say(
-            f"dropped {record['id']}: {values[LENGTH][row]} tokens with {len(record['images'])} images, and the window is "
-            f"{window}"
-        )
-    pairs.drop(over)
+def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
     for row in pairs.kept:
         for which in REFERENCE:
             if not math.isfinite(values[which][row]):
@@ -79,33 +70,31 @@ def _drop(pairs: Pairs, values: dict[str, list], window: int, say: Callable[[str
 
 
 def _measure(
-    trainer: Any, pairs: Pairs, name: str, model_print: str, window: int, attention: str, cache: Path, say
+    trainer: Any, pairs: Pairs, name: str, model_print: str, fit: Fit, attention: str, cache: Path, say
 ) -> dict[str, list]:
-    given, key = accel.share(
-        _known(trainer, pairs, model_print, window, attention) if accel.is_main() else None
-    )
+    given, key = accel.share(_known(trainer, pairs, model_print, fit, attention) if accel.is_main() else None)
     if given:
         say(f"reference log-probabilities of {len(given)} pairs ({name}): from scores.ref")
     rows = [row for row in range(len(pairs.starts)) if row not in given]
-    place = _writable(cache) / key
-    done = accel.share(_read(place, set(rows)) if accel.is_main() else None)
+    place = accel.share(_writable(cache, key, say) if accel.is_main() else None)
+    done = accel.share(_read(place, set(rows)) if place and accel.is_main() else {})
     if done:
         say(f"reference log-probabilities of {len(done)} pairs ({name}): from {place}")
     if len(done) < len(rows):
         say(f"reference log-probabilities of {len(rows) - len(done)} pairs ({name}): measured now")
     with _Keeper(place) as keeper:
-        values = trainer.measure_reference(pairs, rows, window, done, keeper.keep)
+        values = trainer.measure_reference(pairs, rows, done, keeper.keep)
     found = {**values, **given}
     return {column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(NAMES)}
 
 
 def _known(
-    trainer: Any, pairs: Pairs, model_print: str, window: int, attention: str
+    trainer: Any, pairs: Pairs, model_print: str, fit: Fit, attention: str
 ) -> tuple[dict[int, list], str]:
     """The rows that bring values of this very model; and the name of all the others together."""
     images: dict[str, str] = {}
     args, collator = trainer.args, trainer.data_collator
-    how = [model_print, args.per_device_eval_batch_size, args.world_size, window]
+    how = [*_made_with(trainer), model_print, args.per_device_eval_batch_size, args.world_size]
     how += [collator.packed, collator.pack, attention]
     whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
     for row in range(len(pairs.starts)):
@@ -114,38 +103,38 @@ def _known(
         scores = record.get("scores") or {}
         ref = scores.get("ref") if isinstance(scores.get("ref"), dict) else {}
         if ref.get("fingerprint") == f"{model_print}-{said}":
-            tokens = tokens_of(trainer.processing_class, record)
-            logps = [ref["chosen"], ref["rejected"]] if tokens <= window else [None, None]
-            given[row] = [*logps, tokens]
+            given[row] = [ref["chosen"], ref["rejected"], fit.lengths(record, open_images(record)).row]
         else:
             whole.update(said.encode())
     return given, whole.hexdigest()
 
 
-def tokens_of(processor: Any, record: Any) -> int:
-    """The tokens of a pair's longer row, prompt with its images and answer."""
-    from s2h.images import open_images
+def _made_with(trainer: Any) -> list[str]:
+    """The software, the device and the number format that a log-probability's last digits depend on."""
+    import torch
+    import transformers
 
-    text = encode.prompt_text(processor, record["prompt"])
-    prompt = encode.encode_prompts(processor, [text], [open_images(record)])["input_ids"].shape[1]
-    answers = [
-        encode.answer_text(processor, record["prompt"], record[which], text)
-        for which in ("chosen", "rejected")
-    ]
-    return prompt + max(
-        len(ids) for ids in processor.tokenizer(answers, add_special_tokens=False)["input_ids"]
-    )
+    device = trainer.accelerator.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    dtype = str(trainer.accelerator.unwrap_model(trainer.model).dtype)
+    return [__version__, torch.__version__, transformers.__version__, name, dtype]
 
 
-def _writable(cache: Path) -> Path:
+def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:
+    """The folder of these values in the cache; None, after a warning, where nothing can be written there."""
+    place = cache / key
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        if os.access(cache, os.W_OK):
-            return cache
+        place.mkdir(parents=True, exist_ok=True)
+        if os.access(place, os.W_OK):
+            return place
         reason = "not writable"
     except OSError as error:
         reason = error.strerror
-    raise RunError(f"{cache}: {reason}", remedy="--reference-cache names another folder")
+    say(
+        f"warning: {cache}: {reason}: reference log-probabilities are not kept for the next run (--reference-cache names "
+        "another folder)"
+    )
+    return None
 
 
 def _read(place: Path, rows: set[int]) -> dict[int, list]:
@@ -165,10 +154,13 @@ def _read(place: Path, rows: set[int]) -> dict[int, list]:
 class _Keeper:
     """Writes values down as they are measured, each process into a file of its own."""
 
-    def __init__(self, place: Path) -> None:
-        self.path, self.file = place / f"{accel.state().process_index}.jsonl", None
+    def __init__(self, place: Path | None) -> None:
+        self.path = place and place / f"{accel.state().process_index}.jsonl"
+        self.file = None
 
     def keep(self, found: list[tuple[int, Any]]) -> None:
+        if self.path is None:
+            return
         if self.file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115

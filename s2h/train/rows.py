@@ -7,45 +7,63 @@ import hashlib
 import os
 from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 from typing import Any
 
 from s2h import jsonl
-from s2h.images import open_image
+from s2h.images import open_images
+from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail, text_of
 
 
+@dataclass
+class Stored:
+    """What `store` wrote: how many records, the SHA-256 of their lines, how many more the model's window does not hold, and
+    how many of the written ones have the same answer twice, which no preference loss learns from."""
+
+    count: int = 0
+    digest: str = ""
+    dropped: int = 0
+    identical: int = 0
+
+
 def store(
-    records: Iterable[Record], path: Path, *, on_error: Callable[[Exception], None] = fail
-) -> tuple[int, str]:
-    """Copy the records to `path`, whole or not at all, and return their number and the SHA-256 of their lines. Each record's
-    images are opened once here, so that a bad one is met before training and not in its middle."""
-    digest, count = hashlib.sha256(), 0
+    records: Iterable[Record],
+    path: Path,
+    *,
+    fit: Fit | None = None,
+    say: Callable[[str], None] = lambda message: None,
+    on_error: Callable[[Exception], None] = fail,
+) -> Stored:
+    """Copy the records to `path`, whole or not at all. Each record is prepared for the model here (fit), its images opened,
+    so that a bad one is met before any forward pass: it goes to on_error. A pair that has more tokens than the window holds
+    is named and left out."""
+    digest, stored = hashlib.sha256(), Stored()
     path.parent.mkdir(parents=True, exist_ok=True)
     with jsonl.Writer(str(path)) as writer:
         for record in records:
             try:
-                for i, reference in enumerate(record["images"]):
-                    _probe(record, i, reference)
+                images = open_images(record)
+                tokens = fit.lengths(record, images).row if fit is not None else 0
             except RecordError as error:
                 on_error(error)
                 continue
+            if fit is not None and tokens > fit.window:
+                stored.dropped += 1
+                say(
+                    f"dropped {record['id']}: {tokens} tokens with {len(images)} images, and the window is {fit.window}"
+                )
+                continue
+            stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])
             # Folders are where a record was found, not what it says: moved data are the same data.
             names = [reference.rpartition("/")[2] for reference in record["images"]]
             digest.update(jsonl.dump({**record, "images": names}))
             writer.write(record)
-            count += 1
-    return count, digest.hexdigest()
-
-
-def _probe(record: Record, i: int, reference: str) -> None:
-    try:
-        open_image(reference, record.base)
-    except RecordError as error:
-        raise type(error)(
-            error.message, field=f"images[{i}]", where=record.where, remedy=error.remedy
-        ) from error
+            stored.count += 1
+    stored.digest = digest.hexdigest()
+    return stored
 
 
 class Pairs:

@@ -11,6 +11,7 @@ from typing import Any
 from s2h import accel
 from s2h.images import ImageError
 from s2h.models import adapter, fingerprint, names
+from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail
 from s2h.train import alarms, card, features, merge, metrics, plot, reference, stages, tune
 from s2h.train.arguments import Arguments, check
@@ -60,8 +61,13 @@ def train(
     # The model comes first: where it can't be had, nothing has been read or written.
     with accel.main_first():
         model, processor = tune.read(arguments)
+    if vision := tune.in_vision(model, arguments):
+        say(
+            f"warning: {vision} of the modules that --lora-targets matches lie in the vision tower, which is trained too"
+        )
     base = adapter.sketch(arguments.model, model)
-    pairs, val, said = prepare(records, held_out, arguments, folder, on_error, base)
+    fit = Fit.of(model, processor, arguments.model, arguments.window)
+    pairs, val, said = prepare(records, held_out, arguments, folder, on_error, base, fit, say)
     if resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
         return with_merged(arguments, folder, say) if merged else result
@@ -95,8 +101,7 @@ def train(
         say(f"each answer gets a row of its own (--engine stock): {reason}")
     sets = {"train": pairs, **({"val": val} if val else {})}
     values = reference.attach(
-        trainer, sets, folder, model_print, tune.window(model, arguments), arguments.attention,
-        cache or reference.cache_folder(None), say,
+        trainer, sets, folder, model_print, fit, arguments.attention, cache or reference.cache_folder(None), say,
     )  # fmt: skip
     _set_order(trainer, pairs, val, arguments, values, say)
     last = next(iter(checkpoints(folder)), None) if resume else None
@@ -117,7 +122,8 @@ def train(
         facts = {
             "fingerprint": model_print,
             "blind": blind.auc if blind else None,
-            "dropped": len(pairs.starts) - len(pairs),
+            "dropped": said.get("dropped", 0),
+            "vision_modules": vision or None,
         }
         _finish(folder, arguments, trainer.state.global_step, facts)
     accel.wait()

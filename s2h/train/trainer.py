@@ -131,14 +131,13 @@ class PairTrainer(DPOTrainer):
             return [*same, *(row for row in looked if keys[row] != keys[looked[0]])][:size]
         return list(looked)
 
-    def add_reference(self, pairs: Any, window: int, known: dict | None = None) -> dict[str, list]:
+    def add_reference(self, pairs: Any, known: dict | None = None) -> dict[str, list]:
         """Give each pair its log-probabilities (nats, summed over the answer's tokens) under the model without adapter,
-        and return them with each pair's tokens; pairs of more than `window` get None for the caller to drop. known: values
-        from an earlier start of the run."""
+        and return them with each pair's tokens. known: values from an earlier start of the run."""
         values = known
         if values is None:
             rows = list(range(len(pairs.starts)))
-            found = self.measure_reference(pairs, rows, window)
+            found = self.measure_reference(pairs, rows)
             values = {name: [found[row][i] for row in rows] for i, name in enumerate((*REFERENCE, LENGTH))}
         for name in REFERENCE:
             pairs.columns[name] = values[name]
@@ -146,7 +145,7 @@ class PairTrainer(DPOTrainer):
         return values
 
     def measure_reference(
-        self, pairs: Any, rows: list[int], window: int, done: dict | None = None, keep: Any = None
+        self, pairs: Any, rows: list[int], done: dict | None = None, keep: Any = None
     ) -> dict[int, list]:
         """The chosen and the rejected answer's log-probability and the tokens of each of the rows, by row, on every process.
         done: rows measured before, in whose batches nothing is computed where they know all of it, so that a run that goes
@@ -166,7 +165,7 @@ class PairTrainer(DPOTrainer):
             was_training = self.model.training
             self.model.eval()
             for part, batch in self._prepared(pairs, parts):
-                values = self._reference(model, pairs, part, batch, window)
+                values = self._reference(model, part, batch)
                 found += values
                 if keep is not None:
                     keep(values)
@@ -186,19 +185,8 @@ class PairTrainer(DPOTrainer):
         )
         return zip(parts, loader, strict=True)
 
-    def _reference(
-        self, model: Any, pairs: Any, rows: list[int], batch: dict, window: int
-    ) -> list[tuple[int, Any]]:
-        inputs = self._prepare_inputs(batch)
-        lengths = _lengths(batch)
-        over = [(row, (None, None, n)) for row, n in zip(rows, lengths, strict=True) if n > window]
-        if over:
-            rest = [row for row, n in zip(rows, lengths, strict=True) if n <= window]
-            if not rest:
-                return over
-            return over + self._reference(
-                model, pairs, rest, _collated(self.data_collator, pairs, rest), window
-            )
+    def _reference(self, model: Any, rows: list[int], batch: dict) -> list[tuple[int, Any]]:
+        inputs, lengths = self._prepare_inputs(batch), _lengths(batch)
         chosen, rejected = self.compute_ref_log_probs(model, inputs)
         return [
             (row, known)

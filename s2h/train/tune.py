@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, adapter, vlm
+from s2h.models import ModelError, adapter, names, vlm
 from s2h.train.arguments import Arguments
+
+
+class TargetsError(ModelError):
+    """--lora-targets matches nothing."""
+
 
 LANGUAGE = re.compile(r"(^|\.)(language_model|lm_head)(\.|$)")
 UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal_projector")
@@ -27,14 +32,40 @@ def read(arguments: Arguments) -> tuple[Any, Any]:
     else:
         quantization = _four_bits() if arguments.quantize else None
         model, processor = vlm.read(name, _dtype(arguments), quantization)
-    if not any(re.fullmatch(arguments.targets, module) for module, _ in model.named_modules()):
-        raise ModelError(
-            f"model {name!r} has no language model with q_proj … down_proj that LoRA could adapt (choose another --model)"
+    if not arguments.full and not adapted(model, arguments):
+        if arguments.targets == names.LORA_TARGETS:
+            raise ModelError(
+                f"model {name!r} has no language model with q_proj … down_proj that LoRA could adapt (--lora-targets names "
+                "its modules)"
+            )
+        some = ", ".join(dict.fromkeys(module.rpartition(".")[2] for module in _linear(model)))
+        raise TargetsError(
+            f"--lora-targets {arguments.targets!r} matches no module of model {name!r} (give a regular expression for whole "
+            f"names, such as .*language_model.*q_proj; the linear modules' names end in {some})"
         )
     for part, parameter in model.named_parameters():
         if parameter.is_floating_point():
             parameter.requires_grad_(arguments.full and bool(LANGUAGE.search(part)))
     return model, processor
+
+
+def _linear(model: Any) -> list[str]:
+    """The names of the linear modules, the only ones that LoRA is put on here."""
+    import torch
+
+    return [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
+
+
+def adapted(model: Any, arguments: Arguments) -> list[str]:
+    """The names of the modules that LoRA adapts."""
+    return [module for module, _ in model.named_modules() if re.fullmatch(arguments.targets, module)]
+
+
+def in_vision(model: Any, arguments: Arguments) -> int:
+    """How many of the modules that LoRA adapts lie outside of the language model."""
+    if arguments.full:
+        return 0
+    return sum(not LANGUAGE.search(module) for module in adapted(model, arguments))
 
 
 def _dtype(arguments: Arguments) -> Any:
@@ -73,12 +104,6 @@ def lora(model: Any, arguments: Arguments) -> Any:
         target_modules=arguments.targets,
         task_type="CAUSAL_LM",
     )
-
-
-def window(model: Any, arguments: Arguments) -> int:
-    """The most tokens that a pair may have: the model's positions, or fewer where the arguments say so."""
-    own = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 10**9
-    return min(own, arguments.window or own)
 
 
 def shown(dataset: Any, full: bool) -> Any:

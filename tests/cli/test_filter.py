@@ -191,3 +191,14 @@ def test_tasks_from_the_data_do_not_flood_or_steer_the_terminal():
     lines = [line.split() for line in said.splitlines()]
     assert len(lines) == 24 and ["s2h-filter:", "80", "other", "tasks", "0", "80"] in lines
     assert ["s2h-filter:", "common", "0", "4"] in lines and lines[-1] == ["s2h-filter:", "all", "0", "103"]
+
+
+def test_texts_that_clip_cuts_are_counted():
+    same = "a red circle on a sand background " * 20
+    claims = {"chosen": [[0, f"{same}dog"]], "rejected": [[0, f"{same}cat"]]}
+    with jsonl.Writer("long.jsonl") as out:
+        for i in range(3):
+            out.write(pair(f"r{i}", grounding=claims))
+    code, said = run("long.jsonl", "--clip", "-1", "--clip-model", "mini-clip")
+    assert code == 0 and "2 distinct texts were cut at the length that CLIP reads" in said
+    assert "were cut" not in run("in.jsonl", "--clip", "-1", "--clip-model", "mini-clip")[1]

@@ -105,7 +105,7 @@ arguments = Arguments(model, batch_size=2, grad_accum=1, rank=4, alpha=8)
 pairs = Pairs(Path(data))
 trainer = _trainer(*tune.read(arguments), pairs, None, arguments, Path(folder), 9, 9, 0, False)
 assert trainer.share_prompts(pairs) is None
-trainer.add_reference(pairs, 4096)
+trainer.add_reference(pairs)
 torch.manual_seed(3)
 for name, parameter in trainer.model.named_parameters():
     if "lora_B" in name:

@@ -126,7 +126,7 @@ def test_a_pair_beyond_the_window_is_dropped_by_name(llava, pairs, tmp_path):
 
 
 def test_order_of_the_file_is_the_order_of_training(pairs, tmp_path):
-    count, _ = store(pairs, tmp_path / "data.jsonl")
+    count = store(pairs, tmp_path / "data.jsonl").count
     rows = Pairs(tmp_path / "data.jsonl")
     assert count == len(rows) == 12
     assert [row["record"]["id"] for row in rows.dataset()] == [pair["id"] for pair in pairs]

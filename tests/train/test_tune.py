@@ -55,7 +55,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
         trainer = _trainer(*tune.read(asked), rows, None, asked, tmp_path / "run", 9, 9, 0, False)
         if engine == "shared":
             assert trainer.share_prompts(rows) is None
-        trainer.add_reference(rows, 4096)
+        trainer.add_reference(rows)
         trainer.model.train()
         if checkpointing:  # as training does when it begins
             trainer.model.gradient_checkpointing_enable()

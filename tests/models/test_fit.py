@@ -1,0 +1,87 @@
+"""Whether a record fits a model is known before any forward pass, with the lengths of the tensors that it would get."""
+
+import pytest
+from PIL import Image
+
+from s2h.models import encode, names, vlm
+from s2h.models.fit import Fit, no_place_for_images
+from s2h.record import Record, RecordError, assistant
+from tests.support.architectures import ARCHITECTURES
+
+SIZES = ((64, 64), (97, 45), (333, 250), (40, 1200), (5, 9), (1, 64))
+
+
+def pair(
+    n: int = 1, ask: str = "What is shown?", chosen: str = "A red box.", rejected: str = "A blue box."
+) -> Record:
+    content = [{"type": "image"} for _ in range(n)] + [{"type": "text", "text": ask}]
+    prompt = [{"role": "user", "content": content}]
+    return Record(
+        id="p", prompt=prompt, chosen=assistant(chosen), rejected=assistant(rejected), where="in.jsonl:3"
+    )
+
+
+@pytest.fixture(scope="module", params=[*sorted(ARCHITECTURES), "mini"])
+def fit(request, architectures) -> Fit:
+    name = request.param
+    place = str(names.bundled(name) if name == "mini" else architectures[name])
+    model, processor = vlm.read(place, None)
+    return Fit.of(model, processor, name)
+
+
+@pytest.mark.parametrize("sizes", [*((size,) for size in SIZES), SIZES[:3], ()])
+def test_lengths_are_those_of_the_tensors(fit, sizes):
+    record, images = pair(len(sizes)), [Image.new("RGB", size, "red") for size in sizes]
+    text = encode.prompt_text(fit.processor, record["prompt"])
+    prompts = encode.encode_prompts(fit.processor, [text], [images])
+    said = [
+        encode.answer_text(fit.processor, record["prompt"], record[a], text) for a in ("chosen", "rejected")
+    ]
+    rows = encode.join_answers(fit.processor, prompts, [[one] for one in said])
+    known = fit.lengths(record, images)
+    assert known.prompt == prompts["input_ids"].shape[1]
+    assert known.answers == tuple(rows["completion_mask"].sum(1).tolist())
+    assert known.row == rows["input_ids"].shape[1]
+    image = fit.processor.tokenizer.convert_tokens_to_ids(fit.processor.image_token)
+    assert known.images == int((prompts["input_ids"] == image).sum())
+
+
+def test_a_control_token_in_a_text_is_refused_with_its_field(fit):
+    mark, end = fit.processor.image_token, fit.processor.tokenizer.eos_token
+    image = [Image.new("RGB", (64, 64))]
+    for field, record in (
+        ("prompt", pair(ask=f"What is {mark}?")),
+        ("chosen", pair(chosen=f"Use the {mark} tag.")),
+        ("rejected", pair(rejected=f"Blue.{end} Red.")),
+    ):
+        with pytest.raises(
+            RecordError, match=rf"in\.jsonl:3: {field}: holds a control token .* \(take it out"
+        ):
+            fit.lengths(record, image)
+    assert fit.lengths(pair(ask="What does <b>this</b> <mark> show?"), image)
+
+
+def test_an_image_that_the_processor_refuses_is_an_error_of_the_record(qwen25vl):
+    model, processor = vlm.read(str(qwen25vl), None)
+    with pytest.raises(RecordError, match=r"in\.jsonl:3: can't be prepared for q25: .*aspect ratio"):
+        Fit.of(model, processor, "q25").lengths(pair(), [Image.new("RGB", (2500, 10))])
+
+
+def test_the_window_is_the_models_or_the_one_asked_for(llava):
+    model, processor = vlm.read(str(llava), None)
+    own = model.config.get_text_config().max_position_embeddings
+    assert [Fit.of(model, processor, "m", window).window for window in (0, 90, 10**9)] == [own, 90, own]
+
+
+def test_a_template_that_leaves_images_out_is_told(llava, tmp_path):
+    import shutil
+
+    from s2h.models import ModelError
+
+    _, processor = vlm.read(str(llava), None)
+    assert not no_place_for_images(processor)
+    shutil.copytree(llava, tmp_path / "m")
+    template = tmp_path / "m" / "chat_template.jinja"
+    template.write_text(template.read_text().replace("'<image>'", "''"))
+    with pytest.raises(ModelError, match="its chat template has no place for images"):
+        vlm.read(str(tmp_path / "m"), None)
