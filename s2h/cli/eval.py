@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -9,18 +10,11 @@ import click
 
 from s2h.cli import common
 from s2h.cli.params import Shard
+from s2h.eval.parsers import NAMES as PARSERS
+from s2h.eval.parsers import VERSIONS
 
-BENCHES = (
-    "builtin",
-    "blink",
-    "mantis",
-    "nlvr2",
-    "mmstar",
-    "pope",
-    "muirbench",
-    "mirb",
-)  # eval.benches.names.NAMES
-PARSERS = ("robust", "vlmevalkit", "lmms", "official")  # eval.parsers.NAMES
+# eval.benches.names.NAMES
+BENCHES = ("builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench", "mirb")  # fmt: skip
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
@@ -37,9 +31,7 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     help=f"Questions to ask: {', '.join(BENCHES)}, from a local copy where PATH names one; or a FILE of questions or "
     "pairs. Without it and without FILE, builtin.",
 )
-@click.option(
-    "--data", metavar="DIR", help="The folder that local copies of benchmarks lie in, by their names."
-)
+@click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names.")
 @click.option("--split", metavar="NAME", help="The split to ask, where a benchmark has several (see --list).")
 @click.option(
     "--list",
@@ -74,22 +66,31 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
 )
 @click.option("--score", is_flag=True, help="Read and score the predictions of FILEs again, without a model.")
 @click.option(
-    "--compare", is_flag=True, help="Compare the predictions of FILEs: the first is before, each other after."
+    "--compare", is_flag=True, help="Compare predictions: the first FILE is before, each other after."
 )
 @click.option(
     "--parser",
     type=click.Choice(PARSERS),
     default="robust",
     show_default=True,
-    help="Who reads the choice out of an answer: our rules, those of another evaluator, or the benchmark's own.",
+    help="How the choice is extracted from a reply: "
+    + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
+    + ".",
 )
 @click.option(
     "--scoring",
-    type=click.Choice(["generate", "likelihood"]),
+    type=click.Choice(["generate", "likelihood", "cosine"]),
     default="generate",
     show_default=True,
-    help="Greedy answers; or what is likelier after the prompt, not comparable with them: an option's letter, yes or "
-    "no, of a pair the chosen or the rejected answer.",
+    help="generate: read the greedy reply. likelihood: take the likelier of the option letters, of yes and no, or of a "
+    "pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
+    "photographs, which have no exact check, with the right one by a text model.",
+)
+@click.option(
+    "--text-model",
+    metavar="NAME",
+    help="Text model for `--scoring cosine`: a Hub id or a local folder. "
+    "[default: sentence-transformers/all-mpnet-base-v2]",
 )
 @click.option(
     "--batch-size",
@@ -145,6 +146,13 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
 @click.option(
     "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG here."
 )
+@click.option(
+    "--margin",
+    metavar="POINTS",
+    type=click.FloatRange(min=0),
+    help="With --compare: a skill on single images is kept if the interval of its change lies above minus this.  "
+    "[default: 2]",
+)
 @click.option("--plot", metavar="FILE", help="With --compare: draw before and after as PNG here.")
 @click.option(
     "--gallery", metavar="FILE", help="With --compare: write a page of the questions gained and lost here."
@@ -153,9 +161,9 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
 )
 def main(
-    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, batch_size,
-    max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, plot, gallery, output, seed, quiet,
-    on_error,
+    files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, text_model,
+    batch_size, max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, margin, plot, gallery,
+    output, seed, quiet, on_error,
 ):  # fmt: skip
     """Ask a model and score its answers; or score or compare predictions made before.
 
@@ -172,12 +180,17 @@ def main(
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
-    _check_usage(files, model, benches, score, compare, plot, gallery, heatmap)
+    if text_model and (scoring != "cosine" or compare):
+        raise click.UsageError("--text-model goes with --scoring cosine.")
+    if score and scoring == "likelihood":
+        raise click.UsageError("--scoring likelihood goes with --model: --score has no model.")
+    of_compare = {"--margin": margin, "--plot": plot, "--gallery": gallery}
+    _check_usage(files, model, benches, score, compare, of_compare, heatmap)
     wishes = _understood(benches)
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard, "text_model": text_model,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
     if run.asks and processes > 1 and run.of == 1:
@@ -189,16 +202,18 @@ def main(
     with common.session(
         None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
     ) as work:
-        _check_places(report, heatmap, plot, gallery)
-        if compare:
-            _compare(work, files, report, plot, gallery, seed)
-            return
-        from s2h.eval import answers, ask, scores
         from s2h.eval import report as reports
+
+        reports.check_places(report, heatmap, plot, gallery)
+        if compare:
+            _compare(work, files, report, plot, gallery, seed, margin)
+            return
+        from s2h.eval import answers, ask, cosine, predictions, scores
         from s2h.record import Record
 
         if score:
-            made = answers.rescore(work.read(files, check=None), parser, on_error=work.on_error)
+            lines = predictions.checked(_lines(work, files), on_error=work.on_error)
+            made = answers.rescore(lines, parser, on_error=work.on_error)
         else:
             from s2h.eval.benches import request
             from s2h.images import Store
@@ -208,26 +223,39 @@ def main(
             loaded = vlm.load(model)
             run.tell(work, loaded)
             questions = request.questions_of(
-                where, work.read(files, check=None) if files else None, n=count, seed=seed, store=Store(image_dir),
+                where, _lines(work, files) if files else None, n=count, seed=seed, store=Store(image_dir),
                 style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
-                ask.part(questions, limit, shard), loaded, scoring=scoring, batch_size=batch_size,
+                ask.part(questions, limit, shard), loaded,
+                scoring="likelihood" if scoring == "likelihood" else "generate", batch_size=batch_size,
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
             )  # fmt: skip
-        predictions = run.done(scores.slim)
+        if scoring == "cosine" and run.first:
+            # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
+            made = cosine.scored(made, lambda: cosine.load(text_model, work.say), batch=64 if score else 1)
+
+        def slim(line):
+            return scores.slim(line) | cosine.kept(line)
+
+        done = run.done(slim)
         for line in run.alive(work.progress(made, unit="question")):
             work.write(line if isinstance(line, Record) else Record(line))
-            predictions.append(scores.slim(line))
+            done.append(slim(line))
         if not run.first:
             return
         told = {"parser": parser} if score else {
             "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
-        told = reports.make(predictions, seed=seed, **told)
-        work.say("\n" + reports.table(told) if predictions else "no questions")
+        told = reports.make(done, seed=seed, parser_rules=VERSIONS[parser], **told)
+        work.say("\n" + reports.table(told) if done else "no questions")
+        if parser != "robust":
+            work.say(f"replies were read as {VERSIONS[parser]} reads them")
+        if similar := cosine.rows(done):
+            work.say("\n" + cosine.table(similar))
         if report:
-            _write(report, reports.markdown(told) if report.endswith(".md") else told)
+            text = reports.markdown(told) + (cosine.markdown(similar) if similar else "")
+            reports.save(report, told | ({"cosine": similar} if similar else {}), text)
         if heatmap and told["by_position"]:
             reports.heat_map(told["by_position"], heatmap)
         elif heatmap:
@@ -287,32 +315,36 @@ class _Asking:
 
     def done(self, slim) -> list[dict]:
         """What a run that goes on needs for its table of the predictions that are there."""
-        return [slim(line) for line in self.progress.done()] if self.progress else []
+        from s2h.record import Record
+
+        base = os.path.dirname(self.output)
+        return [slim(Record(line, base=base)) for line in self.progress.done()] if self.progress else []
 
 
-def _check_usage(files, model, benches, score, compare, plot, gallery, heatmap) -> None:
+def _lines(work, files):
+    """The lines of the files, all of which must be there, or of standard input."""
+    from s2h.eval import predictions
+
+    names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
+    return predictions.lines(names, lambda name: work.read([name], check=None), work.on_error)
+
+
+def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> None:
     if score and compare:
         raise click.UsageError("--score and --compare exclude each other.")
     if (score or compare) and (model or benches):
         raise click.UsageError("--score and --compare read predictions: they take no --model and no --bench.")
     if compare and len(files) < 2:
         raise click.UsageError("--compare takes two files of predictions or more, before and after.")
-    for name, given in (("--plot", plot), ("--gallery", gallery)):
-        if given and not compare:
+    for name, given in of_compare.items():
+        if given != given:  # not a number
+            raise click.UsageError(f"{name} must be a number.")
+        if given is not None and not compare:
             raise click.UsageError(f"{name} goes with --compare.")
     if heatmap and compare:
         raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
     if not score and not compare and not model:
         raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
-
-
-def _check_places(*paths) -> None:
-    """Says at once, not after hours of answers, that a report can't be written."""
-    for path in filter(None, paths):
-        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
-            raise common.RecordError(
-                f"cannot be written: {path}", remedy="name a file in a folder that exists"
-            )
 
 
 def _understood(benches) -> list:
@@ -324,59 +356,29 @@ def _understood(benches) -> list:
         raise click.UsageError(str(error)) from None
 
 
-def _compare(work, files, report, plot, gallery, seed) -> None:
-    from s2h.eval import compare
+def _compare(work, files, report, plot, gallery, seed, margin) -> None:
+    from s2h.eval import compare, comparisons
+    from s2h.eval import report as reports
 
     sides = [list(work.read([name], check=None)) for name in files]
-    for name, side in zip(files, sides, strict=True):
-        if not side:
-            raise common.RecordError("no predictions", where=name, remedy="make them with --model")
-    models = [side[0].get("model", name) for side, name in zip(sides, files, strict=True)]
-    compared, texts, lines = [], [], []
-    for at in range(1, len(files)):
-        pair = (files[0], files[at])
-        rows = compare.compare(sides[0], sides[at], pair, seed, work.on_error)
-        work.say(
-            f"\n{files[0]} → {files[at]}\n" * (len(files) > 2)
-            + "\n" * (len(files) == 2)
-            + compare.table(rows)
-        )
-        compared.append({"before": models[0], "after": models[at], "rows": rows})
-        texts.append(compare.markdown(rows, (models[0], models[at])))
-        if gallery:
-            lines += compare.changed(sides[0], sides[at], pair)
+    made = comparisons.make(sides, files, seed, compare.MARGIN if margin is None else margin, work.on_error)
+    for one, name in zip(made, files[1:], strict=True):
+        work.say("\n" + comparisons.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
     if plot:
-        scoring = sides[0][0].get("scoring")
-        shown = compared[0]["rows"] if len(compared) == 1 else compare.side_by_side(compared)
-        compare.draw(shown, plot, (f"before: {models[0]}", f"after: {', '.join(models[1:])}"), scoring)
+        comparisons.draw(made, plot, sides[0][0].get("scoring"))
     if gallery:
         from s2h.files import Whole
         from s2h.view import gallery as pages
 
         with Whole(gallery) as out:
-            for piece in pages.page(lines, title="gained and lost", on_error=work.on_error):
+            changed = comparisons.changed(sides, files)
+            for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
                 out.write(piece)
-    told = (
-        {**compared[0], "seed": seed, "compared": compared}
-        if len(compared) > 1
-        else {**compared[0], "seed": seed}
-    )
+    told = comparisons.report(made, seed)
     if report:
-        _write(report, "\n".join(texts) if report.endswith(".md") else told)
+        reports.save(report, told, comparisons.markdown(made))
     else:
-        import json
-
         click.echo(json.dumps(told))
-
-
-def _write(path: str, told: dict | str) -> None:
-    """A report whole or not at all: JSON, or a text as it is."""
-    import json
-
-    from s2h.files import Whole
-
-    with Whole(path) as out:
-        out.write((told if isinstance(told, str) else json.dumps(told, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

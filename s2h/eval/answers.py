@@ -6,80 +6,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from string import ascii_uppercase
 
-from s2h.answers import normalise, values_said
+from s2h.eval import gold
 from s2h.eval.benches import names
-from s2h.eval.parsers import lmms, official, robust, vlmevalkit
+from s2h.eval.gold import TYPES, key, options
+from s2h.eval.parsers import lmms, mentions, official, plain, robust, vlmevalkit
+from s2h.eval.parsers.images import NONE_SAID, image, order
+from s2h.eval.parsers.numbers import number
 from s2h.record import RecordError, fail
 
-TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")
+__all__ = ["TYPES", "caption", "image", "key", "number", "options", "order", "read", "rescore"]
 SHORT = 12  # words of a free answer that is still one
-_NUMBERS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w])(?!\.\d)|\b(?:" + "|".join(_NUMBERS) + r")\b", re.IGNORECASE)
-_IMAGE = re.compile(r"\b(?:image|picture|photo)\s*(?:number\s*|no\.?\s*|#\s*)?(\d+|[a-z]+)\b", re.IGNORECASE)
-_NUMBERED = re.compile(r"\bimages?\s*(?:number\s*|no\.?\s*|#\s*)?(\d+)", re.IGNORECASE)
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_ORDINAL = re.compile(r"\b(" + "|".join(_ORDINALS) + r")\s+(?:image|picture|photo|one)\b", re.IGNORECASE)
-_NONE = re.compile(
-    r"\b(?:none of (?:the|these)|no (?:such )?(?:image|picture|photo)s?|not? in any)\b", re.IGNORECASE
-)
-
-
-def number(text: str) -> int | None:
-    """The last whole number said, as digits or as a word."""
-    found = _NUMBER.findall(text)
-    if not found:
-        return None
-    last = found[-1].lower()
-    return _NUMBERS.index(last) if last in _NUMBERS else int(last)
-
-
-def image(text: str) -> int | str | None:
-    """The 1-based index of the image named last ('Image 3', 'the third image'), or a bare number; 'none' where the last
-    word is that there is no such image."""
-    found: list[tuple[int, int | str]] = [(match.start(), "none") for match in _NONE.finditer(text)]
-    for match in _IMAGE.finditer(text):
-        word = match[1].lower()
-        if word.isdigit():
-            found.append((match.start(), int(word)))
-        elif word in _NUMBERS:
-            found.append((match.start(), _NUMBERS.index(word)))
-    found += [(match.start(), _ORDINALS.index(match[1].lower()) + 1) for match in _ORDINAL.finditer(text)]
-    if found:
-        return max(found, key=lambda at: at[0])[1]
-    words = normalise(text)
-    if len(words) == 1:
-        if words[0].isdigit():
-            return int(words[0])
-        if words[0] in _ORDINALS:
-            return _ORDINALS.index(words[0]) + 1
-    return None
-
-
-def order(text: str) -> list[int] | None:
-    """The images of the last sentence that names several, in the order in which they are named; or bare numbers."""
-    for sentence in reversed(re.split(r"[.\n]\s*(?=\S)", text.strip())):
-        named = [int(number) for number in _NUMBERED.findall(sentence)] or [
-            int(number) for number in re.findall(r"\d+", sentence)
-        ]
-        if len(named) > 1:
-            return named
-    return None
 
 
 def read(line: dict, parser: str = "robust") -> tuple[object, bool | None]:
@@ -87,18 +24,17 @@ def read(line: dict, parser: str = "robust") -> tuple[object, bool | None]:
     where the line has `choices`, yes/no where the answer is that, else words. The parser (`parsers.NAMES`) decides about
     choices and yes/no, `official` about short answers too; all else is read in one way only. correct is None where the
     answer is unknown (a hidden test split). Raises RecordError for an answer that is none of the choices."""
-    response, answer = str(line.get("response") or ""), line.get("answer")
-    kind = line.get("answer_type") or _type_of(line)
+    response = "" if line.get("response") is None else str(line["response"])
+    kind = gold.kind_of(line)
+    answer = gold.read(line, kind)
     if kind == "caption":
-        return _caption(response, line)
+        return _caption(response, line, answer)
     if kind == "word":
-        return _word(response, line, parser)
+        return _word(response, line, answer, parser)
     if kind == "choice":
         parsed: object = _chosen(response, line, parser)
-        answer = None if answer is None else key(line)
     elif kind == "yes/no":
         parsed = _yes_no(response, parser)
-        answer = answer.strip().lower() if isinstance(answer, str) else answer
     else:
         readers: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
         parsed = readers[kind](response)
@@ -119,13 +55,16 @@ def rescore(
                     raise RecordError(
                         "missing", name, where, "a prediction has id, bench, answer and response"
                     )
-            if line.get("answer_type", "choice") not in TYPES:
+            if (line.get("answer_type") or "choice") not in TYPES:
                 raise RecordError(
                     f"unknown: {line['answer_type']!r}", "answer_type", where, f"one of {', '.join(TYPES)}"
                 )
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
+            if line.get("answer_type") == "choice" and not line.get("choices"):
+                raise RecordError("missing", "choices", where, "an object of letters or a list")
             if line.get("scoring") != "likelihood":
+                made["answer"] = gold.read(line)
                 made["parsed"], made["correct"] = read(made, parser)
                 made["parser"] = parser
         except RecordError as error:
@@ -133,31 +72,6 @@ def rescore(
             on_error(error)
             continue
         yield made
-
-
-def key(line: dict) -> str:
-    """The letter of the right answer, where the line has it as a letter, bracketed or not, as a label before the option's
-    text, or as that text. Raises RecordError."""
-    choices, answer = options(line), str(line["answer"]).strip()
-    label = re.match(r"\(?(\w+)[).:]\s", answer)
-    for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
-        if letter in choices:
-            return letter
-    same = [letter for letter, option in choices.items() if normalise(str(option)) == normalise(answer)]
-    if len(same) != 1:
-        raise RecordError(
-            f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}",
-            "answer",
-            getattr(line, "where", ""),
-        )
-    return same[0]
-
-
-def options(line: dict) -> dict[str, str]:
-    """The choices by letter; a list has the letters from A on."""
-    choices = line["choices"]
-    lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
-    return {letter: str(option) for letter, option in lettered}
 
 
 def _chosen(response: str, line: dict, parser: str) -> str | None:
@@ -177,33 +91,41 @@ def _yes_no(response: str, parser: str) -> str | None:
     return reader.yes_no(response)
 
 
-def _word(response: str, line: dict, parser: str) -> tuple[object, bool | None]:
+def _word(response: str, line: dict, answer: object, parser: str) -> tuple[object, bool | None]:
     """A short free answer: one of the candidates where the line names some, else right where it says the answer (or one of
     several right ones) as whole words in its conclusion; any other conclusion is read as it stands if it is short."""
-    answer, bench = line.get("answer"), names.plain(line.get("bench"))
+    bench = names.plain(line.get("bench"))
     if parser == "official" and bench in ("mantis", "mirb") and answer is not None:
         return official.word(response, str(answer), bench, str(line.get("category")))
-    if line.get("candidates"):
-        said = values_said(response, line["candidates"])
-        parsed = said[0] if len(said) == 1 else None
-        return parsed, None if answer is None else parsed == answer
     told = robust.conclusion(response)
-    answers = [str(one) for one in (answer if isinstance(answer, list) else [answer])]
-    said = values_said(told, answers) if answer is not None else []
+    if line.get("candidates"):
+        candidates = {str(one): str(one) for one in line["candidates"]}
+        said = mentions.said(told, candidates) or mentions.said(plain.plain(response), candidates)
+        parsed = said.pop() if len(said) == 1 and not plain.UNSURE.search(told) else None
+        return parsed, None if answer is None else parsed == answer
+    answers = {str(one): str(one) for one in (answer if isinstance(answer, list) else [answer])}
+    said = mentions.said(told, answers) if answer is not None else set()
+    if said and (plain.UNSURE.search(told) or _one_of_several(told, said)):
+        return None, False
     if said:
-        return said[0], True
+        return min(said, key=told.find), True
     return (told if 0 < len(told.split()) <= SHORT else None), None if answer is None else False
 
 
-def _type_of(line: dict) -> str:
-    if line.get("choices"):
-        return "choice"
-    answer = line.get("answer")
-    if names.plain(line.get("bench")) == "pope" or (
-        isinstance(answer, str) and answer.lower() in ("yes", "no")
-    ):
-        return "yes/no"
-    return "number" if type(answer) is int else "word"
+def _one_of_several(told: str, said: set[str]) -> bool:
+    """Whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
+    for one in said:
+        rest = re.sub(re.escape(one), " ☐ ", told, flags=re.IGNORECASE)
+        if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
+            return True
+        items = [part.split() for part in re.split(r"[,;\n]|\band\b", rest) if part.strip()]
+        if (
+            len(items) > 1
+            and all(len(item) <= 2 for item in items)
+            and len(told.split()) > len(one.split()) + 1
+        ):
+            return True
+    return False
 
 
 _LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
@@ -223,17 +145,17 @@ def caption(text: str) -> str | None:
     return rest or (lines[0] if looks == 1 else None)
 
 
-def _caption(response: str, line: dict) -> tuple[object, bool | None]:
-    """A caption is right when everything that it says is true of the target and it says something; without labels, when it
-    has the answer's words. Of an answer that tells its working only the conclusion counts."""
-    parsed, labels, answer = caption(response), line.get("target_labels"), line.get("answer")
-    if answer == "none" or (parsed is not None and _NONE.search(parsed)):  # that no image shows it
-        said = "none" if _NONE.search(response) else parsed
-        return said, None if answer is None else said == answer
+def _caption(response: str, line: dict, answer: object) -> tuple[object, bool | None]:
+    """A caption is right when everything that it says is true of the target and it says something. Without labels, as over
+    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Of
+    an answer that tells its working only the conclusion counts."""
+    parsed, labels = caption(plain.plain(response)), line.get("target_labels")
+    absent = parsed is not None and NONE_SAID.search(parsed) is not None
+    if answer == "none":  # that no image shows it
+        said = "none" if NONE_SAID.search(response) else parsed
+        return said, said == answer
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return parsed, parsed is not None and holds(parsed, labels)
-    if answer is None:
-        return parsed, None
-    return parsed, parsed is not None and normalise(parsed) == normalise(str(answer))
+        return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+    return "none" if absent else parsed, None

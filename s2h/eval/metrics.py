@@ -1,21 +1,21 @@
 """What each benchmark reports beside the accuracy of its questions, with bootstrap intervals: macro means over sub-tasks,
 NLVR2's consistency, POPE's precision, recall, F1 and yes-ratio, MuirBench's unanswerable questions. All are shares of 1.
 
-A bootstrap draws questions with replacement. As a metric depends only on how many questions fall into each of a few cells
-(right and wrong by sub-task, yes and no by truth), the cells' counts are drawn instead, which is the same thing.
+A bootstrap draws questions with replacement; where questions share images, sentences or twins it draws these clusters. As a
+metric depends only on how many questions fall into each of a few cells (right and wrong by sub-task, yes and no by truth),
+the cells' counts are drawn, which is the same thing.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from s2h.eval import scores
-from s2h.eval.benches import names
+from s2h.eval import clusters, gold, scores, statistics
+from s2h.eval.benches import labels, names
+from s2h.eval.statistics import ROUNDS
 from s2h.seeds import seed_of
 
-ROUNDS = 2000
 Metric = dict[str, Any]  # name, score, low, high, n
 
 
@@ -34,17 +34,35 @@ def accuracy(known: list[dict], seed: int) -> tuple[float, float, float]:
 
 
 def macro(known: list[dict], cell: Callable[[dict], str], seed: int) -> tuple[float, float, float]:
-    """The mean of the accuracies of cells, with its interval; each cell's questions are drawn anew."""
+    """The mean of the accuracies of cells, with its interval; each cell's questions are drawn anew, or the clusters of
+    questions among those that touch the same cells."""
     import numpy as np
 
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for p in known:
-        counts[cell(p)][0] += bool(p["correct"])
-        counts[cell(p)][1] += 1
-    right, total = np.array([counts[name] for name in sorted(counts)]).T
-    drawn = np.random.default_rng(seed).binomial(total, right / total, (ROUNDS, len(total))) / total
-    low, high = np.percentile(drawn.mean(1), (2.5, 97.5))
-    return float((right / total).mean()), float(low), float(high)
+    cells = sorted({cell(p) for p in known})
+    at = {name: i for i, name in enumerate(cells)}
+    groups = clusters.labels(known)
+    counts = np.zeros((max(groups) + 1, 2, len(cells)), dtype=np.int64)
+    for p, group in zip(known, groups, strict=True):
+        counts[group, :, at[cell(p)]] += (bool(p["correct"]), 1)
+    right, total = counts.sum(0)
+    score = float((right / total).mean())
+    if statistics.single(groups):
+        drawn = np.random.default_rng(seed).binomial(total, right / total, (ROUNDS, len(total))) / total
+    elif len(counts) == 1:
+        return score, 0.0, 1.0
+    else:
+        strata = [tuple(np.flatnonzero(one[1])) for one in counts]
+        sums = statistics.draw(counts.reshape(len(counts), -1), strata, seed).reshape(ROUNDS, 2, len(cells))
+        drawn = _over(sums[:, 0], sums[:, 1])
+    return score, *statistics.percentiles(np.nanmean(drawn, 1))
+
+
+def _over(part: Any, whole: Any) -> Any:
+    """part / whole, nan where there is nothing to divide by."""
+    import numpy as np
+
+    whole = np.asarray(whole, dtype=float)
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
 
 def _metric(name: str, values: tuple[float, float, float], n: int, **more: Any) -> Metric:
@@ -58,8 +76,17 @@ def _subset(name: str, known: list[dict], wanted: Callable[[dict], bool], seed: 
 
 
 def _blink(known: list[dict], seed: int) -> list[Metric]:
-    """The mean over sub-tasks (its own script, lmms-eval); the accuracy over questions is VLMEvalKit's."""
-    return [_metric("mean of sub-tasks", macro(known, _category, seed), len({_category(p) for p in known}))]
+    """The mean over sub-tasks (its own script, lmms-eval); the accuracy over questions is VLMEvalKit's. Both also without
+    the sub-task whose labels have two versions."""
+    made = [_metric("mean of sub-tasks", macro(known, _category, seed), len({_category(p) for p in known}))]
+    rest = [p for p in known if not labels.concerned(p)]
+    if rest and len(rest) < len(known):
+        tasks = len({_category(p) for p in rest})
+        made += [
+            _metric(f"without {labels.TASK}", accuracy(rest, seed), len(rest)),
+            _metric(f"mean of sub-tasks without {labels.TASK}", macro(rest, _category, seed), tasks),
+        ]
+    return made
 
 
 def _mmstar(known: list[dict], seed: int) -> list[Metric]:
@@ -83,13 +110,15 @@ def _mantis(known: list[dict], seed: int) -> list[Metric]:
 
 
 def _nlvr2(known: list[dict], seed: int) -> list[Metric]:
-    by_sentence: dict[str, bool] = {}
+    by_sentence: dict[str, dict] = {}
     for p in known:
         sentence = p.get("sentence") or scores.slim(p)["sentence"]
-        by_sentence[sentence] = by_sentence.get(sentence, True) and bool(p["correct"])
+        one = by_sentence.setdefault(sentence, {"correct": True, "shared": []})
+        one["correct"] = one["correct"] and bool(p["correct"])
+        one["shared"] = [*one["shared"], *clusters.keys(p)]
     if len(by_sentence) == len(known):  # lines that don't say whose sentence theirs is
         return []
-    sentences = [{"correct": right} for right in by_sentence.values()]
+    sentences = list(by_sentence.values())
     return [_metric("consistency", accuracy(sentences, seed), len(sentences))]
 
 
@@ -126,22 +155,44 @@ CELLS = [(truth, said) for truth in ("yes", "no") for said in ("yes", "no", None
 
 def _pope(known: list[dict], seed: int) -> list[Metric]:
     """By split, their mean, and pooled."""
-    splits: dict[str, list[dict]] = defaultdict(list)
-    for p in known:
-        for split in scores.categories(p) or ["all"]:
-            splits[split].append(p)
-    tables = {split: _table(splits[split]) for split in sorted(splits)}
+    import numpy as np
+
+    found = [scores.categories(p) or ["all"] for p in known]
+    splits = sorted({split for some in found for split in some})
+    groups = clusters.labels(known)
+    counts = np.zeros((max(groups) + 1, len(splits), len(CELLS)), dtype=np.int64)
+    for p, group, some in zip(known, groups, found, strict=True):
+        for split in some:
+            counts[group, splits.index(split), CELLS.index(_cell(p))] += 1
+    tables = counts.sum(0)
+    drawn = None
+    if not statistics.single(groups):
+        strata = [tuple(np.flatnonzero(one.sum(1))) for one in counts]
+        flat = statistics.draw(counts.reshape(len(counts), -1), strata, seed)
+        drawn = flat.reshape(ROUNDS, *tables.shape)
     unread_is_no = known[0].get("parser") != "lmms"
-    sums = {f"{split} ": [table] for split, table in tables.items()}
-    if len(tables) > 1:
-        sums |= {"mean ": list(tables.values()), "pooled ": [sum(tables.values(), Counter())]}
-    return [m for prefix, some in sums.items() for m in _pope_rows(prefix, some, seed, unread_is_no)]
+    made = []
+    for prefix, which in _sums(splits):
+        some = [tables[list(at)].sum(0) for at in which]
+        if drawn is None:
+            again = [_drawn(table, seed_of(seed, i)) for i, table in enumerate(some)]
+        else:
+            again = [drawn[:, list(at)].sum(1) for at in which]
+        made += _pope_rows(prefix, some, again, unread_is_no)
+    return made
 
 
-def _table(known: list[dict]) -> Counter:
-    """How often each cell (truth, reply) occurs; what is neither yes nor no is None."""
-    said = ((str(p["answer"]).strip().lower(), p.get("parsed")) for p in known)
-    return Counter((truth, parsed if parsed in ("yes", "no") else None) for truth, parsed in said)
+def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
+    """(name, the splits that are added up to a table, for each table whose metrics are averaged)."""
+    every = tuple(range(len(splits)))
+    made = [(f"{split} ", [(at,)]) for at, split in enumerate(splits)]
+    return [*made, ("mean ", [(at,) for at in every]), ("pooled ", [every])] if len(splits) > 1 else made
+
+
+def _cell(p: dict) -> tuple[str, str | None]:
+    """(truth, reply); what is neither yes nor no is None."""
+    parsed = p.get("parsed")
+    return gold.read(p, "yes/no"), parsed if parsed in ("yes", "no") else None
 
 
 def pope_values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
@@ -166,26 +217,27 @@ def pope_values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _drawn(table: Counter, seed: int) -> dict:
+def _drawn(counts: Any, seed: int) -> Any:
     import numpy as np
 
-    counts = np.array([table[cell] for cell in CELLS])
-    drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), ROUNDS)
-    return dict(zip(CELLS, drawn.T, strict=True))
+    return np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), ROUNDS)
 
 
-def _pope_rows(prefix: str, tables: list[Counter], seed: int, unread_is_no: bool) -> list[Metric]:
-    """The metrics of one table, or their means over several."""
+def _pope_rows(prefix: str, tables: list, drawn: list, unread_is_no: bool) -> list[Metric]:
+    """The metrics of one table of counts by cell, or their means over several. drawn: for each table an array (ROUNDS,
+    cells) of bootstrap counts."""
     import numpy as np
 
-    exact = [pope_values(table, unread_is_no) for table in tables]
-    drawn = [pope_values(_drawn(table, seed_of(seed, i)), unread_is_no) for i, table in enumerate(tables)]
+    def by_cell(counts: Any) -> dict:
+        return dict(zip(CELLS, counts.T, strict=True))
+
+    exact = [pope_values(by_cell(table), unread_is_no) for table in tables]
+    again = [pope_values(by_cell(counts), unread_is_no) for counts in drawn]
     made = []
     for key in exact[0]:
-        low, high = np.percentile(np.mean([one[key] for one in drawn], axis=0), (2.5, 97.5))
+        low, high = statistics.percentiles(np.mean([one[key] for one in again], axis=0))
         score = float(np.mean([one[key] for one in exact]))
-        n = sum(sum(table.values()) for table in tables)
-        made.append(_metric(prefix + key, (score, float(low), float(high)), n))
+        made.append(_metric(prefix + key, (score, low, high), int(sum(table.sum() for table in tables))))
     return made
 
 

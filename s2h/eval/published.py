@@ -3,10 +3,11 @@ parsers; a report marks them as published."""
 
 from __future__ import annotations
 
-from s2h.eval.benches import names
+from s2h.eval.benches import labels, names
 
 PAPER = "S2H-DPO, Findings of ACL 2026, arXiv 2604.18512"
 MODEL = "LLaVA-1.5-7B"
+LABELS = f"BLINK's published numbers may rest on the labels of {labels.TASK} before their correction on {labels.CORRECTED}."
 BENCHES = ("blink", "mantis", "nlvr2")
 # Accuracy in percent.
 ROWS = (

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 from s2h.eval import metrics, published, scores
-from s2h.eval.benches import names
+from s2h.eval.benches import labels, module, names
+from s2h.eval.escape import markdown as escaped
+from s2h.eval.escape import terminal
+from s2h.record import RecordError
 
 WIDTH = 22
+EXPLAINED = (
+    "chance: a blind guess, the answer most frequent among the other questions of the kind or one of the possible ones",
+    "clusters: questions that share an image, a sentence, a group or a twin are one; intervals are of clusters",
+)
 
 
 def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, Any]:
     """A report of slim predictions: what is told of the run (model, scoring, parser, …), the rows of the table, all numbers
-    by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position, and
-    published numbers beside the measured ones. All are shares of 1."""
+    by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position,
+    published numbers beside the measured ones, which of BLINK's labels were used, and notes: what a reader of the scores
+    must know. All are shares of 1."""
     groups = scores.groups(predictions)
     rows = [scores.row(name, some) for name, some in groups.items()]
     by_bench: dict[str, list[dict]] = {}
@@ -27,11 +36,36 @@ def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, An
     nested = {
         b: _of_bench(some, [m for m in found if names.plain(m["bench"]) == b]) for b, some in by_bench.items()
     }
+    used = labels.told(predictions)
     return {
         **told, "seed": seed, "rows": rows, "benchmarks": nested, "metrics": found,
         "by_images": scores.by_images(predictions), "by_position": scores.by_position(predictions),
-        "published": published.beside(rows),
+        "published": published.beside(rows), "labels": used, "notes": notes(by_bench, used),
     }  # fmt: skip
+
+
+def notes(by_bench: dict[str, list[dict]], used: dict[str, Any] | None = None) -> list[str]:
+    """What a reader of the scores must know: benchmarks with another number of questions than they have, lines that don't
+    name their images, so that questions about one image count as independent, and which labels were used."""
+    made = []
+    for bench, some in by_bench.items():
+        if bench in names.NAMES[1:]:
+            expected, found = module(bench).ABOUT["rows"], _count(bench, some)
+            split, whole = next(iter(expected.items()))
+            if found not in expected.values():
+                made.append(f"{bench}: {found:,} of the {whole:,} questions of its {split} split")
+        without = sum(not p.get("images") for p in some)
+        if without:
+            which = "the lines don't" if without == len(some) else f"{without:,} of {len(some):,} lines don't"
+            made.append(
+                f"{bench}: {which} name their images, so questions about one image count as independent"
+            )
+    return made + ([labels.sentence(used)] if used else [])
+
+
+def _count(bench: str, some: list[dict]) -> int:
+    """The number of questions; POPE's TSV has one line for a question of several splits."""
+    return sum(len(scores.categories(p)) or 1 for p in some) if bench == "pope" else len(some)
 
 
 def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
@@ -50,20 +84,21 @@ def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
 def table(report: dict[str, Any]) -> str:
     """The report as text for a terminal, in percent."""
     rows = report["rows"]
-    width = max(
-        [WIDTH, *(len(row["name"]) + 2 for row in rows), *(len(_named(m)) + 2 for m in report["metrics"])]
-    )
-    lines = [f"{'':{width}s}{'n':>6s}{'score':>8s}{'95% interval':>16s}{'chance':>8s}{'unread':>8s}"]
-    for row in rows:
+    titles = [terminal(row["name"]) for row in rows]
+    width = max([WIDTH, *(len(one) + 2 for one in titles), *(len(_named(m)) + 2 for m in report["metrics"])])
+    lines = [
+        f"{'':{width}s}{'n':>6s}{'score':>8s}{'95% interval':>16s}{'chance':>8s}{'unread':>8s}{'clusters':>10s}"
+    ]
+    for row, title in zip(rows, titles, strict=True):
         if row["score"] is None:
             lines.append(
-                f"{row['name']:{width}s}{row['unscored']:6d}  answers hidden: predictions written, no score"
+                f"{title:{width}s}{row['unscored']:6d}  answers hidden: predictions written, no score"
             )
             continue
         hidden = f"  ({row['unscored']} more with hidden answers)" if row["unscored"] else ""
         lines.append(
-            f"{row['name']:{width}s}{row['n']:6d}{_percent(row['score']):>8s}{_interval(row):>16s}"
-            f"{_percent(row['chance']):>8s}{_percent(row['unparsed']):>8s}{hidden}"
+            f"{title:{width}s}{row['n']:6d}{_percent(row['score']):>8s}{_interval(row):>16s}"
+            f"{_percent(row['chance']):>8s}{_percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
         )
     for metric in report["metrics"]:
         if metric["bench"] != "pope":
@@ -71,9 +106,10 @@ def table(report: dict[str, Any]) -> str:
                 f"{_named(metric):{width}s}{metric['n']:6d}{_percent(metric['score']):>8s}{_interval(metric):>16s}"
             )
     lines += _pope(report["metrics"], width)
-    lines.append("chance: a blind guess, the answer most frequent among the other questions of the kind")
+    lines += EXPLAINED
     if report["published"]:
         lines += ["", *_published(report["published"], width)]
+    lines += [f"note: {terminal(note)}" for note in report["notes"]]
     return "\n".join(lines)
 
 
@@ -94,7 +130,9 @@ def _pope(found: list[dict], width: int) -> list[str]:
         return []
     lines = [f"{'':{width}s}" + "".join(f"{name:>11s}" for name in next(iter(splits.values())))]
     for split, values in splits.items():
-        lines.append(f"{'pope, ' + split:{width}s}" + "".join(f"{_percent(v):>11s}" for v in values.values()))
+        lines.append(
+            f"{terminal('pope, ' + split):{width}s}" + "".join(f"{_percent(v):>11s}" for v in values.values())
+        )
     return lines
 
 
@@ -105,25 +143,28 @@ def _published(rows: list[dict], width: int) -> list[str]:
         mark = "" if not row["published"] else " *"
         values = "".join(f"{_percent(row['scores'][name]):>9s}" for name in head)
         lines.append(f"{row['name'] + mark:{width}s}{values}")
-    return [*lines, f"* published, not measured here: {published.MODEL}, {published.PAPER}"]
+    told = [f"* published, not measured here: {published.MODEL}, {published.PAPER}"]
+    return [*lines, *told, *([published.LABELS] if "blink" in head else [])]
 
 
 def markdown(report: dict[str, Any]) -> str:
     """The report as Markdown, in percent."""
     run = [
-        f"{key}: `{report[key]}`" for key in report if isinstance(report[key], str | int) and key != "seed"
+        f"{key}: {escaped(report[key])}"
+        for key in report
+        if isinstance(report[key], str | int) and key != "seed"
     ]
     lines = [
         "# Evaluation",
         "",
         ", ".join(run),
         "",
-        "| questions | n | score | 95% interval | chance | unread |",
+        "| questions | n | score | 95% interval | chance | unread | clusters |",
     ]
-    lines.append("|---|---|---|---|---|---|")
+    lines.append("|---|---|---|---|---|---|---|")
     for row in report["rows"]:
         if row["score"] is None:
-            lines.append(f"| {row['name']} | {row['unscored']} | answers hidden | | | |")
+            lines.append(f"| {escaped(row['name'])} | {row['unscored']} | answers hidden | | | | |")
         else:
             cells = (
                 row["n"],
@@ -131,21 +172,23 @@ def markdown(report: dict[str, Any]) -> str:
                 _interval(row),
                 _percent(row["chance"]),
                 _percent(row["unparsed"]),
+                row["clusters"],
             )
-            lines.append(f"| {row['name']} | " + " | ".join(map(str, cells)) + " |")
+            lines.append(f"| {escaped(row['name'])} | " + " | ".join(map(str, cells)) + " |")
     if any(metric["bench"] != "pope" for metric in report["metrics"]):
         lines += ["", "| metric | n | score | 95% interval (bootstrap) |", "|---|---|---|---|"]
         for metric in report["metrics"]:
             if metric["bench"] != "pope":
                 lines.append(
-                    f"| {_named(metric)} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
+                    f"| {escaped(_named(metric))} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
                 )
     splits = _pope_splits(report["metrics"])
     if splits:
         head = list(next(iter(splits.values())))
         lines += ["", "| pope | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
         lines += [
-            f"| {split} | " + " | ".join(map(_percent, row.values())) + " |" for split, row in splits.items()
+            f"| {escaped(split)} | " + " | ".join(map(_percent, row.values())) + " |"
+            for split, row in splits.items()
         ]
     if report["by_images"]:
         lines += ["", "| images in the prompt | n | score | 95% interval |", "|---|---|---|---|"]
@@ -160,11 +203,13 @@ def markdown(report: dict[str, Any]) -> str:
             name = f"{row['name']} (published)" if row["published"] else f"**{row['name']}**"
             lines.append(f"| {name} | " + " | ".join(_percent(row["scores"][one]) for one in head) + " |")
         lines += ["", f"Published numbers: {published.PAPER}."]
+        lines += [published.LABELS] if "blink" in head else []
+    lines += ["", *(f"- {escaped(told)}" for told in (*EXPLAINED, *report["notes"]))]
     return "\n".join(lines) + "\n"
 
 
 def _named(metric: dict) -> str:
-    return f"{metric['bench']}, {metric['name']}"
+    return terminal(f"{metric['bench']}, {metric['name']}")
 
 
 def _percent(share: float | None) -> str:
@@ -173,6 +218,23 @@ def _percent(share: float | None) -> str:
 
 def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+
+
+def check_places(*paths: str | None) -> None:
+    """Raise RecordError at once, not after hours of answers, where a report can't be written."""
+    for path in filter(None, paths):
+        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
+            raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
+
+
+def save(path: str, told: dict[str, Any], text: str) -> None:
+    """Write a report whole or not at all: its text where the name ends in .md, else JSON."""
+    import json
+
+    from s2h.files import Whole
+
+    with Whole(path) as out:
+        out.write((text if path.endswith(".md") else json.dumps(told, indent=1) + "\n").encode())
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:

@@ -1,13 +1,15 @@
 """Scores of predictions: accuracy with a 95% interval by benchmark and category, the share that could not be read, and
-what a blind guesser gets; accuracy by the number of images and by the target's position."""
+what a blind guesser gets; accuracy by the number of images and by the target's position. Intervals are wider where
+questions share images, sentences or twins."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
 
+from s2h.eval import clusters, gold, statistics
 from s2h.eval.benches import names
+from s2h.eval.chance import chance
+from s2h.eval.statistics import wilson  # noqa: F401  (the interval of independent questions)
 
 # The order of tables and plots: level 1, the two tasks of level 2 and both together, level 3, single images.
 ROWS = (
@@ -22,13 +24,17 @@ LEVELLED = ("builtin", "pairs")
 # What the scores need of a prediction, so that memory does not grow with prompts.
 KEPT = (
     "id", "bench", "category", "level", "about", "answer", "answer_type", "choices", "candidates", "parsed", "correct",
-    "scoring", "target", "l2_category", "group", "question_type", "sentence", "parser", "model",
+    "scoring", "target", "l2_category", "group", "question_type", "sentence", "parser", "model", "label_version",
 )  # fmt: skip
 
 
 def slim(line: dict) -> dict:
-    """A prediction without its texts and images; the number of images stays."""
+    """A prediction without its texts and images, its answer in the one form (`gold`); what it can have in common with others
+    stays as `shared`, and the number of images."""
     kept = {key: line[key] for key in KEPT if key in line}
+    if line.get("scoring") != "likelihood":
+        kept["answer"] = gold.read(line)
+    kept["shared"] = clusters.keys(line)
     kept["images"] = [0] * len(line.get("images") or ())
     if names.plain(line.get("bench")) == "nlvr2" and "sentence" not in kept:
         from s2h.eval.benches.nlvr2 import sentence
@@ -77,87 +83,49 @@ def unread(prediction: dict) -> bool:
     )
 
 
-def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    share = right / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def chance(predictions: Iterable[dict]) -> float | None:
-    """What a blind guesser gets, who knows the kind of question and the number of images but sees nothing: for each such
-    kind the answer that is most frequent among the other questions of the kind, or one of the candidates at random where
-    that is better. None where an answer is a free caption or a short answer without candidates."""
-    right = total = 0.0
-    kinds: dict[tuple, list[dict]] = defaultdict(list)
-    for p in predictions:
-        if p.get("scoring") == "likelihood" and "choices" not in p:
-            right, total = right + 0.5, total + 1
-        elif p.get("answer_type") == "caption":
-            return None
-        elif p.get("choices"):
-            kinds["choice", p.get("bench"), len(p["choices"])].append(p)
-        else:
-            # The number of images bounds a count and an index; an attribute's value does not depend on it.
-            images = 0 if p.get("answer_type") == "word" else len(p.get("images") or ())
-            kinds[p.get("category"), p.get("answer_type"), p.get("about"), images].append(p)
-    for some in kinds.values():
-        answers = Counter(str(p["answer"]) for p in some)
-        # Left out of its own count, a question can't make its answer the frequent one.
-        guessed = sum(n for answer, n in answers.items() if n - 1 >= max(_others(answers, answer), 1))
-        options = [len(p.get("choices") or p.get("candidates") or ()) for p in some]
-        uniform = sum(1 / n for n in options if n) if all(options) else 0.0
-        right += max(float(guessed), uniform)
-        total += len(some)
-    return right / total if total else None
-
-
-def _others(answers: Counter, answer: str) -> int:
-    return max((n for other, n in answers.items() if other != answer), default=0)
-
-
 def summarise(predictions: list[dict]) -> list[dict]:
-    """One row for each group: name, n, correct (count), score, low, high, chance, unparsed (shares of 1). Lines whose answer
-    is hidden count as unscored and are left out of the score."""
+    """One row for each group: see `row`."""
     return [row(name, some) for name, some in groups(predictions).items()]
 
 
 def row(name: str, some: list[dict]) -> dict:
+    """A group's name, n, correct (count), score, its interval (low, high), standard error (se) and number of clusters,
+    chance and unparsed; all but the counts are shares of 1. Lines whose answer is hidden count as unscored and are left
+    out of the score."""
     known = [p for p in some if p.get("correct") is not None]
-    right = sum(bool(p["correct"]) for p in known)
-    low, high = wilson(right, len(known))
+    share = _share(known)
     return {
-        "name": name, "n": len(known), "correct": right, "score": right / len(known) if known else None,
-        "low": low, "high": high, "chance": chance(known), "unscored": len(some) - len(known),
-        "unparsed": sum(map(unread, some)) / len(some),
+        "name": name, "n": len(known), "correct": sum(bool(p["correct"]) for p in known), **share,
+        "chance": chance(known), "unscored": len(some) - len(known), "unparsed": sum(map(unread, some)) / len(some),
     }  # fmt: skip
 
 
 def by_images(predictions: list[dict]) -> list[dict]:
-    """Accuracy by the number of images in the prompt: images, n, score, low, high."""
-    counted: dict[int, list[bool]] = defaultdict(list)
+    """Accuracy by the number of images in the prompt: images, n, score, low, high, se, clusters."""
+    counted: dict[int, list[dict]] = defaultdict(list)
     for p in predictions:
         if p.get("correct") is not None and p.get("images"):
-            counted[len(p["images"])].append(bool(p["correct"]))
+            counted[len(p["images"])].append(p)
     return [{"images": images} | _share(counted[images]) for images in sorted(counted)]
 
 
 def by_position(predictions: list[dict]) -> list[dict]:
     """Accuracy by the number of images and by the place of an image that the answer rests on: images, position (from 0), n,
-    score, low, high. A question with several targets counts at each of them."""
-    counted: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    score, low, high, se, clusters. A question with several targets counts at each of them."""
+    counted: dict[tuple[int, int], list[dict]] = defaultdict(list)
     for p in predictions:
         for position in p.get("target") or () if p.get("correct") is not None else ():
             if len(p.get("images") or ()) > position:
-                counted[len(p["images"]), position].append(bool(p["correct"]))
+                counted[len(p["images"]), position].append(p)
     return [
         {"images": images, "position": at} | _share(counted[images, at]) for images, at in sorted(counted)
     ]
 
 
-def _share(right: list[bool]) -> dict:
-    low, high = wilson(sum(right), len(right))
-    return {"n": len(right), "score": sum(right) / len(right), "low": low, "high": high}
+def _share(known: list[dict]) -> dict:
+    right, groups = [bool(p["correct"]) for p in known], clusters.labels(known)
+    low, high = statistics.interval(right, groups)
+    return {
+        "n": len(right), "score": sum(right) / len(right) if right else None, "low": low, "high": high,
+        "se": statistics.standard_error(right, groups), "clusters": len(set(groups)),
+    }  # fmt: skip

@@ -178,7 +178,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         parsed[parser] = [(line["parsed"], line["correct"]) for line in read(tmp_path / "s.jsonl")]
     assert parsed["robust"] == [("B", True), ("yes", True), ("A", False)]
     assert parsed["vlmevalkit"] == [("B", True), ("yes", True), ("A", False)]
-    assert parsed["lmms"] == [("T", False), (None, False), (None, False)]
+    assert parsed["lmms"] == [("B", True), (None, False), (None, False)]
     assert parsed["official"] == [(None, False), ("yes", True), (None, False)]
 
 

@@ -25,7 +25,7 @@ from s2h.images import Store
         ("It is -2", -2),
         ("There are none", None),
         ("", None),
-        ("3.5", None),
+        ("3.5", 3.5),
         ("v2 of it", None),
     ],
 )

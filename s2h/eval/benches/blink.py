@@ -3,7 +3,7 @@ public."""
 
 from __future__ import annotations
 
-from s2h.eval.benches import vek
+from s2h.eval.benches import labels, vek
 from s2h.eval.benches.rows import first
 from s2h.record import Record
 
@@ -26,7 +26,12 @@ REQUIRED = ("question", ("choices", "options"), "answer", "image_1")
 
 def asked(row: Record, file: str) -> dict:
     if file.endswith(".tsv"):
-        return vek.asked(row)
+        made = vek.asked(row)
+        if labels.concerned({"bench": "blink", "category": made["category"]}) and (
+            version := labels.of_file(file)
+        ):
+            made["more"]["label_version"] = version
+        return made
     shown = [row[name] for name in sorted(row) if name.startswith("image_") and row[name] is not None]
     return {
         "id": str(first(row, "idx", "id", "index")), "category": first(row, "sub_task", "task") or "",

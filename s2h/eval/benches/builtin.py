@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from s2h.eval import gold
 from s2h.record import Record, RecordError, text_of
 
 SINGLE = "single"
@@ -41,16 +42,14 @@ def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tupl
 
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[dict, list[dict]]:
     """One pair as a question: (line, messages)."""
-    from s2h.eval.answers import TYPES
-
     facts = pair["facts"]
     kind = facts.get("answer_type", "caption")
-    if kind not in TYPES:
+    if kind not in gold.TYPES:
         raise RecordError(
             f"unknown answer type: {kind!r}",
             field="facts.answer_type",
             where=pair.where,
-            remedy=f"one of {', '.join(TYPES)}",
+            remedy=f"one of {', '.join(gold.TYPES)}",
         )
     line = {
         "id": f"{category}/{pair['id']}",
@@ -65,8 +64,14 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     }
     if "about" in facts:
         line["about"] = facts["about"]
-    if "candidates" in facts:
-        line["candidates"] = facts["candidates"]
+    try:
+        gold.read(line)
+    except RecordError as error:
+        error.field, error.where = "facts.answer", pair.where
+        raise
+    for field in ("candidates", "twin"):
+        if field in facts:
+            line[field] = facts[field]
     labels = facts.get("labels")
     if (
         kind == "caption"

@@ -37,3 +37,9 @@ def unanswerable(line: dict) -> bool | None:
     """Whether the right option is that none is right; None where the options are unknown."""
     option = (line.get("choices") or {}).get(line.get("answer"))
     return None if option is None else bool(_NONE.match(str(option)))
+
+
+def together(line: dict) -> list[str]:
+    """What puts questions in one cluster: a question and its counterpart."""
+    number = str(line.get("id")).rpartition("/")[2]
+    return [number] if line.get("counterpart_idx") is None else [number, str(line["counterpart_idx"])]

@@ -74,3 +74,8 @@ def sentence(line: dict) -> str:
         r"<image[^>]*>|^\s*\(?[A-Z][.:)].*$", " ", str(line.get("question", "")), flags=re.MULTILINE
     )
     return " ".join(words.split()) or str(line.get("id"))
+
+
+def together(line: dict) -> list[str]:
+    """What puts questions in one cluster: their sentence."""
+    return [line.get("sentence") or sentence(line)]

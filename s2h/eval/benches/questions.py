@@ -13,9 +13,12 @@ from typing import Any
 from s2h import jsonl
 from s2h.eval.benches import pairs
 from s2h.eval.benches.lines import line
+from s2h.eval.gold import TYPES
 from s2h.record import Record, RecordError, fail
 
-_KEPT = ("level", "target", "target_labels", "about", "candidates", "l2_category", "question_type")
+_KEPT = (
+    "level", "target", "target_labels", "about", "candidates", "l2_category", "question_type", "group", "twin",
+)  # fmt: skip
 _REMEDY = "a question has images, question, and choices or answer; a pair has prompt, chosen and rejected"
 
 
@@ -47,8 +50,6 @@ def _name(where: str) -> str:
 
 
 def asked(record: Record) -> dict[str, Any]:
-    from s2h.eval.answers import TYPES
-
     question = record.get("question")
     if not isinstance(question, str) or not question.strip():
         raise RecordError("is missing", "question", record.where, _REMEDY)

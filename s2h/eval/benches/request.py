@@ -7,7 +7,7 @@ from typing import Any
 
 from s2h import jsonl
 from s2h.eval import benches
-from s2h.eval.benches import builtin, names, questions
+from s2h.eval.benches import builtin, names, questions, rows
 from s2h.images import Store
 from s2h.record import Record, RecordError, fail
 
@@ -72,5 +72,5 @@ def questions_of(
         elif name in names.NAMES:
             yield from benches.read(name, where, tell=tell, **how)
         else:
-            read = jsonl.read(where, check=None, on_error=on_error)
+            read = (row for _, row in rows.read([where], on_error=on_error))
             yield from questions.read(read, bench=name, **how)

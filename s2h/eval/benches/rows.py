@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from s2h import jsonl
+from s2h.eval.benches import tsv
 from s2h.record import Record, RecordError, fail
 
 KINDS = (
@@ -20,7 +21,6 @@ KINDS = (
     ".json",
 )  # in the order in which a folder is searched
 BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
-REFERENCE = 64  # characters: a shorter 'image' of a TSV is the index of the row that has it
 
 Columns = Sequence[str | tuple[str, ...]]  # names that must be there; a tuple: one of them
 
@@ -71,20 +71,35 @@ def read(
     names: Iterable[str], *, required: Columns = (), on_error: Callable[[Exception], None] = fail
 ) -> Iterator[tuple[str, Record]]:
     """(file, row) of files in their order. A row remembers its file and line or row, and the folder that its images are
-    relative to. A column that is missing from a file, or a file that can't be read, goes to on_error and ends that file."""
+    relative to. A column that is missing from a file, or a file that is empty or can't be read, goes to on_error and ends
+    that file."""
     for name in names:
+        failed: list[Exception] = []
+
+        def told(error: Exception, failed: list[Exception] = failed) -> None:
+            failed.append(error)
+            on_error(error)
+
+        found = False
         try:
-            for row in _rows(name, required, on_error):
+            if os.path.getsize(name) == 0:
+                raise RecordError("is empty", where=name, remedy="a failed download?")
+            for row in _rows(name, required, told):
+                found = True
                 yield name, row
         except RecordError as error:
-            on_error(error)
+            told(error)
+        if not found and not failed:
+            on_error(RecordError("holds no rows", where=name, remedy="a failed download?"))
 
 
 def _rows(name: str, required: Columns, on_error: Callable[[Exception], None]) -> Iterator[Record]:
     if name.endswith(".parquet"):
         yield from _parquet(name, required)
     elif name.endswith(".tsv"):
-        yield from _tsv(name, on_error)
+        yield from tsv.read(
+            name, lambda columns: demand(columns, ("question", ("image", "image_path")), name), on_error
+        )
     elif name.endswith(".json"):
         yield from _json(name, on_error)
     else:
@@ -138,110 +153,6 @@ def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
             yield Record(fields, where=f"{name}: entry {number}", base=os.path.dirname(name))
         else:
             on_error(RecordError("not a JSON object", where=f"{name}: entry {number}"))
-
-
-def _tsv(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
-    """Rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image` that
-    is the index of another row is exchanged for that row's."""
-    shared = _shared(name)
-    for where, fields in _table(name):
-        try:
-            if None in fields:
-                raise RecordError(f"more fields than columns: {len(fields[None])} too many", where=where)
-            demand(fields, ("question", ("image", "image_path")), name)
-            row = Record(
-                {k: v for k, v in fields.items() if v != ""}, where=where, base=os.path.dirname(name)
-            )
-            if "image" in row:
-                listed = _list(row["image"], where)
-                listed = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
-                row["image"] = [_decoded(one, where) for one in listed]
-            else:
-                row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
-        except RecordError as error:
-            if not error.where.startswith(f"{name}:"):  # the file's fault, not the row's
-                raise
-            on_error(error)
-        else:
-            yield row
-
-
-def _decoded(text: str, where: str) -> bytes:
-    import base64
-    import binascii
-
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RecordError(f"damaged base64: {error}", "image", where) from None
-
-
-def _placed(path: str, name: str) -> str:
-    """An `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
-    root, stem = os.path.dirname(name), os.path.basename(name).removesuffix(".tsv")
-    tried = [path, os.path.join("images", stem, path), os.path.join("images", path)]
-    return next((one for one in tried if os.path.isfile(os.path.join(root, one))), path)
-
-
-def _table(name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    import csv
-    import sys
-
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a field holds images
-    try:
-        with open(name, encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, delimiter="\t", restval="")
-            for fields in lines:
-                yield f"{name}:{lines.line_num}", fields
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise RecordError(f"can't be read as TSV: {error}", where=name) from None
-
-
-def _list(value: str, where: str) -> list[str]:
-    """A field that holds one text or a Python list of texts."""
-    import ast
-
-    if not (value.startswith("[") and value.endswith("]")):
-        return [value]
-    try:
-        listed = ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        listed = None
-    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-        raise RecordError("is no list of texts", "image", where)
-    return listed
-
-
-def _shared(name: str) -> Callable[[str, str], str]:
-    """The images of a TSV that other rows point at by index, as a function of (index, where). They lie in a temporary file,
-    and only those that are pointed at."""
-    import contextlib
-    import tempfile
-
-    wanted: set[str] = set()
-    for where, fields in _table(name):
-        with contextlib.suppress(RecordError):  # told when the row is read
-            wanted.update(one for one in _list(fields.get("image") or "[]", where) if len(one) <= REFERENCE)
-    held = tempfile.TemporaryFile()  # noqa: SIM115
-    places: dict[str, tuple[int, int]] = {}
-    for _, fields in _table(name) if wanted else ():
-        image, index = fields.get("image") or "", fields.get("index") or ""
-        if index in wanted and len(image) > REFERENCE:
-            data = image.encode()
-            places[index] = (held.tell(), len(data))
-            held.write(data)
-
-    def image(index: str, where: str) -> str:
-        if index not in places:
-            raise RecordError(f"points at a row without an image of its own: index {index}", "image", where)
-        start, length = places[index]
-        held.seek(start)
-        found = _list(held.read(length).decode(), where)
-        if len(found) != 1:
-            raise RecordError(f"points at a row with several images: index {index}", "image", where)
-        return found[0]
-
-    return image
 
 
 def hub(

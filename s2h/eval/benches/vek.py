@@ -1,4 +1,4 @@
-"""A row of VLMEvalKit's TSV as a question: its options are the columns A to Z that are not empty."""
+"""A row of VLMEvalKit's TSV as a question: its options are the columns A to Z that are not empty, under their letters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from s2h.record import Record
 
 
 def asked(row: Record) -> dict[str, Any]:
-    options = [row[letter] for letter in ascii_uppercase if letter in row]
+    options = {letter: row[letter] for letter in ascii_uppercase if letter in row}
     made = {
         "id": row.get("index"), "category": row.get("category", ""), "question": row.get("question"),
         "options": options or None, "answer": row.get("answer"), "images": row.get("image") or [], "hint": row.get("hint"),

@@ -1,13 +1,11 @@
-"""The labels of lmms-eval, which reads each benchmark in a way of its own. A label is given as that tool gives it, even
-where it is no option of the question (its BLINK reads 'T' out of 'The answer is B'): such a letter counts as unread in our
-tables and as wrong in both. Short free answers are read in our way."""
+"""The labels of lmms-eval 0.7.3, which reads each benchmark by its own rules: BLINK, MMStar, MuirBench and POPE. Only
+letters of the question's options are labels. Short free answers are read by our rules."""
 
 from __future__ import annotations
 
 import re
 
-FOUR = ("A", "B", "C", "D")  # MMStar's letters
-_LEADING = re.compile(r"[(\s]*([A-Z])", re.IGNORECASE)
+_SHORT = 4  # characters of a first line that is nothing but BLINK's letter
 _LABEL = re.compile(r"\s*([A-Z])\.")
 _STATING = (
     "answer is", "correct answer is", "best answer is", "correct option is", "best option is", "choice is",
@@ -18,33 +16,48 @@ _PHRASES = (
     "i choose", "i select", "i pick", "my answer is", "my choice is",
     "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは",
 )  # fmt: skip
-# How a letter may stand in a reply, from the weakest evidence to the strongest.
+# The forms of a letter in a reply, from the weakest evidence to the strongest.
 _FORMS = ("{} ", "{})", "{}:", "{}.", "({})")
 _PHRASE, _END, _START = len(_FORMS), len(_FORMS) + 1, len(_FORMS) + 2
 
 
 def choice(text: str, choices: dict[str, str], bench: str) -> str | None:
+    """The letter of an option, or None. Benchmarks other than BLINK and MMStar are read as MuirBench is."""
     if bench == "blink":
-        found = _LEADING.match(text.strip())
-        return found[1].upper() if found else None
+        return _blink(text, choices)
     if bench == "mmstar":
-        return ranked(text, FOUR)
+        return ranked(text, tuple(choices))
     label = _LABEL.match(text)
-    if label:
-        return label[1]
-    whole = text.strip()
-    return whole.upper() if len(whole) == 1 and whole.isalpha() else None
+    said = label[1] if label else text.strip().upper()
+    return said if said in choices else None
 
 
 def yes_no(text: str) -> str | None:
-    """Only a reply that is nothing but the word."""
+    """POPE: only a reply that is nothing but the word."""
     whole = text.lower().strip()
     return whole if whole in ("yes", "no") else None
 
 
+def _blink(text: str, choices: dict[str, str]) -> str | None:
+    """The letter that fills a short first line; else the last one after 'answer'; else the last '(A)' in upper case; else
+    the letter that the reply begins with, even where it begins a word."""
+    text, letters = text.strip(), "".join(map(re.escape, choices))
+    if not letters:
+        return None
+    first = text.split("\n")[0].strip()
+    if len(first) <= _SHORT and (bare := re.fullmatch(rf"\(?([{letters}])[).:,\s]*", first, re.IGNORECASE)):
+        return bare[1].upper()
+    stated = rf"answers?(?:\s+is)?\s*[:-]?\s*\(?([{letters}])\)?(?![a-z])"
+    for pattern, flags in ((stated, re.IGNORECASE), (rf"\(([{letters}])\)", 0)):
+        if found := re.findall(pattern, text, flags):
+            return found[-1].upper()
+    start = re.match(rf"[(\s]*([{letters}])", text, re.IGNORECASE)
+    return start[1].upper() if start else None
+
+
 def ranked(text: str, letters: tuple[str, ...]) -> str | None:
-    """The letter with the strongest evidence, and of equal evidence the one that stands last: first in the reply, last in
-    it, after a phrase such as 'answer is', '(A)', 'A.', 'A:', 'A)', 'A ', anywhere. Upper case only."""
+    """MMStar: the letter with the strongest evidence, and of equal evidence the one that stands last: first in the reply,
+    last in it, after a phrase such as 'answer is', '(A)', 'A.', 'A:', 'A)', 'A ', anywhere. Upper case only."""
     text = text.strip()
     for mark in ",.!?;:'\"":
         text = text.strip(mark)

@@ -1,181 +1,242 @@
-"""Our own reading of a reply: only valid options count, the last explicit declaration wins, then a bare or bracketed
-letter in any case, then an option's text where it is the only one said, then a lone upper-case letter. Nothing is ever
-guessed: where the evidence points to several options the answer is unread."""
+"""Our own reading of a choice: only the question's letters count. A declaration ('the answer is B') comes first, then a
+reply that is nothing but a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing
+is ever guessed: where several options are declared, where the evidence points to several, or where the reply hedges, the
+answer is unread. `yesno`, `numbers` and `images` read the other kinds."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from s2h.answers import normalise
+from s2h.eval.parsers import images, mentions, numbers, plain
+from s2h.eval.parsers.plain import AMBIGUOUS
+from s2h.eval.parsers.yesno import yes_no
 
-AMBIGUOUS = ""  # a declaration of several options at once
-_THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_DRESS = r"[\s*_\"'`“”‘’:=(\[{$]*"  # what may stand between a declaring phrase and the letter
-_NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer)\b)?"
+__all__ = ["choice", "conclusion", "yes_no"]
+_DRESS = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
+_NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer|选项|项)(?![A-Za-z]))?"
+_BE = r"(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|\s*[:=→]+|\s+-+>?(?=\s))"
 _DECLARING = re.compile(
-    r"<answer>|\\boxed\s*\{(?:\\text(?:bf)?\s*\{)?"
-    r"|\b(?:answer|solution|conclusion|(?:correct|right|best|final|my|chosen|selected)\s+(?:option|choice|letter|one))"
-    r"(?:\s+to\s+(?:the|this)\s+question)?"
-    r"(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|\s*[:=：→]|\*\*\s*:?|\s+-+>?)"
-    r"|\b(?:i|we)(?:['’](?:d|ll|m)|\s+(?:would|will|shall|am))?\s+(?:choose|choosing|select|selecting|pick|picking"
+    rf"{plain.DECLARING.pattern}"
+    rf"|\b(?:correct|right|best|final|my|chosen|selected|only)\s+(?:\w+\s+)?(?:option|choice|letter|one|label){_BE}"
+    r"|\b(?:i|we)(?:'(?:d|ll|m)|\s+(?:would|will|shall|am))?\s+(?:choose|choosing|select|selecting|pick|picking|conclude"
     r"|go(?:ing)?\s+(?:with|for)|opt(?:ing)?\s+for)\b"
-    r"|\b(?:so|therefore|thus|hence)\b[,:]?(?:\s+(?:it\s+is|it['’]s|it\s+must\s+be))?(?=\s*[(\[*]*[A-Z][)\]*.]*\s*$)"
-    r"|\b(?:it\s+is|it['’]s|it\s+must\s+be)(?=\s+(?:option\s+|choice\s+)?[(\[*]*[A-Z][)\]*]*(?:[.,;!]|\s*$))"
-    r"|\banswer(?=\s+[(\[*]*[A-Z]\b)"
-    r"|答案(?:是|为|[:：])|选择?|정답은|答えは",
-    re.IGNORECASE,
+    r"|\b(?:so|therefore|thus|hence|in\s+conclusion)\b[,:]?(?:\s+(?:it\s+is|it's|it\s+must\s+be|we\s+have))?"
+    r"(?=\s*(?:option\s+)?[(\[]*[A-Z][)\].]*\s*$)"
+    r"|\b(?:so|therefore|thus|hence)\b[,:]?(?=\s+(?:option\s+)?[(\[]*[B-HJ-Z][)\].]*(?:\s*[.,;!\n]|\s*$))"
+    r"|\b(?:it\s+is|it's|it\s+must\s+be)(?=\s+(?:option\s+|choice\s+)?[(\[]*[A-Z][)\]]*(?:[.,;!]|\s*$))"
+    r"|\banswer(?=\s+[(\[]*[A-Z]\b)|选项?择?",
+    re.IGNORECASE | re.MULTILINE,
 )
 _LETTER = re.compile(
-    rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|['’]\w|-\w|\.\w)", re.IGNORECASE
+    rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
 )
 _ANOTHER = re.compile(
-    rf"[\s)\]}}*.\"'`]*(?:,|/|&|\bor\b|\band\b)+\s*{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|['’]\w)"
-    r"(?P<tail>\s+[a-z])?",
+    rf"[\s)\]}}.\"'>]*(?:,|/|&|;|\||\+|-|\n|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
+    rf"{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
     re.IGNORECASE,
 )
 _AFTERWARDS = re.compile(
-    r"(?:\b(?P<named>option|choice|answer)\s+)?(?<![\w'’])[(\[*\"]*(?P<letter>[A-Za-z])[)\]*\".]*"
-    r"\s+(?:is|seems|looks|appears)(?:\s+to\s+be)?\s+(?:(?:the|clearly|most\s+likely|likely|obviously)\s+)*"
+    r"(?:\b(?P<named>option|choice|answer|letter)\s+)?(?<![\w'])[(\[\"]*(?P<letter>[A-Za-z])[)\]\".]*"
+    r"\s+(?:is|seems|looks|appears|must\s+be)(?:\s+to\s+be)?\s+(?:(?:the|clearly|most\s+likely|likely|obviously|therefore)\s+)*"
     r"(?:correct|right|best|answer|true)\b",
     re.IGNORECASE,
 )
-_CONNECTIVES = r"(?:because|since|as|for|due|is|and|or|based|with)\b"
-_ARTICLE = re.compile(rf"\s+(?!{_CONNECTIVES})[A-Za-z]", re.IGNORECASE)
-_BARE = re.compile(rf"\W*{_NAMED}\W*([A-Za-z])\W*", re.IGNORECASE)
+_CONNECTIVES = r"(?:because|since|as|for|due|based|with)\b"
+_VERBS = "is|are|was|seems|looks|appears|shows|has|would|could|does|may|might|can|must|should"
+_ARTICLE = re.compile(
+    rf"\s+(?!(?:{_CONNECTIVES}|(?:{_VERBS}|and|or|in|at|on|than|not)\b))[A-Za-z]", re.IGNORECASE
+)
 _LABEL = re.compile(
-    r"\W*?(?:(?:option|choice|answer)\W+)?[(\[*]*([A-Za-z])\s*[)\].:*]+(?=\s|$)", re.IGNORECASE
+    r"\W*?(?:(?:option|choice|answer)\W+)?[(\[]*(?:([A-Za-z])\s*[)\].:]+(?=\s|$)|([A-Z])[).:](?=[a-z0-9]))"
 )
-_LEADING = re.compile(rf"[\s*\"']*([A-Z])(?:\s*[,;–—]|\s+-|\s+{_CONNECTIVES})")
-_BRACKETED = re.compile(
-    r"(?<!\w)(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|\*\*\s*([A-Za-z])[.):]?\s*\*\*)"
+_LEADING = re.compile(
+    rf"[\s\"']*(?:(?:option|choice)\s+)?([A-Z])(?:\s*[,;–—]|\s+-(?=\s)|\s+{_CONNECTIVES}|\s+(?=\())"
 )
-_LONE = re.compile(r"(?<![\w'’&-])([A-Z])(?![\w'’&-])")
+_BRACKETED = re.compile(r"(?<!\w)(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\])")
+_LONE = re.compile(r"(?<![A-Za-z0-9_'&/-])([A-Z])(?![A-Za-z0-9_'&-])")
+_LONE_AFTER = re.compile(  # the words after which a lone letter is one of the options
+    r"(?:^|[^\w\s]|[^\x00-\x7f]|\b(?:option|choice|letter|answer|label|image|picture|point|is|be|it's|pick|choose|select|say|think|so|thus"
+    r"|therefore|hence|with|for|but|and|or|to|then|not|neither|nor|than|either|both|only))\s*[(\[\"']*$",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r"[,;]?\s*\b(?:because|since|given\s+that|whereas|while)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"<image[^>]*>", re.IGNORECASE)  # an option that is an image has no text
-_NEGATED = ("not", "t", "never", "neither", "nor")  # 't' is what is left of isn't
-_NO_ANSWER = re.compile(
-    r"\bno\s+(?:idea|doubt|way\s+(?:to|of)|problem|question)\b|\byes\s*(?:and|or|/)\s*no\b|\bno\s*(?:and|or|/)\s*yes\b",
+_WRONG = re.compile(
+    r"[)\].\"']*\s+(?:(?:is|are|was|seems|looks|does|can|could|would|must|should)\s*(?:n't|not\b)|cannot\b|(?:is|are)\s+(?:\w+\s+)?(?:wrong|incorrect|false|out|unlikely|likely|less|worse|excluded|eliminated)\b)",
     re.IGNORECASE,
 )
-_SAID = re.compile(
-    r"(?:<answer>|\\boxed\s*\{(?:\\text\s*\{)?|\banswer(?:\s+(?:is|would\s+be|should\s+be)|\s*[:=]))"
-    r"[\s*_\"'`:(\[]*(yes|no)\b",
+_DENIED = re.compile(
+    r"(?:\b(?:not|neither|nor|never|than|unlike|except|(?:anything|everything|all|nothing)\s+but|excludes?|eliminates?|rules?\s+out|reject|instead\s+of|rather\s+than)|n't)\s+(?:be\s+|the\s+|option\s+|choice\s+|answer\s+)*[(\[\"']*$",
     re.IGNORECASE,
 )
+_CONCLUDING = re.compile(
+    r"\b(?:so|therefore|thus|hence|answer|correct|choose|pick|select|conclude|conclusion|it\s+is|it's|must\s+be|final\w*)\b",
+    re.IGNORECASE,
+)
+_FILLERS = frozenset(
+    {
+        *("option", "options", "choice", "choices", "letter", "letters", "answer", "answers"),
+        *("the", "and", "or", "both", "either", "vs", "plus"),
+    }
+)
+_LETTERS_ALONE = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])")
+_PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b")
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
     """The letter of an option, or None."""
-    text = _THOUGHT.sub("", text).strip()
+    text = plain.plain(text)
     choices = {letter: _IMAGE.sub(" ", option) for letter, option in choices.items()}
     letters = {letter.upper(): letter for letter in choices}
-    declared = _declared(text, choices, letters)
-    if declared is not None:
-        return declared or None
-    for read in (_bare, _leading, _bracketed):
-        if (letter := read(text, letters)) is not None:
-            return letter
-    if (letter := _said(text, choices)) is not None:
-        return letter
-    return _lone(text, letters)
-
-
-def yes_no(text: str) -> str | None:
-    """The last declared of yes and no, else the first word of the reply or of its last line, else the only one of the two
-    that stands in it."""
-    text = _NO_ANSWER.sub("", _THOUGHT.sub("", text))
-    if declared := _SAID.findall(text):
-        return declared[-1].lower()
-    lines = [re.findall(r"[a-z]+", line.lower()) for line in text.splitlines() if line.strip()]
-    for words in (lines[0], lines[-1]) if lines else ():
-        if words[:1] in (["yes"], ["no"]):
-            return words[0]
-    said = {word for words in lines for word in words if word in ("yes", "no")}
-    return said.pop() if len(said) == 1 else None
+    for read in (_declared, _bare, _leading, _bracketed, _said, _lone):
+        found = read(text, choices, letters)
+        if found is not None:
+            return None if found is AMBIGUOUS else found
+    return None
 
 
 def conclusion(text: str) -> str:
     """A short free answer without what leads up to it: what follows the last 'final answer:' or 'answer is', else all."""
-    text = _THOUGHT.sub("", text)
-    found = list(re.finditer(r"\bfinal answer\s*[:=]|\banswer\s*(?:is\b|[:=])|<answer>", text, re.IGNORECASE))
-    return (
-        re.sub(r"</answer>.*", "", text[found[-1].end() :], flags=re.DOTALL).strip()
-        if found
-        else text.strip()
-    )
+    text = plain.plain(text)
+    found = list(plain.DECLARING.finditer(text))
+    rest = text[found[-1].end() :].split("</answer>")[0].strip(" \n:") if found else ""
+    return rest or text.replace("<answer>", "").replace("</answer>", "").strip()
 
 
-def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> str | None:
-    """What the last declaration says: a letter, AMBIGUOUS, or None where there is none."""
-    found = [
-        (match.end(), _stated(text[match.end() :], choices, letters)) for match in _DECLARING.finditer(text)
-    ]
+def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """What the declarations say: a letter, AMBIGUOUS, or None where there is none."""
+    found = []
+    for match in _DECLARING.finditer(text):
+        rest = text[match.end() : match.end() + plain.FAR]
+        if match[0].lower() == "<answer>":
+            rest = rest.split("</answer>")[0]
+        if not plain.doubted(text, match) and (value := _stated(rest, choices, letters)) is not None:
+            found.append((match.start(), match.end(), value))
     for match in _AFTERWARDS.finditer(text):
-        letter = match["letter"]
+        letter, before = match["letter"], plain.before(text, match.start())
         # A lower-case letter is a word of the sentence unless it is called an option.
-        if (letter.isupper() and letter != "I") or match["named"]:
-            found.append((match.start("letter"), letters.get(letter.upper())))
-    known = [(at, letter) for at, letter in found if letter is not None]
-    return max(known, key=lambda one: one[0])[1] if known else None
+        named = match["named"] or (letter.isupper() and letter != "I" and _LONE_AFTER.search(before))
+        if named and letter.upper() in letters and not _DENIED.search(before):
+            several = re.search(r"\b[A-Z]\W*(?:,|\band\b|\bor\b)\s*$", before)
+            found.append((match.start(), match.end(), AMBIGUOUS if several else letters[letter.upper()]))
+    said = plain.settled(text, found)
+    first, *rest = text.split("\n", 1)
+    if said in choices and rest and not plain.CORRECTION.search(text):
+        return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
+    return said
 
 
-def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> str | None:
-    """The option that stands right after a declaring phrase, by its letter or by its text."""
+def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter
+    beside the text of another option."""
+    if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
+        return AMBIGUOUS
     found = _LETTER.match(rest)
     if not found:
         return _beginning(rest, choices)
     letter, tail = found["letter"], rest[found.end() :]
-    if letter in "aAiI" and _ARTICLE.match(tail):  # 'the answer is a dog'
-        by_text = _beginning(rest, choices)
-        if by_text is not None or letter.islower():
-            return by_text
-    other = _ANOTHER.match(tail)
-    if other and other["letter"].upper() in letters and other["letter"].upper() != letter.upper():
-        listed = other["letter"].isupper() and not other["tail"]
-        if listed or not other["tail"]:
-            return AMBIGUOUS
-    return letters.get(letter.upper())
-
-
-def _beginning(rest: str, choices: dict[str, str]) -> str | None:
-    """The option whose text the words begin with; of several the longest."""
-    words = normalise(rest[:400])
-    texts = {letter: normalise(option) for letter, option in choices.items()}
-    fits = [letter for letter, option in texts.items() if option and words[: len(option)] == option]
-    if not fits:
+    if re.match(r"[)\].\"']*\?", tail):
         return None
-    longest = max(len(texts[letter]) for letter in fits)
-    fits = [letter for letter in fits if len(texts[letter]) == longest]
-    return fits[0] if len(fits) == 1 else None
+    if letter in "aAiI" and _ARTICLE.match(tail):  # 'the answer is a dog'
+        return _beginning(rest, choices)
+    if letter.upper() not in letters:
+        return _beginning(rest, choices)
+    line = tail.split("\n")[0]
+    listed = set(_LETTERS_ALONE.findall(line)) & set(letters) - {letter.upper()}
+    if listed and re.fullmatch(r"(?:[^\w]|\b(?:[A-Z]|and|or|both)\b)*", line):
+        return AMBIGUOUS
+    other = _ANOTHER.match(tail)
+    if (
+        other
+        and other["letter"].upper() in letters
+        and other["letter"].upper() != letter.upper()
+        and not other["tail"]
+    ):
+        return AMBIGUOUS
+    beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[).:,\]]", tail) else None
+    own = letters[letter.upper()]
+    return AMBIGUOUS if beside is not None and beside != own and not _begins(tail, choices[own]) else own
 
 
-def _bare(text: str, letters: dict[str, str]) -> str | None:
-    """A reply, or its last or first line, that is nothing but a letter."""
+def _begins(text: str, option: str) -> bool:
+    wanted = mentions.words(option)
+    return bool(wanted) and mentions.words(text)[: len(wanted)] == wanted
+
+
+def _beginning(rest: str, choices: dict[str, str]) -> Any:
+    """The option whose text the words begin with, of several the longest; AMBIGUOUS where another one follows after 'or'."""
+    rest = rest[:400]
+    said = mentions.words(rest)
+    texts = {letter: mentions.words(option) for letter, option in choices.items()}
+    fits = {
+        letter: len(option) for letter, option in texts.items() if option and said[: len(option)] == option
+    }
+    longest = [letter for letter, size in fits.items() if size == max(fits.values())]
+    if len(longest) != 1:
+        return None
+    after = said[fits[longest[0]] :]
+    other = any(option and after[1 : 1 + len(option)] == option for option in texts.values())
+    if other and after[:1] in (("or",), ("and",)):
+        return AMBIGUOUS
+    return longest[0]
+
+
+def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """A reply, or its first or last line, that is nothing but letters."""
     lines = [line for line in text.splitlines() if line.strip()]
-    for part in (text, *lines[-1:], *lines[:1]):
-        found = _BARE.fullmatch(part)
-        if found and found[1].upper() in letters:
-            return letters[found[1].upper()]
-    return None
+    found: set[str] = set()
+    for part in {text, *lines[-1:], *lines[:1]}:
+        words = [word for word in re.findall(r"[^\W_]+", part) if word.lower() not in _FILLERS]
+        if words and all(len(word) == 1 and word.upper() in letters for word in words):
+            found |= {letters[word.upper()] for word in words}
+            found |= {letter for letter, option in choices.items() if option.strip() == part.strip()}
+    return None if not found else found.pop() if len(found) == 1 else AMBIGUOUS
 
 
-def _leading(text: str, letters: dict[str, str]) -> str | None:
-    """The label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless its lines list several."""
-    labels = [found[1].upper() for line in text.splitlines() if (found := _LABEL.match(line))]
-    labels = [label for label in labels if label in letters]
+def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """The label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands beside
+    another option's text."""
     first = _LABEL.match(text) or _LEADING.match(text)
-    if first and _BRACKETED.match(text):
-        labels += {"".join(groups).upper() for groups in _BRACKETED.findall(text)} & set(letters)
-    if first and first[1].upper() in letters and len(set(labels) | {first[1].upper()}) == 1:
-        return letters[first[1].upper()]
-    return None
+    said = next((one for one in first.groups() if one), "").upper() if first else ""
+    if said not in letters:
+        return None
+    own, tail, after = letters[said], text[first.end() :], text[first.end(first.lastindex or 1) :]
+    if _WRONG.match(after) or plain.UNSURE.search(plain.sentences(text)[0]):
+        return None
+    if _begins(tail, choices[own]):
+        tail = _after(tail, choices[own])
+    elif (beside := _beginning(tail, choices)) is not None and beside != own:
+        return AMBIGUOUS
+    labels = {"".join(one).upper() for line in tail.splitlines() for one in _LABEL.findall(line[:12])}
+    labels |= {"".join(one).upper() for one in _BRACKETED.findall(tail)}
+    labels |= {one for one in re.findall(r"(?:^|[\s(])([A-Z])[).:](?=\s|$)", tail) if one != "I"}
+    other = _ANOTHER.match(after)
+    if other and other["letter"].isupper() and (not other["tail"] or _PLURAL.match(after)):
+        labels.add(other["letter"].upper())
+    return own if not labels & set(letters) - {said} else AMBIGUOUS
 
 
-def _bracketed(text: str, letters: dict[str, str]) -> str | None:
-    """The only letter in brackets or bold type; of several the one that the last sentence has alone."""
-    for part in (text, re.split(r"(?<=[.!?\n])\s+", text)[-1]):
-        found = {"".join(groups).upper() for groups in _BRACKETED.findall(part)} & set(letters)
-        if len(found) == 1:
-            return letters[found.pop()]
+def _after(tail: str, option: str) -> str:
+    """What follows an option's text at the start of `tail`."""
+    at = tail.lower().find(option.strip().lower())
+    return tail[at + len(option.strip()) :] if at >= 0 else ""
+
+
+def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """The only letter in brackets; of several the one that a concluding last sentence has alone."""
+    parts = plain.sentences(text)
+    for part in (text, *parts[-1:]):
+        if part is not text and not _CONCLUDING.search(part):
+            continue
+        found = {
+            "".join(match.groups(default="")).upper()
+            for match in _BRACKETED.finditer(part)
+            if not _DENIED.search(plain.before(part, match.start())) and not _WRONG.match(part, match.end())
+        } & set(letters)
+        if len(found) == 1 and not plain.UNSURE.search(part):
+            own = letters[found.pop()]
+            return AMBIGUOUS if mentions.said(text, choices) - {own} and not _CONCLUDING.search(part) else own
     return None
 
 
@@ -183,40 +244,60 @@ def _flat(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def _said(text: str, choices: dict[str, str]) -> str | None:
-    """The option that the reply begins with and stops at ('Yes. There is no …'), else the only one that it says."""
+def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """The option whose text the reply is, or begins with and stops at ('Yes. There is no …'), else the only one that it
+    says. Options that are all numbers, images, or yes and no are read as these are."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
     if len(same) == 1:
         return same[0]
+    for exact, read in ((_yes_or_no, yes_no), (numbers.exact, numbers.number), (images.exact, images.image)):
+        values = {letter: exact(option) for letter, option in choices.items()}
+        if None not in values.values() and len(set(values.values())) == len(values) > 1:
+            value = read(text)
+            return next((letter for letter, one in values.items() if one == value), None)
+    if plain.UNSURE.search(text) and not any(plain.UNSURE.search(option) for option in choices.values()):
+        return None
     for letter, option in choices.items():
         start = re.match(rf"\W*{re.escape(option.strip())}\s*(?:[.;:!\n]|$)", text, re.IGNORECASE)
-        if (
-            start
-            and normalise(option)
-            and sum(normalise(o) == normalise(option) for o in choices.values()) == 1
-        ):
-            return letter
-    words = normalise(text)
-    texts = {letter: normalise(option) for letter, option in choices.items()}
-    taken = [False] * len(words)
-    found = set()
-    for option in sorted(texts.values(), key=len, reverse=True):
-        for at in range(len(words) - len(option) + 1) if option else ():
-            span = slice(at, at + len(option))
-            if words[span] == option and not any(taken[span]):
-                taken[span] = [True] * len(option)
-                if at == 0 or words[at - 1] not in _NEGATED:
-                    found.add(option)
-    named = [letter for letter, option in texts.items() if option in found]
-    return named[0] if len(named) == 1 else None
+        alike = [one for one in choices.values() if mentions.words(one) == mentions.words(option)]
+        if start and mentions.words(option) and len(alike) == 1:
+            rest = mentions.said(text[start.end() :], choices) - {letter}
+            return letter if not rest or len(choices) == 2 else AMBIGUOUS
+    if any(numbers.exact(option) is not None for option in choices.values()):
+        text = numbers.LABEL.sub(" ☐ ", text)
+    said = mentions.said(text, choices)
+    head = _REASON.split(plain.sentences(text)[0], maxsplit=1)[0] if len(said) > 1 else ""
+    if len(said) > 1 and len(mentions.said(head, choices)) == 1 and len(plain.sentences(text)) == 1:
+        said = mentions.said(head, choices)
+    label = re.match(r"\W*([B-HJ-Z])(?![\w'])", text)
+    if len(said) != 1 or (label and label[1] in letters and letters[label[1]] not in said):
+        return AMBIGUOUS if said else None
+    return said.pop()
 
 
-def _lone(text: str, letters: dict[str, str]) -> str | None:
+def _yes_or_no(option: str) -> str | None:
+    word = _flat(option)
+    return word if word in ("yes", "no") else None
+
+
+def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     """The only upper-case letter that stands as a word and is neither an article nor a pronoun nor denied."""
-    found = set()
+    found, others, denied = set(), set(), False
+    end = 0
     for match in _LONE.finditer(text):
-        letter, before, after = match[1], text[: match.start()].lower(), text[match.end() :]
-        article = letter in "AI" and _ARTICLE.match(after)
-        if letter in letters and not article and not re.search(r"(?:\bnot|n['’]t)\s+(?:option\s+)?$", before):
-            found.add(letter)
-    return letters[found.pop()] if len(found) == 1 else None
+        letter, before, after = (
+            match[1],
+            plain.before(text, match.start()),
+            text[match.end() : match.end() + plain.REACH],
+        )
+        listed = denied and re.fullmatch(
+            r"[\s)\]\"']*(?:,|,?\s*(?:and|or|nor))\s*[(\[\"']*", text[end : match.start()]
+        )
+        if letter not in letters or (letter in "AI" and _ARTICLE.match(after)):
+            continue
+        denied, end = bool(listed or _DENIED.search(before) or _WRONG.match(after)), match.end()
+        if not denied:
+            (found if _LONE_AFTER.search(before) or not before.strip() else others).add(letter)
+    if len(found) != 1 or others - found or plain.UNSURE.search(text):
+        return None
+    return letters[found.pop()]

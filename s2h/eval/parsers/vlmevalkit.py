@@ -1,5 +1,5 @@
-"""The labels of VLMEvalKit where no judge model is at hand (its exact matching): upper-case letters among the last words,
-then 'answer is', then an option's text inside a short reply."""
+"""The labels of VLMEvalKit (its head of November 2026) without a judge model: upper-case letters among the last words, then
+'answer is', then an option's text inside a short reply."""
 
 from __future__ import annotations
 
@@ -13,50 +13,26 @@ REFUSALS = (
     "Cannot determine the answer",
 )
 _SPACED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
+REFUSED = "Z"  # VLMEvalKit's label of a reply that chooses nothing; it is never right
 _TAIL = 4  # a letter counts only where it first stands among the last four words
-_STATED = re.compile(
-    r"answer\s+is\s+\**([ABCD])", re.IGNORECASE
-)  # 'answer is because' gives B, as it does there
-_MARKS = (
-    ";",
-    "/",
-    "[",
-    "]",
-    '"',
-    "{",
-    "}",
-    "(",
-    ")",
-    "=",
-    "+",
-    "\\",
-    "_",
-    "-",
-    ">",
-    "<",
-    "@",
-    "`",
-    ",",
-    "?",
-    "!",
-)
+_STATED = re.compile(r"answer\s+is\s+\**([ABCD])", re.IGNORECASE)  # 'answer is because' gives B there too
+_MARKS = tuple(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS = 32  # so many periods are taken out of a reply and no more
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter of an option, or None."""
-    text = text.strip()
+    """The letter of an option, REFUSED, or None."""
     if API_FAILURE not in text:
         if any(phrase in text for phrase in REFUSALS):
-            return None
+            return REFUSED
         words = text.translate(_SPACED).split()
         named = [letter for letter in choices if letter in words]
         if len(named) == 1 and words.index(named[0]) >= len(words) - _TAIL:
             return named[0]
-        if not named and "Z" in words:
-            return None
+        if not named and REFUSED in words:
+            return REFUSED
         stated = _STATED.search(text)
         if stated and stated[1].upper() in choices:
             return stated[1].upper()

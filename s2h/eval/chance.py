@@ -1,0 +1,74 @@
+"""What a blind guesser gets: the score that says nothing about seeing. It is never below one over the number of possible
+answers, and it is not told where that number is unknown."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from math import factorial
+
+from s2h.eval import gold
+
+TERMS = 3  # digits that an arithmetic question adds up at most; each is at most 9
+
+
+def possible(line: dict) -> int | None:
+    """How many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the images of
+    the prompt, the numbers that a built-in task can ask for. None where that is unknown (captions, free answers)."""
+    choices, kind = line.get("choices"), gold.kind_of(line)
+    if line.get("scoring") == "likelihood" and not choices:
+        return 2
+    if choices:
+        return len(choices)
+    if kind == "yes/no":
+        return 2
+    if kind == "word":
+        return len(line.get("candidates") or ()) or None
+    images = len(line.get("images") or ())
+    if not images or kind not in ("image", "order", "number"):
+        return None
+    if kind == "order":
+        return factorial(images)
+    task = line.get("category") if "level" in line else None
+    if kind == "image":
+        # A search may be for what no image shows, and a question may name an image that isn't there.
+        return images + (task not in ("arithmetic", "kinship", "compare"))
+    if task == "arithmetic":
+        return 9 * min(TERMS, images) + 1
+    return images + 1 if task == "search" else None  # counts how many of the images show something
+
+
+def chance(predictions: Iterable[dict]) -> float | None:
+    """The share that a blind guesser gets right, who knows the kind of question and the number of images but sees nothing:
+    for each such kind the answer that is most frequent among the other questions of the kind, or one of the possible answers
+    at random where that is better. None where the number of possible answers of a question is unknown."""
+    right, total = 0.0, 0
+    kinds: dict[tuple, list[tuple[str, int]]] = defaultdict(list)
+    for p in predictions:
+        answers = possible(p)
+        if answers is None:
+            return None
+        total += 1
+        if p.get("scoring") == "likelihood" and not p.get("choices"):
+            right += 1 / answers  # which of two answers is likelier has no frequent answer
+            continue
+        kinds[_kind_of_question(p)].append((str(gold.read(p)), answers))
+    for some in kinds.values():
+        counted = Counter(answer for answer, _ in some)
+        # Left out of its own count, a question can't make its answer the frequent one.
+        frequent = sum(n for answer, n in counted.items() if n - 1 >= max(_others(counted, answer), 1))
+        right += max(float(frequent), sum(1 / answers for _, answers in some))
+    return right / total if total else None
+
+
+def _kind_of_question(line: dict) -> tuple:
+    if line.get("choices"):
+        return "choice", line.get("bench"), len(line["choices"])
+    # The number of images bounds a count and an index; an attribute's value does not depend on it.
+    kind = gold.kind_of(line)
+    images = 0 if kind == "word" else len(line.get("images") or ())
+    return line.get("category"), kind, line.get("about"), images
+
+
+def _others(answers: Counter, answer: str) -> int:
+    return max((n for other, n in answers.items() if other != answer), default=0)

@@ -1,0 +1,160 @@
+"""The right answer of a question in one form, so that a reply is compared with what the benchmark means: 'Yes.', true and
+'y' are yes, the number 7 beside `answer_type: "number"` may stand as text, '(B)' and an option's text are the letter B.
+Readers of benchmarks and `--score` call `read`; an answer that can't be read is an error and never a zero."""
+
+from __future__ import annotations
+
+import math
+import re
+from string import ascii_uppercase
+from typing import Any
+
+from s2h.answers import normalise
+from s2h.eval.benches import names
+from s2h.record import RecordError
+
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")
+YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
+_NONE = ("none", "no image", "none of them", "none of the images")
+_REMEDY = {
+    "yes/no": 'write "yes" or "no"',
+    "number": "write a number",
+    "image": 'write the number of the image, from 1, or "none"',
+    "order": "write a list of the images' numbers",
+    "choice": "write the letter of the right option",
+    "word": "write a text or a list of texts",
+    "caption": "write a text",
+}
+
+
+def read(line: dict, kind: str | None = None) -> Any:
+    """The answer of a question or prediction in its one form: None where it is hidden (null or empty), 'yes' or 'no', a
+    number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
+    texts of which each is right. kind: one of TYPES; without it, `kind_of` the line.
+
+    Raises RecordError, which names the field `answer`, the line where it has one (`line.where`), and a remedy."""
+    answer = line.get("answer")
+    if hidden(answer):
+        return None
+    kind = kind or kind_of(line)
+    if kind == "choice":
+        return key(line)
+    readers = {
+        "yes/no": _yes_no,
+        "number": _number,
+        "image": _image,
+        "order": _order,
+        "word": _word,
+        "caption": _word,
+    }
+    found = readers[kind](answer)
+    if found is None or (kind == "caption" and not isinstance(found, str)):
+        said = f"{answer!r}"
+        raise RecordError(
+            f"can't be read as {kind}: {said if len(said) < 64 else said[:60] + ' …'}", "answer",
+            getattr(line, "where", ""), _REMEDY[kind],
+        )  # fmt: skip
+    return found
+
+
+def hidden(answer: Any) -> bool:
+    """Whether an answer is not public: null, empty, or no number."""
+    if isinstance(answer, list):
+        return all(map(hidden, answer))
+    return answer is None or (isinstance(answer, str) and not answer.strip()) or answer != answer
+
+
+def kind_of(line: dict) -> str:
+    """The type of the answer: `answer_type`, else choice where the line has choices, yes/no where the benchmark or the
+    answer is of that kind, number for a number, else word."""
+    if line.get("answer_type"):
+        return line["answer_type"]
+    answer = line.get("answer")
+    if line.get("choices"):
+        return "choice"
+    if names.plain(line.get("bench")) == "pope" or isinstance(answer, bool):
+        return "yes/no"
+    if isinstance(answer, str) and _word_of(answer) in ("yes", "no", "y", "n"):
+        return "yes/no"
+    return "number" if isinstance(answer, int | float) else "word"
+
+
+def key(line: dict) -> str:
+    """The letter of the right answer, where the line has it as a letter, bracketed or not, as a label before the option's
+    text, or as that text. Raises RecordError."""
+    choices, answer = options(line), str(line["answer"]).strip()
+    label = re.match(r"\(?(\w+)[).:]\s", answer)
+    for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
+        if letter in choices:
+            return letter
+    same = [letter for letter, option in choices.items() if option.strip() == answer]
+    if len(same) != 1:
+        same = [letter for letter, option in choices.items() if normalise(option) == normalise(answer)]
+    if len(same) != 1 and (said := YES_NO.get(_word_of(answer))):
+        same = [letter for letter, option in choices.items() if YES_NO.get(_word_of(option)) == said]
+    if len(same) != 1:
+        raise RecordError(
+            f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}", "answer",
+            getattr(line, "where", ""), _REMEDY["choice"],
+        )  # fmt: skip
+    return same[0]
+
+
+def options(line: dict) -> dict[str, str]:
+    """The choices by letter; a list has the letters from A on."""
+    choices = line["choices"]
+    lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
+    return {letter: str(option) for letter, option in lettered}
+
+
+def _word_of(text: str) -> str:
+    return text.strip().strip("\"'()[]*_`.!,").strip().lower()
+
+
+def _yes_no(answer: Any) -> str | None:
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return YES_NO.get(_word_of(answer)) if isinstance(answer, str) else None
+
+
+def _number(answer: Any) -> int | float | None:
+    from s2h.eval.parsers import numbers
+
+    if isinstance(answer, bool):
+        return None
+    if isinstance(answer, int):
+        return answer
+    if isinstance(answer, float):
+        return (int(answer) if answer.is_integer() else answer) if math.isfinite(answer) else None
+    return numbers.exact(answer) if isinstance(answer, str) else None
+
+
+def _image(answer: Any) -> int | str | None:
+    from s2h.eval.parsers import images
+
+    if isinstance(answer, str):
+        if _word_of(answer) in _NONE:
+            return "none"
+        answer = images.exact(answer)
+    number = _number(answer)
+    return number if type(number) is int and number > 0 else None
+
+
+def _order(answer: Any) -> list[int] | None:
+    from s2h.eval.parsers import images
+
+    if isinstance(answer, str):
+        return images.order(answer)
+    if not isinstance(answer, list) or not answer:
+        return None
+    found = [_image(one) for one in answer]
+    return found if all(type(one) is int for one in found) else None
+
+
+def _word(answer: Any) -> str | list[str] | None:
+    if isinstance(answer, list):
+        found = [one for each in answer if not hidden(each) for one in [_word(each)]]
+        return found if all(isinstance(one, str) for one in found) else None
+    if isinstance(answer, bool):
+        return str(answer).lower()
+    return str(answer) if isinstance(answer, str | int | float) else None

@@ -1,0 +1,180 @@
+"""A reply as plain text, before our own rules read it: without thoughts, without the turns that a base model goes on to
+write, in one form of Unicode, without Markdown and LaTeX. Then the parts that all readers share: sentences, declarations
+('the answer is …'), and words that make a reply no answer (hedges, refusals)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+REACH = 80  # characters before a word that decide whether it is denied, compared with, or an option
+FAR = 800  # characters after a declaring phrase in which its value stands
+SHORT = 120  # characters of a line that can be nothing but an answer
+AMBIGUOUS = object()  # what a declaration says that names several answers, or denies one
+_TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
+_THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(rf"^.*</(?:{_TAGS})>|^.*◁/think▷", re.DOTALL | re.IGNORECASE)
+_THOUGHT_START = re.compile(rf"<(?:{_TAGS})>|◁think▷", re.IGNORECASE)
+_END_OF_TURN = re.compile(
+    r"<\|(?:im_end|endoftext|eot_id|end|end_of_text|im_start|start_header_id)\|>|</s>|<eos>|<pad>|<end_of_turn>"
+    r"|<end_of_utterance>|\[/?INST\]"
+)
+_SPEAKER = r"assistant|gpt|model|bot|answer|response|output"
+_OTHER_TURN = re.compile(
+    r"(?:^|\n)[ \t#*>-]*(?:(?:next\s+|new\s+|follow-?up\s+)?question|user|human|instruction|input|q)\s*\d*\s*[*]*:",
+    re.IGNORECASE,
+)
+_OWN_TURN = re.compile(rf"(?:^|\n)[ \t#*>-]*(?:{_SPEAKER}|a)\s*\d*\s*[*]*:", re.IGNORECASE)
+_SIGNS = str.maketrans(
+    {
+        "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‛": "'", "´": "'", "`": "'",
+        "−": "-", "➖": "-", "…": "...", "‐": "-", "‑": "-", "﹣": "-", "⁄": "/", "。": ".", "、": ",", "【": "[", "】": "]",
+        "「": "[", "」": "]", "『": "[", "』": "]", "〈": "[", "〉": "]", "《": "[", "》": "]", "\u20e3": "",
+    }
+)  # fmt: skip
+_SMALL = re.compile(r"(?<=[\w)])[⁰¹²³⁴-⁹₀-₉]+")  # a power or an index is no digit of the number
+_VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LATEX_TEXT = re.compile(
+    r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mathsf|operatorname|emph)\s*\{([^{}]*)\}"
+)
+_BOXED = re.compile(r"\\f?boxed\s*(?:\{([^{}]*)\}|\s+(\w+))")
+_BOLD_LETTER = re.compile(r"(?<!\w)(\*{1,3}|_{1,3})\s*\(?([A-Za-z])\s*[.):]*\s*\1(?!\w)")
+_STARS = re.compile(r"(?<![\d\s])\*+|\*+(?![\d\s*])|\*{2,}")
+_UNDERSCORES = re.compile(r"(?<![A-Za-z0-9])_+(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])_+(?![A-Za-z0-9])")
+_HTML = re.compile(
+    r"</?(?:em|strong|br|div|span|code|h\d|ul|ol|li|final|final_answer|result)\s*/?>", re.IGNORECASE
+)
+_JSON = re.compile(
+    r"[{\[]?\s*\"(?:final_?)?(answer|choice|option|result|prediction)\"\s*:\s*\"?([^\"{}]*)\"?\s*\}?",
+    re.IGNORECASE,
+)
+
+DECLARING = re.compile(
+    r"<answer>|\b(?:answers?|solution|conclusion|response|result)\b"
+    r"(?:\s+(?:to|for|of)\s+(?:the|this|that|your)\s+\w+)?(?:\s+(?:here|then))?"
+    r"(?:\s+(?:is|was|are|would\s+be|should\s+be|must\s+be|has\s+to\s+be|will\s+be)\b(?:\s*:)?|\s*[:=→]+|\s+-+>?(?=\s))"
+    r"|答案\s*(?:应该是|应为|应是|是|为|:|:)|(?:^|(?<=\s))答\s*[::]|정답은|정답\s*[::]|답은|답\s*[::]|答えは|正解は",
+    re.IGNORECASE,
+)
+CORRECTION = re.compile(
+    r"\b(?:no,|wait|actually|correction|hmm|on second thought|let me re\w*|re-?(?:check|examin|consider|evaluat)\w*|instead"
+    r"|but|however|so|therefore|thus|hence|finally?|in conclusion|overall|first thought|sorry|scratch that|rather)"
+    r"(?:\b|(?<=,))"
+    r"|^\s*[-=_*]{3,}\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+ALTERNATIVE = re.compile(r"\b(?:or|either)\b[^.!?\n]{0,40}$", re.IGNORECASE)
+UNSURE = re.compile(
+    r"\b(?:not\s+(?:\w+\s+)?(?:sure|certain|clear|possible|able)|unsure|uncertain|unclear|unable|no\s+idea|maybe|perhaps|possibly"
+    r"|might|may\s+be|could\s+(?:also\s+)?be|could\s+go|either|neither|impossible|depends|ambiguous|undecided|hard\s+to\s+(?:say|tell)"
+    r"|(?:can't|(?:can|could|do|does|did|will|would)(?:not|\s+not|n't))\s+(?:\w+\s+)?(?:know|tell|see|say|determine|decide|answer|help|view|"
+    r"identify|provide|assist|choose|be\s+(?:sure|determined|certain))|sorry|as\s+an\s+ai|guess(?:ing)?|no\s+way\s+to)\b",
+    re.IGNORECASE,
+)
+
+
+def plain(reply: str) -> str:
+    """A reply as plain text. Empty where a thought is not closed: its end, and with it the answer, is missing."""
+    text = _THOUGHT_END.sub("", _THOUGHT.sub("", reply))
+    if _THOUGHT_START.search(text):
+        return ""
+    text = _VULGAR.sub(" ", _SMALL.sub("^", text))
+    text = unicodedata.normalize("NFKC", text).translate(_SIGNS)
+    text = "".join(
+        sign for sign in text if unicodedata.category(sign) != "Cf" and not "\ufe00" <= sign <= "\ufe0f"
+    )
+    return _without_questions(_unmarked(_own_turn(text))).strip()
+
+
+def _own_turn(text: str) -> str:
+    """The reply's own turn: what stands before another question, or after 'Answer:' where the question is repeated."""
+    text = next((part for part in _END_OF_TURN.split(text) if part.strip()), "").strip()
+    other = _OTHER_TURN.search(text)
+    if other and not text[: other.start()].strip():
+        own = _OWN_TURN.search(text, other.end())
+        if own is None:
+            return text
+        text = text[own.end() :]
+        other = _OTHER_TURN.search(text)
+    return text[: other.start()] if other else text
+
+
+def _without_questions(text: str) -> str:
+    """A reply without the questions that it asks, such as a repeated one, where anything else is left."""
+    asked = [part for part in sentences(text) if part.endswith("?") and len(part.split()) > 2]
+    rest = text
+    for part in asked:
+        rest = rest.replace(part, " ", 1)
+    return rest if re.search(r"\w", rest) else text
+
+
+def _unmarked(text: str) -> str:
+    """Text without the marks of Markdown, LaTeX, HTML and JSON; what is boxed is declared."""
+    text = re.sub(
+        r"\\[(\[\])]|\$|\\(?:displaystyle|left|right|!|,|;|quad|qquad)|\\ ",
+        lambda m: " " if m[0] in ("\\ ", "\\,") else "",
+        text,
+    )
+    text = text.replace("{,}", ",").replace("\\%", "%").replace("\\times", "×")
+    text = _FRACTION.sub(r" \1/\2", text)
+    for _ in range(3):
+        text = _LATEX_TEXT.sub(r"\1", text)
+    text = _BOXED.sub(lambda m: f"<answer>{m[1] if m[1] is not None else m[2]}</answer>", text)
+    text = _HTML.sub(" ", re.sub(r"<([biups])>(.*?)</\1>", r"\2", text, flags=re.IGNORECASE | re.DOTALL))
+    text = _JSON.sub(r"answer: \2", text)
+    text = re.sub(r"<(?:final[_ ]?)?answer>", "<answer>", text, flags=re.IGNORECASE)
+    text = _BOLD_LETTER.sub(r"(\2)", text)
+    text = re.sub(r"(?<=\d)\*\*(?=\d)", "^", text)
+    text = _UNDERSCORES.sub("", _STARS.sub("", text))
+    text = re.sub(r"```\w*|^[ \t]*(?:#{1,6}|>)[ \t]+", "", text, flags=re.MULTILINE)
+    numbered = re.findall(r"^[ \t]*(\d{1,2})[.)][ \t]+\S", text, re.MULTILINE)
+    if len(numbered) > 1 and [int(n) for n in numbered] == list(range(1, len(numbered) + 1)):
+        text = re.sub(r"^[ \t]*\d{1,2}[.)][ \t]+(?=\S)", "", text, flags=re.MULTILINE)
+    return text
+
+
+def before(text: str, at: int) -> str:
+    """The few words before a place, as far as any rule looks back; all of a long reply would be read for each word."""
+    return text[max(0, at - REACH) : at]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, where a new line ends one too."""
+    parts = re.split(r"(?<=[.!?])[\"')\]]*\s+(?!(?:\d|[a-z])*[.)]?\s*[a-z])|\n+", text)
+    return [part.strip() for part in parts if part and part.strip()]
+
+
+def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLARING) -> Any:
+    """What the declarations of a text say: read(rest) gives a value, AMBIGUOUS, or None for what is no value. None where
+    nothing is declared; of several declarations see `settled`."""
+    found = []
+    for match in pattern.finditer(text):
+        rest = text[match.end() : match.end() + FAR]
+        if match[0].lower() == "<answer>":
+            rest = rest.split("</answer>")[0]
+        if not doubted(text, match) and (value := read(rest)) is not None:
+            found.append((match.start(), match.end(), value))
+    return settled(text, found)
+
+
+def doubted(text: str, match: re.Match) -> bool:
+    """Whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
+    lead = re.split(r"[.!?;:\n]|\bbut\b|\bhowever\b", before(text, match.start()), flags=re.IGNORECASE)[-1]
+    return match[0].lower() != "<answer>" and UNSURE.search(lead) is not None
+
+
+def settled(text: str, found: list[tuple[int, int, Any]]) -> Any:
+    """What declarations (start, end, value) say together: the last one counts if all say the same or if a word of correction
+    or of conclusion stands between it and the last other one; else AMBIGUOUS, and None without any."""
+    if not found:
+        return None
+    start, end, last = max(found, key=lambda one: one[0])
+    others = [one for one in found if one[2] != last]
+    if not others:
+        return last
+    before = max(one[1] for one in others)
+    corrected = CORRECTION.search(text, before, end)
+    return last if corrected and not ALTERNATIVE.search(text[before:start]) else AMBIGUOUS

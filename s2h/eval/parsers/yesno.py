@@ -1,0 +1,123 @@
+"""Yes or no, as a reply declares it: after 'the answer is', at the start of a sentence, or as the only one of the two words
+that it has. 'No' before a noun is no declaration; 'there is no dog' still says no."""
+
+from __future__ import annotations
+
+import re
+
+from s2h.eval.parsers import plain
+
+_SAID = {
+    "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",
+    "true": "yes", "false": "no", "correct": "yes", "incorrect": "no", "是": "yes", "是的": "yes", "对": "yes",
+    "否": "no", "不是": "no", "不": "no", "没有": "no", "예": "yes", "네": "yes", "아니요": "no",
+    "はい": "yes", "いいえ": "no",
+}  # fmt: skip
+_WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w'-])"
+_ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
+_LEAD = (
+    r"(?:(?:so|well|oh|ok|okay|and|but|then|therefore|thus|hence|in\s+short|i\s+(?:think|believe|say)|i(?:'d|\s+would)\s+say"
+    rf"|assistant|sure)[\s,]*)*{_ADVERB}"
+)
+# What may follow a 'no' that answers, other than the end of its clause; any other word makes it a determiner.
+_GOES_ON = (
+    r"(?:there|it|its|it's|they|they're|the|this|that|these|those|he|she|he's|she's|i|we|you|image|images|because|since|as|none|neither"
+    r"|both|all|in|at|on|not|sir|please|yes|no|and|or|a|an|his|her|their|only|nothing|nobody|both|each)\b"
+)
+_ANSWER = re.compile(rf"^\W*{_LEAD}(?P<word>{_WORD})(?P<rest>.*)$", re.IGNORECASE | re.DOTALL)
+_NEXT = re.compile(
+    rf"^[\s,/&]*(?:(?:and|or|but)\b[\s,]*)?(?P<word>{_WORD})(?P<rest>\W.*|)$", re.IGNORECASE | re.DOTALL
+)
+_LISTED = re.compile(rf"\W*$|\s*[,/]|\s+(?:(?:and|or)\s+)?{_WORD}", re.IGNORECASE)
+_LAST = re.compile(
+    rf"(?:,|\b(?:so|then|therefore|thus|hence|say|think|believe|is|be)\b)[\s,:\"'(]*(?P<word>{_WORD})\W*$",
+    re.IGNORECASE,
+)
+_DETERMINER = re.compile(
+    r"\b(?:no\s+(?:doubt|difference|differences|idea|way|problem|question|reason|need|mistake|change|changes|longer|matter"
+    r"|contradiction|evidence|information|indication|clear|such\s+thing\s+as|answer|exception|other|more|fewer|less)|no\.?\s*\d+)\b",
+    re.IGNORECASE,
+)
+_ABSENT = re.compile(
+    r"\b(?:there\s*(?:is|are|was|were|'s)|see|sees|find|has|have|shows?|contains?|with)\s+(?:clearly\s+|absolutely\s+)?no\s+\w"
+    r"|(?:^|[.\n])\W*no\s+\w+(?:\s+\w+)?(?:\W*$|\s+(?:is|are|was|were|can|could|appears?|visible|present|seen|found|in|here|there)\b)",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
+
+
+def yes_no(text: str) -> str | None:
+    """'yes', 'no', or None where neither or both are said."""
+    text = _DETERMINER.sub(" ", plain.plain(text))
+    bare = re.sub(r"[^\w]+", " ", text).strip().lower()
+    if bare in _SAID:
+        return _SAID[bare]
+    said = plain.declared(text, _stated)
+    if said is not None:
+        first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
+        return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
+    told: set[str] = set()
+    for sentence in re.split(r"[.!?\n]+", text):
+        some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
+        if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
+            return None
+        told |= some
+    if told:
+        return told.pop() if len(told) == 1 else None
+    if plain.UNSURE.search(text):
+        return None
+    found, loose = set(), False
+    for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
+        word = _SAID[match[0].lower()]
+        if _NOT.search(plain.before(text, match.start())):
+            return None
+        if match[0].lower() == "no" and not _ABSENT.search(text):
+            loose = True
+            continue
+        found.add(word)
+    return found.pop() if len(found) == 1 and not (loose and "yes" in found) else None
+
+
+def _told(clause: str) -> set[str]:
+    """The words that a clause begins or ends with as an answer."""
+    told: set[str] = set()
+    if (match := _ANSWER.match(clause)) and _answers(match["word"], match["rest"]):
+        told.add(_SAID[match["word"].lower()])
+        told |= _more(match["rest"])
+    words = {_SAID[word.lower()] for word in re.findall(rf"\b{_WORD}", clause, re.IGNORECASE)}
+    if not told and len(words) > 1:
+        return told
+    if (match := _LAST.search(clause)) and not _NOT.search(clause[: match.start("word")]):
+        told.add(_SAID[match["word"].lower()])
+    return told
+
+
+def _answers(word: str, rest: str) -> bool:
+    """Whether a yes or no in front of `rest` answers."""
+    return (
+        _SAID[word.lower()] == "yes"
+        or re.match(rf"\W*$|\s*[^\w\s]|\s+{_GOES_ON}", rest, re.IGNORECASE) is not None
+    )
+
+
+def _more(rest: str) -> set[str]:
+    """The answers listed right after the first one ('yes no', 'yes and no')."""
+    found: set[str] = set()
+    while (match := _NEXT.match(rest)) and _LISTED.match(match["rest"]):
+        found.add(_SAID[match["word"].lower()])
+        rest = match["rest"]
+    return found
+
+
+def _stated(rest: str) -> object:
+    if re.match(r"[\s\"'(\[:]*(?:not|neither|either|both)\b", rest, re.IGNORECASE):
+        return plain.AMBIGUOUS
+    if found := re.match(r"[\s\"'(\[:]*(true|false|y|n|是|否)(?=\W*(?:$|\n))", rest, re.IGNORECASE):
+        return _SAID[found[1].lower()]
+    clause = _CLAUSE.split(rest.lstrip(" \t\n:\"'([*"))[0]
+    match = _ANSWER.match(clause)
+    if match is None or not _answers(match["word"], match["rest"]):
+        return None
+    told = {_SAID[match["word"].lower()]} | _more(match["rest"])
+    return told.pop() if len(told) == 1 else plain.AMBIGUOUS

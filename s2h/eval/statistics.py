@@ -1,0 +1,138 @@
+"""Intervals and tests of accuracies. Questions that share an image, a sentence or a twin form a cluster (see
+`s2h.eval.clusters`) and are drawn together; where every cluster holds one question, the formulas are the usual ones.
+
+values: what each question counts (0 or 1, or the change -1, 0 or 1); clusters: the number of its cluster, from 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+ROUNDS = 2000
+Z = 1.959964  # of a two-sided 95% interval
+
+
+def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    share = right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def single(clusters: Sequence[int]) -> bool:
+    """Whether every cluster holds one question."""
+    return len(set(clusters)) == len(clusters)
+
+
+def sums(values: Sequence[float], clusters: Sequence[int]) -> Any:
+    """The sum of the values of each cluster."""
+    import numpy as np
+
+    return np.bincount(clusters, weights=np.asarray(values, dtype=float))
+
+
+def standard_error(values: Sequence[float], clusters: Sequence[int]) -> float | None:
+    """The cluster-robust standard error of the mean (Liang and Zeger 1986) with the correction G / (G - 1) for a finite
+    number of clusters G; None for one cluster. With one question a cluster it is the usual one."""
+    import numpy as np
+
+    groups = len(set(clusters))
+    if groups < 2:
+        return None
+    residuals = np.asarray(values, dtype=float) - np.mean(values)
+    return float(math.sqrt(groups / (groups - 1) * np.sum(sums(residuals, clusters) ** 2)) / len(values))
+
+
+def effective(values: Sequence[float], clusters: Sequence[int]) -> float:
+    """How many independent questions the clustered ones are worth: their number over the design effect, which is the ratio
+    of the cluster-robust variance and the usual one. It is at most the number of questions (Korn and Graubard 1998); where
+    all values are equal, the variances tell nothing and it is the number of clusters."""
+    n, groups = len(values), len(set(clusters))
+    if groups in (n, 1):
+        return groups
+    usual, robust = standard_error(values, range(n)), standard_error(values, clusters)
+    if not usual:
+        return groups
+    return n if not robust else max(1.0, min(n, n * (usual / robust) ** 2))
+
+
+def interval(values: Sequence[bool], clusters: Sequence[int]) -> tuple[float, float]:
+    """The 95% interval of a share: Wilson's, with the effective number of questions."""
+    if not len(values):
+        return 0.0, 1.0
+    n = effective(values, clusters)
+    return wilson(sum(values) * n / len(values), n)
+
+
+def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
+    """Bootstrap sums: clusters are drawn with replacement within their stratum, ROUNDS times. counts: an array (clusters,
+    cells) of what each cluster adds to each cell. Returns an array (ROUNDS, cells)."""
+    import numpy as np
+
+    counts = np.asarray(counts)
+    rng = np.random.default_rng(seed)
+    members: dict[Hashable, list[int]] = {}
+    for at, stratum in enumerate(strata):
+        members.setdefault(stratum, []).append(at)
+    total = np.zeros((ROUNDS, counts.shape[1]))
+    for stratum in sorted(members, key=str):
+        some = counts[members[stratum]]
+        # Drawing how often each kind of cluster occurs is drawing the clusters.
+        kinds, often = np.unique(some, axis=0, return_counts=True)
+        total += rng.multinomial(len(some), often / len(some), ROUNDS) @ kinds
+    return total
+
+
+def percentiles(drawn: Any) -> tuple[float, float]:
+    """The 95% interval of bootstrap values; a draw in which a metric is undefined (nan) is left out."""
+    import numpy as np
+
+    low, high = np.nanpercentile(drawn, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def gain(differences: Sequence[int], clusters: Sequence[int], seed: int) -> tuple[float, float]:
+    """The paired percentile-bootstrap 95% interval of the mean change; one cluster alone tells nothing: (-1, 1)."""
+    import numpy as np
+
+    if len(set(clusters)) < 2:
+        return -1.0, 1.0
+    sizes = np.bincount(clusters)
+    drawn = draw(np.stack([sums(differences, clusters), sizes], 1), [0] * len(sizes), seed)
+    return percentiles(drawn[:, 0] / drawn[:, 1])
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided exact p of McNemar (1947): without a difference, a changed answer is as often gained as lost."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
+
+
+def sign_flip(changes: Sequence[int]) -> float:
+    """Two-sided exact p of the permutation test that flips the sign of each cluster's change (its answers gained less those
+    lost): without a difference, before and after can be exchanged cluster by cluster. With changes of -1 and 1 alone it
+    is McNemar's exact test."""
+    import numpy as np
+    from scipy.stats import binom
+
+    observed = abs(sum(changes))
+    sizes = Counter(abs(change) for change in changes if change)
+    if not observed:
+        return 1.0
+    # The distribution of the sum of those changes that are positive: of each size a binomial number of clusters.
+    shares = np.ones(1)
+    for size, count in sorted(sizes.items()):
+        here = np.zeros(size * count + 1)
+        here[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        shares = np.convolve(shares, here)
+    top = (
+        len(shares) - 1 + observed
+    ) // 2  # at least so much is positive where the sum is as large as the observed one
+    return min(1.0, 2 * float(shares[top:].sum()))

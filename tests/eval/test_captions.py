@@ -1,0 +1,96 @@
+"""Captions over photographs have no exact check: they stay unscored or are compared by a text model, labelled so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from s2h.cli.eval import main
+from s2h.eval import answers, cosine
+
+PHOTO = {"bench": "pairs", "category": "search", "answer_type": "caption", "level": 3}
+
+
+def test_a_caption_over_a_photograph_has_no_exact_score():
+    line = {**PHOTO, "answer": "A dog runs on grass."}
+    assert answers.read({**line, "response": "A dog runs on grass."}) == ("A dog runs on grass.", None)
+    assert answers.read({**line, "response": "Image 1 shows no dog.\nA dog runs."}) == ("A dog runs.", None)
+    assert answers.read({**line, "response": "<think>a dog?"}) == (None, None)
+    # Whether any image shows it is a question with one answer.
+    absent = {**PHOTO, "answer": "none"}
+    assert answers.read({**absent, "response": "None of the images shows a dog."}) == ("none", True)
+    assert answers.read({**absent, "response": "A dog runs."}) == ("A dog runs.", False)
+
+
+@pytest.fixture
+def scored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        {**PHOTO, "id": "same", "answer": "Two small red stars.", "response": "Two small red stars."},
+        {**PHOTO, "id": "near", "answer": "Two small red stars.", "response": "Three red stars."},
+        {**PHOTO, "id": "silent", "answer": "Two small red stars.", "response": ""},
+        {**PHOTO, "id": "absent", "answer": "none", "response": "None of the images shows it."},
+        {"id": "letter", "bench": "m", "answer": "B", "choices": {"A": "x", "B": "y"}, "response": "B"},
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def run(*arguments):
+        return CliRunner().invoke(main, ["--score", "in.jsonl", "-o", "out.jsonl", *arguments])
+
+    return run
+
+
+def test_scoring_by_cosine_is_labelled(scored, tmp_path):
+    run = scored("--scoring", "cosine", "--text-model", "mini-text", "--report", "r.json")
+    assert run.exit_code == 0, run.output
+    made = {line["id"]: line for line in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
+    assert list(made) == ["same", "near", "silent", "absent", "letter"]
+    assert made["same"]["cosine"] == pytest.approx(1, abs=1e-3) and made["silent"]["cosine"] == 0.0
+    assert 0 < made["near"]["cosine"] < made["same"]["cosine"]
+    for name in ("same", "near", "silent"):
+        assert made[name]["scoring"] == "cosine" and made[name]["text_model"] == "mini-text"
+        assert made[name]["correct"] is None
+    assert "cosine" not in made["absent"] and made["absent"]["correct"] is True
+    assert "cosine" not in made["letter"] and made["letter"]["correct"] is True
+    (row,) = json.loads((tmp_path / "r.json").read_text())["cosine"]
+    assert row["n"] == 3 and row["model"] == "mini-text" and row["scoring"] == "cosine"
+    assert row["cosine"] == pytest.approx(
+        sum(made[name]["cosine"] for name in ("same", "near", "silent")) / 3
+    )
+    assert "mean cosine" in run.output and "mini-text" in run.output
+    run = scored("--scoring", "cosine", "--text-model", "mini-text", "--report", "r.md")
+    assert "mean cosine" in (tmp_path / "r.md").read_text()
+
+
+def test_the_report_names_the_parsers_version(scored, tmp_path):
+    run = scored("--parser", "lmms", "--report", "r.json")
+    assert run.exit_code == 0 and "lmms-eval 0.7.3" in run.output
+    assert json.loads((tmp_path / "r.json").read_text())["parser_rules"] == "lmms-eval 0.7.3"
+    assert "lmms-eval 0.7.3" in CliRunner().invoke(main, ["--help"], terminal_width=200).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--text-model", "mini-text"], "--scoring cosine"), (["--scoring", "likelihood"], "--model")],
+)
+def test_options_that_would_do_nothing_are_refused(scored, arguments, message):
+    run = scored(*arguments)
+    assert run.exit_code == 2 and message in run.output
+
+
+def test_batches_give_the_same_cosines_as_single_lines():
+    from s2h.models import text
+
+    def lines():
+        said = ("A red star.", "", "Three fish.", "A blue star.")
+        return [{**PHOTO, "answer": "Two stars.", "parsed": one, "correct": None} for one in said]
+
+    model = text.load("mini-text")
+    single, together = (list(cosine.scored(lines(), lambda: model, batch)) for batch in (1, 3))
+    assert [line["cosine"] for line in single] == pytest.approx(
+        [line["cosine"] for line in together], abs=2e-4
+    )
+    assert single[1]["cosine"] == 0.0 and len({line["cosine"] for line in single}) == 4
+    assert [row["n"] for row in cosine.rows(single)] == [4]
