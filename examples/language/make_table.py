@@ -37,7 +37,7 @@ ALSO_SEEN = word_set(
     banner label ticket card postcard calendar diagram screenshot cartoon comic drawing sketch collage barbecue buffet
     ornament choir orchestra trio duo pair twins clergy cattle livestock poultry herd pack litter convoy mob trash
     garbage debris rubbish litter furniture traffic luggage equipment food fruit produce laundry food cuisine gravel
-    ash fur wool sun moon glass"""
+    ash fur wool sun moon glass icicle snowflake"""
 )
 WIDEST = frozenset(["person", "animal", "plant", "food"])  # the tops that name something
 # An old man is a man who is old: such compounds are left out.

@@ -81,7 +81,8 @@ _EMPTY = word_set(
     design pattern position lot range sort fellow subject material layer course hold cut turn drop mark base left right
     second cast match pitch share bit hang dive ride lie pose wait rest pass press plot fall look run walk call help world
     nature earth universe love life death space red green blue yellow purple pink brown black white gray grey beige
-    turquoise adult male female air sky"""
+    turquoise adult male female air sky nobody anybody anyone art industry business website john jack bill mark peter tom
+    dick harry jerry ray victor smith paris lovely beauty cutie darling"""
 )
 
 
@@ -105,7 +106,7 @@ def find(caption: str) -> Found:
     text = " ".join(caption.split())[:LONGEST]
     if not any(c.isalpha() for c in text) or _FILE.search(text):
         return Found("", FILE_NAME if text else NO_PHRASE)
-    text = _without_openings(text)
+    text = without_openings(text)
     tokens = tokens_of(text)
     if not _is_english(text):
         return Found("", NOT_ENGLISH)
@@ -127,21 +128,24 @@ def find(caption: str) -> Found:
 
 def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     words = list(phrase.words)
-    head = parse(" ".join(words))[0]
     last = words[-1].casefold()
     unknown = not shares(last) and not seen(last)
     if phrase.begins == "bare" and len(words) == 1 and after and after in ".!?:—–" and not seen(last):
         return Found("", NOT_SEEN)
+    share = shares(last)
+    if len(words) == 1 and phrase.begins == "bare" and share.get("a", 0) > share.get("n", 0):
+        return Found("", NOT_SEEN)  # 'Lovely!'
     if unknown:
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
         return Found(" ".join(words[-MOST_WORDS:])) if named else Found("", NOT_SEEN)
-    if not (seen(last) or seen(head)) or head in _EMPTY:
+    if not is_thing(phrase):
         return Found("", NOT_SEEN)
     return Found(" ".join(words[-MOST_WORDS:]))
 
 
-def _without_openings(text: str) -> str:
+def without_openings(text: str) -> str:
+    """A caption without what captioning models and alt texts begin with: 'The image shows a dog.' gives 'a dog.'."""
     for _ in range(3):
         found = _OPENINGS.match(text)
         if not found or found.end() >= len(text):
@@ -167,10 +171,12 @@ def _is_english(text: str) -> bool:
 @lru_cache(maxsize=1 << 15)
 def things_in(caption: str) -> frozenset[str]:
     """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
-    text = _without_openings(" ".join(caption.split())[:LONGEST])
-    found = set()
-    for phrase in phrases_of(tokens_of(text), tags):
-        head = parse(phrase.text)[0]
-        if phrase.begins != "no" and (seen(phrase.words[-1]) or seen(head)) and head not in _EMPTY:
-            found.add(head)
-    return frozenset(found)
+    tokens = tokens_of(without_openings(" ".join(caption.split())[:LONGEST]))
+    named = (phrase for phrase in phrases_of(tokens, tags) if phrase.begins != "no" and is_thing(phrase))
+    return frozenset(parse(phrase.text)[0] for phrase in named)
+
+
+def is_thing(phrase: Phrase) -> bool:
+    """Whether a phrase names something that can be seen."""
+    head = parse(phrase.text)[0]
+    return (seen(phrase.words[-1]) or seen(head)) and head not in _EMPTY

@@ -13,6 +13,10 @@ from s2h.language.table import word_set
 # Plurals that WordNet's exceptions don't list, and words in -s that are no plural.
 _PLURALS = {
     "people": "person",
+    "leaves": "leaf",
+    "cookies": "cookie",
+    "pies": "pie",
+    "ties": "tie",
     "persons": "person",
     "men": "man",
     "women": "woman",

@@ -98,7 +98,8 @@ def phrases_of(tokens: list[Token], tagger: Tagger | None = None) -> Iterator[Ph
     reader, at, last = _Reader(tokens, tagger), 0, -1
     while at < len(tokens):
         found = reader.read(at)
-        if found and at == last and found.begins == "bare" and verb_of(tokens[at].low)[0]:
+        follows = at == last or (at and tokens[at - 1].low == "to")
+        if found and follows and found.begins == "bare" and verb_of(tokens[at].low)[0]:
             found = None  # the verb that follows a phrase
         if found:
             yield found
@@ -209,7 +210,7 @@ class _Reader:
         adjective = share.get("a", 0)
         if low.endswith("ly") and not noun:
             return "modifier" if after and after not in _CLOSED else "stop"
-        if form == "ing" and not (seen(low) and share.get("n", 0) >= 3):
+        if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
             return "modifier" if self._noun_like(after) else "stop"
         if form == "past" and not (noun and share.get("n", 0) >= _PAST_IS_NOUN):
             return "modifier" if self._noun_like(after) else "stop"
@@ -239,9 +240,13 @@ class _Reader:
             return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
         if begins == "one" or not seen(low) or after in _BEGINNINGS:
             return "stop"
+        acts = share.get("v", 0) and _acts(head)
+        base = verb_of(after)[1] == "base"
+        if acts and (share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or _is_body_part(low)):
+            return "stop"
         if share.get("v", 0) <= 2:
             return "noun"
-        if share.get("n", 0) <= 1 or _acts(head):
+        if share.get("n", 0) <= 1:
             return "stop"
         if verb_of(after)[1] == "base" and not seen(after):
             return "noun"  # 'train tracks run'
@@ -305,6 +310,11 @@ def _is_plural(head: str) -> bool:
 
 def _plural_only(head: str) -> bool:
     return head.casefold() in ONLY_PLURAL
+
+
+def _is_body_part(word: str) -> bool:
+    things = table.things()
+    return any(things.files[number] == "body" for number in things.senses.get(singular(word), ())[:1])
 
 
 @lru_cache(maxsize=1 << 14)
