@@ -42,8 +42,8 @@ ALSO_SEEN = word_set(
     branch coral pillar pajamas hoodie tattoo harbor buoy album arena arrow avenue beam bronze building caravan cd cinema
     chalk character charcoal clinic cork cotton court cream crossing document ebony film flyer footing galaxy ghost grove
     icing iron jade junk kale kitty knot medicine memorial meter microwave monument lure path patch pillar residence ruin
-    roll roller rubber salt scoop shade shaft shaving silver skeleton slice sphere spice sponge spotlight spray stage stalk stem
-    storage stake spread tab tablet tap tape tee television thorn tin treasure van video volleyball football weight whistle
+    roll roller rubber salt scoop shade shaft shaving silver skeleton slice sphere spice sponge spotlight spray stage
+    stalk stem storage stake spread tab tablet tap tape tee television thorn tin treasure van video volleyball football weight whistle
     zip cast aerial antenna facade pavilion mosaic boulevard plaza highway trailhead skatepark smartphone selfie laptop
     sweatshirt t-shirt tank sneakers flip-flop hashtag chairlift snowboarder skateboarder kayaker rapper blogger vlogger
     influencer goalie quarterback cheerleader firefighter paramedic barista hiker jogger commuter shopper pedestrian"""

@@ -145,7 +145,8 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
 
 
 def without_openings(text: str) -> str:
-    """A caption, cut to what is read of it, without what captioning models and alt texts begin with: 'The image shows a dog.' gives 'a dog.'."""
+    """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
+    shows a dog.' gives 'a dog.'."""
     text = " ".join(text.split())[:LONGEST]
     for _ in range(3):
         found = _OPENINGS.match(text)
