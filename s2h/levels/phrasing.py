@@ -4,6 +4,7 @@ that chosen and rejected answers differ in what they say and not in how they are
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from random import Random
 
 from s2h.language import nouns
@@ -125,6 +126,7 @@ def none_shows(concept: str) -> str:
     return f"None of the images shows {concept}."
 
 
+@lru_cache(maxsize=1 << 14)
 def one_form(caption: str) -> str:
     """A caption with the same words as a sentence: a capital at the start and one period at the end. Capitals throughout
     become small letters."""
@@ -134,6 +136,7 @@ def one_form(caption: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
+@lru_cache(maxsize=1 << 14)
 def form_of(caption: str) -> tuple[bool, bool]:
     """What else tells one way of writing captions from another: whether there is an opening such as 'In this image, ', and
     whether Most Words Begin With a Capital."""

@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 from s2h.answers import normalise
-from s2h.language import nouns
+from s2h.language import nouns, related
 from s2h.language.swaps import Swaps
 from s2h.sources import Item, NoPair, Question, SourceError, Trait
 from s2h.sources.likeness import near
@@ -27,8 +27,11 @@ from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
 from s2h.sources.unused import Unused
 
+_may_be = lru_cache(maxsize=1 << 18)(related.may_be)
 REDRAWS = 60
+KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
+LONG = 9  # words of a caption that surely says more than a concept
 PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
 GENERIC = (
     "A picture of something.",
@@ -93,8 +96,8 @@ class Album:
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self._item = lru_cache(maxsize=KEPT)(self._make_item)
         self.captioner = ""  # the model that wrote the captions, if any did
-        self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
 
@@ -157,7 +160,7 @@ class Album:
             raise NoPair("a part of the source without usable pictures")
         return at, rng.randrange(len(page))
 
-    def _item(self, page: int, at: int) -> Item:
+    def _make_item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.prefix + found.names[at]
         look = self._read or self._reference
@@ -182,30 +185,23 @@ class Album:
 
     # What a picture shows -------------------------------------------------------------------------------------
 
-    def _find_words(self, page: int, at: int) -> frozenset[str]:
-        """Every word that might name something in a picture, from captions, concepts and, where it has captions, its
-        file's name."""
-        found = self.page(page)
-        captions = found.captions[at]
-        words = set(nouns.words_of(f"{captions}\n{found.notes[at]}"))
-        if captions:
-            words |= nouns.words_of(
-                nouns.name_of_class(os.path.splitext(os.path.basename(found.names[at]))[0])
-            )
-        for number in found.of_picture[at]:
-            words |= self._called(found.concepts[number])
-        return frozenset(words)
-
     def _called(self, concept: str) -> frozenset[str]:
         return nouns.words_of(concept) | self._words.get(concept, frozenset())
 
     def _shows(self, concept: Concept, page: int, at: int) -> bool:
-        """Whether the concept may occur in a picture: it or a relative of it is listed, or its name is among the words."""
+        """Whether the concept may occur in a picture: something that is listed or mentioned there may be called by its name,
+        by a broader one or by a narrower one."""
         name = self._pages[concept.page].concepts[concept.number]
-        if nouns.head_of(name) in self._heads(page, at):
-            return True
         found = self.page(page)
-        return self._kin is not None and any(self._kin(name, found.concepts[n]) for n in found.of_picture[at])
+        for thing in found.things(at):
+            if _may_be(name, thing):
+                return True
+        if not self._words and self._kin is None:
+            return False
+        listed = [found.concepts[number] for number in found.of_picture[at]]
+        return any(nouns.head_of(name) in self._called(other) for other in listed) or (
+            self._kin is not None and any(self._kin(name, other) for other in listed)
+        )
 
     def _draw(self, rng: Random, concepts: list[Concept], together: list[Item]) -> Item:
         """A picture that shows none of the concepts and isn't there yet."""
@@ -326,14 +322,19 @@ class Album:
         return [(page.captions[at].splitlines(), list(page.counts_of(at))) for at in places]
 
     def caption(self, rng: Random, item: Item) -> str:
+        """One of the picture's captions, where most captions say more than a prompt would name one that does."""
         if captions := item.labels.get("captions"):
+            if self.tells:
+                captions = [one for one in captions if _says_more(([one], item.labels["concepts"]))]
+            if not captions:
+                raise NoPair("a caption that says no more than what is searched for")
             return rng.choice(captions)
         return nouns.sentence(rng.choice(PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
 
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture: all that it says is said in the picture's own captions."""
         said = " ".join(item.labels.get("captions") or item.labels["concepts"])
-        return not set(normalise(caption)) - set(normalise(said)) - EMPTY
+        return not _content(caption) - _content(said)
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):
@@ -400,7 +401,15 @@ def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> C
     return Counted(f"number of {things}", counts, phrase, things, page, number)
 
 
+@lru_cache(maxsize=KEPT)
+def _content(text: str) -> frozenset[str]:
+    """The words of a text that say something about a picture."""
+    return frozenset(normalise(text)) - EMPTY
+
+
 def _says_more(sample: tuple[list[str], list[str]]) -> bool:
     captions, concepts = sample
-    named = set(normalise(" ".join(concepts)))
-    return any(len(set(normalise(caption)) - named - EMPTY) >= 2 for caption in captions)
+    if any(caption.count(" ") > LONG for caption in captions):
+        return True
+    named = _content(" ".join(concepts))
+    return any(len(_content(caption) - named) >= 2 for caption in captions)
