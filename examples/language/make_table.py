@@ -20,10 +20,8 @@ from wordfreq import zipf_frequency
 from s2h.language.table import word_set
 
 # Lexicographer files of nouns, in the order of their numbers from 3.
-FILES = tuple(
-    "tops act animal artifact attribute body cognition communication event feeling food group location motive object person "
-    "phenomenon plant possession process quantity relation shape state substance time".split(" ")
-)
+FILES = """tops act animal artifact attribute body cognition communication event feeling food group location motive object
+    person phenomenon plant possession process quantity relation shape state substance time"""
 SEEN = word_set("""animal artifact body food object person plant""")
 # Nouns of other files that a photograph shows as well.
 ALSO_SEEN = word_set(
@@ -39,12 +37,12 @@ ALSO_SEEN = word_set(
     banner label ticket card postcard calendar diagram screenshot cartoon comic drawing sketch collage barbecue buffet
     ornament choir orchestra trio duo pair twins clergy cattle livestock poultry herd pack litter convoy mob trash
     garbage debris rubbish litter furniture traffic luggage equipment food fruit produce laundry food cuisine gravel
-    ash fur wool"""
+    ash fur wool sun moon glass icicle snowflake"""
 )
 WIDEST = frozenset(["person", "animal", "plant", "food"])  # the tops that name something
 # An old man is a man who is old: such compounds are left out.
 ADJECTIVES = word_set(
-    """old young little big great small black white red good bad poor dead elder senior fat wild"""
+    """old young small blue yellow green little big great small black white red good bad poor dead elder senior fat wild"""
 )
 MIN_ZIPF = 1.9  # of a visible noun
 MIN_WORD = 2.3  # of other words
@@ -57,7 +55,7 @@ TOP = word_set(
     shape form state measure act activity definite_quantity solid fluid liquid chordate vertebrate craniate placental
     eutherian aquatic_vertebrate ungulate even-toed_ungulate odd-toed_ungulate arthropod invertebrate vascular_plant
     woody_plant spermatophyte angiosperm material building_material nutriment foodstuff facility obstruction opening
-    passage geological_formation formation body_of_water thoroughfare signal indication sign signaling_device
+    passage geological_formation formation body_of_water thoroughfare signal indication signaling_device
     protective_covering implement equipment device mechanism conveyance transport wheeled_vehicle self-
     propelled_vehicle craft adult juvenile leader worker user creator expert intellectual peer lover capitalist
     unfortunate good_person relative kin communicator contestant entertainer performer traveler inhabitant native
@@ -109,7 +107,7 @@ def _synsets(wordnet: Path) -> dict[str, tuple[str, list[str], list[str]]]:
         pointers = parts[5 + 2 * many :]
         broader = [pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] == "@"]
         instance = any(pointers[i] == "@i" for i in range(0, len(pointers) - 3, 4))
-        found[parts[0]] = ("name" if instance else FILES[int(parts[1]) - 3], words, broader)
+        found[parts[0]] = ("name" if instance else FILES.split()[int(parts[1]) - 3], words, broader)
     return found
 
 
@@ -117,19 +115,25 @@ def _visible(senses: dict, synsets: dict, counts: Counter) -> dict[str, list[str
     """lemma -> the offsets of its visible senses, of the nouns that are mostly used for something visible."""
     chosen = {}
     for lemma, offsets in senses.items():
-        if lemma.split("_")[0] in ADJECTIVES and "_" in lemma and synsets[offsets[0]][0] == "person":
+        if (
+            lemma.split("_")[0] in ADJECTIVES
+            and "_" in lemma
+            and synsets[offsets[0]][0] in ("person", "artifact", "object")
+        ):
             continue
         if not _common(lemma) or not lemma.replace("_", "").replace("-", "").replace("'", "").isalpha():
             continue
+        if lemma not in ALSO_SEEN:  # a name says nothing about the word: Stephen Crane, and a crane
+            offsets = [offset for offset in offsets if synsets[offset][0] != "name"]
         weights = [counts[lemma, "noun", n] + 0.7**n for n in range(1, len(offsets) + 1)]
         seen = [
             synsets[o][0] in SEEN
             or synsets[o][1][0] in WIDEST
-            or (lemma in ALSO_SEEN and synsets[o][0] not in ("name", "act"))
+            or (lemma in ALSO_SEEN and synsets[o][0] != "act")
             for o in offsets
         ]
-        share = sum(w for w, s in zip(weights, seen, strict=True) if s) / sum(weights)
-        if lemma in ALSO_SEEN or share >= 0.4:
+        share = sum(w for w, s in zip(weights, seen, strict=True) if s) / (sum(weights) or 1)
+        if offsets and (lemma in ALSO_SEEN or share >= 0.4):
             # rare senses only mislead: a dog is no 'frankfurter' where nothing says so
             kept = [
                 o for o, w, s in zip(offsets, weights, seen, strict=True) if s and w >= 0.2 * max(weights)
@@ -166,7 +170,7 @@ def _things(chosen: dict, senses: dict, synsets: dict) -> list[str]:
         named = []
         for word in words:
             lemma = word.lower()
-            if lemma in used[offset] and not any(word in TOP for word in words[:1]):
+            if lemma in used[offset] and (file == "person" or words[0] not in TOP):
                 named.append(("*" if chosen[lemma][0] == offset else "") + lemma.replace("_", " "))
         above = ",".join(str(numbers[o]) for o in broader if o in numbers)
         lines.append(f"{numbers[offset]}\t{file}\t{above}\t{','.join(named)}\n")

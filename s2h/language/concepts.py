@@ -1,74 +1,182 @@
-"""The thing that a caption is about."""
+"""What a caption names: the thing that it is about (`concept_of`), and all things that it mentions (`things_in`).
+
+A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Where a caption gives none, the reason is told,
+so that a source can count it. No concept is better than a wrong one.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 
-from s2h.answers import normalise
-from s2h.language.nouns import _PROPER
+from s2h.language.forms import shares, singular, verb_of
+from s2h.language.phrases import PARTITIVE, Phrase, phrase_at, phrases_of, seen, tokens_of
+from s2h.language.related import parse
+from s2h.language.table import word_set
+from s2h.language.tagger import tags
 
-# Where a caption's first noun phrase has ended.
-_AFTER = re.compile(
-    r"[,.;:!?(\u2014\u2013\[\"]"
-    r"|\b(?:of|with|in|on|at|that|which|who|and|or|to|for|from|by|near|next|beside|under|over|behind|above|below|"
-    r"against|along|across|inside|outside|through|while|as|is|are|was|has|have|called|made|used|"
-    r"means?|carr(?:y|ies)|says?|tells?|eats?|lives?|comes?|goes|grows?|gives?|lets|sits?|wears?|contains?|hatched|parked|seen|"
-    r"taken|painted|cut)\b"
-    # 'man riding a wave', but neither 'living room' nor 'christmas stocking'
-    r"|(?<=\w)\s(?!(?:build|paint|stock|ceil|wedd|morn|even|pudd|earr|cloth|"
-    r"spr|str|cross|duckl|seedl|rail|th|sw|dress)ing)"
-    r"\w{2,}ing(?=\s|$)"
+NOT_ENGLISH = "a caption that is not English"
+FILE_NAME = "a file name for a caption"
+NO_PHRASE = "a caption that begins with no noun phrase"
+NOT_SEEN = "a caption that names nothing that can be seen"
+MOST_WORDS = 4
+LONGEST = 600  # characters of a caption that are read
+
+_PICTURE = r"(?:image|picture|photo|photograph|pic|scene|shot|snapshot|illustration|frame)"
+_SHOWS = (
+    r"(?:shows?|depicts?|features?|displays?|captures?|portrays?|contains?|presents?|illustrates?|showcases?|includes?|"
+    r"consists\sof|is\sof|focuses\son|showing|featuring|depicting|displaying|appears\sto\s(?:be|show)|has)"
 )
-_ARTICLE = re.compile(
-    r"^(?:(?:an?|the|two|three|some) (?:pair|group|couple|bunch|cluster|row|pile|stack|set|lot|"
-    r"piece|slice|quarter|half|herd|flock|head|baby)s? of"
-    r"(?: an?| the)?|"
-    r"(?:an? )?(?:photo|picture|image|photograph|close ?up|view)s? of(?: an?| the)?|"
-    r"(?:this|it) is an?|it['’]s an?|here (?:is|are)(?: an?)?|there (?:is|are)(?: an?)?|an?|the|some|two|three|four|several|"
-    r"our|my|your|his|her|their|its)\s+",
+_SEE = (
+    r"(?:there\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe)|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
+    r"(?:is|are)\s(?:shown|seen|depicted))"
+)
+# What captioning models and alt texts begin with.
+_OPENINGS = re.compile(
+    rf"""^(?:
+      (?:in|on|at)\s(?:this|the|an?)\s(?:\w+\s)?{_PICTURE},?\s(?:{_SEE}\s)?
+    | (?:in\sthe\s(?:foreground|background|center|middle|distance)),?\s(?:{_SEE}\s)?
+    | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
+    | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
+      (?:{_PICTURE}|close[\s-]?ups?|view|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
+    | {_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
+    | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
+    | {_PICTURE}:\s | caption:\s | alt:\s
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_FILE = re.compile(
+    r"^\S+\.(?:jpe?g|png|gif|webp|heic|bmp|tiff?|avif|mp4|mov)$|^(?:img|dsc[fn]?|pxl|mvimg|image|photo|pict?|screenshot|"
+    r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^[0-9a-f]{8,}$|^https?://",
     re.IGNORECASE,
 )
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\S+", text))
-
-
-# Words that no name of a thing to be seen begins with, and such as don't end one.
-_NO_BEGINNING = _words(
-    """i me you he she it we us they him them this that these those it's who what yes no not ok hello please enter stop look
-    click remember down up someone something everyone everything nobody nothing"""
+# Words of other languages written in Latin letters, none of them an English word that a caption is likely to have.
+_FOREIGN = word_set(
+    """der das ein eine einer einem einen und auf mit im am zum zur ist sind steht sitzt liegt zwei drei vor dem den des
+    el los las una unos unas con sobre del en por para y es está están dos tres su
+    le les une des du sur dans avec et est sont deux trois aux au devant à
+    il lo gli uno una di del della con su nel nella due tre che
+    um uma os as com na no nas nos em dois três ao da
+    een het op met van en zijn twee bij
+    en ett och på med som är två i av det er og til
+    w na z i jest się pod przed dwa trzy oraz ve bir"""
+) - word_set(
+    "as no i am do as on a des du la en in z w met den der em er das os com na au su est es ve dos av lo di il"
 )
-_NO_END = _NO_BEGINNING | _words(
-    """one two three four five six seven eight nine ten happy sad angry great small large new old good bad other another red
-    orange yellow green blue purple pink brown black white grey tiny huge big little tall short long wide round young ripe
-    fresh wet dry hot cold clean dirty empty full open closed modern beautiful pretty cute funny lovely nice colorful
-    colourful wooden than ahead equal only part kind type sort way thing things example
-    stands"""
+_FOREIGN_FIRST = word_set(
+    """ein eine der die das el la los las un una une le les des il lo gli um uma o os een het en ett unos unas zwei dos deux
+    due"""
 )
-# Participles name nothing, nor do they end a name ('Excited', 'a flower covered'); these do.
-_NAMES_IN_ED = _words(
-    """seed weed seaweed steed reed breed sled bobsled shed biped quadruped moped flatbed hotbed seabed riverbed flowerbed
-    watershed hundred linseed birdseed aniseed tweed newlywed"""
+_FUNCTION = word_set(
+    """a an the of with in on at and or to for from by is are his her their its this that two three near under over behind
+    while as into through"""
 )
-_WHOLE_WORD = re.compile(r"\w[\w'’.-]*")
-MOST_WORDS = 4
+# Heads that are in the table and yet say nothing, or stand for the picture itself.
+_EMPTY = word_set(
+    """thing stuff object item part piece side top bottom front back end edge area surface view scene setting place point
+    spot way line row center middle number example variety group bunch kind type picture photo image photograph shot
+    close-up closeup background foreground product structure element detail feature one someone somebody everyone everybody
+    individual being creature organism body sample specimen collection pile stack set pair pack work works show display
+    design pattern position lot range sort fellow subject material layer course hold cut turn drop mark base left right
+    second cast match pitch share bit hang dive ride lie pose wait rest pass press plot fall look run walk call help world
+    nature earth universe love life death space red green blue yellow purple pink brown black white gray grey beige
+    turquoise adult male female air sky nobody anybody anyone art industry business website john jack bill mark peter tom
+    dick harry jerry ray victor smith paris lovely beauty cutie darling"""
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A caption's concept, or "" and the reason why there is none."""
+
+    concept: str
+    reason: str = ""
 
 
 def concept_of(caption: str) -> str:
-    """The caption's first noun phrase without its article, at most four words; '' where there is none.
+    """The caption's first noun phrase without its article, at most four words; '' where it is nothing that can be seen.
     'An Indian blackbuck.' gives 'Indian blackbuck', 'A dumper. It carries …' gives 'dumper'."""
-    phrase = _ARTICLE.sub("", caption.strip())
-    phrase = _AFTER.split(phrase, maxsplit=1)[0].strip()
-    words, bare = phrase.split(), phrase == caption.strip()[: len(phrase)]
-    if bare and len(words) == 1 and caption.strip()[len(phrase) :].lstrip()[:1] in tuple(".!?:,;—–"):
-        return ""  # 'Sharp.', 'Excited!', 'Pluto—until recently …'
-    good = 0 < len(words) <= MOST_WORDS and all(any(c.isalpha() for c in word) for word in words)
-    good = good and words[0].casefold() not in _NO_BEGINNING and words[-1].casefold() not in _NO_END
-    good = good and bool(_WHOLE_WORD.fullmatch(words[-1])) and not _is_participle(words[-1].casefold())
-    good = good and not set(normalise(words[-1])) & _PROPER
-    return " ".join(words) if good else ""
+    return find(caption).concept
 
 
-def _is_participle(word: str) -> bool:
-    return len(word) > 4 and word.endswith("ed") and word not in _NAMES_IN_ED
+@lru_cache(maxsize=1 << 15)
+def find(caption: str) -> Found:
+    """The caption's concept or the reason for none."""
+    text = " ".join(caption.split())[:LONGEST]
+    if not any(c.isalpha() for c in text) or _FILE.search(text):
+        return Found("", FILE_NAME if text else NO_PHRASE)
+    text = without_openings(text)
+    tokens = tokens_of(text)
+    if not _is_english(text):
+        return Found("", NOT_ENGLISH)
+    start = 0
+    if tokens and verb_of(tokens[0].low)[1] == "ing" and "," in text:
+        start = 1 + next(
+            at for at, token in enumerate(tokens) if token.low == ","
+        )  # 'Sitting on a bench, a man …'
+    phrase = phrase_at(tokens, start, tags)
+    while phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low == "of":
+        if singular(phrase.words[-1]) not in PARTITIVE and phrase.words[-1].casefold() not in PARTITIVE:
+            break
+        phrase = phrase_at(tokens, phrase.stop + 1, tags)
+    if phrase is None or phrase.begins == "no":
+        return Found("", NO_PHRASE)
+    ends = phrase.stop >= len(tokens) or tokens[phrase.stop].low in ".!?:,;—–"
+    return _named(phrase, ends, tokens[phrase.stop].low if phrase.stop < len(tokens) else "")
+
+
+def _named(phrase: Phrase, ends: bool, after: str) -> Found:
+    words = list(phrase.words)
+    last = words[-1].casefold()
+    unknown = not shares(last) and not seen(last)
+    if phrase.begins == "bare" and len(words) == 1 and after and after in ".!?:—–" and not seen(last):
+        return Found("", NOT_SEEN)
+    share = shares(last)
+    if len(words) == 1 and phrase.begins == "bare" and share.get("a", 0) > share.get("n", 0):
+        return Found("", NOT_SEEN)  # 'Lovely!'
+    if unknown:
+        # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
+        named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
+        return Found(" ".join(words[-MOST_WORDS:])) if named else Found("", NOT_SEEN)
+    if not is_thing(phrase):
+        return Found("", NOT_SEEN)
+    return Found(" ".join(words[-MOST_WORDS:]))
+
+
+def without_openings(text: str) -> str:
+    """A caption without what captioning models and alt texts begin with: 'The image shows a dog.' gives 'a dog.'."""
+    for _ in range(3):
+        found = _OPENINGS.match(text)
+        if not found or found.end() >= len(text):
+            break
+        text = text[found.end() :]
+    return text
+
+
+def _is_english(text: str) -> bool:
+    """Whether a text can be read as English: Latin letters, and English little words rather than others."""
+    letters = [c for c in text if c.isalpha()]
+    if sum(c > "\u024f" for c in letters) > 0.2 * len(letters):
+        return False
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    english = sum(word in _FUNCTION for word in words)
+    foreign = sum(word in _FOREIGN for word in words) + (words[0] in _FOREIGN_FIRST and len(words) > 1)
+    known = sum(bool(shares(word)) or word in _FUNCTION or seen(word) for word in words)
+    if foreign and foreign >= english:
+        return False
+    return known * 2 >= len(words) or len(words) < 3
+
+
+@lru_cache(maxsize=1 << 15)
+def things_in(caption: str) -> frozenset[str]:
+    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
+    tokens = tokens_of(without_openings(" ".join(caption.split())[:LONGEST]))
+    named = (phrase for phrase in phrases_of(tokens, tags) if phrase.begins != "no" and is_thing(phrase))
+    return frozenset(parse(phrase.text)[0] for phrase in named)
+
+
+def is_thing(phrase: Phrase) -> bool:
+    """Whether a phrase names something that can be seen."""
+    head = parse(phrase.text)[0]
+    return (seen(phrase.words[-1]) or seen(head)) and head not in _EMPTY

@@ -13,6 +13,10 @@ from s2h.language.table import word_set
 # Plurals that WordNet's exceptions don't list, and words in -s that are no plural.
 _PLURALS = {
     "people": "person",
+    "leaves": "leaf",
+    "cookies": "cookie",
+    "pies": "pie",
+    "ties": "tie",
     "persons": "person",
     "men": "man",
     "women": "woman",
@@ -113,16 +117,15 @@ def verb_of(word: str) -> tuple[str, str]:
     return (verb, form) if verb else ("", "")
 
 
+@lru_cache(maxsize=1 << 16)
 def shares(word: str) -> dict[str, int]:
     """Tenths of a word's uses by part of speech, of its dictionary forms: 'stops' as 'stop'."""
     word = word.casefold()
     known = table.words()
-    if word in known:
-        return known[word]
-    noun, (verb, _) = singular(word), verb_of(word)
-    found = {}
+    found = dict(known.get(word, {}))
+    noun, (verb, form) = singular(word), verb_of(word)
     if noun != word and "n" in known.get(noun, {}):
         found["n"] = known[noun]["n"]
-    if verb:
-        found["v"] = known[verb]["v"]
+    if verb and form != "base":
+        found["v"] = max(known[verb]["v"], found.get("v", 0))
     return found

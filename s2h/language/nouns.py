@@ -1,4 +1,4 @@
-"""The names of things: articles, plurals, heads, and the name that a class folder gives. inflect knows articles and plurals."""
+"""The names of things: articles, plurals, heads, and the name that a class folder gives, with inflect."""
 
 from __future__ import annotations
 

@@ -18,15 +18,18 @@ _SKIPPED = word_set(
     """a an the some any this that these those his her their its my our your one two three four five six seven eight nine
     ten several many few couple both all no another each every of"""
 )
-# What makes another thing of the noun that follows it, and what it then is.
+# What makes another thing of the noun that follows it, and what it then is. Of animals, people and vehicles all do so (a
+# paper plane, a sea lion), of other things only toys do: a paper bag is a bag.
+_TOYS = word_set("toy stuffed plush teddy lego rocking inflatable miniature model gingerbread doll")
 OTHER_THING = {
-    **dict.fromkeys(word_set("toy stuffed plush teddy lego rocking inflatable miniature"), "toy"),
-    **dict.fromkeys(word_set("gummy gingerbread chocolate candy marzipan"), "sweet"),
+    **dict.fromkeys(_TOYS, "toy"),
+    **dict.fromkeys(word_set("gummy chocolate candy marzipan"), "sweet"),
     **dict.fromkeys(
         word_set("paper snow ice sand rubber cardboard fake plastic wax clay origami ceramic"), ""
     ),
-    **dict.fromkeys(word_set("sea guinea corn prairie flying computer chess piggy model water paw"), ""),
+    **dict.fromkeys(word_set("sea guinea corn prairie flying computer chess piggy water paw"), ""),
 }
+_ALIVE = word_set("animal person vehicle")
 # Adjectives that say the same.
 _SPELLINGS = {
     "grey": "gray", "elderly": "old", "aged": "old", "big": "large", "huge": "large", "little": "small", "tiny": "small",
@@ -67,9 +70,10 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         compound = " ".join((*before[-size:], head))
         if len(before) >= size and _known(compound, known, said):
             return compound, frozenset(before[:-size])
-    marks = [word for word in before if word in OTHER_THING]
-    if marks:
-        return f"{marks[0]} {head}", frozenset(before) - {marks[0]}
+    mark = before[-1] if before else ""
+    kinds = _names(head) if mark in OTHER_THING else frozenset()
+    if kinds & _ALIVE or (mark in _TOYS and kinds and "food" not in kinds):
+        return f"{mark} {head}", frozenset(before[:-1])
     return head, frozenset(before)
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 
 from s2h.language import nouns
-from s2h.language.concepts import concept_of
+from s2h.language.concepts import find
 from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
@@ -75,16 +75,17 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
 
 
 def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
-    """Add a captioned picture; its concepts are what its first caption names first, and that in one word."""
+    """Add a captioned picture. Its concepts are the first that a caption of it gives, and the same in one word."""
     told = texts_of(captions)
     usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
-    concept = next((found for caption in usable if (found := concept_of(caption))), "")
+    found = [find(caption) for caption in usable]
+    concept = next((one.concept for one in found if one.concept), "")
     if not told:
         unused["no caption"] += 1
     elif not usable:
         unused[TOO_LONG if len(told[0]) > LONGEST else "a caption that is not UTF-8"] += 1
     elif not concept:
-        unused["no concept in the caption"] += 1
+        unused[found[0].reason] += 1
     else:
         page.add(name, usable, filter(None, (concept, nouns.general_of(concept))), sorted=False)
 

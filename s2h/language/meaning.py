@@ -1,0 +1,80 @@
+"""Whether a caption may be true of a picture that other captions describe, by meaning and not by words.
+
+"A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. Captions
+prove no absence: what is wanted is never to reject a caption that may well be true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from s2h.language import related
+from s2h.language.concepts import is_thing, without_openings
+from s2h.language.phrases import phrases_of, tokens_of
+from s2h.language.swaps import KINDS
+from s2h.language.tagger import tags
+
+_NUMBERS = {
+    word: n
+    for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split(" "))
+}
+# Attributes of which a thing has one at a time in a caption, each by the word that stands for its synonyms.
+_SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
+_EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
+_ANY_NUMBER = 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A thing that a caption says is there. number: how many by a number word, 0 where it says none."""
+
+    thing: str
+    attributes: frozenset[str] = frozenset()
+    number: int = _ANY_NUMBER
+
+
+@lru_cache(maxsize=1 << 15)
+def claims(caption: str) -> frozenset[Claim]:
+    """The visible things that a caption mentions, each with its attributes and its number."""
+    tokens, found = tokens_of(without_openings(caption)), set()
+    for phrase in phrases_of(tokens, tags):
+        if phrase.begins == "no" or not is_thing(phrase):
+            continue
+        head, before = related.parse(phrase.text)
+        told = frozenset(_SAME.get(word, word) for word in before)
+        number = next(
+            (n for token in tokens[phrase.start : phrase.stop] if (n := _number(token.low))), _ANY_NUMBER
+        )
+        found.add(Claim(head, told, number))
+    return frozenset(found)
+
+
+def _number(word: str) -> int:
+    number = int(word) if word.isdecimal() and len(word) < 3 else _NUMBERS.get(word, 0)
+    return number if number > 1 else 0  # 'one dog' may be one of several
+
+
+def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
+    """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be one of
+    theirs, and no attribute or number contradicts all of those. A caption that mentions no visible thing may fit anything."""
+    known = [claim for other in other_captions for claim in claims(other)]
+    return all(any(_may_be_one(claim, other) for other in known) for claim in claims(caption))
+
+
+def _may_be_one(claim: Claim, other: Claim) -> bool:
+    if not related.may_be(claim.thing, other.thing):
+        return False
+    if claim.number and other.number and claim.number != other.number:
+        return False
+    return not _contradicts(claim.attributes, other.attributes)
+
+
+def _contradicts(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether both name attributes of a kind, and share none of it: a red car is no blue one."""
+    for kind in {_EXCLUSIVE[word] for word in one & _EXCLUSIVE.keys()}:
+        mine, theirs = ({w for w in words if _EXCLUSIVE.get(w) == kind} for words in (one, other))
+        if theirs and not mine & theirs:
+            return True
+    return False

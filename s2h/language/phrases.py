@@ -1,0 +1,325 @@
+"""The noun phrases of a caption, by agreement and by the tables of parts of speech.
+
+A caption's words are mostly either noun or verb ("A dog walks", "dog walks in the city"). What an English phrase begins with
+mostly decides: after "a" the head is a singular, so that a following word in -s is the verb; after "two" it is a plural, and
+the verb comes right behind it. What agreement leaves open is asked of a tagger (tagger.py), and only then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from s2h.language import table
+from s2h.language.forms import _SAME_FORM, ONLY_PLURAL, shares, singular, verb_of
+from s2h.language.nouns import MASS
+from s2h.language.table import word_set
+
+_TOKEN = re.compile(r"“[^”]+”|\"[^\"]+\"|[^\W_]+(?:['’.-][^\W_]+)*|[^\w\s]")
+_ONE = word_set("a an one another each every this that")
+_MANY = word_set(
+    """two three four five six seven eight nine ten eleven twelve dozen twenty several many few both these those various
+    multiple numerous assorted different"""
+)
+_OPEN = word_set("the some his her their its my our your all any no other more most such")
+_NOT = word_set("no without")
+# Words that end a noun phrase.
+_CLOSED = word_set(
+    """of with in on at that which who whose where when and or but nor to for from by near next beside besides under over
+    behind above below against along across inside outside through throughout while as is are was were be been being am has
+    have had do does did will would can could may might must should shall into onto off out up down around among amid between
+    beneath underneath past toward towards upon via per than then there here it he she they we i you him them us me not so if
+    because before after during until since about atop alongside within without like unlike despite plus versus vs very too
+    also just only together away back ahead nearby indoors outdoors outside overhead apart side"""
+)
+_ADVERBS = word_set(
+    "very really quite extremely brightly freshly partially fully half newly nicely well slightly mostly"
+)
+# Plurals that stand before a noun ("a sports car"), and nouns in the singular that take a plural verb ("a couple walk").
+_PLURAL_MODIFIERS = word_set(
+    "sports clothes women men ladies news arts goods jeans glasses games savings kids girls boys"
+)
+_COLLECTIVE = word_set("couple family team crowd group pair band class crew audience staff trio duo")
+# Nouns to which "of" adds what is really there ("a group of people").
+PARTITIVE = word_set(
+    """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
+    number variety collection assortment array series lots dozens hundreds thousands swarm school pack gaggle litter bouquet
+    handful load loads plenty kind type sort breed species gang trio portion chunk heap tons selection stretch patch
+    clump mass sea team line bits bit sheet strip block pool"""
+)
+# Words in -ing that name something behind a noun ("a brick building").
+_THINGS_IN_ING = word_set(
+    """building painting ceiling wedding railing stocking clothing earring string ring king wing crossing awning lighting
+    frosting bedding topping dressing pudding dumpling duckling seedling carving drawing icing lettering siding spring swing
+    sling pairing sting herring gosling sapling"""
+)
+_BEGINNINGS = _ONE | _OPEN | _MANY
+_PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
+
+
+@dataclass(frozen=True)
+class Token:
+    text: str
+    low: str
+    start: int
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A noun phrase: its words without determiners, the last being the head; where it stands; what it began with (one, many,
+    open, bare, no), and where the next word is."""
+
+    words: tuple[str, ...]
+    start: int
+    stop: int
+    begins: str
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+Tagger = Callable[[list[str]], list[str]]
+
+
+def tokens_of(text: str) -> list[Token]:
+    return [Token(found[0], found[0].casefold(), found.start()) for found in _TOKEN.finditer(text)]
+
+
+def phrase_at(tokens: list[Token], at: int, tagger: Tagger | None = None) -> Phrase | None:
+    """The noun phrase that begins at a token, None where none does."""
+    return _Reader(tokens, tagger).read(at)
+
+
+def phrases_of(tokens: list[Token], tagger: Tagger | None = None) -> Iterator[Phrase]:
+    """All noun phrases of a caption, from left to right."""
+    reader, at, last = _Reader(tokens, tagger), 0, -1
+    while at < len(tokens):
+        found = reader.read(at)
+        follows = at == last or (at and tokens[at - 1].low == "to")
+        if found and follows and found.begins == "bare" and verb_of(tokens[at].low)[0]:
+            found = None  # the verb that follows a phrase
+        if found:
+            yield found
+        at = last = found.stop if found else at + 1
+        last = last if found else -1
+
+
+class _Reader:
+    """Reads the phrases of one caption. tagger: asked once, and only where the tables leave something open."""
+
+    def __init__(self, tokens: list[Token], tagger: Tagger | None) -> None:
+        self.tokens, self._tagger, self._tags = tokens, tagger, None
+
+    def read(self, start: int) -> Phrase | None:
+        at, begins = self._determiners(start)
+        words: list[str] = []
+        nouns = 0  # how many of the last words are nouns
+        while at < len(self.tokens):
+            token = self.tokens[at]
+            low = token.low
+            if self._joined(at, words, nouns):  # 'black and white cat'
+                words += [token.text, self.tokens[at + 1].text, self.tokens[at + 2].text]
+                at += 3
+                continue
+            if (
+                low in _CLOSED
+                or low in _ONE
+                or low in _MANY
+                or low in _OPEN
+                or (not low[0].isalnum() and low[0] not in '“"')
+            ):
+                break
+            if low.isdigit():
+                break
+            role = self._role(at, words[-1] if nouns else "", begins)
+            if role == "stop":
+                break
+            words.append(token.text)
+            nouns = nouns + 1 if role == "noun" else 0
+            at += 1
+        while words and not nouns:  # 'a big red', with no noun behind
+            words.pop()
+            at -= 1
+            nouns = 0
+            if words:
+                return None
+        if not words:
+            return None
+        return Phrase(tuple(words), start, at, begins)
+
+    def _determiners(self, at: int) -> tuple[int, str]:
+        begins, tokens = "bare", self.tokens
+        while at < len(tokens):
+            low = tokens[at].low
+            if low in _NOT:
+                begins = "no"
+            elif low in _MANY or (low.isdigit() and low != "1"):
+                begins = "no" if begins == "no" else "many"
+            elif low in _ONE or low == "1":
+                begins = "one" if begins == "bare" else begins
+            elif low in _OPEN:
+                begins = "open" if begins == "bare" else begins
+            elif low not in _ADVERBS:
+                break
+            at += 1
+        return at, begins
+
+    def _role(self, at: int, head: str, begins: str) -> str:
+        """noun, modifier, or stop: what a word is behind `head`, the noun before it ('' where none is)."""
+        token = self.tokens[at]
+        low = token.low
+        if low.endswith(("'s", "’s", "s'", "s’")) or low[0] in '“"':
+            return "modifier"
+        share = shares(low)
+        noun = share.get("n", 0) > 0 or singular(low) in table.things().senses
+        form = verb_of(low)[1]
+        after = self.tokens[at + 1].low if at + 1 < len(self.tokens) else ""
+        if not head:
+            return self._first(low, share, noun, form, after)
+        alone = begins == "one" and head.casefold() not in _PLURAL_MODIFIERS and not _plural_only(head)
+        if form == "s" and alone and (share.get("v") or not noun):
+            return "stop"
+        if self._compound(head, low) or (self._compound(low, after) and noun and not _is_plural(head)):
+            return "noun"
+        if "-" in low and not noun:
+            return "modifier" if self._noun_like(after) else "stop"
+        if form == "ing":
+            return (
+                "noun" if low in _THINGS_IN_ING and not _acts(head) and after not in _BEGINNINGS else "stop"
+            )
+        if form == "past":
+            if low.endswith("ed") and seen(after) and begins != "many":
+                return "modifier"  # 'orange handled scissors'
+            return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
+        if not noun:
+            unknown = not share and low.isalpha() and not low.endswith(("ing", "ed", "ly"))
+            return (
+                "noun"
+                if unknown and not _is_plural(head) and not (begins == "one" and low[-1] == "s")
+                else "stop"
+            )
+        if not share.get("v") and share.get("a", 0) <= 4:
+            return "noun" if not _is_plural(head) or head.casefold() in _PLURAL_MODIFIERS else "stop"
+        return self._agreed(at, low, head.casefold(), begins, after)
+
+    def _first(self, low: str, share: dict, noun: bool, form: str, after: str) -> str:
+        """A word before which there is no noun yet: a noun or what describes one."""
+        adjective = share.get("a", 0)
+        if low.endswith("ly") and not noun:
+            return "modifier" if after and after not in _CLOSED else "stop"
+        if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
+            return "modifier" if self._noun_like(after) else "stop"
+        if form == "past" and not (noun and share.get("n", 0) >= _PAST_IS_NOUN):
+            return "modifier" if self._noun_like(after) else "stop"
+        if adjective and (adjective >= share.get("n", 0) or not seen(low)) and self._noun_like(after):
+            return "modifier"
+        if noun:
+            return "noun"
+        if adjective or "-" in low or share.get("r"):
+            return "modifier" if self._noun_like(after) else "stop"
+        if share:  # a verb
+            return "stop"
+        return "noun" if low.isalpha() else "modifier"
+
+    def _agreed(self, at: int, low: str, head: str, begins: str, after: str) -> str:
+        """A word that may be noun or verb, behind a noun."""
+        plural = singular(low) != low or verb_of(low)[1] == "s"
+        share = shares(low)
+        if _is_plural(head) and not (begins == "one" and head in _SAME_FORM):
+            return "noun" if head in _PLURAL_MODIFIERS and seen(low) else "stop"
+        if head in _COLLECTIVE and not plural:
+            return "stop"
+        if begins == "many":
+            return "noun" if plural or self._plural_ahead(at) else "stop"
+        if not plural:  # after a singular a verb would end in s
+            if share.get("a", 0) > share.get("n", 0) and not seen(low):
+                return "stop"
+            return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
+        if begins == "one" or not seen(low) or after in _BEGINNINGS:
+            return "stop"
+        acts = share.get("v", 0) and _acts(head)
+        base = verb_of(after)[1] == "base"
+        if acts and (share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or _is_body_part(low)):
+            return "stop"
+        if share.get("v", 0) <= 2:
+            return "noun"
+        if share.get("n", 0) <= 1:
+            return "stop"
+        if verb_of(after)[1] == "base" and not seen(after):
+            return "noun"  # 'train tracks run'
+        return "stop" if self._tag(at).startswith("V") else "noun"
+
+    def _joined(self, at: int, words: list[str], nouns: int) -> bool:
+        """Whether an adjective, 'and' and another one begin here, before a noun."""
+        ahead = [token.low for token in self.tokens[at : at + 4]]
+        return (
+            not nouns
+            and len(ahead) == 4
+            and ahead[1] == "and"
+            and all("a" in shares(word) and verb_of(word)[1] != "ing" for word in (ahead[0], ahead[2]))
+            and self._noun_like(ahead[3])
+        )
+
+    def _plural_ahead(self, at: int) -> bool:
+        """Whether a plural noun ends the row of nouns that a word begins."""
+        for token in self.tokens[at + 1 : at + 4]:
+            if token.low in _CLOSED or not token.low.isalpha():
+                return False
+            if singular(token.low) != token.low and seen(token.low):
+                return True
+        return False
+
+    def _compound(self, one: str, other: str) -> bool:
+        """Whether two words are one noun in the table: 'stop sign'."""
+        pair = f"{one.casefold()} {singular(other)}"
+        return (
+            pair in table.things().senses or pair in table.everyday().kinds or pair in table.everyday().same
+        )
+
+    def _noun_like(self, low: str) -> bool:
+        """Whether a word may stand in a noun phrase before its head or as it."""
+        if not low or low in _CLOSED or low in _ONE or low in _OPEN or low in _MANY or not low[0].isalpha():
+            return bool(low) and low[0] in '“"'
+        share = shares(low)
+        return not share or "n" in share or "a" in share or verb_of(low)[1] in ("ing", "past")
+
+    def _tag(self, at: int) -> str:
+        if self._tags is None:
+            self._tags = self._tagger([token.text for token in self.tokens]) if self._tagger else []
+        return self._tags[at] if self._tags else "V"  # a name too short is better than one with a verb in it
+
+
+def seen(word: str) -> bool:
+    """Whether a word names something that can be seen."""
+    noun = singular(word)
+    return (
+        noun in table.things().senses
+        or noun in table.everyday().kinds
+        or noun in table.everyday().same
+        or word in MASS
+    )
+
+
+def _is_plural(head: str) -> bool:
+    low = head.casefold()
+    return singular(low) != low or low in _SAME_FORM or low in ONLY_PLURAL
+
+
+def _plural_only(head: str) -> bool:
+    return head.casefold() in ONLY_PLURAL
+
+
+def _is_body_part(word: str) -> bool:
+    things = table.things()
+    return any(things.files[number] == "body" for number in things.senses.get(singular(word), ())[:1])
+
+
+@lru_cache(maxsize=1 << 14)
+def _acts(head: str) -> bool:
+    """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
+    noun, things = singular(head), table.things()
+    kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
+    return bool(kinds & {"person", "animal"}) or (noun.endswith("er") and not kinds)
