@@ -37,7 +37,16 @@ ALSO_SEEN = word_set(
     banner label ticket card postcard calendar diagram screenshot cartoon comic drawing sketch collage barbecue buffet
     ornament choir orchestra trio duo pair twins clergy cattle livestock poultry herd pack litter convoy mob trash
     garbage debris rubbish litter furniture traffic luggage equipment food fruit produce laundry food cuisine gravel
-    ash fur wool sun moon glass icicle snowflake"""
+    ash fur wool sun moon glass icicle snowflake
+    kite chain tin stamp coin bill headphones wrench lime racket goal club medal swing column table board campfire log
+    branch coral pillar pajamas hoodie tattoo harbor buoy album arena arrow avenue beam bronze building caravan cd cinema
+    chalk character charcoal clinic cork cotton court cream crossing document ebony film flyer footing galaxy ghost grove
+    icing iron jade junk kale kitty knot medicine memorial meter microwave monument lure path patch pillar residence ruin
+    roll roller rubber salt scoop shade shaft shaving silver skeleton slice sphere spice sponge spotlight spray stage
+    stalk stem storage stake spread tab tablet tap tape tee television thorn tin treasure van video volleyball football weight whistle
+    zip cast aerial antenna facade pavilion mosaic boulevard plaza highway trailhead skatepark smartphone selfie laptop
+    sweatshirt t-shirt tank sneakers flip-flop hashtag chairlift snowboarder skateboarder kayaker rapper blogger vlogger
+    influencer goalie quarterback cheerleader firefighter paramedic barista hiker jogger commuter shopper pedestrian"""
 )
 WIDEST = frozenset(["person", "animal", "plant", "food"])  # the tops that name something
 # An old man is a man who is old: such compounds are left out.
@@ -129,15 +138,16 @@ def _visible(senses: dict, synsets: dict, counts: Counter) -> dict[str, list[str
         seen = [
             synsets[o][0] in SEEN
             or synsets[o][1][0] in WIDEST
-            or (lemma in ALSO_SEEN and synsets[o][0] != "act")
+            or (lemma in ALSO_SEEN and synsets[o][0] not in ("act", "cognition", "state", "attribute"))
             for o in offsets
         ]
+        if lemma in ALSO_SEEN and any(synsets[o][0] in SEEN for o in offsets):
+            seen = [synsets[o][0] in SEEN for o in offsets]
         share = sum(w for w, s in zip(weights, seen, strict=True) if s) / (sum(weights) or 1)
         if offsets and (lemma in ALSO_SEEN or share >= 0.4):
+            top = max((w for w, s in zip(weights, seen, strict=True) if s), default=0)
             # rare senses only mislead: a dog is no 'frankfurter' where nothing says so
-            kept = [
-                o for o, w, s in zip(offsets, weights, seen, strict=True) if s and w >= 0.2 * max(weights)
-            ]
+            kept = [o for o, w, s in zip(offsets, weights, seen, strict=True) if s and w >= 0.2 * top]
             kept = kept or [o for o, s in zip(offsets, seen, strict=True) if s][:1]
             if kept:
                 chosen[lemma] = kept[:3]

@@ -7,11 +7,12 @@ so that a source can count it. No concept is better than a wrong one.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language.forms import shares, singular, verb_of
-from s2h.language.phrases import PARTITIVE, Phrase, phrase_at, phrases_of, seen, tokens_of
+from s2h.language.phrases import PARTITIVE, Phrase, Token, phrase_at, phrases_of, seen, tokens_of
 from s2h.language.related import parse
 from s2h.language.table import word_set
 from s2h.language.tagger import tags
@@ -116,11 +117,10 @@ def find(caption: str) -> Found:
             at for at, token in enumerate(tokens) if token.low == ","
         )  # 'Sitting on a bench, a man …'
     phrase = phrase_at(tokens, start, tags)
-    while phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low == "of":
-        if singular(phrase.words[-1]) not in PARTITIVE and phrase.words[-1].casefold() not in PARTITIVE:
-            break
+    while phrase and _of_others(phrase, tokens):
         phrase = phrase_at(tokens, phrase.stop + 1, tags)
-    if phrase is None or phrase.begins == "no":
+    quoted = phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low in "'‘\"“"
+    if phrase is None or phrase.begins == "no" or quoted:
         return Found("", NO_PHRASE)
     ends = phrase.stop >= len(tokens) or tokens[phrase.stop].low in ".!?:,;—–"
     return _named(phrase, ends, tokens[phrase.stop].low if phrase.stop < len(tokens) else "")
@@ -135,7 +135,7 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     share = shares(last)
     if len(words) == 1 and phrase.begins == "bare" and share.get("a", 0) > share.get("n", 0):
         return Found("", NOT_SEEN)  # 'Lovely!'
-    if unknown:
+    if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
         return Found(" ".join(words[-MOST_WORDS:])) if named else Found("", NOT_SEEN)
@@ -145,7 +145,9 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
 
 
 def without_openings(text: str) -> str:
-    """A caption without what captioning models and alt texts begin with: 'The image shows a dog.' gives 'a dog.'."""
+    """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
+    shows a dog.' gives 'a dog.'."""
+    text = " ".join(text.split())[:LONGEST]
     for _ in range(3):
         found = _OPENINGS.match(text)
         if not found or found.end() >= len(text):
@@ -171,12 +173,26 @@ def _is_english(text: str) -> bool:
 @lru_cache(maxsize=1 << 15)
 def things_in(caption: str) -> frozenset[str]:
     """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
-    tokens = tokens_of(without_openings(" ".join(caption.split())[:LONGEST]))
-    named = (phrase for phrase in phrases_of(tokens, tags) if phrase.begins != "no" and is_thing(phrase))
-    return frozenset(parse(phrase.text)[0] for phrase in named)
+    return frozenset(parse(phrase.text)[0] for phrase in things_of(tokens_of(without_openings(caption))))
+
+
+def things_of(tokens: list[Token]) -> Iterator[Phrase]:
+    """The phrases of a caption that say of a visible thing that it is there."""
+    for phrase in phrases_of(tokens, tags):
+        if phrase.begins != "no" and is_thing(phrase) and not _of_others(phrase, tokens):
+            yield phrase
+
+
+def _of_others(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether a phrase only counts what "of" adds to it: 'a couple' of ducks."""
+    last = phrase.words[-1].casefold()
+    of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
+    return of and (last in PARTITIVE or singular(last) in PARTITIVE)
 
 
 def is_thing(phrase: Phrase) -> bool:
     """Whether a phrase names something that can be seen."""
     head = parse(phrase.text)[0]
+    if head.startswith("letter "):
+        return True
     return (seen(phrase.words[-1]) or seen(head)) and head not in _EMPTY

@@ -1,7 +1,7 @@
 """Whether a caption may be true of a picture that other captions describe, by meaning and not by words.
 
-"A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. Captions
-prove no absence: what is wanted is never to reject a caption that may well be true.
+"A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. In
+doubt a caption may be true, so that it is not used as a wrong one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import related
-from s2h.language.concepts import is_thing, without_openings
-from s2h.language.phrases import phrases_of, tokens_of
+from s2h.language.concepts import things_of, without_openings
+from s2h.language.phrases import tokens_of
 from s2h.language.swaps import KINDS
-from s2h.language.tagger import tags
 
 _NUMBERS = {
-    word: n
-    for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split(" "))
-}
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "twelve": 12, "dozen": 12,
+}  # fmt: skip
 # Attributes of which a thing has one at a time in a caption, each by the word that stands for its synonyms.
 _SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
 _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
@@ -39,9 +38,7 @@ class Claim:
 def claims(caption: str) -> frozenset[Claim]:
     """The visible things that a caption mentions, each with its attributes and its number."""
     tokens, found = tokens_of(without_openings(caption)), set()
-    for phrase in phrases_of(tokens, tags):
-        if phrase.begins == "no" or not is_thing(phrase):
-            continue
+    for phrase in things_of(tokens):
         head, before = related.parse(phrase.text)
         told = frozenset(_SAME.get(word, word) for word in before)
         number = next(
@@ -57,8 +54,8 @@ def _number(word: str) -> int:
 
 
 def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
-    """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be one of
-    theirs, and no attribute or number contradicts all of those. A caption that mentions no visible thing may fit anything."""
+    """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be
+    one of theirs that has no other number or attribute. A caption that mentions no visible thing may fit anything."""
     known = [claim for other in other_captions for claim in claims(other)]
     return all(any(_may_be_one(claim, other) for other in known) for claim in claims(caption))
 

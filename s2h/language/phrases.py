@@ -134,7 +134,15 @@ class _Reader:
                 break
             if low.isdigit():
                 break
-            role = self._role(at, words[-1] if nouns else "", begins)
+            if (
+                words
+                and words[-1].casefold() in ("letter", "number")
+                and len(token.text) == 1
+                and token.text.isupper()
+            ):
+                role = "noun"  # 'the letter X'
+            else:
+                role = self._role(at, words[-1] if nouns else "", begins)
             if role == "stop":
                 break
             words.append(token.text)
@@ -215,7 +223,8 @@ class _Reader:
         if form == "past" and not (noun and share.get("n", 0) >= _PAST_IS_NOUN):
             return "modifier" if self._noun_like(after) else "stop"
         if adjective and (adjective >= share.get("n", 0) or not seen(low)) and self._noun_like(after):
-            return "modifier"
+            a_verb = verb_of(after)[1] == "s" and shares(after).get("v", 0) > shares(after).get("n", 0)
+            return "noun" if a_verb and seen(low) else "modifier"
         if noun:
             return "noun"
         if adjective or "-" in low or share.get("r"):

@@ -35,6 +35,7 @@ _SPELLINGS = {
     "grey": "gray", "elderly": "old", "aged": "old", "big": "large", "huge": "large", "little": "small", "tiny": "small",
     "blonde": "blond", "coloured": "colored", "colourful": "colorful", "wood": "wooden", "colour": "color",
 }  # fmt: skip
+_SPELLED = {"grey": "gray", "colour": "color", "tyre": "tire", "moustache": "mustache"}
 # Synsets whose words are too wide to name anything in a picture.
 _WIDE = word_set(
     """entity object whole organism artifact instrumentality matter substance unit thing part article covering surface
@@ -64,13 +65,18 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     words = [word for word in before if word not in _SKIPPED] + [last]
     if not last:
         return "", frozenset()
-    head, before = singular(words[-1]), [_SPELLINGS.get(word, word) for word in words[:-1]]
+    head, before = (
+        _SPELLED.get(words[-1]) or singular(words[-1]),
+        [_SPELLINGS.get(word, word) for word in words[:-1]],
+    )
     known, said = table.things().senses, table.everyday()
     for size in (2, 1):
         compound = " ".join((*before[-size:], head))
         if len(before) >= size and _known(compound, known, said):
             return compound, frozenset(before[:-size])
     mark = before[-1] if before else ""
+    if mark in ("letter", "number") and len(head) == 1:
+        return f"{mark} {head}", frozenset(before[:-1])
     kinds = _names(head) if mark in OTHER_THING else frozenset()
     if kinds & _ALIVE or (mark in _TOYS and kinds and "food" not in kinds):
         return f"{mark} {head}", frozenset(before[:-1])
@@ -88,11 +94,7 @@ def head(phrase: str) -> str:
 def same(one: str, other: str) -> bool:
     """Whether two names are synonyms or spellings of one: sofa and couch, grey wall and gray wall."""
     (a, before_a), (b, before_b) = parse(one), parse(other)
-    return (
-        bool(a)
-        and before_a == before_b
-        and (a == b or _SPELLINGS.get(a, a) == _SPELLINGS.get(b, b) or b in _synonyms(a))
-    )
+    return bool(a) and before_a == before_b and (a == b or b in _synonyms(a))
 
 
 def broader(one: str, other: str) -> bool:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
+from s2h.language.concepts import things_of
 from s2h.language.nouns import with_article
-from s2h.language.phrases import phrases_of, tokens_of
+from s2h.language.phrases import tokens_of
 from s2h.language.related import parse
 from s2h.language.table import word_set
-from s2h.language.tagger import tags
 from s2h.sources import NoPair
 
 KINDS = (
@@ -41,10 +41,10 @@ _NUMBERS = frozenset(KINDS[1])
 _NAMED = frozenset(word for kind in PEOPLE for word in kind)
 # What a swap between man and woman would make wrong or strange.
 _GENDERED = word_set(
-    """he she his her him hers himself herself beard bearded beards mustache moustache mustached bald pregnant bikini bra dress
-    dresses skirt skirts gown makeup lipstick tie tuxedo bride groom wife husband mother father brother sister son daughter
-    shirtless topless ponytail businessman businesswoman lady gentleman gentlemen ladies guy guys waitress waiter actress
-    boyfriend girlfriend"""
+    """he she his her him hers himself herself beard bearded beards mustache moustache mustached bald pregnant bikini bra
+    dress dresses skirt skirts gown makeup lipstick tie tuxedo bride groom wife husband mother father brother sister
+    son daughter shirtless topless ponytail businessman businesswoman lady gentleman gentlemen ladies guy guys
+    waitress waiter actress boyfriend girlfriend"""
 )
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -59,8 +59,8 @@ class Place:
 
 
 class Swaps:
-    """How often captions have each attribute with each noun, and swaps by it. share: of the captions in which something can be
-    exchanged."""
+    """How often captions have each attribute with each noun, and swaps by it. share: the share of captions in which
+    something can be exchanged."""
 
     def __init__(self, captions: Iterable[str]) -> None:
         found = [list(places_of(caption)) for caption in captions]
@@ -73,8 +73,8 @@ class Swaps:
     def swap(self, rng: Random, caption: str, concept: str) -> str | None:
         """The caption with one attribute exchanged, never one that the concept names; None where there is none.
 
-        A word comes in by its frequency with the noun; what then is still uneven is evened out by giving up (NoPair) as often
-        as the swap is more likely than its reverse.
+        A word comes in by its frequency with the noun. Where a swap is still more likely than its reverse, it is given up
+        (NoPair) as often as makes both alike.
         """
         named = set(_WORD.findall(concept.casefold()))
         places = [place for place in places_of(caption) if place.word not in named and self._others(place)]
@@ -101,25 +101,29 @@ def places_of(caption: str) -> Iterator[Place]:
     """The attributes of a caption that could be exchanged, with their nouns."""
     tokens = tokens_of(caption)
     words = {token.low for token in tokens}
-    people = [token.low for token in tokens if token.low in _NAMED]
+    people = [token for token in tokens if token.low in _NAMED]
     plain = len(people) == 1 and not words & _GENDERED
-    for phrase in phrases_of(tokens, tags):
+    for phrase in things_of(tokens):
         head = parse(phrase.text)[0]
         own = set(head.split())
         inside = tokens[phrase.start : phrase.stop]
+        kinds = Counter(KIND_OF.get(token.low) for token in inside)
         for token in inside:
+            word = token.low if token.start == 0 else token.text
             last = token is inside[-1]
-            if token.text in _NAMED and last and plain:
-                yield Place(token.start, token.text, "")
-            elif token.text in KIND_OF and not last and token.text not in own and token.text not in _NAMED:
-                yield Place(
-                    token.start, token.text, f"{head} {'number' if token.text in _NUMBERS else ''}".strip()
-                )
+            if word not in KIND_OF or kinds[KIND_OF[word]] > 1:
+                continue  # 'a black and white cat' may not become a white and white one
+            if word in _NAMED and last and plain:
+                yield Place(token.start, word, "")
+            elif word not in _NAMED and not last and word not in own:
+                yield Place(token.start, word, f"{head} number" if word in _NUMBERS else head)
 
 
 def _exchanged(caption: str, place: Place, new: str) -> str:
     """The caption with the new word, and with the article that it takes."""
     before, after = caption[: place.start], caption[place.start + len(place.word) :]
+    if not before:
+        new = new.capitalize()
     article = re.search(r"\b([Aa])n?\s+$", before)
     if article:
         before = before[: article.start()] + article[1] + with_article(new).split()[0][1:] + " "

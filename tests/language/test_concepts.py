@@ -1,0 +1,161 @@
+"""The thing that a caption is about, in the styles of captioning data, alt texts and captioning models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from s2h.language import concepts
+from s2h.language.concepts import concept_of, find, things_in
+
+CAPTIONS = {
+    # present tense, where the verb could be a noun
+    "A man rides a wave on a surfboard.": "man",
+    "Two cats lie on a bed beside each other.": "cats",
+    "Two buses wait at a stop light in traffic.": "buses",
+    "A train stops at a station while people board it.": "train",
+    "A stop sign stands at the corner of two streets.": "stop sign",
+    "A family poses on skis at the top of the mountain.": "family",
+    "A child flies a kite on the beach.": "child",
+    "Four sheep stand in a grassy field.": "sheep",
+    "A bird perches on a branch of a tree.": "bird",
+    "A bird feeds its chicks.": "bird",
+    "People gather at a party in a kitchen.": "People",
+    "The catcher waits for the ball while the umpire watches.": "catcher",
+    "Two remotes lie on the arm of a couch.": "remotes",
+    "Police on horseback patrol a city street.": "Police",
+    "A police car blocks the road.": "police car",
+    "A girl takes a picture with her cell phone.": "girl",
+    "Dog sleeps on a couch": "Dog",
+    "Gardener waters flowers": "Gardener",
+    "The dog barks": "dog",
+    "Train tracks run through the countryside.": "Train tracks",
+    "Man hands over a key": "Man",
+    "the sun sets over the mountains": "sun",
+    "Leaves cover the ground": "Leaves",
+    # participles
+    "Surfer riding a large wave in the ocean.": "Surfer",
+    "Boats lined up along the shore.": "Boats",
+    "Orange handled scissors on top of a desk.": "Orange handled scissors",
+    "Two potted plants stand beside a chair on the porch.": "potted plants",
+    "Sign hanging above a shop": "Sign",
+    "Woman texting on her phone": "Woman",
+    "Black and white cat sitting on a chair": "Black and white cat",
+    # groups, quantities, containers
+    "A few oranges sitting next to a knife.": "oranges",
+    "A couple of ducks floating on top of a lake.": "ducks",
+    "A pair of scissors lies on a piece of paper.": "scissors",
+    "A bottle of wine and two wine glasses.": "bottle",
+    "A couple walks their dog on the beach.": "couple",
+    # openings
+    "In this image, a man is standing near a car.": "man",
+    "In the image there is a brown horse in front of a barn.": "brown horse",
+    "The image shows a group of people sitting around a table.": "people",
+    "An aerial view of a city at night": "city",
+    "a black and white photo of an old train": "old train",
+    "actor attends the premiere": "actor",
+    "Sitting on a bench, a man reads a newspaper.": "man",
+    # nothing that can be seen comes first
+    "Wait for the green light": "",
+    "A renewable": "",
+    "A cry": "",
+    "Nature": "",
+    "Happy birthday to you": "",
+    "Riding a wave": "",
+    "No dogs on the beach": "",
+    "a photo of charminar": "",
+    "Lovely!": "",
+    "Baseball game at night": "",
+}
+
+
+@pytest.mark.parametrize("caption", CAPTIONS)
+def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
+    assert concept_of(caption) == CAPTIONS[caption]
+
+
+@pytest.mark.parametrize(
+    ("reason", "captions"),
+    [
+        (
+            concepts.NOT_ENGLISH,
+            [
+                "两个孩子在公园里玩",
+                "Собака сидит на диване",
+                "Ein Hund schläft auf dem Sofa",
+                "Un perro duerme en el sofá",
+                "Un chien dort sur le canapé",
+                "Um homem andando de bicicleta",
+                "Ein roter Bus",
+            ],
+        ),
+        (
+            concepts.FILE_NAME,
+            ["IMG_2034.jpg", "DSC00123", "img 2034", "P1010023", "!!!", "Screenshot 2023-01-05 at 10.22.11"],
+        ),
+        (concepts.NO_PHRASE, ["Riding a wave", "We went to the beach", "", "No parking"]),
+        (concepts.NOT_SEEN, ["Wait for the green light", "Nature", "Renewable energy"]),
+    ],
+)
+def test_a_caption_without_a_concept_says_why(reason, captions):
+    assert {caption: find(caption).reason for caption in captions} == dict.fromkeys(captions, reason)
+    assert not any(find(caption).concept for caption in captions)
+
+
+def test_all_things_of_a_caption():
+    assert things_in("A zebra and two giraffes share an enclosure at the zoo.") == {
+        "zebra",
+        "giraffe",
+        "enclosure",
+        "zoo",
+    }
+    assert things_in("A giraffe eats leaves from a tree.") == {"giraffe", "leaf", "tree"}
+    assert things_in("A desk has two monitors, a keyboard and a mouse.") == {
+        "desk",
+        "monitor",
+        "keyboard",
+        "mouse",
+    }
+    assert things_in("A toy truck and a teddy bear, without a dog") == {"toy truck", "teddy bear"}
+    assert things_in("A man flies a kite.") == {"man", "kite"}
+    assert things_in("A couple of ducks beside a pair of shoes") == {"duck", "shoe"}
+
+
+def test_the_tagger_is_read_only_where_captions_are():
+    code = "import sys, s2h.cli.gen, s2h.sources.captions; print('textblob' in sys.modules, 'inflect' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
+
+
+def test_captions_without_a_concept_are_counted_by_reason():
+    from collections import Counter
+
+    from s2h.sources.captions import fill
+    from s2h.sources.page import Page
+
+    page, unused = Page(), Counter()
+    said = {
+        "Two cats lie on a bed.": "",
+        "Ein Hund schläft auf dem Sofa": concepts.NOT_ENGLISH,
+        "IMG_2034.jpg": concepts.FILE_NAME,
+        "Riding a wave": concepts.NO_PHRASE,
+        "A cry": concepts.NOT_SEEN,
+        "A renewable": concepts.NO_PHRASE,
+    }
+    for number, caption in enumerate(said):
+        fill(page, f"{number}.jpg", [caption], unused)
+    fill(page, "several.jpg", ["Riding a wave", "A surfer rides a wave"], unused)
+    assert page.concepts == ["cats", "surfer"]
+    assert unused == Counter(filter(None, said.values()))
+
+
+COMMON = """bicycle motorcycle airplane bus train truck boat bench bird cat horse sheep cow elephant bear zebra giraffe
+    backpack umbrella handbag tie suitcase frisbee kite skateboard surfboard bottle fork knife bowl banana apple sandwich
+    orange broccoli carrot pizza donut cake chair couch bed toilet laptop mouse remote keyboard microwave oven toaster sink
+    refrigerator book clock vase toothbrush table stamp coin chain swing log branch board racket tattoo harbor pillar"""
+
+
+def test_common_things_can_be_seen():
+    assert [word for word in COMMON.split() if concept_of(f"A {word} stands alone.") != word] == []

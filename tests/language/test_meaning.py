@@ -1,0 +1,44 @@
+"""Whether a caption may be true of a picture, by meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h.language.meaning import Claim, claims, may_fit
+
+
+def test_a_caption_claims_things_with_attributes_and_numbers():
+    assert claims("Two big brown dogs chase a red ball.") == {
+        Claim("dog", frozenset({"large", "brown"}), 2),
+        Claim("ball", frozenset({"red"})),
+    }
+    assert claims("No dogs on the beach") == {Claim("beach")}
+
+
+@pytest.mark.parametrize(
+    ("caption", "others", "fits"),
+    [
+        ("A guy on a couch.", ["A man sits on a sofa."], True),
+        (
+            "A guy walks barefoot along the beach with children.",
+            ["A man walks along the beach with kids."],
+            True,
+        ),
+        ("A person riding a brown horse on a trail.", ["A woman rides a horse along a dirt road."], True),
+        ("A collie", ["A dog runs."], True),
+        ("Two dogs", ["Some dogs play in the park.", "A park."], True),
+        ("A couple of ducks floating on a lake.", ["Two ducks swim across a pond."], True),
+        ("2 dogs", ["Two dogs play."], True),
+        ("A grey cat", ["A gray cat sleeps."], True),
+        ("Something nice", ["A dog."], True),
+        ("Two dogs play.", ["A cat sleeps on a bed."], False),
+        ("Three dogs", ["Two dogs on grass"], False),
+        ("A red car.", ["A blue car on a street."], False),
+        ("A woman on a horse", ["A man on a horse"], False),
+        ("A hot dog", ["A dog on grass"], False),
+        ("A dog and a cat", ["A dog on grass"], False),
+        ("A dog", [], False),
+    ],
+)
+def test_a_caption_may_fit_a_picture_with_other_captions(caption, others, fits):
+    assert may_fit(caption, others) is fits

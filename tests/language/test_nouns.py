@@ -1,0 +1,58 @@
+"""Articles, plurals and verbs of names."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h.language.nouns import indefinite, is_mass, is_plural, plural, verb_be, with_article
+
+ARTICLES = {
+    "8": "an 8", "11": "an 11", "18": "an 18", "80": "an 80", "3": "a 3", "110": "a 110", "UK flag": "a UK flag",
+    "SUV": "an SUV", "LED lamp": "an LED lamp", "NASA shuttle": "a NASA shuttle", "X-ray": "an X-ray", "hour": "an hour",
+    "unicorn": "a unicorn", "orange flower": "an orange flower", "old man": "an old man",
+    "one-way street": "a one-way street",
+    "Umbrella": "an umbrella", "broccoli": "broccoli", "green grass": "green grass", "wet sand": "wet sand",
+    "trousers": "trousers", "scissors": "scissors", "police": "police", "nature": "nature", "water bottle": "a water bottle",
+    "police car": "a police car", "bus": "a bus", "sheep": "a sheep", "leaves": "leaves", "children": "children",
+}  # fmt: skip
+PLURALS = {
+    "tomato": "tomatoes", "calf": "calves", "knife": "knives", "wine glass": "wine glasses", "person": "people",
+    "bus": "buses",
+    "snowman": "snowmen", "potato": "potatoes", "broccoli": "broccoli", "trousers": "trousers", "sheep": "sheep",
+    "police officer": "police officers", "stop sign": "stop signs", "TV": "TVs", "8": "8s", "skis": "skis", "ski": "skis",
+    "passerby": "passersby", "teddy bear": "teddy bears", "sand": "sand",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARTICLES)
+def test_a_name_gets_the_article_that_is_spoken(name):
+    assert indefinite(name) == ARTICLES[name]
+
+
+@pytest.mark.parametrize("name", PLURALS)
+def test_plurals(name):
+    assert plural(name) == PLURALS[name]
+
+
+def test_a_verb_agrees_with_its_name():
+    many = (
+        "trousers",
+        "scissors",
+        "leaves",
+        "remote controls",
+        "children",
+        "glasses",
+        "police",
+        "teeth",
+        "people",
+        "jeans",
+    )
+    one = ("dog", "bus", "glass", "grass", "broccoli", "police car", "lens", "dress", "snow", "TV", "sheep")
+    assert [verb_be(name) for name in many] == ["are"] * len(many)
+    assert [verb_be(name) for name in one] == ["is"] * len(one)
+    assert is_plural("wine glasses") and not is_plural("wine glass")
+    assert is_mass("fresh broccoli") and not is_mass("grass skirt")
+
+
+def test_an_adjective_decides_the_article():
+    assert with_article("old man") == "an old man" and with_article("young man") == "a young man"

@@ -1,0 +1,59 @@
+"""Names that may mean one thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h.language.related import broader, may_be, names_of, parse, same
+
+SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
+    cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man
+    grey_wall/gray_wall big_dog/large_dog a_couch/the_sofas store/shop road/road trousers/pants"""
+NOT_SAME = """hot_dog/dog man/woman dog/cat truck/car teddy_bear/bear boy/girl red_car/blue_car collie/dog cup/plate
+    bat/ball sea_lion/lion wine/glass"""
+BROADER = """collie/dog man/person swan/bird dog/animal woman/person child/person panda/animal duck/bird cow/animal
+    great_pyramid/monument brown_dog/dog polar_bears/bear surfer/person boys/child race_car/car toy_truck/toy gray/color
+    tulip/flower oak/tree pizza/food sedan/vehicle labrador/animal"""
+NOT_BROADER = """dog/collie hot_dog/dog teddy_bear/bear sea_lion/lion toy_truck/truck dog/brown_dog cat/fish chair/person
+    paper_plane/airplane person/man sofa/couch man/animal guinea_pig/pig computer_mouse/animal"""
+MAY_BE = """guy/people surfer/man surfer/woman woman/lady car/truck table/desk family/woman couple/man boy/man man/people
+    chair/couch lake/water husky/dog police/man puppy/collie dog/dogs street/road baby/child person/rider toddler/girl"""
+NOT_MAY_BE = """man/woman dog/cat person/dog kite/umbrella plane/bird horse/zebra pizza/banana train/elephant boy/woman
+    toy_truck/truck stop_sign/zebra king/queen"""
+
+
+def pairs(names: str) -> list[list[str]]:
+    return [[name.replace("_", " ") for name in pair.split("/")] for pair in names.split()]
+
+
+@pytest.mark.parametrize(
+    ("test", "right", "wrong"),
+    [(same, SAME, NOT_SAME), (broader, BROADER, NOT_BROADER), (may_be, MAY_BE, NOT_MAY_BE)],
+    ids=["same", "broader", "may_be"],
+)
+def test_names_are_told_apart_by_meaning(test, right, wrong):
+    assert [pair for pair in pairs(right) if not test(*pair)] == []
+    assert [pair for pair in pairs(wrong) if test(*pair)] == []
+
+
+def test_what_is_the_same_or_broader_may_be_one_thing_both_ways():
+    for one, other in pairs(f"{SAME} {BROADER} {MAY_BE}"):
+        assert may_be(one, other) and may_be(other, one), (one, other)
+    for one, other in pairs(SAME):
+        assert same(other, one) and not broader(one, other), (one, other)
+    for one, other in pairs(NOT_MAY_BE):
+        assert not may_be(other, one), (one, other)
+
+
+def test_all_names_of_a_thing():
+    assert {"collie", "dog", "animal"} <= names_of("a collie")
+    assert {"man", "guy", "person"} <= names_of("men") and not {"woman", "animal", "object"} & names_of("men")
+    assert {"sofa", "couch", "furniture"} <= names_of("sofas")
+    assert "dog" not in names_of("hot dog") and "truck" not in names_of("toy trucks")
+    assert names_of("") == frozenset()
+
+
+def test_the_head_is_taken_with_what_makes_another_thing_of_it():
+    assert parse("Two brown teddy bears") == ("teddy bear", {"brown"})
+    assert parse("a toy truck")[0] == "toy truck"
+    assert parse("the old wooden table") == ("table", {"old", "wooden"})
