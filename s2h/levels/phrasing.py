@@ -3,11 +3,11 @@ that chosen and rejected answers differ in what they say and not in how they are
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from random import Random
 
 from s2h.language import nouns
+from s2h.language.concepts import without_openings
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
@@ -78,13 +78,6 @@ NAME = (
     " Name the image before you answer.",
     " Begin with the number of that image.",
 )
-_OPENING = re.compile(
-    r"(?:(?:in|on|at the center of) (?:the|this) (?:@)|(?:this|it) is an?|here (?:is|are)|there (?:is|are)"
-    r"|(?:an?|the|this) (?:close-?up |colou?r |black and white )?(?:@))\b".replace(
-        "@", "image|photo|photograph|picture|scene|shot|view|snapshot|illustration|drawing"
-    ),
-    re.IGNORECASE,
-)
 _ENDS = " \t.!?…,;:"
 
 
@@ -142,4 +135,4 @@ def form_of(caption: str) -> tuple[bool, bool]:
     whether Most Words Begin With a Capital."""
     words = [word for word in caption.split()[1:] if len(word) > 3 and word[0].isalpha()]
     titled = len(words) > 1 and sum(word[0].isupper() for word in words) > len(words) / 2
-    return bool(_OPENING.match(caption)), titled
+    return without_openings(caption) != caption, titled

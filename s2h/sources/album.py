@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 from s2h.answers import normalise
-from s2h.language import nouns, related
+from s2h.language import meaning, nouns, related
 from s2h.language.swaps import Swaps
 from s2h.sources import Item, NoPair, Question, SourceError, Trait
 from s2h.sources.likeness import near
@@ -28,6 +28,7 @@ from s2h.sources.page import MANY, Page
 from s2h.sources.unused import Unused
 
 _may_be = lru_cache(maxsize=1 << 18)(related.may_be)
+_may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
 KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
@@ -332,9 +333,8 @@ class Album:
         return nouns.sentence(rng.choice(PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
 
     def fits(self, caption: str, item: Item) -> bool:
-        """Whether a caption may be true of a picture: all that it says is said in the picture's own captions."""
-        said = " ".join(item.labels.get("captions") or item.labels["concepts"])
-        return not _content(caption) - _content(said)
+        """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
+        return _may_fit(caption, tuple(item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])))
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from s2h.language import forms, nouns
+from s2h.language.concepts import things_in
 from s2h.sources.packed import Groups, Texts
 
 MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
@@ -17,9 +18,9 @@ MANY = MOST_COUNTED + 1
 
 @lru_cache(maxsize=1 << 16)
 def _names_something(word: str) -> bool:
-    """Whether a word may be a noun: one that the tables don't know, too."""
+    """Whether a word may be a noun, also one that the tables don't know."""
     shares = forms.shares(word)
-    return not word.isdigit() and (not shares or "n" in shares)
+    return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
 
 
 class Page:
@@ -99,9 +100,10 @@ class Page:
         texts = [*self.captions[at].split("\n"), *self.notes[at].split("\n")]
         if texts[0]:
             texts.append(nouns.name_of_class(os.path.splitext(os.path.basename(self.names[at]))[0]))
+        things = (thing for text in texts for thing in sorted(things_in(text)))
         # Every word that can be a noun counts, however it is used: a distractor is refused in case of doubt.
         words = (word for text in texts for word in sorted(nouns.words_of(text)) if _names_something(word))
-        return dict.fromkeys((*concepts, *words))
+        return dict.fromkeys((*concepts, *things, *words))
 
     def _number_of(self, thing: str) -> int:
         number = self._thing_numbers.setdefault(thing, len(self._things))
