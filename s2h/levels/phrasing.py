@@ -47,7 +47,7 @@ ASKS = {
         "Of all the images, how many show {}?",
         "What is the number of images with {}?",
         "Look for {}: how many images show {it}?",
-        "Go through the images. How many contain {}?",
+        "Check every image. How many contain {}?",
     ),
     "absent": (
         "Caption the image containing {}, if there is one.",
