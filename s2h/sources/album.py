@@ -334,7 +334,9 @@ class Album:
 
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
-        return _may_fit(caption, tuple(item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])))
+        return _may_fit(
+            caption, tuple(item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"]))
+        )
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):

@@ -80,7 +80,9 @@ class Page:
         counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
         self.by_count = Groups(len(self.concepts) * MANY, counted if any(self.counts) else ())
         del self._numbers, self._pictures, self._shown
-        self._places = array("Q", bytes(8 * len(self.names)))  # 1 + where a picture begins in _mentioned, or 0
+        self._places = array(
+            "Q", bytes(8 * len(self.names))
+        )  # 1 + where a picture begins in _mentioned, or 0
         return self
 
     def things(self, at: int) -> list[str]:

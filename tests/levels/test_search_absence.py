@@ -128,7 +128,9 @@ def test_no_rejected_caption_is_true_in_other_words(tmp_path):
         assert groups.get(one, one) != groups.get(other, other)
 
 
-@pytest.mark.parametrize("concept", ["trousers", "children", "remote controls", "scissors", "glasses", "people"])
+@pytest.mark.parametrize(
+    "concept", ["trousers", "children", "remote controls", "scissors", "glasses", "people"]
+)
 def test_prompts_agree_with_a_plural(concept):
     import random
 
@@ -138,7 +140,9 @@ def test_prompts_agree_with_a_plural(concept):
     for wrong in ("is " + concept, "has " + concept, concept + " in them", "shows it", "show it", "in it"):
         assert wrong not in asked, wrong
     for right in ("Where is a dog?", "There is a dog in one"):
-        assert right in " ".join(phrasing.ask(random.Random(i), form, "a dog", False) for form in search.FORMS for i in range(200))
+        assert right in " ".join(
+            phrasing.ask(random.Random(i), form, "a dog", False) for form in search.FORMS for i in range(200)
+        )
 
 
 def test_captions_are_written_in_one_form():
@@ -152,7 +156,11 @@ def test_captions_are_written_in_one_form():
     assert {caption: phrasing.one_form(caption) for caption in written} == written
     one, other = "In this image, a dog sits on a lawn.", "A dog sits on a lawn."
     assert phrasing.form_of(one) != phrasing.form_of(other)
-    assert phrasing.form_of(one) == phrasing.form_of("The picture shows a cat.") == phrasing.form_of("This is an image of a cat.")
+    assert (
+        phrasing.form_of(one)
+        == phrasing.form_of("The picture shows a cat.")
+        == phrasing.form_of("This is an image of a cat.")
+    )
     assert phrasing.form_of("Dog Sits Near The Old Tree.") != phrasing.form_of(other)
 
 
@@ -170,7 +178,9 @@ def test_what_applies_is_said(album, tmp_path):
         for i in range(5):
             save(tmp_path / "classes" / thing / f"{i}.png", (thing, i))
     classes = open_source(f"classes:{tmp_path / 'classes'}")
-    assert "--captioner MODEL" in said(classes, "caption") and "carry no more than the name" in said(classes, "caption")
+    assert "--captioner MODEL" in said(classes, "caption") and "carry no more than the name" in said(
+        classes, "caption"
+    )
     assert "locate and count questions instead of captions" in said(classes) and said(classes, "locate") == ""
     assert said(open_source()) == ""
 
