@@ -38,15 +38,17 @@ ALSO_SEEN = word_set(
     ornament choir orchestra trio duo pair twins clergy cattle livestock poultry herd pack litter convoy mob trash
     garbage debris rubbish litter furniture traffic luggage equipment food fruit produce laundry food cuisine gravel
     ash fur wool sun moon glass icicle snowflake
-    kite chain tin stamp coin bill headphones wrench lime racket goal club medal swing column table board campfire log
-    branch coral pillar pajamas hoodie tattoo harbor buoy album arena arrow avenue beam bronze building caravan cd cinema
-    chalk character charcoal clinic cork cotton court cream crossing document ebony film flyer footing galaxy ghost grove
-    icing iron jade junk kale kitty knot medicine memorial meter microwave monument lure path patch pillar residence ruin
-    roll roller rubber salt scoop shade shaft shaving silver skeleton slice sphere spice sponge spotlight spray stage
-    stalk stem storage stake spread tab tablet tap tape tee television thorn tin treasure van video volleyball football weight whistle
-    zip cast aerial antenna facade pavilion mosaic boulevard plaza highway trailhead skatepark smartphone selfie laptop
-    sweatshirt t-shirt tank sneakers flip-flop hashtag chairlift snowboarder skateboarder kayaker rapper blogger vlogger
-    influencer goalie quarterback cheerleader firefighter paramedic barista hiker jogger commuter shopper pedestrian"""
+        kite chain tin stamp coin bill headphones wrench lime racket goal club medal swing column table board
+    campfire log     branch coral pillar pajamas hoodie tattoo harbor buoy album arena arrow avenue beam bronze
+    building caravan cd cinema     chalk character charcoal clinic cork cotton court cream crossing document ebony
+    film flyer footing galaxy ghost grove     icing iron jade junk kale kitty knot medicine memorial meter
+    microwave monument lure path patch pillar residence ruin     roll roller rubber salt scoop shade shaft shaving
+    silver skeleton slice sphere spice sponge spotlight spray stage     stalk stem storage stake spread tab tablet
+    tap tape tee television thorn tin treasure van video volleyball football weight     whistle zip cast aerial
+    antenna facade pavilion mosaic boulevard plaza highway trailhead skatepark smartphone selfie laptop
+    sweatshirt t-shirt tank sneakers flip-flop hashtag chairlift snowboarder skateboarder kayaker rapper blogger
+    vlogger     influencer goalie quarterback cheerleader firefighter paramedic barista hiker jogger commuter
+    shopper pedestrian sloth"""
 )
 WIDEST = frozenset(["person", "animal", "plant", "food"])  # the tops that name something
 # An old man is a man who is old: such compounds are left out.

@@ -83,7 +83,7 @@ _EMPTY = word_set(
     second cast match pitch share bit hang dive ride lie pose wait rest pass press plot fall look run walk call help world
     nature earth universe love life death space red green blue yellow purple pink brown black white gray grey beige
     turquoise adult male female air sky nobody anybody anyone art industry business website john jack bill mark peter tom
-    dick harry jerry ray victor smith paris lovely beauty cutie darling"""
+    dick harry jerry ray victor smith paris lovely beauty cutie wonderland darling"""
 )
 
 
@@ -133,8 +133,9 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     if phrase.begins == "bare" and len(words) == 1 and after and after in ".!?:—–" and not seen(last):
         return Found("", NOT_SEEN)
     share = shares(last)
-    if len(words) == 1 and phrase.begins == "bare" and share.get("a", 0) > share.get("n", 0):
-        return Found("", NOT_SEEN)  # 'Lovely!'
+    other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
+    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0):
+        return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
     if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))

@@ -25,10 +25,10 @@ _PLURALS = {
 }
 ONLY_PLURAL = word_set(
     """trousers pants jeans shorts scissors glasses sunglasses eyeglasses spectacles goggles binoculars tongs tweezers
-    pliers pajamas pyjamas tights leggings overalls clothes police cattle binoculars stairs remains surroundings
-    headphones earphones chopsticks fries dishes groceries belongings ruins barracks headquarters woods briefs boxers
-    trunks leftovers suds shears clippers clergy poultry livestock slacks knickers dungarees handcuffs outskirts
-    premises people folk twins"""
+    pliers pajamas pyjamas leggings overalls clothes police cattle binoculars stairs remains 
+    headphones earphones fries groceries barracks headquarters woods 
+    clergy poultry livestock slacks knickers dungarees handcuffs outskirts
+    premises people folk """
 )
 _SAME_FORM = word_set(
     """sheep deer fish aircraft moose bison salmon trout shrimp squid swine spacecraft hovercraft series species offspring

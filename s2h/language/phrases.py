@@ -55,6 +55,15 @@ _THINGS_IN_ING = word_set(
     frosting bedding topping dressing pudding dumpling duckling seedling carving drawing icing lettering siding spring swing
     sling pairing sting herring gosling sapling"""
 )
+# Participles that describe the noun behind them where no article tells ("Sleeping cat", and not "Eating pizza").
+_STATES = word_set(
+    """smiling sleeping running flying standing sitting laughing crying barking swimming jumping dancing burning falling
+    blooming flowering grazing hanging floating sparkling shining glowing growing moving rolling rising howling galloping
+    roaring soaring melting boiling yawning kneeling rotting crumbling drooping leaning lounging resting crawling hatching
+    living
+    existing surviving flickering blossoming aging charming amazing stunning interesting surprising breathtaking adoring
+    loving caring missing matching winning leading remaining rippling winding towering sprawling looming shimmering"""
+)
 _BEGINNINGS = _ONE | _OPEN | _MANY
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
 
@@ -186,7 +195,7 @@ class _Reader:
         form = verb_of(low)[1]
         after = self.tokens[at + 1].low if at + 1 < len(self.tokens) else ""
         if not head:
-            return self._first(low, share, noun, form, after)
+            return self._first(low, share, noun, form, after, begins)
         alone = begins == "one" and head.casefold() not in _PLURAL_MODIFIERS and not _plural_only(head)
         if form == "s" and alone and (share.get("v") or not noun):
             return "stop"
@@ -213,11 +222,13 @@ class _Reader:
             return "noun" if not _is_plural(head) or head.casefold() in _PLURAL_MODIFIERS else "stop"
         return self._agreed(at, low, head.casefold(), begins, after)
 
-    def _first(self, low: str, share: dict, noun: bool, form: str, after: str) -> str:
+    def _first(self, low: str, share: dict, noun: bool, form: str, after: str, begins: str) -> str:
         """A word before which there is no noun yet: a noun or what describes one."""
         adjective = share.get("a", 0)
         if low.endswith("ly") and not noun:
             return "modifier" if after and after not in _CLOSED else "stop"
+        if form == "ing" and begins == "bare" and low not in _STATES and not self._compound(low, after):
+            return "noun" if low in _THINGS_IN_ING else "stop"  # 'Eating pizza' names no thing
         if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
             return "modifier" if self._noun_like(after) else "stop"
         if form == "past" and not (noun and share.get("n", 0) >= _PAST_IS_NOUN):

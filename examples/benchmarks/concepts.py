@@ -1,0 +1,158 @@
+"""How well captions give a concept: by the rules of `s2h/language`, by taggers alone, and by both; and how fast.
+
+    python examples/benchmarks/concepts.py                        # the captions of examples/benchmarks/captions.txt
+    python examples/benchmarks/concepts.py --more captions.jsonl  # and how many of your own give a concept
+
+A concept is right where its head is one of those that captions.txt names. `wrong` is the share of the concepts that are not
+right, `found` the share of the captions that should give a concept and do, right or wrong. HanTa is measured where it is
+installed (pip install HanTa); it isn't used, as its model is a pickle. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from s2h.language import concepts, forms, phrases, related, tagger
+
+HERE = Path(__file__).parent
+Tagger = Callable[[list[str]], list[str]]
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[.,!?;:]")
+
+
+def read() -> dict[str, list[tuple[str, set[str]]]]:
+    found: dict[str, list[tuple[str, set[str]]]] = {}
+    for line in (HERE / "captions.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            rows = found.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            caption, heads = line.split("|")
+            rows.append((caption, set(filter(None, heads.split(",")))))
+    return found
+
+
+def by_tagger(tags: Tagger) -> Callable[[str], str]:
+    """The first noun phrase by tags alone: articles and numbers, then adjectives and nouns up to the last noun in a row."""
+
+    def concept(caption: str) -> str:
+        words = _WORD.findall(caption)
+        taken, nouns = [], 0
+        for word, tag in zip(words, tags(words), strict=True):
+            if not taken and tag in ("DT", "CD", "AT0", "CRD", "PRP$", "DPS", "DT0"):
+                continue
+            if tag.startswith(("NN", "NP")):
+                nouns += 1
+            elif nouns or not tag.startswith(("JJ", "AJ", "VBG", "VBN")):
+                break
+            taken.append(word)
+        return " ".join(taken) if nouns else ""
+
+    return concept
+
+
+def seen_only(concept: Callable[[str], str]) -> Callable[[str], str]:
+    """The concepts of another whose head is in the table of visible nouns."""
+
+    def kept(caption: str) -> str:
+        found = concept(caption)
+        return (
+            found if found and (phrases.seen(found.split()[-1]) or phrases.seen(related.head(found))) else ""
+        )
+
+    return kept
+
+
+def by_rules(tags: Tagger | None) -> Callable[[str], str]:
+    def concept(caption: str) -> str:
+        for function in (concepts.find, forms.singular, forms.shares, forms.verb_of):
+            function.cache_clear()
+        concepts.tags = tags or (lambda words: ["V"] * len(words))
+        return concepts.find(caption).concept
+
+    return concept
+
+
+@cache
+def hanta() -> Tagger | None:
+    try:
+        from HanTa import HanoverTagger
+    except ImportError:
+        return None
+    model = HanoverTagger.HanoverTagger("morphmodel_en.pgz")
+    return lambda words: [tag for _, _, tag in model.tag_sent(words)]
+
+
+def measure(concept: Callable[[str], str], rows: list[tuple[str, set[str]]]) -> dict:
+    concept(rows[0][0])
+    start = time.process_time()
+    found = [concept(caption) for caption, _ in rows]
+    seconds = time.process_time() - start
+    given = [(one, heads) for one, (_, heads) in zip(found, rows, strict=True) if one]
+    wrong = [one for one, heads in given if related.head(one) not in heads]
+    wanted = [one for one, (_, heads) in zip(found, rows, strict=True) if heads]
+    return {
+        "captions": len(rows),
+        "found": round(sum(map(bool, wanted)) / max(1, len(wanted)), 3),
+        "wrong": round(len(wrong) / max(1, len(given)), 3),
+        "wrong_concepts": wrong[:12],
+        "captions_per_second": round(len(rows) / max(seconds, 1e-9)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--more", type=Path, help="JSON lines with `caption`: how many give a concept, and which are none"
+    )
+    arguments = parser.parse_args()
+    pattern = tagger.tags
+    ways = {
+        "rules and pattern tagger (used)": by_rules(pattern),
+        "rules alone": by_rules(None),
+        "pattern tagger alone": by_tagger(pattern),
+        "pattern tagger, visible nouns only": seen_only(by_tagger(pattern)),
+    }
+    if hanta():
+        ways["rules and HanTa"] = by_rules(hanta())
+        ways["HanTa alone"] = by_tagger(hanta())
+        ways["HanTa, visible nouns only"] = seen_only(by_tagger(hanta()))
+    report: dict = {
+        way: {name: measure(concept, rows) for name, rows in read().items()} for way, concept in ways.items()
+    }
+    concepts.tags = pattern
+    if arguments.more:
+        captions = [
+            json.loads(line)["caption"] for line in arguments.more.read_text(encoding="utf-8").splitlines()
+        ]
+        told = [concepts.find(caption) for caption in captions]
+        missed = {caption: one.reason for caption, one in zip(captions, told, strict=True) if not one.concept}
+        report["more"] = {
+            "captions": len(captions),
+            "found": 1 - len(missed) / len(captions),
+            "without": missed,
+        }
+    report["cached_captions_per_second"] = cached(
+        [caption for rows in read().values() for caption, _ in rows]
+    )
+    print(json.dumps(report, indent=1, ensure_ascii=False))
+
+
+def cached(captions: list[str]) -> int:
+    """Captions a second where their words were met before, as in a page of 20,000; each caption is new."""
+    concepts.find.cache_clear()
+    several = [f"{caption} {number}" for number in range(20) for caption in captions]
+    start = time.process_time()
+    for caption in several:
+        concepts.find(caption)
+    return round(len(several) / (time.process_time() - start))
+
+
+if __name__ == "__main__":
+    main()
