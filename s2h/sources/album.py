@@ -18,10 +18,9 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from s2h.answers import normalise
 from s2h.language import meaning, nouns, related
 from s2h.language.swaps import Swaps
-from s2h.sources import Item, NoPair, Question, SourceError, Trait
+from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
@@ -32,20 +31,6 @@ _may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
 KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
-LONG = 9  # words of a caption that surely says more than a concept
-PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
-GENERIC = (
-    "A picture of something.",
-    "This image shows an object.",
-    "There is something to be seen here.",
-    "A picture.",
-)
-# Words that say nothing about a picture.
-EMPTY = frozenset(
-    normalise(
-        "an the of in on at with and or to is are was it its this that there some photo picture image photograph view"
-    )
-)
 
 
 class Concept(str):
@@ -314,7 +299,7 @@ class Album:
     def tells(self) -> bool:
         """Whether most captions say more than the concept that a prompt would name."""
         sample = self._sample()
-        return sum(map(_says_more, sample)) > len(sample) / 2
+        return sum(map(wording.says_more, sample)) > len(sample) / 2
 
     def _sample(self) -> list[tuple[list[str], list[str]]]:
         """(captions, concepts) of some pictures of the first page, evenly spread."""
@@ -326,11 +311,11 @@ class Album:
         """One of the picture's captions, where most captions say more than a prompt would name one that does."""
         if captions := item.labels.get("captions"):
             if self.tells:
-                captions = [one for one in captions if _says_more(([one], item.labels["concepts"]))]
+                captions = [one for one in captions if wording.says_more(([one], item.labels["concepts"]))]
             if not captions:
                 raise NoPair("a caption that says no more than what is searched for")
             return rng.choice(captions)
-        return nouns.sentence(rng.choice(PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
+        return nouns.sentence(rng.choice(wording.PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
 
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
@@ -347,7 +332,7 @@ class Album:
         return f"a photo of {concept}"
 
     def generic(self, rng: Random, item: Item) -> str:
-        return rng.choice(GENERIC)
+        return rng.choice(wording.GENERIC)
 
     # Comparisons ----------------------------------------------------------------------------------------------
 
@@ -401,17 +386,3 @@ def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> C
         return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
 
     return Counted(f"number of {things}", counts, phrase, things, page, number)
-
-
-@lru_cache(maxsize=KEPT)
-def _content(text: str) -> frozenset[str]:
-    """The words of a text that say something about a picture."""
-    return frozenset(normalise(text)) - EMPTY
-
-
-def _says_more(sample: tuple[list[str], list[str]]) -> bool:
-    captions, concepts = sample
-    if any(caption.count(" ") > LONG for caption in captions):
-        return True
-    named = _content(" ".join(concepts))
-    return any(len(_content(caption) - named) >= 2 for caption in captions)
