@@ -1,11 +1,11 @@
-"""How well captions give a concept: by the rules of `s2h/language`, by taggers alone, and by both; and how fast.
+"""How well captions give a concept: by the rules of `s2h/language`, and by taggers; and how fast.
 
     python examples/benchmarks/concepts.py                        # the captions of examples/benchmarks/captions.txt
     python examples/benchmarks/concepts.py --more captions.jsonl  # and how many of your own give a concept
 
 A concept is right where its head is one of those that captions.txt names. `wrong` is the share of the concepts that are not
-right, `found` the share of the captions that should give a concept and do, right or wrong. HanTa is measured where it is
-installed (pip install HanTa); it isn't used, as its model is a pickle. Prints JSON.
+right, `found` the share of the captions that should give a concept and do, right or wrong. The taggers have their models
+in their packages and are measured where they are installed (pip install HanTa textblob). Prints JSON.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import json
 import re
 import time
 from collections.abc import Callable
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 
-from s2h.language import concepts, forms, phrases, related, tagger
+from s2h.language import concepts, forms, phrases, related
 
 HERE = Path(__file__).parent
 Tagger = Callable[[list[str]], list[str]]
@@ -67,24 +67,28 @@ def seen_only(concept: Callable[[str], str]) -> Callable[[str], str]:
     return kept
 
 
-def by_rules(tags: Tagger | None) -> Callable[[str], str]:
-    def concept(caption: str) -> str:
-        for function in (concepts.find, forms.singular, forms.shares, forms.verb_of):
-            function.cache_clear()
-        concepts.tags = tags or (lambda words: ["V"] * len(words))
-        return concepts.find(caption).concept
-
-    return concept
+def by_rules(caption: str) -> str:
+    for function in (concepts.find, forms.singular, forms.shares, forms.verb_of):
+        function.cache_clear()
+    return concepts.find(caption).concept
 
 
-@cache
-def hanta() -> Tagger | None:
-    try:
+def taggers() -> dict[str, Tagger]:
+    """The taggers that are installed."""
+    found: dict[str, Tagger] = {}
+    with suppress(ImportError):
+        from textblob.en.taggers import PatternTagger
+
+        pattern = PatternTagger()
+        found["TextBlob's pattern tagger"] = lambda words: [
+            tag for _, tag in pattern.tag(" ".join(words), tokenize=False)
+        ]
+    with suppress(ImportError):
         from HanTa import HanoverTagger
-    except ImportError:
-        return None
-    model = HanoverTagger.HanoverTagger("morphmodel_en.pgz")
-    return lambda words: [tag for _, _, tag in model.tag_sent(words)]
+
+        model = HanoverTagger.HanoverTagger("morphmodel_en.pgz")
+        found["HanTa"] = lambda words: [tag for _, _, tag in model.tag_sent(words)]
+    return found
 
 
 def measure(concept: Callable[[str], str], rows: list[tuple[str, set[str]]]) -> dict:
@@ -112,21 +116,13 @@ def main() -> None:
         "--more", type=Path, help="JSON lines with `caption`: how many give a concept, and which are none"
     )
     arguments = parser.parse_args()
-    pattern = tagger.tags
-    ways = {
-        "rules and pattern tagger (used)": by_rules(pattern),
-        "rules alone": by_rules(None),
-        "pattern tagger alone": by_tagger(pattern),
-        "pattern tagger, visible nouns only": seen_only(by_tagger(pattern)),
-    }
-    if hanta():
-        ways["rules and HanTa"] = by_rules(hanta())
-        ways["HanTa alone"] = by_tagger(hanta())
-        ways["HanTa, visible nouns only"] = seen_only(by_tagger(hanta()))
+    ways = {"rules (used)": by_rules}
+    for name, tags in taggers().items():
+        ways[name] = by_tagger(tags)
+        ways[f"{name}, visible nouns only"] = seen_only(by_tagger(tags))
     report: dict = {
         way: {name: measure(concept, rows) for name, rows in read().items()} for way, concept in ways.items()
     }
-    concepts.tags = pattern
     if arguments.more:
         captions = [
             json.loads(line)["caption"] for line in arguments.more.read_text(encoding="utf-8").splitlines()

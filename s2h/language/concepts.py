@@ -15,7 +15,6 @@ from s2h.language.forms import shares, singular, verb_of
 from s2h.language.phrases import PARTITIVE, Phrase, Token, phrase_at, phrases_of, seen, tokens_of
 from s2h.language.related import parse
 from s2h.language.table import word_set
-from s2h.language.tagger import tags
 
 NOT_ENGLISH = "a caption that is not English"
 FILE_NAME = "a file name for a caption"
@@ -116,9 +115,9 @@ def find(caption: str) -> Found:
         start = 1 + next(
             at for at, token in enumerate(tokens) if token.low == ","
         )  # 'Sitting on a bench, a man …'
-    phrase = phrase_at(tokens, start, tags)
+    phrase = phrase_at(tokens, start)
     while phrase and _of_others(phrase, tokens):
-        phrase = phrase_at(tokens, phrase.stop + 1, tags)
+        phrase = phrase_at(tokens, phrase.stop + 1)
     quoted = phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low in "'‘\"“"
     if phrase is None or phrase.begins == "no" or quoted:
         return Found("", NO_PHRASE)
@@ -179,7 +178,7 @@ def things_in(caption: str) -> frozenset[str]:
 
 def things_of(tokens: list[Token]) -> Iterator[Phrase]:
     """The phrases of a caption that say of a visible thing that it is there."""
-    for phrase in phrases_of(tokens, tags):
+    for phrase in phrases_of(tokens):
         if phrase.begins != "no" and is_thing(phrase) and not _of_others(phrase, tokens):
             yield phrase
 

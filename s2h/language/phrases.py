@@ -2,13 +2,14 @@
 
 A caption's words are mostly either noun or verb ("A dog walks", "dog walks in the city"). What an English phrase begins with
 mostly decides: after "a" the head is a singular, so that a following word in -s is the verb; after "two" it is a plural, and
-the verb comes right behind it. What agreement leaves open is asked of a tagger (tagger.py), and only then.
+the verb comes right behind it. What agreement leaves open is taken for the verb: a name too short is better than one
+with a verb in it. Taggers were tried in place of this and beside it, see `examples/benchmarks/concepts.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,7 +79,7 @@ class Token:
 @dataclass(frozen=True)
 class Phrase:
     """A noun phrase: its words without determiners, the last being the head; where it stands; what it began with (one, many,
-    open, bare, no), and where the next word is."""
+    open, bare, no)."""
 
     words: tuple[str, ...]
     start: int
@@ -90,21 +91,18 @@ class Phrase:
         return " ".join(self.words)
 
 
-Tagger = Callable[[list[str]], list[str]]
-
-
 def tokens_of(text: str) -> list[Token]:
     return [Token(found[0], found[0].casefold(), found.start()) for found in _TOKEN.finditer(text)]
 
 
-def phrase_at(tokens: list[Token], at: int, tagger: Tagger | None = None) -> Phrase | None:
+def phrase_at(tokens: list[Token], at: int) -> Phrase | None:
     """The noun phrase that begins at a token, None where none does."""
-    return _Reader(tokens, tagger).read(at)
+    return _Reader(tokens).read(at)
 
 
-def phrases_of(tokens: list[Token], tagger: Tagger | None = None) -> Iterator[Phrase]:
+def phrases_of(tokens: list[Token]) -> Iterator[Phrase]:
     """All noun phrases of a caption, from left to right."""
-    reader, at, last = _Reader(tokens, tagger), 0, -1
+    reader, at, last = _Reader(tokens), 0, -1
     while at < len(tokens):
         found = reader.read(at)
         follows = at == last or (at and tokens[at - 1].low == "to")
@@ -117,10 +115,10 @@ def phrases_of(tokens: list[Token], tagger: Tagger | None = None) -> Iterator[Ph
 
 
 class _Reader:
-    """Reads the phrases of one caption. tagger: asked once, and only where the tables leave something open."""
+    """Reads the phrases of one caption."""
 
-    def __init__(self, tokens: list[Token], tagger: Tagger | None) -> None:
-        self.tokens, self._tagger, self._tags = tokens, tagger, None
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
 
     def read(self, start: int) -> Phrase | None:
         at, begins = self._determiners(start)
@@ -268,9 +266,7 @@ class _Reader:
             return "noun"
         if share.get("n", 0) <= 1:
             return "stop"
-        if verb_of(after)[1] == "base" and not seen(after):
-            return "noun"  # 'train tracks run'
-        return "stop" if self._tag(at).startswith("V") else "noun"
+        return "noun" if base and not seen(after) else "stop"  # 'train tracks run', 'train stops at'
 
     def _joined(self, at: int, words: list[str], nouns: int) -> bool:
         """Whether an adjective, 'and' and another one begin here, before a noun."""
@@ -305,11 +301,6 @@ class _Reader:
             return bool(low) and low[0] in '“"'
         share = shares(low)
         return not share or "n" in share or "a" in share or verb_of(low)[1] in ("ing", "past")
-
-    def _tag(self, at: int) -> str:
-        if self._tags is None:
-            self._tags = self._tagger([token.text for token in self.tokens]) if self._tagger else []
-        return self._tags[at] if self._tags else "V"  # a name too short is better than one with a verb in it
 
 
 def seen(word: str) -> bool:

@@ -123,10 +123,13 @@ def test_all_things_of_a_caption():
     assert things_in("A couple of ducks beside a pair of shoes") == {"duck", "shoe"}
 
 
-def test_the_tagger_is_read_only_where_captions_are():
-    code = "import sys, s2h.cli.gen, s2h.sources.captions; print('textblob' in sys.modules, 'inflect' in sys.modules)"
+def test_inflect_and_the_tables_are_read_only_where_captions_are():
+    code = """if True:
+        import sys, s2h.cli.gen, s2h.sources.captions
+        from s2h.language import table
+        print('inflect' in sys.modules, table.things.cache_info().currsize + table.words.cache_info().currsize)"""
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["False", "False"]
+    assert told.stdout.split() == ["False", "0"]
 
 
 def test_captions_without_a_concept_are_counted_by_reason():
