@@ -133,7 +133,7 @@ def search_messages(given: Options, source) -> list[str]:
         )
     elif not source.exhaustive and asked & set(ABOUT_ABSENCE):
         said.append(
-            "what the captions don't mention is assumed to be absent (facts.absence is \"assumed\"): "
+            'what the captions don\'t mention is assumed to be absent (facts.absence is "assumed"): '
             f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
         )
     if not tells and not asked and source.exhaustive:

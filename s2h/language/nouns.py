@@ -89,6 +89,7 @@ def indefinite(name: str) -> str:
     return name if is_plural(name) or is_mass(name) else with_article(name)
 
 
+@lru_cache(maxsize=1 << 14)
 def with_article(phrase: str) -> str:
     """A singular phrase with 'a' or 'an': 'an 8', 'a UK flag', 'an old man'."""
     first = phrase.split()[0].split("-")[0]

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from s2h.language.concepts import things_of
@@ -63,7 +64,7 @@ class Swaps:
     something can be exchanged."""
 
     def __init__(self, captions: Iterable[str]) -> None:
-        found = [list(places_of(caption)) for caption in captions]
+        found = [places_of(caption) for caption in captions]
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # noun -> how often it has each attribute
         for places in found:
             for place in places:
@@ -97,8 +98,13 @@ class Swaps:
         return [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
 
 
-def places_of(caption: str) -> Iterator[Place]:
+@lru_cache(maxsize=1 << 14)
+def places_of(caption: str) -> tuple[Place, ...]:
     """The attributes of a caption that could be exchanged, with their nouns."""
+    return tuple(_places(caption))
+
+
+def _places(caption: str) -> Iterator[Place]:
     tokens = tokens_of(caption)
     words = {token.low for token in tokens}
     people = [token for token in tokens if token.low in _NAMED]

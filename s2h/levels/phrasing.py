@@ -3,10 +3,11 @@ that chosen and rejected answers differ in what they say and not in how they are
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
 from random import Random
 
 from s2h.language import nouns
+from s2h.language.concepts import without_openings
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
@@ -46,7 +47,7 @@ ASKS = {
         "Of all the images, how many show {}?",
         "What is the number of images with {}?",
         "Look for {}: how many images show {it}?",
-        "Go through the images. How many contain {}?",
+        "Check every image. How many contain {}?",
     ),
     "absent": (
         "Caption the image containing {}, if there is one.",
@@ -76,13 +77,6 @@ NAME = (
     " Say first which image it is.",
     " Name the image before you answer.",
     " Begin with the number of that image.",
-)
-_OPENING = re.compile(
-    r"(?:(?:in|on|at the center of) (?:the|this) (?:@)|(?:this|it) is an?|here (?:is|are)|there (?:is|are)"
-    r"|(?:an?|the|this) (?:close-?up |colou?r |black and white )?(?:@))\b".replace(
-        "@", "image|photo|photograph|picture|scene|shot|view|snapshot|illustration|drawing"
-    ),
-    re.IGNORECASE,
 )
 _ENDS = " \t.!?…,;:"
 
@@ -125,6 +119,7 @@ def none_shows(concept: str) -> str:
     return f"None of the images shows {concept}."
 
 
+@lru_cache(maxsize=1 << 14)
 def one_form(caption: str) -> str:
     """A caption with the same words as a sentence: a capital at the start and one period at the end. Capitals throughout
     become small letters."""
@@ -134,9 +129,10 @@ def one_form(caption: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
+@lru_cache(maxsize=1 << 14)
 def form_of(caption: str) -> tuple[bool, bool]:
     """What else tells one way of writing captions from another: whether there is an opening such as 'In this image, ', and
     whether Most Words Begin With a Capital."""
     words = [word for word in caption.split()[1:] if len(word) > 3 and word[0].isalpha()]
     titled = len(words) > 1 and sum(word[0].isupper() for word in words) > len(words) / 2
-    return bool(_OPENING.match(caption)), titled
+    return without_openings(caption) != caption, titled

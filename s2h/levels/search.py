@@ -51,6 +51,8 @@ NEGATIVES_OF = {
     "count": ("miscount",),
     "absent": ("false-absence", "false-presence"),
 }
+
+
 @dataclass(frozen=True)
 class Search:
     """What one prompt looks for. shows: whether the answer says its working. pick: chooses a distractor among several by

@@ -19,30 +19,19 @@ from random import Random
 from typing import Any
 
 from s2h import references
-from s2h.answers import normalise
-from s2h.language import nouns
+from s2h.language import meaning, nouns, related
 from s2h.language.swaps import Swaps
-from s2h.sources import Item, NoPair, Question, SourceError, Trait
+from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
 from s2h.sources.unused import Unused
 
+_may_be = lru_cache(maxsize=1 << 18)(related.may_be)
+_may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
+KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
-PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
-GENERIC = (
-    "A picture of something.",
-    "This image shows an object.",
-    "There is something to be seen here.",
-    "A picture.",
-)
-# Words that say nothing about a picture.
-EMPTY = frozenset(
-    normalise(
-        "an the of in on at with and or to is are was it its this that there some photo picture image photograph view"
-    )
-)
 
 
 class Concept(str):
@@ -94,8 +83,8 @@ class Album:
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self._item = lru_cache(maxsize=KEPT)(self._make_item)
         self.captioner = ""  # the model that wrote the captions, if any did
-        self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
 
@@ -158,7 +147,7 @@ class Album:
             raise NoPair("a part of the source without usable pictures")
         return at, rng.randrange(len(page))
 
-    def _item(self, page: int, at: int) -> Item:
+    def _make_item(self, page: int, at: int) -> Item:
         found = self.page(page)
         name = found.prefix + found.names[at]
         look = self._read or self.reference_of
@@ -183,30 +172,23 @@ class Album:
 
     # What a picture shows -------------------------------------------------------------------------------------
 
-    def _find_words(self, page: int, at: int) -> frozenset[str]:
-        """Every word that might name something in a picture, from captions, concepts and, where it has captions, its
-        file's name."""
-        found = self.page(page)
-        captions = found.captions[at]
-        words = set(nouns.words_of(f"{captions}\n{found.notes[at]}"))
-        if captions:
-            words |= nouns.words_of(
-                nouns.name_of_class(os.path.splitext(os.path.basename(found.names[at]))[0])
-            )
-        for number in found.of_picture[at]:
-            words |= self._called(found.concepts[number])
-        return frozenset(words)
-
     def _called(self, concept: str) -> frozenset[str]:
         return nouns.words_of(concept) | self._words.get(concept, frozenset())
 
     def _shows(self, concept: Concept, page: int, at: int) -> bool:
-        """Whether the concept may occur in a picture: it or a relative of it is listed, or its name is among the words."""
+        """Whether the concept may occur in a picture: something that is listed or mentioned there may be called by its name,
+        by a broader one or by a narrower one."""
         name = self._pages[concept.page].concepts[concept.number]
-        if nouns.head_of(name) in self._heads(page, at):
-            return True
         found = self.page(page)
-        return self._kin is not None and any(self._kin(name, found.concepts[n]) for n in found.of_picture[at])
+        for thing in found.things(at):
+            if _may_be(name, thing):
+                return True
+        if not self._words and self._kin is None:
+            return False
+        listed = [found.concepts[number] for number in found.of_picture[at]]
+        return any(nouns.head_of(name) in self._called(other) for other in listed) or (
+            self._kin is not None and any(self._kin(name, other) for other in listed)
+        )
 
     def _draw(self, rng: Random, concepts: list[Concept], together: list[Item]) -> Item:
         """A picture that shows none of the concepts and isn't there yet."""
@@ -318,7 +300,7 @@ class Album:
     def tells(self) -> bool:
         """Whether most captions say more than the concept that a prompt would name."""
         sample = self._sample()
-        return sum(map(_says_more, sample)) > len(sample) / 2
+        return sum(map(wording.says_more, sample)) > len(sample) / 2
 
     def _sample(self) -> list[tuple[list[str], list[str]]]:
         """(captions, concepts) of some pictures of the first page, evenly spread."""
@@ -327,14 +309,20 @@ class Album:
         return [(page.captions[at].splitlines(), list(page.counts_of(at))) for at in places]
 
     def caption(self, rng: Random, item: Item) -> str:
+        """One of the picture's captions, where most captions say more than a prompt would name one that does."""
         if captions := item.labels.get("captions"):
+            if self.tells:
+                captions = [one for one in captions if wording.says_more(([one], item.labels["concepts"]))]
+            if not captions:
+                raise NoPair("a caption that says no more than what is searched for")
             return rng.choice(captions)
-        return nouns.sentence(rng.choice(PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
+        return nouns.sentence(rng.choice(wording.PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
 
     def fits(self, caption: str, item: Item) -> bool:
-        """Whether a caption may be true of a picture: all that it says is said in the picture's own captions."""
-        said = " ".join(item.labels.get("captions") or item.labels["concepts"])
-        return not set(normalise(caption)) - set(normalise(said)) - EMPTY
+        """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
+        return _may_fit(
+            caption, tuple(item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"]))
+        )
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):
@@ -345,7 +333,7 @@ class Album:
         return f"a photo of {concept}"
 
     def generic(self, rng: Random, item: Item) -> str:
-        return rng.choice(GENERIC)
+        return rng.choice(wording.GENERIC)
 
     # Comparisons ----------------------------------------------------------------------------------------------
 
@@ -399,9 +387,3 @@ def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> C
         return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
 
     return Counted(f"number of {things}", counts, phrase, things, page, number)
-
-
-def _says_more(sample: tuple[list[str], list[str]]) -> bool:
-    captions, concepts = sample
-    named = set(normalise(" ".join(concepts)))
-    return any(len(set(normalise(caption)) - named - EMPTY) >= 2 for caption in captions)

@@ -3,13 +3,24 @@ bytes a picture."""
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterable
+from functools import lru_cache
 
+from s2h.language import forms, nouns
+from s2h.language.concepts import things_in
 from s2h.sources.packed import Groups, Texts
 
 MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
 MANY = MOST_COUNTED + 1
+
+
+@lru_cache(maxsize=1 << 16)
+def _names_something(word: str) -> bool:
+    """Whether a word may be a noun, also one that the tables don't know."""
+    shares = forms.shares(word)
+    return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
 
 
 class Page:
@@ -25,6 +36,10 @@ class Page:
         )  # in the order of of_picture's entries; 0: not counted, beyond MOST_COUNTED: many
         self._numbers: dict[str, int] = {}
         self._pictures, self._shown = array("I"), array("I")
+        # Of pictures that were looked at, the number of things and the things by number, one picture after the other.
+        self._mentioned = array("I")
+        self._things: list[str] = []
+        self._thing_numbers: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,7 +80,38 @@ class Page:
         counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
         self.by_count = Groups(len(self.concepts) * MANY, counted if any(self.counts) else ())
         del self._numbers, self._pictures, self._shown
+        self._places = array(
+            "Q", bytes(8 * len(self.names))
+        )  # 1 + where a picture begins in _mentioned, or 0
         return self
+
+    def things(self, at: int) -> list[str]:
+        """Names of all that a picture may show: its concepts, and what its captions, its notes and, beside captions, its
+        file's name mention. They are looked for when they are first wanted, and kept in 8 bytes and 4 for each."""
+        place = self._places[at]
+        if not place:
+            found = self._look_for(at)
+            self._places[at] = place = len(self._mentioned) + 1
+            self._mentioned.append(len(found))
+            self._mentioned.extend(map(self._number_of, found))
+        stop = place + self._mentioned[place - 1]
+        return [self._things[number] for number in self._mentioned[place:stop]]
+
+    def _look_for(self, at: int) -> dict[str, None]:
+        concepts = [self.concepts[number] for number in self.of_picture[at]]
+        texts = [*self.captions[at].split("\n"), *self.notes[at].split("\n")]
+        if texts[0]:
+            texts.append(nouns.name_of_class(os.path.splitext(os.path.basename(self.names[at]))[0]))
+        things = (thing for text in texts for thing in sorted(things_in(text)))
+        # Every word that can be a noun counts, however it is used: a distractor is refused in case of doubt.
+        words = (word for text in texts for word in sorted(nouns.words_of(text)) if _names_something(word))
+        return dict.fromkeys((*concepts, *things, *words))
+
+    def _number_of(self, thing: str) -> int:
+        number = self._thing_numbers.setdefault(thing, len(self._things))
+        if number == len(self._things):
+            self._things.append(thing)
+        return number
 
     def counts_of(self, at: int) -> dict[str, int]:
         """What a picture shows, and how often where that was counted."""

@@ -30,6 +30,11 @@ from tests.support.photos import save
             "--select attention needs the images one by one",
         ),
         (["vqa", "--workers", "2"], "--workers is for pairs without a --model"),
+        (["search", "--captions", "x.jsonl"], "--captions is for --captioner"),
+        (["vqa", "--captioner", "mini"], "--captioner is for search"),
+        (["kinship", "--distractors", "similar"], "--distractors similar is for vqa and search"),
+        (["search", "--clip-model", "mini-clip"], "--clip-model is for --distractors similar here"),
+        (["search", "--distractors", "similar", "--workers", "2"], "--workers is for pairs without a CLIP"),
         (["compare", "--resume"], "--resume needs -o FILE"),
         (["compare", "--resume", "-o", "x.jsonl.gz"], "--resume needs -o FILE"),
     ],
@@ -77,6 +82,9 @@ def test_distractors_layouts_and_attention_with_the_bundled_models(tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     assert "distractors are like the target by mini-clip" in done.stderr and done.stdout.count("\n") == 6
+    near = ["--distractors", "similar", "--similar", "0.3:0.99", "-o", str(tmp_path / "near.jsonl")]
+    done = CliRunner().invoke(main, ["search", *few, *near, "--image-dir", str(tmp_path / "images")])
+    assert done.exit_code == 0 and "distractors are like the target by mini-clip" in done.output
     done = run(
         "s2h-gen", "vqa", "-n", "4", "--layout", "pip", "--size", "64", "--max-new-tokens", "8", cwd=tmp_path
     )

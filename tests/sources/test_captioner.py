@@ -20,12 +20,24 @@ def scenes(root, each: int = 7) -> None:
     for shape in ("circle", "star", "heart"):
         (root / shape).mkdir(parents=True)
         for i in range(each):
-            world.scene(seeds.rng("captioner", shape, i), shape=shape).draw(96).save(root / shape / f"{i}.png")
+            world.scene(seeds.rng("captioner", shape, i), shape=shape).draw(96).save(
+                root / shape / f"{i}.png"
+            )
 
 
 def gen(*options: str, status: int = 0) -> tuple[list[dict], str]:
     """Pairs and messages of one run of s2h-gen, in this process, which has torch loaded."""
-    arguments = ["search", "--source", "shapes", "--form", "caption=1", "--captioner", "mini", "-o", "out.jsonl"]
+    arguments = [
+        "search",
+        "--source",
+        "shapes",
+        "--form",
+        "caption=1",
+        "--captioner",
+        "mini",
+        "-o",
+        "out.jsonl",
+    ]
     done = CliRunner().invoke(main, [*arguments, *options])
     assert done.exit_code == status and "Traceback" not in done.output, done.output
     lines = Path("out.jsonl").read_text().splitlines() if status == 0 else []
@@ -44,7 +56,9 @@ def test_a_model_captions_a_folder_of_classes_once(tmp_path):
     written = {row["caption"].rstrip(".") for row in rows}
     for pair in first:
         assert pair["facts"]["captioner"] == "mini"
-        for side in ("chosen", "rejected") if pair["negative"] in ("same-concept", "other-image") else ("chosen",):
+        for side in (
+            ("chosen", "rejected") if pair["negative"] in ("same-concept", "other-image") else ("chosen",)
+        ):
             assert record.text_of(pair[side]).split("\n")[-1].rstrip(".") in written
     # What a kill has left is completed, and the lines of other models stay.
     lines = kept.read_bytes().splitlines(keepends=True)
