@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from s2h.answers import is_right, normalise, values_said
+from s2h.language.answers import is_right, normalise, values_said
 from s2h.levels.draft import Draft, Twin, in_turn, pick_kind
 from s2h.record import Record
 from s2h.sources import Item, Question

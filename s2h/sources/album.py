@@ -17,7 +17,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from s2h.answers import normalise
+from s2h.language.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page

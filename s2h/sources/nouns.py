@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.answers import normalise
+from s2h.language.answers import normalise
 
 # Where a caption's first noun phrase has ended.
 _AFTER = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from random import Random
 
-from s2h.answers import normalise
+from s2h.language.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError
 from s2h.sources.packed import Groups, Texts
 from s2h.sources.unused import Unused

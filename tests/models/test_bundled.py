@@ -26,7 +26,7 @@ def test_the_miniature_is_a_real_llava_with_its_own_processor():
 
 
 def test_it_is_good_on_one_image(tmp_path):
-    from s2h.answers import is_right
+    from s2h.language.answers import is_right
 
     made = list(
         levels.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)
