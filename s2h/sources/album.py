@@ -17,11 +17,12 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+from s2h.language import nouns
 from s2h.language.answers import normalise
-from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
+from s2h.language.swaps import Swaps
+from s2h.sources import Item, NoPair, Question, SourceError, Trait
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
-from s2h.sources.swaps import Swaps
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
