@@ -63,7 +63,7 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, tm
     assert len(pairs) > 30 and tally["the model was right"] > (5 if samples == 1 else 0)
     for pair in pairs:
         record.check(pair)
-        assert pair["negative"] == "hallucination"
+        assert pair["negative"] in ("hallucination", "confusion")
         assert record.text_of(pair["rejected"]).lower() != record.text_of(pair["chosen"]).lower()
     assert pairs == made(shard=(1, 2)) + made(shard=(2, 2))
 
