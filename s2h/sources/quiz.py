@@ -121,7 +121,8 @@ class Sheet:
         self._rows[name] = row
         self.picture_of.append(self._places[picture])
         self.kind_of.append(number)
-        self.ask_of.append(self._asks.setdefault(" ".join(words), len(self._asks)))
+        ask = " ".join((kind, *words) if asked.options else words)  # letters answer no other question
+        self.ask_of.append(self._asks.setdefault(ask, len(self._asks)))
         for word in _telling(words):
             self._word_rows.extend((self._words.setdefault((number, word), len(self._words)), row))
         self.partner.append(-1)
