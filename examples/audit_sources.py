@@ -3,6 +3,7 @@ things occur once, a few kinds make most pictures, and each kind has a favourite
 words alone give away; no network is needed.
 
     python examples/audit_sources.py OUT [PICTURES]      # OUT/coco, OUT/vqav2, OUT/llava.json, OUT/captions, OUT/classes
+    python examples/audit_sources.py --easy-vqa PACKAGE FILE.json      # questions of an installed package
 """
 
 from __future__ import annotations
@@ -137,6 +138,18 @@ def llava(path: Path, drawn: list[dict]) -> None:
     path.write_text(json.dumps(rows))
 
 
+def easy_vqa(package: str, path: str) -> None:
+    """The questions of the installed package easy-vqa as LLaVA has them; its pictures stay where they are."""
+    folder = Path(package) / "data" / "train"
+    rows = []
+    for number, (question, answer, picture) in enumerate(json.loads((folder / "questions.json").read_text())):
+        turns = [{"from": "human", "value": f"<image>\n{question}"}, {"from": "gpt", "value": answer}]
+        rows.append({"id": str(number), "image": f"easy-vqa/{picture}.png", "conversations": turns})
+    Path(path).write_text(json.dumps(rows))
+    (Path(path).parent / "images").mkdir(exist_ok=True)
+    (Path(path).parent / "images" / "easy-vqa").symlink_to(folder / "images")
+
+
 def main(out: str, count: str = "1200") -> None:
     root = Path(out)
     files = root / "images"
@@ -161,4 +174,7 @@ def main(out: str, count: str = "1200") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "--easy-vqa":
+        easy_vqa(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])
