@@ -2,7 +2,7 @@
 form of the chosen answers.
 
 A model has favourite answers, which words alone would tell: one that says 'red' of every car is never wrong where the
-car is red. So, where the source knows pictures by their answers, every second mistake is turned round (`confusion`):
+car is red. So, where the source knows pictures by their answers, about every second mistake is turned round (`confusion`):
 another picture of which the same is asked shows what the model said, and the rejected answer is what it took that for.
 Then each value is chosen as often as it is rejected in place of the other."""
 
@@ -63,7 +63,7 @@ def hallucinated(
         found.update((k, record(made, k)) for k, made in drafts if made.rejected)
         for (k, made, pictures), said in zip(asked, texts, strict=True):
             taken = _taken(made, pictures, said, asker, tally)
-            pair = None if taken is None else _pair(made, *taken, k, source, tally)
+            pair = None if taken is None else _pair(made, *taken, source, tally)
             if pair is not None:
                 found[k] = record(pair, k)
     for k in block:
@@ -145,25 +145,25 @@ def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> V
     return Verdict(WRONG, text)
 
 
-def _pair(made: Draft, text: str, value: str, k: int, source: Any, tally: Counter) -> Draft | None:
-    """The draft with the model's wrong value, or, in every second slot, turned round."""
+def _pair(made: Draft, text: str, value: str, source: Any, tally: Counter) -> Draft | None:
+    """The draft with the model's wrong value, or, about every second time, turned round."""
     question = made.question
     made.facts["reply"] = text
     if question.options:  # the letters are dealt once more, as a model may prefer one
-        return vqa.deal(made, seeds.rng("options", made.luck, k), question.options.index(value))
+        return vqa.deal(made, seeds.rng("options", made.luck), question.options.index(value))
     vqa.reject(made, value)
     if made.negative == "nonexistent":
         return made
     if not hasattr(source, "asked") or len(normalise(question.answer)) > vqa.FEW:
         return made
-    partner = source.asked(seeds.rng("confusion", made.luck, k), question, value)
+    partner = source.asked(seeds.rng("confusion", made.luck), question, value)
     if partner is None or any(partner[0].key == item.key for item in made.items):
         tally["no other picture shows what the model said"] += 1
         return None
-    if not all(values.differ(question.answer, one) for one in (partner[1].answer, *partner[1].accepted)):
+    if not vqa.apart(question.answer, partner[1]):
         tally["what the model said may be right as well"] += 1
         return None
-    if k % 2 == 0:
+    if made.luck % 2:  # and not by the slot's number, which the number of images goes with
         return made
     vqa.turn_to(made, *partner, value)
     ask = vqa.pose(made.frame, partner[1])

@@ -168,7 +168,7 @@ def _unlike(
     """(kind of negative, rejected value, the counterpart); the value of other-image is found among the distractors."""
     partner = source.counterpart(question) if getattr(source, "twins", False) else None
     if partner is not None and not (
-        _apart(partner[1].answer, question) and _apart(question.answer, partner[1])
+        apart(partner[1].answer, question) and apart(question.answer, partner[1])
     ):
         partner = None
     usable = ["wrong-attribute"] * bool(question.wrong or question.odds is not None)
@@ -189,12 +189,12 @@ def _drawn(rng: Random, question: Question) -> str:
     value = question.odds.draw(rng)
     if values.same(value, question.answer):
         raise NoPair("the draw of a wrong answer gave the right one")
-    if not _apart(value, question) or len(normalise(value)) > FEW:
+    if not apart(value, question) or len(normalise(value)) > FEW:
         raise NoPair("a drawn answer that may be right as well")
     return value
 
 
-def _apart(value: str, question: Question) -> bool:
+def apart(value: str, question: Question) -> bool:
     """Whether a value is surely none of the right answers."""
     if value in question.wrong:
         return True
@@ -218,7 +218,7 @@ def _elsewhere(
     if question.odds is None:
         return "other-image", rng.choice(sorted(set(found)))
     value = rng.choice(found)
-    if values.same(value, question.answer) or not _apart(value, question):
+    if values.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
     if getattr(
         source, "apart", False
@@ -277,7 +277,7 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
             value = question.odds.draw(rng)
         except NoPair:
             break
-        if len(normalise(value)) <= FEW and _apart(value, question):
+        if len(normalise(value)) <= FEW and apart(value, question):
             found.append(value)
     unlike: dict[str, str] = {}
     for value in found:
