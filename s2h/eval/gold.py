@@ -9,8 +9,8 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-from s2h.answers import normalise
 from s2h.eval.benches import names
+from s2h.language.answers import normalise
 from s2h.record import RecordError
 
 TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")

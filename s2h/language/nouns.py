@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from s2h.answers import normalise
+from s2h.language.answers import normalise
 from s2h.language.forms import ONLY_PLURAL, is_plural_form, singular
 from s2h.language.table import word_set
 

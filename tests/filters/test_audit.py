@@ -68,6 +68,28 @@ def test_a_length_that_tells_is_found(pairs):
     assert found["lengths"]["p"] < 1e-5 and found["blind"]["auc"] > 0.95
 
 
+def test_a_form_that_tells_is_found(pairs):
+    """A model that ends without a period, or in lower case, gives itself away by that alone."""
+    for spoil in (lambda text: text.rstrip("."), lambda text: text[0].lower() + text[1:]):
+        made = copy.deepcopy(pairs["compare"])
+        for pair in made:
+            pair["rejected"] = record.assistant(spoil(record.text_of(pair["rejected"])))
+        found = watched(made)
+        assert found["compare"]["form"]["auc"] > 0.95
+        assert any("form alone tells" in line for line in audit.failures(found, 0.6))
+        assert "form alone" in audit.summary(found)[0]
+    assert watched(pairs["compare"])["compare"]["form"]["auc"] < 0.56
+
+
+def test_sources_are_told_apart(pairs):
+    other = copy.deepcopy(pairs["compare"][:40])
+    for pair in other:
+        pair["source"] = "photos"
+    report = watched([*pairs["compare"], *other, *pairs["kinship"]])
+    assert set(report) == {"compare (builtin)", "compare (photos)", "kinship"}
+    assert report["compare (photos)"]["pairs"] == 40
+
+
 def test_twins_leave_nothing_to_the_words(tmp_path):
     made = list(levels.generate("compare", n=150, twins=True, size=32, images=Store(tmp_path)))
     tested = blind.test([blind.texts_of(pair) for pair in made])
