@@ -105,11 +105,15 @@ def generate(
     )
     name = f"{seeds.seed_of(*settings) >> 40:06x}"
 
+    tries = TRIES if answer is None else ASKED
+
     def draft(k: int, attempt: int, tally: Counter) -> Draft | None:
-        rng = seeds.rng(source.spec, seed, split, task, k, attempt)
-        rng.turn, number = divmod(k, len(sizes))  # numbers of images and places of targets take turns
+        # A redraw keeps its turn; where that gives no pair at all, the slot takes what can be had.
+        run = (source.spec, seed, split, task)
+        rng = seeds.slot_rng(run, k, attempt, sizes, free=attempt >= tries // 2)
+        number = sizes[rng.whole.take("images", (1,) * len(sizes))]
         try:
-            made = maker.make(rng, source, sizes[number], weights, **wishes)
+            made = maker.make(rng, source, number, weights, **wishes)
             if twins and made.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
 from random import Random
 from typing import Any
 
 from s2h import record as records
+from s2h.seeds import SlotRandom
 from s2h.sources import Item, NoPair
 
 GRID = "The picture is a grid of {n} numbered images."
@@ -153,24 +153,62 @@ def items_of(
 
 
 def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:
-    """One kind of negative among the usable ones, by weight."""
+    """One kind of negative among the usable ones, by weight and in its turn."""
     kinds = [kind for kind in usable if weights.get(kind, 0) > 0]
     if not kinds:
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
-    return rng.choices(kinds, [weights[kind] for kind in kinds])[0]
+    return in_turn(rng, kinds, [weights[kind] for kind in kinds], "kind " + ",".join(kinds))
 
 
-def in_turn(rng: Random, choices: Sequence, every: int = 1) -> Any:
-    """One of the choices. Over the slots of a run (`rng.turn` counts them) each comes in its turn, so that targets stand at
-    every place equally often by construction and not only on average. every: how many turns a choice lasts, as where
-    another one takes turns within it."""
-    turn = getattr(rng, "turn", None)
-    return choices[rng.randrange(len(choices)) if turn is None else turn // every % len(choices)]
+def in_turn(rng: Random, choices: Sequence, weights: Sequence[float] | None = None, name: str = "") -> Any:
+    """One of the choices. Over the slots of a run each comes in its turn, as often as its weight says, so that every stretch
+    of the run is in balance. name: of the decision; decisions of one name and number of choices agree."""
+    weights = (1.0,) * len(choices) if weights is None else weights
+    turn = rng.turn if isinstance(rng, SlotRandom) else None
+    if turn is None:
+        return rng.choices(choices, weights)[0]
+    return choices[turn.take(f"{name} {len(choices)}", weights)]
+
+
+def branch(rng: Random, choices: Sequence, weights: Sequence[float] | None = None, name: str = "") -> Any:
+    """The same as `in_turn`; the decisions that follow are in balance among the slots that take this choice."""
+    weights = (1.0,) * len(choices) if weights is None else weights
+    if isinstance(rng, SlotRandom) and rng.turn is not None:
+        name = f"{name} {len(choices)}"
+        taken = rng.turn.take(name, weights)
+        rng.turn = rng.turn.among(name, weights, taken)
+        return choices[taken]
+    return rng.choices(choices, weights)[0]
+
+
+YES_NO = "yes/no"
+
+
+def yes_or_no(rng: Random, share: Callable[[int], float], n_images: int) -> bool | None:
+    """Whether this slot is a yes/no question and which of both is its answer; None for another question. Yes and no are in
+    balance over all such questions of a run. share: of yes/no questions, by the number of images."""
+    one = share(n_images)
+    weights = (one, 1 - one)
+    if not isinstance(rng, SlotRandom) or rng.turn is None:
+        return rng.random() < 0.5 if rng.random() < one else None
+    taken = rng.turn.take(YES_NO, weights)
+    answer = None
+    if taken == 0:
+        place = rng.earlier(YES_NO, lambda n: (share(n), 1 - share(n)), 0)
+        answer = (place + rng.turn.seed) % 2 == 0  # by turns, as some stretches have few such questions
+    rng.turn = rng.turn.among(YES_NO, weights, taken)
+    return answer
 
 
 def two_places(rng: Random, n: int) -> tuple[int, int]:
     """Two places among n, the one and the other, in their turn."""
-    return in_turn(rng, list(permutations(range(n), 2)))
+    turn = rng.turn if isinstance(rng, SlotRandom) else None
+    one = in_turn(rng, range(n), name="place")
+    others = [p for p in range(n) if p != one]
+    if turn is None:
+        return one, rng.choice(others)
+    beside = turn.among(f"place {n}", (1.0,) * n, one)
+    return one, others[beside.take("beside", (1.0,) * (n - 1))]
 
 
 def name_images(positions: list[int]) -> str:

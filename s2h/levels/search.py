@@ -16,7 +16,7 @@ from itertools import permutations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("target", "without", "another", "caption", "fits", "generic")
@@ -128,7 +128,7 @@ def make(
     }
     if not sum(forms.values()):
         raise NoPair(f"no form of question fits ({n_images} images, {', '.join(weights)})")
-    form = rng.choices(list(forms), list(forms.values()))[0]
+    form = branch(rng, list(forms), list(forms.values()), "form")
     shows = n_images > 1 and rng.random() < working
     build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
     target, concept = source.target(rng)

@@ -320,6 +320,15 @@ class Album:
 
     # Comparisons ----------------------------------------------------------------------------------------------
 
+    @cached_property
+    def numbers(self) -> float:
+        """The share of traits that are numbers of things: all where things were counted, else none."""
+        return float(any(len(self.page(number).by_count) for number in range(len(self._pages)) if self._seen(number)))
+
+    def _seen(self, number: int) -> bool:
+        """Whether a page is the first that has pictures, which shows what the source is like."""
+        return all(not len(self.page(before)) for before in range(number))
+
     def trait(self, rng: Random) -> Trait:
         """The number of some things where they were counted, else the kind of object where each picture shows one."""
         page = rng.choices(range(len(self._weights)), self._weights)[0]

@@ -22,6 +22,7 @@ class World:
     spec = "builtin"
     swaps = "drawn"  # captions are made from labels, so one attribute can be exchanged, in the picture too
     relations = ("parent", "grandparent", "sibling")
+    numbers = 0.4  # of the traits are numbers of things
 
     def __init__(self, seed: int = 0, split: str = "train") -> None:
         self.seed, self.split = seed, split
@@ -185,7 +186,7 @@ class World:
 
     def trait(self, rng: Random) -> Trait:
         """Something in which pictures can be compared."""
-        if rng.random() < 0.4:
+        if rng.random() < self.numbers:
             shape = rng.choice(scenes.SHAPES)
             things = words.shape_word(shape, 2)
             return Trait(
