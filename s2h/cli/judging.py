@@ -131,12 +131,13 @@ REPORTS = group(
     ),
     click.option(
         "--audit", metavar="FILE",
-        help="Of the pairs that are kept: write to FILE, as JSON, how far words alone tell chosen from rejected, and how "
-        "even places, lengths and answers are; and beside it a page of plots (.png).",
+        help="Of the pairs that are kept: write to FILE, as JSON, how far words alone, and form alone, tell chosen from "
+        "rejected, and how even places, lengths and answers are; and beside it a page of plots (.png).",
     ),
     click.option(
         "--audit-fail", metavar="AUC", type=click.FloatRange(0.5, 1),
-        help="End with status 1 where in some task words alone tell chosen from rejected with an AUC above this (0.6, say).",
+        help="End with status 1 where in some task words alone, or form alone, tell chosen from rejected with an AUC above "
+        "this (0.6, say).",
     ),
 )  # fmt: skip
 MODELS = group(

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from string import ascii_uppercase
 
-from s2h.answers import normalise, values_said
 from s2h.eval.benches import names
 from s2h.eval.parsers import lmms, official, robust, vlmevalkit
+from s2h.language.answers import normalise, values_said
 from s2h.record import RecordError, fail
 
 TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")

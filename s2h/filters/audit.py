@@ -1,5 +1,6 @@
-"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away (blind.py), the
-lengths, places and answers of both sides, pairs that repeat, and for kinship whether the photographs' colours tell.
+"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away and how far
+form alone does (blind.py), the lengths, places and answers of both sides, pairs that repeat, and for kinship whether the
+photographs' colours tell.
 
     s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
 
@@ -22,6 +23,7 @@ from s2h.record import Record
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
 PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
 SHOWN = 30  # answers listed in the report
+BY_MODEL = ("hallucination", "confusion")  # negatives that a model's mistakes gave
 RARE = 10  # an answer seen less often is told with the others
 
 
@@ -30,7 +32,7 @@ class Audit:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self.tasks: dict[str, _Task] = {}
+        self.groups: dict[tuple[str, str, str], _Task] = {}
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
@@ -38,14 +40,28 @@ class Audit:
             yield record
 
     def add(self, record: Record) -> None:
-        task = record["task"]
-        if task not in self.tasks:
-            self.tasks[task] = _Task(Random(f"{self.seed} {task}"))
-        self.tasks[task].add(record)
+        group = (
+            record["task"],
+            str(record.get("source") or ""),
+            "by a model" if record["negative"] in BY_MODEL else "",
+        )
+        if group not in self.groups:
+            self.groups[group] = _Task(Random(f"{self.seed} {' '.join(group)}"))
+        self.groups[group].add(record)
 
     def report(self) -> dict:
-        """{task: findings}, as JSON holds them."""
-        return {task: found.report(self.seed) for task, found in sorted(self.tasks.items())}
+        """{task: findings}, as JSON holds them. A task's pairs of several sources, or with and without a model, are told
+        apart: 'vqa (coco)', 'vqa (coco, by a model)'."""
+        names: dict[str, list] = defaultdict(list)
+        for group in sorted(self.groups):
+            names[group[0]].append(group)
+        found = {}
+        for task, groups in names.items():
+            for group in groups:
+                apart = [one for one in group[1:] if one] if len(groups) > 1 else []
+                name = f"{task} ({', '.join(apart)})" if apart else task
+                found[name] = self.groups[group].report(self.seed)
+        return found
 
 
 class _Task:
@@ -88,17 +104,10 @@ class _Task:
             self.portraits.append((record, facts["a"], facts["b"], facts["answer"] == "yes"))
 
     def report(self, seed: int) -> dict:
-        tested = blind.test(self.sample, seed)
         found: dict[str, Any] = {
             "pairs": self.count,
-            "blind": None
-            if tested is None
-            else {
-                "auc": round(tested.auc, 4),
-                "interval": [round(tested.low, 4), round(tested.high, 4)],
-                "answered": round(tested.answered, 4),
-                "pairs": tested.pairs,
-            },
+            "blind": _tested(blind.test(self.sample, seed)),
+            "form": _tested(blind.test(self.sample, seed, blind.form_of)),
             "lengths": _lengths(self.lengths),
             "places": {str(n): _evenness(counts, n) for n, counts in sorted(self.places.items())},
             "answers": _answers(*self.sides),
@@ -121,6 +130,17 @@ class _Task:
         if self.portraits:
             found["same_photograph"] = _same_photograph(self.portraits)
         return found
+
+
+def _tested(tested: blind.Blind | None) -> dict | None:
+    if tested is None:
+        return None
+    return {
+        "auc": round(tested.auc, 4),
+        "interval": [round(tested.low, 4), round(tested.high, 4)],
+        "answered": round(tested.answered, 4),
+        "pairs": tested.pairs,
+    }
 
 
 class _Repeats:
@@ -219,11 +239,14 @@ def _colours(image: Any) -> Any:
 
 
 def failures(report: dict, most: float) -> list[str]:
-    """The tasks whose blind AUC is above the bound, in words."""
+    """The tasks whose blind AUC, or that of form alone, is above the bound, in words."""
     return [
-        f"{task}: words alone tell chosen from rejected with an AUC of {found['blind']['auc']:.3f}"
+        f"{task}: {what} alone tells chosen from rejected with an AUC of {found[test]['auc']:.3f}".replace(
+            "words alone tells", "words alone tell"
+        )
         for task, found in report.items()
-        if found["blind"] is not None and found["blind"]["auc"] > most
+        for test, what in (("blind", "words"), ("form", "form"))
+        if found[test] is not None and found[test]["auc"] > most
     ]
 
 
@@ -235,6 +258,8 @@ def summary(report: dict) -> list[str]:
         if found["blind"]:
             low, high = found["blind"]["interval"]
             said.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")
+            low, high = found["form"]["interval"]
+            said.append(f"form alone {found['form']['auc']:.3f} ({low:.3f} to {high:.3f})")
         else:
             said.append("too few pairs for the blind test")
         uneven = [n for n, places in found["places"].items() if places["p"] < 0.05]

@@ -1,11 +1,13 @@
 """The blind test: how far the words alone, without any image, tell a chosen from a rejected answer. A linear classifier
 on what is asked, what is answered, and each word of the one beside each word of the other, cross-validated so that a pair
-and its twin are always in one fold. 0.5 is chance; what it finds, a model can learn instead of looking."""
+and its twin are always in one fold. 0.5 is chance; what it finds, a model can learn instead of looking.
+
+The same test on form alone (`form_of`) sees no word: how an answer begins and ends, its length, its signs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,15 @@ FEATURES = 1 << 20
 MOST_ASKED = 40  # words of the question that are set beside those of the answer
 RESAMPLES = 200
 _WORD = re.compile(r"\w+|[^\w\s]")
+_STOP = re.compile(r"[.!?](?=\s|$)")
+_SIGNS = tuple(
+    (name, re.compile(sign))
+    for name, sign in (
+        ("digit", r"\d"), ("comma", ","), ("colon", "[:;]"), ("quote", "[\"'`“”‘’]"), ("bracket", r"[()\[\]{}<>]"),
+        ("dash", "[-–—]"), ("article", r"(?i)^(?:an?|the)\b"), ("space at an end", r"^\s|\s$"), ("two spaces", "  "),
+        ("markdown", r"[*_#]"), ("bare letter", r"^\W*[A-Za-z]\W*$"), ("inner period", r"\.(?=\S)"),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,11 @@ class Blind:
     pairs: int
 
 
-def test(pairs: Sequence[Texts], seed: int = 0) -> Blind | None:
-    """The blind test of some pairs; None where they are too few to be parted into folds."""
+def test(
+    pairs: Sequence[Texts], seed: int = 0, features: Callable[[str, str], Iterator[str]] | None = None
+) -> Blind | None:
+    """The blind test of some pairs; None where they are too few to be parted into folds. features: of (what is asked, an
+    answer); those of the words by default."""
     import numpy as np
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
@@ -53,7 +67,8 @@ def test(pairs: Sequence[Texts], seed: int = 0) -> Blind | None:
     rows = hasher.transform(
         feature
         for pair in pairs
-        for feature in (_features(pair.asked, pair.chosen), _features(pair.asked, pair.rejected))
+        for answer in (pair.chosen, pair.rejected)
+        for feature in [(features or _features)(pair.asked, answer)]
     )
     rows.data = np.minimum(rows.data, 3)
     right = np.tile([1, 0], len(pairs))
@@ -96,6 +111,29 @@ def _features(asked: str, answer: str) -> Iterator[str]:
     for word in asked_words:
         for other in last:
             yield f"{word}|{other}"
+
+
+def form_of(asked: str, answer: str) -> Iterator[str]:
+    """The form of an answer, no word of it: its end, the case of its letters, its lengths in classes, and what signs it
+    has. None of it depends on what is asked."""
+    text = answer.strip()
+    words = text.split()
+    yield f"ends {text[-1:] if not text[-1:].isalnum() else 'bare'}"
+    yield f"begins {_kind_of(text[:1])}"
+    yield f"second {_kind_of(words[1][:1]) if len(words) > 1 else 'none'}"
+    yield f"words {min(len(words), 3) if len(words) < 4 else 3 + min(len(words) // 4, 9)}"
+    yield f"characters {min(len(text) // 6, 20)}"
+    yield f"sentences {min(len(_STOP.findall(text)), 5)}"
+    yield f"lines {min(text.count(chr(10)), 5)}"
+    if text.isupper():
+        yield "all capitals"
+    for name, sign in _SIGNS:
+        if sign.search(text):
+            yield name
+
+
+def _kind_of(sign: str) -> str:
+    return "upper" if sign.isupper() else "lower" if sign.islower() else "digit" if sign.isdigit() else "sign"
 
 
 def texts_of(record: Any) -> Texts:

@@ -13,6 +13,7 @@ from typing import Any
 from s2h import seeds
 from s2h.levels import arithmetic, compare, kinship, search, vqa
 from s2h.levels.draft import WORKING, Draft
+from s2h.levels.mistakes import Asker, hallucinated
 from s2h.record import Record
 from s2h.sources import NoPair, SourceError, open_source, require
 
@@ -69,7 +70,7 @@ def generate(
     one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
     size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)] and a text that
     seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers; answerer: its name and
-    settings, which go into the pairs' names; alike, choose: see vqa.hallucinated. tally: counts what was discarded and
+    settings, which go into the pairs' names; alike, choose: see mistakes.Asker. tally: counts what was discarded and
     why. Raises SourceError where the source lacks what the task needs.
     """
     if task not in MAKERS:
@@ -149,18 +150,11 @@ def generate(
     slots = shard_range(n, shard, BLOCK if answer is not None else 1)
     slots = range(max(first, slots.start), max(first, slots.stop))
     if answer is not None:
+        asker = Asker(answer, size, ASKED, alike, choose)
         for start in range(slots.start, slots.stop, BLOCK):
             block = range(start, min(start + BLOCK, slots.stop))
-            yield from vqa.hallucinated(
-                block,
-                lambda k, attempt: draft(k, attempt, tally),
-                record,
-                answer,
-                size,
-                tally,
-                ASKED,
-                alike,
-                choose,
+            yield from hallucinated(
+                block, source, lambda k, attempt: draft(k, attempt, tally), record, asker, tally
             )
     elif workers > 1:
         from s2h.levels.workers import spread

@@ -41,6 +41,8 @@ class Draft:
     rejected_claims: list[tuple[int, str]]
     indexed: bool = True
     question: Any = None  # level 1: the Question, for judging a model's answer
+    frame: tuple[str, int] = ("", 0)  # level 1: the phrasing that the question goes into, and the number in it
+    luck: int = 0  # level 1: seeds what is drawn once a model has answered
     twin: Twin | None = None  # where the mistake can be made true by other images
     layout: str = "sequence"  # or grid, pip: the items in one image
 

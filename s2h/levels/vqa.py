@@ -1,24 +1,27 @@
 """Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
-distractors. The rejected answer is the model's own wrong generation on the padded prompt (`hallucination`), or, without a
-model, a wrong value of the attribute (`wrong-attribute`), the value that a distractor has (`other-image`), or the right
-answer to the same question about another picture, where the source has such pairs (`counterpart`)."""
+distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see mistakes.py), or,
+without a model, a wrong value (`wrong-attribute`), the value that a distractor has (`other-image`), or the right answer to
+the same question about another picture, where the source has such pairs (`counterpart`).
+
+Words alone don't tell the answers apart, by construction: a wrong value is drawn by the same odds as the right one, so that
+(red, blue) comes as often as (blue, red); the letters of options are dealt anew; both answers have one form."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
+from string import ascii_uppercase
 from typing import Any
 
-from s2h.answers import is_right, normalise, values_said
+from s2h.language import values
+from s2h.language.answers import normalise
 from s2h.levels.draft import Draft, Twin, in_turn, pick_kind
-from s2h.record import Record
-from s2h.sources import Item, Question
+from s2h.sources import Item, NoPair, Question
+from s2h.sources.options import lettered
 
 CANDIDATES = 8  # distractors among which a similar one is chosen
 FEW = 4  # words up to which an answer is a value
-_DENIES = re.compile(r"\b(?:no|not|only|none|cannot|can't|isn't|doesn't|don't)\b", re.IGNORECASE)
+SHOWN = 8  # candidates that facts list
 DENIAL = "There is no Image {k}."
 NEEDS = ("subject", "companion", "questions")
 NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
@@ -46,6 +49,32 @@ INSIDE = (
     "In the middle there is a small picture. {q}",
 )
 ALONE = ("{q}", "Look at the image. {q}", "Please answer: {q}", "{q} Answer briefly.")
+# First words of a question that can follow "In Image 2," in lower case.
+_OPENERS = frozenset(
+    [
+        "what",
+        "which",
+        "who",
+        "whose",
+        "where",
+        "when",
+        "why",
+        "how",
+        "is",
+        "are",
+        "was",
+        "were",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "will",
+        "would",
+        "has",
+        "have",
+    ]
+)
 
 
 def possible_negatives(source: Any) -> list[str]:
@@ -68,171 +97,258 @@ def make(
     several.
     """
     target = source.subject(rng)
-    question = rng.choice(source.questions(target))
+    question = _one_of(rng, source)(source.questions(target))
+    by_model = "hallucination" in weights
+    kind, rejected, partner = (
+        ("hallucination", "", None) if by_model else _unlike(rng, source, question, weights)
+    )
     together = [target]
     while len(together) < n_images:
         some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
         together.append(some[0] if similar is None else similar(rng, target, some))
     distractors = together[1:]
+    if kind == "other-image":
+        kind, rejected = _elsewhere(rng, source, question, distractors, weights)
     at = 1 if layout == "pip" else in_turn(rng, range(n_images))
-    items = list(distractors)
-    items.insert(at, target)
+    items = [*distractors[:at], target, *distractors[at:]]
     shown = n_images > 1
-    frame = rng.choice(INSIDE if layout == "pip" else FRAMES if shown else ALONE)
-    named = at + 1
-    beyond = None
-    if shown and layout != "pip" and rng.random() < nonexistent:
+    frame = _frame(rng, question, INSIDE if layout == "pip" else FRAMES if shown else ALONE)
+    beyond, named = None, at + 1
+    if shown and layout != "pip" and not question.options and rng.random() < nonexistent:
         beyond = rng.random() < 0.5
         named = rng.randint(n_images + 1, n_images + 3) if beyond else named
-    ask = frame.format(k=named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
-    rejected, kind, twin = "", "hallucination", None
+    draft = Draft(
+        items,
+        "",
+        "",
+        "",
+        kind,
+        [at],
+        {},
+        [],
+        [],
+        indexed=shown,
+        question=question,
+        frame=(frame, named),
+    )
+    if question.options:
+        return deal(draft, rng, question.options.index(rejected) if rejected else None)
+    draft.ask, draft.facts = pose(draft.frame, question), _facts(rng, question, rejected)
+    if beyond is not None:
+        return _existence(draft, beyond, by_model)
+    draft.luck = rng.getrandbits(64)
+    draft.chosen, draft.chosen_claims = say(question.answer), [(at, question.statement(question.answer))]
+    if rejected:
+        reject(draft, rejected)
+        if partner is not None:
+            if any(item.key == partner[0].key for item in items):
+                raise NoPair("the counterpart is a distractor")
+            turn_to(draft, *partner, rejected)
+    return draft
+
+
+def _one_of(rng: Random, source: Any) -> Callable[[list[Question]], Question]:
+    """Chooses a question; where a source asks by type, each type equally often."""
+    if not getattr(source, "by_type", False):
+        return rng.choice
+
+    def choose(questions: list[Question]) -> Question:
+        kind = rng.choice(sorted({question.about for question in questions}))
+        return rng.choice([question for question in questions if question.about == kind])
+
+    return choose
+
+
+# The rejected answer without a model ---------------------------------------------------------------------------
+
+
+def _unlike(
+    rng: Random, source: Any, question: Question, weights: dict[str, float]
+) -> tuple[str, str, tuple[Item, Question] | None]:
+    """(kind of negative, rejected value, the counterpart); the value of other-image is found among the distractors."""
+    partner = source.counterpart(question) if getattr(source, "twins", False) else None
+    if partner is not None and not (
+        apart(partner[1].answer, question) and apart(question.answer, partner[1])
+    ):
+        partner = None
+    usable = ["wrong-attribute"] * bool(question.wrong or question.odds is not None)
+    usable += ["other-image"] * (not question.options) + ["counterpart"] * (partner is not None)
+    kind = pick_kind(rng, weights, usable)
+    if kind == "counterpart":
+        return kind, partner[1].answer, partner
+    return kind, _drawn(rng, question) if kind == "wrong-attribute" else "", None
+
+
+def _drawn(rng: Random, question: Question) -> str:
+    """A wrong value, as likely as it is right elsewhere. Raises NoPair where the draw gives the right one, or one that
+    may be right as well."""
+    if question.options or question.odds is None:
+        if not question.wrong:
+            raise NoPair("a long answer, for which only a model gives a wrong one")
+        return rng.choice(list(question.wrong))
+    value = question.odds.draw(rng)
+    if values.same(value, question.answer):
+        raise NoPair("the draw of a wrong answer gave the right one")
+    if not apart(value, question) or len(normalise(value)) > FEW:
+        raise NoPair("a drawn answer that may be right as well")
+    return value
+
+
+def apart(value: str, question: Question) -> bool:
+    """Whether a value is surely none of the right answers."""
+    if value in question.wrong:
+        return True
+    return all(values.differ(value, right) for right in (question.answer, *question.accepted))
+
+
+def _elsewhere(
+    rng: Random, source: Any, question: Question, distractors: list[Item], weights: dict[str, float]
+) -> tuple[str, str]:
+    """The value that a distractor has; where none is asked the same, a wrong value if that is wanted too."""
+    found = [
+        other.answer
+        for item in distractors
+        for other in source.questions(item)
+        if other.ask == question.ask and (question.odds is not None or other.answer != question.answer)
+    ]
+    if not found:
+        if not weights.get("wrong-attribute"):
+            raise NoPair("no distractor is asked the same")
+        return "wrong-attribute", _drawn(rng, question)
+    if question.odds is None:
+        return "other-image", rng.choice(sorted(set(found)))
+    value = rng.choice(found)
+    if values.same(value, question.answer) or not apart(value, question):
+        raise NoPair("a distractor has the right answer, or one that may be right as well")
+    if getattr(
+        source, "apart", False
+    ):  # its companions never have the right answer, which makes it likelier than by odds
+        here, there = (1 - question.odds.share(v) for v in (question.answer, value))
+        if rng.random() * there > here:
+            raise NoPair("a wrong answer that words would tell")
+    return "other-image", value
+
+
+# Words ----------------------------------------------------------------------------------------------------------
+
+
+def _frame(rng: Random, question: Question, frames: tuple[str, ...]) -> str:
+    """A phrasing that the question goes into: one that isn't a plain question stands for itself, at the end."""
+    first = question.ask.split(None, 1)[0].lower().rstrip(",:")
+    plain = first in _OPENERS and "\n" not in question.ask
+    ended = question.ask.endswith(("?", ".", "!"))
+    fit = [f for f in frames if (plain or "{p}" not in f) and (ended or f.endswith(("{q}", "{p}")))]
+    return rng.choice(fit or list(frames))
+
+
+def pose(frame: tuple[str, int], question: Question, options: list[str] | None = None) -> str:
+    """The prompt's text: the framed question, its options a line each, and how to answer."""
+    phrase, named = frame
+    asked = phrase.format(k=named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
+    return "\n".join([asked, *lettered(options or []), *([question.closing] if question.closing else [])])
+
+
+def say(value: str) -> str:
+    """An answer in the one form of both sides: a capital first, a period last."""
+    value = value.strip()
+    bare = value.rstrip(" .!?") or value
+    mark = value[-1] if value[-1] in "!?" else "."
+    return bare[0].upper() + bare[1:] + mark
+
+
+def _facts(rng: Random, question: Question, rejected: str = "") -> dict:
     facts = {
         "question": question.ask,
         "about": question.about,
         "answer": question.answer,
         "answer_type": "word" if len(question.answer.split()) <= FEW else "caption",
-        "candidates": [question.answer, *question.wrong],
+        "candidates": _candidates(rng, question, rejected),
     }
-    if beyond is not None:
-        return _existence(items, ask, question, at, named, beyond, facts, "hallucination" in weights)
-    if "hallucination" not in weights:
-        partner = source.counterpart(question) if getattr(source, "twins", False) else None
-        elsewhere = {
-            other.answer
-            for item in distractors
-            for other in source.questions(item)
-            if other.ask == question.ask
-        } - {question.answer}
-        usable = ["wrong-attribute"] * bool(question.wrong) + ["other-image"] * bool(elsewhere)
-        usable += ["counterpart"] * (
-            partner is not None and all(item.key != partner[0].key for item in items)
-        )
-        kind = pick_kind(rng, weights, usable)
-        if kind == "counterpart":
-            rejected = partner[1]
-            candidates = [rejected, *(value for value in facts["candidates"] if value != rejected)]
-            twin_facts = {**facts, "answer": rejected, "candidates": candidates}
-            twin = Twin([*items[:at], partner[0], *items[at + 1 :]], twin_facts)
-            facts["candidates"] = [question.answer, *(v for v in candidates if v != question.answer)]
-        else:
-            rejected = rng.choice(sorted(elsewhere) if kind == "other-image" else list(question.wrong))
-    return Draft(
-        items,
-        ask,
-        say(question.answer),
-        say(rejected) if rejected else "",
-        kind,
-        [at],
-        facts,
-        [(at, question.statement(question.answer))],
-        [(at, question.statement(rejected))] if rejected else [],
-        indexed=shown,
-        question=question,
-        twin=twin,
-    )
+    if question.accepted:
+        facts["answers"] = list(question.accepted)
+    return facts
 
 
-def _existence(
-    items: list[Item],
-    ask: str,
-    question: Question,
-    at: int,
-    named: int,
-    beyond: bool,
-    facts: dict,
-    by_model: bool,
-) -> Draft:
-    """A question about an image that isn't there, or the claim that one isn't there which is."""
-    answer, denial = say(question.answer), DENIAL.format(k=named)
-    chosen, rejected = (denial, answer) if beyond else (answer, denial)
-    told = [(at, question.statement(question.answer))]
-    if beyond:
-        facts = {**facts, "answer": "none", "answer_type": "image", "named": named}
-    model_says = by_model and beyond  # for the image that isn't there; a denial is written here
-    return Draft(
-        items,
-        ask,
-        chosen,
-        "" if model_says else rejected,
-        "nonexistent" if beyond else "false-denial",
-        list(range(len(items))) if beyond else [at],
-        facts,
-        [(i, "a picture") for i in range(len(items))] if beyond else told,
-        told if beyond else [(at, denial)],
-        question=question,
-    )
-
-
-def say(value: str) -> str:
-    return value[0].upper() + value[1:] + ("" if value.endswith((".", "!", "?")) else ".")
-
-
-def hallucinated(
-    block: range,
-    draft: Callable[[int, int], Draft | None],
-    record: Callable[[Draft, int], Record],
-    answer: Callable[[list[tuple[list, list]], str], list[list[str]]],
-    size: int,
-    tally: Counter,
-    tries: int,
-    alike: Callable[[str, str], bool] | None = None,
-    choose: Callable[[Draft, list, list[str]], str | None] | None = None,
-) -> Iterator[Record]:
-    """Pairs of a block of slots, the model asked in batches: of its answers to a prompt, the most frequent wrong one is
-    taken, and a slot without any is drawn anew, up to `tries` times. The block is a unit, so that a shard asks in the same
-    batches as the whole.
-
-    alike: whether two answers of many words say the same, which then is no mistake. choose: takes one of the wrong answers
-    (the most frequent first), or none.
-    """
-    found: dict[int, Record] = {}
-    for attempt in range(tries):
-        open_slots = [k for k in block if k not in found]
-        if not open_slots:
+def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
+    """The answer and wrong values, those of the odds where the question has no list of its own."""
+    found = [question.answer, *([rejected] if rejected else []), *question.wrong]
+    for _ in range(SHOWN if question.odds is not None and not question.wrong else 0):
+        try:
+            value = question.odds.draw(rng)
+        except NoPair:
             break
-        drafts = [(k, made) for k in open_slots if (made := draft(k, attempt)) is not None]
-        asked = [(k, made, made.pictures(size)) for k, made in drafts if not made.rejected]
-        replies = answer(
-            [(made.prompt(), pictures) for _, made, pictures in asked], f"{block.start} {attempt}"
-        )
-        found.update((k, record(made, k)) for k, made in drafts if made.rejected)
-        for (k, made, pictures), texts in zip(asked, replies, strict=True):
-            texts = [text for text in map(str.strip, texts) if text]
-            wrong = [text for text, _ in Counter(t for t in texts if _is_wrong(made, t, alike)).most_common()]
-            if wrong and choose is not None:
-                taken = choose(made, pictures, wrong)
-                if taken is None:
-                    tally["the model looked at the target"] += 1
-                    continue
-                wrong = [taken]
-            if not texts:
-                tally["the model said nothing"] += 1
-            elif not wrong:
-                tally["the model was right"] += 1
-            else:
-                made.rejected = wrong[0]
-                said = values_said(made.rejected, made.question.wrong)
-                statement = made.question.statement(said[0]) if len(said) == 1 else made.rejected
-                at = made.target[0] if made.negative == "hallucination" else made.rejected_claims[0][0]
-                made.rejected_claims = [(at, statement)]
-                found[k] = record(made, k)
-    for k in block:
-        if k in found:
-            yield found[k]
-        else:
-            tally["slots given up: the model was never wrong"] += 1
+        if len(normalise(value)) <= FEW and apart(value, question):
+            found.append(value)
+    unlike: dict[str, str] = {}
+    for value in found:
+        unlike.setdefault(values.key(value), value)
+    return list(unlike.values())
 
 
-def _is_wrong(made: Draft, text: str, alike: Callable[[str, str], bool] | None) -> bool:
-    """Whether a model's answer is wrong: it doesn't say the right value, or says others as well. An answer of many words
-    is right as well where it says the same in other words, or repeats all that the right one says."""
-    if made.negative == "nonexistent":
-        return not _DENIES.search(text)
-    answer = made.question.answer
-    if is_right(text, answer, made.question.wrong):
-        return False
-    if len(normalise(answer)) <= FEW:
-        return True
-    if set(normalise(answer)) <= set(normalise(text)):
-        return False
-    return alike is None or not alike(answer, text)
+# Drafts --------------------------------------------------------------------------------------------------------
+
+
+def reject(draft: Draft, value: str) -> None:
+    """Give a draft its rejected answer."""
+    draft.rejected = say(value)
+    draft.rejected_claims = [(draft.target[0], draft.question.statement(value))]
+
+
+def deal(draft: Draft, rng: Random, wrong: int | None) -> Draft:
+    """A question with its options in a new order, so that each letter is as often right and as often rejected. wrong: the
+    number of the rejected option in the source's order; None leaves the rejected answer open."""
+    question, (at,) = draft.question, draft.target
+    order = rng.sample(range(len(question.options)), len(question.options))
+    texts = [question.options[number] for number in order]
+    letter = {question.options[number]: ascii_uppercase[place] for place, number in enumerate(order)}
+    answer = letter[question.answer]
+    draft.ask = pose(draft.frame, question, texts)
+    others = [one for one in ascii_uppercase[: len(texts)] if one != answer]
+    draft.facts = {
+        "question": question.ask,
+        "about": question.about,
+        "answer": answer,
+        "answer_type": "choice",
+        "choices": dict(zip(ascii_uppercase, texts, strict=False)),
+        "candidates": [answer, *others],
+    }
+    draft.chosen, draft.chosen_claims = say(answer), [(at, question.statement(question.answer))]
+    draft.luck = rng.getrandbits(64)
+    if wrong is not None:
+        draft.rejected = say(letter[question.options[wrong]])
+        draft.rejected_claims = [(at, question.statement(question.options[wrong]))]
+    return draft
+
+
+def turn_to(draft: Draft, item: Item, question: Question, value: str) -> None:
+    """Give a draft its twin: the picture of which the same is asked and whose right answer is the rejected value."""
+    (at,), facts = draft.target, draft.facts
+    rest = (one for one in facts["candidates"] if values.key(one) != values.key(value))
+    twin_facts = {**facts, "question": question.ask, "answer": value, "candidates": [value, *rest]}
+    twin_facts.pop("answers", None)
+    twin_facts.pop("reply", None)
+    if question.accepted:
+        twin_facts["answers"] = list(question.accepted)
+    draft.twin = Twin([*draft.items[:at], item, *draft.items[at + 1 :]], twin_facts)
+    facts["candidates"] = [
+        facts["answer"],
+        *(one for one in twin_facts["candidates"] if one != facts["answer"]),
+    ]
+
+
+def _existence(draft: Draft, beyond: bool, by_model: bool) -> Draft:
+    """A question about an image that isn't there, or the claim that one isn't there which is."""
+    question, (at,), (_, named) = draft.question, draft.target, draft.frame
+    answer, denial = say(question.answer), DENIAL.format(k=named)
+    told = [(at, question.statement(question.answer))]
+    if not beyond:
+        draft.negative, draft.chosen, draft.rejected = "false-denial", answer, denial
+        draft.chosen_claims, draft.rejected_claims = told, [(at, denial)]
+        return draft
+    places = range(len(draft.items))
+    draft.facts |= {"answer": "none", "answer_type": "image", "named": named}
+    draft.negative, draft.chosen = "nonexistent", denial
+    draft.rejected = "" if by_model else answer
+    draft.target = list(places)
+    draft.chosen_claims, draft.rejected_claims = [(i, "a picture") for i in places], told
+    return draft

@@ -1,7 +1,8 @@
 """Where images and facts come from. A source is an object that hands out items at random from a generator of its caller;
 `open_source` finds the right one for a spec (`builtin`, a path, or `KIND:PATH`).
 
-What a source can do is what it has: `target/without/another` serve level 3, `subject/companion/questions` level 1,
+What a source can do is what it has: `target/without/another` serve level 3, `subject/companion/questions` level 1
+(with `asked`, a model's mistakes are balanced),
 `digit` arithmetic, `related/stranger/portrait` kinship, `trait/showing` compare. `require` turns a missing ability into
 one clear line."""
 
@@ -67,18 +68,28 @@ class Item:
 
 @dataclass(frozen=True)
 class Question:
-    """One question about one image: `ask` has no image index in it and ends in '?'; `wrong` are the other values that
-    the answer could have had; `statement(value)` puts question and answer into a claim about the image."""
+    """One question about one image: `ask` has no image index in it; `wrong` are other values that surely are wrong here;
+    `statement(value)` puts question and answer into a claim about the image.
+
+    accepted: answers that are right as well, as other annotators gave them; none of them is ever rejected. options: the
+    texts of a question with lettered options, whose `answer` is one of them. closing: how to answer, in words that follow
+    the question. odds: how often each answer is right in this source, with `draw(rng)`, `share(value)` and `known`;
+    without, all values are equally likely. claims: statements of single values."""
 
     about: str
     ask: str
     answer: str
     wrong: tuple[str, ...]
     claim: str  # holds one {} for the answer
-    row: int = -1  # of a source that keeps its questions in rows
+    row: int = -1  # of a source that keeps its questions in rows or pages
+    accepted: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    closing: str = ""
+    odds: Any = field(default=None, compare=False)
+    claims: dict[str, str] | None = field(default=None, compare=False)
 
     def statement(self, value: str) -> str:
-        return self.claim.replace("{}", value)
+        return (self.claims or {}).get(value) or (self.claim or self.ask + " {}").replace("{}", value)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from s2h.answers import normalise
-from s2h.sources import Item, NoPair, Question, SourceError, Trait, nouns
+from s2h.language import nouns
+from s2h.language.answers import normalise
+from s2h.language.swaps import Swaps
+from s2h.sources import Item, NoPair, Question, SourceError, Trait
+from s2h.sources.inquiry import Inquiry
 from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Page
-from s2h.sources.swaps import Swaps
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
@@ -71,6 +73,9 @@ class Album:
     what it is a picture of, and not one object of many.
     """
 
+    by_type = True  # the kinds of question come in equally often
+    apart = True  # a companion never shows what the target shows
+
     def __init__(
         self,
         spec: str,
@@ -90,6 +95,7 @@ class Album:
         for weight in self._weights:
             self._ends.append(weight + (self._ends[-1] if self._ends else 0))
         self._words, self._kin, self._read, self.one_each = words or {}, kin, read, one_each
+        self._inquiries: dict[int, Inquiry] = {}
         self._heads = lru_cache(maxsize=1 << 14)(self._find_words)
         if len(pages) == 1:
             self._learn()
@@ -217,23 +223,25 @@ class Album:
         return self._draw(rng, shown, together)
 
     def questions(self, item: Item) -> list[Question]:
-        """What is shown, of pictures that show one thing; how many there are, of things that were counted."""
-        (page, _), concepts, asked = _place(item), item.labels["concepts"], []
-        if self.one_each and concepts:
-            known, choices = self.page(page).concepts, Random(item.key)
-            others = {known[choices.randrange(len(known))] for _ in range(8)}
-            wrong = sorted(nouns.indefinite(other) for other in others if not self._alike(other, concepts[0]))
-            right = nouns.indefinite(concepts[0])
-            asked.append(Question("object", "What is shown?", right, tuple(wrong), "a picture of {}"))
-        for concept, count in item.labels.get("counts", {}).items():
-            if 0 < count < MANY:
-                many = nouns.plural(concept)
-                wrong = tuple(str(n) for n in range(1, MANY) if n != count)
-                ask = f"How many {many} are there?"
-                asked.append(Question("count", ask, str(count), wrong, f"a picture of {{}} {many}"))
-        if not asked:
-            raise NoPair("nothing to ask about a picture")
-        return asked
+        """Everything that can be asked of a picture; see inquiry.py."""
+        page, at = _place(item)
+        return self._inquiry(page).questions(at, item)
+
+    def asked(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
+        """Another picture of which the same is asked, and whose right answer is the value."""
+        if (found := self._inquiry(question.row).another(rng, question, value)) is None:
+            return None
+        at, posed = found
+        item = self._item(question.row, at)
+        if posed is None:
+            posed = next((q for q in self.questions(item) if q.ask == question.ask and q.answer == value), None)
+        return None if posed is None else (item, posed)
+
+    def _inquiry(self, number: int) -> Inquiry:
+        if number not in self._inquiries:
+            page = self.page(number)
+            self._inquiries[number] = Inquiry(number, page, self.one_each, self._alike)
+        return self._inquiries[number]
 
     def _alike(self, one: str, other: str) -> bool:
         """Whether two concepts share a word by which they are called, or one contains the other."""

@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.language.concepts import concept_of
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
 from s2h.sources.page import Page
@@ -76,7 +78,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     """Add a captioned picture; its concepts are what its first caption names first, and that in one word."""
     told = texts_of(captions)
     usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
-    concept = next((found for caption in usable if (found := nouns.concept_of(caption))), "")
+    concept = next((found for caption in usable if (found := concept_of(caption))), "")
     if not told:
         unused["no caption"] += 1
     elif not usable:

@@ -16,7 +16,8 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.page import Page
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections import Counter, defaultdict
 from functools import partial
 
@@ -19,6 +20,8 @@ from s2h.sources.captions import fill, texts_of
 from s2h.sources.page import MANY, Page
 
 _FILE = re.compile(r"(captions|instances)_(.+)\.json$")
+
+NO_BOX = (0.0, 0.0, 0.0)
 
 
 def looks_like(root: str) -> bool:
@@ -75,11 +78,22 @@ def _folder(root: str, split: str) -> str:
     return root
 
 
+def _box(annotation: dict) -> tuple[float, float, float]:
+    """Area, left and right side of an instance in pixels; NO_BOX where that isn't told."""
+    box = annotation.get("bbox")
+    if not (isinstance(box, list) and len(box) == 4 and all(isinstance(side, int | float) for side in box)):
+        return NO_BOX
+    left, _, width, height = box
+    area = annotation.get("area")
+    return float(area if isinstance(area, int | float) and area > 0 else width * height), float(left), left + width
+
+
 def _page(annotations: dict[str, str], pictures: str, split: str | None, unused: Counter) -> Page:
     names: dict[int, str] = {}
     captions: dict[int, list[str]] = defaultdict(list)
     counts: dict[int, Counter] = defaultdict(Counter)
     crowds: dict[int, set[str]] = defaultdict(set)
+    boxes: dict[tuple[int, str], tuple[float, float, float]] = {}
     for kind, path in annotations.items():
         content = files.load_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("images"), list):
@@ -103,11 +117,14 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
                     crowds[one["image_id"]].add(category)
                 else:
                     counts[one["image_id"]][category] += 1
+                    boxes[one["image_id"], category] = _box(one)
         except (KeyError, TypeError) as error:
             raise SourceError(
                 f"{path}: {error}: missing or of another form (this is no COCO file)"
             ) from error
     page, seen = Page(), set()
+    if boxes:
+        page.boxes = array("f")
     for number, name in names.items():
         if not in_split("coco", name, split, unused):
             continue
@@ -118,6 +135,9 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
         elif "instances" in annotations:
             shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
             page.add(name, texts_of(captions[number]), shown)
+            if page.boxes is not None:
+                for category, count in shown.items():
+                    page.boxes.extend(boxes[number, category] if count == 1 else NO_BOX)
         else:
             fill(page, name, captions[number], unused)
         seen.add(name)

@@ -16,7 +16,8 @@ from collections import Counter
 from functools import lru_cache, partial
 from typing import Any
 
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page

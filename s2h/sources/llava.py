@@ -1,6 +1,6 @@
 """LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, …]}`, or one of them
 a line (.jsonl), with the pictures below the file's folder, or below `images/` there. A turn that leans on an earlier one
-('What colour is it?') is no question by itself and is left out.
+('What colour is it?') is no question by itself and is left out. Options on lines of their own ('A. red') stay there.
 
     s2h-gen vqa --source llava:llava_v1_5_mix665k.json --model llava-1.5-7b -n 1000
 """
@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, files, in_split
+from s2h.sources import SourceError, files, in_split, options
 from s2h.sources.quiz import Quiz, Sheet
 
 _LEANS = re.compile(
@@ -97,10 +97,8 @@ def _turns(sheet: Sheet, name: str, picture: str, turns: list, unused: Counter) 
             unused["turns that aren't a human's and then gpt's"] += 1
             return
         question, answer = ask.get("value"), reply.get("value")
-        if isinstance(question, str):
-            question = question.replace("<image>", " ").strip()
-            if at and _LEANS.search(question):
-                unused["a turn that leans on an earlier one"] += 1
-                continue
+        if isinstance(question, str) and at and _LEANS.search(options.parse(question).stem):
+            unused["a turn that leans on an earlier one"] += 1
+            continue
         if why := sheet.add(f"{name}.{at}", picture, question, answer):
             unused[why] += 1

@@ -1,7 +1,7 @@
 """VQAv2: `v2_OpenEnded_mscoco_{split}_questions.json` and `v2_mscoco_{split}_annotations.json`, with the pictures in
 `{split}/`, `images/{split}/` or beside as `COCO_{split}_000000000042.jpg`. With
 `v2_mscoco_{split}_complementary_pairs.json` many a question is asked of two pictures with different answers: ready-made
-counterfactual twins.
+counterfactual twins. None of the ten annotators' answers is ever a rejected one.
 
     s2h-gen vqa --source vqav2/ --model llava-1.5-7b -n 1000
     s2h-gen vqa --source vqav2/ --negative counterpart --twins -n 1000
@@ -61,6 +61,12 @@ def _beside(root: str, folder: str, name: str) -> str:
     return ""
 
 
+def _given(answers: object) -> list[str]:
+    """What the ten annotators answered."""
+    given = [one.get("answer") if isinstance(one, dict) else one for one in answers or ()]
+    return [answer for answer in given if isinstance(answer, str)]
+
+
 def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, unused: Counter) -> Sheet:
     path = os.path.join(folder, f"v2_OpenEnded_mscoco_{name}_questions.json")
     answers = _beside(root, folder, f"v2_mscoco_{name}_annotations.json")
@@ -71,7 +77,11 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
     sheet, there = Sheet(), {}
     try:
         known = {
-            one["question_id"]: (one.get("multiple_choice_answer"), one.get("question_type") or "")
+            one["question_id"]: (
+                one.get("multiple_choice_answer"),
+                one.get("question_type") or "",
+                _given(one.get("answers")),
+            )
             for one in files.load_json(answers)["annotations"]
         }
         for one in files.load_json(path)["questions"]:

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from s2h import tars
-from s2h.sources import SourceError, files, in_split, nouns
+from s2h.language import nouns
+from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page

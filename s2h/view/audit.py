@@ -1,5 +1,5 @@
-"""The audit as a page of plots: a row a task, with the blind test, the lengths, the targets' places, and the answers of both
-sides."""
+"""The audit as a page of plots: a row a task, with the blind test of words and of form, the lengths, the targets' places,
+and the answers of both sides."""
 
 from __future__ import annotations
 
@@ -34,11 +34,8 @@ def draw(report: dict, path: str, most: float | None = None) -> None:
 def _blind(panel, task: str, found: dict, most: float | None) -> None:
     panel.set_title(f"{task}: {found['pairs']:,} pairs", loc="left", fontweight="bold")
     rows = [
-        (
-            "words alone",
-            found["blind"] and found["blind"]["auc"],
-            found["blind"] and found["blind"]["interval"],
-        )
+        (name, tested and tested["auc"], tested and tested["interval"])
+        for name, tested in (("words alone", found["blind"]), ("form alone", found["form"]))
     ]
     if photo := found.get("same_photograph"):
         rows.append(("same photograph", photo["auc"], None))

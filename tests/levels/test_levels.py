@@ -10,7 +10,7 @@ import pytest
 
 from s2h import levels, record
 from s2h.images import Store
-from s2h.levels import arithmetic, compare, kinship, search, vqa
+from s2h.levels import arithmetic, compare, kinship, mistakes, search, vqa
 from s2h.sources import SourceError
 from s2h.sources.builtin import words
 
@@ -411,12 +411,15 @@ def test_negatives_can_be_chosen_and_unknown_ones_are_refused(tmp_path):
 
 def test_of_several_samples_the_most_frequent_wrong_one_is_taken(tmp_path):
     def answer(rows, key):
-        return [["", "Purple elephants.", "Red mice.", "Red mice."] for _ in rows]
+        return [["", "Purple.", "It is red.", "Red!"] for _ in rows]
 
     made = list(
-        levels.generate("vqa", n=5, images=Store(tmp_path), size=32, answer=answer, per_prompt=(2, 3))
+        levels.generate("vqa", n=12, images=Store(tmp_path), size=32, answer=answer, per_prompt=(2, 3))
     )
-    assert [text(pair["rejected"]) for pair in made] == ["Red mice."] * 5
+    assert len(made) > 8
+    for pair in made:  # what the model said is rejected, or right on a picture that it would take for another
+        where = "rejected" if pair["negative"] == "hallucination" else "chosen"
+        assert text(pair[where]) == "Red." or "Red." == text(pair["chosen"]) != text(pair["rejected"]) == "Purple."
 
 
 def test_a_models_right_answers_are_no_negatives(tmp_path):
@@ -429,7 +432,7 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
         for messages, pictures in rows:
             assert all(picture.size == (32, 32) for picture in pictures)
             asked.append(record.text_of(messages))
-            replies.append([("", "Purple elephants.", "Two. Red. Large. Star.")[len(asked) % 3]])
+            replies.append([("", "That would be purple.", "Two", "a small one", "I'm not sure.")[len(asked) % 5]])
         return replies
 
     tally: Counter = Counter()
@@ -438,8 +441,9 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
             "vqa", n=40, images=Store(tmp_path), size=32, answer=answer, tally=tally, per_prompt=(2, 3)
         )
     )
-    assert len(made) == 40 and {pair["negative"] for pair in made} == {"hallucination"}
-    assert tally["the model said nothing"] > 5
+    assert len(made) > 30 and {pair["negative"] for pair in made} == {"hallucination", "confusion"}
+    assert tally["the model said nothing"] > 5 and tally["the model refused"] > 5
+    assert tally["no value of this kind of question"] > 5
     for pair in made:
         record.check(pair)
         assert text(pair["rejected"]).lower() != text(pair["chosen"]).lower()
@@ -468,7 +472,7 @@ def test_a_model_that_denies_what_is_not_there_is_right(tmp_path):
 
     made = list(levels.generate("vqa", n=40, nonexistent=1.0, images=Store(tmp_path), size=32, answer=answer))
     wrong = {text(pair["rejected"]) for pair in made if pair["negative"] == "nonexistent"}
-    assert wrong == {"Red.", "A star."}
+    assert wrong and wrong <= {"Red.", "Star."}
 
 
 def test_an_answer_of_many_words_is_judged_by_its_sense():
@@ -478,10 +482,15 @@ def test_an_answer_of_many_words_is_judged_by_its_sense():
     draft = vqa.Draft(
         [], "", "", "", "hallucination", [0], {}, [], [], question=Question("q", "?", right, (), "{}")
     )
-    assert not vqa._is_wrong(draft, "I see the man in the red jacket; he rides a brown horse.", None)
-    assert vqa._is_wrong(draft, "A woman walks a dog.", None)
-    assert not vqa._is_wrong(draft, "A rider on horseback wears red.", lambda one, other: True)
-    assert vqa._is_wrong(draft, "A rider on horseback wears red.", lambda one, other: False)
+
+    def kind(reply: str, alike=None) -> str:
+        return mistakes.judged(draft, reply, alike).kind
+
+    assert kind("I see the man in the red jacket; he rides a brown horse.") == "right"
+    assert kind("A woman in a long blue dress walks a dog.") == "wrong"
+    assert kind("A rider on horseback wears a red jacket.", lambda one, other: True) == "right"
+    assert kind("A rider on horseback wears a red jacket.", lambda one, other: False) == "wrong"
+    assert kind("A woman.") == "undecided", "its length would tell"
 
 
 def test_similar_distractors(tmp_path):

@@ -11,8 +11,9 @@ from PIL import Image
 
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
+from s2h.language.concepts import concept_of
+from s2h.language.nouns import general_of, head_of, indefinite, plural
 from s2h.sources import SourceError, open_source
-from s2h.sources.nouns import concept_of, general_of, head_of, indefinite, plural
 from tests.support.photos import save
 
 THINGS = (

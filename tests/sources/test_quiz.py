@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from s2h import levels, record
+from s2h import levels, record, seeds
+from s2h.filters import blind
 from s2h.images import Store
-from s2h.sources import SourceError, open_source
+from s2h.sources import SourceError, open_source, options
 from tests.support.photos import save
 
 ANSWERS = ("red", "blue", "green", "two", "a dog", "yes", "no")
@@ -146,3 +149,154 @@ def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     (vqav2 / "v2_mscoco_train2014_annotations.json").unlink()
     with pytest.raises(SourceError, match="its answers are missing"):
         open_source(str(vqav2))
+
+
+LETTER = "Answer with the option's letter from the given choices directly."
+COLOURS = ("red", "blue", "green", "white", "black")
+
+
+@pytest.fixture()
+def lettered(tmp_path) -> Path:
+    """Questions with two to four options, the right one most often A, as in real sets."""
+    rows = []
+    for i in range(60):
+        save(tmp_path / "data" / f"{i}.jpg", i)
+        options = [COLOURS[(i + at) % 5] for at in range(2 + i % 3)]
+        lines = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCD", options, strict=False))
+        turns = [
+            {"from": "human", "value": f"<image>\nWhat color is the boat?\n{lines}\n{LETTER}"},
+            {"from": "gpt", "value": "AAAB"[i % 4]},
+            {"from": "human", "value": "What is in the second image?"},
+            {"from": "gpt", "value": "a car"},
+            {"from": "human", "value": f"Which one?\nA. red\nB. Both A and C\nC. blue\n{LETTER}"},
+            {"from": "gpt", "value": "A"},
+            {"from": "human", "value": f"What color is the <image> sky?\nA. grey\nB. gray\n{LETTER}"},
+            {"from": "gpt", "value": "A"},
+            {"from": "human", "value": f"Which color?\nA. grey\nB. red\n{LETTER}"},
+            {"from": "gpt", "value": "C"},
+        ]
+        rows.append({"id": i, "image": f"{i}.jpg", "conversations": turns})
+    (tmp_path / "data" / "mix.json").write_text(json.dumps(rows))
+    return tmp_path / "data"
+
+
+def options_of(pair) -> dict[str, str]:
+    lines = record.text_of(pair["prompt"]).splitlines()
+    return {line[0]: line[3:] for line in lines if line[1:3] == ". "}
+
+
+def check_letters(pairs) -> tuple[Counter, Counter]:
+    """Each pair's options stand on their lines, its answers are two of their letters, and the right one is right."""
+    sides = Counter(), Counter()
+    for pair in pairs:
+        record.check(pair)
+        options, facts = options_of(pair), pair["facts"]
+        right, wrong = (record.text_of(pair[side]).rstrip(".") for side in ("chosen", "rejected"))
+        assert {right, wrong} <= set(options) and right != wrong
+        assert facts["answer"] == right and facts["choices"] == options
+        assert record.text_of(pair["prompt"]).rstrip().endswith(LETTER)
+        number = int(Path(pair["images"][pair["target"][0]]).stem)
+        assert options[right] == COLOURS[(number + "AAAB"[number % 4].count("B")) % 5]
+        assert pair["grounding"]["chosen"][0][1].endswith(options[right])
+        sides[0][len(options), right] += 1
+        sides[1][len(options), wrong] += 1
+    return sides
+
+
+def test_letters_are_dealt_anew_so_that_none_is_the_usual_one(lettered, tmp_path):
+    source = open_source(str(lettered))
+    assert source.unused["a question that numbers images"] == source.unused["options that say the same"] > 40
+    assert source.unused["options that name one another"] == source.unused["an answer that is none of the options"]
+    made = list(levels.generate("vqa", n=400, source=source, images=Store(tmp_path)))
+    chosen, rejected = check_letters(made)
+    for side in (chosen, rejected):
+        for size in (2, 3, 4):
+            total = sum(count for (n, _), count in side.items() if n == size)
+            assert all(abs(side[size, letter] / total - 1 / size) < 0.13 for letter in "ABCD"[:size])
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.", "({})", "{}. {text}", "{text}", "The answer is {}."])
+def test_a_models_letter_is_read_and_the_right_one_never_rejected(lettered, tmp_path, form):
+    """A model that always takes the first option, said in many ways."""
+
+    def answer(rows, key):
+        said = [options_of({"prompt": messages})["A"] for messages, _ in rows]
+        return [[form.format("A", text=text)] for text in said]
+
+    tally: Counter = Counter()
+    made = list(
+        levels.generate(
+            "vqa", n=90, source=open_source(str(lettered)), images=Store(tmp_path), answer=answer, tally=tally
+        )
+    )
+    assert len(made) == 90 and tally["the model was right"] > 20
+    check_letters(made)
+    assert max(Counter(record.text_of(pair["rejected"]) for pair in made).values()) < 60
+
+
+def test_options_in_one_line_are_found():
+    asked = options.parse(f"What color is the boat? A. dark green B. red C. brown {LETTER}")
+    assert asked == options.Asked("What color is the boat?", ("dark green", "red", "brown"), LETTER)
+    assert asked.index_of("B") == asked.index_of("(b)") == asked.index_of("B. red") == asked.index_of("Red.") == 1
+    assert asked.index_of("D") is asked.index_of("B. brown") is asked.index_of("yellow") is None
+    plain = options.parse("Is it A. or B?\nAnswer the question using a single word or phrase.")
+    assert not plain.options and plain.closing.startswith("Answer") and plain.stem == "Is it A. or B?"
+
+
+def test_no_annotators_answer_is_rejected(vqav2, tmp_path):
+    """Neither one drawn, nor a counterpart's, nor a model's reply."""
+    path = vqav2 / "v2_mscoco_train2014_annotations.json"
+    rows = json.loads(path.read_text())["annotations"]
+    for row in rows:
+        other = {"red": "blue", "blue": "green", "green": "Red"}.get(row["multiple_choice_answer"])
+        given = [row["multiple_choice_answer"]] * 7 + [other or "unsure"] * 3
+        row["answers"] = [{"answer": one, "answer_id": at} for at, one in enumerate(given)]
+    path.write_text(json.dumps({"annotations": rows}))
+    source = open_source(str(vqav2))
+    said = iter(["Red", "blue.", "It is green", "a dog", "two"] * 2000)
+
+    def answer(asked, key):
+        return [[next(said)] for _ in asked]
+
+    made = [
+        *levels.generate("vqa", n=150, source=source, images=Store(tmp_path)),
+        *levels.generate("vqa", n=60, source=source, images=Store(tmp_path), answer=answer),
+    ]
+    assert {"counterpart", "hallucination", "confusion"} <= {pair["negative"] for pair in made} and len(made) > 190
+    for pair in made:
+        rejected = record.text_of(pair["rejected"]).lower().rstrip(".")
+        assert pair["facts"]["answers"] and rejected not in {one.lower() for one in pair["facts"]["answers"]}
+
+
+def favourites(rows, key):
+    """A model with favourite answers, which ends without a period."""
+    said = []
+    for at, (messages, _) in enumerate(rows):
+        asked = record.text_of(messages).lower()
+        often, rare = ("2", "3") if "how many" in asked else ("Red", "blue")
+        said.append([often if seeds.rng(key, at).random() < 0.8 else rare])
+    return said
+
+
+@pytest.mark.parametrize("model", [None, favourites])
+def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
+    """Answers as uneven as in real data, per question: most things occur once, and each has its usual colour."""
+    rng, rows = Random(3), []
+    for i in range(300):
+        save(tmp_path / "q" / f"{i}.jpg", i)
+        thing = rng.choice(("bus", "car", "boat", "sign"))
+        usual = {"bus": "Yellow", "car": "Black", "boat": "White", "sign": "Red"}[thing]
+        colour = usual if rng.random() < 0.6 else rng.choice(("Red", "Blue", "Green", "White", "Black", "Yellow"))
+        turns = [
+            {"from": "human", "value": f"<image>\nWhat color is the {thing}?"}, {"from": "gpt", "value": colour},
+            {"from": "human", "value": f"How many {thing}s are there?"},
+            {"from": "gpt", "value": rng.choices("123456", (70, 14, 7, 4, 3, 2))[0]},
+        ]  # fmt: skip
+        rows.append({"id": i, "image": f"{i}.jpg", "conversations": turns})
+    (tmp_path / "q" / "q.json").write_text(json.dumps(rows))
+    source = open_source(str(tmp_path / "q"))
+    made = list(levels.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2)))
+    texts = [blind.texts_of(pair) for pair in made]
+    assert len(made) > 650
+    assert blind.test(texts).auc < 0.58 and blind.test(texts, 0, blind.form_of).auc < 0.55
+    assert all(record.text_of(pair[side])[-1] == "." for pair in made for side in ("chosen", "rejected"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.answers import normalise
+from s2h.language.answers import normalise
 
 AMBIGUOUS = ""  # a declaration of several options at once
 _THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)

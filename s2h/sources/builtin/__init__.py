@@ -112,6 +112,34 @@ class World:
     def questions(self, item: Item) -> list[words.Question]:
         return words.questions(item.labels)
 
+    def asked(self, rng: Random, question: words.Question, value: str) -> tuple[Item, words.Question] | None:
+        """Another picture of which the same is asked, and whose right answer is the value."""
+        for _ in range(REDRAWS):
+            item = self._asked(rng, question, value)
+            for other in self.questions(item):
+                if (other.ask, other.answer) == (question.ask, value):
+                    return item, other
+        return None
+
+    def _asked(self, rng: Random, question: words.Question, value: str) -> Item:
+        """A picture of which that is likely to be asked."""
+        if question.about == "digit":
+            return self.digit(rng, int(value))
+        if question.about == "person":
+            sex, age = words.PEOPLE[value]
+            return self.face(rng, sex=sex, age=age)
+        if question.about in words.OF_FACES or question.about == "hand":
+            return self.digit(rng) if question.about == "hand" else self.face(rng)
+        said = question.ask.rstrip("?").split()
+        shape = next((words.SINGULAR.get(word, word) for word in said if word in words.NAMED_SHAPES), None)
+        colour = next((word for word in said if word in scenes.COLOURS), None)
+        if question.about == "colour":
+            colour = value
+        if question.about == "shape":
+            shape = value
+        wanted = {"shape": shape, "colour": colour}
+        return self.scene(rng, **{name: one for name, one in wanted.items() if one})
+
     # Level 3 --------------------------------------------------------------------------------------------------
 
     def target(self, rng: Random) -> tuple[Item, str]:

@@ -19,6 +19,8 @@ from s2h.sources.builtin import digits, families, scenes
 COUNTS = ("no", "one", "two", "three", "four", "five")
 PLURALS = {"fish": "fish", "cross": "crosses"}
 SINGULAR = {PLURALS.get(shape, shape + "s"): shape for shape in scenes.SHAPES}
+NAMED_SHAPES = frozenset((*scenes.SHAPES, *SINGULAR))
+OF_FACES = frozenset(("hair", "texture", "eyes", "skin", "freckles"))  # what questions about a face are about
 NOUNS = {
     ("female", "child"): "girl",
     ("male", "child"): "boy",

@@ -1,0 +1,132 @@
+"""The names of things: articles, plurals, heads, and the name that a class folder gives. inflect knows articles and plurals."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from s2h.language.answers import normalise
+from s2h.language.forms import ONLY_PLURAL, is_plural_form, singular
+from s2h.language.table import word_set
+
+if TYPE_CHECKING:
+    import inflect
+
+_PROPER = frozenset(
+    normalise(
+        """african alaskan american arabian arctic asian australian bengal brazilian british burmese californian canadian
+        chinese cuban danish dutch egyptian english eskimo european finnish french german greek himalayan indian irish
+        italian japanese korean maltese mexican norwegian pekinese persian polish roman russian scottish siamese siberian
+        spanish sumatran swedish swiss tasmanian thai tibetan turkish ukrainian victorian vietnamese welsh"""
+    )
+)
+# Nouns that take no article: "grass", "some water".
+MASS = word_set(
+    """air asphalt ash asparagus bacon baggage bamboo barbecue beef bread broccoli butter cabbage cardboard cash celery
+    cement cereal cheese chocolate clay cloth clothing coal coffee concrete confetti corn cotton cutlery dairy debris
+    denim dirt dough dust earwax equipment fabric fog foliage food fruit fur furniture garbage garlic gasoline ginger
+    glassware gold graffiti grass gravel greenery guacamole hail hair ham hay homework honey ice icing incense
+    infrastructure ink ivory ivy jewellery jewelry juice kale ketchup lace land laundry lava leather lemonade lettuce
+    lightning linen livestock luggage lumber machinery mail makeup marble mayonnaise meat milk mist money moss mud
+    music mustard nature oatmeal oil paint paper parsley pasta pasture pavement plastic pollen popcorn pork porridge
+    pottery poultry produce rain rice rubber rubbish rust salt sand sauce scenery seafood seaweed shade shrubbery silk
+    silver silverware smoke snow soap soil spaghetti spinach steam steel straw sugar sunlight sunshine sushi tableware
+    tea tinsel tofu toast traffic transportation trash turf underwear vegetation water wheat wildlife wine wood wool
+    wreckage yarn yogurt"""
+)
+# Letters that are said with a vowel first, and acronyms that are read as words.
+_VOWEL_LETTERS = frozenset("AEFHILMNORSX")
+_READ = word_set("NASA NATO LEGO RADAR LASER SIM RAM FIFA")
+_VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
+# What makes another thing of the noun that follows it: a sea lion is no lion, a toy truck no truck.
+_OTHER_THING = word_set(
+    """sea guinea hot corn prairie flying toy rubber teddy gummy gingerbread chocolate candy marzipan stuffed plastic fake
+    rocking computer chess piggy paper snow cardboard model horse water paw"""
+)
+
+
+@cache
+def _engine() -> inflect.engine:
+    import inflect
+
+    return inflect.engine()
+
+
+def general_of(concept: str) -> str:
+    """What a thing is in one word: 'race car' gives 'car'; '' where the last word alone would be another thing ('sea lion')
+    or says nothing ('letter J')."""
+    *before, last = concept.split()
+    other = any(word.casefold() in _OTHER_THING for word in before)
+    return last if len(last) > 2 and last.isalpha() and not other else ""
+
+
+def name_of_class(folder: str) -> str:
+    """A class's name from its folder's: '001.Black_footed_Albatross' gives 'Black footed Albatross'."""
+    name = re.sub(r"^\d+[._\- ]+(?=\D)", "", folder)
+    return " ".join(re.sub(r"[_\-+]+", " ", name).split())
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text in the form in which they are compared: lower case, singular, no articles."""
+    return frozenset(map(singular, normalise(text)))
+
+
+def head_of(name: str) -> str:
+    """The word that says what a thing is: the last one ('Indian blackbuck': 'blackbuck'); '' where there is none."""
+    words = normalise(name)
+    return singular(words[-1]) if words else ""
+
+
+@lru_cache(maxsize=1 << 14)
+def indefinite(name: str) -> str:
+    """A name with its article, where it takes one: 'an Indian blackbuck', 'a race car', 'dogs', 'green grass'. A capital at
+    the start goes unless it is the word's own ('Indian', 'iPod') or others follow ('Edward Bear')."""
+    first, *rest = name.split()
+    others = any(word[0].isupper() and len(word) > 1 for word in rest)
+    if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & _PROPER:
+        name = name[0].lower() + name[1:]
+    return name if is_plural(name) or is_mass(name) else with_article(name)
+
+
+def with_article(phrase: str) -> str:
+    """A singular phrase with 'a' or 'an': 'an 8', 'a UK flag', 'an old man'."""
+    first = phrase.split()[0].split("-")[0]
+    if _VOWEL_NUMBER.match(first):
+        return f"an {phrase}"
+    if first.isupper() and len(first) > 1 and first not in _READ:
+        return f"{'an' if first[0] in _VOWEL_LETTERS else 'a'} {phrase}"
+    return _engine().a(phrase)
+
+
+def sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def is_plural(name: str) -> bool:
+    """Whether a verb after the name is in the plural: 'dogs', 'trousers', 'police', 'people'."""
+    last = name.split()[-1]
+    return last[1:].islower() and is_plural_form(last)
+
+
+def is_mass(name: str) -> bool:
+    """Whether a name takes no 'a': 'broccoli', 'wet sand'."""
+    return name.split()[-1].casefold() in MASS
+
+
+def verb_be(name: str) -> str:
+    """'is' or 'are': 'Where are trousers?'."""
+    return "are" if is_plural(name) else "is"
+
+
+@lru_cache(maxsize=1 << 14)
+def plural(name: str) -> str:
+    """'dog' gives 'dogs', 'wine glass' 'wine glasses', 'person' 'people'; mass nouns and plurals stay."""
+    *before, last = name.split()
+    if last == "passerby":
+        return "passersby"
+    if last.isupper() or (not last.isalpha() and last[-1].isdigit()):
+        return f"{name}s"
+    if is_plural_form(last) or last.casefold() in MASS or last.casefold() in ONLY_PLURAL:
+        return name
+    return " ".join((*before, _engine().plural_noun(last) or last))

@@ -1,0 +1,167 @@
+"""Which names may mean one thing: synonyms, broader terms, and words that captions use for each other.
+
+Names are noun phrases, in singular or plural, with or without an article. The head counts, as long as nothing before it
+makes another thing of it: a hot dog is no dog, a toy truck no truck.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from s2h.language import table
+from s2h.language.forms import singular
+from s2h.language.table import word_set
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_SKIPPED = word_set(
+    """a an the some any this that these those his her their its my our your one two three four five six seven eight nine
+    ten several many few couple both all no another each every of"""
+)
+# What makes another thing of the noun that follows it, and what it then is.
+OTHER_THING = {
+    **dict.fromkeys(word_set("toy stuffed plush teddy lego rocking inflatable miniature"), "toy"),
+    **dict.fromkeys(word_set("gummy gingerbread chocolate candy marzipan"), "sweet"),
+    **dict.fromkeys(
+        word_set("paper snow ice sand rubber cardboard fake plastic wax clay origami ceramic"), ""
+    ),
+    **dict.fromkeys(word_set("sea guinea corn prairie flying computer chess piggy model water paw"), ""),
+}
+# Adjectives that say the same.
+_SPELLINGS = {
+    "grey": "gray", "elderly": "old", "aged": "old", "big": "large", "huge": "large", "little": "small", "tiny": "small",
+    "blonde": "blond", "coloured": "colored", "colourful": "colorful", "wood": "wooden", "colour": "color",
+}  # fmt: skip
+# Synsets whose words are too wide to name anything in a picture.
+_WIDE = word_set(
+    """entity object whole organism artifact instrumentality matter substance unit thing part article covering surface
+    product creation group collection area region location being soul mortal somebody artefact cause commodity facility
+    hominid homo primate mammalian"""
+)
+# Pairs of people that no picture can be both of.
+_MALE, _FEMALE = (
+    frozenset(("man", "boy", "male", "male child")),
+    frozenset(("woman", "girl", "female", "lady")),
+)
+# Kinds whose members captions confuse: a collie may be called a poodle, a sedan a coupe.
+_BASIC = word_set(
+    """dog cat horse bird fish cow sheep bear snake lizard monkey insect butterfly spider frog flower tree plant car truck
+    bus van train boat airplane bicycle motorcycle chair sofa table bed lamp cup glass bottle bowl plate bag hat shirt
+    jacket dress shoe boot phone computer clock guitar drum ball bread cake cookie sandwich pizza salad soup cheese
+    berry bean house church bridge tower fence sign hammer knife gun sword helmet glove sock sweater coat skirt stove
+    television mushroom"""
+)
+
+
+@lru_cache(maxsize=1 << 16)
+def parse(phrase: str) -> tuple[str, frozenset[str]]:
+    """(head, modifiers) of a noun phrase: 'Two brown teddy bears' gives ('teddy bear', {'brown'}); the head in the
+    singular, with the words that make it another thing: 'a toy truck' gives ('toy truck', {})."""
+    *before, last = _WORD.findall(phrase.casefold()) or [""]
+    words = [word for word in before if word not in _SKIPPED] + [last]
+    if not last:
+        return "", frozenset()
+    head, before = singular(words[-1]), [_SPELLINGS.get(word, word) for word in words[:-1]]
+    known, said = table.things().senses, table.everyday()
+    for size in (2, 1):
+        compound = " ".join((*before[-size:], head))
+        if len(before) >= size and _known(compound, known, said):
+            return compound, frozenset(before[:-size])
+    marks = [word for word in before if word in OTHER_THING]
+    if marks:
+        return f"{marks[0]} {head}", frozenset(before) - {marks[0]}
+    return head, frozenset(before)
+
+
+def _known(noun: str, senses: dict, said: table.Everyday) -> bool:
+    return noun in senses or noun in said.same or noun in said.kinds
+
+
+def head(phrase: str) -> str:
+    return parse(phrase)[0]
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two names are synonyms or spellings of one: sofa and couch, grey wall and gray wall."""
+    (a, before_a), (b, before_b) = parse(one), parse(other)
+    return (
+        bool(a)
+        and before_a == before_b
+        and (a == b or _SPELLINGS.get(a, a) == _SPELLINGS.get(b, b) or b in _synonyms(a))
+    )
+
+
+def broader(one: str, other: str) -> bool:
+    """Whether each thing called `one` is also what `other` says: collie and dog, brown dog and dog."""
+    (a, before_a), (b, before_b) = parse(one), parse(other)
+    if not a or not b or before_b - before_a or (a, before_a) == (b, before_b) or same(one, other):
+        return False
+    return a == b or b in _names(a)
+
+
+def may_be(one: str, other: str) -> bool:
+    """Whether a picture of one might also be described by the other. Where in doubt, it might."""
+    a, b = head(one), head(other)
+    if not a or not b:
+        return False
+    if a == b or b in _names(a) or a in _names(b) or b in _near(a) or a in _near(b):
+        return True
+    names_a, names_b = _names(a) | {a}, _names(b) | {b}
+    if "person" in names_a and "person" in names_b:
+        return not (
+            (names_a & _MALE and names_b & _FEMALE and not names_a & _FEMALE and not names_b & _MALE)
+            or (names_a & _FEMALE and names_b & _MALE and not names_b & _FEMALE and not names_a & _MALE)
+        )  # fmt: skip
+    return bool(names_a & names_b & _BASIC)
+
+
+def names_of(noun: str) -> frozenset[str]:
+    """All words by which a thing may be called, in the singular: its own name, synonyms, and broader terms that still say
+    what is to be seen."""
+    name, before = parse(noun)
+    if not name:
+        return frozenset()
+    whole = {" ".join((*sorted(before), name))} if before else set()
+    return frozenset(_names(name) | {name} | whole)
+
+
+@lru_cache(maxsize=1 << 14)
+def _synonyms(noun: str) -> frozenset[str]:
+    """Words for the same thing: of the noun's first sense, and by the everyday table."""
+    found = set(table.everyday().same.get(noun, ()))
+    things = table.things()
+    for sense in things.senses.get(noun, ())[:1]:
+        # a synonym whose own first sense is another says the same only now and then
+        found |= {name for name in things.names[sense] if things.senses[name][0] == sense}
+    return frozenset(found - {noun})
+
+
+@lru_cache(maxsize=1 << 14)
+def _names(noun: str) -> frozenset[str]:
+    """Synonyms and broader terms of a head: of all its senses, and of the first sense of what the everyday table adds."""
+    said, things = table.everyday(), table.things()
+    found, ahead = set(), [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += said.kinds.get(name, ())
+    found |= _synonyms(noun)
+    above = set(things.above(things.senses.get(noun, ())))
+    for name in tuple(found):
+        above |= things.above(things.senses.get(name, ())[:1])
+        ahead += said.same.get(name, ()) if name in said.kinds.get(noun, ()) else ()
+    found.update(ahead)
+    mark, _, rest = noun.partition(" ")
+    if rest and mark in OTHER_THING and noun not in things.senses:
+        found |= _names(OTHER_THING[mark]) | {OTHER_THING[mark]} if OTHER_THING[mark] else set()
+    for number in above:
+        found |= {word for word in things.names[number] if word not in _WIDE}
+    return frozenset(found - {noun, ""})
+
+
+@lru_cache(maxsize=1 << 14)
+def _near(noun: str) -> frozenset[str]:
+    """What captions take for a thing or its kinds, by the everyday table."""
+    near = table.everyday().near
+    return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun))))

@@ -1,0 +1,180 @@
+"""A model's reply to a question with a short answer: right, wrong or undecided. Only a reply that surely differs in
+meaning is wrong, and then it is known which value it gives. A refusal, a hedge, several values, a broader or a narrower
+term or anything that isn't an answer of this kind of question is undecided, with the reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from s2h.language import values
+
+RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
+LONG = 12  # words of a reply beyond which no single value is read out of it
+SPAN = 4  # words of a value that is looked for inside a reply
+_REFUSES = re.compile(
+    r"\b(?:sorry|can(?:no|')t|can not|unable|impossible|not (?:sure|clear|possible|visible|known|able|certain|enough|"
+    r"provided|applicable|specified|shown)|unclear|unknown|unsure|uncertain|don't know|do not know|no (?:idea|information|"
+    r"way to)|as an ai|n/a)\b",
+    re.IGNORECASE,
+)
+_HEDGES = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|may|could|likely|appears?|seems?|looks? like|either|neither|nor|about|"
+    r"around|approximately|almost|nearly|at least|at most|more than|less than|fewer than|over|up to|between|except|"
+    r"sometimes|partly|mostly|kind of|sort of|if)\b",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(r"\b(?:not|never|without|isn't|aren't|wasn't|doesn't|don't)\b", re.IGNORECASE)
+_ANSWER = re.compile(r"^.*\b(?:final )?answer\s*(?:is\b|[:=])\s*", re.IGNORECASE | re.DOTALL)
+_OPENING = re.compile(
+    r"^(?:(?:well|so|in (?:image|picture|photo) \d+|in the (?:image|picture|photo)|image \d+|the (?:image|picture|photo))"
+    r"\s*[,:]?\s*)*"
+    r"(?:(?:it|this|that|he|she|there|they|these|those|i|we)\s*(?:'s|’s|\s(?:is|are|was|were|shows?|see|can see))"
+    r"|shows?|is|are)\s+",
+    re.IGNORECASE,
+)
+_MARKS = re.compile(r"[*_`\"“”<>\[\]{}]|</?s>")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """kind: right, wrong or undecided. value: of a wrong reply the value that it gives, as the source writes it. reason:
+    why nothing was decided."""
+
+    kind: str
+    value: str = ""
+    reason: str = ""
+
+
+def undecided(reason: str) -> Verdict:
+    return Verdict(UNDECIDED, reason=reason)
+
+
+def judge(
+    reply: str,
+    question: str,
+    accepted: Sequence[str],
+    known: Mapping[str, str],
+    surely_wrong: Collection[str] = (),
+) -> Verdict:
+    """What a reply says against the accepted answers (the right one first, then those of other annotators).
+
+    known: the answers that this kind of question has, key -> spelling; a wrong reply gives one of them. surely_wrong: values
+    that are known to be wrong here, as the other values of an attribute that has one.
+    """
+    text = _MARKS.sub("", reply).strip()
+    if not re.search(r"\w", text):
+        return undecided("the model said nothing")
+    if _REFUSES.search(text):
+        return undecided("the model refused")
+    if text.lower().find("answer") >= 0:
+        text = _ANSWER.sub("", text).strip() or text
+    yes_no = {values.key(answer) for answer in accepted} & {"yes", "no"}
+    if yes_no:
+        return _yes_no(text, yes_no, known)
+    said = text.rstrip(" .!?")
+    if any(values.same(said, answer) for answer in accepted):
+        return Verdict(RIGHT)
+    if _HEDGES.search(text):
+        return undecided("the model hedged")
+    if _DENIES.search(text):
+        return undecided("the model denied something")
+    if values.key(accepted[0]).isdigit():
+        return _number(text, accepted, known)
+    wrong = {values.key(value): value for value in surely_wrong}
+    words = _core(text, question, (*accepted, *wrong, *(known if len(known) < 64 else ())))
+    return _phrase(words, accepted, known, wrong)
+
+
+def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
+    words = values.words_of(text)
+    first, rest = words[0] if words else "", set(words)
+    polarity = "yes" if first in values.YES else "no" if first in values.NO else ""
+    both = rest & values.YES and rest & values.NO
+    contrary = polarity == "yes" and (rest & values.NO or _DENIES.search(text))
+    if not polarity or both or contrary or len(right) > 1 or _HEDGES.search(text):
+        return undecided("no clear yes or no")
+    if polarity in right:
+        return Verdict(RIGHT)
+    return Verdict(WRONG, known.get(polarity, polarity))
+
+
+def _number(text: str, accepted: Sequence[str], known: Mapping[str, str]) -> Verdict:
+    said = {word for word in values.words_of(text) if word.isdigit()}
+    if re.search(r"\d\s*[:.\-/]\s*\d", text) or len(said) > 1:
+        return undecided("the model gave several values")
+    if not said:
+        return undecided("no value of this kind of question")
+    (number,) = said
+    right = {values.key(answer) for answer in accepted}
+    if number in right:
+        return Verdict(RIGHT)
+    if not all(answer.isdigit() for answer in right) or len(values.words_of(text)) > LONG:
+        return undecided("too near to the right answer")
+    return _known(number, known)
+
+
+def _known(key: str, known: Mapping[str, str]) -> Verdict:
+    if key in known:
+        return Verdict(WRONG, known[key])
+    return undecided("no value of this kind of question")
+
+
+def _core(text: str, question: str, kept: Sequence[str]) -> str:
+    """The part of a reply that answers: without an opening as 'It is', and without the words of the question that no value
+    has. Commas and 'and' stay, as they join values."""
+    text = _OPENING.sub("", text.rstrip(" .!?"))
+    asked = set(values.words_of(question)) - {word for value in kept for word in values.words_of(value)}
+    parts = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*|[,&/;]", text)
+    left = []
+    for part in parts:
+        words = values.words_of(part)
+        if (
+            part in ",&/;"
+            or part.lower() == "and"
+            or not words
+            or not set(words) <= asked | {"is", "are", "it"}
+        ):
+            left.append(part)
+    return " ".join(left).strip(" ,;&/") or text
+
+
+def _phrase(
+    said: str, accepted: Sequence[str], known: Mapping[str, str], wrong: Mapping[str, str]
+) -> Verdict:
+    if any(values.same(said, answer) for answer in accepted):
+        return Verdict(RIGHT)
+    key, words = values.key(said), values.words_of(said)
+    if key in wrong:
+        return Verdict(WRONG, wrong[key])
+    if len(words) > LONG:
+        return undecided("a long reply to a short question")
+    if any(not values.differ(said, answer) for answer in accepted):
+        return undecided("too near to the right answer")
+    if key in known:
+        return Verdict(WRONG, known[key])
+    if len(values.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
+        return undecided("the model gave several values")
+    inside = _inside(words, {**known, **wrong})
+    if len(inside) == 1 and len(words) <= SPAN + 2:
+        value = inside.pop()
+        if value in wrong or all(values.differ(value, answer) for answer in accepted):
+            return Verdict(WRONG, wrong.get(value) or known[value])
+    if len(inside) > 1:
+        return undecided("the model gave several values")
+    return undecided("no value of this kind of question")
+
+
+def _inside(words: tuple[str, ...], known: Mapping[str, str]) -> set[str]:
+    """The known values that stand in a reply, the longer one where one is part of another."""
+    found, at = set(), 0
+    while at < len(words):
+        for length in range(min(SPAN, len(words) - at), 0, -1):
+            phrase = " ".join(words[at : at + length])
+            if phrase in known:
+                found.add(phrase)
+                at += length - 1
+                break
+        at += 1
+    return found

@@ -1,0 +1,109 @@
+"""The tables of nouns that can be seen (`things.tsv`, from WordNet), of common words' parts of speech (`words.tsv`), and of
+what captions say beside WordNet (`everyday.txt`). Each is read when it is first wanted.
+
+`examples/language/make_table.py` made the first two; `wordnet-licence.txt` is their licence.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text that spaces part."""
+    return frozenset(text.split())
+
+
+@dataclass
+class Things:
+    """Synsets by number, and the numbers of each noun, the first sense first."""
+
+    files: list[str] = field(default_factory=list)
+    broader: list[tuple[int, ...]] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)
+    senses: dict[str, list[int]] = field(default_factory=dict)
+
+    def above(self, senses: Iterable[int]) -> frozenset[int]:
+        """The numbers of some synsets and of all the broader ones."""
+        found, ahead = set(), list(senses)
+        while ahead:
+            number = ahead.pop()
+            if number not in found:
+                found.add(number)
+                ahead.extend(self.broader[number])
+        return frozenset(found)
+
+
+@dataclass
+class Everyday:
+    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of."""
+
+    same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    near: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+@cache
+def things() -> Things:
+    found, firsts, others = Things(), {}, {}
+    for number, file, broader, words in _rows("things.tsv"):
+        found.files.append(file)
+        found.broader.append(tuple(map(int, broader.split(","))) if broader else ())
+        names = words.split(",") if words else []
+        found.names.append(tuple(name.lstrip("*") for name in names))
+        for name in names:
+            if name.startswith("*"):
+                firsts[name[1:]] = int(number)
+            else:
+                others.setdefault(name, []).append(int(number))
+    for name, number in firsts.items():
+        found.senses[name] = [number, *others.get(name, ())]
+    return found
+
+
+@cache
+def words() -> dict[str, dict[str, int]]:
+    """word -> {part of speech: tenths of its uses}: n noun, v verb, a adjective, r adverb."""
+    return {
+        word: {told[i]: int(told[i + 1]) for i in range(0, len(told), 2)}
+        for word, told, *_ in _rows("words.tsv")
+    }
+
+
+@cache
+def irregular_verbs() -> dict[str, str]:
+    """An irregular form -> its verb: 'rode' gives 'ride'."""
+    return {form: row[0] for row in _rows("words.tsv") if len(row) > 2 for form in row[2].split()}
+
+
+@cache
+def irregular_plurals() -> dict[str, str]:
+    """An irregular plural -> its noun: 'geese' gives 'goose'."""
+    return {form: row[0] for row in _rows("words.tsv") if len(row) > 3 for form in row[3].split()}
+
+
+@cache
+def everyday() -> Everyday:
+    found = Everyday()
+    for line in (HERE / "everyday.txt").read_text(encoding="utf-8").splitlines():
+        sign, _, rest = line.partition(" ")
+        if sign == "<":
+            nouns, _, kind = rest.partition(":")
+            for noun in nouns.split(","):
+                found.kinds[noun.strip()].add(kind.strip())
+        elif sign in ("=", "~"):
+            group = {noun.strip() for noun in rest.split(",")}
+            for noun in group:
+                (found.same if sign == "=" else found.near)[noun] |= group - {noun}
+    return found
+
+
+def _rows(name: str) -> list[list[str]]:
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines if not line.startswith("#")]

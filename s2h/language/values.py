@@ -1,0 +1,220 @@
+"""Short answers as values: one form for those that differ only in spelling, number words, order or articles, and whether two
+of them surely differ in meaning. Used to count the answers of a question, to draw wrong ones and to judge a model's replies
+(replies.py). Whether one noun is broader than another is known by related.py."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from s2h.language import related
+from s2h.language.answers import normalise
+
+YES = frozenset(["yes", "yeah", "yep", "yup", "yea"])
+NO = frozenset(["no", "nope", "nah"])
+_ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen"""
+_UNITS = {word: n for n, word in enumerate(_ONES.split())} | {"dozen": 12}
+_TENS = {
+    word: 10 * n
+    for n, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
+} | {"fourty": 40}
+# Spelling variants of whole words, the first as it is in American English.
+_SPELLINGS = (
+    "gray grey", "blond blonde", "airplane aeroplane", "donut doughnut", "tire tyre", "mustache moustache",
+    "pajama pyjama", "yogurt yoghurt", "jewelry jewellery", "program programme", "plow plough", "curb kerb",
+    "check cheque", "ok okay", "tv television telly", "bike bicycle", "fridge refrigerator", "photo photograph picture",
+    "phone telephone", "plane airplane", "ax axe", "ketchup catsup", "whiskey whisky", "bathrobe robe", "tshirt teeshirt",
+    "no none zero 0", "skeptical sceptical", "aluminum aluminium", "mold mould", "draft draught", "licorice liquorice",
+)  # fmt: skip
+_SAME_ADJECTIVES = (
+    "old elderly aged", "big large huge", "small little tiny", "purple violet", "sunny sunlit", "rainy raining",
+    "cloudy overcast", "snowy snowing", "wood wooden", "young youthful", "male masculine", "female feminine",
+    "silver silvery", "gold golden", "rest resting", "asleep sleeping", "turquoise aqua teal",
+)  # fmt: skip
+# Colours that people give to the same thing: whether they differ can't be decided.
+_NEAR = tuple(
+    frozenset(words.split())
+    for words in (
+        "gray silver", "tan beige brown cream khaki", "orange red", "gold yellow", "maroon red burgundy brown",
+        "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
+        "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
+        "sunny clear", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
+        "happy smiling", "plastic rubber", "stone rock concrete brick", "grass field",
+    )
+)  # fmt: skip
+_CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
+_RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
+_OUR = re.compile(r"(?<=[a-z]{2})our(?=$|ful$|ed$|ing$|ite$)")  # colour, favourite, harbour
+_NOT_OUR = frozenset(
+    [
+        "four",
+        "hour",
+        "flour",
+        "sour",
+        "tour",
+        "pour",
+        "your",
+        "our",
+        "detour",
+        "velour",
+        "contour",
+        "devour",
+        "scour",
+    ]
+)
+_SPACED = re.compile(r"\b([a-z])\.(?:\s?([a-z])\.)+", re.IGNORECASE)  # T.V., U.S.A.
+_T_SHIRT = re.compile(r"\bt(?:ee)?[- ]shirt", re.IGNORECASE)
+_PARTS = re.compile(r"\s*(?:,|;|&|/|\+|\band\b|\bwith\b)\s*", re.IGNORECASE)
+# Words that carry no value by themselves.
+EMPTY = frozenset(
+    [
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "the",
+        "some",
+        "any",
+        "very",
+        "it",
+        "is",
+        "are",
+        "colour",
+        "color",
+        "colored",
+    ]
+)
+
+
+def _spelled(word: str) -> str:
+    """One word in American spelling."""
+    if word not in _NOT_OUR:
+        word = _OUR.sub("or", word)
+    if len(word) > 5:
+        word = _RE.sub("er", word)
+        word = re.sub(r"is(e|ed|ing)$", r"iz\1", word) if word.endswith(("ise", "ised", "ising")) else word
+    return _CANONICAL.get(word, word)
+
+
+def _numbers(words: list[str]) -> list[str]:
+    """Number words as digits: 'twenty', 'one' gives '21', 'one', 'hundred' gives '100'."""
+    found: list[str] = []
+    after_tens = False
+    for word in words:
+        n = _UNITS.get(word, int(word) if word.isdecimal() and len(word) < 9 else None)
+        if after_tens and n is not None and 0 < n < 10:
+            found[-1] = str(int(found[-1]) + n)
+        elif word == "hundred":
+            many = int(found.pop()) if found and found[-1].isdecimal() else 1
+            found.append(str(100 * many))
+        elif word in _TENS:
+            found.append(str(_TENS[word]))
+        else:
+            found.append(word if n is None else str(n))
+        after_tens = word in _TENS
+    return found
+
+
+@lru_cache(maxsize=1 << 16)
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits."""
+    text = _SPACED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
+    text = _T_SHIRT.sub("tshirt", text)
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)  # 1,000
+    plain = [_spelled(word) for word in normalise(text)]
+    return tuple(_spelled(word) for word in _numbers(plain))
+
+
+@lru_cache(maxsize=1 << 16)
+def key(text: str) -> str:
+    """One form of a value: equal for values that differ in case, spelling, number words, articles, plural and the order
+    of what 'and' joins. 'yes it is' is 'yes'."""
+    words = words_of(text)
+    if words and words[0] in YES and not set(words) & (NO | {"not"}):
+        return "yes"
+    if words and words[0] in NO and (len(words) == 1 or not set(words) & YES) and _answers_no(words):
+        return "no"
+    parts = parts_of(text)
+    if len(parts) > 1:
+        return " and ".join(sorted(parts))
+    return " ".join(word for word in words if word not in EMPTY) or " ".join(words)
+
+
+def _answers_no(words: tuple[str, ...]) -> bool:
+    """Whether a text that begins with 'no' denies, as 'no', 'no it is not' do and 'no parking' does not."""
+    return len(words) == 1 or words[1] in ("it", "they", "there", "he", "she", "this", "that")
+
+
+def parts_of(text: str) -> frozenset[str]:
+    """What 'and' joins, each in one form: 'white and blue' gives white and blue."""
+    parts = (" ".join(w for w in words_of(part) if w not in EMPTY) for part in _PARTS.split(text))
+    return frozenset(part for part in parts if part)
+
+
+@lru_cache(maxsize=1 << 16)
+def same(one: str, other: str) -> bool:
+    """Whether two values mean the same."""
+    if key(one) == key(other):
+        return True
+    a, b = parts_of(one), parts_of(other)
+    if len(a) != len(b):
+        return False
+    rest = set(b)
+    for part in a:
+        match = next((other for other in rest if _same_part(part, other)), None)
+        if match is None:
+            return False
+        rest.discard(match)
+    return True
+
+
+def _same_part(one: str, other: str) -> bool:
+    if one == other or one.replace(" ", "") == other.replace(" ", ""):  # skate board
+        return True
+    a, b = one.split(), other.split()
+    if related.same(one, other):
+        return True
+    return len(a) == len(b) and all(x == y or related.same(x, y) for x, y in zip(a, b, strict=True))
+
+
+@lru_cache(maxsize=1 << 16)
+def differ(one: str, other: str) -> bool:
+    """Whether two values surely differ in meaning, so that one is wrong where the other is right. Symmetric. False where
+    it can't be decided: one is broader than the other, they share a word, or people use both for the same thing."""
+    if same(one, other):
+        return False
+    a, b = key(one), key(other)
+    if {a, b} == {"yes", "no"}:
+        return True
+    if a in ("yes", "no") or b in ("yes", "no"):
+        return False
+    if a.isdigit() or b.isdigit():
+        return a.isdigit() and b.isdigit()
+    words = set(a.split()) - {"and"}, set(b.split()) - {"and"}
+    if words[0] & words[1] or _stems_meet(*words):
+        return False
+    if any(group & words[0] and group & words[1] for group in _NEAR):
+        return False
+    pairs = ((x, y) for x in parts_of(one) for y in parts_of(other))
+    return not any(related.may_be(x, y) or related.may_be(y, x) for x, y in pairs)
+
+
+def _stems_meet(one: set[str], other: set[str]) -> bool:
+    """Whether a word of the one begins like a word of the other, or ends with it: ski and skiing, fire and firetruck."""
+    return any(_of_one_stem(*sorted((x, y), key=len)) for x in one for y in other)
+
+
+def _of_one_stem(short: str, long: str) -> bool:
+    if len(short) < 3 or short.isdigit():
+        return False
+    if (len(short) > 3 and long.startswith(short)) or (len(short) > 4 and long.endswith(short)):
+        return True
+    if len(short) > 5 and short[:5] == long[:5]:
+        return True
+    return long in {
+        stem + end for stem in (short, short + short[-1], short[:-1]) for end in ("ing", "er", "ed", "y")
+    }

@@ -1,0 +1,306 @@
+"""What can be asked about an album's pictures: what is shown, how many there are, whether something is there, and, where
+boxes are known, which of two is larger or further left and which of several is the largest. Each question knows how often
+each of its answers is right in the source (its odds), so that a wrong one can be drawn as often."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from itertools import combinations
+from random import Random
+from typing import Any
+
+from s2h.language import nouns, values
+from s2h.sources import Item, NoPair, Question
+from s2h.sources.page import MANY, Page
+
+CLEARLY = 2.0  # times as large in area, so that nobody doubts which is larger
+TRIED = 20
+SIDES = 3  # numbers that are kept of a box: area, left, right
+
+
+class Weighed:
+    """Values with how often each is right. pick(rng, value) gives a picture for which a value is right, or None."""
+
+    def __init__(self, weights: dict[str, float], pick: Callable[[Random, str], int | None]) -> None:
+        self._weights, self.pick = {value: w for value, w in weights.items() if w > 0}, pick
+        self._total = sum(self._weights.values())
+
+    def draw(self, rng: Random) -> str:
+        if not self._weights:
+            raise NoPair("a question with one answer only")
+        return rng.choices(list(self._weights), list(self._weights.values()))[0]
+
+    def share(self, value: str) -> float:
+        return self._weights.get(value, 0.0) / self._total if self._total else 0.0
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        return {values.key(value): value for value in self._weights}
+
+
+class Ranked:
+    """The odds of 'which is the largest of these': a wrong one is any other, taken as often as the two are found the other
+    way round. wins: (winner, other) -> how often."""
+
+    def __init__(self, names: dict[int, str], winner: int, wins: dict[tuple[int, int], float]) -> None:
+        self._names, self._winner, self._wins = names, winner, wins
+
+    def draw(self, rng: Random) -> str:
+        other = rng.choice([number for number in self._names if number != self._winner])
+        back, there = self._wins.get((other, self._winner), 0.0), self._wins.get((self._winner, other), 0.0)
+        if rng.random() * (there + back) >= back:
+            raise NoPair("a wrong answer that words would tell")
+        return self._names[other]
+
+    def share(self, value: str) -> float:
+        return 1 / len(self._names)
+
+    @property
+    def known(self) -> dict[str, str]:
+        return {values.key(name): name for name in self._names.values()}
+
+    def pick(self, rng: Random, value: str) -> None:
+        return None
+
+
+class Inquiry:
+    """The questions of the page with that number; `Question.row` holds it. one_each: a picture is of its first
+    concept. alike: whether two concepts may name one thing."""
+
+    def __init__(self, number: int, page: Page, one_each: bool, alike: Callable[[str, str], bool]) -> None:
+        self.number, self.page, self.one_each, self.alike = number, page, one_each, alike
+        self._counts = lru_cache(maxsize=1024)(self._find_counts)
+        self._presence = lru_cache(maxsize=1024)(self._find_presence)
+
+    def questions(self, at: int, item: Item) -> list[Question]:
+        """Everything that can be asked of a picture. Raises NoPair where that is nothing."""
+        asked: list[Question] = []
+        numbers = list(self.page.of_picture[at])
+        if self.one_each and numbers:
+            asked.append(self._object(numbers, item))
+        counts = item.labels.get("counts", {})
+        for number, (concept, count) in zip(numbers, counts.items(), strict=False):
+            if 0 < count < MANY:
+                asked.append(self._count(number, concept, count))
+        if counts:
+            asked += self._there(at, numbers, Random(item.key))
+        if self.page.boxes is not None:
+            asked += self._placed(at, numbers)
+        if not asked:
+            raise NoPair("nothing to ask about a picture")
+        return [replace(question, row=self.number) for question in asked]
+
+    # What is shown --------------------------------------------------------------------------------------------
+
+    def _object(self, numbers: list[int], item: Item) -> Question:
+        names = [nouns.indefinite(self.page.concepts[number]) for number in numbers]
+        return Question(
+            "object",
+            "What is shown?",
+            names[0],
+            (),
+            "a picture of {}",
+            accepted=tuple(names[1:]),
+            odds=self._kinds,
+        )
+
+    @cached_property
+    def _first(self) -> dict[int, list[int]]:
+        """First concept -> the pictures of it."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for at in range(len(self.page)):
+            start, stop = self.page.of_picture.span(at)
+            if start < stop:
+                found[self.page.of_picture[at][0]].append(at)
+        return found
+
+    @cached_property
+    def _kinds(self) -> Weighed:
+        names = {nouns.indefinite(self.page.concepts[number]): number for number in self._first}
+        weights = {name: float(len(self._first[number])) for name, number in names.items()}
+        return Weighed(
+            weights, lambda rng, value: rng.choice(self._first[names[value]]) if value in names else None
+        )
+
+    # How many -------------------------------------------------------------------------------------------------
+
+    def _count(self, number: int, concept: str, count: int) -> Question:
+        many = nouns.plural(concept)
+        odds, answer = self._counts(number), str(count)
+        wrong = tuple(str(n) for n in range(1, MANY) if n != count)
+        claims = {str(n): f"a picture of {n} {many if n > 1 else concept}" for n in range(1, MANY)}
+        return Question("count", f"How many {many} are there?", answer, wrong, "", odds=odds, claims=claims)
+
+    def _find_counts(self, number: int) -> Weighed:
+        groups = self.page.by_count
+        sizes = {str(n): float(groups.size(number * MANY + n)) for n in range(1, MANY)}
+
+        def pick(rng: Random, value: str) -> int | None:
+            group = number * MANY + int(value) if value in sizes else 0
+            return groups.pick(rng, group) if sizes.get(value) else None
+
+        return Weighed(sizes, pick)
+
+    # Whether there is one -------------------------------------------------------------------------------------
+
+    def _there(self, at: int, numbers: list[int], rng: Random) -> list[Question]:
+        """Of each thing that is there whether it is, and of as many that aren't; these come in by how often they are
+        asked about where they are."""
+        asked = [self._is_there(number, "yes") for number in numbers]
+        weights, shown = self._asked, [self.page.concepts[number] for number in numbers]
+        for _ in range(len(numbers) if len(weights) > 1 else 0):
+            number = rng.choices(range(len(weights)), weights)[0]
+            if not any(self.alike(self.page.concepts[number], concept) for concept in shown):
+                asked.append(self._is_there(number, "no"))
+        return asked
+
+    def _is_there(self, number: int, answer: str) -> Question:
+        name = nouns.indefinite(self.page.concepts[number])
+        verb = "Is" if name.startswith(("a ", "an ")) else "Are"
+        claims = {"yes": f"a picture of {name}", "no": f"a picture without {name}"}
+        wrong = ("no",) if answer == "yes" else ("yes",)
+        ask = f"{verb} there {name}?"
+        return Question("presence", ask, answer, wrong, "", odds=self._presence(number), claims=claims)
+
+    @cached_property
+    def _asked(self) -> list[float]:
+        """By concept, how often a question of what is there comes upon it."""
+        found = [0.0] * len(self.page.concepts)
+        for at in range(len(self.page)):
+            numbers = self.page.of_picture[at]
+            for number in numbers:
+                found[number] += 1 / len(numbers)
+        return found
+
+    @cached_property
+    def _absent(self) -> list[float]:
+        """By concept, how often it would be asked about where it isn't shown."""
+        pictures = sum(1 for at in range(len(self.page)) if len(self.page.of_picture[at])) or 1
+        total = sum(self._asked) or 1
+        names = self.page.concepts
+        shown: list[set[int]] = [set(self.page.by_concept[number]) for number in range(len(names))]
+        for one, other in combinations(range(len(names)), 2) if len(names) < 500 else ():
+            if self.alike(names[one], names[other]):
+                both = shown[one] | shown[other]
+                shown[one], shown[other] = both, both
+        return [
+            weight / total * (pictures - len(there)) for weight, there in zip(self._asked, shown, strict=True)
+        ]
+
+    def _find_presence(self, number: int) -> Weighed:
+        def pick(rng: Random, value: str) -> int | None:
+            if value == "yes":
+                return self.page.by_concept.pick(rng, number)
+            for _ in range(TRIED):
+                at = rng.randrange(len(self.page))
+                shown = [self.page.concepts[other] for other in self.page.of_picture[at]]
+                if shown and not any(self.alike(self.page.concepts[number], other) for other in shown):
+                    return at
+            return None
+
+        return Weighed({"yes": self._asked[number], "no": self._absent[number]}, pick)
+
+    # Where and how large --------------------------------------------------------------------------------------
+
+    def _placed(self, at: int, numbers: list[int]) -> list[Question]:
+        found = []
+        boxes = self._boxes(at, numbers)
+        for one, other in combinations(sorted(boxes), 2):
+            for what in ("larger", "left"):
+                if (winner := _winner(what, boxes, one, other)) is not None:
+                    found.append(self._of_two(what, one, other, winner))
+        if len(boxes) > 2 and (winner := _largest(boxes)) is not None:
+            found.append(self._of_many(sorted(boxes), winner))
+        return found
+
+    def _boxes(self, at: int, numbers: list[int]) -> dict[int, tuple[float, float, float]]:
+        """The boxes of things of which the picture shows one."""
+        start, _ = self.page.of_picture.span(at)
+        rows = self.page.boxes
+        found = {}
+        for offset, number in enumerate(numbers):
+            box = tuple(rows[(start + offset) * SIDES : (start + offset + 1) * SIDES])
+            if box[0] > 0:
+                found[number] = box
+        return found
+
+    @cached_property
+    def _found(self) -> tuple[dict, dict]:
+        """(what, one, other) -> winner -> pictures; and (largest, other) -> how often."""
+        two: dict = defaultdict(lambda: defaultdict(list))
+        wins: Counter = Counter()
+        for at in range(len(self.page)):
+            boxes = self._boxes(at, list(self.page.of_picture[at]))
+            for one, other in combinations(sorted(boxes), 2):
+                for what in ("larger", "left"):
+                    if (winner := _winner(what, boxes, one, other)) is not None:
+                        two[what, one, other][winner].append(at)
+            if len(boxes) > 2 and (winner := _largest(boxes)) is not None:
+                wins.update({(winner, number): 1 / (len(boxes) - 1) for number in boxes if number != winner})
+        return two, wins
+
+    def _of_two(self, what: str, one: int, other: int, winner: int) -> Question:
+        names = {number: _the(self.page.concepts[number]) for number in (one, other)}
+        both = f"{names[one]} or {names[other]}"
+        ask = (
+            f"Which takes up more of the picture, {both}?"
+            if what == "larger"
+            else f"Which is further left, {both}?"
+        )
+        told = "a large {} and a small {}" if what == "larger" else "a {} on the left and a {} on the right"
+        bare = {number: self.page.concepts[number] for number in names}
+        claims = {
+            names[one]: "a picture of " + told.format(bare[one], bare[other]),
+            names[other]: "a picture of " + told.format(bare[other], bare[one]),
+        }
+        pictures = self._found[0][what, one, other]
+        numbers = {name: number for number, name in names.items()}
+        weights = {name: float(len(pictures[number])) for name, number in numbers.items()}
+
+        def pick(rng: Random, value: str) -> int | None:
+            return rng.choice(pictures[numbers[value]]) if weights.get(value) else None
+
+        wrong = tuple(name for number, name in names.items() if number != winner)
+        odds = Weighed(weights, pick)
+        return Question(what, ask, names[winner], wrong, "", odds=odds, claims=claims)
+
+    def _of_many(self, numbers: list[int], winner: int) -> Question:
+        names = {number: _the(self.page.concepts[number]) for number in numbers}
+        *most, last = names.values()
+        ask = f"Which of these takes up the most of the picture: {', '.join(most)} or {last}?"
+        wrong = tuple(name for number, name in names.items() if number != winner)
+        odds = Ranked(names, winner, self._found[1])
+        return Question(
+            "largest", ask, names[winner], wrong, "a picture in which {} is the largest", odds=odds
+        )
+
+    def another(self, rng: Random, question: Question, value: str) -> tuple[int, Question | None] | None:
+        """A picture of which the same is asked and whose right answer is the value; the question is None where it is to be
+        taken from the picture's own."""
+        at = question.odds.pick(rng, value) if question.odds is not None else None
+        if at is None:
+            return None
+        if question.about == "object":
+            return at, None
+        wrong = tuple(one for one in (question.answer, *question.wrong) if one != value)
+        return at, replace(question, answer=value, wrong=wrong)
+
+
+def _the(concept: str) -> str:
+    return f"the {concept}"
+
+
+def _winner(what: str, boxes: dict[int, Any], one: int, other: int) -> int | None:
+    """Which of two is clearly larger, or clearly further left; None where that is open."""
+    (area, left, right), (area_2, left_2, right_2) = boxes[one], boxes[other]
+    if what == "larger":
+        return one if area >= CLEARLY * area_2 else other if area_2 >= CLEARLY * area else None
+    return one if right <= left_2 else other if right_2 <= left else None
+
+
+def _largest(boxes: dict[int, Any]) -> int | None:
+    first, second = sorted(boxes, key=lambda number: -boxes[number][0])[:2]
+    return first if boxes[first][0] >= CLEARLY * boxes[second][0] else None
