@@ -80,6 +80,7 @@ class SlotRandom(random.Random):
 
     turn: Turn | None = None
     whole: Turn | None = None
+    answered: Turn | None = None
     sizes: tuple[int, ...] = ()
 
     def earlier(self, name: str, weights: Callable[[int], Sequence[float]], option: int) -> int:

@@ -133,7 +133,7 @@ def make(
         descending = form == "order" and in_turn(rng, (True, False), name="descending")
     else:
         # The mistake settles which of both forms has this answer.
-        kind = pick_kind(rng, weights, ["false-same", "false-different"])
+        kind = pick_kind(rng, weights, ["false-same", "false-different"], by_answer=True)
         form = "same" if answer == (kind == "false-different") else "different"
         counted = in_turn(rng, (True, False), (numbers, 1 - numbers), "trait")
         descending = False

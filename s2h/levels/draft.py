@@ -8,9 +8,11 @@ from random import Random
 from typing import Any
 
 from s2h import record as records
-from s2h.seeds import SlotRandom
+from s2h.seeds import SlotRandom, Turn
+from s2h.seeds import rng as rng_of
 from s2h.sources import Item, NoPair
 
+Size = int | tuple[int, int]  # the side of drawn pictures, or the least and the greatest width and height
 GRID = "The picture is a grid of {n} numbered images."
 WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
 
@@ -72,20 +74,21 @@ class Draft:
             twin=None,
         )
 
-    def pictures(self, size: int) -> list[Any]:
+    def pictures(self, size: Size) -> list[Any]:
         """The images as a model sees them: drawn, or read from their files; with a layout, the one image of all."""
         pictures = [picture(item, size) for item in self.items]
         if self.layout == "sequence":
             return pictures
         from s2h import layouts
 
+        side = size if isinstance(size, int) else size[1]
         return [
-            layouts.grid(pictures, size)
+            layouts.grid(pictures, side)
             if self.layout == "grid"
-            else layouts.picture_in_picture(*pictures, size)
+            else layouts.picture_in_picture(*pictures, side)
         ]
 
-    def record(self, name: str, level: int, task: str, store: Any, size: int, spec: str) -> records.Record:
+    def record(self, name: str, level: int, task: str, store: Any, size: Size, spec: str) -> records.Record:
         """Draw what must be drawn, put it into the store, and make the record."""
         facts = {**self.facts, "labels": [item.labels for item in self.items]}
         target, sides = self.target, (self.chosen_claims, self.rejected_claims)
@@ -124,7 +127,7 @@ def shown(n: int, indexed: bool, image: Any) -> list:
     return parts
 
 
-def picture(item: Item, size: int) -> Any:
+def picture(item: Item, size: Size) -> Any:
     """The item as a PIL image: from its own file or bytes, or drawn."""
     if item.reference:
         from s2h.images import open_image
@@ -134,12 +137,20 @@ def picture(item: Item, size: int) -> Any:
         from s2h.images import decode
 
         return decode(item.data(), item.key)
-    return item.draw(size)
+    return item.draw(drawn_size(item, size))
 
 
-def place(item: Item, store: Any, size: int) -> str:
+def place(item: Item, store: Any, size: Size) -> str:
     """The item's image reference: its own file, or its bytes or a drawing put into the store."""
-    return item.reference or store.put(item.data() if item.data else item.draw(size))
+    return item.reference or store.put(item.data() if item.data else item.draw(drawn_size(item, size)))
+
+
+def drawn_size(item: Item, size: Size) -> Size:
+    """The side of a square drawing, or of a range of sides the width and height that this picture has, wherever it stands."""
+    if isinstance(size, int):
+        return size
+    draws = rng_of("size", item.key)
+    return draws.randint(*size), draws.randint(*size)
 
 
 def items_of(
@@ -154,12 +165,18 @@ def items_of(
     return moved
 
 
-def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:
-    """One kind of negative among the usable ones, by weight and in its turn."""
+def pick_kind(
+    rng: Random, weights: dict[str, float], usable: list[str], by_answer: bool = False
+) -> str:
+    """One kind of negative among the usable ones, by weight and in its turn; by_answer: among the questions of the run that
+    have the same answer of yes and no."""
     kinds = [kind for kind in usable if weights.get(kind, 0) > 0]
     if not kinds:
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
-    return in_turn(rng, kinds, [weights[kind] for kind in kinds], "kind " + ",".join(kinds))
+    shares, name = [weights[kind] for kind in kinds], "kind " + ",".join(kinds)
+    if by_answer and isinstance(rng, SlotRandom) and rng.answered is not None:
+        return kinds[rng.answered.take(name, shares)]
+    return in_turn(rng, kinds, shares, name)
 
 
 def in_turn(rng: Random, choices: Sequence, weights: Sequence[float] | None = None, name: str = "") -> Any:
@@ -198,6 +215,7 @@ def yes_or_no(rng: Random, share: Callable[[int], float], n_images: int) -> bool
     if taken == 0:
         place = rng.earlier(YES_NO, lambda n: (share(n), 1 - share(n)), 0)
         answer = (place + rng.turn.seed) % 2 == 0  # by turns, as some stretches have few such questions
+        rng.answered = Turn(rng.turn.seed, f"{YES_NO} {answer}", place // 2)
     rng.turn = rng.turn.among(YES_NO, weights, taken)
     return answer
 

@@ -109,3 +109,38 @@ def test_sums_and_differences_take_as_many_images_as_there_are(tmp_path):
 @pytest.mark.parametrize("task", ["vqa", "kinship", "arithmetic", "compare", "search"])
 def test_twelve_images(task, tmp_path):
     assert [len(p["images"]) for p in make(task, tmp_path, n=6, per_prompt=(12, 12))] == [12] * 6
+
+
+def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
+    from s2h.images import open_images
+    from s2h.levels import draft
+
+    monkeypatch.undo()
+    for task in ("search", "arithmetic", "kinship"):
+        sides: set = set()
+        for pair, twin in zip(*[iter(make(task, tmp_path, n=6, size=(48, 96), twins=True))] * 2, strict=True):
+            shapes = [picture.size for picture in open_images(pair)]
+            assert len(set(shapes)) > 1 and all(48 <= side <= 96 for shape in shapes for side in shape)
+            sides.update(shapes)
+        assert any(width > 1.3 * height for width, height in sides)
+        assert any(height > 1.3 * width for width, height in sides)
+    assert make("search", tmp_path, n=3, size=(48, 96)) == make("search", tmp_path, n=3, size=(48, 96))
+    item = draft.Item("x", {})
+    assert draft.drawn_size(item, 64) == 64
+
+
+def test_a_wide_picture_is_not_stretched():
+    """The ink of a digit is as broad and as tall in a wide picture as in the square of its height."""
+    from random import Random
+
+    from s2h.sources.builtin import digits
+
+    digit = digits.sample(Random(1), "key", value=8, hand="printed")
+    square, wide = digits.draw(digit, 96), digits.draw(digit, (192, 96))
+
+    def ink(picture):
+        grey = picture.convert("L").point(lambda v: 255 * (v < 110))
+        left, top, right, bottom = grey.getbbox()
+        return right - left, bottom - top
+
+    assert all(abs(a - b) <= 1 for a, b in zip(ink(square), ink(wide), strict=True))
