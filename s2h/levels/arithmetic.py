@@ -338,9 +338,7 @@ def _taken_for_another(rng: Random, operation: str, values: list[int], operands:
     return world
 
 
-def _draft(
-    rng: Random, source: Any, task: Task, kind: str, values: list[int], mistake: Mistake
-) -> Draft:
+def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], mistake: Mistake) -> Draft:
     operation, operands, digit, shows = task.operation, task.operands, task.digit, task.shows
     ask = task.ask(rng)
     items: list[Item] = []

@@ -26,7 +26,10 @@ from s2h.sources.shared import SharedQuestion
 
 NEEDS = ("shared",)
 NEGATIVES = {"false-same": 1.0, "false-different": 1.0, "wrong-image": 1.0}
-BRIEF, SHOW = compare.BRIEF, (" Give the answer for each image first.", " Answer for each image, then conclude.")
+BRIEF, SHOW = (
+    compare.BRIEF,
+    (" Give the answer for each image first.", " Answer for each image, then conclude."),
+)
 ASKS = {
     "same": (
         "Take the question “{q}” Is the answer the same for {both}?",

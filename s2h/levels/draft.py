@@ -43,7 +43,10 @@ class Draft:
     rejected_claims: list[tuple[int, str]]
     indexed: bool = True
     question: Any = None  # level 1: the Question, for judging a model's answer
-    frame: tuple[str, int] = ("", 0)  # level 1: the phrasing that the question goes into, and the number in it
+    frame: tuple[str, int] = (
+        "",
+        0,
+    )  # level 1: the phrasing that the question goes into, and the number in it
     luck: int = 0  # level 1: seeds what is drawn once a model has answered
     twin: Twin | None = None  # where the mistake can be made true by other images
     layout: str = "sequence"  # or grid, pip: the items in one image
@@ -165,9 +168,7 @@ def items_of(
     return moved
 
 
-def pick_kind(
-    rng: Random, weights: dict[str, float], usable: list[str], by_answer: bool = False
-) -> str:
+def pick_kind(rng: Random, weights: dict[str, float], usable: list[str], by_answer: bool = False) -> str:
     """One kind of negative among the usable ones, by weight and in its turn; by_answer: among the questions of the run that
     have the same answer of yes and no."""
     kinds = [kind for kind in usable if weights.get(kind, 0) > 0]

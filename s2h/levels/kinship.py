@@ -247,7 +247,9 @@ class Asked:
         a's), `strangers`."""
         elder, younger, *_ = RELATIONS[self.relation]
         one, two = f"the person in Image {a + 1}", f"the person in Image {b + 1}"
-        related = {"kin": f"the {elder} of", "turned": f"the {younger} of", "strangers": "not related to"}[truth]
+        related = {"kin": f"the {elder} of", "turned": f"the {younger} of", "strangers": "not related to"}[
+            truth
+        ]
         yes = truth == "kin" if self.form == "is-elder" else truth != "strangers"
         if self.short:
             return "Yes." if yes else "No."

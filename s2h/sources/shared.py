@@ -36,9 +36,7 @@ class SharedQuestions:
                 question = sheet.questions[row]
                 if "\n" not in question:  # of options, which are others for each picture
                     groups.setdefault(" ".join(question.casefold().split()), []).append(row)
-        self._groups = [
-            rows for rows in groups.values() if len({sheet.value_of[row] for row in rows}) > 1
-        ]
+        self._groups = [rows for rows in groups.values() if len({sheet.value_of[row] for row in rows}) > 1]
         self._weights = list(accumulate(min(len(rows), MANY) for rows in self._groups))
 
     def __len__(self) -> int:

@@ -54,7 +54,12 @@ def test_comparisons_are_right_by_the_annotations(vqav2, tmp_path):
     }
     made = list(
         levels.generate(
-            "compare", n=160, source=open_source(str(vqav2)), images=Store(tmp_path), twins=True, per_prompt=(2, 4)
+            "compare",
+            n=160,
+            source=open_source(str(vqav2)),
+            images=Store(tmp_path),
+            twins=True,
+            per_prompt=(2, 4),
         )
     )
     assert len(made) == 320

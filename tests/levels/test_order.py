@@ -118,7 +118,7 @@ def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
     monkeypatch.undo()
     for task in ("search", "arithmetic", "kinship"):
         sides: set = set()
-        for pair, twin in zip(*[iter(make(task, tmp_path, n=6, size=(48, 96), twins=True))] * 2, strict=True):
+        for pair in make(task, tmp_path, n=6, size=(48, 96), twins=True):
             shapes = [picture.size for picture in open_images(pair)]
             assert len(set(shapes)) > 1 and all(48 <= side <= 96 for shape in shapes for side in shape)
             sides.update(shapes)
