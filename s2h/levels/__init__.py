@@ -69,8 +69,8 @@ def generate(
     same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id. first: slots before this
     one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
     size: their side in pixels, or the least
-    and the greatest of their widths and heights. answer (level 1 only): a model, as a function from [(messages, images)] and a text that
-    seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers; answerer: its name and
+    and the greatest of their widths and heights. answer (level 1 only): a model, as a function from [(messages, images)]
+    and a text that seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers; answerer: its name and
     settings, which go into the pairs' names; alike, choose: see mistakes.Asker. tally: counts what was discarded and
     why. Raises SourceError where the source lacks what the task needs.
     """

@@ -194,7 +194,7 @@ def make(
 
 
 def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple[bool, str], float]:
-    """(whether the trait is a number of things, form) and its weight, of the questions that are not answered by yes or no."""
+    """(whether the trait is a number of things, form) and its weight, of the questions without a yes or no."""
     found = {}
     for counted, weight in ((True, numbers), (False, 1 - numbers)):
         forms = ["odd"] * (n_images > 2 and "wrong-image" in wanted)

@@ -149,7 +149,7 @@ def place(item: Item, store: Any, size: Size) -> str:
 
 
 def drawn_size(item: Item, size: Size) -> Size:
-    """The side of a square drawing, or of a range of sides the width and height that this picture has, wherever it stands."""
+    """The side of a square drawing, or the width and height that this picture has of a range, wherever it stands."""
     if isinstance(size, int):
         return size
     draws = rng_of("size", item.key)

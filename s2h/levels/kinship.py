@@ -293,8 +293,8 @@ def _swapped(things: list, a: int, b: int) -> list:
 def _yes_no(
     rng: Random, asked: Asked, first: Any, second: Any, n_images: int, weights: dict, truth: bool
 ) -> Draft:
-    """`is-elder` asks of (a, b) whether a is b's parent; where not, the roles are turned or they are strangers; `are-kin` and
-    `are-siblings` ask for kin or strangers only."""
+    """`is-elder` asks of (a, b) whether a is b's parent; where not, the roles are turned or they are strangers;
+    `are-kin` and `are-siblings` ask for kin or strangers only."""
     source = asked.source
     kind = pick_kind(rng, weights, _kinds(asked.form, truth))
     other = source.stranger(rng, like=second, unlike=(first, second), apart=(first, second))

@@ -71,7 +71,8 @@ def outline(half: float, tall: float, face: str, steps: int = 48) -> list[Point]
 
 
 def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
-    """The portrait as an RGB picture of size x size pixels, or of (width, height); the same bytes for the same person, view and size."""
+    """The portrait as an RGB picture of size x size pixels, or of (width, height); the same bytes for
+    the same person, view and size."""
     from PIL import ImageDraw
 
     broad, high = paint.extent(size)

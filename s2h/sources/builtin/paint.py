@@ -65,7 +65,8 @@ def _gradient(corners: tuple[RGB, RGB, RGB, RGB], extent: tuple[int, int]):
 
 
 def gradient(corners: Sequence[RGB], extent: int | tuple[int, int]):
-    """A picture (of a square its side) whose four corners (top left, top right, bottom left, bottom right) blend into each other."""
+    """A picture (of a square its side) whose four corners (top left, top right, bottom left, bottom right) blend
+    into each other."""
     return _gradient(tuple(corners), (extent, extent) if isinstance(extent, int) else extent).copy()
 
 
