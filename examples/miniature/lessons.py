@@ -9,10 +9,11 @@ text or None for the next image.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from s2h.levels import arithmetic, kinship, phrasing, search, vqa
-from s2h.levels.draft import NoPair, name_images, shown
+from s2h.levels.draft import NoPair, shown, two_places
 from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
 
@@ -181,27 +182,32 @@ def digits_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
     values = [rng.choice(few) if rng.random() < 0.3 else rng.randrange(10) for _ in range(n)]
     turns = []
     while len(turns) < 2:
-        operation = rng.choice(list(arithmetic.ASKS))
+        operation = rng.choice(arithmetic.OPERATIONS)
         operands = arithmetic.pick_operands(rng, operation, n)
         digit = rng.choice(values) if rng.random() < 0.7 else rng.randrange(10)
-        asked = str(digit) if operation == "count-equal" else name_images(operands)
+        if len(operands) > 2:
+            operation = arithmetic.OF_SEVERAL.get(operation, operation)
         read = [values[p] for p in operands]
         answer = arithmetic.solve(operation, read, digit)
         if answer is not None:
-            ask = rng.choice(arithmetic.ASKS[operation]).format(asked) + rng.choice(arithmetic.BRIEF)
-            turns.append((operands, ask, arithmetic.say(operation, operands, read, answer, False)))
+            ending = rng.choice(arithmetic.BRIEF)
+            counted = digit if operation == "count-equal" else None
+            ask = arithmetic.Task(operation, operands, counted, ending).ask(rng)
+            turns.append((operands, ask, arithmetic.say(operation, operands, read, answer, False, ending)))
     return [str(value) for value in values], turns
 
 
 def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
     parent, child = rng.choice(families.parent_pairs(world.family(rng)))
-    people, at_parent, at_child = kinship.crowd(rng, world, parent, child, n)
+    places = two_places(rng, n)
+    told = kinship.Asked(world, "parent", "is-elder", places, shows=False, ending="")
+    people, at_parent, at_child = kinship.crowd(rng, told, parent, child, n)
     others = [i for i in range(n) if i not in (at_parent, at_child)]
     turns = []
     forms = ("is-elder", "are-kin", "which-elder", "find-younger", "find-elder")
     while len(turns) < 2:
         form = rng.choice(forms[: 5 if n > 2 else 3])
-        asked = kinship.Asked(world, "parent", form, shows=False)
+        asked = replace(told, form=form, ending=rng.choice(kinship.BRIEF))
         a, b = at_parent, at_child
         if form in ("is-elder", "are-kin"):
             relation = "kin"
@@ -210,8 +216,10 @@ def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
                 a = rng.choice((at_parent, at_child))
             elif form == "is-elder" and rng.random() < 0.5:
                 relation = "turned"
-            if relation == "turned" or (form == "are-kin" and rng.random() < 0.5):
+            if relation == "turned":
                 a, b = b, a
+            elif form == "are-kin" and a > b:
+                a, b, relation = b, a, "turned" if relation == "kin" else relation
             answer = asked.verdict(a, b, relation)
         else:
             if form == "which-elder":

@@ -38,7 +38,7 @@ class Options:
     shard: tuple[int, int]
     workers: int
     resume: bool
-    size: int
+    size: int | tuple[int, int]
     image_dir: str
     captioner: str | None
     captions: str | None

@@ -6,7 +6,7 @@ import click
 
 from s2h.cli import common
 from s2h.cli.asked import Options, search_messages
-from s2h.cli.params import Band, Shard, Span, Weight
+from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.growing import can_grow
 
 TASKS = (
@@ -221,11 +221,10 @@ TASKS = (
 )
 @click.option(
     "--size",
-    metavar="PIXELS",
-    type=click.IntRange(32, 448),
-    default=224,
+    type=Sides(),
+    default="224",
     show_default=True,
-    help="The side of drawn images.",
+    help="Side of drawn images in pixels, or a range (160-320) from which each image gets its width and height.",
 )
 @click.option(
     "--image-dir",

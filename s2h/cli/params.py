@@ -8,6 +8,7 @@ import re
 import click
 
 MOST_IMAGES = 12
+LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
 
 
 class Span(click.ParamType):
@@ -49,6 +50,27 @@ class Regex(click.ParamType):
         except re.error as error:
             self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
         return value
+
+
+class Sides(click.ParamType):
+    """'224': the side of square images; '160-320': the least and the greatest width and height."""
+
+    name = "PIXELS"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", value.strip())
+        least = int(found[1]) if found else 0
+        most = int(found[2] or found[1]) if found else 0
+        if not LEAST_SIDE <= least <= most <= MOST_SIDE:
+            self.fail(
+                f"{value!r} is neither a side nor a range of {LEAST_SIDE} to {MOST_SIDE} pixels (for example 224, or "
+                "160-320)",
+                param,
+                ctx,
+            )
+        return (least, most) if found[2] else least
 
 
 class Shard(click.ParamType):

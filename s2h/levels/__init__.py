@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from s2h import seeds
-from s2h.levels import arithmetic, compare, kinship, search, vqa
+from s2h.levels import arithmetic, compare, compare_answers, kinship, search, vqa
 from s2h.levels.draft import WORKING, Draft
 from s2h.levels.mistakes import Asker, hallucinated
 from s2h.record import Record
@@ -52,7 +52,7 @@ def generate(
     first: int = 0,
     workers: int = 1,
     images: Any = None,
-    size: int = 224,
+    size: int | tuple[int, int] = 224,
     answer: Callable[[list[tuple[list, list]], str], list[list[str]]] | None = None,
     answerer: str = "",
     alike: Callable[[str, str], bool] | None = None,
@@ -69,16 +69,17 @@ def generate(
     counterfactual twin, the
     same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id. first: slots before this
     one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
-    size: their side in pixels. answer (level 1 only): a model, as a function from [(messages, images)] and a text that
-    seeds its sampling to each prompt's generated texts; wrong ones become the rejected answers; answerer: its name and
-    settings, which go into the pairs' names; alike, choose: see mistakes.Asker. tally: counts what was discarded and
+    size: their side in pixels, or the least and the greatest of their widths and heights. answer (level 1 only): a model,
+    as a function from [(messages, images)] and a text that seeds its sampling to each prompt's generated texts; wrong ones
+    become the rejected answers; answerer: its name and settings, which go into the pairs' names; alike, choose: see
+    mistakes.Asker. tally: counts what was discarded and
     why. Raises SourceError where the source lacks what the task needs.
     """
     if task not in MAKERS:
         raise SourceError(f"unknown task {task!r} (choose from {', '.join(MAKERS)})")
-    maker = MAKERS[task]
     if isinstance(source, str):
         source = open_source(source, seed=seed, split=split)
+    maker = maker_of(task, source)
     require(source, task, *maker.NEEDS)
     sizes = _sizes(task, layout, per_prompt)
     if working and task == "kinship" and not hasattr(source, "look"):
@@ -111,11 +112,15 @@ def generate(
     )
     name = f"{seeds.seed_of(*settings) >> 40:06x}"
 
+    tries = TRIES if answer is None else ASKED
+
     def draft(k: int, attempt: int, tally: Counter) -> Draft | None:
-        rng = seeds.rng(source.spec, seed, split, task, k, attempt)
-        rng.turn, number = divmod(k, len(sizes))  # numbers of images and places of targets take turns
+        # A redraw keeps its turn; where that gives no pair at all, the slot takes what can be had.
+        run = (source.spec, seed, split, task)
+        rng = seeds.slot_rng(run, k, attempt, sizes, free=attempt >= tries // 2)
+        number = sizes[rng.whole.take("images", (1,) * len(sizes))]
         try:
-            made = maker.make(rng, source, sizes[number], weights, **wishes)
+            made = maker.make(rng, source, number, weights, **wishes)
             if twins and made.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:
@@ -184,7 +189,19 @@ def _sizes(task: str, layout: str, per_prompt: tuple[int, int]) -> list[int]:
 
 def possible_negatives(task: str, source: Any) -> list[str]:
     """The kinds of rejected answers that a task can make from this source without a model."""
-    return MAKERS[task].possible_negatives(source)
+    return maker_of(task, source).possible_negatives(source)
+
+
+def maker_of(task: str, source: Any) -> Any:
+    """The module that makes a task's pairs from this source."""
+    if task != "compare" or hasattr(source, "trait"):
+        return MAKERS[task]
+    if hasattr(source, "shared"):
+        return compare_answers
+    raise SourceError(
+        f"source {source.spec!r}: nothing is known in which its pictures can be compared (give classes:PATH, coco:PATH, or "
+        "questions with answers: vqav2:PATH, llava:PATH)"
+    )
 
 
 def _known(wanted: dict[str, float], known: Any, what: str) -> dict[str, float]:

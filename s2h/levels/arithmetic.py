@@ -1,5 +1,5 @@
 """Level 2, visual arithmetic (symmetric aggregation): each image shows one digit, and the question takes several of them
-together: sum, difference, the larger, the smallest, how many are equal. The rejected answer is a named mistake, wrong and
+together: sum, difference, the largest, the smallest, how many are equal. The rejected answer is a named mistake, wrong and
 never impossible: a digit read `off-by-one` or from the `other-image`, an operand `left-out`, an `extra-image` taken in, the
 `wrong-operator`.
 
@@ -9,6 +9,7 @@ that the wrong answer believes in, seen rightly, would be mistaken for this one 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from itertools import combinations, product
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, items_of, name_images, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, branch, in_turn, items_of, name_images, pick_kind
 from s2h.sources import Item, NoPair
 
 NEEDS = ("digit",)
@@ -32,9 +33,37 @@ ONE_WAY = (
     "extra-image",
     "wrong-operator",
 )  # of sums: each alone would make larger or smaller answers wrong
-NAMES_IMAGE = ("larger", "smallest")  # operations whose answer is an image
-OPPOSITE = {"sum": "difference", "larger": "smallest", "smallest": "larger"}
+NAMES_IMAGE = ("larger", "largest", "smaller", "smallest")  # operations whose answer is an image
+OPPOSITE = {
+    "sum": "difference",
+    "larger": "smaller",
+    "largest": "smallest",
+    "smaller": "larger",
+    "smallest": "largest",
+}
+OPERATIONS = ("sum", "difference", "larger", "smaller", "count-equal")
+OF_SEVERAL = {"larger": "largest", "smaller": "smallest"}  # of three or more
 REDRAWS = 100
+MOST_CHOICES = 220  # sets of images that take turns; of more any one is drawn
+
+
+def _superlatives(word: str) -> tuple[str, ...]:
+    """The phrasings of a question for the image with the larger, largest, smaller or smallest digit."""
+    other = {"larger": "bigger", "largest": "biggest", "smaller": "lower", "smallest": "lowest"}[word]
+    return (
+        f"Which of {{}} shows the {word} digit?",
+        f"One of {{}} shows the {word} number. Which one?",
+        f"Compare {{}}: which one shows the {word} digit?",
+        f"In which of {{}} is the number {'the ' * word.endswith('est')}{word}?",
+        f"Of {{}}, which has the {word} digit?",
+        f"Look at {{}}. Which one has the {word} digit in it?",
+        f"Which digit is {'the ' * word.endswith('est')}{word} in {{}}? Name the image.",
+        f"Tell me which of {{}} shows the {word} number.",
+        f"Take {{}} and name the one with the {word} digit.",
+        f"Which one of {{}} has the {other} digit?",
+    )
+
+
 ASKS = {
     "sum": (
         "What is the sum of the digits in {}?",
@@ -54,50 +83,41 @@ ASKS = {
         "By how much do the digits in {} differ?",
         "Subtract the smaller from the larger of the digits in {}.",
         "What is the distance between the numbers in {}?",
-        "How large is the difference of the numbers in {}?",
+        "How large is the difference between the numbers in {}?",
         "Find the difference between the numbers shown in {}.",
         "By how much is one of the digits in {} larger than the other?",
-        "Calculate the difference of the digits in {}.",
-        "The digits in {}: how much lies between them?",
+        "Calculate the difference between the digits in {}.",
+        "If you subtract the smaller digit in {} from the larger one, what is the result?",
     ),
-    "larger": (
-        "Which of {} shows the larger digit?",
-        "Which image has the larger number: {}?",
-        "Compare {}: which shows the larger digit?",
-        "In which of {} is the number larger?",
-        "Of {}, which has the larger digit?",
-        "Look at {}. Which one shows more?",
-        "Which digit is larger in {}? Name the image.",
-        "Tell me which of {} shows the larger number.",
-        "Take {} and name the one with the larger digit.",
-        "Which one of {} has the bigger digit?",
+    # The difference over three images or more.
+    "range": (
+        "What is the difference between the largest and the smallest of the digits in {}?",
+        "How far apart are the largest and the smallest digit in {}?",
+        "By how much do the largest and the smallest digit in {} differ?",
+        "Subtract the smallest from the largest of the digits in {}.",
+        "Of the digits in {}, how much larger is the largest than the smallest?",
+        "How large is the difference between the largest and the smallest number in {}?",
+        "Take the smallest digit in {} away from the largest. What do you get?",
+        "By how much is the largest of the digits in {} larger than the smallest?",
+        "Calculate the difference between the highest and the lowest digit in {}.",
+        "If you subtract the smallest digit in {} from the largest, what is the result?",
     ),
-    "smallest": (
-        "Which of {} shows the smallest digit?",
-        "Which image has the smallest number: {}?",
-        "Compare {}: which shows the smallest digit?",
-        "In which of {} is the number smallest?",
-        "Of {}, which has the smallest digit?",
-        "Look at {}. Which one shows the least?",
-        "Which digit is the smallest in {}? Name the image.",
-        "Tell me which of {} shows the smallest number.",
-        "Take {} and name the one with the smallest digit.",
-        "Which one of {} has the lowest digit?",
-    ),
+    **{word: _superlatives(word) for word in NAMES_IMAGE},
     "count-equal": (
         "How many of the images show the digit {}?",
-        "In how many images do you see a {}?",
+        "In how many images do you see the digit {}?",
         "Count the images that show the digit {}.",
         "How often does the digit {} occur in these images?",
         "How many times is the number {} shown?",
-        "How many images have a {} in them?",
+        "How many images have the digit {} in them?",
         "What is the number of images with the digit {}?",
-        "Count how many of the pictures show a {}.",
-        "On how many pictures is the digit {}?",
-        "Of all images, how many show {}?",
+        "Count how many of the pictures show the number {}.",
+        "In how many of the pictures is the digit {} to be seen?",
+        "Of all the images, how many show the number {}?",
     ),
 }
-BRIEF = ("", "", " Answer with the result only.", " Give a short answer.")
+RESULT_ONLY, SHORT = " Answer with the result only.", " Give a short answer."
+BRIEF = ("", "", RESULT_ONLY, SHORT)
 SHOW = (
     " Say what you see in each image first.",
     " Read the digits aloud, then answer.",
@@ -115,10 +135,10 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
     if operation == "sum":
         return sum(values)
     if operation == "difference":
-        return abs(values[0] - values[1])
+        return max(values) - min(values)
     if operation == "count-equal":
         return sum(v == digit for v in values)
-    best = max(values) if operation == "larger" else min(values)
+    best = max(values) if operation in ("larger", "largest") else min(values)
     return values.index(best) if values.count(best) == 1 else None
 
 
@@ -128,27 +148,59 @@ def make(
     """One arithmetic pair of `n_images` images of digits."""
     if n_images < 2:
         raise NoPair("arithmetic needs two images or more")
-    operation = rng.choice(list(ASKS))
-    digit = rng.randrange(10) if operation == "count-equal" else None
+    operation = branch(rng, OPERATIONS, name="operation")
+    digit = in_turn(rng, range(10), name="digit") if operation == "count-equal" else None
     operands = pick_operands(rng, operation, n_images)
-    shows = rng.random() < working
+    if len(operands) > 2:
+        operation = OF_SEVERAL.get(operation, operation)
+    shows = branch(rng, (True, False), (working, 1 - working), "working")
     usable = _kinds(operation, len(operands), n_images, shows, weights)
     kind = pick_kind(rng, weights, usable)
+    answer_at = in_turn(rng, range(len(operands)), name="answer") if operation in NAMES_IMAGE else None
     balance = None
     if operation == "sum" and kind in ONE_WAY and _mixes(weights):
         usable = [one for one in usable if one in ONE_WAY]
         balance = _sums(len(operands), tuple(weights.get(one, 0.0) * (one in usable) for one in ONE_WAY))
     for _ in range(REDRAWS):
         if balance is not None:
-            kind = pick_kind(rng, weights, usable)
+            kind = rng.choices(usable, [weights.get(one, 0.0) for one in usable])[0]
         values = [_value(rng, digit) for _ in range(n_images)]
+        if answer_at is not None:
+            right = solve(operation, [values[p] for p in operands])
+            if right is None:
+                continue
+            here, there = operands[right], operands[answer_at]
+            values[here], values[there] = values[there], values[here]
         mistake = _mistake(rng, kind, operation, values, operands, digit)
-        if mistake is None:
+        if mistake is None or (operation == "sum" and mistake.wrong > 9 * len(operands)):
             continue
         there, back = (mistake.right, mistake.wrong), (mistake.wrong, mistake.right)
         if balance is None or rng.random() * balance[there] < balance[back]:
-            return _draft(rng, source, operation, operands, digit, shows, kind, values, mistake)
+            ending = rng.choice(SHOW if shows else BRIEF)
+            return _draft(rng, source, Task(operation, operands, digit, ending), kind, values, mistake)
     raise NoPair(f"no digits found for the mistake {kind}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked: the operation, the places that it takes, the digit to be counted, and the ending of the prompt, which
+    says how the answer should be."""
+
+    operation: str
+    operands: list[int]
+    digit: int | None
+    ending: str
+
+    @property
+    def shows(self) -> bool:
+        return self.ending in SHOW
+
+    def ask(self, rng: Random) -> str:
+        name = self.operation
+        if name == "difference" and len(self.operands) > 2:
+            name = "range"
+        about = self.digit if self.digit is not None else name_images(self.operands)
+        return rng.choice(ASKS[name]).format(about) + self.ending
 
 
 def _value(rng: Random, digit: int | None) -> int:
@@ -162,10 +214,11 @@ def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
     """The places of the images that an operation takes together."""
     if operation == "count-equal":
         return list(range(n_images))
-    if operation in ("difference", "larger"):
-        return list(in_turn(rng, list(combinations(range(n_images), 2))))
-    several = rng.randint(2, min(3, n_images))
-    return list(in_turn(rng, list(combinations(range(n_images), several))))
+    several = in_turn(rng, range(2, n_images + 1), name="operands")
+    choices = math.comb(n_images, several)
+    if choices > MOST_CHOICES:
+        return sorted(rng.sample(range(n_images), several))
+    return list(in_turn(rng, list(combinations(range(n_images), several)), name="places"))
 
 
 def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str, float]) -> list[str]:
@@ -198,16 +251,26 @@ def _sums(m: int, weights: tuple[float, ...]) -> Counter:
     """How often, of all draws of m digits and a mistake that goes one way (weights as in ONE_WAY), a sum and the wrong one
     come together: (right, wrong) -> frequency, up to a factor."""
     left_out, extra, wrong_operator = weights
+    fewer = _ways(m - 1)
     table: Counter = Counter()
-    for digits in product(range(10), repeat=m):
-        right = sum(digits)
-        for v in digits:
-            table[right, right - v] += left_out / m
+    for rest, ways in fewer.items():
         for v in range(10):
-            table[right, right + v] += extra / 10
-        if m == 2:
-            table[right, abs(digits[0] - digits[1])] += wrong_operator
+            table[rest + v, rest] += ways * left_out
+    for right, ways in _ways(m).items():
+        for v in range(10):
+            table[right, right + v] += ways * extra / 10
+    if m == 2:
+        for one, other in product(range(10), repeat=2):
+            table[one + other, abs(one - other)] += wrong_operator
     return table
+
+
+def _ways(m: int) -> Counter:
+    """How many rows of m digits have each sum."""
+    ways = Counter({0: 1})
+    for _ in range(m):
+        ways = Counter({total: sum(ways[total - v] for v in range(10)) for total in range(max(ways) + 10)})
+    return ways
 
 
 @dataclass(frozen=True)
@@ -275,19 +338,9 @@ def _taken_for_another(rng: Random, operation: str, values: list[int], operands:
     return world
 
 
-def _draft(
-    rng: Random,
-    source: Any,
-    operation: str,
-    operands: list[int],
-    digit: int | None,
-    shows: bool,
-    kind: str,
-    values: list[int],
-    mistake: Mistake,
-) -> Draft:
-    ask = rng.choice(ASKS[operation]).format(digit if digit is not None else name_images(operands))
-    ask += rng.choice(SHOW if shows else BRIEF)
+def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], mistake: Mistake) -> Draft:
+    operation, operands, digit, shows = task.operation, task.operands, task.digit, task.shows
+    ask = task.ask(rng)
     items: list[Item] = []
     for value in values:
         items.append(source.digit(rng, value, items))
@@ -316,8 +369,8 @@ def _draft(
     return Draft(
         items,
         ask,
-        say(operation, operands, read, mistake.right, shows),
-        say(operation, operands, mistake.seen, mistake.wrong, shows),
+        say(operation, operands, read, mistake.right, shows, task.ending),
+        say(operation, operands, mistake.seen, mistake.wrong, shows, task.ending),
         kind,
         sorted(operands),
         facts(values, mistake.right),
@@ -331,12 +384,18 @@ def _hand(item: Item) -> str:
     return "printed" if item.labels["hand"] == "printed" else "handwritten"
 
 
-def say(operation: str, operands: list[int], seen: list[int | None], answer: int, shows: bool) -> str:
-    """The answer in words, with what was read in each image before it where the prompt asks for that."""
+def say(
+    operation: str, operands: list[int], seen: list[int | None], answer: int, shows: bool, ending: str = ""
+) -> str:
+    """The answer in words, with what was read in each image before it where the prompt asks for that; the result alone where
+    the prompt's ending asks for it."""
+    result = f"Image {operands[answer] + 1}" if operation in NAMES_IMAGE else str(answer)
+    if ending in (RESULT_ONLY, SHORT):
+        return result if ending == RESULT_ONLY else f"{result}."
     if operation in NAMES_IMAGE:
-        final = f"Image {operands[answer] + 1} shows the {operation} digit."
+        final = f"{result} shows the {operation} digit."
     else:
-        final = f"The {'count' if operation == 'count-equal' else operation} is {answer}."
+        final = f"The {'count' if operation == 'count-equal' else operation} is {result}."
     if not shows:
         return final
     read = ", ".join(f"Image {p + 1} shows {v}" for p, v in zip(operands, seen, strict=True) if v is not None)

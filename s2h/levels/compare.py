@@ -5,14 +5,25 @@ else, and that world is as likely as the true one, so that words alone don't tel
 
 from __future__ import annotations
 
-from itertools import combinations
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, items_of, name_images, pick_kind, two_places
+from s2h.levels.draft import (
+    WORKING,
+    Draft,
+    Twin,
+    branch,
+    in_turn,
+    items_of,
+    name_images,
+    pick_kind,
+    two_places,
+    yes_or_no,
+)
 from s2h.sources import Item, NoPair, Trait
 
 NEEDS = ("trait", "showing")
+REDRAWS = 100
 NEGATIVES = {
     "false-same": 1.0,
     "false-different": 1.0,
@@ -27,22 +38,22 @@ ASKS = {
         "Look at {both}. Do they show the same {what}?",
         "Do {both} have the same {what}?",
         "Do {both} match in the {what}?",
-        "{both}: the same {what}, or not?",
+        "{both}: do they show the same {what}, or not?",
         "Would you say that {both} show the same {what}?",
         "Is the {what} in {both} one and the same?",
-        "Is there the same {what} in {both}?",
+        "Does the {what} stay the same from one of {both} to the other?",
     ),
     "different": (
         "Do {both} differ in the {what}?",
         "Is the {what} in {both} different?",
         "Compare {both}: is the {what} different?",
-        "Look at {both}. Do they show a different {what}?",
-        "Do {both} have a different {what}?",
+        "Look at {both}. Do they differ in the {what}?",
+        "Do {both} differ from each other in the {what}?",
         "Does the {what} differ between {both}?",
-        "{both}: a different {what}, or not?",
+        "{both}: do they differ in the {what}, or not?",
         "Would you say that {both} differ in the {what}?",
         "Is the {what} in one of {both} unlike that in the other?",
-        "Is there a different {what} in {both}?",
+        "Does the {what} change from one of {both} to the other?",
     ),
     "odd": (
         "Which image is the odd one out, judging by the {what}?",
@@ -53,7 +64,7 @@ ASKS = {
         "Look at the {what} in each image. Which image does not fit?",
         "Name the image that does not belong, going by the {what}.",
         "In which image is the {what} not the same as in the rest?",
-        "Which one of the images has another {what} than the rest?",
+        "Which one of the images has a different {what} from the rest?",
         "By the {what}, one image stands apart. Which is it?",
     ),
     "more": (
@@ -81,15 +92,15 @@ ASKS = {
         "Tell me which of {both} shows the smaller number of {things}.",
     ),
     "order": (
-        "Put the images in order of the {what}, {first} first.",
+        "Put the images in order of the {what}, the {first} first.",
         "Sort the images by the {what}, starting with the {first}.",
         "Order the images by the {what}. Begin with the {first}.",
         "Arrange the images by the {what}, from the {first} on.",
         "Rank the images by the {what}, the {first} first.",
-        "What is the order of the images by the {what}, {first} first?",
-        "List the images by the {what}, {first} to {last}.",
-        "Going by the {what}, what is the order of the images, {first} first?",
-        "Name the images by their {what}, from {first} to {last}.",
+        "What is the order of the images by the {what}, the {first} first?",
+        "List the images by the {what}, from the {first} to the {last}.",
+        "Going by the {what}, what is the order of the images, the {first} first?",
+        "Name the images in order of their {what}, from the {first} to the {last}.",
         "By the {what}, which image comes first, which next? Start with the {first}.",
     ),
 }
@@ -111,17 +122,29 @@ def make(
     """One comparison of `n_images` images; raises NoPair where the source has too few values for it."""
     if n_images < 2:
         raise NoPair("compare needs two images or more")
-    trait: Trait = source.trait(rng)
-    forms = ["same", "different"]
-    forms += ["odd"] if n_images > 2 else []
-    if trait.things:
-        forms += ["more", "fewer"] + (["order"] if len(trait.values) >= n_images else [])
-    form = rng.choice(forms)
-    values, world, operands, kind = _worlds(rng, form, trait, n_images, weights)
-    shows = rng.random() < working
+    numbers = getattr(source, "numbers", 0.0)
+    wanted = frozenset(kind for kind, weight in weights.items() if weight > 0)
+    answer = yes_or_no(rng, lambda n: _share(numbers, n, wanted), n_images)
+    places = two_places(rng, n_images)
+    if answer is None:
+        questions = _others(numbers, n_images, wanted)
+        counted, form = branch(rng, list(questions), list(questions.values()), "question")
+        kind = pick_kind(rng, weights, ["wrong-image" if form == "odd" else "swapped-images"])
+        descending = form == "order" and in_turn(rng, (True, False), name="descending")
+    else:
+        # The mistake settles which of both forms has this answer.
+        kind = pick_kind(rng, weights, ["false-same", "false-different"], by_answer=True)
+        form = "same" if answer == (kind == "false-different") else "different"
+        counted = in_turn(rng, (True, False), (numbers, 1 - numbers), "trait")
+        descending = False
+    trait = _trait(rng, source, counted)
+    if form == "order" and len(trait.values) < n_images:
+        form, descending = in_turn(rng, ("more", "fewer"), name="instead"), False
+    values, world, operands = _worlds(rng, form, trait, n_images, places, kind == "false-different")
+    shows = in_turn(rng, (True, False), (working, 1 - working), "working")
     both = name_images(operands)
-    descending = form == "order" and rng.random() < 0.5
     first, last = ("most", "fewest") if descending else ("fewest", "most")
+    ending = rng.choice(SHOW if shows else BRIEF)
     ask = rng.choice(ASKS[form]).format(
         both=both,
         either=both.replace(" and ", " or "),
@@ -129,7 +152,9 @@ def make(
         things=trait.things,
         first=first,
         last=last,
-    ) + rng.choice(SHOW if shows else BRIEF)
+    )
+    ask += ending
+    how = "working" if shows else "short" if ending else "sentence"
 
     def draw(value: Any, together: list[Item]) -> Item:
         return source.showing(rng, trait, value, together)
@@ -157,8 +182,8 @@ def make(
     return Draft(
         items,
         ask,
-        say(form, trait, values, operands, descending, shows),
-        say(form, trait, world, operands, descending, shows),
+        say(form, trait, values, operands, descending, how),
+        say(form, trait, world, operands, descending, how),
         kind,
         operands,
         facts(values),
@@ -168,40 +193,67 @@ def make(
     )
 
 
+def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple[bool, str], float]:
+    """(whether the trait is a number of things, form) and its weight, of the questions without a yes or no."""
+    found = {}
+    for counted, weight in ((True, numbers), (False, 1 - numbers)):
+        forms = ["odd"] * (n_images > 2 and "wrong-image" in wanted)
+        forms += ["more", "fewer", "order"] * (counted and "swapped-images" in wanted)
+        every = len(forms) + 2  # same and different
+        found |= {(counted, form): weight / every for form in forms if weight > 0}
+    return found
+
+
+def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
+    """The share of yes/no questions among those about so many images."""
+    others = sum(_others(numbers, n_images, wanted).values())
+    if not wanted & {"false-same", "false-different"}:
+        return 0.0 if others else 1.0
+    return 1 - others
+
+
+def _trait(rng: Random, source: Any, counted: bool) -> Trait:
+    """One of the source's traits, a number of things or another."""
+    for _ in range(REDRAWS):
+        trait = source.trait(rng)
+        if bool(trait.things) == counted:
+            return trait
+    raise NoPair("nothing in which pictures can be compared")
+
+
 def _worlds(
-    rng: Random, form: str, trait: Trait, n_images: int, weights: dict[str, float]
-) -> tuple[list, list, list[int], str]:
-    """The images' values, those of the mistaken world, the places asked about, and the kind of mistake."""
+    rng: Random, form: str, trait: Trait, n_images: int, places: tuple[int, int], alike: bool
+) -> tuple[list, list, list[int]]:
+    """The images' values, those of the mistaken world, and the places asked about. alike: of same and different, whether the
+    two show the same."""
     everywhere = list(range(n_images))
     if form in ("same", "different"):
-        kind = pick_kind(rng, weights, ["false-same", "false-different"])
-        a, b = operands = list(in_turn(rng, list(combinations(everywhere, 2))))
+        a, b = operands = sorted(places)
         values = [rng.choice(trait.values) for _ in everywhere]
-        alike, apart = list(values), list(values)
+        same, apart = list(values), list(values)
         one, other = rng.sample(trait.values, 2)
-        alike[a] = alike[b] = one
+        same[a] = same[b] = one
         apart[a], apart[b] = (one, other) if rng.random() < 0.5 else (other, one)
-        return (alike, apart, operands, kind) if kind == "false-different" else (apart, alike, operands, kind)
+        return (same, apart, operands) if alike else (apart, same, operands)
+    at, wrong = places
     if form == "odd":
-        kind = pick_kind(rng, weights, ["wrong-image"])
         one, other = rng.sample(trait.values, 2)
-        at, wrong = two_places(rng, n_images)
         values, world = ([other if p == place else one for p in everywhere] for place in (at, wrong))
-        return values, world, everywhere, kind
-    kind = pick_kind(rng, weights, ["swapped-images"])
+        return values, world, everywhere
     if form == "order":
         operands, values = everywhere, rng.sample(trait.values, n_images)
         # Neighbours in the order are the hardest to tell apart.
         ranked = sorted(everywhere, key=lambda p: values[p])
-        at = rng.randrange(n_images - 1)
-        one, other = ranked[at], ranked[at + 1]
+        first = rng.randrange(n_images - 1)
+        at, wrong = ranked[first], ranked[first + 1]
     else:
-        one, other = operands = list(in_turn(rng, list(combinations(everywhere, 2))))
+        operands = sorted(places)
         values = [rng.choice(trait.values) for _ in everywhere]
-        values[one], values[other] = rng.sample(trait.values, 2)
+        few, many = sorted(rng.sample(trait.values, 2))
+        values[at], values[wrong] = (many, few) if form == "more" else (few, many)
     world = list(values)
-    world[one], world[other] = values[other], values[one]
-    return values, world, operands, kind
+    world[at], world[wrong] = values[wrong], values[at]
+    return values, world, operands
 
 
 def solve(form: str, values: list, operands: list[int], descending: bool = False) -> str | int | list[int]:
@@ -215,9 +267,11 @@ def solve(form: str, values: list, operands: list[int], descending: bool = False
     return [p + 1 for p in ranked] if form == "order" else ranked[0] + 1
 
 
-def say(form: str, trait: Trait, values: list, operands: list[int], descending: bool, shows: bool) -> str:
-    """The answer in words, after what each image shows where the prompt asks for that."""
+def say(form: str, trait: Trait, values: list, operands: list[int], descending: bool, how: str) -> str:
+    """The answer in words. how: `working` says first what each image shows, `short` gives the answer alone."""
     answer = solve(form, values, operands, descending)
+    if how == "short":
+        return short(answer)
     if form in ("same", "different"):
         differ = len({values[p] for p in operands}) > 1
         final = f"{answer.capitalize()}, the {trait.what} is {'different' if differ else 'the same'}."
@@ -227,6 +281,14 @@ def say(form: str, trait: Trait, values: list, operands: list[int], descending: 
         final = f"The order is {', '.join(f'Image {number}' for number in answer)}."
     else:
         final = f"Image {answer} shows {form} {trait.things}."
-    if not shows:
+    if how == "sentence":
         return final
     return " ".join([*(f"Image {p + 1} shows {trait.phrase(values[p])}." for p in operands), final])
+
+
+def short(answer: str | int | list[int]) -> str:
+    """An answer alone: 'Yes.', 'Image 3.', 'Image 2, Image 1.'"""
+    if isinstance(answer, str):
+        return f"{answer.capitalize()}."
+    numbers = answer if isinstance(answer, list) else [answer]
+    return f"{', '.join(f'Image {number}' for number in numbers)}."

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
 from random import Random
 from typing import Any
 
 from s2h import record as records
+from s2h.seeds import SlotRandom, Turn
+from s2h.seeds import rng as rng_of
 from s2h.sources import Item, NoPair
 
+Size = int | tuple[int, int]  # the side of drawn pictures, or the least and the greatest width and height
 GRID = "The picture is a grid of {n} numbered images."
 WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
 
@@ -41,7 +43,10 @@ class Draft:
     rejected_claims: list[tuple[int, str]]
     indexed: bool = True
     question: Any = None  # level 1: the Question, for judging a model's answer
-    frame: tuple[str, int] = ("", 0)  # level 1: the phrasing that the question goes into, and the number in it
+    frame: tuple[str, int] = (
+        "",
+        0,
+    )  # level 1: the phrasing that the question goes into, and the number in it
     luck: int = 0  # level 1: seeds what is drawn once a model has answered
     twin: Twin | None = None  # where the mistake can be made true by other images
     layout: str = "sequence"  # or grid, pip: the items in one image
@@ -72,20 +77,21 @@ class Draft:
             twin=None,
         )
 
-    def pictures(self, size: int) -> list[Any]:
+    def pictures(self, size: Size) -> list[Any]:
         """The images as a model sees them: drawn, or read from their files; with a layout, the one image of all."""
         pictures = [picture(item, size) for item in self.items]
         if self.layout == "sequence":
             return pictures
         from s2h import layouts
 
+        side = size if isinstance(size, int) else size[1]
         return [
-            layouts.grid(pictures, size)
+            layouts.grid(pictures, side)
             if self.layout == "grid"
-            else layouts.picture_in_picture(*pictures, size)
+            else layouts.picture_in_picture(*pictures, side)
         ]
 
-    def record(self, name: str, level: int, task: str, store: Any, size: int, spec: str) -> records.Record:
+    def record(self, name: str, level: int, task: str, store: Any, size: Size, spec: str) -> records.Record:
         """Draw what must be drawn, put it into the store, and make the record."""
         facts = {**self.facts, "labels": [item.labels for item in self.items]}
         target, sides = self.target, (self.chosen_claims, self.rejected_claims)
@@ -124,7 +130,7 @@ def shown(n: int, indexed: bool, image: Any) -> list:
     return parts
 
 
-def picture(item: Item, size: int) -> Any:
+def picture(item: Item, size: Size) -> Any:
     """The item as a PIL image: from its own file or bytes, or drawn."""
     if item.reference:
         from s2h.images import open_image
@@ -134,12 +140,20 @@ def picture(item: Item, size: int) -> Any:
         from s2h.images import decode
 
         return decode(item.data(), item.key)
-    return item.draw(size)
+    return item.draw(drawn_size(item, size))
 
 
-def place(item: Item, store: Any, size: int) -> str:
+def place(item: Item, store: Any, size: Size) -> str:
     """The item's image reference: its own file, or its bytes or a drawing put into the store."""
-    return item.reference or store.put(item.data() if item.data else item.draw(size))
+    return item.reference or store.put(item.data() if item.data else item.draw(drawn_size(item, size)))
+
+
+def drawn_size(item: Item, size: Size) -> Size:
+    """The side of a square drawing, or the width and height that this picture has of a range, wherever it stands."""
+    if isinstance(size, int):
+        return size
+    draws = rng_of("size", item.key)
+    return draws.randint(*size), draws.randint(*size)
 
 
 def items_of(
@@ -154,25 +168,68 @@ def items_of(
     return moved
 
 
-def pick_kind(rng: Random, weights: dict[str, float], usable: list[str]) -> str:
-    """One kind of negative among the usable ones, by weight."""
+def pick_kind(rng: Random, weights: dict[str, float], usable: list[str], by_answer: bool = False) -> str:
+    """One kind of negative among the usable ones, by weight and in its turn; by_answer: among the questions of the run that
+    have the same answer of yes and no."""
     kinds = [kind for kind in usable if weights.get(kind, 0) > 0]
     if not kinds:
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
-    return rng.choices(kinds, [weights[kind] for kind in kinds])[0]
+    shares, name = [weights[kind] for kind in kinds], "kind " + ",".join(kinds)
+    if by_answer and isinstance(rng, SlotRandom) and rng.answered is not None:
+        return kinds[rng.answered.take(name, shares)]
+    return in_turn(rng, kinds, shares, name)
 
 
-def in_turn(rng: Random, choices: Sequence, every: int = 1) -> Any:
-    """One of the choices. Over the slots of a run (`rng.turn` counts them) each comes in its turn, so that targets stand at
-    every place equally often by construction and not only on average. every: how many turns a choice lasts, as where
-    another one takes turns within it."""
-    turn = getattr(rng, "turn", None)
-    return choices[rng.randrange(len(choices)) if turn is None else turn // every % len(choices)]
+def in_turn(rng: Random, choices: Sequence, weights: Sequence[float] | None = None, name: str = "") -> Any:
+    """One of the choices. Over the slots of a run each comes in its turn, as often as its weight says, so that every stretch
+    of the run is in balance. name: of the decision; decisions of one name and number of choices agree."""
+    weights = (1.0,) * len(choices) if weights is None else weights
+    turn = rng.turn if isinstance(rng, SlotRandom) else None
+    if turn is None:
+        return rng.choices(choices, weights)[0]
+    return choices[turn.take(f"{name} {len(choices)}", weights)]
+
+
+def branch(rng: Random, choices: Sequence, weights: Sequence[float] | None = None, name: str = "") -> Any:
+    """The same as `in_turn`; the decisions that follow are in balance among the slots that take this choice."""
+    weights = (1.0,) * len(choices) if weights is None else weights
+    if isinstance(rng, SlotRandom) and rng.turn is not None:
+        name = f"{name} {len(choices)}"
+        taken = rng.turn.take(name, weights)
+        rng.turn = rng.turn.among(name, weights, taken)
+        return choices[taken]
+    return rng.choices(choices, weights)[0]
+
+
+YES_NO = "yes/no"
+
+
+def yes_or_no(rng: Random, share: Callable[[int], float], n_images: int) -> bool | None:
+    """Whether this slot is a yes/no question and which of both is its answer; None for another question. Yes and no are in
+    balance over all such questions of a run. share: of yes/no questions, by the number of images."""
+    one = share(n_images)
+    weights = (one, 1 - one)
+    if not isinstance(rng, SlotRandom) or rng.turn is None:
+        return rng.random() < 0.5 if rng.random() < one else None
+    taken = rng.turn.take(YES_NO, weights)
+    answer = None
+    if taken == 0:
+        place = rng.earlier(YES_NO, lambda n: (share(n), 1 - share(n)), 0)
+        answer = (place + rng.turn.seed) % 2 == 0  # by turns, as some stretches have few such questions
+        rng.answered = Turn(rng.turn.seed, f"{YES_NO} {answer}", place // 2)
+    rng.turn = rng.turn.among(YES_NO, weights, taken)
+    return answer
 
 
 def two_places(rng: Random, n: int) -> tuple[int, int]:
     """Two places among n, the one and the other, in their turn."""
-    return in_turn(rng, list(permutations(range(n), 2)))
+    turn = rng.turn if isinstance(rng, SlotRandom) else None
+    one = in_turn(rng, range(n), name="place")
+    others = [p for p in range(n) if p != one]
+    if turn is None:
+        return one, rng.choice(others)
+    beside = turn.among(f"place {n}", (1.0,) * n, one)
+    return one, others[beside.take("beside", (1.0,) * (n - 1))]
 
 
 def name_images(positions: list[int]) -> str:

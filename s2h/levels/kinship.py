@@ -6,11 +6,12 @@ relative for a stranger), so that words alone don't tell them apart."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 from typing import Any
 
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind, two_places
+from s2h.levels.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind, two_places, yes_or_no
 from s2h.sources import Item, NoPair
 
 NEEDS = ("related", "stranger", "portrait")
@@ -30,33 +31,33 @@ ASKS = {
         "Does Image {b} show a {younger} of the person in Image {a}?",
         "Does Image {a} show the {elder} of the person in Image {b}?",
         "Is the person in Image {a} a {elder} of the one in Image {b}?",
-        "Look at Images {a} and {b}. Is the person in Image {a} the {elder} of the other?",
-        "True or not: the person in Image {a} is the {elder} of the person in Image {b}?",
+        "Look at Image {a} and Image {b}. Is the person in Image {a} the {elder} of the other?",
+        "Is it true that the person in Image {a} is the {elder} of the person in Image {b}?",
         "Would you say that the person in Image {b} is a {younger} of the person in Image {a}?",
     ),
     "are-kin": (
         "Are the people in Image {a} and Image {b} {elder} and {younger}?",
         "Do Images {a} and {b} show a {elder} and a {younger} of one family?",
         "Is one of the people in Images {a} and {b} the {elder} of the other?",
-        "Are the persons in Image {a} and Image {b} related as {elder} and {younger}?",
+        "Are the people in Image {a} and Image {b} related as {elder} and {younger}?",
         "Do the people in Images {a} and {b} belong together as {elder} and {younger}?",
-        "Look at Images {a} and {b}: are they {elder} and {younger}?",
+        "Look at Images {a} and {b}: are these people {elder} and {younger}?",
         "Could the people in Images {a} and {b} be {elder} and {younger}?",
         "Judging by their looks, are the people in Images {a} and {b} {elder} and {younger}?",
-        "Is there a {elder} and {younger} relation between Image {a} and Image {b}?",
-        "Image {a} and Image {b}: {elder} and {younger}, or not?",
+        "Is one of the people in Image {a} and Image {b} a {younger} of the other?",
+        "Image {a} and Image {b}: do they show {elder} and {younger}, or not?",
     ),
     "which-elder": (
         "Images {a} and {b} show a {elder} and a {younger}. Which image shows the {elder}?",
         "The people in Images {a} and {b} are {elder} and {younger}. Who is the {elder}?",
         "Of the relatives in Images {a} and {b}, which one is the {elder}?",
-        "Images {a} and {b} are of one family. In which one do you see the {elder}?",
-        "Who is the {elder} of whom in Images {a} and {b}? Name the image of the {elder}.",
+        "Images {a} and {b} show two members of one family. In which one do you see the {elder}?",
+        "In Images {a} and {b}, who is the {elder} of the other? Name the image.",
         "Which of Images {a} and {b} shows the {elder} of the other person?",
         "A {elder} and a {younger} are in Images {a} and {b}. Name the image with the {elder}.",
         "One of Images {a} and {b} shows the other's {elder}. Which one?",
-        "In Images {a} and {b} you see a {elder} with a {younger}. Which image is the {elder}?",
-        "Tell the {elder} from the {younger} in Images {a} and {b}: which image is the {elder}?",
+        "In Images {a} and {b} you see a {elder} and a {younger}. Which image shows the {elder}?",
+        "Tell the {elder} from the {younger} in Images {a} and {b}: which image shows the {elder}?",
     ),
     "find-younger": (
         "Which image shows the {younger} of the person in Image {a}?",
@@ -85,14 +86,14 @@ ASKS = {
     "are-siblings": (
         "Are the people in Image {a} and Image {b} siblings?",
         "Do Images {a} and {b} show two siblings?",
-        "Have the people in Images {a} and {b} the same parents?",
-        "Are the persons in Image {a} and Image {b} brothers or sisters?",
+        "Do the people in Images {a} and {b} have the same parents?",
+        "Are the people in Image {a} and Image {b} brothers or sisters?",
         "Do the people in Images {a} and {b} belong together as siblings?",
-        "Look at Images {a} and {b}: are they siblings?",
-        "Could the people in Images {a} and {b} be brother or sister to each other?",
+        "Look at Images {a} and {b}: are these people siblings?",
+        "Could the people in Images {a} and {b} be siblings?",
         "Judging by their looks, are the people in Images {a} and {b} siblings?",
         "Is the person in Image {a} a brother or a sister of the person in Image {b}?",
-        "Image {a} and Image {b}: siblings, or not?",
+        "Image {a} and Image {b}: do they show siblings, or not?",
     ),
     "find-sibling": (
         "Which image shows a sibling of the person in Image {a}?",
@@ -107,6 +108,7 @@ ASKS = {
         "Which of the other people is a brother or sister of the person in Image {a}?",
     ),
 }
+YES_NO = ("is-elder", "are-kin", "are-siblings")
 BRIEF = ("", "", " Answer briefly.", " Give a short answer.")
 SHOW = (" Say what you see first.", " Describe the people, then answer.", " Explain by their looks.")
 
@@ -127,20 +129,62 @@ def make(
     of the time, and the others that the source knows."""
     if n_images < 2:
         raise NoPair("kinship needs two images or more")
-    if relations is None:
-        relations = {name: 1.0 if name != "parent" else len(source.relations) for name in source.relations}
-    relation = rng.choices(list(relations), list(relations.values()))[0]
-    elder, younger, *_ = RELATIONS[relation]
-    if elder == younger:
-        forms = ["are-siblings"] + ["find-sibling"] * (n_images > 2)
-    else:
-        forms = ["is-elder", "are-kin", "which-elder"] + ["find-younger", "find-elder"] * (n_images > 2)
-    form = rng.choice(forms)
-    shows = rng.random() < (working if hasattr(source, "look") else 0)
-    asked = Asked(source, relation, form, shows)
+    chances = tuple((relations or _relations(source)).items())
+    wanted = frozenset(kind for kind, weight in weights.items() if weight > 0)
+    truth = yes_or_no(rng, lambda n: _share(chances, n, wanted), n_images)
+    places = two_places(rng, n_images)
+    if truth is not None and not _questions(chances, n_images, wanted, truth):
+        truth = not truth
+    questions = _questions(chances, n_images, wanted, truth)
+    if not questions:
+        raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
+    relation, form = branch(rng, list(questions), list(questions.values()), f"question {truth}")
+    share = working if hasattr(source, "look") else 0
+    shows = in_turn(rng, (True, False), (share, 1 - share), "working")
+    ending = rng.choice(SHOW if shows else BRIEF)
+    asked = Asked(source, relation, form, places, shows, ending)
     first, second = source.related(rng, relation)
-    build = _find if form.startswith("find") else _which if form == "which-elder" else _yes_no
+    if truth is not None:
+        return _yes_no(rng, asked, first, second, n_images, weights, truth)
+    build = _find if form.startswith("find") else _which
     return build(rng, asked, first, second, n_images, weights)
+
+
+def _relations(source: Any) -> dict[str, float]:
+    return {name: 1.0 if name != "parent" else len(source.relations) for name in source.relations}
+
+
+@lru_cache
+def _questions(
+    relations: tuple[tuple[str, float], ...], n_images: int, wanted: frozenset[str], truth: bool | None
+) -> dict[tuple[str, str], float]:
+    """(relation, form) and its weight: of the yes/no questions with this answer, or (None) of the others."""
+    found = {}
+    for relation, weight in relations:
+        elder, younger, *_ = RELATIONS[relation]
+        if elder == younger:
+            forms = ["are-siblings"] + ["find-sibling"] * (n_images > 2)
+        else:
+            forms = ["is-elder", "are-kin", "which-elder"] + ["find-younger", "find-elder"] * (n_images > 2)
+        for form in forms:
+            if (form in YES_NO) == (truth is not None) and wanted & set(_kinds(form, truth)):
+                found[relation, form] = weight / len(forms)
+    return found if sum(found.values()) > 0 else {}
+
+
+def _kinds(form: str, truth: bool | None) -> list[str]:
+    """The mistakes that a form of question can suffer."""
+    if truth is None:
+        return ["swapped-roles" if form == "which-elder" else "wrong-image"]
+    return ["swapped-roles"] * (form == "is-elder") + ["missed-kin" if truth else "false-kin"]
+
+
+@lru_cache
+def _share(relations: tuple[tuple[str, float], ...], n_images: int, wanted: frozenset[str]) -> float:
+    """The share of yes/no questions among those about so many images."""
+    of = [sum(_questions(relations, n_images, wanted, truth).values()) for truth in (True, False, None)]
+    asked = max(of[:2])
+    return asked / (asked + of[2]) if asked + of[2] else 0.0
 
 
 @dataclass(frozen=True)
@@ -150,7 +194,9 @@ class Asked:
     source: Any
     relation: str
     form: str
+    places: tuple[int, int]
     shows: bool
+    ending: str  # of the prompt: how it wants to be answered
 
     def question(self, rng: Random, **places: int) -> str:
         elder, younger, elders, youngers = RELATIONS[self.relation]
@@ -159,7 +205,12 @@ class Asked:
             elder=elder, younger=younger, elders=elders, youngers=youngers, **numbers
         )
         ask = ask[0].upper() + ask[1:]
-        return ask + rng.choice(SHOW if self.shows else BRIEF)
+        return ask + self.ending
+
+    @property
+    def short(self) -> bool:
+        """Whether the prompt asks for a short answer."""
+        return bool(self.ending) and not self.shows
 
     @property
     def name(self) -> str:
@@ -192,42 +243,43 @@ class Asked:
         return [self.source.portrait(rng, person) for person in people]
 
     def verdict(self, a: int, b: int, truth: str) -> str:
-        """The answer to a yes-no question about the images at places a and b. truth: `kin` (for `is-elder`: a is b's
-        elder), `turned` (b is a's), `strangers`."""
+        """The answer to a yes-no question about the images at places a and b. truth: `kin` (a is b's elder), `turned` (b is
+        a's), `strangers`."""
         elder, younger, *_ = RELATIONS[self.relation]
         one, two = f"the person in Image {a + 1}", f"the person in Image {b + 1}"
-        if self.form != "is-elder":
-            together = "siblings" if elder == younger else f"{elder} and {younger}"
-            return (
-                f"No, {one} and {two} are not related."
-                if truth == "strangers"
-                else f"Yes, {one} and {two} are {together}."
-            )
-        if truth == "kin":
-            return f"Yes, {one} is the {elder} of {two}."
-        return f"No, {one} is {f'the {younger} of' if truth == 'turned' else 'not related to'} {two}."
+        related = {"kin": f"the {elder} of", "turned": f"the {younger} of", "strangers": "not related to"}[
+            truth
+        ]
+        yes = truth == "kin" if self.form == "is-elder" else truth != "strangers"
+        if self.short:
+            return "Yes." if yes else "No."
+        if elder == younger and yes:
+            return f"Yes, {one} and {two} are siblings."
+        return f"{'Yes' if yes else 'No'}, {one} is {related} {two}."
 
     def found(self, at: int) -> str:
         """The answer to a question that asks for an image."""
         elder, younger, *_ = RELATIONS[self.relation]
+        if self.short:
+            return f"Image {at + 1}."
         return f"Image {at + 1} shows the {younger if self.form == 'find-younger' else elder}."
 
 
 def crowd(
-    rng: Random, source: Any, first: Any, second: Any, n_images: int, apart: tuple = ()
+    rng: Random, asked: Asked, first: Any, second: Any, n_images: int, apart: tuple = ()
 ) -> tuple[list, int, int]:
-    """The two people at random places among strangers to both, and to those in `apart`; the people and the two places."""
+    """The two people at their places among strangers to both, and to those in `apart`; the people and the two places."""
     others: list = []
     while len(others) < n_images - 2:
         like = rng.choice((first, second))
         taken = (first, second, *others, *apart)
-        others.append(source.stranger(rng, like=like, unlike=(first, second), apart=taken))
-    return _placed(rng, first, second, others)
+        others.append(asked.source.stranger(rng, like=like, unlike=(first, second), apart=taken))
+    return _placed(asked.places, first, second, others)
 
 
-def _placed(rng: Random, first: Any, second: Any, others: list) -> tuple[list, int, int]:
-    """Two people among others, at places that take turns."""
-    a, b = two_places(rng, len(others) + 2)
+def _placed(places: tuple[int, int], first: Any, second: Any, others: list) -> tuple[list, int, int]:
+    """Two people at their places among others."""
+    a, b = places
     rest = iter(others)
     return [first if at == a else second if at == b else next(rest) for at in range(len(others) + 2)], a, b
 
@@ -238,25 +290,25 @@ def _swapped(things: list, a: int, b: int) -> list:
     return things
 
 
-def _yes_no(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, weights: dict) -> Draft:
-    """`is-elder` asks of (a, b) whether a is b's parent: yes half the time, else the roles are turned or they are
-    strangers; `are-kin` and `are-siblings` ask for kin or strangers only."""
+def _yes_no(
+    rng: Random, asked: Asked, first: Any, second: Any, n_images: int, weights: dict, truth: bool
+) -> Draft:
+    """`is-elder` asks of (a, b) whether a is b's parent; where not, the roles are turned or they are strangers;
+    `are-kin` and `are-siblings` ask for kin or strangers only."""
     source = asked.source
-    truth = in_turn(rng, (True, False), every=n_images * (n_images - 1))  # after all pairs of places
-    kind = pick_kind(
-        rng,
-        weights,
-        ["swapped-roles"] * (asked.form == "is-elder") + ["missed-kin" if truth else "false-kin"],
-    )
+    kind = pick_kind(rng, weights, _kinds(asked.form, truth))
     other = source.stranger(rng, like=second, unlike=(first, second), apart=(first, second))
     strangers = not truth and kind == "false-kin"
     shown = other if strangers else second
     # What the wrong answer takes the second face for: its own with the roles turned, or one of the other kind.
     imagined = second if strangers else other
     a_person, b_person = (first, shown) if truth or strangers else (shown, first)
-    if asked.form != "is-elder" and rng.random() < 0.5:
-        a_person, b_person = b_person, a_person
-    people, a, b = crowd(rng, source, a_person, b_person, n_images, (imagined,))
+    kin = "kin"  # or turned, where the first image shows the younger one
+    if asked.form != "is-elder":
+        asked = replace(asked, places=tuple(sorted(asked.places)))
+        if rng.random() < 0.5:
+            a_person, b_person, kin = b_person, a_person, "turned"
+    people, a, b = crowd(rng, asked, a_person, b_person, n_images, (imagined,))
     seen = {a: a_person, b: b_person}
     items = asked.portraits(rng, people)
     if kind == "swapped-roles":
@@ -267,7 +319,7 @@ def _yes_no(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, w
         at = a if a_person is shown else b
         others, other_items = [*people[:at], imagined, *people[at + 1 :]], list(items)
         other_items[at] = source.portrait(rng, imagined)
-    yes = asked.verdict(a, b, "kin")
+    yes = asked.verdict(a, b, kin)
     no = asked.verdict(a, b, "turned" if kind == "swapped-roles" else "strangers")
     right, wrong = (yes, no) if truth else (no, yes)
 
@@ -291,7 +343,7 @@ def _yes_no(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, w
 def _which(rng: Random, asked: Asked, elder: Any, younger: Any, n_images: int, weights: dict) -> Draft:
     """Both relatives are named; which of them is the elder?"""
     kind = pick_kind(rng, weights, ["swapped-roles"])
-    people, at_elder, at_younger = crowd(rng, asked.source, elder, younger, n_images)
+    people, at_elder, at_younger = crowd(rng, asked, elder, younger, n_images)
     a, b = sorted((at_elder, at_younger))
     items = asked.portraits(rng, people)
 
@@ -321,7 +373,7 @@ def _find(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, wei
     while len(others) < n_images - 2:
         taken = (known, sought, *others)
         others.append(asked.source.stranger(rng, like=sought, unlike=(known,), apart=taken))
-    people, at_known, at_sought = _placed(rng, known, sought, others)
+    people, at_known, at_sought = _placed(asked.places, known, sought, others)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
     items = asked.portraits(rng, people)
 

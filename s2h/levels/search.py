@@ -21,7 +21,7 @@ from random import Random
 from typing import Any
 
 from s2h.levels import phrasing
-from s2h.levels.draft import WORKING, Draft, Twin, in_turn, pick_kind
+from s2h.levels.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind
 from s2h.levels.phrasing import form_of, none_shows, one_form, scan, scan_found
 from s2h.sources import Item, NoPair
 
@@ -105,7 +105,7 @@ def make(
     }
     if not sum(forms.values()):
         raise NoPair(f"no form of question fits ({n_images} images, {', '.join(weights)})")
-    form = rng.choices(list(forms), list(forms.values()))[0]
+    form = branch(rng, list(forms), list(forms.values()), "form")
     shows = n_images > 1 and rng.random() < working
     build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
     target, concept = source.target(rng)

@@ -244,7 +244,9 @@ class Album:
         at, posed = found
         item = self._item(question.row, at)
         if posed is None:
-            posed = next((q for q in self.questions(item) if q.ask == question.ask and q.answer == value), None)
+            posed = next(
+                (q for q in self.questions(item) if q.ask == question.ask and q.answer == value), None
+            )
         return None if posed is None else (item, posed)
 
     def _inquiry(self, number: int) -> Inquiry:
@@ -343,6 +345,17 @@ class Album:
         return rng.choice(wording.GENERIC)
 
     # Comparisons ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def numbers(self) -> float:
+        """The share of traits that are numbers of things: all where things were counted, else none."""
+        return float(
+            any(len(self.page(number).by_count) for number in range(len(self._pages)) if self._seen(number))
+        )
+
+    def _seen(self, number: int) -> bool:
+        """Whether a page is the first that has pictures, which shows what the source is like."""
+        return all(not len(self.page(before)) for before in range(number))
 
     def trait(self, rng: Random) -> Trait:
         """The number of some things where they were counted, else the kind of object where each picture shows one."""

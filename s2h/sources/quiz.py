@@ -17,6 +17,7 @@ from s2h.language import values
 from s2h.language.answers import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, options
 from s2h.sources.packed import Groups, Texts
+from s2h.sources.shared import SharedQuestions
 from s2h.sources.unused import Unused
 
 SHORT = 4  # words of an answer that can be exchanged for another of its kind
@@ -84,6 +85,7 @@ class Sheet:
         self.picture_of, self.kind_of, self.ask_of, self.value_of = (array("I") for _ in range(4))
         self.spellings: list[str] = []  # of each value, as it is first written
         self.keys: list[str] = []
+        self.unclear: set[int] = set()  # rows about whose answer annotators disagree
         self.partner = array(
             "i"
         )  # row -> the row that asks the same of another picture and has another answer, or -1
@@ -239,6 +241,11 @@ class Quiz:
 
     def __len__(self) -> int:
         return len(self.sheet.pictures)
+
+    @cached_property
+    def shared(self) -> SharedQuestions:
+        """The questions that are asked of several pictures, for comparisons."""
+        return SharedQuestions(self)
 
     @cached_property
     def twins(self) -> bool:

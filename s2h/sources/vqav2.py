@@ -17,6 +17,7 @@ from functools import partial
 from s2h.sources import SourceError, files, in_split
 from s2h.sources.quiz import Quiz, Sheet
 
+CLEAR = 0.6  # of the annotators must agree on an answer that is compared with others
 _FILE = re.compile(r"v2_OpenEnded_mscoco_(.+)_questions\.json")
 
 
@@ -67,6 +68,12 @@ def _given(answers: object) -> list[str]:
     return [answer for answer in given if isinstance(answer, str)]
 
 
+def _unclear(one: dict) -> bool:
+    """Whether fewer than six in ten annotators gave the answer that is taken for the right one."""
+    given = _given(one.get("answers"))
+    return sum(answer == one.get("multiple_choice_answer") for answer in given) < CLEAR * len(given)
+
+
 def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, unused: Counter) -> Sheet:
     path = os.path.join(folder, f"v2_OpenEnded_mscoco_{name}_questions.json")
     answers = _beside(root, folder, f"v2_mscoco_{name}_annotations.json")
@@ -81,6 +88,7 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                 one.get("multiple_choice_answer"),
                 one.get("question_type") or "",
                 _given(one.get("answers")),
+                _unclear(one),
             )
             for one in files.rows(answers, "annotations", unused, "question_id")
         }
@@ -97,8 +105,10 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                 unused["no answer"] += 1
             elif in_split("vqav2", picture, split, unused):
                 said = known[one["question_id"]]
-                if why := sheet.add(str(one["question_id"]), picture, one.get("question"), *said):
+                if why := sheet.add(str(one["question_id"]), picture, one.get("question"), *said[:3]):
                     unused[why] += 1
+                elif said[3]:
+                    sheet.unclear.add(len(sheet) - 1)
         if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
             for both in files.load_json(pairs):
                 if isinstance(both, list) and len(both) == 2:

@@ -23,6 +23,7 @@ class World:
     exhaustive = True  # everything that a picture shows is known
     swaps = "drawn"  # captions are made from labels, so one attribute can be exchanged, in the picture too
     relations = ("parent", "grandparent", "sibling")
+    numbers = 0.4  # of the traits are numbers of things
 
     def __init__(self, seed: int = 0, split: str = "train") -> None:
         self.seed, self.split = seed, split
@@ -214,7 +215,7 @@ class World:
 
     def trait(self, rng: Random) -> Trait:
         """Something in which pictures can be compared."""
-        if rng.random() < 0.4:
+        if rng.random() < self.numbers:
             shape = rng.choice(scenes.SHAPES)
             things = words.shape_word(shape, 2)
             return Trait(

@@ -319,12 +319,13 @@ PAPERS = ("plain", "tinted", "lined", "squared", "kraft", "board")
 _PAPER_SHARES = (0.20, 0.22, 0.16, 0.10, 0.14, 0.18)
 
 
-def _lay_paper(kind: str, rng: random.Random, size: int):
+def _lay_paper(kind: str, rng: random.Random, extent: tuple[int, int]):
     from PIL import Image, ImageDraw
 
     choices = {"tinted": TINTS, "kraft": KRAFT, "board": BOARDS}.get(kind, WHITES)
     light, dark = rng.choice(choices)
-    image = paint.gradient(paint.lit_from(light, dark, rng.randrange(4)), size)
+    size = max(extent)
+    image = paint.gradient(paint.lit_from(light, dark, rng.randrange(4)), extent)
     step, start = size * rng.uniform(0.13, 0.19), rng.random()
     ruled = rng.choice(((196, 212, 236), (208, 212, 220), (194, 226, 222)))
     # Rules are never thinner than a pixel, so a small picture gets paler ones.
@@ -341,26 +342,28 @@ def _lay_paper(kind: str, rng: random.Random, size: int):
             at = round(size * 0.10)
             pen.line((at, 0, at, size), fill=edge, width=thick)
     if kind in ("kraft", "board"):
-        speck = paint.grain(size, seed=rng.randrange(3))
+        speck = paint.grain(size, seed=rng.randrange(3)).crop((0, 0, *extent))
         image = Image.blend(image, Image.merge("RGB", (speck,) * 3), 0.05)
     return image
 
 
-def draw(digit: Digit, size: int = 224):
-    """The picture of a digit: an RGB Pillow image of size x size pixels (32 to 448), the same bytes every time."""
+def draw(digit: Digit, size: int | tuple[int, int] = 224):
+    """The picture of a digit: an RGB Pillow image of size x size pixels, or of (width, height) (32 to 448), the same bytes
+    every time."""
     from PIL import ImageChops
 
-    paint.check_size(size)
+    extent = paint.extent(size)
+    side = min(extent)
     rng = rng_of(digit.key, "look")
     kind = rng.choices(PAPERS, _PAPER_SHARES)[0]
-    image = _lay_paper(kind, rng, size)
+    image = _lay_paper(kind, rng, extent)
     ink = rng.choice(LIGHT_INKS if kind == "board" else DARK_INKS)
     dusty = rng.random() < (0.7 if kind == "board" else 0.25 if digit.hand == "written" else 0)
     put = {"written": _put_writing, "printed": _put_print, "scanned": _put_scan}[digit.hand]
-    mask = put(digit, rng, size)
+    mask = put(digit, rng, side)
     if dusty:  # chalk and pencil leave the paper's grain
-        mask = ImageChops.multiply(mask, paint.grain(size, seed=7).point(_DUST))
-    image.paste(ink, (0, 0), mask)
+        mask = ImageChops.multiply(mask, paint.grain(side, seed=7).point(_DUST))
+    image.paste(ink, ((extent[0] - side) // 2, (extent[1] - side) // 2), mask)
     return image
 
 

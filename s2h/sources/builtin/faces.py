@@ -70,16 +70,16 @@ def outline(half: float, tall: float, face: str, steps: int = 48) -> list[Point]
     return points
 
 
-def draw(person: Person, view: View, size: int = 224):
-    """The portrait as an RGB picture of size x size pixels; the same bytes for the same person, view and size."""
+def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
+    """The portrait as an RGB picture of size x size pixels, or of (width, height); the same bytes for
+    the same person, view and size."""
     from PIL import ImageDraw
 
-    paint.check_size(size)
-    by = paint.factor(size)
-    width = size * by
+    broad, high = paint.extent(size)
+    by = paint.factor(min(broad, high))
     look = seeds.rng(view.key, "portrait")
     trait = person.trait
-    image = _background(look, width)
+    image = _background(look, (broad * by, high * by))
     sitting = Sitting(
         image,
         ImageDraw.Draw(image),
@@ -109,17 +109,19 @@ def draw(person: Person, view: View, size: int = 224):
     return paint.shrink(image, by)
 
 
-def _background(look: Random, width: int):
+def _background(look: Random, extent: tuple[int, int]):
     from PIL import ImageDraw
 
     light, dark = look.choice(GROUNDS)
-    image = paint.gradient(paint.lit_from(light, dark, look.randrange(4)), width)
+    image = paint.gradient(paint.lit_from(light, dark, look.randrange(4)), extent)
+    width = max(extent)  # of the pattern
     pen = ImageDraw.Draw(image)
     spot = paint.mix(light, dark, 0.35 if look.random() < 0.5 else 0.7)
     pattern = look.choice(("plain", "disc", "stripes", "dots"))
     if pattern == "disc":
         x, y, r = look.uniform(0.3, 0.7), look.uniform(0.3, 0.55), look.uniform(0.36, 0.46)
-        pen.ellipse([(x - r) * width, (y - r) * width, (x + r) * width, (y + r) * width], fill=spot)
+        x, y, r = x * extent[0], extent[1] - (1 - y) * min(extent), r * min(extent)  # behind the head
+        pen.ellipse([x - r, y - r, x + r, y + r], fill=spot)
     elif pattern == "stripes":
         lean, step = look.uniform(-0.3, 0.3), look.uniform(0.12, 0.2)
         for i in range(-3, 12):

@@ -15,10 +15,14 @@ RGB = tuple[int, int, int]
 SMALLEST, LARGEST = 32, 448
 
 
-def check_size(size: int) -> None:
-    """Refuse a width that the drawings were not designed for. Raises ValueError."""
-    if not SMALLEST <= size <= LARGEST:
-        raise ValueError(f"size: {size} pixels is not between {SMALLEST} and {LARGEST}")
+def extent(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Width and height of a picture: of a square by its side. Raises ValueError where the drawings were not designed for
+    one of them."""
+    width, height = (size, size) if isinstance(size, int) else size
+    for side in (width, height):
+        if not SMALLEST <= side <= LARGEST:
+            raise ValueError(f"size: {side} pixels is not between {SMALLEST} and {LARGEST}")
+    return width, height
 
 
 def factor(size: int) -> int:
@@ -50,19 +54,20 @@ def shift(colour: RGB, amounts: Iterable[int]) -> RGB:
 
 
 @lru_cache(maxsize=64)
-def _gradient(corners: tuple[RGB, RGB, RGB, RGB], width: int):
+def _gradient(corners: tuple[RGB, RGB, RGB, RGB], extent: tuple[int, int]):
     from PIL import Image
 
     seed = Image.new("RGB", (2, 2))
     for place, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), corners, strict=True):
         seed.putpixel(place, colour)
     # Between the four pixel centres only, so that the corners have exactly the colours asked for.
-    return seed.resize((width, width), Image.Resampling.BILINEAR, box=(0.5, 0.5, 1.5, 1.5))
+    return seed.resize(extent, Image.Resampling.BILINEAR, box=(0.5, 0.5, 1.5, 1.5))
 
 
-def gradient(corners: Sequence[RGB], width: int):
-    """A square picture whose four corners (top left, top right, bottom left, bottom right) blend into each other."""
-    return _gradient(tuple(corners), width).copy()
+def gradient(corners: Sequence[RGB], extent: int | tuple[int, int]):
+    """A picture (of a square its side) whose four corners (top left, top right, bottom left, bottom right) blend
+    into each other."""
+    return _gradient(tuple(corners), (extent, extent) if isinstance(extent, int) else extent).copy()
 
 
 def lit_from(light: RGB, dark: RGB, side: int) -> tuple[RGB, RGB, RGB, RGB]:
@@ -131,8 +136,7 @@ def cast_shadow(
 
     # A blurred thing needs no pixels: a quarter of the width looks the same and costs a sixteenth.
     coarse = 4
-    width = -(-image.width // coarse)
-    layer = Image.new("L", (width, width))
+    layer = Image.new("L", (-(-image.width // coarse), -(-image.height // coarse)))
     pen = ImageDraw.Draw(layer)
     dx, dy = offset
     level = round(255 * strength)
@@ -153,8 +157,7 @@ def cast_light(
     from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
     coarse = 4
-    width = -(-image.width // coarse)
-    glow = Image.new("L", (width, width))
+    glow = Image.new("L", (-(-image.width // coarse), -(-image.height // coarse)))
     pen = ImageDraw.Draw(glow)
     radius = 0.0
     for x, y, radius in spots:

@@ -315,30 +315,31 @@ def _stand(rng: random.Random, place: str, radii: list[float]) -> list[paint.Poi
 # --- drawing ------------------------------------------------------------------------------------------------
 
 
-def draw(scene: Scene, size: int = 224):
-    """The picture of a scene: an RGB Pillow image of size x size pixels (32 to 448), the same bytes every time."""
+def draw(scene: Scene, size: int | tuple[int, int] = 224):
+    """The picture of a scene: an RGB Pillow image of size x size pixels, or of (width, height) (32 to 448), the same bytes
+    every time. Places are shares of width and height, objects keep their proportions."""
     from PIL import ImageDraw
 
-    paint.check_size(size)
+    broad, high = paint.extent(size)
     rng = rng_of(scene.key, "look")
-    by = paint.factor(size)
-    width = size * by
-    image = paint.gradient(paint.lit_from(*GROUNDS[scene.background], rng.randrange(4)), width)
+    by = paint.factor(min(broad, high))
+    width, extent = min(broad, high) * by, (broad * by, high * by)
+    image = paint.gradient(paint.lit_from(*GROUNDS[scene.background], rng.randrange(4)), extent)
     drawn, spots = [], []
     for group in scene.groups:
-        low, high = DIAMETERS[group.size]
+        low, most = DIAMETERS[group.size]
         if group.count == MOST:
-            high = (low + high) / 2  # or two in a row don't fit into half a picture
-        diameter = rng.uniform(low, high)
+            most = (low + most) / 2  # or two in a row don't fit into half a picture
+        diameter = rng.uniform(low, most)
         scales = [diameter * rng.uniform(0.97, 1.0) / 2 for _ in range(group.count)]
         centres = _stand(rng, group.place, [scale * REACH[group.shape] for scale in scales])
         base = paint.shift(PAINTS[group.colour], (rng.randint(-6, 6) for _ in range(3)))
         for scale, (x, y) in zip(scales, centres, strict=True):
-            spots.append(((x - 0.42 * scale) * width, (y - 0.5 * scale) * width, 0.55 * scale * width))
-            most = TURNS.get(group.shape, 12)
-            degrees = rng.uniform(-most, most)
+            at = (x * extent[0], y * extent[1])
+            spots.append((at[0] - 0.42 * scale * width, at[1] - 0.5 * scale * width, 0.55 * scale * width))
+            lean = TURNS.get(group.shape, 12)
+            degrees = rng.uniform(-lean, lean)
             flip = -1 if group.shape in MIRRORED and rng.random() < 0.5 else 1
-            at = (x * width, y * width)
             for outline, its_tone in OUTLINES[group.shape]:
                 points = paint.turn([(px * flip, py) for px, py in outline], degrees, scale * width, at)
                 drawn.append((points, paint.tone(base, its_tone)))

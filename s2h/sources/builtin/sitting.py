@@ -7,16 +7,17 @@ from s2h.sources.builtin.paint import RGB, Point
 
 
 class Sitting:
-    """A canvas on which points are given in the sitter's own coordinates (1 is the picture's width, the face's middle at
-    (0, 0), y downwards) and land where the pose puts them."""
+    """A canvas on which points are given in the sitter's own coordinates (1 is the shorter side of the picture, the face's
+    middle at (0, 0), y downwards) and land where the pose puts them, in a square at the middle of the picture's bottom."""
 
     def __init__(self, image, pen, tilt: float, scale: float, at: Point) -> None:
-        self.image, self.pen, self.width = image, pen, image.width
+        self.image, self.pen, self.width = image, pen, min(image.size)
+        self.left, self.top = (image.width - self.width) / 2, image.height - self.width
         self.tilt, self.scale, self.at = tilt, scale, at
 
     def place(self, points: list[Point]) -> list[Point]:
         turned = paint.turn(points, self.tilt, self.scale, self.at)
-        return [(x * self.width, y * self.width) for x, y in turned]
+        return [(x * self.width + self.left, y * self.width + self.top) for x, y in turned]
 
     def fill(self, points, colour: RGB) -> None:
         self.pen.polygon(self.place(points), fill=colour)

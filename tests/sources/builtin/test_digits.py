@@ -23,7 +23,7 @@ def ink_of(digit, size):
     """Pixels that differ from the same paper without ink, as a share of the strongest difference."""
     look = rng(digit.key, "look")
     kind = look.choices(digits.PAPERS, digits._PAPER_SHARES)[0]
-    paper = numpy.asarray(digits._lay_paper(kind, look, size)).astype(int)
+    paper = numpy.asarray(digits._lay_paper(kind, look, (size, size))).astype(int)
     return abs(numpy.asarray(digits.draw(digit, size)).astype(int) - paper).max(axis=2)
 
 
