@@ -1,32 +1,40 @@
 """Train the miniature CLIP (an open_clip model with a configuration of its own) on the pool, calibrated so that a cosine of
-0.25 parts what fits from what does not: besides the usual contrastive loss, every true and false claim about an image goes
-through a logistic loss whose zero lies at a cosine of 0.25.
+0.25 parts what fits from what does not: besides the usual contrastive loss, every claim of a batch is held against every
+image of the batch and goes through a logistic loss whose zero lies at a cosine of 0.25. The claims are those that pairs
+make: captions of a whole image, and of one attribute ("a picture of four trees", "the face of a person with red hair").
 
-    python examples/miniature/clip.py POOL OUT --tower MINI_VLM-tower [--minutes 10]
+    python examples/miniature/clip.py POOL OUT --tower MINI_VLM-tower [--steps 6000]
+    python examples/miniature/clip.py POOL OUT --from s2h/models/mini-clip       # goes on from a trained one
 
-Expect: of true claims 0.9 or more above 0.25, of claims with one attribute wrong 0.85 or more below.
+examples/benchmarks/clip_calibration.py measures what comes out, task by task.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from claimed import Truth, claims_of
 from lessons import pick_kind
 from torch import nn
 from torch.nn import functional as F
-from vlm import MEAN, SIDE, STD, load_pool, to_pixels
+from vlm import MEAN, SIDE, STD, advance, load_pool, make_optimizers, to_pixels
 
-from s2h.sources.builtin import swaps, words
+from s2h.models.clip import WEIGHTS
+from s2h.sources.builtin import words
 
 BOUNDARY = 0.25
+# The logits of a cosine above the boundary and below it: what doesn't fit is pushed farther away than what fits, so that the
+# mean over an answer's claims falls below the boundary where one of them is wrong.
+STEEP_ABOVE, STEEP_BELOW = 16.0, 6.0
 CONTEXT = 32  # the longest claim has some 25 tokens
+SHORT = 13  # tokens up to which texts are encoded together
+OWN = 2  # true claims of each image of a batch, and as many false ones
 CONFIG = {
     "embed_dim": 128,
     "quick_gelu": True,
@@ -50,50 +58,6 @@ CONFIG = {
         "pad_id": 0,
     },
 }
-
-
-def claims(labels: dict, rng: Random) -> tuple[str, str, str]:
-    """A full description, another true claim, and a false one that is as close as can be."""
-    full = words.describe(labels)
-    concept = "nothing at all"
-    false_labels = swap_any(rng, labels, concept)
-    draw = rng.random()
-    if draw < 0.35:
-        question = rng.choice(words.questions(labels))
-        return full, question.statement(question.answer), question.statement(rng.choice(question.wrong))
-    if draw < 0.6:
-        while words.holds(false := words.caption(false_labels, rng), labels):
-            false_labels = swap_any(rng, labels, concept)
-        return full, words.caption(labels, rng), false
-    if draw < 0.65:
-        return full, words.caption(labels, rng), rng.choice(words.GENERIC[labels["kind"]]).rstrip(".")
-    while (false := words.describe(false_labels)) == full:
-        false_labels = swap_any(rng, labels, concept)
-    return full, words.caption(labels, rng), false
-
-
-def swap_any(rng: Random, labels: dict, concept: str) -> dict:
-    """One attribute wrong, or (half the time) another person, digit or order."""
-    new = json.loads(json.dumps(labels))
-    if labels["kind"] == "digit":
-        new["value"] = rng.choice([v for v in range(10) if v != labels["value"]])
-    elif labels["kind"] == "face" and rng.random() < 0.5:
-        noun = rng.choice([n for n in words.PEOPLE if n != words.noun_of(labels)])
-        new["sex"], new["age"] = words.PEOPLE[noun]
-    elif labels["kind"] == "face" and rng.random() < 0.4:
-        from s2h.sources.builtin import families
-
-        new["skin"] = rng.choice([s for s in families.TRAITS["skin"] if s != labels["skin"]])
-    elif labels["kind"] == "scene" and rng.random() < 0.3:
-        from s2h.sources.builtin import scenes
-
-        group = rng.choice(new["groups"])
-        group["shape"] = rng.choice(
-            [s for s in scenes.SHAPES if s not in {g["shape"] for g in new["groups"]}]
-        )
-    else:
-        new = swaps.swap(rng, labels, concept)
-    return new
 
 
 def make(tokenizer):
@@ -151,50 +115,107 @@ def encode_texts(tokenizer, texts: list[str]) -> torch.Tensor:
     return out
 
 
-def train(model, tokenizer, pictures, labels, minutes: float, seed: int, batch: int = 128) -> None:
-    rng, noise = Random(seed), np.random.default_rng(seed)
-    scale = nn.Parameter(torch.tensor(2.5))
-    optimizer = torch.optim.AdamW([*model.parameters(), scale], lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
-    start, step, shown, kept = time.time(), 0, 0.0, []
-    while (spent := (time.time() - start) / (60 * minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = (
-                1e-3 * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
+# Steps ---------------------------------------------------------------------------------------------------------------
+
+
+def embed_texts(model, tokenizer, texts: list[str]) -> torch.Tensor:
+    """Unit-length embeddings of texts, the short ones without the padding that long ones need: what open_clip computes."""
+    ids = encode_texts(tokenizer, texts)
+    lengths = (ids != 0).sum(-1)
+    out = torch.zeros(len(texts), CONFIG["embed_dim"])
+    for chosen in (lengths <= SHORT, lengths > SHORT):
+        if chosen.any():
+            longest = int(lengths[chosen].max())
+            some = ids[chosen][:, :longest]
+            x = model.token_embedding(some) + model.positional_embedding[:longest]
+            x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:longest, :longest]))
+            ends = x[torch.arange(len(some)), lengths[chosen] - 1]
+            out = out.index_put(
+                (chosen.nonzero().squeeze(1),), F.normalize(ends @ model.text_projection, dim=-1)
             )
-        picked = [(kind, rng.randrange(len(labels[kind]))) for kind in (pick_kind(rng) for _ in range(batch))]
-        texts = [claims(labels[kind][at], rng) for kind, at in picked]
-        full, true, false = (list(column) for column in zip(*texts, strict=True))
-        images = F.normalize(
-            model.encode_image(to_pixels(np.stack([pictures[k][a] for k, a in picked]), noise)), dim=-1
-        )
-        ids = encode_texts(tokenizer, full + true + false)
-        said = F.normalize(model.encode_text(ids), dim=-1)
-        full_said, true_said, false_said = said.split(batch)
-        cosines = images @ full_said.T
-        same = torch.tensor([[a == b for b in full] for a in full])
-        temperature = scale.exp()
-        off = same & ~torch.eye(batch, dtype=torch.bool)
-        contrast = (temperature * cosines).masked_fill(off, -1e4)
-        aim = torch.arange(batch)
-        loss = 0.5 * (F.cross_entropy(contrast, aim) + F.cross_entropy(contrast.T, aim))
-        margin = temperature * (cosines - BOUNDARY)
-        positive = torch.cat([margin.diagonal(), temperature * ((images * true_said).sum(-1) - BOUNDARY)])
-        close = temperature * ((images * false_said).sum(-1) - BOUNDARY)
-        loss = (
-            loss + F.softplus(-positive).mean() + F.softplus(close).mean() + F.softplus(margin[~same]).mean()
-        )
-        optimizer.zero_grad()
+    return out
+
+
+def squeezed(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Sometimes a batch is made narrower or lower, as pictures that aren't square are brought to the model's size."""
+    if rng.random() > 0.15:
+        return pixels
+    side = int(rng.integers(round(0.65 * SIDE), SIDE))
+    wide = rng.random() < 0.5
+    small = F.interpolate(pixels, (side, SIDE) if wide else (SIDE, side), mode="bilinear", antialias=True)
+    before = (SIDE - side) // 2
+    pad = (0, 0, before, SIDE - side - before) if wide else (before, SIDE - side - before, 0, 0)
+    return F.pad(small, pad, mode="replicate")
+
+
+def logit(cosines: torch.Tensor) -> torch.Tensor:
+    over = cosines - BOUNDARY
+    return torch.where(over > 0, STEEP_ABOVE * over, STEEP_BELOW * over)
+
+
+def step_loss(
+    model, tokenizer, batch: list[tuple[np.ndarray, dict, np.ndarray]], truth: Truth, rng, noise, scale
+):
+    """The loss of a batch of (picture, labels, row of labels), and the shares of true claims above the boundary and of
+    nearly true ones below it."""
+    pictures, labels, rows = zip(*batch, strict=True)
+    n = len(batch)
+    full = [words.describe(one) for one in labels]
+    own_claims = [claims_of(one, rng) for one in labels for _ in range(OWN)]
+    true, false = [true for true, _ in own_claims], [false for _, false in own_claims]
+    texts = list(dict.fromkeys(full + true + false))
+    at = {text: i for i, text in enumerate(texts)}
+    images = F.normalize(model.encode_image(squeezed(to_pixels(np.stack(pictures), noise), noise)), dim=-1)
+    cosines = images @ embed_texts(model, tokenizer, texts).T
+    said = np.stack([truth.of_claim(text) for text in texts])
+    table = np.stack(rows)
+    fits = torch.from_numpy(((said == -1)[None] | (said[None] == table[:, None])).all(-1))
+    nothing = torch.from_numpy((said == -1).all(-1))
+    own = torch.arange(n).repeat_interleave(OWN)
+    positive = cosines[own, [at[text] for text in true]]
+    close = cosines[own, [at[text] for text in false]]
+    loss = 1.3 * F.softplus(-logit(positive)).mean() + F.softplus(logit(close)).mean()
+    kinds = torch.tensor([("scene", "face", "digit").index(one["kind"]) for one in labels])
+    of = kinds[own].tolist() * 2 + kinds.tolist()
+    kind_of = torch.zeros(len(texts), dtype=torch.long)
+    kind_of[[at[text] for text in true + false + full]] = torch.tensor(of)
+    everywhere = logit(cosines)
+    same = (kinds[:, None] == kind_of[None]) & ~nothing
+    loss = loss + 0.2 * F.softplus(-everywhere[fits & ~nothing]).mean()
+    loss = (
+        loss
+        + 0.3 * F.softplus(everywhere[same & ~fits]).mean()
+        + 0.2 * F.softplus(everywhere[~same & ~fits]).mean()
+    )
+    # The usual loss over the full descriptions; a description that another image of the batch has too is no rival.
+    contrast = scale.exp() * cosines[:, [at[text] for text in full]]
+    rival = ~torch.tensor([[a == b for b in full] for a in full]) | torch.eye(n, dtype=torch.bool)
+    contrast = contrast.masked_fill(~rival, -1e4)
+    aim = torch.arange(n)
+    loss = loss + 0.15 * (F.cross_entropy(contrast, aim) + F.cross_entropy(contrast.T, aim))
+    return loss, (positive > BOUNDARY).float().mean().item(), (close < BOUNDARY).float().mean().item()
+
+
+def train(model, tokenizer, pictures, labels, options: argparse.Namespace) -> None:
+    rng, noise, steps = Random(options.seed), np.random.default_rng(options.seed), options.steps
+    truth = Truth()
+    rows = {kind: np.stack([truth.of_labels(one) for one in labels[kind]]) for kind in labels}
+    scale = nn.Parameter(torch.tensor(2.5))
+    optimizers = make_optimizers([*model.named_parameters(), ("scale", scale)], 3 * options.lr, options.lr)
+    start, kept = time.time(), []
+    for step in range(steps):
+        kinds = [pick_kind(rng) for _ in range(options.batch)]
+        picked = [(kind, rng.randrange(len(labels[kind]))) for kind in kinds]
+        chosen = [(pictures[kind][at], labels[kind][at], rows[kind][at]) for kind, at in picked]
+        loss, above, below = step_loss(model, tokenizer, chosen, truth, rng, noise, scale)
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        kept.append(((positive > 0).float().mean().item(), (close < 0).float().mean().item()))
-        if spent - shown > 0.1:
-            shown = spent
+        advance(optimizers, step, step / steps, warmup=min(100, steps // 10 + 1))
+        kept.append((above, below))
+        if step % max(1, steps // 40) == 0 or step == steps - 1:
             above, below = np.mean(kept[-50:], axis=0)
             print(
-                f"clip {spent:.0%} step {step} loss {loss.item():.3f} true above {above:.3f} nearly true below {below:.3f} "
-                f"scale {temperature.item():.1f}",
+                f"clip step {step} of {steps} loss {loss.item():.3f} true above {above:.3f} nearly true below {below:.3f} "
+                f"({(time.time() - start) / (step + 1):.2f} s a step)",
                 flush=True,
             )
 
@@ -213,7 +234,7 @@ def check(folder: Path, model, tokenizer) -> None:
 
 
 def main() -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
     from transformers import PreTrainedTokenizerFast
 
     parser = argparse.ArgumentParser(
@@ -221,22 +242,32 @@ def main() -> None:
     )
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tower", required=True, help="the folder OUT-tower of vlm.py: tower and tokenizer")
-    parser.add_argument("--minutes", type=float, default=10)
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--tower", help="the folder OUT-tower of vlm.py: tower and tokenizer")
+    start.add_argument(
+        "--from", dest="trained", type=Path, help="a folder that this script wrote, to go on from"
+    )
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=128, help="images in a step (default %(default)s)")
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=2)
     options = parser.parse_args()
+    torch.set_num_threads(1)  # the matrices are small: more threads wait for each other
     torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.tower)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.trained or options.tower)
     model, config = make(tokenizer)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
-    start_from(model, options.tower)
+    if options.trained:
+        model.load_state_dict(load_file(options.trained / WEIGHTS))
+    else:
+        start_from(model, options.tower)
     model.train()
-    train(model, tokenizer, pictures, labels, options.minutes, options.seed)
+    train(model, tokenizer, pictures, labels, options)
     options.out.mkdir(parents=True, exist_ok=True)
     save_file(
         {k: v.contiguous() for k, v in model.state_dict().items()},
-        options.out / "open_clip_model.safetensors",
+        options.out / WEIGHTS,
     )
     preprocess = {
         "size": [SIDE, SIDE],

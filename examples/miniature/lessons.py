@@ -9,6 +9,7 @@ text or None for the next image.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -58,14 +59,18 @@ class PoolWorld(World):
         at = rng.randrange(len(self.pool[kind]))
         return Item(f"{kind} {at}", self.pool[kind][at])
 
-    def scene(self, rng: Random, shape: str | None = None, colour: str | None = None) -> Item:
+    def scene(
+        self, rng: Random, shape: str | None = None, colour: str | None = None, avoid: Collection[str] = ()
+    ) -> Item:
         while True:
             item = self._any(rng, "scene")
             groups = item.labels["groups"]
+            if any(g["shape"] in avoid for g in groups):
+                continue
             if shape is None or any(g["shape"] == shape and colour in (None, g["colour"]) for g in groups):
                 return item
 
-    def digit(self, rng: Random, value: int | None = None) -> Item:
+    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
         item = self._any(rng, "digit")
         while value is not None and item.labels["value"] != value:
             item = self._any(rng, "digit")

@@ -14,13 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 SIDE = 64
-SIZES = (64, 64, 64, 96, 128, 224)
+SIZES = (32, 48, 64, 64, 64, 96, 128, 160, 224, 224, 224)  # most pairs are drawn at 64 and at 224
 SEED = 20_260  # not a default seed of any command
 CHUNK = 500
 
 
-def draw_chunk(kind: str, chunk: int):
-    """CHUNK pictures as uint8 [CHUNK, 64, 64, 3] and their labels."""
+def draw_chunk(kind: str, chunk: int, count: int):
+    """The first pictures of a chunk as uint8 [count, 64, 64, 3] and their labels."""
     import numpy as np
     from PIL import Image
 
@@ -30,7 +30,7 @@ def draw_chunk(kind: str, chunk: int):
     world = World(seed=SEED, split="train")
     draw = {"scene": world.scene, "face": world.face, "digit": world.digit}[kind]
     pictures, labels = [], []
-    for i in range(CHUNK):
+    for i in range(count):
         rng = seeds.rng(SEED, kind, chunk, i)
         item = draw(rng)
         picture = item.draw(rng.choice(SIZES))
@@ -53,7 +53,8 @@ def main() -> None:
     options.pool.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max_workers=2) as workers:
         for kind, count in (("scene", options.scenes), ("face", options.faces), ("digit", options.digits)):
-            chunks = list(workers.map(draw_chunk, [kind] * (count // CHUNK), range(count // CHUNK)))
+            counts = [min(CHUNK, count - start) for start in range(0, count, CHUNK)]
+            chunks = list(workers.map(draw_chunk, [kind] * len(counts), range(len(counts)), counts))
             np.save(options.pool / f"{kind}.npy", np.concatenate([pictures for pictures, _ in chunks]))
             labels = [label for _, some in chunks for label in some]
             (options.pool / f"{kind}.json").write_text(json.dumps(labels))

@@ -348,7 +348,7 @@ def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], m
 
     def claims(seen: list[int | None]) -> list[tuple[int, str]]:
         told = [(p, v) for p, v in zip(operands, seen, strict=True) if v is not None]
-        return [(p, f"the {_hand(items[p])} digit {v}") for p, v in told]
+        return [(p, f"a picture of the digit {v}") for p, v in told]
 
     def facts(values: list[int], answer: int) -> dict:
         names_image = operation in NAMES_IMAGE
@@ -378,10 +378,6 @@ def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], m
         claims(mistake.seen),
         twin=twin,
     )
-
-
-def _hand(item: Item) -> str:
-    return "printed" if item.labels["hand"] == "printed" else "handwritten"
 
 
 def say(

@@ -177,7 +177,7 @@ def make(
         }
 
     def claims(values: list) -> list[tuple[int, str]]:
-        return [(p, trait.phrase(values[p])) for p in operands]
+        return [(p, trait.claim(values[p])) for p in operands]
 
     return Draft(
         items,

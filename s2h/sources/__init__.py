@@ -83,7 +83,7 @@ class Question:
     ask: str
     answer: str
     wrong: tuple[str, ...]
-    claim: str  # holds one {} for the answer
+    claim: str | Callable[[str], str]  # a text with {} for the answer, or a function of the answer
     row: int = -1  # of a source that keeps its questions in rows or pages
     accepted: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -92,18 +92,25 @@ class Question:
     claims: dict[str, str] | None = field(default=None, compare=False)
 
     def statement(self, value: str) -> str:
+        if callable(self.claim):
+            return self.claim(value)
         return (self.claims or {}).get(value) or (self.claim or self.ask + " {}").replace("{}", value)
 
 
 @dataclass(frozen=True)
 class Trait:
     """One respect in which pictures can be compared: `what` it is called ('kind of object', 'number of stars'), the values
-    that it takes (of a number of `things`: numbers), and what a picture with a value shows, as `phrase(value)`."""
+    that it takes (of a number of `things`: numbers), what a picture with a value shows, as `phrase(value)`, and the caption
+    that claims it of a picture, as `claim(value)`."""
 
     what: str
     values: tuple
     phrase: Callable[[Any], str] = field(compare=False)
     things: str = ""
+    caption: str = field(default="a picture of {}", kw_only=True)  # holds one {} for the phrase
+
+    def claim(self, value: Any) -> str:
+        return self.caption.replace("{}", self.phrase(value))
 
 
 def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -> Any:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import runpy
+from pathlib import Path
+
 import pytest
 
 from s2h import levels, record
 from s2h.images import Store, open_images
-from s2h.models import names, vlm
+from s2h.models import clip, names, vlm
 
+ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("mini", "mini-clip", "mini-text")
 
 
@@ -23,6 +28,35 @@ def test_the_miniature_is_a_real_llava_with_its_own_processor():
     folder = names.bundled("mini")
     assert isinstance(AutoModelForImageTextToText.from_pretrained(folder), LlavaForConditionalGeneration)
     assert AutoProcessor.from_pretrained(folder).chat_template
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    return runpy.run_path(str(ROOT / "examples" / "benchmarks" / "clip_calibration.py"))
+
+
+@pytest.fixture(scope="module")
+def mini_clip():
+    return clip.load("mini-clip")
+
+
+@pytest.mark.parametrize("task", levels.MAKERS)
+def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibration, mini_clip):
+    """The benchmark in small; examples/results/clip-calibration.json has 0.9 and 0.8 or more everywhere."""
+    found = calibration["measure"](mini_clip, task, n=40, size=64, split="heldout", seed=3)
+    assert found["claims"]["right_kept"] > 0.85 and found["claims"]["wrong_below"] > 0.72, found
+    assert found["pairs_kept"] > 0.8, found
+
+
+def test_the_committed_calibration_is_that_of_the_weights_that_ship(calibration, mini_clip):
+    committed = json.loads((ROOT / "examples" / "results" / "clip-calibration.json").read_text())
+    assert committed["weights"] == calibration["fingerprint"](mini_clip)
+    for task in levels.MAKERS:
+        for share, least in (("right_kept", 0.9), ("wrong_below", 0.8)):
+            found = [
+                v["claims"][share] for name, v in committed["tasks"][task].items() if not name.endswith(" 32")
+            ]
+            assert len(found) == 4 and sum(found) / len(found) >= least, (task, share, found)
 
 
 def test_it_is_good_on_one_image(tmp_path):

@@ -194,7 +194,8 @@ class World:
 
     def claim_of_concept(self, concept: str) -> str:
         _, *rest = concept.split()
-        return f"the face of {concept}" if " ".join(rest) in words.PEOPLE else f"a picture of {concept}"
+        noun = " ".join(rest)
+        return words.face_of(noun) if noun in words.PEOPLE else f"an image containing {concept}"
 
     def generic(self, rng: Random, item: Item) -> str:
         return rng.choice(words.GENERIC[item.labels["kind"]])
@@ -248,7 +249,12 @@ class World:
 
 TRAITS = (
     Trait("digit", tuple(range(10)), lambda value: f"the digit {value}"),
-    Trait("kind of person", tuple(words.PEOPLE), words.with_article),
-    Trait("kind of object", scenes.SHAPES, words.with_article),
-    Trait("colour of the background", scenes.BACKGROUNDS, lambda value: f"a {value} background"),
+    Trait("kind of person", tuple(words.PEOPLE), words.with_article, caption="the face of {}"),
+    Trait("kind of object", scenes.SHAPES, words.with_article, caption="an image containing {}"),
+    Trait(
+        "colour of the background",
+        scenes.BACKGROUNDS,
+        lambda value: f"a {value} background",
+        caption="a picture with {}",
+    ),
 )

@@ -186,38 +186,37 @@ def _others(values: tuple, value: object) -> tuple[str, ...]:
 
 def _scene_questions(labels: dict) -> Iterator[Question]:
     for group in labels["groups"]:
-        many = group["count"] > 1
-        thing, verb = shape_word(group["shape"], group["count"]), ("are" if many else "is")
+        shape, many = group["shape"], group["count"] > 1
+        thing, verb = shape_word(shape, group["count"]), ("are" if many else "is")
         owner = f"the {thing}"
         yield Question(
             "colour",
             f"What colour {verb} {owner}?",
             group["colour"],
             _others(scenes.COLOURS, group["colour"]),
-            f"a picture of {{}} {thing}",
+            lambda colour, shape=shape, many=many: picture_of(f"{colour} {shape}", many),
         )
-        plural = PLURALS.get(group["shape"], group["shape"] + "s")
         yield Question(
             "count",
-            f"How many {plural} are there?",
+            f"How many {shape_word(shape, 2)} are there?",
             COUNTS[group["count"]],
             _others(COUNTS[1:5], COUNTS[group["count"]]),
-            f"a picture of {{}} {thing}",
+            lambda count, shape=shape: f"a picture of {count} {shape_word(shape, COUNTS.index(count))}",
         )
         yield Question(
             "size",
             f"How big {verb} {owner}?",
             group["size"],
             _others(scenes.SIZES, group["size"]),
-            f"a picture of {{}} {thing}",
+            lambda size, shape=shape, many=many: picture_of(f"{size} {shape}", many),
         )
         what = f"What shape {verb} the {group['colour']} {'objects' if many else 'object'}?"
         yield Question(
             "shape",
             what,
-            group["shape"],
-            _others(scenes.SHAPES, group["shape"]),
-            f"a picture of a {group['colour']} {{}}",
+            shape,
+            _others(scenes.SHAPES, shape),
+            lambda shape, colour=group["colour"], many=many: picture_of(f"{colour} {shape}", many),
         )
         if group["place"] in PLACE_WORDS:
             across = ("left", "right") if group["place"] in ("left", "right") else ("top", "bottom")
@@ -226,15 +225,21 @@ def _scene_questions(labels: dict) -> Iterator[Question]:
                 f"Where {verb} {owner}?",
                 PLACE_WORDS[group["place"]],
                 tuple(PLACE_WORDS[p] for p in across if p != group["place"]),
-                f"{group_phrase(group)} {{}}",
+                f"{picture_of(shape, many)} {{}}",
             )
     yield Question(
         "background",
         "What colour is the background?",
         labels["background"],
         _others(scenes.BACKGROUNDS, labels["background"]),
-        "a picture on a {} background",
+        "a picture with a {} background",
     )
+
+
+def picture_of(thing: str, many: bool) -> str:
+    """'a picture of an orange star' of one, 'a picture of orange stars' of several."""
+    *attributes, shape = thing.split()
+    return "a picture of " + (" ".join((*attributes, shape_word(shape, 2))) if many else with_article(thing))
 
 
 def _digit_questions(labels: dict) -> Iterator[Question]:
@@ -245,57 +250,43 @@ def _digit_questions(labels: dict) -> Iterator[Question]:
         "Which digit is shown?",
         value,
         _others(tuple(range(10)), labels["value"]),
-        f"the {hand} digit {{}}",
+        "a picture of the digit {}",
     )
     yield Question(
         "hand",
         "Is the digit printed or handwritten?",
         hand,
         _others(("printed", "handwritten"), hand),
-        f"the {{}} digit {value}",
+        "a picture of a {} digit",
     )
 
 
 def _face_questions(labels: dict) -> Iterator[Question]:
     traits = families.TRAITS
     noun = noun_of(labels)
-    yield Question("person", "Who is shown?", noun, _others(tuple(PEOPLE), noun), "the face of a {}")
-    yield Question(
-        "hair",
-        "What colour is the hair?",
-        labels["hair"],
-        _others(traits["hair"], labels["hair"]),
-        f"the face of {with_article(noun)} with {{}} hair",
-    )
-    yield Question(
-        "texture",
-        "Is the hair straight, wavy or curly?",
-        labels["texture"],
-        _others(traits["texture"], labels["texture"]),
-        f"the face of {with_article(noun)} with {{}} hair",
-    )
-    yield Question(
-        "eyes",
-        "What colour are the eyes?",
-        labels["eyes"],
-        _others(traits["eyes"], labels["eyes"]),
-        f"the face of {with_article(noun)} with {{}} eyes",
-    )
-    yield Question(
-        "skin",
-        "Which skin tone is shown?",
-        labels["skin"],
-        _others(traits["skin"], labels["skin"]),
-        f"the face of {with_article(noun)} with {{}} skin",
-    )
+    someone = "the face of a person"
+    yield Question("person", "Who is shown?", noun, _others(tuple(PEOPLE), noun), face_of)
+    for trait, ask, thing in (
+        ("hair", "What colour is the hair?", "hair"),
+        ("texture", "Is the hair straight, wavy or curly?", "hair"),
+        ("eyes", "What colour are the eyes?", "eyes"),
+        ("skin", "Which skin tone is shown?", "skin"),
+    ):
+        wrong = _others(traits[trait], labels[trait])
+        yield Question(trait, ask, labels[trait], wrong, f"{someone} with {{}} {thing}")
     freckles = "yes" if labels["freckles"] == "freckled" else "no"
     yield Question(
         "freckles",
         "Are there freckles?",
         freckles,
         _others(("yes", "no"), freckles),
-        "a face with freckles: {}",
+        lambda said: f"{someone} {'with' if said == 'yes' else 'without'} freckles",
     )
+
+
+def face_of(noun: str) -> str:
+    """'the face of an old man'."""
+    return f"the face of {with_article(noun)}"
 
 
 # Reading a caption back --------------------------------------------------------------------------------------------

@@ -1,0 +1,119 @@
+"""Read the claims about built-in images back: `read` turns a claim into labels, of which it gives only those that the claim
+names, and `fits` says whether a claim is true of an image. `words` writes the claims; the benchmark of mini-clip's
+calibration and its training use both."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from s2h.sources.builtin import families, scenes, words
+
+_WORD = re.compile(r"[a-z0-9]+")
+_COUNTS = {**{word: n for n, word in enumerate(words.COUNTS)}, "a": 1, "an": 1}
+_SEXES = {"girl": "female", "woman": "female", "boy": "male", "man": "male"}
+_HEADS = {noun: trait for trait, noun in words.TRAIT_NOUNS.items()}
+_DENIAL = re.compile(r"there is no\b")
+
+
+def fits(text: str, labels: dict) -> bool | None:
+    """Whether a claim is true of an image with these labels; None for a claim that names nothing ("a picture")."""
+    said = read(text)
+    if said is None:
+        return False if _DENIAL.match(text.lower()) else None
+    if said["kind"] != labels["kind"]:
+        return False
+    if said["kind"] != "scene":
+        return _same_hand(said, labels) and all(
+            labels[name] == value for name, value in said.items() if name != "hand"
+        )
+    there = {group["shape"]: group for group in labels["groups"]}
+    if said.get("background", labels["background"]) != labels["background"]:
+        return False
+    return all(
+        group["shape"] in there and all(_matches(there[group["shape"]], *item) for item in group.items())
+        for group in said["groups"]
+    )
+
+
+def _matches(group: dict, name: str, value: object) -> bool:
+    return group["count"] > 1 if name == "several" else group[name] == value
+
+
+def _same_hand(said: dict, labels: dict) -> bool:
+    return "hand" not in said or (said["hand"] == "printed") == (labels["hand"] == "printed")
+
+
+@lru_cache(16384)
+def read(text: str) -> dict | None:
+    """The labels that a claim names, as an image's labels are written; None where it names none. A group may have
+    `several` in place of its `count`: more than one."""
+    found = _WORD.findall(text.lower())
+    if "digit" in found:
+        return _digit(found)
+    if ("face" in found and "of" in found) or any(word in _SEXES for word in found):
+        return _face(found)
+    return _scene(found)
+
+
+def _digit(found: list[str]) -> dict | None:
+    said: dict = {"kind": "digit"}
+    for word in found:
+        if word.isdigit():
+            said["value"] = int(word)
+        elif word in ("printed", "handwritten"):
+            said["hand"] = word.removeprefix("hand")
+    return said if len(said) > 1 else None
+
+
+def _face(found: list[str]) -> dict | None:
+    said: dict = {"kind": "face"}
+    for noun in found:
+        if noun in _SEXES:
+            said["sex"], said["age"] = words.PEOPLE[f"old {noun}" if "old" in found else noun]
+    adjectives: list[str] = []
+    for word in found:
+        if word in ("with", "without", "and"):
+            adjectives = ["no"] if word == "without" else []
+        elif word == "freckles":
+            said["freckles"] = "none" if "no" in adjectives else "freckled"
+        elif word in _HEADS:
+            trait = _HEADS[word]
+            for value in adjectives:
+                if value in families.TRAITS[trait]:
+                    said[trait] = value
+                elif trait == "hair" and value in families.TRAITS["texture"]:
+                    said["texture"] = value
+        else:
+            adjectives.append(word)
+    return said if len(said) > 1 else None
+
+
+def _scene(found: list[str]) -> dict | None:
+    said: dict = {"kind": "scene", "groups": []}
+    pending: dict = {}
+    above = False
+    for i, word in enumerate(found):
+        if found[i + 1 : i + 2] == ["background"] and word in scenes.BACKGROUNDS:
+            said["background"] = word
+        elif word in _COUNTS:
+            pending = {} if i and found[i - 1] == "containing" else {"count": _COUNTS[word]}
+        elif word in scenes.SIZES:
+            pending["size"] = word
+        elif word in scenes.COLOURS:
+            pending["colour"] = word
+        elif word in scenes.SHAPES or word in words.SINGULAR:
+            # "fish" is one and several.
+            several = "count" not in pending and word not in scenes.SHAPES
+            named = {**pending, **({"several": True} if several else {})}
+            said["groups"].append({**named, "shape": words.SINGULAR.get(word, word)})
+            pending = {}
+        elif word in words.PLACE_WORDS and said["groups"]:
+            said["groups"][-1]["place"] = word
+        elif word == "above" and said["groups"]:
+            said["groups"][-1]["place"], above = "top", True
+        else:
+            pending = {}
+    if above and len(said["groups"]) > 1:
+        said["groups"][1]["place"] = "bottom"
+    return said if said["groups"] or "background" in said else None
