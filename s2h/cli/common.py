@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line breaks
 PATIENCE = 20  # seconds that a process of several leaves the first one to speak
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 EPILOG = (
@@ -228,7 +230,7 @@ def _end(work: Session | None, status: int, message: str) -> None:
 
 
 def _print(name: str, message: str) -> None:
-    line = f"{name}: {message}"
+    line = _CONTROL.sub(" ", f"{name}: {message}")  # names come from data: no escape codes reach the terminal
     if sys.stderr is None:
         return
     if "tqdm" in sys.modules:  # a bar may be on the screen

@@ -53,7 +53,7 @@ def generate(
     workers: int = 1,
     images: Any = None,
     size: int | tuple[int, int] = 224,
-    answer: Callable[[list[tuple[list, list]], str], list[list[str]]] | None = None,
+    answer: Callable[[list[tuple[list, list]], str], list[list[str] | None]] | None = None,
     answerer: str = "",
     alike: Callable[[str, str], bool] | None = None,
     choose: Callable[[Draft, list, list[str]], str | None] | None = None,

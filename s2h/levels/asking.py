@@ -19,12 +19,16 @@ def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) 
     temperature = given.temperature or 1.0
 
     def ask(rows, key):
+        usable = [at for at, row in enumerate(rows) if _takes(loaded, *row)]
+        asked = [rows[at] for at in usable]
         if given.samples == 1:
-            return [[text] for text in vlm.generate(loaded, rows, **how)]
-        chance = seeds.seed_of(given.seed, key) % 2**31
-        return list(
-            vlm.sample(loaded, rows, samples=given.samples, temperature=temperature, seed=chance, **how)
-        )
+            said = [[text] for text in vlm.generate(loaded, asked, **how)]
+        else:
+            chance = seeds.seed_of(given.seed, key) % 2**31
+            drawn = {"samples": given.samples, "temperature": temperature, "seed": chance}
+            said = list(vlm.sample(loaded, asked, **drawn, **how))
+        told = dict(zip(usable, said, strict=True))
+        return [told.get(at) for at in range(len(rows))]
 
     name = f"{model} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}"
     found: dict = {"answer": ask, "answerer": name}
@@ -36,6 +40,20 @@ def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) 
 
         found["choose"] = selecting(lambda *row: share(loaded, *row))
     return found
+
+
+def _takes(loaded: Any, messages: list[dict], images: list[Any]) -> bool:
+    """Whether the model can be asked this: an image's mark in a question, an image that the processor refuses or a prompt
+    beyond the window would end the batch."""
+    from s2h.models import fit, prompts
+    from s2h.record import RecordError
+
+    try:
+        with fit.refusals(loaded.name):
+            prompt = prompts.prepare(loaded, messages, prompts.prepare_images(loaded, list(images)))
+    except RecordError:
+        return False
+    return len(prompt.ids) < fit.positions(loaded.model.config)
 
 
 def _alike(given: Any, say: Callable[[str], None]) -> Callable[[str, str], bool]:

@@ -30,10 +30,11 @@ LONGEST = 1.5  # times the characters of the chosen answer that a long rejected 
 @dataclass(frozen=True)
 class Asker:
     """A model as level 1 asks it. answer: from [(messages, images)] and a text that seeds its sampling to each prompt's
-    generated texts. size: the side of drawn pictures. tries: draws of a slot. alike: whether two answers of many words say
-    the same. choose: takes one of the wrong texts (the most frequent first), or none."""
+    generated texts, None for a prompt that the model can't take. size: the side of drawn pictures. tries: draws of a slot.
+    alike: whether two answers of many words say the same. choose: takes one of the wrong texts (the most frequent first),
+    or none."""
 
-    answer: Callable[[list[tuple[list, list]], str], list[list[str]]]
+    answer: Callable[[list[tuple[list, list]], str], list[list[str] | None]]
     size: int
     tries: int
     alike: Callable[[str, str], bool] | None = None
@@ -62,6 +63,9 @@ def hallucinated(
         texts = asker.answer(rows, f"{block.start} {attempt}")
         found.update((k, record(made, k)) for k, made in drafts if made.rejected)
         for (k, made, pictures), said in zip(asked, texts, strict=True):
+            if said is None:
+                tally["a prompt that the model can't take"] += 1
+                continue
             taken = _taken(made, pictures, said, asker, tally)
             pair = None if taken is None else _pair(made, *taken, source, tally)
             if pair is not None:
