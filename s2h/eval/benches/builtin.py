@@ -65,7 +65,9 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     }
     if "about" in facts:
         line["about"] = facts["about"]
-    if "candidates" in facts:
+    if "choices" in facts:
+        line["choices"] = facts["choices"]
+    elif "candidates" in facts:
         line["candidates"] = facts["candidates"]
     labels = facts.get("labels")
     if (
