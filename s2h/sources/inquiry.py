@@ -74,6 +74,7 @@ class Inquiry:
         self.number, self.page, self.one_each, self.alike = number, page, one_each, alike
         self._counts = lru_cache(maxsize=1024)(self._find_counts)
         self._presence = lru_cache(maxsize=1024)(self._find_presence)
+        self._like = lru_cache(maxsize=1 << 14)(self._find_like)
 
     def questions(self, at: int, item: Item) -> list[Question]:
         """Everything that can be asked of a picture. Raises NoPair where that is nothing."""
@@ -148,14 +149,17 @@ class Inquiry:
 
     def _there(self, at: int, numbers: list[int], rng: Random) -> list[Question]:
         """Of each thing that is there whether it is, and of as many that aren't; these come in by how often they are
-        asked about where they are."""
-        asked = [self._is_there(number, "yes") for number in numbers]
-        weights, shown = self._asked, [self.page.concepts[number] for number in numbers]
-        for _ in range(len(numbers) if len(weights) > 1 else 0):
-            number = rng.choices(range(len(weights)), weights)[0]
-            if not any(self.alike(self.page.concepts[number], concept) for concept in shown):
-                asked.append(self._is_there(number, "no"))
-        return asked
+        asked about where they are. Nothing where hardly anything is left to deny."""
+        weights, barred = self._asked, self._barred(numbers)
+        free = [number for number in range(len(weights)) if number not in barred and weights[number]]
+        if not free:
+            return []
+        drawn = rng.choices(free, [weights[number] for number in free], k=len(numbers))
+        return [self._is_there(number, "yes") for number in numbers] + [self._is_there(n, "no") for n in drawn]
+
+    def _barred(self, numbers: list[int]) -> set[int]:
+        """What may not be denied of a picture that shows these concepts."""
+        return set(numbers).union(*(self._like(number) for number in numbers))
 
     def _is_there(self, number: int, answer: str) -> Question:
         name = nouns.indefinite(self.page.concepts[number])
@@ -177,18 +181,23 @@ class Inquiry:
 
     @cached_property
     def _absent(self) -> list[float]:
-        """By concept, how often it would be asked about where it isn't shown."""
-        pictures = sum(1 for at in range(len(self.page)) if len(self.page.of_picture[at])) or 1
-        total = sum(self._asked) or 1
+        """By concept, how often it is asked about where it isn't shown."""
+        weights, found, total = self._asked, 0.0, sum(self._asked)
+        lost = [0.0] * len(weights)
+        for at in range(len(self.page)):
+            if not len(self.page.of_picture[at]):
+                continue
+            barred = self._barred(list(self.page.of_picture[at]))
+            left = total - sum(weights[number] for number in barred)
+            if left > 0:
+                found += 1 / left
+                for number in barred:
+                    lost[number] += 1 / left
+        return [weight * max(0.0, found - one) for weight, one in zip(weights, lost, strict=True)]
+
+    def _find_like(self, number: int) -> frozenset[int]:
         names = self.page.concepts
-        shown: list[set[int]] = [set(self.page.by_concept[number]) for number in range(len(names))]
-        for one, other in combinations(range(len(names)), 2) if len(names) < 500 else ():
-            if self.alike(names[one], names[other]):
-                both = shown[one] | shown[other]
-                shown[one], shown[other] = both, both
-        return [
-            weight / total * (pictures - len(there)) for weight, there in zip(self._asked, shown, strict=True)
-        ]
+        return frozenset(n for n in range(len(names)) if self.alike(names[n], names[number]))
 
     def _find_presence(self, number: int) -> Weighed:
         def pick(rng: Random, value: str) -> int | None:

@@ -64,14 +64,17 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     }
     if "about" in facts:
         line["about"] = facts["about"]
+    if "choices" in facts:
+        line["choices"] = facts["choices"]
+    elif "candidates" in facts:
+        line["candidates"] = facts["candidates"]
+    if "twin" in facts:
+        line["twin"] = facts["twin"]
     try:
         gold.read(line)
     except RecordError as error:
         error.field, error.where = "facts.answer", pair.where
         raise
-    for field in ("candidates", "twin"):
-        if field in facts:
-            line[field] = facts[field]
     labels = facts.get("labels")
     if (
         kind == "caption"
