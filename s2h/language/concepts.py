@@ -46,6 +46,12 @@ _OPENINGS = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+# 'Tux the penguin': a name, which only its bearer's noun tells from others.
+_NAME = re.compile(
+    r"^(?!(?:In|On|At|By|Of|To|From|With|For|Behind|Under|Over|Outside|Inside|Near|Around|Across|Through|Along|Above|Below|"
+    r"Beside|Against|During|After|Before|While|When|Where|Into|Onto|Past|Down|Up|Off|All|Both|Half|Among|Between|Atop)\b)"
+    r"[A-Z][a-z]+ (?=the [a-z])"
+)
 _FILE = re.compile(
     r"^\S+\.(?:jpe?g|png|gif|webp|heic|bmp|tiff?|avif|mp4|mov)$|^(?:img|dsc[fn]?|pxl|mvimg|image|photo|pict?|screenshot|"
     r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^[0-9a-f]{8,}$|^https?://",
@@ -80,10 +86,15 @@ _EMPTY = word_set(
     individual being creature organism body sample specimen collection pile stack set pair pack work works show display
     design pattern position lot range sort fellow subject material layer course hold cut turn drop mark base left right
     second cast match pitch share bit hang dive ride lie pose wait rest pass press plot fall look run walk call help world
+    remains
     nature earth universe love life death space red green blue yellow purple pink brown black white gray grey beige
     turquoise adult male female air sky nobody anybody anyone art industry business website john jack bill mark peter tom
     dick harry jerry ray victor smith paris lovely beauty cutie wonderland darling"""
 )
+
+
+# Verbs whose past is like their base, so that one thing may well do so: 'A child cut a cake.'
+_LIKE_PAST = word_set("cut hit put set let shut spread hurt read bet cast split burst rid quit beat cost")
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,8 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
     if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0):
         return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
+    if phrase.begins == "one" and singular(last) == last and verb_of(after)[1] == "base" and after not in _LIKE_PAST:
+        return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
     if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
@@ -153,7 +166,8 @@ def without_openings(text: str) -> str:
         if not found or found.end() >= len(text):
             break
         text = text[found.end() :]
-    return text
+    name = _NAME.match(text)
+    return text[name.end() :] if name and not name[0].endswith("s ") else text
 
 
 def _is_english(text: str) -> bool:

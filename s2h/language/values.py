@@ -45,6 +45,10 @@ _NEAR = tuple(
         "happy smiling", "plastic rubber", "stone rock concrete brick", "grass field",
     )
 )  # fmt: skip
+_COLOURS = frozenset(
+    """red orange yellow green blue purple pink brown black white gray silver gold beige tan maroon navy turquoise violet cream
+    teal burgundy magenta""".split()
+)
 _CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
 _RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
 _OUR = re.compile(r"(?<=[a-z]{2})our(?=$|ful$|ed$|ing$|ite$)")  # colour, favourite, harbour
@@ -199,6 +203,8 @@ def differ(one: str, other: str) -> bool:
         return False
     if any(group & words[0] and group & words[1] for group in _NEAR):
         return False
+    if words[0] <= _COLOURS and words[1] <= _COLOURS:  # as nouns some are related: white and red are wines
+        return True
     pairs = ((x, y) for x in parts_of(one) for y in parts_of(other))
     return not any(related.may_be(x, y) or related.may_be(y, x) for x, y in pairs)
 
