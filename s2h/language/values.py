@@ -46,8 +46,31 @@ _NEAR = tuple(
     )
 )  # fmt: skip
 _COLOURS = frozenset(
-    """red orange yellow green blue purple pink brown black white gray silver gold beige tan maroon navy turquoise violet cream
-    teal burgundy magenta""".split()
+    [
+        "red",
+        "orange",
+        "yellow",
+        "green",
+        "blue",
+        "purple",
+        "pink",
+        "brown",
+        "black",
+        "white",
+        "gray",
+        "silver",
+        "gold",
+        "beige",
+        "tan",
+        "maroon",
+        "navy",
+        "turquoise",
+        "violet",
+        "cream",
+        "teal",
+        "burgundy",
+        "magenta",
+    ]
 )
 _CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
 _RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
