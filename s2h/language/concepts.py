@@ -146,7 +146,12 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
     if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0):
         return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
-    if phrase.begins == "one" and singular(last) == last and verb_of(after)[1] == "base" and after not in _LIKE_PAST:
+    if (
+        phrase.begins == "one"
+        and singular(last) == last
+        and verb_of(after)[1] == "base"
+        and after not in _LIKE_PAST
+    ):
         return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
     if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything

@@ -85,7 +85,11 @@ def _box(annotation: dict) -> tuple[float, float, float]:
         return NO_BOX
     left, _, width, height = box
     area = annotation.get("area")
-    return float(area if isinstance(area, int | float) and area > 0 else width * height), float(left), left + width
+    return (
+        float(area if isinstance(area, int | float) and area > 0 else width * height),
+        float(left),
+        left + width,
+    )
 
 
 def _page(annotations: dict[str, str], pictures: str, split: str | None, unused: Counter) -> Page:

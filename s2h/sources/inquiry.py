@@ -155,7 +155,9 @@ class Inquiry:
         if not free:
             return []
         drawn = rng.choices(free, [weights[number] for number in free], k=len(numbers))
-        return [self._is_there(number, "yes") for number in numbers] + [self._is_there(n, "no") for n in drawn]
+        return [self._is_there(number, "yes") for number in numbers] + [
+            self._is_there(n, "no") for n in drawn
+        ]
 
     def _barred(self, numbers: list[int]) -> set[int]:
         """What may not be denied of a picture that shows these concepts."""

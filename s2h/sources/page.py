@@ -34,7 +34,9 @@ class Page:
         self.counts = array(
             "B"
         )  # in the order of of_picture's entries; 0: not counted, beyond MOST_COUNTED: many
-        self.boxes: array | None = None  # in the same order, three each: area, left and right; 0: not one alone
+        self.boxes: array | None = (
+            None  # in the same order, three each: area, left and right; 0: not one alone
+        )
         self._numbers: dict[str, int] = {}
         self._pictures, self._shown = array("I"), array("I")
         # Of pictures that were looked at, the number of things and the things by number, one picture after the other.

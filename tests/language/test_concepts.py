@@ -166,5 +166,11 @@ def test_common_things_can_be_seen():
 
 def test_a_name_that_goes_on_after_a_verb_and_one_that_has_a_bearer():
     assert concept_of("A dry erase marker.") == "" and concept_of("The remains of a sandwich") == ""
-    assert concept_of("Tux the penguin riding a bike") == "penguin" and concept_of("Dogs the size of horses") == "Dogs"
-    assert concept_of("A child cut a cake.") == "child" and concept_of("A group of children play soccer.") == "children"
+    assert (
+        concept_of("Tux the penguin riding a bike") == "penguin"
+        and concept_of("Dogs the size of horses") == "Dogs"
+    )
+    assert (
+        concept_of("A child cut a cake.") == "child"
+        and concept_of("A group of children play soccer.") == "children"
+    )

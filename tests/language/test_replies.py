@@ -8,7 +8,19 @@ from s2h.language import values
 from s2h.language.replies import judge
 
 COLOURS = ("red", "blue", "gray", "white", "black and white", "white and blue", "brown", "silver", "yellow")
-THINGS = ("dog", "sofa", "cat", "horse", "television", "old woman", "man", "frisbee", "kitchen", "skateboard", "truck")
+THINGS = (
+    "dog",
+    "sofa",
+    "cat",
+    "horse",
+    "television",
+    "old woman",
+    "man",
+    "frisbee",
+    "kitchen",
+    "skateboard",
+    "truck",
+)
 NUMBERS = tuple(map(str, range(0, 25)))
 
 

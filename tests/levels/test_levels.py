@@ -419,7 +419,10 @@ def test_of_several_samples_the_most_frequent_wrong_one_is_taken(tmp_path):
     assert len(made) > 8
     for pair in made:  # what the model said is rejected, or right on a picture that it would take for another
         where = "rejected" if pair["negative"] == "hallucination" else "chosen"
-        assert text(pair[where]) == "Red." or "Red." == text(pair["chosen"]) != text(pair["rejected"]) == "Purple."
+        assert (
+            text(pair[where]) == "Red."
+            or "Red." == text(pair["chosen"]) != text(pair["rejected"]) == "Purple."
+        )
 
 
 def test_a_models_right_answers_are_no_negatives(tmp_path):
@@ -432,7 +435,9 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
         for messages, pictures in rows:
             assert all(picture.size == (32, 32) for picture in pictures)
             asked.append(record.text_of(messages))
-            replies.append([("", "That would be purple.", "Two", "a small one", "I'm not sure.")[len(asked) % 5]])
+            replies.append(
+                [("", "That would be purple.", "Two", "a small one", "I'm not sure.")[len(asked) % 5]]
+            )
         return replies
 
     tally: Counter = Counter()

@@ -35,7 +35,9 @@ def coco(tmp_path_factory) -> Path:
                 side = rng.choice((6, 20, 45, 90)) + (10 if NAMES[category] == "car" else 0)
                 box = [rng.choice((0, 100, 200)), 0, side, side]
                 one = {"image_id": number, "category_id": category, "bbox": box, "area": side * side}
-                annotations.append({"id": len(annotations), **one, "iscrowd": int(number == 7 and category == 0)})
+                annotations.append(
+                    {"id": len(annotations), **one, "iscrowd": int(number == 7 and category == 0)}
+                )
     content = {
         "images": images, "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in enumerate(NAMES)],
@@ -62,9 +64,15 @@ def boxes_of(coco: Path) -> dict[str, dict[str, list]]:
 
 def holds(about: str, question: str, answer: str, there: dict[str, list]) -> bool:
     """Whether an answer follows from the annotations."""
-    named = [name for name in NAMES if re.search(rf"\b{name}s?\b|\bbenches\b|\bpeople\b", question) and name in question]
+    named = [
+        name
+        for name in NAMES
+        if re.search(rf"\b{name}s?\b|\bbenches\b|\bpeople\b", question) and name in question
+    ]
     if about == "count":
-        (name,) = [name for name in NAMES if name[:4] in question or (name == "person" and "people" in question)]
+        (name,) = [
+            name for name in NAMES if name[:4] in question or (name == "person" and "people" in question)
+        ]
         return len(there[name]) == int(answer)
     if about == "presence":
         return (named[0] in there) == (answer == "yes")

@@ -206,7 +206,10 @@ def check_letters(pairs) -> tuple[Counter, Counter]:
 def test_letters_are_dealt_anew_so_that_none_is_the_usual_one(lettered, tmp_path):
     source = open_source(str(lettered))
     assert source.unused["a question that numbers images"] == source.unused["options that say the same"] > 40
-    assert source.unused["options that name one another"] == source.unused["an answer that is none of the options"]
+    assert (
+        source.unused["options that name one another"]
+        == source.unused["an answer that is none of the options"]
+    )
     made = list(levels.generate("vqa", n=400, source=source, images=Store(tmp_path)))
     chosen, rejected = check_letters(made)
     for side in (chosen, rejected):
@@ -237,7 +240,13 @@ def test_a_models_letter_is_read_and_the_right_one_never_rejected(lettered, tmp_
 def test_options_in_one_line_are_found():
     asked = options.parse(f"What color is the boat? A. dark green B. red C. brown {LETTER}")
     assert asked == options.Asked("What color is the boat?", ("dark green", "red", "brown"), LETTER)
-    assert asked.index_of("B") == asked.index_of("(b)") == asked.index_of("B. red") == asked.index_of("Red.") == 1
+    assert (
+        asked.index_of("B")
+        == asked.index_of("(b)")
+        == asked.index_of("B. red")
+        == asked.index_of("Red.")
+        == 1
+    )
     assert asked.index_of("D") is asked.index_of("B. brown") is asked.index_of("yellow") is None
     plain = options.parse("Is it A. or B?\nAnswer the question using a single word or phrase.")
     assert not plain.options and plain.closing.startswith("Answer") and plain.stem == "Is it A. or B?"
@@ -262,7 +271,9 @@ def test_no_annotators_answer_is_rejected(vqav2, tmp_path):
         *levels.generate("vqa", n=150, source=source, images=Store(tmp_path)),
         *levels.generate("vqa", n=60, source=source, images=Store(tmp_path), answer=answer),
     ]
-    assert {"counterpart", "hallucination", "confusion"} <= {pair["negative"] for pair in made} and len(made) > 190
+    assert {"counterpart", "hallucination", "confusion"} <= {pair["negative"] for pair in made} and len(
+        made
+    ) > 190
     for pair in made:
         rejected = record.text_of(pair["rejected"]).lower().rstrip(".")
         assert pair["facts"]["answers"] and rejected not in {one.lower() for one in pair["facts"]["answers"]}
@@ -286,7 +297,9 @@ def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
         save(tmp_path / "q" / f"{i}.jpg", i)
         thing = rng.choice(("bus", "car", "boat", "sign"))
         usual = {"bus": "Yellow", "car": "Black", "boat": "White", "sign": "Red"}[thing]
-        colour = usual if rng.random() < 0.6 else rng.choice(("Red", "Blue", "Green", "White", "Black", "Yellow"))
+        colour = (
+            usual if rng.random() < 0.6 else rng.choice(("Red", "Blue", "Green", "White", "Black", "Yellow"))
+        )
         turns = [
             {"from": "human", "value": f"<image>\nWhat color is the {thing}?"}, {"from": "gpt", "value": colour},
             {"from": "human", "value": f"How many {thing}s are there?"},
@@ -295,7 +308,9 @@ def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
         rows.append({"id": i, "image": f"{i}.jpg", "conversations": turns})
     (tmp_path / "q" / "q.json").write_text(json.dumps(rows))
     source = open_source(str(tmp_path / "q"))
-    made = list(levels.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2)))
+    made = list(
+        levels.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2))
+    )
     texts = [blind.texts_of(pair) for pair in made]
     assert len(made) > 650
     assert blind.test(texts).auc < 0.58 and blind.test(texts, 0, blind.form_of).auc < 0.55

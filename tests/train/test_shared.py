@@ -333,7 +333,9 @@ def by_one_sequence(
 @pytest.mark.parametrize("name", NAMES)
 def test_variable_length_sequences_are_the_rows(name, trainers, float64_head, monkeypatch):
     """The index arithmetic of the one call that CUDA has, against the stock step."""
-    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this torch has no variable-length attention")
+    varlen = pytest.importorskip(
+        "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
+    )
     monkeypatch.setattr(varlen, "varlen_attn", by_one_sequence)
     trainer, rows = trainers(name)
     found = differences(step(trainer, rows, packed=True, how="varlen"), step(trainer, rows))
