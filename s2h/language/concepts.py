@@ -115,8 +115,10 @@ def concept_of(caption: str) -> str:
 def find(caption: str) -> Found:
     """The caption's concept or the reason for none."""
     text = " ".join(caption.split())[:LONGEST]
-    if not any(c.isalpha() for c in text) or _FILE.search(text):
-        return Found("", FILE_NAME if text else NO_PHRASE)
+    if not any(c.isalnum() for c in text):
+        return Found("", NO_PHRASE)
+    if _FILE.search(text):
+        return Found("", FILE_NAME)
     text = without_openings(text)
     tokens = tokens_of(text)
     if not _is_english(text):

@@ -19,7 +19,7 @@ from s2h.sources import NoPair, SourceError, open_source, require
 
 MAKERS = {"vqa": vqa, "kinship": kinship, "arithmetic": arithmetic, "compare": compare, "search": search}
 LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "compare": 2, "search": 3}
-TRIES = 60  # redraws of one slot before it is given up and counted
+TRIES = 90  # redraws of one slot before it is given up and counted
 ASKED = 20  # the same where each draw asks a model
 BLOCK = 32  # level-1 slots that go through the model together; shards are cut at whole blocks, so batches stay the same
 
@@ -117,7 +117,7 @@ def generate(
     def draft(k: int, attempt: int, tally: Counter) -> Draft | None:
         # A redraw keeps its turn; where that gives no pair at all, the slot takes what can be had.
         run = (source.spec, seed, split, task)
-        rng = seeds.slot_rng(run, k, attempt, sizes, free=attempt >= tries // 2)
+        rng = seeds.slot_rng(run, k, attempt, sizes, free=attempt >= tries // 3)
         number = sizes[rng.whole.take("images", (1,) * len(sizes))]
         try:
             made = maker.make(rng, source, number, weights, **wishes)

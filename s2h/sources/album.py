@@ -350,7 +350,7 @@ class Album:
     def numbers(self) -> float:
         """The share of traits that are numbers of things: all where things were counted, else none."""
         return float(
-            any(len(self.page(number).by_count) for number in range(len(self._pages)) if self._seen(number))
+            any(self.page(number).counted for number in range(len(self._pages)) if self._seen(number))
         )
 
     def _seen(self, number: int) -> bool:
@@ -362,7 +362,7 @@ class Album:
         page = rng.choices(range(len(self._weights)), self._weights)[0]
         found = self.page(page)
         many = len(found.concepts)
-        for _ in range(REDRAWS if len(found.by_count) else 0):
+        for _ in range(REDRAWS if found.counted else 0):
             number = rng.randrange(many)
             counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
             if len(counts) > 1:

@@ -81,7 +81,8 @@ class Page:
         self.of_picture = Groups(len(self.names), zip(*shown, strict=True))
         self.by_concept = Groups(len(self.concepts), zip(*reversed(shown), strict=True))
         counted = ((n * MANY + c, p) for p, n, c in zip(*shown, self.counts, strict=True) if 0 < c < MANY)
-        self.by_count = Groups(len(self.concepts) * MANY, counted if any(self.counts) else ())
+        self.counted = any(self.counts)
+        self.by_count = Groups(len(self.concepts) * MANY, counted if self.counted else ())
         del self._numbers, self._pictures, self._shown
         self._places = array(
             "Q", bytes(8 * len(self.names))

@@ -210,7 +210,7 @@ def test_letters_are_dealt_anew_so_that_none_is_the_usual_one(lettered, tmp_path
         source.unused["options that name one another"]
         == source.unused["an answer that is none of the options"]
     )
-    made = list(levels.generate("vqa", n=400, source=source, images=Store(tmp_path)))
+    made = list(levels.generate("vqa", n=1000, source=source, images=Store(tmp_path)))
     chosen, rejected = check_letters(made)
     for side in (chosen, rejected):
         for size in (2, 3, 4):
