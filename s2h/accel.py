@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +21,10 @@ def launched() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def launch(module: str, arguments: list[str], processes: int) -> int:
+def launch(module: str, arguments: list[str], processes: int, tell: Callable[[str], None]) -> int:
     """Run a module in several processes of this machine through accelerate's launcher, each on a GPU of its own where there
     is one, and return the exit status: 0, or that of the first process that failed. All of them have this process's
-    standard streams."""
+    standard streams. tell: says that a process was ended by a signal, which can't say so itself."""
     import logging
 
     import torch
@@ -50,11 +49,8 @@ def launch(module: str, arguments: list[str], processes: int) -> int:
         rank, failure = error.get_first_failure()
         if failure.exitcode > 0:
             return failure.exitcode
-        print(
-            f"{module.rpartition('.')[2]}: process {rank} was ended by signal {-failure.exitcode}"
-            + (" (perhaps for want of memory)" if failure.exitcode == -9 else ""),
-            file=sys.stderr,
-        )
+        memory = " (perhaps for want of memory)" if failure.exitcode == -9 else ""
+        tell(f"process {rank} was ended by signal {-failure.exitcode}{memory}")
         return 128 - failure.exitcode
     except SignalException as error:  # to this process, which has passed it on
         return 128 + error.sigval

@@ -196,8 +196,8 @@ def main(
     if run.asks and processes > 1 and run.of == 1:
         from s2h import accel
 
-        with common.session(None, quiet=quiet):
-            status = accel.launch("s2h.cli.eval", sys.argv[1:], processes)
+        with common.session(None, quiet=quiet) as work:
+            status = accel.launch("s2h.cli.eval", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     with common.session(
         None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error

@@ -44,8 +44,8 @@ def main(
     _check(asked, output, rejects, report, audit, resume)
     rank, launched = accel.launched()
     if processes > 1 and launched == 1:
-        with common.session(None, quiet=quiet):
-            status = accel.launch("s2h.cli.filter", sys.argv[1:], processes)
+        with common.session(None, quiet=quiet) as work:
+            status = accel.launch("s2h.cli.filter", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     how = {"dtype": dtype, "compile": compile, "workers": workers}
     if rank:
@@ -57,7 +57,7 @@ def main(
     if grows:
         from s2h.filters.progress import Output, Progress
 
-        with common.session(None, quiet=quiet):
+        with common.session(None, quiet=quiet) as work:
             given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
             progress = Progress(output, [files, given, rejects, dtype, on_error], resume)
 

@@ -261,7 +261,7 @@ def main(
     rank, launched = accel.launched()
     with common.session(None, quiet=quiet or rank > 0, on_error=on_error) as work:
         if processes > 1 and launched == 1 and not plan:
-            status = accel.launch("s2h.cli.train", sys.argv[1:], processes)
+            status = accel.launch("s2h.cli.train", sys.argv[1:], processes, work.tell)
             raise click.exceptions.Exit(status)
         if processes == 1 and (gpus := accel.one_gpu()):
             work.say(f"training on one of {gpus} GPUs (--processes {gpus} uses all of them)")

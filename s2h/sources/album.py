@@ -12,7 +12,6 @@ import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from random import Random
@@ -22,6 +21,7 @@ from s2h import references
 from s2h.language import meaning, nouns, related
 from s2h.language.swaps import Swaps
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording
+from s2h.sources.counted import Counted, number_of
 from s2h.sources.inquiry import Inquiry
 from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
@@ -45,14 +45,6 @@ class Concept(str):
         made = super().__new__(cls, text)
         made.page, made.number = page, number
         return made
-
-
-@dataclass(frozen=True)
-class Counted(Trait):
-    """A trait of an album's pictures: the page and the concept whose number it is (-1: the kind of object)."""
-
-    page: int = 0
-    number: int = -1
 
 
 class Album:
@@ -366,7 +358,7 @@ class Album:
             number = rng.randrange(many)
             counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
             if len(counts) > 1:
-                return _number_of(found.concepts[number], counts, page, number)
+                return number_of(found.concepts[number], counts, page, number)
         if self.one_each and many and not found.sorted:
             raise SourceError(
                 f"source {self.spec!r}: captions don't sort pictures into kinds that can be compared (put each kind into a "
@@ -398,12 +390,3 @@ def _repeats(item: Item, together: list[Item]) -> bool:
 def _place(item: Item) -> tuple[int, int]:
     page, at = item.key.split(":")
     return int(page), int(at)
-
-
-def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> Counted:
-    things = nouns.plural(thing)
-
-    def phrase(n: int) -> str:
-        return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
-
-    return Counted(f"number of {things}", counts, phrase, things, page, number)

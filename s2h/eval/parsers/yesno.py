@@ -44,12 +44,20 @@ _ABSENT = re.compile(
     re.IGNORECASE,
 )
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
+# What a working says of one image, which is no conclusion where another one follows.
+_OF_ONE = re.compile(
+    r"\b(?:the\s+)?answers?\s+(?:for|to|in|of)\s+(?:the\s+)?(?:image|picture|photo)\s+\w+\s+is\s+[^.\n]*(?:[.\n]|$)",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 
 def yes_no(text: str) -> str | None:
     """'yes', 'no', or None where neither or both are said."""
     text = _DETERMINER.sub(" ", plain.plain(text))
+    rest = _OF_ONE.sub(" ", text)
+    if re.search(rf"\b{_WORD}", rest, re.IGNORECASE):
+        text = rest
     bare = re.sub(r"[^\w]+", " ", text).strip().lower()
     if bare in _SAID:
         return _SAID[bare]
