@@ -1,4 +1,4 @@
-"""No model runs code: each kind of model gets a Python file that would leave a mark, and a configuration that asks for it."""
+"""No model runs code: each kind of model gets a Python file that would leave a mark, and a file that asks for it."""
 
 import io
 import json
