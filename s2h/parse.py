@@ -25,10 +25,11 @@ class Digits(float):
     text = ""
 
 
-def loads(line: bytes) -> Any:
-    """The value of a line of JSON. Raises ValueError where it is none, LimitError where it is beyond a limit."""
-    if len(line) > LARGE and line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_VALUES:
-        raise LimitError(f"has too many values: more than {MAX_VALUES:,}")
+def loads(line: bytes, most: int = MAX_VALUES) -> Any:
+    """The value of a line of JSON. Raises ValueError where it is none, LimitError where it is beyond a limit; most: how many
+    values it may have."""
+    if len(line) > LARGE and line.count(b",") + line.count(b"[") + line.count(b"{") > most:
+        raise LimitError(f"has too many values: more than {most:,}")
     try:
         value = _decoder()(line)
     except ValueError as error:

@@ -112,3 +112,21 @@ def test_other_formats_name_the_remedy(data, remedy):
 @pytest.mark.parametrize("blank", [b"\x0c\n", b"\x0b \x0c\n", b"\xef\xbb\xbf\n", b"\xef\xbb\xbf", b" \r\n"])
 def test_blank_lines(blank):
     assert list(jsonl.read(io.BytesIO(blank))) == []
+
+
+def test_rows_of_a_source_are_read_within_the_same_limits(tmp_path):
+    from collections import Counter
+
+    from s2h.sources import SourceError, files, webdataset
+
+    unused, deep = Counter(), b'{"caption": ' + b"[" * 300 + b"]" * 300 + b"}"
+    assert files.json_line(deep, unused) is None
+    assert unused == {"a line that is nested too deeply: more than 128 levels": 1}
+    assert files.json_line(b'{"id": %d}' % BIG, unused) == {"id": BIG}
+    (tmp_path / "rows.json").write_bytes(b"[" + deep + b"]")
+    with pytest.raises(SourceError, match="nested too deeply"):
+        files.load_json(str(tmp_path / "rows.json"))
+    (tmp_path / "rows.json").write_bytes(b"[NaN, 1]")
+    assert files.load_json(str(tmp_path / "rows.json"))[1] == 1
+    for levels in (300, 100_000):
+        assert webdataset._facts({"json": '{"caption": ' + "[" * levels + "]" * levels + "}"}) == ([], [])
