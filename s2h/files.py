@@ -117,10 +117,15 @@ class Damaged(ValueError):
 
 
 class _Zstandard(io.RawIOBase):
-    """The uncompressed bytes of one or several frames. zstandard's own reader takes a truncated file for a whole one."""
+    """The uncompressed bytes of one or several frames. zstandard's own reader takes a truncated file for a whole one.
+
+    Reads PIECE bytes at a time, because zstandard decompresses all that it is given: a byte becomes at most 32 KiB.
+    """
+
+    PIECE = 512
 
     def __init__(self, raw: BinaryIO) -> None:
-        self.raw, self.frame, self.pending = raw, None, b""
+        self.raw, self.frame, self.pending, self.taken = raw, None, b"", 0
 
     def readable(self) -> bool:
         return True
@@ -128,10 +133,11 @@ class _Zstandard(io.RawIOBase):
     def readinto(self, buffer) -> int:
         import zstandard
 
-        while not self.pending:
+        while self.taken == len(self.pending):
+            self.pending, self.taken = b"", 0  # free it before the next one is made
             within = self.frame is not None and not self.frame.eof
             left = b"" if within or self.frame is None else self.frame.unused_data
-            data = left or self.raw.read1(1 << 16)
+            data = left or self.raw.read(self.PIECE)
             if not data:
                 if within:
                     raise Damaged("it ends within a frame")
@@ -142,7 +148,7 @@ class _Zstandard(io.RawIOBase):
                 self.pending = self.frame.decompress(data)
             except zstandard.ZstdError as error:
                 raise Damaged(str(error)) from None
-        taken = self.pending[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self.pending = self.pending[len(taken) :]
-        return len(taken)
+        given = memoryview(self.pending)[self.taken : self.taken + len(buffer)]
+        buffer[: len(given)] = given
+        self.taken += len(given)
+        return len(given)

@@ -7,17 +7,22 @@ files are written beside their place and moved there only when whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from s2h import files, references
+from s2h import files, parse, references
 from s2h import record as _record
 from s2h.record import Record, RecordError, fail
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-MAX_LINE = 256 << 20  # bytes; a line beyond it is an error, not a memory fault
+MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
+SKIPPED = 1 << 20  # bytes of the rest of such a line that are read at a time
+BLANK = b" \t\r\n\v\f"  # what a blank line is made of
+BOM = b"\xef\xbb\xbf"
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -76,6 +81,9 @@ def dump(record: dict) -> bytes:
     try:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError as error:
+        with contextlib.suppress(TypeError, ValueError):
+            if parse.has_digits(record):  # numbers beyond orjson's
+                return parse.dumps(record) + b"\n"
         where = getattr(record, "where", "")
         raise RecordError(f"cannot be written as JSON: {error}", where=where) from None
     # orjson writes NaN and infinities as null, so only a line with a null can hide one, and then it reads differently.
@@ -170,9 +178,7 @@ class Writer:
 
 
 def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:
-    import orjson
-
-    loads = orjson.loads
+    loads = parse.loads
     for number, line in enumerate(_lines(lines), 1):
         where = f"{label}:{number}"
         try:
@@ -180,12 +186,14 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> I
                 raise line
             try:
                 fields = loads(line)
-            except orjson.JSONDecodeError:
+            except parse.LimitError as error:
+                raise RecordError(str(error)) from None
+            except ValueError:
                 fields = None
             if type(fields) is not dict:
-                if not line.strip():
+                if is_blank(line):
                     continue
-                fields = _parse(line, number, where)
+                fields = _parse(line, where)
             found = Record(fields)
             found.where, found.base = where, base
             if check is not None:
@@ -209,10 +217,8 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
             line = readline(MAX_LINE + 1)
             if len(line) > MAX_LINE:
                 while line and not line.endswith(b"\n"):
-                    line = readline(MAX_LINE + 1)
-                yield RecordError(
-                    f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
-                )
+                    line = readline(SKIPPED)
+                yield too_long()
                 continue
         except (EOFError, zlib.error, files.Damaged, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
@@ -224,19 +230,56 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
         yield line
 
 
-def _parse(line: bytes, number: int, where: str) -> dict:
-    """A line that is no plain JSON object, more slowly: with a byte order mark at a file's beginning it is one after all; of
-    any other it is said what is wrong. Raises RecordError."""
-    import jsonlines
-    import orjson
+def is_blank(line: bytes) -> bool:
+    """Whether a line holds nothing: white space, or a byte order mark and nothing else."""
+    return not line.removeprefix(BOM).strip(BLANK)
 
-    reader = jsonlines.Reader([line] if number == 1 else [b"{}", line], loads=orjson.loads)
+
+def too_long() -> RecordError:
+    return RecordError(
+        f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
+    )
+
+
+def _parse(line: bytes, where: str) -> dict:
+    """A line that is no plain JSON object, more slowly: after a byte order mark it may be one after all; of any other
+    it is said what is wrong. Raises RecordError."""
+    import jsonlines
+
+    if remedy := _other_format(line):
+        raise RecordError(f"not a JSON object: {remedy[0]}", where=where, remedy=remedy[1])
+    reader = jsonlines.Reader([line], loads=_loads)
     try:
-        for _ in range(1 if number == 1 else 2):
-            fields = reader.read(type=dict)
+        return reader.read(type=dict)
     except jsonlines.InvalidLineError as error:
         raise _explained(error, where) from None
-    return fields
+
+
+def _loads(text: str | bytes) -> object:
+    """A value as `parse.loads` reads it; a fault comes in orjson's words, which say the column."""
+    import orjson
+
+    try:
+        return parse.loads(text.encode() if isinstance(text, str) else text)
+    except parse.LimitError:
+        raise
+    except ValueError:
+        orjson.loads(text)
+        raise
+
+
+def _other_format(line: bytes) -> tuple[str, str] | None:
+    """What a line is a part of that is no JSON Lines, and how to convert it; None where that can't be told."""
+    said = line.removeprefix(BOM).strip(BLANK)
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
+        return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
+    if line.startswith(b"PAR1"):
+        return "a Parquet file", "convert it to JSON Lines"
+    if said.startswith(b"["):
+        return "a JSON array", "each line holds one record; convert it with jq -c '.[]'"
+    if said == b"{" or (said.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", said)):
+        return "pretty-printed JSON", "each line holds one record; convert it with jq -c ."
+    return None
 
 
 def _explained(error: Exception, where: str) -> RecordError:
@@ -250,6 +293,8 @@ def _explained(error: Exception, where: str) -> RecordError:
         )
     if isinstance(cause, UnicodeDecodeError):
         return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", where=where)
+    if isinstance(cause, parse.LimitError):
+        return RecordError(str(cause), where=where)
     if cause is None:
         return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
     column = getattr(cause, "colno", 0)

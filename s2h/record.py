@@ -188,7 +188,7 @@ def _sound(record: dict) -> bool:
                         return False
         if "scores" in record and type(record["scores"]) is not dict:
             return False
-        return "stage" not in record or type(record["stage"]) is int
+        return "stage" not in record or (type(record["stage"]) is int and abs(record["stage"]) < 1 << 63)
     except (KeyError, TypeError, ValueError, IndexError):
         return False
 
@@ -239,7 +239,7 @@ def _check(record: dict) -> None:
         _check_grounding(record["grounding"], count)
     if "scores" in record and not isinstance(record["scores"], dict):
         raise RecordError(f"must be an object: it is {_kind(record['scores'])}", "scores")
-    if "stage" in record and type(record["stage"]) is not int:
+    if "stage" in record and (type(record["stage"]) is not int or abs(record["stage"]) >= 1 << 63):
         raise RecordError(f"must be an integer: it is {_show(record['stage'])}", "stage")
 
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line breaks
+# All control characters but tabs and line breaks, further line breaks, and the marks that turn the direction of writing.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PATIENCE = 20  # seconds that a process of several leaves the first one to speak
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 EPILOG = (
@@ -169,7 +170,10 @@ def session(
             work.writer.close()
         _flush()
         accel.leave()
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
+    except click.ClickException as error:
+        error.message = _CONTROL.sub(" ", error.message)  # click prints it by itself
+        raise
+    except (click.exceptions.Exit, click.Abort):
         raise
     except KeyboardInterrupt:
         _end(work, INTERRUPTED, "interrupted")

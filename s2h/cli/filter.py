@@ -9,6 +9,7 @@ import sys
 import click
 
 from s2h.cli import common, judging
+from s2h.eval.escape import terminal
 from s2h.growing import can_grow
 from s2h.record import RecordError
 
@@ -69,7 +70,7 @@ def main(
     if progress is not None:
         progress.remove()
     for failure in failed:
-        work.tell(f"{failure}, above {audit_fail:g}")
+        work.tell(f"{terminal(failure)}, above {audit_fail:g}")
     if failed:
         sys.exit(common.FAILED)
 
@@ -242,7 +243,7 @@ def _audited(work, watching, path: str | None, most: float | None) -> list[str]:
 
     report = watching.report()
     for line in audit.summary(report):
-        work.say(f"audit: {line}")
+        work.say(f"audit: {terminal(line)}")
     if path:
         from s2h.view.audit import draw
 

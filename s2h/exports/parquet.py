@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from s2h import files, layouts
+from s2h import files, layouts, parse
 from s2h.images import ImageError, decode, digest, glance, read_bytes
 from s2h.record import FIELDS, Record, text_of
 
@@ -181,4 +181,8 @@ def _names_image(text: str) -> bool:
 
 
 def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return None
+    if parse.has_digits(value):
+        return parse.dumps(value).decode()
+    return json.dumps(value, ensure_ascii=False)

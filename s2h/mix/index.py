@@ -10,6 +10,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from s2h import parse
 from s2h.mix.scan import Found, Kind, Wanted, order_key, read_whole
 from s2h.record import Record, RecordError
 
@@ -156,11 +157,9 @@ class Index:
 
     def record(self, row: int) -> Record:
         """The record of a row, with its base but not its place (see `where`). Raises OSError, RecordError."""
-        import orjson
-
         original = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(original)
-        fields = orjson.loads(read_whole(source.file, self.offset[row], self.length[row]))
+        fields = parse.loads(read_whole(source.file, self.offset[row], self.length[row]))
         if row >= self.copied:
             fields["id"] = copy_name(fields["id"], self.number[row - self.copied])
         return Record(fields, base=source.base)

@@ -54,7 +54,8 @@ def load(
                 if one.first < 0:
                     one.first, lines = len(index), 0
                 if isinstance(found, RecordError):
-                    found.where = f"{one.name}:{lines + 1}"
+                    lines += 1
+                    found.where = f"{one.name}:{lines}"
                     on_error(found)
                     continue
                 for line, message, field, remedy in found.faults:
@@ -135,6 +136,7 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
 
     begin = ended = index.spooled  # of the lines that were not given yet
     since, damage, data = time.monotonic(), None, b"-"
+    skipping = False  # the rest of a line that is too long
     while data:
         try:
             data = stream.read1(TAIL)
@@ -142,18 +144,28 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             data, damage = b"", RecordError(f"compressed data is truncated or damaged: {error}")
-        index.spool.write(data)
-        if (at := data.rfind(b"\n")) >= 0:
+        kept = data
+        if skipping and data:
+            _, newline, kept = data.partition(b"\n")
+            skipping = not newline
+        index.spool.write(kept)
+        if (at := kept.rfind(b"\n")) >= 0:
             ended = index.spooled + at + 1
-        index.spooled += len(data)
+        index.spooled += len(kept)
         if not data and damage is None:
             ended = index.spooled  # the last line may lack its newline
         # A slow stream's faults are told soon.
-        if not data or index.spooled - begin >= CHUNK or time.monotonic() - since > 1:
+        is_long = index.spooled - ended > jsonl.MAX_LINE
+        if not data or is_long or index.spooled - begin >= CHUNK or time.monotonic() - since > 1:
             if ended > begin:
                 index.spool.flush()
                 yield begin, ended
             begin, since = ended, time.monotonic()
+        if is_long:
+            index.spool.seek(ended)
+            index.spool.truncate()
+            index.spooled, skipping = ended, True
+            yield jsonl.too_long()
     if damage is not None:
         yield damage
 

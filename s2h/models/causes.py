@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from s2h.models import guard
+
 
 def unavailable(name: str, place: str, error: Exception) -> str:
     """One line with the remedy. name: what the user called the model; place: the folder or Hub id that it stands for."""
@@ -16,6 +18,8 @@ def unavailable(name: str, place: str, error: Exception) -> str:
     for cause in _chain(error):
         if said := _said(cause, where, place, local):
             return said
+    if said := guard.refused(error, where):
+        return said
     if re.search("unrecognized", str(error), re.IGNORECASE):
         return f"{where} is no vision-language model that transformers knows (choose another --model)"
     if local:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from s2h.models import ModelError, hub, names
+from s2h.models import ModelError, guard, hub, names
 
 DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -144,7 +144,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
     from s2h import accel
 
     name = identify(name)
-    with hub.quiet():
+    with hub.quiet(), guard.no_questions():
         try:
             place, options, files = _locate(name)
             model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
@@ -154,6 +154,8 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
         except ModelError:
             raise
         except Exception as error:  # open_clip, torch and the Hub's client have no error in common
+            if said := guard.refused(error, f"--clip-model {name}"):
+                raise ModelError(said) from error
             if "state_dict" in str(error):  # torch lists every tensor
                 raise ModelError(
                     f"--clip-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
@@ -201,10 +203,17 @@ def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
         folder = str(names.bundled(name)) if name == BUNDLED else name
         if not os.path.isfile(os.path.join(folder, WEIGHTS)):
             raise ModelError(f"--clip-model {name}: {WEIGHTS} is missing (only safetensors are loaded)")
+        used = guard.check_parts(os.path.join(folder, CONFIG), f"--clip-model {name}")
+        guard.check(folder, f"--clip-model {name}", auto_map=used)
         return f"local-dir:{folder}", {}, hub.listed(folder)
     if name.startswith("hf-hub:"):
-        files = [hub.fetch(name.removeprefix("hf-hub:"), file) for file in (CONFIG, WEIGHTS)]
-        return name, {}, hub.snapshot(files[0])
+        repository = name.removeprefix("hf-hub:")
+        files = [hub.fetch(repository, file) for file in (CONFIG, WEIGHTS)]
+        used = guard.check_parts(files[0], f"--clip-model {name}", repository)
+        folder = hub.settings(repository) if used else os.path.dirname(files[0])
+        guard.check(folder, f"--clip-model {name}", auto_map=used)
+        # The folder is loaded, so that what was checked is what is read.
+        return f"local-dir:{os.path.dirname(files[0])}", {}, hub.snapshot(files[0])
     model, _, weights = name.partition(":")
     listed = get_pretrained_cfg(model, weights)
     if not listed:

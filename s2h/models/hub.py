@@ -22,6 +22,17 @@ def fetch(repository: str, file: str) -> str:
         return hf_hub_download(repository, file)
 
 
+def settings(repository: str) -> str:
+    """The cached snapshot of a repository, with all its small files: configurations and the tokenizer's. The network is
+    asked only where the cache has no tokenizer's configuration, which comes last. Raises what the Hub's client raises."""
+    from huggingface_hub import snapshot_download, try_to_load_from_cache
+
+    known = isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
+    return snapshot_download(
+        repository, allow_patterns=["*.json", "*.txt", "*.model", "*.jinja"], local_files_only=known
+    )
+
+
 def snapshot(path: str) -> tuple[str, ...]:
     """The files of the cached snapshot that a fetched file is of, and those that say which snapshot is the newest: what a
     model of the Hub was read from."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from s2h.models import ModelError, hub, names
+from s2h.models import ModelError, guard, hub, names
 
 DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
@@ -70,8 +70,6 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
         raise ModelError(
             f"--text-model {name}: no model of sentence-transformers there (a folder with modules.json)"
         )
-    if local and (pickled := _pickled(place)):
-        raise ModelError(f"--text-model {name}: {pickled} is a pickle (only safetensors are loaded)")
 
     def made(local: bool) -> Any:
         return SentenceTransformer(
@@ -81,18 +79,24 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
 
     with hub.quiet(), _without_bars():
         try:
+            if not local:
+                hub.fetch(
+                    place, "config.json"
+                )  # one question to a missing network, where the library asks three
+            guard.check(place if local else hub.settings(place), f"--text-model {name}")
             try:
                 model = made(True)
             except Exception:
                 if local:
                     raise
-                hub.fetch(
-                    place, "config.json"
-                )  # one question to a missing network, where the library asks three
                 model = made(False)
+        except ModelError:
+            raise
         except (
             Exception
         ) as error:  # sentence-transformers, transformers and the Hub's client have no error in common
+            if said := guard.refused(error, f"--text-model {name}"):
+                raise ModelError(said) from error
             if "size mismatch" in str(error):
                 raise ModelError(
                     f"--text-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
@@ -103,14 +107,6 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
             ) from error
     files = hub.listed(place) if local else hub.snapshot(hub.fetch(place, "config.json"))
     return TextModel(name, model, files)
-
-
-def _pickled(folder: str) -> str:
-    """A file of weights that has no safetensors beside it, which the library would then unpickle; or ""."""
-    for place, _, files in os.walk(folder):
-        if "pytorch_model.bin" in files and "model.safetensors" not in files:
-            return os.path.relpath(os.path.join(place, "pytorch_model.bin"), folder)
-    return ""
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, adapter, causes, decode, encode, fit, hub, names, prompts
+from s2h.models import ModelError, adapter, causes, decode, encode, fit, guard, hub, names, prompts
 from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED
 
 
@@ -35,6 +35,7 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
         (f for f in (Path(name) / ADAPTER, Path(name)) if (f / "adapter_config.json").is_file()), None
     )
     if folder is not None:
+        guard.check(folder, name)
         base = adapter.base_of(folder)
         try:
             loaded = load(base, device=device, dtype=dtype)
@@ -69,10 +70,13 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         with hub.quiet():
             if not options["local_files_only"]:
                 hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
+            guard.check(place if options["local_files_only"] else hub.settings(place), f"model {name!r}")
             processor = AutoProcessor.from_pretrained(place, **options)
             model = AutoModelForImageTextToText.from_pretrained(
                 place, dtype=dtype, use_safetensors=True, **how, **options
             )
+    except ModelError:
+        raise
     except Exception as error:  # the hub client's own errors have no common base
         raise ModelError(causes.unavailable(name, place, error)) from error
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
+from s2h import parse
 from s2h.language import nouns
 from s2h.language.concepts import find
 from s2h.sources import SourceError, files, in_split
@@ -240,4 +241,5 @@ def _wanted(columns: Iterable[str]) -> list[str]:
 def _packed(row: dict) -> str:
     import orjson
 
-    return orjson.dumps({column: row[column] for column in _wanted(row)}, default=str).decode()
+    kept = {column: row[column] for column in _wanted(row)}
+    return (parse.dumps(kept) if parse.has_digits(kept) else orjson.dumps(kept, default=str)).decode()

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from s2h import parse
 from s2h.sources import PICTURES, SourceError
 
 SPLITS = {"train": ("train", "training"), "heldout": ("val", "validation", "valid", "test", "testing")}
@@ -183,7 +184,7 @@ def table(path: str, *columns: str, errors: str = "strict") -> Iterator[tuple[st
 def load_json(path: str) -> object:
     """A whole JSON file, NaN included. Raises SourceError that names it."""
     try:
-        return _loads(_content(path))
+        return loads(_content(path))
     except ValueError as error:
         raise SourceError(f"{path}: not JSON: {error} (it may be cut short: copy it anew)") from error
 
@@ -220,7 +221,7 @@ def json_rows(path: str, unused: Counter) -> list:
     none are counted. Raises SourceError where nothing can be read."""
     data = _content(path).removeprefix(b"\xef\xbb\xbf")
     try:
-        whole = _loads(data)
+        whole = loads(data)
         return whole if isinstance(whole, list) else [whole]
     except ValueError as error:
         wrong: Counter = Counter()
@@ -234,13 +235,14 @@ def json_rows(path: str, unused: Counter) -> list:
 
 def json_line(line: bytes, unused: Counter) -> dict | None:
     """The object that a line holds; a line that holds none is counted, unless it is blank."""
-    import orjson
-
     try:
-        row = orjson.loads(line)
+        row = parse.loads(line)
         if isinstance(row, dict):
             return row
-    except orjson.JSONDecodeError:
+    except parse.LimitError as error:
+        unused[f"a line that {error}"] += 1
+        return None
+    except ValueError:
         row = None
     if line.strip():
         unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
@@ -255,16 +257,19 @@ def _content(path: str) -> bytes:
         raise SourceError(f"{path}: can't be read: {error.strerror}") from error
 
 
-def _loads(data: bytes) -> object:
+def loads(data: bytes) -> object:
     """The value of a JSON text. Raises ValueError."""
     import json
 
     import orjson
 
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
+        # A large file is a list of many rows, through which nothing goes by recursion.
+        return parse.loads(data, len(data)) if len(data) <= parse.MAX_LINE else orjson.loads(data)
+    except parse.LimitError as error:
+        raise ValueError(f"it {error}") from None
+    except ValueError:
         try:
             return json.loads(data)  # which takes NaN, as Python's own writer leaves it
         except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+            raise ValueError(f"it is nested too deeply: more than {parse.MAX_DEPTH} levels") from None

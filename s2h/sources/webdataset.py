@@ -9,7 +9,6 @@ unpacked, a pair refers to `tar:SHARD!MEMBER`, and a shard is looked through whe
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 import tarfile
@@ -134,7 +133,7 @@ def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
     classes: list[str] = []
     if "json" in texts:
         try:
-            told = json.loads(texts["json"])
+            told = files.loads(texts["json"].encode())
         except ValueError:
             told = {}
         if isinstance(told, dict):

@@ -12,7 +12,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from s2h import jsonl
+from s2h import jsonl, parse
 from s2h.images import open_images
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail, text_of
@@ -73,8 +73,6 @@ class Pairs:
     task and stage (None where it has none) are known without reading it again."""
 
     def __init__(self, path: Path) -> None:
-        import orjson
-
         self.path, self.base = path, str(path.parent)
         self.starts = array("q")
         self.levels = array("b")
@@ -83,7 +81,7 @@ class Pairs:
         with open(path, "rb") as lines:
             at = 0
             for line in lines:
-                fields = orjson.loads(line)
+                fields = parse.loads(line)
                 self.starts.append(at)
                 self.levels.append(fields["level"])
                 self.tasks.append(intern(fields["task"]))
@@ -98,13 +96,11 @@ class Pairs:
 
     def record(self, row: int) -> Record:
         """The pair of a line of the file, whether kept or not."""
-        import orjson
-
         if self._file is None or self._reader != os.getpid():  # a forked worker would move its parent's place
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
             self._reader = os.getpid()
         self._file.seek(self.starts[row])
-        return Record(orjson.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
+        return Record(parse.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
 
     def bulk(self, row: int) -> tuple[int, int]:
         """How long a pair is, roughly: its images, then the characters of its texts."""

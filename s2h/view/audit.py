@@ -3,6 +3,8 @@ and the answers of both sides."""
 
 from __future__ import annotations
 
+from s2h.eval.escape import plot
+
 CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
 
 
@@ -32,7 +34,7 @@ def draw(report: dict, path: str, most: float | None = None) -> None:
 
 
 def _blind(panel, task: str, found: dict, most: float | None) -> None:
-    panel.set_title(f"{task}: {found['pairs']:,} pairs", loc="left", fontweight="bold")
+    panel.set_title(f"{plot(task)}: {found['pairs']:,} pairs", loc="left", fontweight="bold")
     rows = [
         (name, tested and tested["auc"], tested and tested["interval"])
         for name, tested in (("words alone", found["blind"]), ("form alone", found["form"]))
@@ -90,7 +92,7 @@ def _answers(panel, answers: dict) -> None:
     for at, (_, (chosen, rejected)) in enumerate(common):
         panel.barh(at - 0.2, chosen, height=0.4, color=CHOSEN)
         panel.barh(at + 0.2, rejected, height=0.4, color=REJECTED)
-    names = [answer if len(answer) < 34 else answer[:32] + "…" for answer, _ in common]
+    names = [plot(answer if len(answer) < 34 else answer[:32] + "…") for answer, _ in common]
     panel.set(
         title=f"conclusions (χ² p {answers['p']:.2g})",
         yticks=range(len(names)),

@@ -100,7 +100,7 @@ def test_the_same_records_and_the_same_faults_as_the_careful_reader(wanted):
     kept, faults = looked_at(data, wanted)
     records, told = read(data)
     assert len(kept) > 100 and len(told) > 1000
-    assert [orjson.loads(line) for line in kept] == records
+    assert [json.loads(line) for line in kept] == records
     assert faults == told
 
 

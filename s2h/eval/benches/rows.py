@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from s2h import jsonl
+from s2h import jsonl, parse
 from s2h.eval.benches import tsv
 from s2h.record import Record, RecordError, fail
 
@@ -136,8 +136,6 @@ def _parquet(name: str, required: Columns) -> Iterator[Record]:
 
 def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
     """A JSON list of rows; or JSON Lines under that name, as POPE and NLVR2 are published."""
-    import orjson
-
     with open(name, "rb") as file:
         listed = file.read(64).lstrip()[:1] == b"["
     if not listed:
@@ -145,8 +143,11 @@ def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
         return
     try:
         with open(name, "rb") as file:
-            rows = orjson.loads(file.read())
-    except orjson.JSONDecodeError as error:
+            data = file.read()
+        rows = parse.loads(data, len(data))
+    except parse.LimitError as error:
+        raise RecordError(str(error), where=name) from None
+    except ValueError as error:
         raise RecordError(f"not JSON: {error}", where=name) from None
     for number, fields in enumerate(rows, 1):
         if isinstance(fields, dict):

@@ -1,0 +1,147 @@
+"""Check a model's folder before a library reads it: code that comes with a model is never run, and weights are safetensors.
+
+Every model passes here (`vlm.read`, `clip.load`, `text.load`, adapters), because the libraries differ: transformers refuses
+such code unless it is told otherwise, open_clip does what the model's own configuration says, and both may ask on standard
+input, where s2h's commands read records.
+
+    guard.check("some/folder", "model 'some/folder'")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from s2h.models import ModelError
+
+# Tables of tokens and tensors: large, and no library looks for settings in them.
+_TABLES = re.compile(r"(tokenizer|vocab|added_tokens|.*\.index)\.json")
+_PICKLES = re.compile(r"(pytorch_model|adapter_model|model|open_clip).*\.(bin|pt|pth|ckpt|pkl)")
+_REMEDY = "choose another model: code that comes with a model is never run"
+
+
+def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> None:
+    """Raise ModelError, one line that names the file, where a configuration below the folder asks for code to be run, or
+    where weights are there as a pickle only.
+
+    what: what the user called the model, which the message starts with. auto_map: refuse Python files that a configuration
+    merely names; needed for a library that isn't told `trust_remote_code=False`.
+    """
+    for path in _files(os.fspath(folder)):
+        name = os.path.relpath(path, folder)
+        if name.endswith(".json") and not _TABLES.fullmatch(os.path.basename(name)):
+            for key, value in _pairs(path, f"{what}: {name}"):
+                if wish := _wish(os.path.basename(name), key, value, auto_map):
+                    raise ModelError(f"{what}: {name} {wish} ({_REMEDY})")
+    for place in sorted({os.path.dirname(path) for path in _files(os.fspath(folder))}):
+        names = sorted(os.listdir(place))
+        pickled = [name for name in names if _PICKLES.fullmatch(name)]
+        if pickled and not any(name.endswith(".safetensors") for name in names):
+            path = os.path.relpath(os.path.join(place, pickled[0]), folder)
+            raise ModelError(f"{what}: {path} is a pickle (only safetensors are loaded)")
+
+
+def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> bool:
+    """Raise ModelError where an open_clip configuration names a part that would be fetched from elsewhere. Return whether
+    transformers makes a part of the model.
+
+    repository: the Hub id of the model itself; "" for a folder, whose tokenizer open_clip always takes from the folder.
+    """
+    text: dict[str, Any] = {}
+    for key, value in _pairs(os.fspath(config), f"{what}: {os.path.basename(config)}"):
+        if key in ("hf_tokenizer_name", "hf_model_name"):
+            text[key] = value
+        if key == "timm_model_name" and value and re.search("[:/]", str(value)):
+            text["timm_model_name"] = value
+    for key, value in text.items():
+        own = not value or str(value) == repository or (key == "hf_tokenizer_name" and not repository)
+        if not own:
+            raise ModelError(
+                f"{what}: {os.path.basename(config)} names a part that would be fetched from elsewhere: {key} is "
+                f"{str(value)[:100]!r} (choose another model, or one of open_clip's own names)"
+            )
+    return bool(text)
+
+
+def refused(error: BaseException, what: str) -> str:
+    """One line for a library's error about code or weights that it was not allowed to load; "" for any other error."""
+    text = str(error)
+    if "trust_remote_code" in text or "custom code" in text:
+        return f"{what}: needs Python code that comes with it ({_REMEDY})"
+    if "safetensors" in text and ("does not appear to have" in text or "no file named" in text):
+        return f"{what}: has no weights as safetensors (pickles are not loaded)"
+    return ""
+
+
+@contextlib.contextmanager
+def no_questions() -> Iterator[None]:
+    """Without transformers' question on standard input whether code may be run; it is refused instead.
+
+    `TIME_OUT_REMOTE_CODE` is no documented setting, but transformers' own tests set it to 0 for the same purpose.
+    """
+    from transformers import dynamic_module_utils
+
+    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+    try:
+        yield
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
+
+
+def _wish(name: str, key: str, value: Any, auto_map: bool) -> str:
+    """What a setting asks for that is refused, as "asks for ..."; "" for any other setting."""
+    if key == "trust_remote_code" and value:
+        return "asks for trust_remote_code"
+    if key == "auto_map" and value and auto_map:
+        return "brings Python code (auto_map)"
+    if key in ("attn_implementation", "_attn_implementation") and "/" in json.dumps(value):
+        return f"asks for a kernel that would be fetched from the Hub ({key})"
+    if name == "adapter_config.json" and key in ("megatron_config",) and value:
+        return f"asks for a Python module to be imported ({key})"
+    if name == "modules.json" and key == "type" and not str(value).startswith("sentence_transformers."):
+        return f"asks for code that is no part of sentence-transformers: {str(value)[:100]!r}"
+    if name == "modules.json" and key == "path" and _leaves(str(value)):
+        return f"names a folder outside of the model: {str(value)[:100]!r}"
+    return ""
+
+
+def _leaves(path: str) -> bool:
+    return os.path.isabs(path) or ".." in Path(path).parts
+
+
+def _files(folder: str) -> list[str]:
+    """Every file below a folder, also behind links, each folder once."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        found += [os.path.join(place, name) for name in sorted(names)]
+    return found
+
+
+def _pairs(path: str, what: str) -> list[tuple[str, Any]]:
+    """Every key with its value in a JSON file, at any depth, repeated keys too. A file that is no JSON gives none: no
+    library reads it either."""
+    found: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found.extend(pairs)
+        return dict(pairs)
+
+    try:
+        json.loads(Path(path).read_bytes().decode(), object_pairs_hook=keep)
+    except RecursionError:
+        raise ModelError(f"{what} is nested too deeply to be checked") from None
+    except (OSError, ValueError):
+        return found
+    return found
