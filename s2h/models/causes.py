@@ -53,6 +53,8 @@ def _said(error: BaseException, where: str, place: str, local: bool) -> str:
         return f"{where} is gated: accept its terms on its page of the Hub, then log in with `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
         return f"{where}: the Hub has no such model, or it is private (check --model, or log in with `hf auth login`)"
+    if isinstance(error, errors.HFValidationError) and not local:
+        return f"{where} can't be had: there is no such folder, and it is no id of the Hub (check --model)"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{where} needs the package {error.name} (pip install {error.name})"
     if isinstance(error, ImportError) and (needed := re.search(r"pip install ([\w.-]+)", str(error))):
