@@ -8,17 +8,18 @@ import zlib
 
 import pytest
 from PIL import Image, PngImagePlugin
-from skimage import data as samples
+from sklearn.datasets import load_sample_image
 
 from s2h import kinds
 from s2h.images import ImageError, decode, glance, reduced
 
+PHOTOGRAPH = load_sample_image("china.jpg")
 STAGES = {"glance": glance, "decode": decode, "reduced": reduced}
 
 
 def saved(kind: str, **options) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(samples.astronaut()).resize((160, 120)).save(out, kind, **options)
+    Image.fromarray(PHOTOGRAPH).resize((160, 120)).save(out, kind, **options)
     return out.getvalue()
 
 
@@ -81,7 +82,7 @@ def test_what_follows_the_end_of_a_jpeg_is_no_part_of_it(stage):
 
 
 def test_a_jpeg_is_reduced_and_others_are_whole():
-    big = Image.fromarray(samples.astronaut())
+    big = Image.fromarray(PHOTOGRAPH).resize((512, 512))
     for kind, size in (("JPEG", (64, 64)), ("PNG", (512, 512))):
         out = io.BytesIO()
         big.save(out, kind)
