@@ -66,9 +66,9 @@ def generate(
     default). working: the share of prompts (levels 2 and 3) that ask the answer to say first what it sees; half by default.
     forms: of search, caption, locate, count and absent with their weights; relations: of kinship, parent, grandparent and
     sibling with theirs. nonexistent: see vqa.make; similar: see similar.Similar. twins: each pair is followed by its
-    counterfactual twin, the
-    same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id. first: slots before this
-    one were made by an earlier run. workers: processes that share the work. images: the Store that drawn pictures go to.
+    counterfactual twin, the same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id.
+    first: slots before this one were made by an earlier run. workers: processes that share the work. images: the Store that
+    drawn pictures go to.
     size: their side in pixels, or the least and the greatest of their widths and heights. answer (level 1 only): a model,
     as a function from [(messages, images)] and a text that seeds its sampling to each prompt's generated texts; wrong ones
     become the rejected answers; answerer: its name and settings, which go into the pairs' names; alike, choose: see
