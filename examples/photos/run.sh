@@ -2,7 +2,7 @@
 # The road over real pictures: a folder of captioned pictures becomes pairs of level 3 and level 1, they are filtered and
 # mixed, and a LLaVA of the real architecture takes some training steps on them.
 #
-#     bash examples/photos.sh FOLDER [MODEL]
+#     bash examples/photos/run.sh FOLDER [MODEL]
 #
 # FOLDER holds photo.jpg beside photo.txt (first line the caption) or a metadata.jsonl with file_name and text. Without one,
 # Debian's tuxpaint-stamps-default is used where it is installed (apt-get install tuxpaint-stamps-default).
@@ -10,11 +10,11 @@
 # which is a LLaVA small enough for a laptop. CLIP and MPNet judge the pairs with S2H_CLIP and S2H_TEXT: by default the
 # real ones (ViT-B-32 and all-mpnet-base-v2, fetched once); S2H_CLIP=none leaves the filter to the form of the answers.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-/usr/share/tuxpaint/stamps}
 model=${2:-mini}
 out=${S2H_OUT:-$root/photos}
-[ -d "$folder" ] || { echo "photos.sh: no folder $folder (give one with captioned pictures)" >&2; exit 2; }
+[ -d "$folder" ] || { echo "run.sh: no folder $folder (give one with captioned pictures)" >&2; exit 2; }
 PATH="${S2H_VENV:-$root/.venv}/bin:$root/bin:$PATH"
 folder=$(cd "$folder" && pwd)
 mkdir -p "$out"

@@ -1,0 +1,35 @@
+"""Each guide's script runs to its end over the built-in world and leaves the files that it names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+LEAVES = {
+    "pairs": ("l1.jsonl", "l2.jsonl", "l3.jsonl", "audit.json", "audit.png", "gallery.html"),
+    "filter": ("kept.jsonl", "rejects.jsonl", "rejects.html", "report.json", "report.png"),
+    "mix": ("flat.jsonl", "flat.val.jsonl", "curriculum.jsonl", "llama-factory/pairs.json", "carry/mix.jsonl"),
+    "evaluate": ("replies.jsonl", "report.md", "heatmap.png", "compare.json", "compare.png", "changed.html"),
+}
+
+
+@pytest.mark.parametrize("guide", LEAVES)
+def test_the_script_of_a_guide_runs_to_its_end(guide, tmp_path):
+    env = {
+        **os.environ,
+        "S2H_N": "20" if guide == "mix" else "3",
+        "S2H_OUT": str(tmp_path / "out"),
+        "S2H_VENV": str(Path(sys.executable).parents[1]),
+    }
+    done = subprocess.run(
+        ["bash", str(EXAMPLES / guide / "run.sh")], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    missing = [name for name in LEAVES[guide] if not (tmp_path / "out" / name).stat().st_size]
+    assert not missing
+    assert all(Path(name).name in done.stderr.splitlines()[-1] for name in LEAVES[guide] if "/" not in name)

@@ -1,0 +1,39 @@
+"""README and the guides tell the truth: the record that they show is what the command prints, and what they link to exists."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from s2h.cli.gen import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
+
+
+def test_the_record_is_what_the_command_prints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "README.md").read_text()
+    command, shown = re.search(r"`s2h-gen (.+?)` writes one line.*?```json\n(.+?)```", page, re.S).groups()
+    done = CliRunner().invoke(main, [*shlex.split(command), "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == json.loads(shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_script_exists(page):
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    scripts = re.findall(r"\bexamples/[\w/.-]+\.(?:sh|py|json|png|yaml)\b", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    missing += [name for name in scripts if not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
