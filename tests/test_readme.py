@@ -1,4 +1,4 @@
-"""README and the guides tell the truth: the record that they show is what the command prints, and what they link to exists."""
+"""README and guides are true: the record that README shows is what the command prints, and what the pages link to exists."""
 
 from __future__ import annotations
 

@@ -14,11 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "s2h").rglob("*.py"))
-COMMANDS = [
-    path.stem
-    for path in sorted((ROOT / "s2h" / "cli").glob("*.py"))
-    if path.stem not in ("__init__", "common", "params", "asked", "judging")
-]
+COMMANDS = sorted(path.name.removeprefix("s2h-") for path in (ROOT / "bin").glob("s2h-*"))
 HEAVY = {
     "torch", "torchvision", "transformers", "trl", "peft", "accelerate", "open_clip", "sentence_transformers", "datasets",
     "numpy", "scipy", "sklearn", "matplotlib", "pandas", "pyarrow", "PIL", "huggingface_hub", "tokenizers", "safetensors",
@@ -111,6 +107,8 @@ def test_every_option_is_explained(name):
     assert {"--output", "--seed", "--quiet", "--on-error", "--version"} <= named
     text = main.get_help(click.Context(main, info_name=f"s2h-{name}"))
     assert "-h, --help" in text
+    assert text.count("Common options:") == 1 and text.count(":\n  -") > 1  # under headings
+    assert max(map(len, text.splitlines())) <= 120  # examples in the text are not wrapped
 
 
 @pytest.mark.parametrize("name", COMMANDS)

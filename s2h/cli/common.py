@@ -1,7 +1,7 @@
 """What the commands share: the options of every stream command, and the session, in which errors become one line and an
 exit status. A command reads like this:
 
-    @click.command(epilog=common.EPILOG)
+    @headings.command()
     @click.argument("files", nargs=-1)
     @common.stream_options
     def main(files, output, seed, quiet, on_error):
@@ -41,10 +41,6 @@ DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PATIENCE = 20  # seconds that a process of several leaves the first one to speak
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
-EPILOG = (
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
-    'Completion: eval "$(_S2H_GEN_COMPLETE=bash_source s2h-gen)", likewise for the other commands, zsh and fish.'
-)
 
 
 def shared_options(metavar: str, default: str | None, output: str) -> Callable[[Callable], Callable]:
@@ -57,15 +53,17 @@ def shared_options(metavar: str, default: str | None, output: str) -> Callable[[
                 click.option("-o", "--output", metavar=metavar, default=default, help=output),
                 click.option(
                     "--seed", metavar="INT", type=int, default=0, show_default=True,
-                    help="Random choices derive from this and from each record's name.",
+                    help="Seed of all random choices, together with each record's name.",
                 ),
-                click.option("--quiet", is_flag=True, help="Only errors on standard error: no messages, no progress."),
+                click.option("--quiet", is_flag=True, help="Print errors only: no messages, no progress."),
                 click.option(
                     "--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
-                    help="At a bad record: stop there, or leave it out, go on and end with status 3.",
+                    help="At a bad record: stop, or skip it, go on and end with status 3.",
                 ),
-                click.version_option(__version__, "--version", message="%(prog)s %(version)s", help="Print the version."),
-                click.help_option("-h", "--help", help="Print this help."),
+                click.version_option(
+                    __version__, "--version", message="%(prog)s %(version)s", help="Print the version and exit."
+                ),
+                click.help_option("-h", "--help", help="Print this help and exit."),
             )
         ):  # fmt: skip
             command = option(command)
@@ -75,7 +73,9 @@ def shared_options(metavar: str, default: str | None, output: str) -> Callable[[
 
 
 stream_options = shared_options(
-    "FILE", "-", "Write here instead of standard output, whole or not at all; .gz and .zst are compressed."
+    "FILE",
+    "-",
+    "Write to FILE instead of standard output, whole or not at all. Names in .gz and .zst are compressed.",
 )
 
 
@@ -209,6 +209,8 @@ def _message(error: Exception) -> str:
         return f"{place}{error.strerror}{remedy}"
     if isinstance(error, MemoryError):
         return "out of memory"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("s2h"):
+        return f"the package {error.name} is missing in this Python ({sys.executable}): pip install s2h brings it"
     if _is_model_error(error):
         return " ".join(str(error).split())
     return (

@@ -8,164 +8,126 @@ import sys
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, headings
 from s2h.cli.params import Shard
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 
 # eval.benches.names.NAMES
 BENCHES = ("builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench", "mirb")  # fmt: skip
+AT_LEAST_1 = click.IntRange(min=1)
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "--model", metavar="NAME|RUN", help="Whom to ask: a name, a Hub id, a folder, or a run of s2h-train."
-)
-@click.option(
-    "--bench",
-    "benches",
-    metavar="NAME[=PATH]",
-    multiple=True,
-    help=f"Questions to ask: {', '.join(BENCHES)}, from a local copy where PATH names one; or a FILE of questions or "
-    "pairs. Without it and without FILE, builtin.",
-)
-@click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names.")
-@click.option("--split", metavar="NAME", help="The split to ask, where a benchmark has several (see --list).")
-@click.option(
-    "--list",
-    "listing",
-    is_flag=True,
-    help="List the benchmarks: what they are, whence, in which layouts; and end.",
-)
-@click.option(
-    "-n",
-    "count",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=200,
-    show_default=True,
-    help="Questions of each kind, for builtin.",
-)
-@click.option(
-    "--prompt-style",
-    "style",
-    type=click.Choice(STYLES),
-    default="llava",
-    show_default=True,
-    help="The words in which a benchmark's questions are put.",
-)
-@click.option(
-    "--images",
-    "place",
-    type=click.Choice(["interleaved", "first"]),
-    default="interleaved",
-    show_default=True,
-    help="Where a benchmark's images stand: where it puts them, or all before the words.",
-)
-@click.option("--score", is_flag=True, help="Read and score the predictions of FILEs again, without a model.")
-@click.option(
-    "--compare", is_flag=True, help="Compare predictions: the first FILE is before, each other after."
-)
-@click.option(
-    "--parser",
-    type=click.Choice(PARSERS),
-    default="robust",
-    show_default=True,
-    help="How the choice is extracted from a reply: "
-    + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
-    + ".",
-)
-@click.option(
-    "--scoring",
-    type=click.Choice(["generate", "likelihood", "cosine"]),
-    default="generate",
-    show_default=True,
-    help="generate: read the greedy reply. likelihood: take the likelier of the option letters, of yes and no, or of a "
-    "pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
-    "photographs, which have no exact check, with the right one by a text model.",
-)
-@click.option(
-    "--text-model",
-    metavar="NAME",
-    help="Text model for `--scoring cosine`: a Hub id or a local folder. "
-    "[default: sentence-transformers/all-mpnet-base-v2]",
-)
-@click.option(
-    "--batch-size",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Prompts at a time.",
-)
-@click.option(
-    "--max-new-tokens",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=192,
-    show_default=True,
-    help="The longest answer.",
-)
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N questions of all.")
-@click.option(
-    "--shard",
-    type=Shard(),
-    default="1/1",
-    show_default=True,
-    help="Only this part of the questions; all parts in order are the whole.",
-)
-@click.option(
-    "--processes",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that answer, each on a GPU of its own where there are some; `accelerate launch` works as well.",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with what a killed run left in FILE.partial, where -o FILE was given; at most a batch of each process is "
-    "asked again.",
-)
-@click.option(
-    "--image-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default="s2h-images",
-    show_default=True,
-    help="Where images go that are drawn or that lie inside a benchmark's files.",
-)
-@click.option(
-    "--report",
-    metavar="FILE",
-    help="Write the table and all metrics here: JSON, or Markdown if the name ends in .md.",
-)
-@click.option(
-    "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG here."
-)
-@click.option(
-    "--margin",
-    metavar="POINTS",
-    type=click.FloatRange(min=0),
-    help="With --compare: a skill on single images is kept if the interval of its change lies above minus this.  "
-    "[default: 2]",
-)
-@click.option("--plot", metavar="FILE", help="With --compare: draw before and after as PNG here.")
-@click.option(
-    "--gallery", metavar="FILE", help="With --compare: write a page of the questions gained and lost here."
-)
+@headings.under(
+    "Questions",
+    click.option(
+        "--bench", "benches", metavar="NAME[=PATH]", multiple=True,
+        help=f"Benchmark: {', '.join(BENCHES)}, from the local copy at PATH if given; or a FILE of questions or pairs. May "
+        "be repeated.  [default: FILEs, or else builtin]",
+    ),
+    click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names."),
+    click.option("--split", metavar="NAME", help="Split to ask, where a benchmark has several (see --list)."),
+    click.option(
+        "-n", "count", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
+        help="Questions of each kind, for builtin.",
+    ),
+    click.option("--limit", metavar="N", type=AT_LEAST_1, help="Ask only the first N questions of all."),
+    click.option(
+        "--prompt-style", "style", type=click.Choice(STYLES), default="llava", show_default=True,
+        help="Wording of a benchmark's prompts.",
+    ),
+    click.option(
+        "--images", "place", type=click.Choice(["interleaved", "first"]), default="interleaved", show_default=True,
+        help="Place of a benchmark's images: where the benchmark puts them, or all before the text.",
+    ),
+    click.option(
+        "--image-dir", metavar="DIR", type=click.Path(file_okay=False), default="s2h-images", show_default=True,
+        help="Folder for images that are drawn or lie inside a benchmark's files.",
+    ),
+    click.option(
+        "--list", "listing", is_flag=True, help="List the benchmarks, where each can be had and in which layouts, and exit.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Model",
+    click.option(
+        "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
+    ),
+    click.option(
+        "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
+        help="Largest number of tokens in a reply.",
+    ),
+    click.option(
+        "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True, help="Prompts at a time.",
+    ),
+    click.option(
+        "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
+        help="Processes that answer, each on a GPU where there are some. `accelerate launch` works as well.",
+    ),
+    click.option(
+        "--shard", type=Shard(), default="1/1", show_default=True,
+        help="Ask this part of the questions only. All parts in order are the whole.",
+    ),
+    click.option(
+        "--resume", is_flag=True,
+        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most one batch of each process is asked "
+        "again.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Scores",
+    click.option(
+        "--scoring", type=click.Choice(["generate", "likelihood", "cosine"]), default="generate", show_default=True,
+        help="generate: read the greedy reply. likelihood: take the likeliest option letter, yes or no, or the likelier of "
+        "a pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
+        "photographs, which have no exact check, with the reference by a text model.",
+    ),
+    click.option(
+        "--parser", type=click.Choice(PARSERS), default="robust", show_default=True,
+        help="How the choice is extracted from a reply: "
+        + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
+        + ".",
+    ),
+    click.option(
+        "--text-model", metavar="NAME",
+        help="Text model for --scoring cosine: a Hub id or a local folder.  "
+        "[default: sentence-transformers/all-mpnet-base-v2]",
+    ),
+    click.option("--score", is_flag=True, help="Read and score the predictions in FILEs again, without a model."),
+)  # fmt: skip
+@headings.under(
+    "Comparison",
+    click.option(
+        "--compare", is_flag=True, help="Compare predictions: the first FILE is before, each other FILE is after.",
+    ),
+    click.option(
+        "--margin", metavar="POINTS", type=click.FloatRange(min=0),
+        help="A skill on single images is kept if the interval of its change lies above minus POINTS.  [default: 2]",
+    ),
+    click.option("--plot", metavar="FILE", help="Draw before and after as PNG."),
+    click.option("--gallery", metavar="FILE", help="Write a page of the questions gained and lost."),
+)  # fmt: skip
+@headings.under(
+    "Reports",
+    click.option(
+        "--report", metavar="FILE", help="Write the table and all metrics: JSON, or Markdown if the name ends in .md.",
+    ),
+    click.option(
+        "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG.",
+    ),
+)  # fmt: skip
 @common.shared_options(
-    "FILE", "-", "Write predictions here instead of standard output; .gz and .zst are compressed."
+    "FILE", "-", "Write predictions to FILE instead of standard output. Names in .gz and .zst are compressed."
 )
 def main(
     files, model, benches, data, split, listing, count, style, place, score, compare, parser, scoring, text_model,
     batch_size, max_new_tokens, limit, shard, processes, resume, image_dir, report, heatmap, margin, plot, gallery,
     output, seed, quiet, on_error,
 ):  # fmt: skip
-    """Ask a model and score its answers; or score or compare predictions made before.
+    """Ask a model questions and score its replies; or score or compare earlier predictions.
 
     \b
     s2h-eval --model mini --bench builtin -o before.jsonl

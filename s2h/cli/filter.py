@@ -8,19 +8,21 @@ import sys
 
 import click
 
-from s2h.cli import common, judging
+from s2h.cli import common, headings, judging
 from s2h.eval.escape import terminal
 from s2h.growing import can_grow
 from s2h.record import RecordError
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @judging.THRESHOLDS
+@judging.ANSWERS
 @judging.REFERENCE
 @judging.REPEATS
 @judging.REPORTS
 @judging.MODELS
+@judging.PERFORMANCE
 @common.stream_options
 def main(
     files, rejects, report, audit, audit_fail, dtype, compile, cache, workers, processes, resume, output, seed, quiet,
@@ -30,8 +32,8 @@ def main(
 
     Every score is written into the record (scores.clip, scores.mpnet, ...) before anything is decided, so another threshold
     needs no model: jq -c 'select(.scores.clip.chosen > 0.3)'. A score that a record brings from the same model is used
-    again; one of another model is an error, as no stage rewrites what an earlier one said (jq -c 'del(.scores.clip)' forgets
-    it). With no judgement asked for, pairs are checked and passed on.
+    again. A score of another model is an error, because no stage rewrites what an earlier one said; jq -c
+    'del(.scores.clip)' removes it. Without a judgement, pairs are checked and passed on.
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, headings
 from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.growing import can_grow
@@ -16,234 +16,170 @@ TASKS = (
     "compare",
     "search",
 )  # the same as levels.MAKERS, which is not imported for --help
+AT_LEAST_1 = click.IntRange(min=1)
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("task", metavar="TASK", type=click.Choice(TASKS))
-@click.option(
-    "-n",
-    "count",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    help="How many pairs.",
-)
-@click.option(
-    "--source",
-    "spec",
-    metavar="SPEC",
-    default="builtin",
-    show_default=True,
-    help="Where images and facts come from: builtin, a path whose layout tells what it is, or KIND:PATH with KIND one of "
-    "captions, classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), "
-    "fashion, kinfacew, fiw, tskinface.",
-)
-@click.option(
-    "--images-per-prompt",
-    "per_prompt",
-    type=Span(),
-    help="Images in a prompt, each number equally often; by default 2-5, in a grid 2-9.",
-)
-@click.option(
-    "--layout",
-    type=click.Choice(["sequence", "grid", "pip"]),
-    default="sequence",
-    show_default=True,
-    help="sequence: one image after the other. grid: all in one image, as 2, 3, 4, 6 or 9 numbered tiles. pip (vqa): one in "
-    "the middle of another.",
-)
-@click.option(
-    "--distractors",
-    type=click.Choice(["random", "similar"]),
-    default="random",
-    show_default=True,
-    help="vqa and search only. similar: distractors whose CLIP cosine to the target lies within --similar.",
-)
-@click.option(
-    "--similar",
-    metavar="LO:HI",
-    type=Band(-1, 1),
-    help="The band of --distractors similar; by default 0.6:0.95, above which lies the same picture again.",
-)
-@click.option(
-    "--clip-model",
-    metavar="NAME",
-    help="CLIP model for --distractors similar; by default mini-clip for built-in images and ViT-B-32 for all others. "
-    "search over captions also uses it to refuse distractors that seem to show the concept.",
-)
-@click.option(
-    "--nonexistent",
-    metavar="SHARE",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="vqa only: the share of questions that turn on whether the image exists; to half of them the right answer is that "
-    "there is no such image, to the other half that is the wrong one.",
-)
-@click.option(
-    "--negative",
-    "negatives",
-    type=Weight(),
-    multiple=True,
-    help="A kind of rejected answer and its weight; may be repeated, replaces the task's own mixture. vqa: wrong-attribute, "
-    "other-image, counterpart (all without a model; the last of VQAv2). "
-    "kinship: swapped-roles, wrong-image, false-kin, missed-kin. arithmetic: "
-    "off-by-one, other-image, left-out, extra-image, wrong-operator. compare: false-same, false-different, wrong-image, "
-    "swapped-images. search: same-concept, attribute-swap, other-image, generic (of captions), false-absence, "
-    "false-presence, wrong-image, miscount.",
-)
-@click.option(
-    "--form",
-    "forms",
-    type=Weight(),
-    multiple=True,
-    help="search only: a form of question and its weight; may be repeated. By default caption=0.5, locate=0.2 (which "
-    "image), count=0.15 (how many images), absent=0.15 (a caption where perhaps no image shows it). A source of captions, "
-    "which don't prove absence, gives caption=1 as in the paper.",
-)
-@click.option(
-    "--captioner",
-    metavar="MODEL",
-    help="search only: a vision-language model that first writes a caption for each picture of the source, for folders of "
-    "classes and short captions. A name, a Hub id, a folder or a run of s2h-train.",
-)
-@click.option(
-    "--captions",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Where --captioner keeps its captions, so that each picture is captioned once; by default captions.jsonl in "
-    "--image-dir.",
-)
-@click.option(
-    "--relation",
-    "relations",
-    type=Weight(),
-    multiple=True,
-    help="kinship only: parent, grandparent or sibling and its weight; may be repeated. By default those that the source "
-    "knows, parent half of the time.",
-)
-@click.option(
-    "--twins",
-    is_flag=True,
-    help="After each pair its counterfactual twin: the same prompt with other images, under which chosen and rejected "
-    "change places. N then counts the couples; facts.twin names them. For vqa of VQAv2's complementary pairs only.",
-)
-@click.option(
-    "--working",
-    metavar="SHARE",
-    type=click.FloatRange(0, 1),
-    help="Not for vqa: the share of prompts that ask the answer to say first what it sees in the images; by default 0.5, in "
-    "the paper 0.",
-)
-@click.option(
-    "--model",
-    metavar="NAME",
-    help="vqa only: whose wrong generations become the rejected answers. For built-in images the bundled miniature by "
-    "default; a name, a Hub id, a folder or a run of s2h-train.",
-)
-@click.option(
-    "--samples",
-    metavar="K",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Answers of the model to each prompt, of which the most frequent wrong one is taken. 1 is its greedy answer; more "
-    "are sampled, so that it is also caught where it is only unsure.",
-)
-@click.option(
-    "--temperature",
-    metavar="T",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Of the sampling, with --samples 2 or more; by default 1.",
-)
-@click.option(
-    "--select",
-    type=click.Choice(["attention"]),
-    help="Of a model's wrong answers take the one that looked least at the target, and none that looked at it for the most "
-    "part (MIA-DPO's rule).",
-)
-@click.option(
-    "--alike",
-    metavar="T",
-    type=click.FloatRange(0, 1),
-    default=0.9,
-    show_default=True,
-    help="A model's answer of many words is no mistake where its text's cosine to the right one is at least T.",
-)
-@click.option(
-    "--text-model",
-    metavar="NAME",
-    help="Of --alike: a Hub id or a folder of sentence-transformers; by default all-mpnet-base-v2.",
-)
-@click.option(
-    "--batch-size",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Prompts that the model answers at a time.",
-)
-@click.option(
-    "--max-new-tokens",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=48,
-    show_default=True,
-    help="The longest generation.",
-)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "heldout"]),
-    default="train",
-    show_default=True,
-    help="heldout never shares an image, a person or a family with train.",
-)
-@click.option(
-    "--shard",
-    type=Shard(),
-    default="1/1",
-    show_default=True,
-    help="Only this part of the N pairs; all parts in order are the whole.",
-)
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that make pairs; the same bytes come out. Without a --model, which has its batches.",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with what a killed run left in FILE.partial, where -o FILE was given; at most a batch is made again.",
-)
-@click.option(
-    "--size",
-    type=Sides(),
-    default="224",
-    show_default=True,
-    help="Side of drawn images in pixels, or a range (160-320) from which each image gets its width and height.",
-)
-@click.option(
-    "--image-dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    default="s2h-images",
-    show_default=True,
-    help="Where drawn images go, each named by the hash of its bytes.",
-)
+@headings.under(
+    "Pairs",
+    click.option("-n", "count", metavar="N", type=AT_LEAST_1, default=1000, show_default=True, help="Number of pairs."),
+    click.option(
+        "--images-per-prompt", "per_prompt", type=Span(),
+        help="Images in a prompt; each number in the range is equally frequent.  [default: 2-5, in a grid 2-9]",
+    ),
+    click.option(
+        "--split", type=click.Choice(["train", "heldout"]), default="train", show_default=True,
+        help="heldout shares no image, person or family with train.",
+    ),
+    click.option(
+        "--twins", is_flag=True,
+        help="Follow each pair by its counterfactual twin: the same prompt with other images, with chosen and rejected in "
+        "each other's place. -n then counts the couples, and facts.twin names them. For vqa: over VQAv2's complementary "
+        "pairs only.",
+    ),
+    click.option(
+        "--working", metavar="SHARE", type=click.FloatRange(0, 1),
+        help="Levels 2 and 3: share of prompts that ask the answer to say first what it sees in the images. The paper has "
+        "0.  [default: 0.5]",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Images",
+    click.option(
+        "--source", "spec", metavar="SPEC", default="builtin", show_default=True,
+        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: captions, "
+        "classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), fashion, "
+        "kinfacew, fiw, tskinface.",
+    ),
+    click.option(
+        "--layout", type=click.Choice(["sequence", "grid", "pip"]), default="sequence", show_default=True,
+        help="sequence: one image after the other. grid: 2, 3, 4, 6 or 9 numbered tiles in one image. pip (vqa): one image "
+        "in the middle of another.",
+    ),
+    click.option(
+        "--size", type=Sides(), default="224", show_default=True,
+        help="Side of drawn images in pixels, or a range (160-320) from which each image gets its width and height.",
+    ),
+    click.option(
+        "--image-dir", metavar="DIR", type=click.Path(file_okay=False), default="s2h-images", show_default=True,
+        help="Folder for drawn images. Each file is named by the hash of its bytes.",
+    ),
+    click.option(
+        "--distractors", type=click.Choice(["random", "similar"]), default="random", show_default=True,
+        help="vqa and search: similar takes distractors whose CLIP cosine to the target lies within --similar.",
+    ),
+    click.option(
+        "--similar", metavar="LO:HI", type=Band(-1, 1),
+        help="CLIP cosines that --distractors similar accepts. Above 0.95 lies the same picture again.  "
+        "[default: 0.6:0.95]",
+    ),
+    click.option(
+        "--clip-model", metavar="NAME",
+        help="CLIP model for --distractors similar. search over captions also uses it to refuse distractors that seem to "
+        "show the concept.  [default: mini-clip for built-in images, ViT-B-32 for all others]",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Questions",
+    click.option(
+        "--form", "forms", type=Weight(), multiple=True,
+        help="search: a form of question and its weight: caption, locate (which image), count (how many images), absent (a "
+        "caption where perhaps no image shows it). May be repeated. Sources of captions don't prove absence and default to "
+        "caption=1, as in the paper.  [default: caption=0.5, locate=0.2, count=0.15, absent=0.15]",
+    ),
+    click.option(
+        "--relation", "relations", type=Weight(), multiple=True,
+        help="kinship: a relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that "
+        "the source knows, parent half of the time]",
+    ),
+    click.option(
+        "--nonexistent", metavar="SHARE", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+        help="vqa: share of questions about whether the image exists. In half of them the right answer is that there is no "
+        "such image, in the other half that answer is the wrong one.",
+    ),
+    click.option(
+        "--captioner", metavar="MODEL",
+        help="search: vision-language model that first writes a caption for each picture, for folders of classes and short "
+        "captions: a name, a Hub id, a local folder or a run of s2h-train.",
+    ),
+    click.option(
+        "--captions", metavar="FILE", type=click.Path(dir_okay=False),
+        help="File in which --captioner keeps its captions, so that each picture is captioned once.  [default: "
+        "captions.jsonl in --image-dir]",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Rejected answers",
+    click.option(
+        "--negative", "negatives", type=Weight(), multiple=True,
+        help="Kind of rejected answer and its weight. May be repeated, and replaces the task's own mixture. vqa without a "
+        "model: wrong-attribute, other-image, counterpart (VQAv2). kinship: swapped-roles, wrong-image, false-kin, "
+        "missed-kin. arithmetic: off-by-one, other-image, left-out, extra-image, wrong-operator. compare: false-same, "
+        "false-different, wrong-image, swapped-images. search: same-concept, attribute-swap, other-image, generic (all "
+        "for captions), false-absence, false-presence, wrong-image, miscount.",
+    ),
+    click.option(
+        "--model", metavar="NAME",
+        help="vqa: model whose wrong replies become the rejected answers: a name, a Hub id, a local folder or a run of "
+        "s2h-train.  [default: the bundled miniature for built-in images, none for others]",
+    ),
+    click.option(
+        "--samples", metavar="K", type=AT_LEAST_1, default=1, show_default=True,
+        help="Replies of the model to each prompt; the most frequent wrong one is taken. 1 takes the greedy reply; more are "
+        "sampled, and so catch the model where it is only unsure.",
+    ),
+    click.option(
+        "--temperature", metavar="T", type=click.FloatRange(min=0, min_open=True),
+        help="Sampling temperature, with --samples 2 or more.  [default: 1]",
+    ),
+    click.option(
+        "--select", type=click.Choice(["attention"]),
+        help="attention: take the wrong reply whose attention to the target image is lowest, and none that mostly attends "
+        "to it (MIA-DPO's rule).",
+    ),
+    click.option(
+        "--alike", metavar="T", type=click.FloatRange(0, 1), default=0.9, show_default=True,
+        help="Accept a long reply as correct if its text's cosine to the reference is at least T.",
+    ),
+    click.option(
+        "--text-model", metavar="NAME",
+        help="Text model for --alike: a Hub id or a local folder of sentence-transformers.  [default: all-mpnet-base-v2]",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Performance",
+    click.option(
+        "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True,
+        help="Prompts that the model answers at a time.",
+    ),
+    click.option(
+        "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=48, show_default=True,
+        help="Largest number of tokens in a model's reply.",
+    ),
+    click.option(
+        "--workers", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
+        help="Processes that make pairs, without a model. The output has the same bytes with any number.",
+    ),
+    click.option(
+        "--shard", type=Shard(), default="1/1", show_default=True,
+        help="Make this part of the pairs only. All parts in order are the whole.",
+    ),
+    click.option(
+        "--resume", is_flag=True,
+        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most one batch is made again.",
+    ),
+)  # fmt: skip
 @common.stream_options
 def main(task, count, spec, output, seed, quiet, on_error, **options):
-    """Make preference pairs of one TASK.
+    """Make preference pairs of one TASK and write them as JSON lines.
 
     \b
-    vqa         level 1: one image of several is asked about by its index
+    vqa         level 1: a question about one image of several, named by its index
     kinship     level 2: who is whose parent, among several faces
     arithmetic  level 2: sums and comparisons of digits over several images
     compare     level 2: same or different, the odd one out, more or fewer, the order
-    search      level 3: find what shows a concept, no index given: caption, locate, count
+    search      level 3: find the image that shows a concept, without an index: caption, locate, count
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import click
 
 from s2h import exports, jsonl
-from s2h.cli import common, params
+from s2h.cli import common, headings, params
 from s2h.record import RecordError
 
+AT_LEAST_1 = click.IntRange(min=1)
 SHOWN_TASKS = 12  # in messages; in the summary of each level
 
 
@@ -20,102 +21,91 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1)
-@click.option("--flat", is_flag=True, help="Shuffle everything.")
-@click.option(
-    "--curriculum",
-    is_flag=True,
-    help="Level after level, shuffled inside each; a field `stage` (1, 2, 3) is added where there is none.",
-)
-@click.option(
-    "--interleave",
-    is_flag=True,
-    help="FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), until all "
-    "have ended. Nothing is shuffled or waits; --per-... then keep the first N.",
-)
-@click.option(
-    "--weights",
-    type=params.Weights(),
-    help="Relative shares, one per FILE: the file of the largest weight keeps all its records, the others a random part "
-    "in proportion (1,0.5 keeps half of the second file; 1,2,1 half, all, half). Or by FILE, 1 for the others: l2=0.5. No "
-    "record comes twice.",
-)
-@click.option(
-    "--per-level", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each level."
-)
-@click.option(
-    "--per-task", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each task."
-)
-@click.option(
-    "--per-source", metavar="N", type=click.IntRange(min=1), help="Keep N random records of each `source`."
-)
-@click.option(
-    "--hardest",
-    type=params.Amount(),
-    help="Keep N records, or this part of them, of the least margin: the chosen answer's score less the rejected one's, of "
-    "scores.ref or else scores.clip. Before --weights and --per-....",
-)
-@click.option(
-    "--order",
-    type=click.Choice(["shuffle", "margin", "hard-first"]),
-    default="shuffle",
-    show_default=True,
-    help="By margin instead of shuffled, from easy (the largest) to hard or the other way; with --curriculum in each level.",
-)
-@click.option(
-    "--oversample",
-    type=params.Weights(),
-    help="How often each FILE's records come, at least once: 1,3 or l2=3, and 1.5 has a random half twice. Copies are named "
-    "ID~2, ID~3; what --val holds out is not copied.",
-)
-@click.option(
-    "--val",
-    type=params.Fraction(),
-    help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl; no image, family or twin is on both sides.",
-)
-@click.option("--val-output", metavar="FILE", help="Write the held-out records here instead.")
-@click.option(
-    "--to",
-    type=click.Choice(list(exports.FORMATS)),
-    help="Write what another tool reads. "
-    + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in exports.FORMATS.items())
-    + ". Without it: the records as they are.",
-)
-@click.option(
-    "--image-dir",
-    metavar="DIR",
-    default="s2h-images",
-    show_default=True,
-    help="Where --to puts images that are no files (data URIs, members of tar shards), for formats that name files.",
-)
-@click.option(
-    "--pack",
-    metavar="DIR",
-    help="Write a folder to carry away instead: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
-    "once, by relative references.",
-)
-@click.option(
-    "--shard-size",
-    metavar="MIB",
-    type=click.IntRange(min=1),
-    default=1024,
-    show_default=True,
-    help="With --pack: more than so much of images goes into tar shards of about this size.",
-)
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes that read large files; the same bytes come out.  [default: one a core]",
-)
+@headings.under(
+    "Order (one of the first three is needed)",
+    click.option("--flat", is_flag=True, help="Shuffle all records."),
+    click.option(
+        "--curriculum", is_flag=True,
+        help="Put level after level, each shuffled. Adds the field `stage` (1, 2, 3) where there is none.",
+    ),
+    click.option(
+        "--interleave", is_flag=True,
+        help="Take FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), "
+        "until all have ended. Nothing is shuffled or held back; --per-... then keep the first N.",
+    ),
+    click.option(
+        "--order", type=click.Choice(["shuffle", "margin", "hard-first"]), default="shuffle", show_default=True,
+        help="margin: from easy (the largest margin) to hard instead of shuffled. hard-first: the other way. With "
+        "--curriculum, within each level.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Choice",
+    click.option(
+        "--weights", type=params.Weights(),
+        help="Relative shares, one per FILE. The file with the largest weight keeps all its records, the others a random "
+        "part in proportion (1,0.5 keeps half of the second file). Or by name, 1 for the others: l2=0.5. No record comes "
+        "twice.",
+    ),
+    click.option("--per-level", metavar="N", type=AT_LEAST_1, help="Keep N random records of each level."),
+    click.option("--per-task", metavar="N", type=AT_LEAST_1, help="Keep N random records of each task."),
+    click.option("--per-source", metavar="N", type=AT_LEAST_1, help="Keep N random records of each `source`."),
+    click.option(
+        "--hardest", type=params.Amount(),
+        help="Keep N records, or this part of them, with the smallest margin: the chosen answer's score minus the rejected "
+        "answer's, from scores.ref or else scores.clip. Applies before --weights and --per-....",
+    ),
+    click.option(
+        "--oversample", type=params.Weights(),
+        help="How often each FILE's records come, at least once: 1,3 or l2=3; 1.5 repeats a random half. Copies are named "
+        "ID~2, ID~3. What --val holds out is not copied.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Held-out pairs",
+    click.option(
+        "--val", type=params.Fraction(),
+        help="Hold this part out, in MIX.val.jsonl beside -o MIX.jsonl. No image, family or twin is on both sides.",
+    ),
+    click.option("--val-output", metavar="FILE", help="Write the held-out records to FILE instead."),
+)  # fmt: skip
+@headings.under(
+    "Export",
+    click.option(
+        "--to", type=click.Choice(list(exports.FORMATS)),
+        help="Write the format of another tool. "
+        + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in exports.FORMATS.items())
+        + ".  [default: the records as they are]",
+    ),
+    click.option(
+        "--image-dir", metavar="DIR", default="s2h-images", show_default=True,
+        help="Folder for images that are not files yet (data URIs, members of tar shards), for formats that name files.",
+    ),
+    click.option(
+        "--pack", metavar="DIR",
+        help="Write a folder to carry away: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
+        "once, with relative references.",
+    ),
+    click.option(
+        "--shard-size", metavar="MIB", type=AT_LEAST_1, default=1024, show_default=True,
+        help="With --pack: put more than this amount of images into tar shards of about this size.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Performance",
+    click.option(
+        "--workers", metavar="N", type=AT_LEAST_1,
+        help="Processes that read large files. The output has the same bytes with any number.  [default: one per core]",
+    ),
+)  # fmt: skip
 @common.stream_options
 def main(files, flat, curriculum, interleave, **given):
-    """Mix FILEs (or standard input) into one: the trainer takes records in the order that is made here.
+    """Mix FILEs (or standard input) into one training file. The trainer keeps its order.
 
-    \b
-    A bare name is a file of records: l1 finds l1.jsonl, l1.jsonl.gz or l1.jsonl.zst.
-    The same records and seed give the same order, whatever the order of the files.
+    A bare name finds a file of records: l1 finds l1.jsonl, l1.jsonl.gz or l1.jsonl.zst. The same records and seed give the
+    same order, whatever the order of the files.
 
     \b
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, headings
 from s2h.cli.params import Number, Regex
 
 LOSSES = (
@@ -30,214 +30,172 @@ STAGES = ("record", "level", "off")
 REPORTS = ("tensorboard", "trackio", "wandb")
 
 
-def setting(*names: str, default: str = "", **more):
-    """An option of the run's arguments: where the command line is silent, the recipe, the model or a resumed run decides."""
-    return click.option(*names, show_default=default or False, **more)
+def setting(*names: str, help: str, default: str = "", **more):
+    """An option of the run's arguments. Without it the recipe, the model or a resumed run decides, and else `default`."""
+    return click.option(*names, help=f"{help}  [default: {default}]" if default else help, **more)
 
 
 ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "--model",
-    metavar="NAME",
-    help="llava-1.5-7b, qwen2.5-vl-7b, qwen3-vl-2b, mini (bundled), any Hub id, local folder or earlier run.",
-)
-@click.option("--val", metavar="FILE", multiple=True, help="Held-out pairs to measure on; may be repeated.")
-@click.option(
-    "--recipe",
-    type=click.Choice(RECIPES),
-    help="A paper's settings; options beside it override them. s2h-flat, s2h-curriculum: S2H-DPO in the file's order, or "
-    "level after level; mia-dpo; ccdpo: stage after stage.",
-)
-@setting("--beta", type=ABOVE_0, default="0.1", help="DPO's beta: how far the model may leave its reference.")
-@setting("--lr", type=ABOVE_0, default="5e-5", help="Peak learning rate.")
-@setting(
-    "--epochs", type=ABOVE_0, default="3", help="Passes over the pairs; with stages, over those of each."
-)
-@setting("--max-steps", metavar="N", type=AT_LEAST_1, help="Stop after N optimizer steps.")
-@setting(
-    "--batch-size", metavar="N", type=AT_LEAST_1, default="1, mini 8", help="Pairs a device computes at once."
-)
-@setting(
-    "--step-pairs",
-    metavar="N",
-    type=AT_LEAST_1,
-    default="64, mini 32",
-    help="Pairs of an optimizer step, over all processes.",
-)
-@setting(
-    "--grad-accum",
-    metavar="N",
-    type=AT_LEAST_1,
-    help="Batches of a process to an optimizer step, in place of --step-pairs.",
-)
-@setting(
-    "--lora-rank",
-    metavar="R",
-    type=AT_LEAST_1,
-    default="128, mini 64",
-    help="LoRA on the language model's projections.",
-)
-@setting("--lora-alpha", metavar="A", type=AT_LEAST_1, default="twice the rank", help="LoRA's alpha.")
-@setting(
-    "--lora-targets",
-    metavar="REGEX",
-    type=Regex(),
-    help="Modules that LoRA adapts, as a regular expression for their names. By default the language model's projections.",
-)
-@setting(
-    "--full/--lora",
-    default="lora",
-    help="Train all weights of the language model, or LoRA. Vision stays frozen.",
-)
-@setting(
-    "--quantize",
-    type=click.Choice(["4bit"]),
-    help="QLoRA: base weights in 4 bits (bitsandbytes; needs an NVIDIA GPU).",
-)
-@setting("--loss", type=click.Choice(LOSSES), default="sigmoid", help="Preference loss, as TRL names it.")
-@setting(
-    "--sft",
-    metavar="W",
-    type=Number(min=0),
-    default="0",
-    help="Weight of an added cross-entropy on the chosen answer, which keeps it likely.",
-)
-@setting(
-    "--stages",
-    type=click.Choice(STAGES),
-    default="record",
-    help="Train stage after stage: by the records' stage if they have one, by that or their level, or in the file's order.",
-)
-@setting(
-    "--schedule-per-stage/--schedule-over-all",
-    default="over all",
-    help="Warm up and let the learning rate fall anew in each stage.",
-)
-@setting(
-    "--scheduler",
-    type=click.Choice(["cosine", "linear", "constant"]),
-    default="cosine",
-    help="How the learning rate falls after the warm-up.",
-)
-@setting(
-    "--warmup",
-    metavar="SHARE",
-    type=Number(0, 1),
-    default="0.03",
-    help="Share of the steps in which the learning rate rises.",
-)
-@setting("--weight-decay", type=Number(min=0), default="0", help="AdamW's weight decay.")
-@setting(
-    "--window",
-    metavar="TOKENS",
-    type=AT_LEAST_1,
-    default="the model's",
-    help="Leave out, by name, pairs with more tokens. Nothing is ever cut.",
-)
-@setting(
-    "--dtype",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
-    help="Of the weights; auto is bfloat16 on a GPU, float32 on a CPU and for --full.",
-)
-@setting(
-    "--gradient-checkpointing/--no-gradient-checkpointing",
-    default="no",
-    help="Recompute the language model's activations: less memory, more time.",
-)
-@setting(
-    "--engine",
-    type=click.Choice(["shared", "stock"]),
-    default="shared",
-    help="shared: prompt and images of a pair are computed once for both answers, with the same numbers; stock: TRL's step.",
-)
-@setting(
-    "--attention",
-    type=click.Choice(["auto", "split", "mask", "varlen"]),
-    default="auto",
-    help="Of shared rows: split needs no mask of row times row and is auto's choice; varlen is one call on CUDA.",
-)
-@setting(
-    "--pack/--no-pack",
-    default="no",
-    help="Pairs of one prompt and its images that meet in a step share one row.",
-)
-@setting(
-    "--token-budget",
-    metavar="N",
-    type=AT_LEAST_1,
-    help="Form batches of at most N tokens and 5% padding; a step still has as many pairs.",
-)
-@click.option(
-    "--processes",
-    metavar="N",
-    type=AT_LEAST_1,
-    default=1,
-    show_default=True,
-    help="Processes on this machine, through accelerate's launcher, each on a GPU where there are some.",
-)
-@click.option(
-    "--reference-cache",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    help="Where reference log-probabilities are kept from run to run. By default s2h/reference in the user's cache.",
-)
-@click.option(
-    "--report-to",
-    type=click.Choice(REPORTS),
-    multiple=True,
-    help="Send the metrics there too; may be repeated.",
-)
-@click.option(
-    "--save-steps",
-    metavar="N",
-    type=AT_LEAST_1,
-    default=200,
-    show_default=True,
-    help="A checkpoint every N steps; the last two are kept.",
-)
-@click.option(
-    "--log-steps",
-    metavar="N",
-    type=AT_LEAST_1,
-    default=10,
-    show_default=True,
-    help="A line of metrics every N steps.",
-)
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Processes that open and prepare images; 0 does it between the steps.",
-)
-@click.option(
-    "--keep-features",
-    metavar="GIB",
-    type=Number(min=0),
-    help="Of shared rows: memory of this machine for what a frozen vision tower says of images, so that it sees each once "
-    "and not in each epoch. By default a quarter of what is free.",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the run in -o from its last checkpoint, with the data and the arguments it began with.",
-)
-@click.option(
-    "--merge",
-    is_flag=True,
-    help="Write the adapted weights to RUN/merged too; without pairs, of a finished run.",
-)
-@click.option(
-    "--plan", is_flag=True, help="Train nothing: say the tokens, steps, memory and time that it would take."
-)
-@common.shared_options("RUN", None, "The run folder. By default runs/MODEL-seedN.")
+@headings.under(
+    "Model and data",
+    click.option(
+        "--model", metavar="NAME",
+        help="Model to train: llava-1.5-7b, qwen2.5-vl-7b, qwen3-vl-2b, mini (bundled), a Hub id, a local folder or an "
+        "earlier run.",
+    ),
+    click.option("--val", metavar="FILE", multiple=True, help="Held-out pairs to measure on. May be repeated."),
+    setting(
+        "--window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
+        help="Drop pairs with more tokens, by name. Nothing is ever cut.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Method",
+    click.option(
+        "--recipe", type=click.Choice(RECIPES),
+        help="A paper's settings, which other options override. s2h-flat: S2H-DPO in the file's order. s2h-curriculum: "
+        "S2H-DPO level after level. mia-dpo. ccdpo: stage after stage.",
+    ),
+    setting("--loss", type=click.Choice(LOSSES), default="sigmoid", help="Preference loss, as TRL names it."),
+    setting(
+        "--beta", metavar="X", type=ABOVE_0, default="0.1",
+        help="DPO's beta: a larger one keeps the model nearer to its reference.",
+    ),
+    setting(
+        "--sft", metavar="W", type=Number(min=0), default="0",
+        help="Weight of an added cross-entropy on the chosen answer, which keeps that answer likely.",
+    ),
+    setting("--lr", metavar="X", type=ABOVE_0, default="5e-5", help="Peak learning rate."),
+    setting(
+        "--epochs", metavar="X", type=ABOVE_0, default="3",
+        help="Passes over the pairs; with stages, over the pairs of each.",
+    ),
+    setting("--max-steps", metavar="N", type=AT_LEAST_1, help="Stop after N optimizer steps."),
+    setting(
+        "--step-pairs", metavar="N", type=AT_LEAST_1, default="64, mini 32",
+        help="Pairs per optimizer step, over all processes.",
+    ),
+    setting(
+        "--stages", type=click.Choice(STAGES), default="record",
+        help="Train stage after stage. record: by the field stage, where records have it. level: by stage, else by level. "
+        "off: in the file's order.",
+    ),
+    setting(
+        "--schedule-per-stage/--schedule-over-all", default="over all",
+        help="Start a new warm-up and learning-rate schedule in each stage.",
+    ),
+    setting(
+        "--scheduler", type=click.Choice(["cosine", "linear", "constant"]), default="cosine",
+        help="Learning-rate schedule after the warm-up.",
+    ),
+    setting(
+        "--warmup", metavar="SHARE", type=Number(0, 1), default="0.03",
+        help="Share of the steps in which the learning rate rises.",
+    ),
+    setting("--weight-decay", metavar="X", type=Number(min=0), default="0", help="AdamW's weight decay."),
+)  # fmt: skip
+@headings.under(
+    "Weights",
+    setting(
+        "--full/--lora", default="lora",
+        help="Train all weights of the language model, or LoRA. The vision tower stays frozen.",
+    ),
+    setting(
+        "--lora-rank", metavar="R", type=AT_LEAST_1, default="128, mini 64",
+        help="Rank of LoRA on the language model's projections.",
+    ),
+    setting("--lora-alpha", metavar="A", type=AT_LEAST_1, default="twice the rank", help="LoRA's alpha."),
+    setting(
+        "--lora-targets", metavar="REGEX", type=Regex(), default="the language model's projections",
+        help="Modules that LoRA adapts, as a regular expression for their names.",
+    ),
+    setting(
+        "--quantize", type=click.Choice(["4bit"]),
+        help="QLoRA: base weights in 4 bits. Needs bitsandbytes and an NVIDIA GPU.",
+    ),
+    setting(
+        "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
+        help="Number format of the weights. auto: bfloat16 on a GPU, float32 on a CPU and for --full.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Performance",
+    setting(
+        "--batch-size", metavar="N", type=AT_LEAST_1, default="1, mini 8", help="Pairs that a device computes at a time.",
+    ),
+    setting(
+        "--grad-accum", metavar="N", type=AT_LEAST_1,
+        help="Batches of a process per optimizer step, in place of --step-pairs.",
+    ),
+    setting(
+        "--token-budget", metavar="N", type=AT_LEAST_1,
+        help="Form batches of at most N tokens with at most 5% padding. A step still has as many pairs.",
+    ),
+    setting(
+        "--pack/--no-pack", default="no",
+        help="Put pairs of the same prompt and images that meet in a step into one row.",
+    ),
+    setting(
+        "--gradient-checkpointing/--no-gradient-checkpointing", default="no",
+        help="Recompute the language model's activations: less memory, more time.",
+    ),
+    setting(
+        "--engine", type=click.Choice(["shared", "stock"]), default="shared",
+        help="shared: compute prompt and images of a pair once for both answers, with the same numbers. stock: TRL's step.",
+    ),
+    setting(
+        "--attention", type=click.Choice(["auto", "split", "mask", "varlen"]), default="auto",
+        help="Attention of shared rows. split (auto's choice) needs no mask of row x row; varlen is one call on CUDA.",
+    ),
+    click.option(
+        "--keep-features", metavar="GIB", type=Number(min=0),
+        help="Memory for the frozen vision tower's features, so that it sees each image once and not once an epoch.  "
+        "[default: a quarter of the free memory]",
+    ),
+    click.option(
+        "--reference-cache", metavar="DIR", type=click.Path(file_okay=False),
+        help="Keep reference log-probabilities here from run to run.  [default: s2h/reference in the user's cache]",
+    ),
+    click.option(
+        "--workers", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
+        help="Processes that open and prepare images; with 0 that is done between the steps.",
+    ),
+    click.option(
+        "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
+        help="Processes on this machine, through accelerate's launcher, each on a GPU where there are some.",
+    ),
+)  # fmt: skip
+@headings.under(
+    "Run",
+    click.option(
+        "--plan", is_flag=True, help="Print the tokens, steps, memory and time that the run would take; train nothing.",
+    ),
+    click.option(
+        "--resume", is_flag=True,
+        help="Continue the run in -o from its last checkpoint, with its own data and arguments.",
+    ),
+    click.option(
+        "--merge", is_flag=True,
+        help="Also write the adapted weights to RUN/merged; without pairs, those of a finished run.",
+    ),
+    click.option(
+        "--save-steps", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
+        help="Write a checkpoint every N steps. The last two are kept.",
+    ),
+    click.option(
+        "--log-steps", metavar="N", type=AT_LEAST_1, default=10, show_default=True,
+        help="Write a line of metrics every N steps.",
+    ),
+    click.option(
+        "--report-to", type=click.Choice(REPORTS), multiple=True, help="Also send the metrics there. May be repeated.",
+    ),
+)  # fmt: skip
+@common.shared_options("RUN", None, "Run folder.  [default: runs/MODEL-seedN]")
 @click.pass_context
 def main(
     context, files, model, val, processes, reference_cache, report_to, save_steps, log_steps, workers, keep_features,
@@ -246,8 +204,8 @@ def main(
 ):  # fmt: skip
     """Train a vision-language model with DPO on the pairs of FILEs (or standard input), in their order.
 
-    Defaults are the paper's: sigmoid loss, beta 0.1, learning rate 5e-5, 3 epochs, LoRA. One JSON line on standard output
-    names the adapter; the run folder holds it with the processor, arguments, metrics.jsonl, training.png and a card.
+    The defaults are the paper's: sigmoid loss, beta 0.1, learning rate 5e-5, 3 epochs, LoRA. One JSON line on standard
+    output names the adapter. The run folder holds it with the processor, arguments, metrics.jsonl, training.png and a card.
 
     \b
     s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b

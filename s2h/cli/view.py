@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, headings
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option(
-    "-n",
-    "limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=200,
-    show_default=True,
-    help="Show the first N.",
-)
-@click.option(
-    "--size",
-    metavar="PIXELS",
-    type=click.IntRange(32, 1024),
-    default=200,
-    show_default=True,
-    help="The greatest side of the images in the page.",
-)
-@click.option("--title", default="s2h gallery", show_default=True, help="What stands on top.")
-@common.shared_options("FILE", "-", "Write the page here instead of standard output.")
+@headings.under(
+    "Page",
+    click.option(
+        "-n", "limit", metavar="N", type=click.IntRange(min=1), default=200, show_default=True,
+        help="Number of records to show, from the first.",
+    ),
+    click.option(
+        "--size", metavar="PIXELS", type=click.IntRange(32, 1024), default=200, show_default=True,
+        help="Longest image side, in pixels.",
+    ),
+    click.option("--title", default="s2h gallery", show_default=True, help="Page heading."),
+)  # fmt: skip
+@common.shared_options("FILE", "-", "Write the page to FILE instead of standard output.")
 def main(files, limit, size, title, output, seed, quiet, on_error):
-    """Make one self-contained HTML page of the pairs or predictions in FILEs (or standard input).
+    """Write one self-contained HTML page of the pairs or predictions in FILEs (or standard input).
 
-    A prediction whose field `before` holds another model's {"response": ..., "correct": ...} is shown with both, and can be
-    chosen by what was gained and lost. Every image is in the page once; filters and search stay in its address.
+    A prediction whose field `before` holds another model's {"response": ..., "correct": ...} shows both replies, and the
+    page can filter by questions gained and lost. The page holds every image once; filters and search stay in its address.
 
     \b
     s2h-view mix.jsonl -o gallery.html

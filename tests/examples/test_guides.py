@@ -13,7 +13,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LEAVES = {
     "pairs": ("l1.jsonl", "l2.jsonl", "l3.jsonl", "audit.json", "audit.png", "gallery.html"),
     "filter": ("kept.jsonl", "rejects.jsonl", "rejects.html", "report.json", "report.png"),
-    "mix": ("flat.jsonl", "flat.val.jsonl", "curriculum.jsonl", "llama-factory/pairs.json", "carry/mix.jsonl"),
+    "mix": (
+        "flat.jsonl",
+        "flat.val.jsonl",
+        "curriculum.jsonl",
+        "llama-factory/pairs.json",
+        "carry/mix.jsonl",
+    ),
     "evaluate": ("replies.jsonl", "report.md", "heatmap.png", "compare.json", "compare.png", "changed.html"),
 }
 

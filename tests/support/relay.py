@@ -11,10 +11,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, headings
 
 
-@click.command(epilog=common.EPILOG)
+@headings.command()
 @click.argument("files", nargs=-1)
 @click.option("--pause", type=float, default=0.0, help="Seconds to wait after each record.")
 @click.option("--break-at", type=int, default=0, help="Raise an unforeseen error at this record.")

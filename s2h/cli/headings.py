@@ -1,0 +1,53 @@
+"""Headings for the options in `--help`: a command lists its options in groups, and the text uses the terminal's width.
+
+    @headings.command()
+    @headings.under("Images", click.option("--size", ...), click.option("--layout", ...))
+    @common.stream_options
+    def main(...): ...
+
+Options that no heading was given to stand last, under "Common options".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+WIDTH, NAMES = 110, 32  # columns: of the whole text, and of the options' names at most
+EPILOG = (
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
+    'Completion: eval "$(_S2H_GEN_COMPLETE=bash_source s2h-gen)", likewise for the other commands, zsh and fish.'
+)
+
+
+class Command(click.Command):
+    """A command whose help lists its options under their headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listed: dict[str, list[tuple[str, str]]] = {}
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        for option in sorted(options, key=lambda option: not hasattr(option, "heading")):
+            if (row := option.get_help_record(ctx)) is not None:
+                listed.setdefault(getattr(option, "heading", "Common options"), []).append(row)
+        names = [name for rows in listed.values() for name, _ in rows if len(name) <= NAMES]
+        for heading, rows in listed.items():  # one column of names for all headings
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(max(map(len, names))), told) for name, told in rows], NAMES)
+
+
+def command() -> Callable[[Callable], Command]:
+    """Make a function a command with headings and the shared epilog."""
+    return click.command(cls=Command, epilog=EPILOG, context_settings={"max_content_width": WIDTH})
+
+
+def under(heading: str, *options: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
+    """Add options to a command, in the order in which they are listed, under one heading."""
+
+    def add(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+            function.__click_params__[-1].heading = heading
+        return function
+
+    return add
