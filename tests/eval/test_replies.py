@@ -39,3 +39,33 @@ def test_no_reply_breaks_a_reader_or_takes_it_long(kind, text):
         "choices": {"A": "x", "B": "y"},
     }
     answers.read(line)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "parsed"),
+    [
+        ("number", "The answer is 6. Wait, let me recount: 7.", 7),
+        ("number", "The answer is 6. Hold on, I missed one. The answer is 7.", 7),
+        ("number", "The total is 6. Correction: 7", 7),
+        ("number", "6. I made a mistake, it is 7.", 7),
+        ("number", "6, sorry, 7", None),
+        ("number", "The people wait for the bus. The answer is 3.", 3),
+        ("number", "Let me recount. 1, 2, 3. So 3.", 3),
+        ("image", "Image 1. Wait, no. Image 3.", 3),
+        ("image", "Image 2? No, Image 1.", 1),
+        ("image", "Image 2? Not quite. Image 4.", 4),
+        ("image", "At first glance Image 1, but on second thought Image 2.", 2),
+        ("yes/no", "Yes. Wait, no.", "no"),
+        ("yes/no", "Yes... hold on, let me check again. No, they differ.", "no"),
+        ("choice", "A, no wait, B", "B"),
+        ("choice", "A? No, B.", "B"),
+        ("choice", "Is it red? No. It is blue.", "B"),
+        ("choice", "The answer is A. Oops, I misread: the answer is C.", "C"),
+        ("choice", "I'd say A... scratch that, C", "C"),
+    ],
+)
+def test_what_a_reply_takes_back_does_not_count(kind, text, parsed):
+    asked = (
+        {"choices": {"A": "red", "B": "blue", "C": "green"}} if kind == "choice" else {"answer_type": kind}
+    )
+    assert answers.read({"bench": "m", "answer": None, "response": text, **asked})[0] == parsed

@@ -70,7 +70,7 @@ def exact(text: str) -> int | None:
 
 def image(text: str) -> Named | None:
     """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
-    text = plain.plain(text)
+    text = plain.corrected(text)
     said = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
     if said is not None:
@@ -93,7 +93,7 @@ def image(text: str) -> Named | None:
 def order(text: str) -> list[int] | None:
     """The order of images that a reply gives: a list of their names or numbers and nothing between them but 'and', 'then',
     commas, arrows. Of several lists the declared one, or the one that all agree on."""
-    text = plain.plain(text)
+    text = plain.corrected(text)
     said = plain.declared(
         text,
         _listed,

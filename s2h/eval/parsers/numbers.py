@@ -86,7 +86,7 @@ class Value:
 def number(text: str) -> Number | None:
     """The number that a reply declares, else the only one that it has. None where nothing, several numbers, a range or a
     bound is said."""
-    text = plain.plain(text)
+    text = plain.corrected(text)
     said = plain.declared(text, _stated)
     if said is not None:
         return None if said is plain.AMBIGUOUS or _otherwise(text, said) else said

@@ -74,6 +74,27 @@ UNSURE = re.compile(
     r"identify|provide|assist|choose|be\s+(?:sure|determined|certain))|sorry|as\s+an\s+ai|guess(?:ing)?|no\s+way\s+to)\b",
     re.IGNORECASE,
 )
+# What takes back all that was said before it, where a clause begins with it. Words that people use otherwise as well
+# ("wait for the bus") count only before a pause.
+_TAKEN_BACK = re.compile(
+    r"(?:^|[.!?,;:\n(-]\s*|\b(?:no|oh|but|ah|hmm|and),?\s+)(?:wait(?=\s*[,.!:-]|\s+(?:no|actually|that)\b)|hold on"
+    r"|scratch that|strike that|on second thoughts?|correction(?=\s*[,.!:-])|oops|whoops|my (?:mistake|bad|apologies)"
+    r"|I (?:made a mistake|misread|miscounted|misspoke|was wrong)"
+    r"|let me (?:re(?!a)\w+|correct|(?:look|check|try|count) again))"
+    r"\b",
+    re.IGNORECASE,
+)
+_SELF_ANSWERED = re.compile(
+    r"(?:^|(?<=[.!?\n]))[^.!?\n]*\?\s*(?:no|nope|not quite)\b[,.!:;]*(?=\s+\w)", re.IGNORECASE
+)
+
+
+def corrected(reply: str) -> str:
+    """A reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7."). A
+    question that it denies itself ("Image 2? No, Image 1.") is left out."""
+    text = plain(reply)
+    ends = [match.end() for match in _TAKEN_BACK.finditer(text) if re.search(r"\w", text[match.end() :])]
+    return _SELF_ANSWERED.sub(" ", text[max(ends, default=0) :]).strip()
 
 
 def plain(reply: str) -> str:

@@ -86,7 +86,7 @@ _PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|bo
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
     """The letter of an option, or None."""
-    text = plain.plain(text)
+    text = plain.corrected(text)
     choices = {letter: _IMAGE.sub(" ", option) for letter, option in choices.items()}
     letters = {letter.upper(): letter for letter in choices}
     for read in (_declared, _bare, _leading, _bracketed, _said, _lone):

@@ -54,7 +54,7 @@ _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 def yes_no(text: str) -> str | None:
     """'yes', 'no', or None where neither or both are said."""
-    text = _DETERMINER.sub(" ", plain.plain(text))
+    text = _DETERMINER.sub(" ", plain.corrected(text))
     rest = _OF_ONE.sub(" ", text)
     if re.search(rf"\b{_WORD}", rest, re.IGNORECASE):
         text = rest
