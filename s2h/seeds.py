@@ -7,14 +7,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 
 def seed_of(*parts: object) -> int:
     """A 64-bit seed from the parts' text; equal parts give equal seeds on every machine and Python version."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    text = "\x1f".join([f"{type(part).__name__}:{part}" for part in parts])
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
@@ -23,8 +23,7 @@ def rng(*parts: object) -> random.Random:
     return random.Random(seed_of(*parts))
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """The place of a slot among the slots of one kind: `index` of them come before it. Options are dealt to slots in blocks:
     each block holds every option as often as its weight says, in a seeded order, so that every stretch of a run is in
     balance, and the place of any slot is known without a look at the others."""
@@ -44,8 +43,9 @@ class Turn:
 
     def take(self, name: str, weights: Sequence[float]) -> int:
         """The option that this slot gets."""
+        weights = tuple(weights)
         block, place = divmod(self.index, len(weights))
-        return _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))[1][place]
+        return _block(self.seed, f"{self.kind}/{name}", block, weights)[1][place]
 
     def among(self, name: str, weights: Sequence[float], option: int) -> Turn:
         """The place among the slots that get the option."""
@@ -92,10 +92,16 @@ class SlotRandom(random.Random):
         )
 
 
+@lru_cache(maxsize=64)
+def _order_of(parts: tuple[object, ...]) -> int:
+    """The seed of the order in which a run deals its options."""
+    return seed_of(*parts, "order")
+
+
 def slot_rng(parts: Sequence[object], k: int, attempt: int, sizes: Sequence[int], free: bool) -> SlotRandom:
     """The generator of an attempt at slot k of the run that the parts name, at its turn unless it is free."""
     made = SlotRandom(seed_of(*parts, k, attempt))
-    made.whole, made.sizes = Turn(seed_of(*parts, "order"), "", k), tuple(sizes)
+    made.whole, made.sizes = Turn(_order_of(tuple(parts)), "", k), tuple(sizes)
     if not free:
         equal = (1,) * len(sizes)
         made.turn = made.whole.among("images", equal, made.whole.take("images", equal))

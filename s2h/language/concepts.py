@@ -194,7 +194,14 @@ def _is_english(text: str) -> bool:
 @lru_cache(maxsize=1 << 15)
 def things_in(caption: str) -> frozenset[str]:
     """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
-    return frozenset(parse(phrase.text)[0] for phrase in things_of(tokens_of(without_openings(caption))))
+    return frozenset(parse(phrase.text)[0] for phrase in read(without_openings(caption))[1])
+
+
+@lru_cache(maxsize=1 << 10)
+def read(text: str) -> tuple[list[Token], list[Phrase]]:
+    """The tokens of a text and the phrases of what it says is there. Several rules read one caption in a row."""
+    tokens = tokens_of(text)
+    return tokens, list(things_of(tokens))
 
 
 def things_of(tokens: list[Token]) -> Iterator[Phrase]:

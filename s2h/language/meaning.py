@@ -7,12 +7,11 @@ doubt a caption may be true, so that it is not used as a wrong one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from s2h.language import related
-from s2h.language.concepts import things_of, without_openings
-from s2h.language.phrases import tokens_of
+from s2h.language.concepts import read, without_openings
 from s2h.language.swaps import KINDS
 
 _NUMBERS = {
@@ -25,8 +24,7 @@ _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1
 _ANY_NUMBER = 0
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A thing that a caption says is there. number: how many by a number word, 0 where it says none."""
 
     thing: str
@@ -37,8 +35,8 @@ class Claim:
 @lru_cache(maxsize=1 << 15)
 def claims(caption: str) -> frozenset[Claim]:
     """The visible things that a caption mentions, each with its attributes and its number."""
-    tokens, found = tokens_of(without_openings(caption)), set()
-    for phrase in things_of(tokens):
+    (tokens, things), found = read(without_openings(caption)), set()
+    for phrase in things:
         head, before = related.parse(phrase.text)
         told = frozenset(_SAME.get(word, word) for word in before)
         number = next(
@@ -57,11 +55,20 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be
     one of theirs that has no other number or attribute. A caption that mentions no visible thing may fit anything."""
     known = [claim for other in other_captions for claim in claims(other)]
-    return all(any(_may_be_one(claim, other) for other in known) for claim in claims(caption))
+    for claim in claims(caption):
+        for other in known:
+            if _may_be_one(claim, other):
+                break
+        else:
+            return False
+    return True
+
+
+_may_be = lru_cache(maxsize=1 << 16)(related.may_be)
 
 
 def _may_be_one(claim: Claim, other: Claim) -> bool:
-    if not related.may_be(claim.thing, other.thing):
+    if not _may_be(claim.thing, other.thing):
         return False
     if claim.number and other.number and claim.number != other.number:
         return False

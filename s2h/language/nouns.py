@@ -6,6 +6,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from s2h.language import table
 from s2h.language.answers import normalise
 from s2h.language.forms import ONLY_PLURAL, is_plural_form, singular
 from s2h.language.table import word_set
@@ -48,6 +49,7 @@ _OTHER_THING = word_set(
 
 @cache
 def _engine() -> inflect.engine:
+    """inflect, whose import takes seconds: asked for words beyond the tables only."""
     import inflect
 
     return inflect.engine()
@@ -97,7 +99,24 @@ def with_article(phrase: str) -> str:
         return f"an {phrase}"
     if first.isupper() and len(first) > 1 and first not in _READ:
         return f"{'an' if first[0] in _VOWEL_LETTERS else 'a'} {phrase}"
+    word = first.casefold()
+    if word in table.named():
+        return f"{table.inflected().get(word, ('', ''))[0] or plain_article(word)} {phrase}"
     return _engine().a(phrase)
+
+
+def plain_article(word: str) -> str:
+    """'a' or 'an' by the first letter alone."""
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def plain_plural(word: str) -> str:
+    """The plural by the ending alone."""
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
+        return f"{word[:-1]}ies"
+    return f"{word}s"
 
 
 def sentence(text: str) -> str:
@@ -130,4 +149,6 @@ def plural(name: str) -> str:
         return f"{name}s"
     if is_plural_form(last) or last.casefold() in MASS or last.casefold() in ONLY_PLURAL:
         return name
+    if last in table.named():
+        return " ".join((*before, table.inflected().get(last, ("", ""))[1] or plain_plural(last)))
     return " ".join((*before, _engine().plural_noun(last) or last))

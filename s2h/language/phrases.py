@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from s2h.language import table
 from s2h.language.forms import _SAME_FORM, ONLY_PLURAL, shares, singular, verb_of
@@ -69,15 +69,13 @@ _BEGINNINGS = _ONE | _OPEN | _MANY
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     text: str
     low: str
     start: int
 
 
-@dataclass(frozen=True)
-class Phrase:
+class Phrase(NamedTuple):
     """A noun phrase: its words without determiners, the last being the head; where it stands; what it began with (one, many,
     open, bare, no)."""
 

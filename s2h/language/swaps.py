@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from s2h.language.concepts import things_of
+from s2h.language.concepts import read
 from s2h.language.nouns import with_article
-from s2h.language.phrases import tokens_of
 from s2h.language.related import parse
 from s2h.language.table import word_set
 from s2h.sources import NoPair
@@ -105,11 +104,11 @@ def places_of(caption: str) -> tuple[Place, ...]:
 
 
 def _places(caption: str) -> Iterator[Place]:
-    tokens = tokens_of(caption)
+    tokens, things = read(caption)
     words = {token.low for token in tokens}
     people = [token for token in tokens if token.low in _NAMED]
     plain = len(people) == 1 and not words & _GENDERED
-    for phrase in things_of(tokens):
+    for phrase in things:
         head = parse(phrase.text)[0]
         own = set(head.split())
         inside = tokens[phrase.start : phrase.stop]

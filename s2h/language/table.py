@@ -1,7 +1,8 @@
 """The tables of nouns that can be seen (`things.tsv`, from WordNet), of common words' parts of speech (`words.tsv`), and of
 what captions say beside WordNet (`everyday.txt`). Each is read when it is first wanted.
 
-`examples/language/make_table.py` made the first two; `wordnet-licence.txt` is their licence.
+`examples/language/make_table.py` made the first two; `wordnet-licence.txt` is their licence. `inflected.tsv` holds what
+inflect says of their words' articles and plurals beside the plain rules (`examples/language/make_forms.py`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,23 @@ def irregular_verbs() -> dict[str, str]:
 def irregular_plurals() -> dict[str, str]:
     """An irregular plural -> its noun: 'geese' gives 'goose'."""
     return {form: row[0] for row in _rows("words.tsv") if len(row) > 3 for form in row[3].split()}
+
+
+@cache
+def named() -> frozenset[str]:
+    """The words of the tables that are plain words: of them the articles and plurals are known without inflect."""
+    nouns = (word for name in things().senses for word in name.split())
+    return frozenset(
+        word
+        for word in (*words(), *nouns)
+        if len(word) > 1 and word.isascii() and word.isalpha() and word.islower()
+    )
+
+
+@cache
+def inflected() -> dict[str, tuple[str, str]]:
+    """word -> (article, plural) where these are not by the plain rules, '' where they are; `make_forms.py` made it."""
+    return {word: (article, plural) for word, article, plural in _rows("inflected.tsv")}
 
 
 @cache

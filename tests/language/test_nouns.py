@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from s2h.language import nouns, table
 from s2h.language.nouns import indefinite, is_mass, is_plural, plural, verb_be, with_article
 
 ARTICLES = {
@@ -56,3 +57,15 @@ def test_a_verb_agrees_with_its_name():
 
 def test_an_adjective_decides_the_article():
     assert with_article("old man") == "an old man" and with_article("young man") == "a young man"
+
+
+def test_articles_and_plurals_of_the_tables_words_are_those_of_inflect():
+    import inflect
+
+    engine, words = inflect.engine(), sorted(table.named())
+    for word in words[::37]:
+        assert nouns.with_article(word) == engine.a(word)
+        if nouns.plural(word) != word:
+            assert nouns.plural(word) == engine.plural_noun(word)
+    for word in table.inflected():
+        assert word in table.named()
