@@ -294,7 +294,10 @@ class _Reader:
 
     def _verb_at(self, at: int) -> bool:
         """Whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""
-        share, after = shares(self.tokens[at].low), self.tokens[at + 1].low if at + 1 < len(self.tokens) else "."
+        share, after = (
+            shares(self.tokens[at].low),
+            self.tokens[at + 1].low if at + 1 < len(self.tokens) else ".",
+        )
         closes = after in CLOSED or after in _BEGINNINGS or not after[0].isalnum()
         return share.get("v", 0) >= share.get("n", 0) and closes
 

@@ -117,7 +117,15 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
         ),
         (
             concepts.FILE_NAME,
-            ["IMG_2034.jpg", "DSC00123", "img 2034", "P1010023", "0042", "thumbnail_large (2)", "Screenshot 2023-01-05 at 10.22.11"],
+            [
+                "IMG_2034.jpg",
+                "DSC00123",
+                "img 2034",
+                "P1010023",
+                "0042",
+                "thumbnail_large (2)",
+                "Screenshot 2023-01-05 at 10.22.11",
+            ],
         ),
         (concepts.NO_PHRASE, ["!!!", "🙂🙂", "Riding a wave", "We went to the beach", "", "No parking"]),
         (concepts.NOT_SEEN, ["Wait for the green light", "Nature", "Renewable energy"]),
