@@ -284,7 +284,9 @@ class _Reader:
         base = verb_of(after)[1] == "base"
         if base and not acts and share.get("n", 0) >= share.get("v", 0) and self._verb_at(at + 1):
             return "noun"  # 'Street lights glow at dusk'
-        if acts and (share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or _is_body_part(low)):
+        if acts and (
+            share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or is_body_part(singular(low))
+        ):
             return "stop"
         if share.get("v", 0) <= 2:
             return "noun"
@@ -358,9 +360,11 @@ def _plural_only(head: str) -> bool:
     return head.casefold() in ONLY_PLURAL
 
 
-def _is_body_part(word: str) -> bool:
+@lru_cache(maxsize=1 << 14)
+def is_body_part(noun: str) -> bool:
+    """Whether a noun in the singular names a part of a body, by its first sense."""
     things = table.things()
-    return any(things.files[number] == "body" for number in things.senses.get(singular(word), ())[:1])
+    return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
 
 
 @lru_cache(maxsize=1 << 14)
