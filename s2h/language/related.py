@@ -145,8 +145,8 @@ def _synonyms(noun: str) -> frozenset[str]:
 
 
 def _is_kind(one: str, other: str) -> bool:
-    """Whether a name is another one with a word more, which mostly tells a kind or a part of it: a baseball glove is a glove,
-    and no banana is a banana tree."""
+    """Whether a name is another one with a word more, which mostly tells a kind or a part of it: a baseball glove is a
+    glove, and no banana is a banana tree."""
     return one.endswith(f" {other}") or (one.startswith(f"{other} ") and one.split()[-1] in _GROWS)
 
 

@@ -42,8 +42,8 @@ class Things:
 
 @dataclass
 class Everyday:
-    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike: what a
-    noun is never the same as, whatever else says so."""
+    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike:
+    what a noun is never the same as, whatever else says so."""
 
     same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
