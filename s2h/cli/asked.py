@@ -38,6 +38,7 @@ class Options:
     shard: tuple[int, int]
     workers: int
     resume: bool
+    no_follow: bool
     size: int | tuple[int, int]
     image_dir: str
     captioner: str | None

@@ -53,6 +53,10 @@ AT_LEAST_1 = click.IntRange(min=1)
         "kinfacew, fiw, tskinface.",
     ),
     click.option(
+        "--no-follow", is_flag=True,
+        help="Refuse links in the source's folder that lead out of it. By default they are followed and counted.",
+    ),
+    click.option(
         "--layout", type=click.Choice(["sequence", "grid", "pip"]), default="sequence", show_default=True,
         help="sequence: one image after the other. grid: 2, 3, 4, 6 or 9 numbered tiles in one image. pip (vqa): one image "
         "in the middle of another.",
@@ -210,7 +214,8 @@ def _generate(work: common.Session, given: Options) -> None:
     from s2h.record import RecordError
     from s2h.sources import open_source
 
-    source = open_source(given.spec, seed=given.seed, split=given.split)
+    source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
+    tell_links(work, given)
     if given.captioner:
         total = len(source) if hasattr(source, "__len__") else None
         source = with_captions(
@@ -244,6 +249,17 @@ def _generate(work: common.Session, given: Options) -> None:
         raise RecordError(f"no pair could be made: {listing(tally)}")
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
     work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
+
+
+def tell_links(work: common.Session, given: Options) -> None:
+    """Say how many links in a source's folder lead out of it."""
+    import os
+
+    from s2h.sources import folder_of, links
+
+    if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
+        said = f"{many} link{'s' * (many > 1)} lead{'s' * (many == 1)} out of {os.path.join(folder, '')}"
+        work.say(said + (" and are refused" if given.no_follow else ""))
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from s2h.language import nouns
 from s2h.language.forms import shares, singular, verb_of
-from s2h.language.phrases import PARTITIVE, Phrase, Token, phrase_at, phrases_of, seen, tokens_of
+from s2h.language.phrases import CLOSED, PARTITIVE, Phrase, Token, phrase_at, phrases_of, seen, tokens_of
 from s2h.language.related import parse
 from s2h.language.table import word_set
 
@@ -20,23 +21,28 @@ NOT_ENGLISH = "a caption that is not English"
 FILE_NAME = "a file name for a caption"
 NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
+UNSURE = "a caption that can be read in two ways"
+NAME = "a caption that begins with a proper name"
 MOST_WORDS = 4
 LONGEST = 600  # characters of a caption that are read
 
-_PICTURE = r"(?:image|picture|photo|photograph|pic|scene|shot|snapshot|illustration|frame)"
+_PICTURE = r"(?:image|picture|photo|photograph|photography|video|pic|scene|shot|snapshot|illustration|frame)"
 _SHOWS = (
     r"(?:shows?|depicts?|features?|displays?|captures?|portrays?|contains?|presents?|illustrates?|showcases?|includes?|"
-    r"consists\sof|is\sof|focuses\son|showing|featuring|depicting|displaying|appears\sto\s(?:be|show)|has)"
+    r"consists\sof|is\sof|focuses\son|showing|featuring|depicting|displaying|appears\sto\s(?:be|show)|has|is(?=\san?\s))"
 )
 _SEE = (
-    r"(?:there\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe)|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
+    r"(?:there(?:['’]s|\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe))|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
     r"(?:is|are)\s(?:shown|seen|depicted))"
 )
 # What captioning models and alt texts begin with.
 _OPENINGS = re.compile(
     rf"""^(?:
       (?:in|on|at)\s(?:this|the|an?)\s(?:\w+\s)?{_PICTURE},?\s(?:{_SEE}\s)?
-    | (?:in\sthe\s(?:foreground|background|center|middle|distance)),?\s(?:{_SEE}\s)?
+    | (?:in|at|on|to)\sthe\s(?:far\s)?(?:foreground|background|center|centre|middle|distance|top|bottom|left|right|front)
+      (?:\s(?:side|part|half|corner|edge))?(?:\sof\s(?:the|this)\s{_PICTURE})?,?\s(?:{_SEE}\s)?
+    | (?:the|this)\s(?:main\s|central\s)?(?:subject|focus|focal\spoint)\s(?:of\s(?:the|this)\s{_PICTURE}\s)?is\s
+    | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:\w+\s)?of\s
     | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
       (?:{_PICTURE}|close[\s-]?ups?|view|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
@@ -54,7 +60,7 @@ _NAME = re.compile(
 )
 _FILE = re.compile(
     r"^\S+\.(?:jpe?g|png|gif|webp|heic|bmp|tiff?|avif|mp4|mov)$|^(?:img|dsc[fn]?|pxl|mvimg|image|photo|pict?|screenshot|"
-    r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^[0-9a-f]{8,}$|^https?://",
+    r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^\S+\s?\(\d+\)$|^[0-9a-f]{8,}$|^https?://",
     re.IGNORECASE,
 )
 # Words of other languages written in Latin letters, none of them an English word that a caption is likely to have.
@@ -64,9 +70,9 @@ _FOREIGN = word_set(
     le les une des du sur dans avec et est sont deux trois aux au devant à
     il lo gli uno una di del della con su nel nella due tre che
     um uma os as com na no nas nos em dois três ao da
-    een het op met van en zijn twee bij
+    een het op met en zijn twee bij
     en ett och på med som är två i av det er og til
-    w na z i jest się pod przed dwa trzy oraz ve bir"""
+    w na z i jest się przed dwa trzy oraz ve bir"""
 ) - word_set(
     "as no i am do as on a des du la en in z w met den der em er das os com na au su est es ve dos av lo di il"
 )
@@ -131,6 +137,10 @@ def find(caption: str) -> Found:
     phrase = phrase_at(tokens, start)
     while phrase and _of_others(phrase, tokens):
         phrase = phrase_at(tokens, phrase.stop + 1)
+    if phrase and phrase.unsure:
+        return Found("", UNSURE)
+    if phrase and _is_name(phrase, text):
+        return Found("", NAME)
     quoted = phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low in "'‘\"“"
     if phrase is None or phrase.begins == "no" or quoted:
         return Found("", NO_PHRASE)
@@ -152,7 +162,7 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
         phrase.begins == "one"
         and singular(last) == last
         and verb_of(after)[1] == "base"
-        and after not in _LIKE_PAST
+        and after not in _LIKE_PAST | CLOSED
     ):
         return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
     if unknown and not is_thing(phrase):
@@ -162,6 +172,19 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     if not is_thing(phrase):
         return Found("", NOT_SEEN)
     return Found(" ".join(words[-MOST_WORDS:]))
+
+
+def _is_name(phrase: Phrase, text: str) -> bool:
+    """Whether a phrase is the proper name of one thing, by its capitals ('Golden Gate Bridge in fog'), unless the whole
+    caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
+    words = [word for word in phrase.words if word.casefold() not in nouns.PROPER]
+    named = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
+    if not named or " " in parse(phrase.text)[0]:
+        return False
+    rest = [word for word in text.split() if word not in phrase.words and word not in _FUNCTION]
+    if rest:
+        return not all(word[0].isupper() for word in rest)
+    return any(not shares(word) and not seen(word) for word in words)
 
 
 def without_openings(text: str) -> str:

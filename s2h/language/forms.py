@@ -55,6 +55,9 @@ def singular(word: str) -> str:
     nouns = table.words()
     if word in table.irregular_plurals() and not word.endswith("s"):
         return table.irregular_plurals()[word]
+    man = word[:-3] + "man"
+    if word.endswith("men") and (man in table.things().senses or man in table.everyday().same):
+        return man
     if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(word) < 4:
         return word
     stems = [word[:-1]]

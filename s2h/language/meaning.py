@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from s2h.language import related
 from s2h.language.concepts import read, without_openings
+from s2h.language.phrases import is_body_part
 from s2h.language.swaps import KINDS
+from s2h.language.table import word_set
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
@@ -22,6 +24,12 @@ _NUMBERS = {
 _SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
 _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
 _ANY_NUMBER = 0
+# What is in most pictures whether their captions say so or not; parts of a body are so as well.
+_ALL_OVER = word_set(
+    """sky ground floor wall ceiling air background cloud shadow sun light hair beard clothes clothing smile face glasses
+    sunlight daylight reflection day night camera distance top side corner edge picture photo view scene shirt shoe pants
+    jeans room area surface leg tail coat"""
+)
 
 
 class Claim(NamedTuple):
@@ -53,23 +61,23 @@ def _number(word: str) -> int:
 
 def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be
-    one of theirs that has no other number or attribute. A caption that mentions no visible thing may fit anything."""
+    one of theirs that has no other number or attribute, or is so common that captions leave it out. A caption that mentions
+    no other visible thing may fit anything."""
     known = [claim for other in other_captions for claim in claims(other)]
-    for claim in claims(caption):
-        for other in known:
-            if _may_be_one(claim, other):
-                break
-        else:
-            return False
-    return True
+    return all(_may_hold(claim, known) for claim in claims(caption))
 
 
 _may_be = lru_cache(maxsize=1 << 16)(related.may_be)
 
 
+def _may_hold(claim: Claim, known: list[Claim]) -> bool:
+    alike = [other for other in known if _may_be(claim.thing, other.thing)]
+    if not alike:
+        return claim.thing in _ALL_OVER or is_body_part(claim.thing)
+    return any(_may_be_one(claim, other) for other in alike)
+
+
 def _may_be_one(claim: Claim, other: Claim) -> bool:
-    if not _may_be(claim.thing, other.thing):
-        return False
     if claim.number and other.number and claim.number != other.number:
         return False
     return not _contradicts(claim.attributes, other.attributes)

@@ -14,7 +14,7 @@ from s2h.language.table import word_set
 if TYPE_CHECKING:
     import inflect
 
-_PROPER = frozenset(
+PROPER = frozenset(
     normalise(
         """african alaskan american arabian arctic asian australian bengal brazilian british burmese californian canadian
         chinese cuban danish dutch egyptian english eskimo european finnish french german greek himalayan indian irish
@@ -86,7 +86,7 @@ def indefinite(name: str) -> str:
     the start goes unless it is the word's own ('Indian', 'iPod') or others follow ('Edward Bear')."""
     first, *rest = name.split()
     others = any(word[0].isupper() and len(word) > 1 for word in rest)
-    if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & _PROPER:
+    if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & PROPER:
         name = name[0].lower() + name[1:]
     return name if is_plural(name) or is_mass(name) else with_article(name)
 

@@ -27,7 +27,7 @@ _MANY = word_set(
 _OPEN = word_set("the some his her their its my our your all any no other more most such")
 _NOT = word_set("no without")
 # Words that end a noun phrase.
-_CLOSED = word_set(
+CLOSED = word_set(
     """of with in on at that which who whose where when and or but nor to for from by near next beside besides under over
     behind above below against along across inside outside through throughout while as is are was were be been being am has
     have had do does did will would can could may might must should shall into onto off out up down around among amid between
@@ -48,7 +48,7 @@ PARTITIVE = word_set(
     """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
     number variety collection assortment array series lots dozens hundreds thousands swarm school pack gaggle litter bouquet
     handful load loads plenty kind type sort breed species gang trio portion chunk heap tons selection stretch patch
-    clump mass sea team line bits bit sheet strip block pool"""
+    clump mass sea team line bits bit sheet strip block pool pride pod colony troop flight slab wedge rack"""
 )
 # Words in -ing that name something behind a noun ("a brick building").
 _THINGS_IN_ING = word_set(
@@ -66,6 +66,8 @@ _STATES = word_set(
     loving caring missing matching winning leading remaining rippling winding towering sprawling looming shimmering"""
 )
 _BEGINNINGS = _ONE | _OPEN | _MANY
+# Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
+_MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
 
 
@@ -77,12 +79,13 @@ class Token(NamedTuple):
 
 class Phrase(NamedTuple):
     """A noun phrase: its words without determiners, the last being the head; where it stands; what it began with (one, many,
-    open, bare, no)."""
+    open, bare, no). unsure: it may also go on behind a participle: 'Fire breathing dragon'."""
 
     words: tuple[str, ...]
     start: int
     stop: int
     begins: str
+    unsure: bool = False
 
     @property
     def text(self) -> str:
@@ -130,7 +133,7 @@ class _Reader:
                 at += 3
                 continue
             if (
-                low in _CLOSED
+                low in CLOSED
                 or low in _ONE
                 or low in _MANY
                 or low in _OPEN
@@ -161,7 +164,18 @@ class _Reader:
                 return None
         if not words:
             return None
-        return Phrase(tuple(words), start, at, begins)
+        return Phrase(tuple(words), start, at, begins, self._may_go_on(at, words, begins))
+
+    def _may_go_on(self, at: int, words: list[str], begins: str) -> bool:
+        """Whether a participle follows that may also belong to a noun behind it: 'Fire breathing dragon', but 'Dog chasing
+        ball' and 'A fire burning in a stove'."""
+        ahead = [token.low for token in self.tokens[at : at + 2]]
+        if len(ahead) < 2 or verb_of(ahead[0])[1] != "ing" or not seen(ahead[1]):
+            return False
+        if begins not in ("bare", "one") or ahead[1] in CLOSED or ahead[1] in _BEGINNINGS:
+            return False
+        head = words[-1].casefold()
+        return not (_is_plural(head) or head in _COLLECTIVE or _acts(head) or _moves(head))
 
     def _determiners(self, at: int) -> tuple[int, str]:
         begins, tokens = "bare", self.tokens
@@ -195,7 +209,10 @@ class _Reader:
         alone = begins == "one" and head.casefold() not in _PLURAL_MODIFIERS and not _plural_only(head)
         if form == "s" and alone and (share.get("v") or not noun):
             return "stop"
-        if self._compound(head, low) or (self._compound(low, after) and noun and not _is_plural(head)):
+        if begins == "one" and alone and not form and low[-1] == "s" and singular(low) != low:
+            return "stop"  # 'A teenager texts': a verb that the table doesn't have
+        several = _is_plural(head) and head.casefold() not in _SAME_FORM
+        if self._compound(head, low) or (self._compound(low, after) and noun and not several):
             return "noun"
         if "-" in low and not noun:
             return "modifier" if self._noun_like(after) else "stop"
@@ -206,6 +223,10 @@ class _Reader:
         if form == "past":
             if low.endswith("ed") and seen(after) and begins != "many":
                 return "modifier"  # 'orange handled scissors'
+            if seen(after) and begins != "many" and not _is_plural(head):
+                made = low in _MADE and not _acts(head)
+                if _only_participle(low) or made:
+                    return "modifier"  # 'hand drawn flowers', but 'Dog caught ball'
             return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
         if not noun:
             unknown = not share and low.isalpha() and not low.endswith(("ing", "ed", "ly"))
@@ -222,7 +243,7 @@ class _Reader:
         """A word before which there is no noun yet: a noun or what describes one."""
         adjective = share.get("a", 0)
         if low.endswith("ly") and not noun:
-            return "modifier" if after and after not in _CLOSED else "stop"
+            return "modifier" if after and after not in CLOSED else "stop"
         if form == "ing" and begins == "bare" and low not in _STATES and not self._compound(low, after):
             return "noun" if low in _THINGS_IN_ING else "stop"  # 'Eating pizza' names no thing
         if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
@@ -245,7 +266,8 @@ class _Reader:
         plural = singular(low) != low or verb_of(low)[1] == "s"
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in _SAME_FORM):
-            return "noun" if head in _PLURAL_MODIFIERS and seen(low) else "stop"
+            modifies = head in _PLURAL_MODIFIERS and not _acts(head)  # a sports car, but 'Two girls braid'
+            return "noun" if modifies and seen(low) else "stop"
         if head in _COLLECTIVE and not plural:
             return "stop"
         if begins == "many":
@@ -258,13 +280,26 @@ class _Reader:
             return "stop"
         acts = share.get("v", 0) and _acts(head)
         base = verb_of(after)[1] == "base"
-        if acts and (share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or _is_body_part(low)):
+        if base and not acts and share.get("n", 0) >= share.get("v", 0) and self._verb_at(at + 1):
+            return "noun"  # 'Street lights glow at dusk'
+        if acts and (
+            share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or is_body_part(singular(low))
+        ):
             return "stop"
         if share.get("v", 0) <= 2:
             return "noun"
         if share.get("n", 0) <= 1:
             return "stop"
         return "noun" if base and not seen(after) else "stop"  # 'train tracks run', 'train stops at'
+
+    def _verb_at(self, at: int) -> bool:
+        """Whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""
+        share, after = (
+            shares(self.tokens[at].low),
+            self.tokens[at + 1].low if at + 1 < len(self.tokens) else ".",
+        )
+        closes = after in CLOSED or after in _BEGINNINGS or not after[0].isalnum()
+        return share.get("v", 0) >= share.get("n", 0) and closes
 
     def _joined(self, at: int, words: list[str], nouns: int) -> bool:
         """Whether an adjective, 'and' and another one begin here, before a noun."""
@@ -280,7 +315,7 @@ class _Reader:
     def _plural_ahead(self, at: int) -> bool:
         """Whether a plural noun ends the row of nouns that a word begins."""
         for token in self.tokens[at + 1 : at + 4]:
-            if token.low in _CLOSED or not token.low.isalpha():
+            if token.low in CLOSED or not token.low.isalpha():
                 return False
             if singular(token.low) != token.low and seen(token.low):
                 return True
@@ -289,13 +324,15 @@ class _Reader:
     def _compound(self, one: str, other: str) -> bool:
         """Whether two words are one noun in the table: 'stop sign'."""
         pair = f"{one.casefold()} {singular(other)}"
-        return (
-            pair in table.things().senses or pair in table.everyday().kinds or pair in table.everyday().same
-        )
+        if pair in table.things().senses or pair in table.everyday().kinds or pair in table.everyday().same:
+            return True
+        share = shares(other)  # 'street lights': a streetlight; but 'the sun sets'
+        joined = pair.replace(" ", "") in table.things().senses and not _acts(one)
+        return joined and share.get("n", 0) > share.get("v", 0)
 
     def _noun_like(self, low: str) -> bool:
         """Whether a word may stand in a noun phrase before its head or as it."""
-        if not low or low in _CLOSED or low in _ONE or low in _OPEN or low in _MANY or not low[0].isalpha():
+        if not low or low in CLOSED or low in _ONE or low in _OPEN or low in _MANY or not low[0].isalpha():
             return bool(low) and low[0] in '“"'
         share = shares(low)
         return not share or "n" in share or "a" in share or verb_of(low)[1] in ("ing", "past")
@@ -321,9 +358,28 @@ def _plural_only(head: str) -> bool:
     return head.casefold() in ONLY_PLURAL
 
 
-def _is_body_part(word: str) -> bool:
+@lru_cache(maxsize=1 << 14)
+def is_body_part(noun: str) -> bool:
+    """Whether a noun in the singular names a part of a body, by its first sense."""
     things = table.things()
-    return any(things.files[number] == "body" for number in things.senses.get(singular(word), ())[:1])
+    return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
+
+
+@lru_cache(maxsize=1 << 14)
+def _only_participle(word: str) -> bool:
+    """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
+    verb = table.irregular_verbs().get(word, "")
+    other = any(form != word and one == verb for form, one in table.irregular_verbs().items())
+    return bool(verb) and word != verb and word.endswith("n") and other
+
+
+@lru_cache(maxsize=1 << 14)
+def _moves(head: str) -> bool:
+    """Whether a noun names a vehicle, which does what a participle behind it says: 'Train crossing bridge'."""
+    noun, things = singular(head), table.things()
+    above = things.above(things.senses.get(noun, ())[:1])
+    named = {name for number in above for name in things.names[number]}
+    return "vehicle" in named or "vehicle" in table.everyday().kinds.get(noun, ())
 
 
 @lru_cache(maxsize=1 << 14)

@@ -42,6 +42,7 @@ _WIDE = word_set(
     product creation group collection area region location being soul mortal somebody artefact cause commodity facility
     hominid homo primate mammalian"""
 )
+_GROWS = word_set("tree plant vine bush girl")
 # Pairs of people that no picture can be both of.
 _MALE, _FEMALE = (
     frozenset(("man", "boy", "male", "male child")),
@@ -138,8 +139,15 @@ def _synonyms(noun: str) -> frozenset[str]:
     things = table.things()
     for sense in things.senses.get(noun, ())[:1]:
         # a synonym whose own first sense is another says the same only now and then
-        found |= {name for name in things.names[sense] if things.senses[name][0] == sense}
-    return frozenset(found - {noun})
+        firsts = (name for name in things.names[sense] if things.senses.get(name, [-1])[0] == sense)
+        found |= {name for name in firsts if not _is_kind(name, noun) and not _is_kind(noun, name)}
+    return frozenset(found - table.everyday().unlike.get(noun, set()) - {noun})
+
+
+def _is_kind(one: str, other: str) -> bool:
+    """Whether a name is another one with a word more, which mostly tells a kind or a part of it: a baseball glove is a
+    glove, and no banana is a banana tree."""
+    return one.endswith(f" {other}") or (one.startswith(f"{other} ") and one.split()[-1] in _GROWS)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -43,11 +43,13 @@ class Things:
 
 @dataclass
 class Everyday:
-    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of."""
+    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike:
+    what a noun is never the same as, whatever else says so."""
 
     same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     near: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unlike: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
 @cache
@@ -115,10 +117,11 @@ def everyday() -> Everyday:
             nouns, _, kind = rest.partition(":")
             for noun in nouns.split(","):
                 found.kinds[noun.strip()].add(kind.strip())
-        elif sign in ("=", "~"):
+        elif sign in ("=", "~", "!"):
             group = {noun.strip() for noun in rest.split(",")}
+            groups = {"=": found.same, "~": found.near, "!": found.unlike}[sign]
             for noun in group:
-                (found.same if sign == "=" else found.near)[noun] |= group - {noun}
+                groups[noun] |= group - {noun}
     return found
 
 

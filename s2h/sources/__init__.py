@@ -113,9 +113,23 @@ class Trait:
         return self.caption.replace("{}", self.phrase(value))
 
 
-def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -> Any:
+def folder_of(spec: str) -> str:
+    """The folder in which a source's files lie, or "" where it has none: the path of a spec, or the folder of its file."""
+    import os
+
+    path = spec
+    if not os.path.exists(spec):
+        kind, _, path = spec.partition(":")
+        path = path if ALIASES.get(kind, kind) in KINDS else ""
+    if path and not os.path.isdir(path):
+        path = os.path.dirname(path) or os.curdir
+    return path if path and os.path.isdir(path) else ""
+
+
+def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train", follow: bool = True) -> Any:
     """The source that `spec` names: `builtin`, a path whose layout tells what it is, or KIND:PATH. `split` is `train` or
-    `heldout`: the two never share an image, a person or a family. Raises SourceError."""
+    `heldout`: the two never share an image, a person or a family. follow: whether links that lead out of the source's
+    folder are followed; else they are refused and counted. Raises SourceError."""
     import os
     from importlib import import_module
 
@@ -127,6 +141,10 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train") -
         raise SourceError(
             f"source {name}: the path is not UTF-8, which no record can hold (rename the folder)"
         )
+    if not follow and (folder := folder_of(spec)):
+        from s2h.sources import links
+
+        links.fence(folder)
     if spec == "builtin":
         from s2h.sources.builtin import World
 

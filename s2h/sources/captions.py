@@ -20,10 +20,11 @@ from itertools import islice
 from s2h import parse
 from s2h.language import nouns
 from s2h.language.concepts import find
-from s2h.sources import SourceError, files, in_split
+from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
 from s2h.sources.page import Page
+from s2h.sources.unused import Unused
 
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
@@ -47,7 +48,7 @@ def looks_like(root: str) -> bool:
 def _metadata(root: str) -> str:
     """The path of a folder's metadata file, "" where there is none."""
     paths = (os.path.join(root, name) for name in METADATA)
-    return next((path for path in paths if os.path.isfile(path)), "")
+    return next((path for path in paths if os.path.isfile(path) and not links.refused(path)), "")
 
 
 def _sidecar(root: str, name: str) -> str:
@@ -66,8 +67,13 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if not metadata and (apart or _metadata(below)):
         root, metadata, keep = below, _metadata(below), None if apart else split
     if metadata:
-        pages = [(count, partial(_described, root, rows, keep)) for count, rows in _blocks(metadata)]
-        return Album(spec, root, pages or [(1, lambda _: Page().seal())])
+        blocks = _blocks(metadata, unused)
+        if not blocks:
+            why = Unused(unused).why("it may be cut short: copy it anew")
+            raise SourceError(f"{metadata}: has no rows that can be used ({why})")
+        return Album(
+            spec, root, [(count, partial(_described, root, rows, keep)) for count, rows in blocks], unused
+        )
     found = files.pictures(root, unused, beside=(".txt",))
     names = [name for name in found if in_split("captions", name, keep, unused)]
     blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
@@ -180,12 +186,13 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
         )
 
 
-def _blocks(metadata: str) -> list[tuple[int, Callable[[], Iterator[bytes]]]]:
+def _blocks(metadata: str, unused: Counter) -> list[tuple[int, Callable[[], Iterator[bytes]]]]:
     """(number of rows, what gives them as lines of JSON) of each block of a metadata file. Of JSON lines only the places are
     looked for; rows of other forms are read and packed."""
     if metadata.endswith(".jsonl"):
         return list(_places(metadata))
-    rows = _csv_rows(metadata) if metadata.endswith(".csv") else _parquet_rows(metadata)
+    read_rows = _csv_rows if metadata.endswith(".csv") else _parquet_rows
+    rows = read_rows(metadata, unused)
     blocks = []
     while len(block := Texts(islice(rows, AT_ONCE)).seal()):
         blocks.append((len(block), partial(_unpacked, block)))
@@ -193,7 +200,7 @@ def _blocks(metadata: str) -> list[tuple[int, Callable[[], Iterator[bytes]]]]:
 
 
 def _places(path: str) -> Iterator[tuple[int, Callable[[], Iterator[bytes]]]]:
-    with open(path, "rb") as file:
+    with files.opened(path) as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)
         while lengths := [len(line) for line in islice(file, AT_ONCE)]:
@@ -202,7 +209,7 @@ def _places(path: str) -> Iterator[tuple[int, Callable[[], Iterator[bytes]]]]:
 
 
 def _lines(path: str, start: int, count: int) -> Iterator[bytes]:
-    with open(path, "rb") as file:
+    with files.opened(path) as file:
         file.seek(start)
         yield from islice(file, count)
 
@@ -212,26 +219,34 @@ def _unpacked(block: Texts) -> Iterator[bytes]:
         yield block[at].encode()
 
 
-def _csv_rows(metadata: str) -> Iterator[str]:
-    for number, (_, row) in enumerate(files.table(metadata)):
+def _csv_rows(metadata: str, unused: Counter) -> Iterator[str]:
+    for number, row in enumerate(files.table(metadata, unused)):
         row = {column: cell for column, cell in row.items() if column}
         if not number:
             _check_columns(metadata, row)
         yield _packed(row)
 
 
-def _parquet_rows(metadata: str) -> Iterator[str]:
+def _parquet_rows(metadata: str, unused: Counter) -> Iterator[str]:
     import pyarrow.parquet as parquet
 
+    faults: list[Exception] = []
     try:
         table = parquet.ParquetFile(metadata)
-        _check_columns(metadata, table.schema_arrow.names)
-        for batch in table.iter_batches(columns=_wanted(table.schema_arrow.names)):
-            yield from map(_packed, batch.to_pylist())
-    except SourceError:
-        raise
+        columns = table.schema_arrow.names
     except (OSError, ValueError) as error:  # pyarrow's errors are among them
-        raise SourceError(f"{metadata}: can't be read: {error}") from error
+        raise SourceError(f"{metadata}: can't be read: {error} (copy it anew)") from error
+    _check_columns(metadata, columns)
+    for number in range(table.num_row_groups):
+        try:
+            rows = table.read_row_group(number, columns=_wanted(columns)).to_pylist()
+        except (OSError, ValueError) as error:
+            faults.append(error)
+            unused["a part of a parquet file that can't be read"] += 1
+        else:
+            yield from map(_packed, rows)
+    if faults and len(faults) == table.num_row_groups:
+        raise SourceError(f"{metadata}: can't be read: {faults[0]} (copy it anew)")
 
 
 def _wanted(columns: Iterable[str]) -> list[str]:

@@ -42,7 +42,7 @@ def read(root: str, *, spec: str, split: str = "train") -> Album:
     if left := sum(name.lower().endswith(".tar") for name in {*os.listdir(root), *os.listdir(below)}):
         unused["a tar file beside the folders"] = left
     names = _folders(below, unused)
-    flat = _flat(root, below) if not names else {}
+    flat = _flat(root, below, unused) if not names else {}
     classes = sorted(set(flat.values())) or names
     if not classes:
         raise SourceError(
@@ -73,13 +73,13 @@ def _folders(below: str, unused: Counter | None = None) -> list[str]:
     return found
 
 
-def _flat(root: str, below: str) -> dict[str, str]:
+def _flat(root: str, below: str, unused: Counter) -> dict[str, str]:
     """ImageNet's validation pictures lie in one folder; their classes are in LOC_val_solution.csv."""
     for folder in (root, below, os.path.dirname(below)):
         path = os.path.join(folder, SOLUTION)
         if os.path.isfile(path):
-            rows = files.table(path, "ImageId", "PredictionString")
-            told = ((row["ImageId"], (row["PredictionString"] or "").split()) for _, row in rows)
+            rows = files.table(path, unused, "ImageId", "PredictionString")
+            told = ((row["ImageId"], row["PredictionString"].split()) for row in rows)
             return {name: said[0] for name, said in told if said}
     return {}
 
@@ -92,9 +92,11 @@ def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
         for file in SYNSETS:
             path = os.path.join(folder, file)
             if os.path.isfile(path):
-                rows = (line.strip().split(None, 1) for line in files.lines(path))
+                rows = (line.strip().split(None, 1) for line in files.lines(path, "replace"))
                 lemmas = {
-                    row[0]: [name.strip() for name in row[1].split(",")] for row in rows if len(row) == 2
+                    row[0]: [name.strip() for name in row[1].split(",") if "\ufffd" not in name]
+                    for row in rows
+                    if len(row) == 2
                 }
                 if not any(name in lemmas for name in classes):
                     raise SourceError(
@@ -149,7 +151,7 @@ def _kinship(root: str, chosen: dict[str, str]):
     if not os.path.isfile(path):
         return None
     parents: dict[str, set[str]] = {}
-    for line in files.lines(path):
+    for line in files.lines(path, "replace"):
         if len(pair := line.split()) == 2:
             parents.setdefault(pair[1], set()).add(pair[0])
     above: dict[str, set[str]] = {}

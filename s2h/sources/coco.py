@@ -12,7 +12,6 @@ import os
 import re
 from array import array
 from collections import Counter, defaultdict
-from functools import partial
 
 from s2h.sources import SourceError, files, in_split
 from s2h.sources.album import Album
@@ -64,10 +63,27 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     name = wanted or (
         by_start[split] if apart else by_start["train"] or by_start["heldout"] or sorted(found)[0]
     )
-    pictures = _folder(root, name)
-    counted = "instances" in found[name]
-    pages = [(1, partial(_page, found[name], pictures, None if apart else split))]
-    return Album(spec, pictures, pages, one_each=not counted)
+    pictures, unused = _folder(root, name), Counter()
+    told = _contents(found[name], unused)
+    page = _page(told, pictures, None if apart else split, unused)
+    return Album(spec, pictures, [(1, lambda _: page)], unused, one_each="instances" not in told)
+
+
+def _contents(annotations: dict[str, str], unused: Counter) -> dict[str, tuple[str, dict]]:
+    """kind -> (path, content). A file that can't be read is counted where the other kind's can. Raises SourceError."""
+    told, faults = {}, []
+    for kind, path in annotations.items():
+        try:
+            content = files.load_json(path)
+            if not isinstance(content, dict) or not isinstance(content.get("images"), list):
+                raise SourceError(f"{path}: images: missing (this is no COCO file)")
+            told[kind] = path, content
+        except SourceError as fault:
+            faults.append(fault)
+    if not told:
+        raise faults[0]
+    unused.update(f"a file of annotations that can't be used ({fault.message})" for fault in faults)
+    return told
 
 
 def _folder(root: str, split: str) -> str:
@@ -92,16 +108,15 @@ def _box(annotation: dict) -> tuple[float, float, float]:
     )
 
 
-def _page(annotations: dict[str, str], pictures: str, split: str | None, unused: Counter) -> Page:
+def _page(
+    annotations: dict[str, tuple[str, dict]], pictures: str, split: str | None, unused: Counter
+) -> Page:
     names: dict[int, str] = {}
     captions: dict[int, list[str]] = defaultdict(list)
     counts: dict[int, Counter] = defaultdict(Counter)
     crowds: dict[int, set[str]] = defaultdict(set)
     boxes: dict[tuple[int, str], tuple[float, float, float]] = {}
-    for kind, path in annotations.items():
-        content = files.load_json(path)
-        if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-            raise SourceError(f"{path}: images: missing (this is no COCO file)")
+    for kind, (path, content) in annotations.items():
         try:
             here: set[int] = set()
             for image in files.having(content["images"], "images", unused, "id", "file_name"):
@@ -142,7 +157,7 @@ def _page(annotations: dict[str, str], pictures: str, split: str | None, unused:
             unused["file missing"] += 1
         elif "instances" in annotations:
             shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
-            page.add(name, texts_of(captions[number]), shown)
+            page.add(name, [text for text in texts_of(captions[number]) if "\ufffd" not in text], shown)
             if page.boxes is not None:
                 for category, count in shown.items():
                     page.boxes.extend(boxes[number, category] if count == 1 else NO_BOX)

@@ -13,16 +13,18 @@ several in a folder one is read; which label is a digit says `emnist-SET-mapping
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import math
 import mmap
 import os
 import re
-import shutil
 import struct
 import tempfile
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,7 +60,8 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     if looks_like_idx(folder):
         from s2h.sources import idx
 
-        pairs = idx_pairs(folder)
+        listed: Counter = Counter()
+        pairs = idx_pairs(folder, listed)
         if (kind := idx.kind_of(folder)) not in (idx.DIGITS, idx.FASHION):
             raise SourceError(
                 f"source {spec!r}: its pictures show {kind} and no digits (give MNIST or EMNIST)"
@@ -66,9 +69,10 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
         chosen = _one_set(pairs)
         parts, apart = of_split(chosen, split)
         found = Digits(os.path.abspath(folder), spec)
+        found.unused.listed.update(listed)
         if others := len(pairs) - len(chosen):
             found.unused.listed["files of other sets of EMNIST"] = others
-        rows = found.read_idx(parts)
+        rows = found.read_idx(sound_pairs(parts, found.unused.listed))
     else:
         folder, apart = files.split_folder(folder, split)
         found = Digits(os.path.abspath(folder), spec)
@@ -86,9 +90,10 @@ def read(folder: str, *, spec: str, split: str = "train") -> Digits:
     return found
 
 
-def idx_pairs(folder: str) -> list[tuple[str, str]]:
-    """(pictures, labels) of the idx files in a folder, sorted; a packed file beside itself unpacked is left out. Raises
-    SourceError where labels are missing."""
+def idx_pairs(folder: str, unused: Counter | None = None) -> list[tuple[str, str]]:
+    """(pictures, labels) of the idx files in a folder, sorted; a packed file beside itself unpacked is left out. Pictures
+    without labels are counted. Raises SourceError where there are none but those."""
+    unused, lacking = Counter() if unused is None else unused, []
     pairs, names = (
         [],
         sorted(
@@ -103,8 +108,12 @@ def idx_pairs(folder: str) -> list[tuple[str, str]]:
         plain = re.sub(r"images([-.])idx3", r"labels\1idx1", name).removesuffix(".gz")
         labels = next((p for p in (plain, plain + ".gz") if os.path.isfile(os.path.join(folder, p))), None)
         if labels is None:
-            raise SourceError(f"{os.path.join(folder, name)}: its labels are missing (put {plain} beside it)")
-        pairs.append((os.path.join(folder, name), os.path.join(folder, labels)))
+            lacking.append(f"{os.path.join(folder, name)}: its labels are missing (put {plain} beside it)")
+            unused[f"pictures without labels (put {plain} beside {name})"] += 1
+        else:
+            pairs.append((os.path.join(folder, name), os.path.join(folder, labels)))
+    if lacking and not pairs:
+        raise SourceError(lacking[0])
     return pairs
 
 
@@ -138,19 +147,49 @@ def _values_of(path: str) -> dict[int, int]:
     return {label: code - ord("0") for label, code in codes.items() if 0 <= code - ord("0") <= 9}
 
 
-def read_pair(pictures: str, labels: str) -> tuple[Any, Any]:
-    """Pictures [count, rows, columns] and labels [count] of two idx files. Raises SourceError."""
-    found, values = read_idx(pictures, IMAGES), read_idx(labels, LABELS)
-    if len(found) != len(values):
-        raise SourceError(
-            f"{pictures}: {len(found)} pictures but {len(values)} labels in {os.path.basename(labels)}"
-        )
-    return found, values
+def sound_pairs(
+    parts: list[tuple[str, str]], unused: Counter
+) -> Iterator[tuple[tuple[str, str], tuple[Any, Any]]]:
+    """Each part with its pictures and labels. A part that can't be read is counted, and so are the pictures that a part cut
+    short lacks. Raises SourceError where no part can be read."""
+    faults: list[SourceError] = []
+    for part in parts:
+        try:
+            found = read_pair(*part, unused)
+        except SourceError as fault:
+            faults.append(fault)
+            unused[f"a pair of idx files that can't be read ({fault.message})"] += 1
+        else:
+            yield part, found
+    if faults and len(faults) == len(parts):
+        raise faults[0]
+
+
+def read_pair(pictures: str, labels: str, unused: Counter | None = None) -> tuple[Any, Any]:
+    """Pictures [count, rows, columns] and labels [count] of two idx files. Of files that are cut short the whole pictures
+    that have a label are given, and the others are counted in `unused`. Raises SourceError."""
+    (found, count), (values, labelled) = _idx(pictures, IMAGES), _idx(labels, LABELS)
+    if count != labelled:
+        raise SourceError(f"{pictures}: {count} pictures but {labelled} labels in {os.path.basename(labels)}")
+    whole = min(len(found), len(values))
+    if whole < count and (unused is None or not whole):
+        raise SourceError(f"{pictures}: cut short: {whole} of {count} pictures are whole (copy it anew)")
+    if whole < count:
+        unused[f"pictures that an idx file cut short lacks ({os.path.basename(pictures)})"] += count - whole
+    return found[:whole], values[:whole]
 
 
 def read_idx(path: str | Path, magic: int) -> Any:
     """An idx file of unsigned bytes as an array: [count, rows, columns] for pictures, [count] for labels. It is mapped, not
-    held in memory."""
+    held in memory. Raises SourceError, also where the file is cut short."""
+    found, count = _idx(path, magic)
+    if len(found) < count:
+        raise SourceError(f"{path}: says {count} but holds {len(found)} (copy it anew)")
+    return found
+
+
+def _idx(path: str | Path, magic: int) -> tuple[Any, int]:
+    """The whole pictures or labels of an idx file, and how many it says that it has."""
     import zlib
 
     import numpy as np
@@ -159,7 +198,9 @@ def read_idx(path: str | Path, magic: int) -> Any:
     try:
         if str(path).endswith(".gz"):
             with files.opened(path) as raw, gzip.open(raw, "rb") as packed, tempfile.TemporaryFile() as plain:
-                shutil.copyfileobj(packed, plain)
+                with contextlib.suppress(EOFError):  # cut short: what came before the cut is whole
+                    while piece := packed.read1(1 << 20):
+                        plain.write(piece)
                 plain.flush()
                 content = mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) if plain.tell() else b""
         else:
@@ -175,9 +216,11 @@ def read_idx(path: str | Path, magic: int) -> Any:
         )
     shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
     found = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank)
-    if len(found) != np.prod(shape):
+    each = math.prod(shape[1:])
+    if not each or len(found) > shape[0] * each:
         raise SourceError(f"{path}: says {shape} but holds {len(found)} bytes (copy it anew)")
-    return found.reshape(shape)
+    whole = len(found) // each
+    return found[: whole * each].reshape(whole, *shape[1:]), shape[0]
 
 
 class Digits:
@@ -193,10 +236,9 @@ class Digits:
     def __len__(self) -> int:
         return sum(map(len, self.by_value))
 
-    def read_idx(self, parts: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
-        """(value, name) of each picture; NO_DIGIT for EMNIST's letters."""
-        for path, labels in parts:
-            pictures, values = read_pair(path, labels)
+    def read_idx(self, parts: Iterable[tuple]) -> Iterator[tuple[int, str]]:
+        """(value, name) of each picture of the parts that `sound_pairs` gives; NO_DIGIT for EMNIST's letters."""
+        for (path, _), (pictures, values) in parts:
             self.starts.append(self.count)
             name = os.path.basename(path)
             self.arrays.append((pictures, "emnist" in name.lower()))

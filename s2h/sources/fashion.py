@@ -37,7 +37,8 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
     """The album of Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
     if not os.path.isdir(path):
         raise SourceError(f"source {spec!r}: no such folder")
-    chosen, apart = of_split(idx_pairs(path), split)
+    unused: Counter = Counter()
+    chosen, apart = of_split(idx_pairs(path, unused), split)
     arrays: list = []
 
     @lru_cache(maxsize=64)  # looked at first, then put into the store
@@ -54,15 +55,14 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         return buffer.getvalue()
 
     pages = [(1, partial(_page, chosen, arrays, None if apart else split))]
-    return Album(spec, "", pages, read=data)
+    return Album(spec, "", pages, unused, read=data)
 
 
 def _page(parts: list, arrays: list, split: str | None, unused: Counter) -> Page:
-    from s2h.sources.digits import read_pair
+    from s2h.sources.digits import sound_pairs
 
     page = Page()
-    for at, part in enumerate(parts):
-        pictures, labels = read_pair(*part)
+    for at, (_, (pictures, labels)) in enumerate(sound_pairs(parts, unused)):
         arrays.append(pictures)
         for index, label in enumerate(labels.tolist()):
             if label >= len(NAMES):

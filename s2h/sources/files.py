@@ -3,22 +3,25 @@ text as people have them."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
 import os
 import stat
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from s2h import parse
-from s2h.sources import PICTURES, SourceError
+from s2h.sources import PICTURES, SourceError, links
 
 SPLITS = {"train": ("train", "training"), "heldout": ("val", "validation", "valid", "test", "testing")}
 FILE, FOLDER, SPECIAL = "a file", "a folder", "not a regular file"
 NOT_UTF8, NO_NAME = "a name that is not UTF-8", "no file_name"
 OUTSIDE = "names a file outside the folder"
+BAD_ROW = "a row that is not CSV (a quote may be left open)"
+MOST_LINES = 50  # of one row of a table
 UNPACKED = frozenset(("__MACOSX",))  # what unpacking leaves beside the data
 
 
@@ -46,7 +49,9 @@ def pictures(root: str, unused: Counter | None = None, beside: tuple[str, ...] =
             name, kind = os.path.join(inside, entry.name), _kind(entry)
             if entry.name.startswith("."):
                 continue
-            if kind == SPECIAL:
+            if entry.is_symlink() and links.refused(entry.path):
+                unused[links.REFUSED] += 1
+            elif kind == SPECIAL:
                 unused[f"{printable(name)}: {SPECIAL}"] += 1
             elif not is_text(entry.name):
                 unused[NOT_UTF8] += kind == FOLDER or is_picture(entry.name)
@@ -73,7 +78,11 @@ def _kind(entry: os.DirEntry) -> str:
 def folders(root: str, unused: Counter | None = None) -> list[str]:
     """The folders in a folder, sorted; hidden ones are none, nor is a link that leads nowhere or to itself."""
     with os.scandir(root) as entries:
-        found = sorted(e.name for e in entries if not e.name.startswith(".") and _kind(e) == FOLDER)
+        shown = [e for e in entries if not e.name.startswith(".") and _kind(e) == FOLDER]
+    out = {e.name for e in shown if e.is_symlink() and links.refused(e.path)}
+    found = sorted(e.name for e in shown if e.name not in out)
+    if unused is not None and out:
+        unused[links.REFUSED] += len(out)
     named = [name for name in found if is_text(name)]
     if unused is not None and len(named) < len(found):
         unused[NOT_UTF8] += len(found) - len(named)
@@ -111,7 +120,7 @@ def inside(name: object, root: str, unused: Counter) -> str | None:
     why = ""
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         why = NO_NAME
-    elif not is_text(name):
+    elif not is_text(name) or "\ufffd" in name:
         why = NOT_UTF8
     else:
         found = os.path.normpath(name)
@@ -121,9 +130,9 @@ def inside(name: object, root: str, unused: Counter) -> str | None:
             )
         elif os.pardir in found.replace("\\", "/").split("/"):
             found = ""
-        if found:
+        if found and not links.refused(os.path.join(root, found)):
             return found
-        why = OUTSIDE
+        why = links.REFUSED if found else OUTSIDE
     unused[why] += 1
     return None
 
@@ -148,6 +157,8 @@ def split_folder(root: str, split: str) -> tuple[str, bool]:
 
 def opened(path: str) -> BinaryIO:
     """A regular file, opened to be read. Raises OSError, and never waits at a named pipe."""
+    if links.refused(path):
+        raise OSError(errno.EPERM, links.REFUSED, path)
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -156,35 +167,68 @@ def opened(path: str) -> BinaryIO:
 
 
 def lines(path: str, errors: str = "strict") -> Iterator[str]:
-    """The lines of a text file with their ends, with or without a byte order mark. Raises SourceError that names it."""
+    """The lines of a text file with their ends: UTF-8 with or without a byte order mark, or UTF-16 with one. Raises
+    SourceError that names it."""
     try:
-        with io.TextIOWrapper(opened(path), newline="", encoding="utf-8-sig", errors=errors) as file:
-            yield from file
+        with opened(path) as raw:
+            utf16 = raw.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            raw.seek(0)
+            encoding = "utf-16" if utf16 else "utf-8-sig"
+            with io.TextIOWrapper(raw, newline="", encoding=encoding, errors=errors) as file:
+                yield from file
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: not UTF-8: {error.reason} (save it as UTF-8)") from error
 
 
-def table(path: str, *columns: str, errors: str = "strict") -> Iterator[tuple[str, dict]]:
-    """(FILE:LINE, row) of a CSV file that has a header with these columns. Raises SourceError."""
-    rows = csv.DictReader(lines(path, errors))
-    try:
-        for column in columns:
-            if column not in (rows.fieldnames or ()):
+def table(path: str, unused: Counter, *columns: str) -> Iterator[dict]:
+    """The rows of a CSV file that has a header with these columns. A row that is no CSV, and one whose quote is never
+    closed, is counted; bytes that are not UTF-8 become U+FFFD. Raises SourceError."""
+    header: list[str] = []
+    for text in _records(lines(path, "replace"), unused):
+        try:
+            cells = next(csv.reader([text], strict=True), [])
+        except csv.Error:
+            unused[BAD_ROW] += 1
+            continue
+        if not header:
+            header = cells
+            if missing := [column for column in columns if column not in header]:
                 raise SourceError(
-                    f"{path}: {column}: no such column (there are {', '.join(rows.fieldnames or ('none',))})"
+                    f"{path}: {missing[0]}: no such column (there are {', '.join(header) or 'none'})"
                 )
-        for row in rows:
-            yield f"{path}:{rows.line_num}", row
-    except csv.Error as error:
-        raise SourceError(f"{path}:{rows.line_num}: not CSV: {error} (a quote may be left open)") from error
+        elif len(cells) > len(header):
+            unused["a row of a table with too many cells"] += 1
+        elif cells:
+            yield dict(zip(header, cells + [""] * (len(header) - len(cells)), strict=True))
+    if columns and not header:
+        raise SourceError(f"{path}: {columns[0]}: no such column (there are none)")
+
+
+def _records(told: Iterator[str], unused: Counter) -> Iterator[str]:
+    """The rows of a CSV file as they are written, of several lines where a quote goes on. A quote that isn't closed within
+    MOST_LINES lines makes a bad row of its first line alone, which is counted."""
+    waiting: deque[str] = deque()
+
+    def following() -> str:
+        return waiting.popleft() if waiting else next(told, "")
+
+    while line := following():
+        held = [line]
+        while sum(one.count('"') for one in held) % 2 and len(held) < MOST_LINES and (more := following()):
+            held.append(more)
+        if sum(one.count('"') for one in held) % 2:
+            unused[BAD_ROW] += 1
+            waiting.extendleft(reversed(held[1:]))
+        else:
+            yield "".join(held)
 
 
 def load_json(path: str) -> object:
-    """A whole JSON file, NaN included. Raises SourceError that names it."""
+    """A whole JSON file, NaN included; bytes that are not UTF-8 become U+FFFD. Raises SourceError that names it."""
     try:
-        return loads(_content(path))
+        return loads(as_utf8(_content(path)))
     except ValueError as error:
         raise SourceError(f"{path}: not JSON: {error} (it may be cut short: copy it anew)") from error
 
@@ -221,7 +265,7 @@ def json_rows(path: str, unused: Counter) -> list:
     none are counted. Raises SourceError where nothing can be read."""
     data = _content(path).removeprefix(b"\xef\xbb\xbf")
     try:
-        whole = loads(data)
+        whole = loads(as_utf8(data))
         return whole if isinstance(whole, list) else [whole]
     except ValueError as error:
         wrong: Counter = Counter()
@@ -247,6 +291,16 @@ def json_line(line: bytes, unused: Counter) -> dict | None:
     if line.strip():
         unused["a line that is not JSON" if row is None else "a line that is no object"] += 1
     return None
+
+
+def as_utf8(data: bytes) -> bytes:
+    """The same bytes, with U+FFFD for each that is not UTF-8: one of them may not cost a whole file. Whoever reads the
+    values leaves out and counts those that have it."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace").encode()
+    return data
 
 
 def _content(path: str) -> bytes:

@@ -10,24 +10,28 @@ Pictures stay where `datasets` keeps them, mapped into memory; those that a pair
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 from s2h import references
 from s2h.language import nouns
-from s2h.sources import SourceError, files, in_split
+from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
 from s2h.sources.quiz import Quiz, Sheet
+from s2h.sources.vqav2 import answers_of, unclear
 
 QUESTIONS, ANSWERS = (
     ("question", "query", "problem"),
-    ("answer", "answers", "label", "multiple_choice_answer", "solution"),
+    ("multiple_choice_answer", "answer", "answers", "label", "solution"),
 )
+GIVEN = ("answers",)  # what several annotators answered, of which none is ever rejected
 AHEAD = ("train", "training"), ("validation", "val", "valid", "dev", "test")
 
 
@@ -52,11 +56,21 @@ def _saved(root: str) -> bool:
     )
 
 
-def _parquet(path: str) -> list[str]:
+def _parquet(path: str, unused: Counter) -> list[str]:
+    """The parquet files of a folder or a pattern; what is no regular file, or a link that is refused, is counted."""
     if os.path.isdir(path):
         found = glob.glob(os.path.join(glob.escape(path), "**", "*.parquet"), recursive=True)
-        return sorted(filter(os.path.isfile, found))
-    return sorted(filter(os.path.isfile, glob.glob(path)))
+    else:
+        found = glob.glob(path)
+    usable = []
+    for name in sorted(found):
+        if links.refused(name):
+            unused[links.REFUSED] += 1
+        elif os.path.isfile(name):
+            usable.append(name)
+        elif not os.path.isdir(name):
+            unused[f"{files.printable(os.path.basename(name))}: {files.SPECIAL}"] += 1
+    return usable
 
 
 def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") -> Album | Quiz:
@@ -65,8 +79,9 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
 
     datasets.disable_progress_bars()
     datasets.utils.logging.set_verbosity(datasets.utils.logging.CRITICAL)  # what it logs, its errors say
+    unused: Counter = Counter()
     try:
-        table, apart = _table(path, split, kind, spec)
+        table, apart = _table(path, split, kind, spec, unused)
         images = [name for name, feature in table.features.items() if isinstance(feature, datasets.Image)]
         if not images:
             images = [name for name in ("image", "img", "picture", "jpg", "png") if _is_bytes(table, name)]
@@ -81,6 +96,7 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
     question, answer = (
         next((names[c] for c in columns if c in names), None) for columns in (QUESTIONS, ANSWERS)
     )
+    given = next((names[c] for c in GIVEN if c in names), None)
     keep = None if apart else split
 
     roots = _roots(path, kind)
@@ -90,7 +106,8 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
         return _bytes(table[int(row)][images[0]], roots)
 
     if question and answer:
-        return Quiz(spec, "", partial(_sheet, table, question, answer, keep), read=data)
+        columns = Columns(question, answer, given)
+        return Quiz(spec, "", partial(_sheet, table, columns, keep), read=data, listed=unused)
     labels = [name for name, feature in table.features.items() if isinstance(feature, datasets.ClassLabel)]
     captions = next((names[c] for c in COLUMNS if c in names), None)
     if not captions and not labels:
@@ -98,11 +115,11 @@ def read(path: str, *, spec: str, split: str = "train", kind: str = "datasets") 
             f"source {spec!r}: no captions, class labels or questions among the columns {', '.join(table.features)}"
         )
     pages = [(1, partial(_page, table, captions, labels[:1], keep))]
-    return Album(spec, "", pages, read=data)
+    return Album(spec, "", pages, unused, read=data)
 
 
-def _table(path: str, split: str, kind: str, spec: str) -> tuple[Any, bool]:
-    """The rows, and whether they are those of the split alone."""
+def _table(path: str, split: str, kind: str, spec: str, unused: Counter) -> tuple[Any, bool]:
+    """The rows, and whether they are those of the split alone. Files that can't be read are counted."""
     import datasets
 
     if kind == "hub":
@@ -111,9 +128,9 @@ def _table(path: str, split: str, kind: str, spec: str) -> tuple[Any, bool]:
             return datasets.load_dataset(name, split=part), False
         return _of_split(datasets.load_dataset(name), split)
     if os.path.isdir(path) and _saved(path):
-        loaded = datasets.load_from_disk(path)
+        loaded = _from_disk(path, unused)
         return _of_split(loaded, split) if isinstance(loaded, datasets.DatasetDict) else (loaded, False)
-    found = _parquet(path)
+    found = _parquet(path, unused)
     if not found:
         raise SourceError(f"source {spec!r}: no such folder or parquet file")
     named = {
@@ -121,7 +138,60 @@ def _table(path: str, split: str, kind: str, spec: str) -> tuple[Any, bool]:
         for at, which in enumerate(("train", "heldout"))
     }
     apart = all(named.values())
-    return datasets.load_dataset("parquet", data_files=named[split] if apart else found, split="train"), apart
+    chosen = named[split] if apart else found
+    try:
+        return datasets.load_dataset("parquet", data_files=chosen, split="train"), apart
+    except Exception:  # whatever a damaged file makes the reader stumble over
+        sound = _sound(chosen, unused)
+        if len(sound) == len(chosen):
+            raise
+    return datasets.load_dataset("parquet", data_files=sound, split="train"), apart
+
+
+def _sound(paths: list[str], unused: Counter) -> list[str]:
+    """The parquet files that can be read to their end and have the columns of the first one that can; others are counted.
+    Raises SourceError where none can."""
+    from pyarrow import parquet
+
+    sound, faults, columns = [], [], None
+    for path in paths:
+        try:
+            with parquet.ParquetFile(path) as file:
+                names = file.schema_arrow.names
+                for number in range(file.num_row_groups):
+                    file.read_row_group(number)
+        except Exception as error:  # whatever a damaged file makes pyarrow stumble over
+            faults.append(f"{path}: can't be read: {' '.join(str(error).split())[:200]}")
+            continue
+        columns = names if columns is None else columns
+        if names == columns:
+            sound.append(path)
+        else:
+            unused["a parquet file with other columns"] += 1
+    if not sound:
+        raise SourceError(f"{faults[0]} (copy it anew)")
+    if faults:
+        unused[f"a parquet file that can't be read (first {faults[0]})"] = len(faults)
+    return sound
+
+
+def _from_disk(path: str, unused: Counter) -> Any:
+    """What `save_to_disk` wrote; of a table of several files those that can be read, others are counted."""
+    import datasets
+
+    try:
+        return datasets.load_from_disk(path)
+    except Exception:  # whatever a damaged file makes the reader stumble over
+        parts, faults = [], []
+        for name in _arrow_files(path):
+            try:
+                parts.append(datasets.Dataset.from_file(name))
+            except Exception as error:
+                faults.append(f"{name}: can't be read: {' '.join(str(error).split())[:200]}")
+        if not parts or not faults:
+            raise
+    unused[f"an arrow file that can't be read (first {faults[0]})"] = len(faults)
+    return datasets.concatenate_datasets(parts)
 
 
 def _of_split(tables: Any, split: str) -> tuple[Any, bool]:
@@ -129,6 +199,16 @@ def _of_split(tables: Any, split: str) -> tuple[Any, bool]:
     if train and held:
         return tables[train if split == "train" else held], True
     return tables[train or held or next(iter(tables))], False
+
+
+def _arrow_files(path: str) -> list[str]:
+    """The files of a table that `save_to_disk` wrote, in order; one that is listed may be missing."""
+    listed: object = None
+    with contextlib.suppress(SourceError, KeyError, TypeError, AttributeError):
+        state = files.load_json(os.path.join(path, "state.json"))
+        listed = [os.path.basename(one["filename"]) for one in state["_data_files"]]
+    names = listed or sorted(name for name in os.listdir(path) if name.endswith(".arrow"))
+    return [os.path.join(path, name) for name in names]
 
 
 def _is_bytes(table: Any, name: str) -> bool:
@@ -187,17 +267,27 @@ def _page(table: Any, captions: str | None, labels: list[str], split: str | None
     return page.seal()
 
 
-def _sheet(table: Any, question: str, answer: str, split: str | None, unused: Counter) -> Sheet:
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns of questions: question, answer, and what several annotators answered, if that is told."""
+
+    question: str
+    answer: str
+    given: str | None
+
+
+def _sheet(table: Any, columns: Columns, split: str | None, unused: Counter) -> Sheet:
     sheet = Sheet()
-    for row, facts in enumerate(table.select_columns([question, answer])):
+    wanted = dict.fromkeys(filter(None, (columns.question, columns.answer, columns.given)))
+    for row, facts in enumerate(table.select_columns(list(wanted))):
         if not in_split("datasets", str(row), split, unused):
             continue
-        said = facts[answer]
-        if isinstance(said, list):
-            said = Counter(
-                one if isinstance(one, str) else (one or {}).get("answer", "") for one in said
-            ).most_common(1)
-            said = said[0][0] if said else ""
-        if why := sheet.add(str(row), str(row), facts[question], said):
+        said = facts[columns.answer]
+        given = answers_of(facts[columns.given] if columns.given else said)
+        if not isinstance(said, str):
+            said = next((answer for answer, _ in Counter(answers_of(said)).most_common(1)), "")
+        if why := sheet.add(str(row), str(row), facts[columns.question], said, accepted=given):
             unused[why] += 1
+        elif unclear(said, given):
+            sheet.unclear.add(len(sheet) - 1)
     return sheet.seal()

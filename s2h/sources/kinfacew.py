@@ -51,15 +51,22 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
                 pictures.setdefault((kind.lower(), number), {})[which] = os.path.join("images", folder, name)
             else:
                 unused["a name of another form"] += 1
-    known = {
-        kind: _read_meta(os.path.join(root, "meta_data", f"{kind}_pairs.mat")) for kind in FOLDERS.values()
-    }
+    known, faults = {}, {}
+    for kind in FOLDERS.values():
+        try:
+            known[kind] = _read_meta(os.path.join(root, "meta_data", f"{kind}_pairs.mat"))
+        except SourceError as fault:
+            faults[kind] = fault.message
+    if faults and not any(known.values()):
+        raise SourceError(next(iter(faults.values())))
     people: dict[str, Person] = {}
     relatives = []
     for (kind, number), both in sorted(pictures.items()):
         family = f"{kind}_{number}"
         if len(both) < 2:
             unused["a pair without its other half"] += 1
+        elif kind in faults:
+            unused[f"a pair of a list that can't be read ({files.printable(faults[kind])})"] += 1
         elif (
             known[kind] is not None
             and tuple(map(os.path.basename, (both["1"], both["2"]))) not in known[kind]
@@ -85,7 +92,7 @@ def _read_meta(path: str) -> set[tuple[str, str]] | None:
         pairs = loadmat(path, variable_names=["pairs"])["pairs"]
         return {(_text(row[2]), _text(row[3])) for row in pairs if int(_number(row[1])) == 1}
     except Exception as error:  # scipy raises whatever a damaged file makes it stumble over
-        raise SourceError(f"{path}: no list of pairs can be read: {error}") from error
+        raise SourceError(f"{path}: no list of pairs can be read: {error} (copy it anew)") from error
 
 
 def _text(cell: object) -> str:

@@ -109,6 +109,8 @@ class Sheet:
             return "listed twice"
         if not (_is_text(question) and _is_text(answer)):
             return "no question or no answer"
+        if "\ufffd" in question or "\ufffd" in answer:
+            return "a question or an answer that is not UTF-8"
         asked, answer = options.parse(question), " ".join(answer.split())
         if not _is_text(asked.stem):
             return "no question or no answer"
@@ -231,8 +233,9 @@ class Quiz:
         sheet: Callable[[Counter], Sheet],
         *,
         read: Callable[[str], bytes] | None = None,
+        listed: Counter | None = None,
     ) -> None:
-        self.spec, self.root, self.unused, self._read = spec, root, Unused(), read
+        self.spec, self.root, self.unused, self._read = spec, root, Unused(listed), read
         self.sheet = sheet(self.unused.listed)
         self._count = lru_cache(maxsize=4096)(self._counted)
         if len(self.sheet.pictures) < 2:

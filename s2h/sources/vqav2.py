@@ -62,16 +62,29 @@ def _beside(root: str, folder: str, name: str) -> str:
     return ""
 
 
-def _given(answers: object) -> list[str]:
-    """What the ten annotators answered."""
-    given = [one.get("answer") if isinstance(one, dict) else one for one in answers or ()]
+def answers_of(answers: object) -> list[str]:
+    """What several annotators answered: texts, objects with `answer`, or an object with a list of them."""
+    if isinstance(answers, dict):
+        answers = answers.get("answer")
+    several = answers if isinstance(answers, list | tuple) else [answers]
+    given = [one.get("answer") if isinstance(one, dict) else one for one in several]
     return [answer for answer in given if isinstance(answer, str)]
 
 
-def _unclear(one: dict) -> bool:
+def unclear(right: object, given: list[str]) -> bool:
     """Whether fewer than six in ten annotators gave the answer that is taken for the right one."""
-    given = _given(one.get("answers"))
-    return sum(answer == one.get("multiple_choice_answer") for answer in given) < CLEAR * len(given)
+    return sum(answer == right for answer in given) < CLEAR * len(given)
+
+
+def _complementary(path: str, unused: Counter) -> list:
+    """The pairs of questions that a file lists. Nothing depends on the file: one that can't be read is counted."""
+    try:
+        found = files.load_json(path) if path else []
+    except SourceError as fault:
+        found, path = None, fault.message
+    if not isinstance(found, list):
+        unused[f"a file of complementary pairs that can't be read ({path})"] += 1
+    return found if isinstance(found, list) else []
 
 
 def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, unused: Counter) -> Sheet:
@@ -87,8 +100,8 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
             one["question_id"]: (
                 one.get("multiple_choice_answer"),
                 one.get("question_type") or "",
-                _given(one.get("answers")),
-                _unclear(one),
+                given := answers_of(one.get("answers")),
+                unclear(one.get("multiple_choice_answer"), given),
             )
             for one in files.rows(answers, "annotations", unused, "question_id")
         }
@@ -109,12 +122,13 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                     unused[why] += 1
                 elif said[3]:
                     sheet.unclear.add(len(sheet) - 1)
-        if pairs := _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"):
-            for both in files.load_json(pairs):
-                if isinstance(both, list) and len(both) == 2:
-                    sheet.pair(str(both[0]), str(both[1]))
-                else:
-                    unused["complementary pairs that are not two"] += 1
+        for both in _complementary(
+            _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"), unused
+        ):
+            if isinstance(both, list) and len(both) == 2:
+                sheet.pair(str(both[0]), str(both[1]))
+            else:
+                unused["complementary pairs that are not two"] += 1
     except KeyError as error:
         raise SourceError(f"{path}: {error.args[0]}: missing (this is not VQAv2's form)") from error
     except SourceError:

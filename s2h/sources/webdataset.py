@@ -18,7 +18,7 @@ from functools import partial
 
 from s2h import references, tars
 from s2h.language import nouns
-from s2h.sources import SourceError, captions, classes, files, in_split
+from s2h.sources import SourceError, captions, classes, files, in_split, links
 from s2h.sources.album import Album
 from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
@@ -48,13 +48,19 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         if not os.path.isdir(path):
             raise SourceError(f"source {spec!r}: no such file: {missing[0]}")
         listed.update(f"{files.printable(os.path.basename(shard))}: {files.SPECIAL}" for shard in missing)
+    if out := [shard for shard in shards if links.refused(shard)]:
+        listed[links.REFUSED] = len(out)
+        missing += out
     if odd := [shard for shard in shards if not files.is_text(shard)]:
         listed[files.NOT_UTF8] = len(odd)
     shards = [shard for shard in shards if shard not in {*missing, *odd}]
     if not shards:
         raise SourceError(f"source {spec!r}: no tar file there can be used ({Unused(listed).why('')})")
     if packed := [shard for shard in shards if shard.lower().endswith(PACKED)]:
-        raise SourceError(f"{packed[0]}: a compressed shard can't be read in place (unpack it to a .tar)")
+        if len(packed) == len(shards):
+            raise SourceError(f"{packed[0]}: a compressed shard can't be read in place (unpack it to a .tar)")
+        listed["a compressed shard, which can't be read in place (unpack it to a .tar)"] = len(packed)
+        shards = [shard for shard in shards if shard not in packed]
     if "!" in os.path.abspath(shards[0]):
         raise SourceError(f"{shards[0]}: a shard's path can't have a '!' in it (rename it)")
     # A shard's bytes stand for its number of pictures, which is not known before it is read.

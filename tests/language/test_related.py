@@ -9,8 +9,10 @@ from s2h.language.related import broader, may_be, names_of, parse, same
 SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
     cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man
     grey_wall/gray_wall big_dog/large_dog a_couch/the_sofas store/shop road/road trousers/pants"""
-NOT_SAME = """hot_dog/dog man/woman dog/cat truck/car teddy_bear/bear boy/girl red_car/blue_car collie/dog cup/plate
-    bat/ball sea_lion/lion wine/glass"""
+NOT_SAME = """bike/motorcycle toilet/bathroom turtle/turtleneck snow/nose_candy seat/rear_end jersey/t-shirt
+    glove/baseball_glove pepper/black_pepper banana/banana_tree airplane/aircraft rails/runway
+    whale/hulk stall/cubicle hot_dog/dog man/woman dog/cat truck/car teddy_bear/bear boy/girl
+    red_car/blue_car collie/dog cup/plate bat/ball sea_lion/lion wine/glass"""
 BROADER = """collie/dog man/person swan/bird dog/animal woman/person child/person panda/animal duck/bird cow/animal
     great_pyramid/monument brown_dog/dog polar_bears/bear surfer/person boys/child race_car/car toy_truck/toy gray/color
     tulip/flower oak/tree pizza/food sedan/vehicle labrador/animal"""

@@ -185,7 +185,11 @@ def test_coco(coco, tmp_path):
         assert [label["counts"][thing] for label in facts["labels"]] == facts["values"]
         assert all(0 < value < MANY for value in facts["values"])
     (coco / "annotations" / "captions_train2017.json").write_text('{"images": [')
+    damaged = open_source(str(coco))
+    assert any("captions_train2017.json: not JSON" in reason for reason in damaged.unused)
+    assert damaged.exhaustive and len(damaged) > 2, "the instances are used"
     with pytest.raises(SourceError, match=r"captions_train2017\.json: not JSON"):
+        (coco / "annotations" / "instances_train2017.json").write_text("[")
         open_source(str(coco))
 
 

@@ -108,8 +108,16 @@ def test_what_is_wrong_is_told_in_one_line(values, tmp_path):
     with pytest.raises(SourceError, match="not an idx file of labels"):
         open_source(str(tmp_path))
     labels.write_bytes(idx(values)[:-7])
-    with pytest.raises(SourceError, match="copy it anew"):
-        open_source(str(tmp_path))
+    lacking = "pictures that an idx file cut short lacks (train-images-idx3-ubyte)"
+    assert open_source(str(tmp_path)).unused[lacking] == 7, "the whole ones are used"
+    (tmp_path / "more-images-idx3-ubyte").write_bytes(b"no idx file")
+    (tmp_path / "more-labels-idx1-ubyte").write_bytes(idx(values))
+    (tmp_path / "other-images-idx3-ubyte").write_bytes(idx(pictures(values)))
+    unused = open_source(str(tmp_path)).unused
+    assert sum("idx files that can't be read" in reason for reason in unused) == 1
+    assert unused["pictures without labels (put other-labels-idx1-ubyte beside other-images-idx3-ubyte)"] == 1
+    for path in tmp_path.glob("[mo]*ubyte"):
+        path.unlink()
     labels.write_bytes(idx([1] * 400))
     with pytest.raises(SourceError, match="no picture of the digit 0"):
         open_source(str(tmp_path))

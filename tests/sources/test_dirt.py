@@ -152,8 +152,11 @@ def test_a_metadata_file_that_is_none(tmp_path):
         (b"file,text\na.png,A frog\n", r"metadata.csv: file_name: no such column \(there are file, text\)"),
         (b"file_name;text\na.png;A frog\n", r"no such column \(there are file_name;text\)"),
         (b"file_name,colour\na.png,red\n", r"no column of captions: there are file_name, colour"),
-        (b"file_name,text\na.png,A caf\xe9\n", r"metadata.csv: not UTF-8"),
-        (b'file_name,text\na.png,"A frog\n' + b"x" * 200_000, r"metadata.csv:\d: not CSV"),
+        (b"file_name,text\na.png,A caf\xe9\n", r"1 a caption that is not UTF-8"),
+        (
+            b'file_name,text\na.png,"A frog\n' + b"x" * 200_000,
+            r"metadata.csv: has no rows .*\d a row that is not CSV",
+        ),
     ):
         (tmp_path / "metadata.csv").write_bytes(content)
         with pytest.raises(SourceError, match=said):
@@ -264,8 +267,11 @@ def test_members_of_shards(tmp_path):
     assert source.unused["no caption"] == 3 and source.unused["a class that has a number and no name"] == 1
     assert any("can't be read to its end (y.tar" in reason for reason in source.unused)
     shard("z.tar.gz", members, "w:gz")
+    assert open_source(str(tmp_path)).unused[
+        "a compressed shard, which can't be read in place (unpack it to a .tar)"
+    ]
     with pytest.raises(SourceError, match=r"z\.tar\.gz: a compressed shard can't be read in place"):
-        open_source(str(tmp_path))
+        open_source("webdataset:z.tar.gz")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.tar").write_bytes(b"no tar" * 500)
     (tmp_path / "bad" / "b.tar").write_bytes(b"")

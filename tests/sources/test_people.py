@@ -142,7 +142,11 @@ def test_kinfacew(tmp_path):
     assert source.unused["a pair without its other half"] == 1 and source.unused["not kin by meta_data"] == 1
     made(source, tmp_path)
     (root / "meta_data" / "md_pairs.mat").write_bytes(b"no matlab file")
-    with pytest.raises(SourceError, match=r"md_pairs\.mat: no list of pairs"):
+    (told,) = (reason for reason in open_source(str(tmp_path)).unused if "md_pairs.mat" in reason)
+    assert "no list of pairs" in told
+    for kind in ("fd", "fs", "ms"):
+        (root / "meta_data" / f"{kind}_pairs.mat").write_bytes(b"no matlab file")
+    with pytest.raises(SourceError, match=r"fd_pairs\.mat: no list of pairs"):
         open_source(str(tmp_path / "KinFaceW-II"))
 
 
