@@ -14,9 +14,10 @@ import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2h import kinds, references
+from s2h.pixels import rgb
 from s2h.record import Record, RecordError
 from s2h.tars import Members, plain_name
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000  # 8000 x 8000: 256 MB in every mode, as Pillow holds at most four bytes a pixel
 MAX_BYTES = 256 << 20  # of one image's file
 DAMAGED = "copy or download it again"
-STRIP = 1 << 20  # pixels that are converted to another mode at a time
 SMALL = 64  # pixels; what a perceptual hash needs
 OPEN_TARS = 1024  # shards whose lists of members are kept, 24 bytes a member
 
@@ -186,7 +186,7 @@ def _upright(image: Image) -> Image:
     from PIL import ImageOps
 
     image.load()
-    return _rgb(ImageOps.exif_transpose(image))
+    return rgb(ImageOps.exif_transpose(image))
 
 
 @contextlib.contextmanager
@@ -225,52 +225,6 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
 
 def _damaged(name: str, why: object) -> ImageError:
     return ImageError(f"damaged or truncated image: {name}: {why}", remedy=DAMAGED)
-
-
-def _rgb(image: Image) -> Image:
-    from PIL import Image
-
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        made = Image.new("RGB", image.size)
-        for box in _strips(image):
-            part = image.crop(box).convert("RGBA")
-            white = Image.new("RGBA", part.size, "white")
-            made.paste(Image.alpha_composite(white, part).convert("RGB"), box[:2])
-        return made
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(image: Image) -> Image:
-    """A grey image of 16 or 32 bits, or of floats, as 8 bits: 16 bits by their range, others by 0..1, 0..255 or 0..65535,
-    the first that holds them."""
-    import numpy
-    from PIL import Image
-
-    def values_of(box: tuple[int, int, int, int]) -> Any:
-        values = numpy.asarray(image.crop(box)).astype(numpy.float64)
-        return numpy.nan_to_num(values, posinf=0, neginf=0)
-
-    top = max((values_of(box).max(initial=0) for box in _strips(image)), default=0)
-    if image.mode.startswith("I;16"):
-        scale = 65535
-    elif image.mode == "F" and top <= 1:
-        scale = 1
-    else:
-        scale = next((bound for bound in (255, 65535) if top <= bound), top)
-    grey = Image.new("L", image.size)
-    for box in _strips(image):
-        eight = (values_of(box).clip(0) * (255 / scale) + 0.5).clip(0, 255).astype(numpy.uint8)
-        grey.paste(Image.fromarray(eight), box[:2])
-    return grey
-
-
-def _strips(image: Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover an image, of some rows each: what is worked out of the whole at once takes many times its memory."""
-    width, height = image.size
-    rows = max(1, STRIP // max(1, width))
-    return ((0, top, width, min(height, top + rows)) for top in range(0, height, rows))
 
 
 @lru_cache(maxsize=1)

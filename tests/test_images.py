@@ -271,7 +271,7 @@ def test_every_kind_of_tar_gives_the_members_that_tarfile_finds(tmp_path):
     ("mode", "kind"), [("RGBA", "PNG"), ("LA", "PNG"), ("I;16", "PNG"), ("I", "TIFF"), ("F", "TIFF")]
 )
 def test_strips_give_the_same_pixels_as_the_whole(mode, kind, monkeypatch):
-    from s2h import images
+    from s2h import images, pixels
 
     shape = (40, 30, 4) if mode == "RGBA" else (40, 30, 2) if mode == "LA" else (40, 30)
     of = {"I;16": numpy.uint16, "I": numpy.int32, "F": numpy.float32}.get(mode, numpy.uint8)
@@ -280,5 +280,5 @@ def test_strips_give_the_same_pixels_as_the_whole(mode, kind, monkeypatch):
     values.flat[-4:] *= 200 if of == numpy.uint16 else 1
     Image.fromarray(values).save(data, kind)
     whole = images.decode(data.getvalue(), "x").tobytes()
-    monkeypatch.setattr(images, "STRIP", 100)
+    monkeypatch.setattr(pixels, "STRIP", 100)
     assert images.decode(data.getvalue(), "x").tobytes() == whole

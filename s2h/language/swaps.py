@@ -8,10 +8,11 @@ A swap between man and woman is made only where nothing else in the caption depe
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 
 from s2h.language.concepts import read
@@ -47,6 +48,9 @@ _GENDERED = word_set(
     waitress waiter actress boyfriend girlfriend"""
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_SIGNS = re.compile(r"[^\w\s]")
+PARSED = 10_000  # places of attributes that are parsed to learn what a source's captions have
+SAMPLE = 400  # captions by which the share is told
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,31 @@ class Place:
 
 class Swaps:
     """How often captions have each attribute with each noun, and swaps by it. share: the share of captions in which
-    something can be exchanged."""
+    something can be exchanged.
+
+    All captions are searched for attributes, but at most PARSED places are parsed. They are grouped by the word that follows
+    the attribute, which mostly is the noun: all places of a rare word are parsed, and of a common one some, evenly spread.
+    Each of these counts for those that it stands for, so that frequencies stay right.
+    """
 
     def __init__(self, captions: Iterable[str]) -> None:
-        found = [places_of(caption) for caption in captions]
+        captions = captions if isinstance(captions, Sequence) else list(captions)
+        places: dict[str, array] = defaultdict(partial(array, "L"))  # following word -> captions
+        for number, caption in enumerate(captions):
+            for word in _following(caption):
+                places[word].append(number)
+        most = _most_of_each(map(len, places.values()), PARSED)
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # noun -> how often it has each attribute
-        for places in found:
-            for place in places:
-                self.counts[place.noun][place.word] += 1
-        self.share = sum(any(map(self._others, places)) for places in found) / max(1, len(found))
+        for word, numbers in places.items():
+            taken = min(most, len(numbers))
+            for at in range(taken):
+                caption = captions[numbers[at * len(numbers) // taken]]
+                for place in places_of(caption):
+                    if _word_after(caption, place) == word:
+                        self.counts[place.noun][place.word] += len(numbers) / taken
+        some = range(0, len(captions), max(1, len(captions) // SAMPLE))
+        found = [any(map(self._others, places_of(captions[number]))) for number in some]
+        self.share = sum(found) / max(1, len(found))
 
     def swap(self, rng: Random, caption: str, concept: str) -> str | None:
         """The caption with one attribute exchanged, never one that the concept names; None where there is none.
@@ -95,6 +115,34 @@ class Swaps:
         """The words that may stand in a word's place: seen with the same noun, and not saying the same."""
         counts = self.counts.get(place.noun, {})
         return [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
+
+
+def _following(caption: str) -> set[str]:
+    """The words that follow an attribute in a caption; "" for a noun that is exchanged itself."""
+    low = caption.casefold()
+    if KIND_OF.keys().isdisjoint(_SIGNS.sub(" ", low).split()):
+        return set()
+    words = _WORD.findall(low)
+    after = zip(words, [*words[1:], ""], strict=True)
+    return {"" if word in _NAMED else following for word, following in after if word in KIND_OF}
+
+
+def _word_after(caption: str, place: Place) -> str:
+    if place.word in _NAMED:
+        return ""
+    following = _WORD.search(caption.casefold(), place.start + len(place.word))
+    return following[0] if following else ""
+
+
+def _most_of_each(sizes: Iterable[int], budget: int) -> int:
+    """The greatest number of which as many of each group, where it has them, stay within the budget; at least one."""
+    ordered = sorted(sizes)
+    for at, size in enumerate(ordered):
+        share = budget // (len(ordered) - at)
+        if size > share:
+            return max(1, share)
+        budget -= size
+    return ordered[-1] if ordered else 1
 
 
 @lru_cache(maxsize=1 << 14)

@@ -285,7 +285,10 @@ class Album:
 
     @cached_property
     def _swaps(self) -> Swaps:
-        return Swaps(caption for captions, _ in self._sample() for caption in captions)
+        page = self.page(0)
+        return Swaps(
+            caption for at in range(len(page)) for caption in page.captions[at].split("\n") if caption
+        )
 
     def swapped(self, rng: Random, item: Item, concept: str) -> Item:
         """The item with one attribute told wrongly in one of its captions; its picture stays."""

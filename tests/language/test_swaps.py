@@ -88,3 +88,13 @@ def test_a_swap_leaves_the_concept_and_the_grammar_alone():
 def test_a_man_becomes_a_woman_only_where_nothing_else_depends_on_it(caption, new):
     swaps = Swaps(["A man walks.", "A woman walks."])
     assert set(swapped(swaps, caption)) == {new}
+
+
+def test_a_rare_noun_keeps_its_values_among_many_captions(monkeypatch):
+    monkeypatch.setattr("s2h.language.swaps.PARSED", 60)
+    many = [f"A {('red', 'blue', 'red')[i % 3]} car near a tree." for i in range(900)]
+    swaps = Swaps([*many[:450], "A green kayak.", *many[450:], "A white kayak."])
+    assert set(swaps.counts["kayak"]) == {"green", "white"}
+    cars = swaps.counts["car"]
+    assert 890 < cars.total() < 910 and 0.5 < cars["red"] / cars.total() < 0.85
+    assert set(swapped(swaps, "A green kayak on a lake.")) == {"A white kayak on a lake."}
