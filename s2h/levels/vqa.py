@@ -15,7 +15,7 @@ from typing import Any
 
 from s2h.language import values
 from s2h.language.answers import normalise
-from s2h.levels.draft import Draft, Twin, in_turn, pick_kind
+from s2h.levels.draft import Draft, Twin, in_turn, pick_kind, yes_or_no
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.options import lettered
 
@@ -96,9 +96,10 @@ def make(
     image, and the right answer says so; to the other half the wrong answer says so. similar: chooses a distractor among
     several.
     """
-    target = source.subject(rng)
-    question = _one_of(rng, source)(source.questions(target))
     by_model = "hallucination" in weights
+    choose = _one_of(rng, source) if by_model else _in_balance(rng, source, n_images)
+    target = source.subject(rng)
+    question = choose(source.questions(target))
     kind, rejected, partner = (
         ("hallucination", "", None) if by_model else _unlike(rng, source, question, weights)
     )
@@ -157,6 +158,26 @@ def _one_of(rng: Random, source: Any) -> Callable[[list[Question]], Question]:
         return rng.choice([question for question in questions if question.about == kind])
 
     return choose
+
+
+def _in_balance(rng: Random, source: Any, n_images: int) -> Callable[[list[Question]], Question]:
+    """Chooses a question so that yes and no are right by turns over the questions of a run that they answer. The source
+    tells the share of these (`yes_no`)."""
+    choose, share = _one_of(rng, source), getattr(source, "yes_no", 0.0)
+    if not share or getattr(rng, "turn", None) is None:
+        return choose
+    truth = yes_or_no(rng, lambda n: share, n_images)
+    wanted = {None: None, True: "yes", False: "no"}[truth]
+
+    def balanced(questions: list[Question]) -> Question:
+        said = [(question, values.key(question.answer)) for question in questions]
+        fit = [question for question, key in said if (key if key in ("yes", "no") else None) == wanted]
+        if not fit:
+            told = "another question" if truth is None else f"a question that {wanted} answers"
+            raise NoPair(f"a picture without {told}")
+        return choose(fit)
+
+    return balanced
 
 
 # The rejected answer without a model ---------------------------------------------------------------------------

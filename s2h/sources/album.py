@@ -229,6 +229,11 @@ class Album:
         page, at = _place(item)
         return self._inquiry(page).questions(at, item)
 
+    @property
+    def yes_no(self) -> float:
+        """The share of questions that yes or no answers; the first part with pictures tells."""
+        return next((self._inquiry(n).yes_no for n in range(len(self._pages)) if len(self.page(n))), 0.0)
+
     def asked(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
         """Another picture of which the same is asked, and whose right answer is the value."""
         if (found := self._inquiry(question.row).another(rng, question, value)) is None:

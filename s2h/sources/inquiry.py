@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -18,6 +19,7 @@ from s2h.sources.page import MANY, Page
 
 CLEARLY = 2.0  # times as large in area, so that nobody doubts which is larger
 TRIED = 20
+SAMPLED = 100  # pictures by which the share of yes/no questions is told
 SIDES = 3  # numbers that are kept of a box: area, left, right
 
 
@@ -93,6 +95,21 @@ class Inquiry:
         if not asked:
             raise NoPair("nothing to ask about a picture")
         return [replace(question, row=self.number) for question in asked]
+
+    @cached_property
+    def yes_no(self) -> float:
+        """The share of questions that yes or no answers, where each kind is asked as often: in pictures evenly spread over
+        the page."""
+        shares = []
+        for at in range(0, len(self.page), max(1, len(self.page) // SAMPLED)):
+            counts = self.page.counts_of(at)
+            labels = {"counts": counts} if any(counts.values()) else {}
+            with suppress(NoPair):
+                kinds = {
+                    question.about for question in self.questions(at, Item(f"{self.number}:{at}", labels))
+                }
+                shares.append(("presence" in kinds) / len(kinds))
+        return sum(shares) / len(shares) if shares else 0.0
 
     # What is shown --------------------------------------------------------------------------------------------
 

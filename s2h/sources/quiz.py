@@ -22,6 +22,7 @@ from s2h.sources.unused import Unused
 
 SHORT = 4  # words of an answer that can be exchanged for another of its kind
 TRIED = 8  # other pictures that are looked at
+SCARCE = 0.05  # of the answers of yes and no, so rare that they can't be asked for
 BACK_OFF = 8  # rows of a question from which on its own answers are enough
 OPENING = 3  # words of a question that make its kind, where the source names none
 WORDS = 6  # words of a question by which answers are backed off
@@ -249,6 +250,13 @@ class Quiz:
     def shared(self) -> SharedQuestions:
         """The questions that are asked of several pictures, for comparisons."""
         return SharedQuestions(self)
+
+    @cached_property
+    def yes_no(self) -> float:
+        """The share of questions that yes or no answers; 0 where hardly any has the one or the other."""
+        keys = [self.sheet.keys[number] for number in self.sheet.value_of]
+        yes, no = (keys.count(word) / len(keys) for word in ("yes", "no"))
+        return yes + no if min(yes, no) > SCARCE * (yes + no) else 0.0
 
     @cached_property
     def twins(self) -> bool:

@@ -110,3 +110,9 @@ def test_no_answer_is_the_usual_one(pairs):
                     side[record.text_of(pair[which])] += 1
         for answer, count in (sides[0] + sides[1]).items():
             assert abs(sides[0][answer] - sides[1][answer]) < 4 * count**0.5 + 2, (about, answer, sides)
+
+
+def test_yes_and_no_are_in_balance_in_every_stretch(pairs):
+    asked = [pair["facts"]["answer"] == "yes" for pair in pairs if pair["facts"]["answer"] in ("yes", "no")]
+    assert len(asked) > 100
+    assert all(7 <= sum(asked[at : at + 20]) <= 13 for at in range(len(asked) - 19))

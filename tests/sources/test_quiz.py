@@ -315,3 +315,24 @@ def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
     assert len(made) > 650
     assert blind.test(texts).auc < 0.58 and blind.test(texts, 0, blind.form_of).auc < 0.55
     assert all(record.text_of(pair[side])[-1] == "." for pair in made for side in ("chosen", "rejected"))
+
+
+@pytest.mark.parametrize("shard", [(1, 1), (2, 3)])
+def test_yes_and_no_are_in_balance_in_every_stretch_though_most_answers_are_yes(tmp_path, shard):
+    rows, rng = [], Random(3)
+    for i in range(80):
+        save(tmp_path / f"{i}.png", i)
+        asked = ("Is there a dog?", "yes" if rng.random() < 0.75 else "no"), ("What is it?", ANSWERS[i % 5])
+        said = [(f"<image>\n{ask}", answer) for ask, answer in asked]
+        turns = [
+            {"from": who, "value": text}
+            for pair in said
+            for who, text in zip(("human", "gpt"), pair, strict=True)
+        ]
+        rows.append({"id": str(i), "image": f"{i}.png", "conversations": turns})
+    (tmp_path / "data.json").write_text(json.dumps(rows))
+    source = open_source(f"llava:{tmp_path / 'data.json'}")
+    made = list(levels.generate("vqa", n=300, source=source, shard=shard, images=Store(tmp_path / "i")))
+    asked = [pair["facts"]["answer"] == "yes" for pair in made if pair["facts"]["answer"] in ("yes", "no")]
+    assert len(asked) > len(made) / 4
+    assert all(7 <= sum(asked[at : at + 20]) <= 13 for at in range(len(asked) - 19))
