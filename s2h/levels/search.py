@@ -150,7 +150,7 @@ def _caption(search: Search) -> Draft:
     """The caption of the one image that shows the concept."""
     rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
     possible = set(possible_negatives(source)) - ({"other-image"} if n == 1 else set())
-    kind = pick_kind(rng, search.weights, [kind for kind in OF_CAPTIONS if kind in possible])
+    kind = pick_kind(rng, _within_reach(search), [kind for kind in OF_CAPTIONS if kind in possible])
     distractors = _fill(search, [target], n - 1)
     at = in_turn(rng, range(n))
     items = [*distractors[:at], target, *distractors[at:]]
@@ -186,6 +186,17 @@ def _caption(search: Search) -> Draft:
         rejected_claims=[(at, claim)],
         twin=twin,
     )
+
+
+def _within_reach(search: Search) -> dict[str, float]:
+    """The weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do would
+    come again and again. Other images take the rest."""
+    weights, least = search.weights, getattr(search.source, "repeats", 1.0)
+    most = least * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
+    over = weights.get("same-concept", 0) - most
+    if over <= 0 or search.n == 1 or not weights.get("other-image"):
+        return weights
+    return {**weights, "same-concept": most, "other-image": weights["other-image"] + over}
 
 
 def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:

@@ -25,7 +25,7 @@ from s2h.sources.counted import Counted, number_of
 from s2h.sources.inquiry import Inquiry
 from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
-from s2h.sources.page import MANY, Page
+from s2h.sources.page import MANY, Concept, Page
 from s2h.sources.unused import Unused
 
 _may_be = lru_cache(maxsize=1 << 18)(related.may_be)
@@ -33,18 +33,6 @@ _may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
 KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
-
-
-class Concept(str):
-    """What a prompt looks for, in words, with the page and the number under which its pictures are found."""
-
-    page: int
-    number: int
-
-    def __new__(cls, text: str, page: int, number: int) -> Concept:
-        made = super().__new__(cls, text)
-        made.page, made.number = page, number
-        return made
 
 
 class Album:
@@ -310,6 +298,14 @@ class Album:
         """Whether most captions say more than the concept that a prompt would name."""
         sample = self._sample()
         return sum(map(wording.says_more, sample)) > len(sample) / 2
+
+    @cached_property
+    def repeats(self) -> float:
+        """The share of pictures that show what another one shows as well: only for these is there a same-concept mistake."""
+        page = next((page for n in range(len(self._pages)) if len(page := self.page(n))), None)
+        places = range(0, len(page), max(1, len(page) // SAMPLE)) if page else ()
+        shared = [any(page.by_concept.size(n) > 1 for n in page.of_picture[at]) for at in places]
+        return sum(shared) / max(1, len(shared))
 
     def _sample(self) -> list[tuple[list[str], list[str]]]:
         """(captions, concepts) of some pictures of the first page, evenly spread."""
