@@ -209,14 +209,17 @@ def test_similar_distractors_never_seem_to_show_the_concept(album, tmp_path):
 
 
 def test_where_few_pictures_share_a_concept_they_do_not_come_again_and_again(tmp_path):
-    things = "owl truck tulip castle spoon whale violin ladder kettle canoe anchor barrel".split()
-    for i, thing in enumerate((*things, "owl")):
+    shown = "truck tulip castle spoon whale violin ladder kettle canoe barrel owl owl owl owl owl"
+    beside = "piano bucket fence river candle tent bench lamp basket bridge tower drum vase sofa clock"
+    for i, (thing, other) in enumerate(zip(shown.split(), beside.split(), strict=True)):
         save(tmp_path / f"{i}.png", i)
-        (tmp_path / f"{i}.txt").write_text(f"A {thing} stands on table number {i}.\n")
+        (tmp_path / f"{i}.txt").write_text(f"A {thing} beside a {other}.\n")
     source = open_source(f"captions:{tmp_path}")
-    assert 0 < source.repeats < 0.3
+    assert 0 < source.repeats < 0.5
     made = list(levels.generate("search", n=40, source=source, images=Store(tmp_path / "i")))
     kinds = Counter(pair["negative"] for pair in made)
-    assert len(made) == 40 and kinds["same-concept"] <= 12 and kinds["other-image"] > 20
-    only = levels.generate("search", n=4, source=source, negatives={"same-concept": 1}, images=Store(tmp_path / "i"))
+    assert len(made) == 40 and 0 < kinds["same-concept"] <= 20 and kinds["other-image"] > 15
+    only = levels.generate(
+        "search", n=4, source=source, negatives={"same-concept": 1}, images=Store(tmp_path / "i")
+    )
     assert {pair["negative"] for pair in only} == {"same-concept"}
