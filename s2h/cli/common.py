@@ -189,11 +189,6 @@ def session(
         sys.exit(SKIPPED)
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two outputs, "-" or a path, are one."""
-    return one == other or ("-" not in (one, other) and os.path.realpath(one) == os.path.realpath(other))
-
-
 def printable(name: str) -> str:
     """A name from the data, short and without line breaks and escape codes."""
     return "".join(sign if sign.isprintable() else " " for sign in name[:40])

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, places
 from s2h.cli.params import Shard
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
@@ -187,6 +187,16 @@ def main(
     of_compare = {"--margin": margin, "--plot": plot, "--gallery": gallery}
     _check_usage(files, model, benches, score, compare, of_compare, heatmap)
     wishes = _understood(benches)
+    asking = not score and not compare
+    reads = (model, text_model, data, *(path for _, path in wishes)) if asking else (text_model,)
+    places.check(
+        [*(files or (() if asking else ("-",))), *filter(None, reads)],
+        {
+            "-o": None if compare else output, "--report": report, "--heatmap": heatmap, "--plot": plot,
+            "--gallery": gallery, "--image-dir": image_dir if asking else None,
+        },
+        grow=("-o",) if asking else (), ours="response",
+    )  # fmt: skip
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import click
 
 from s2h import exports, jsonl
-from s2h.cli import common, params
+from s2h.cli import common, params, places
 from s2h.record import RecordError
 
 SHOWN_TASKS = 12  # in messages; in the summary of each level
@@ -129,7 +129,7 @@ def main(files, flat, curriculum, interleave, **given):
     given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
     if given.times and min(given.times) < 1:
         raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
-    check_places(given)
+    check_places(given, files or ("-",))
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
@@ -140,8 +140,8 @@ def main(files, flat, curriculum, interleave, **given):
         shuffle(files or ("-",), given)
 
 
-def check_places(given: SimpleNamespace) -> None:
-    """Where the records, and the held-out ones, go. Raises UsageError."""
+def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
+    """Where the records, and the held-out ones, go. Raises UsageError, also where an output is an input."""
     if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
     if given.pack and (given.output != "-" or given.val_output or given.to):
@@ -158,11 +158,15 @@ def check_places(given: SimpleNamespace) -> None:
                 f"--val needs --val-output FILE: nothing can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val_output:
-        if common.same(given.val_output, given.output):
-            raise click.UsageError("--val-output and --output are the same file.")
-        if given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
-            raise click.UsageError(f"--val-output: {refusal}")
+    if given.val_output and given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
+        raise click.UsageError(f"--val-output: {refusal}")
+    outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
+    if given.to:
+        outputs["--image-dir"] = given.image_dir
+    if given.to == "llama-factory":
+        info = os.path.join(os.path.dirname(given.output), exports.INFO)
+        outputs["the list of data sets beside -o,"] = info
+    places.check(files, outputs, replaced=given.pack)
 
 
 def opened(given: SimpleNamespace, path: str):

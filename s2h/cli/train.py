@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, places
 from s2h.cli.params import Number, Regex
 
 LOSSES = (
@@ -258,6 +259,8 @@ def main(
     """
     from s2h import accel
 
+    if not plan:
+        _check_places(files, val, model, output, seed, resume, merge, reference_cache)
     rank, launched = accel.launched()
     with common.session(None, quiet=quiet or rank > 0, on_error=on_error) as work:
         if processes > 1 and launched == 1 and not plan:
@@ -281,6 +284,21 @@ def main(
 _FIELDS = {"lora_rank": "rank", "lora_alpha": "alpha", "lora_targets": "targets", "step_pairs": "step"}
 
 
+def _check_places(files, val, model, output, seed, resume, merge, cache) -> None:
+    """Refuse a run folder, or a cache, that would replace an input."""
+    if not output and model is None:
+        return  # an error, which is told later
+    folder = output or _folder_of(model, seed)
+    reads = files or (() if (resume or merge) and os.path.exists(folder) else ("-",))
+    outputs = {**places.in_run(folder), "--reference-cache": cache}
+    places.check([*reads, *val, *filter(None, [model])], outputs)
+
+
+def _folder_of(model: str, seed: int) -> str:
+    """The run folder where none is named."""
+    return f"runs/{os.path.basename(os.path.normpath(model))}-seed{seed}"
+
+
 def _train(
     work, files, val, given, output, seed, processes, *, plan, resume, merge, cache, report_to, **how
 ) -> None:
@@ -293,7 +311,7 @@ def _train(
 
     if not output and "model" not in given:
         raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
-    folder = Path(output or f"runs/{Path(given['model']).name}-seed{seed}")
+    folder = Path(output or _folder_of(given["model"], seed))
     said = _folder.begun(folder) if resume or merge else {}
     if "model" not in {**said, **given}:
         raise click.UsageError(f"--model NAME is needed: {folder} holds no run yet.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2h.cli import common
+from s2h.cli import common, places
 
 
 @click.command(epilog=common.EPILOG)
@@ -38,6 +38,7 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
     s2h-view mix.jsonl -o gallery.html
     jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html
     """
+    places.check(files or ("-",), {"-o": output})
     with common.session(None, quiet=quiet, on_error=on_error) as work:
         from itertools import chain, islice
 
