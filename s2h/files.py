@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -145,6 +146,62 @@ class Whole:
         raise FileExistsError(errno.EEXIST, "too many unfinished files beside", path)
 
 
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all of the data to a stream and flush it. A non-blocking pipe that is full is waited for. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        try:
+            taken = stream.write(view)
+        except BlockingIOError as error:  # of a buffered stream
+            taken = error.characters_written or None
+        if taken is None:
+            _wait(stream.fileno(), select.POLLOUT)
+        else:
+            view = view[taken:]
+    while True:
+        try:
+            return stream.flush()
+        except BlockingIOError:
+            _wait(stream.fileno(), select.POLLOUT)
+
+
+def _wait(number: int, event: int) -> None:
+    """Wait until a descriptor can be read from or written to, or is broken."""
+    poll = select.poll()
+    poll.register(number, event)
+    poll.poll()
+
+
+class Patient(io.RawIOBase):
+    """An open descriptor as an unbuffered binary stream, "r" or "w", that waits where it is non-blocking: Python's own
+    streams cut lines and lose data there. It is not closed with the stream."""
+
+    def __init__(self, number: int, mode: str) -> None:
+        self._file = io.FileIO(number, mode, closefd=False)
+
+    def readable(self) -> bool:
+        return self._file.readable()
+
+    def writable(self) -> bool:
+        return self._file.writable()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readinto(self, buffer: Any) -> int:
+        while (taken := self._file.readinto(buffer)) is None:
+            _wait(self.fileno(), select.POLLIN)
+        return taken
+
+    def write(self, data: Any) -> int:
+        while (taken := self._file.write(data)) is None:
+            _wait(self.fileno(), select.POLLOUT)
+        return taken
+
+
 def save_figure(figure: Any, path: str | os.PathLike, dpi: int) -> None:
     """Write a figure of matplotlib as PNG, whole or not at all. Its bytes don't name matplotlib's version."""
     drawn = io.BytesIO()
@@ -158,7 +215,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
     """A binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
     with contextlib.ExitStack() as stack:
         if path == "-":
-            yield stack.enter_context(open(0, "rb", closefd=False))
+            yield io.BufferedReader(Patient(0, "r"))
         elif path.endswith(".gz"):
             import gzip
 

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from s2h.cli import common, places
+from s2h.cli import common, places, streams
 from s2h.cli.params import Shard
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
@@ -18,7 +18,7 @@ BENCHES = ("builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench",
 STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
     "--model", metavar="NAME|RUN", help="Whom to ask: a name, a Hub id, a folder, or a run of s2h-train."
@@ -176,7 +176,8 @@ def main(
     if listing:
         from s2h.eval.benches import listing as told
 
-        click.echo(told())
+        with common.session(None, quiet=quiet) as work:
+            work.print(told())
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
@@ -207,6 +208,8 @@ def main(
         from s2h import accel
 
         with common.session(None, quiet=quiet) as work:
+            if output == "-":
+                streams.standard_output()
             status = accel.launch("s2h.cli.eval", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     with common.session(
@@ -388,7 +391,7 @@ def _compare(work, files, report, plot, gallery, seed, margin) -> None:
     if report:
         reports.save(report, told, comparisons.markdown(made))
     else:
-        click.echo(json.dumps(told))
+        work.print(json.dumps(told))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

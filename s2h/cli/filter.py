@@ -8,13 +8,13 @@ import sys
 
 import click
 
-from s2h.cli import common, judging, places
+from s2h.cli import common, judging, places, streams
 from s2h.eval.escape import terminal
 from s2h.growing import can_grow
 from s2h.record import RecordError
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @judging.THRESHOLDS
 @judging.REFERENCE
@@ -52,6 +52,8 @@ def main(
     rank, launched = accel.launched()
     if processes > 1 and launched == 1:
         with common.session(None, quiet=quiet) as work:
+            if output == "-":
+                streams.standard_output()
             status = accel.launch("s2h.cli.filter", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     how = {"dtype": dtype, "compile": compile, "workers": workers}

@@ -18,7 +18,7 @@ TASKS = (
 )  # the same as levels.MAKERS, which is not imported for --help
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("task", metavar="TASK", type=click.Choice(TASKS))
 @click.option(
     "-n",

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import click
 
 from s2h import exports, jsonl
-from s2h.cli import common, params, places
+from s2h.cli import common, params, places, streams
 from s2h.record import RecordError
 
 SHOWN_TASKS = 12  # in messages; in the summary of each level
@@ -20,7 +20,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--flat", is_flag=True, help="Shuffle everything.")
 @click.option(
@@ -171,7 +171,7 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
 
 def opened(given: SimpleNamespace, path: str):
     """What writes the mix, or the part that is held out, to this place."""
-    place = common.standard_output() if path == "-" else path
+    place = streams.standard_output() if path == "-" else path
     return exports.open_export(given.to, place, given.image_dir) if given.to else jsonl.Writer(place)
 
 
@@ -223,7 +223,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             links=holds,
             margins=given.hardest is not None or given.order != "shuffle",
         )
-        inputs = [common.standard_input(work) if name == "-" else name for name in files]
+        inputs = [streams.standard_input(work.say) if name == "-" else name for name in files]
         bar = stack.enter_context(work.progress(label="reading"))
         index = mix.load(
             inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),

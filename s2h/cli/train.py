@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from s2h.cli import common, places
+from s2h.cli import common, places, streams
 from s2h.cli.params import Number, Regex
 
 LOSSES = (
@@ -40,7 +40,7 @@ ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
     "--model",
@@ -263,6 +263,8 @@ def main(
         _check_places(files, val, model, output, seed, resume, merge, reference_cache)
     rank, launched = accel.launched()
     with common.session(None, quiet=quiet or rank > 0, on_error=on_error) as work:
+        if not rank:
+            streams.standard_output("redirect it to a file or to /dev/null")
         if processes > 1 and launched == 1 and not plan:
             status = accel.launch("s2h.cli.train", sys.argv[1:], processes, work.tell)
             raise click.exceptions.Exit(status)
@@ -322,7 +324,7 @@ def _train(
         from s2h.train.plan import plan as make
 
         made = make(records, arguments, processes=processes, say=work.say, on_error=work.on_error)
-        click.echo(json.dumps(made))
+        work.print(json.dumps(made))
         return
     for package in report_to:
         _check_installed(package)
@@ -331,7 +333,7 @@ def _train(
     from s2h.train.tune import TargetsError
 
     if done:
-        click.echo(json.dumps(with_merged(arguments, folder, work.say)))
+        work.print(json.dumps(with_merged(arguments, folder, work.say)))
         return
     try:
         result = train(
@@ -355,7 +357,7 @@ def _train(
             raise click.UsageError(str(error)) from error
         raise
     if accel.is_main():
-        click.echo(json.dumps(result))
+        work.print(json.dumps(result))
 
 
 def _check_installed(package: str) -> None:

@@ -14,7 +14,7 @@ import click
 from s2h.cli import common
 
 
-@click.command(epilog=common.EPILOG)
+@click.command(cls=common.Command, epilog=common.EPILOG)
 @click.argument("files", nargs=-1)
 @click.option("--pause", type=float, default=0.0, help="Seconds to wait after each record.")
 @click.option("--break-at", type=int, default=0, help="Raise an unforeseen error at this record.")
