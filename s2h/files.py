@@ -8,9 +8,59 @@ import contextlib
 import errno
 import io
 import os
+import select
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from s2h.record import RecordError
+
+LONGEST = 255  # bytes of a file's name
+MADE_BY = "s2h"  # what a figure says made it
+
+
+def target(path: str | os.PathLike) -> str:
+    """The file that an output's name means: itself, or what a symbolic link leads to."""
+    path = os.fspath(path)
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def prepare(path: str | os.PathLike) -> str:
+    """The `target` of an output, in a folder that is created where it is missing and its parent is there. Raises RecordError
+    where that can't be, or where the output is a folder."""
+    at = target(path)
+    folder = os.path.dirname(at) or "."
+    fault = f"cannot be written: {path}"
+    if not os.path.isdir(folder):
+        try:
+            os.mkdir(folder)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
+            if not os.path.isdir(folder):  # another process may have made it
+                raise RecordError(fault, remedy="name a file in a folder that exists") from None
+        except OSError as error:
+            raise RecordError(f"{fault}: {error.strerror}", remedy="name a file in another folder") from None
+    if os.path.isdir(at):
+        raise RecordError(f"{fault}: is a folder", remedy="name a file")
+    return at
+
+
+def beside(path: str, suffix: str) -> str:
+    """The name of a work file beside `path`: its name and the suffix. A name that would be too long is shortened and carries
+    a hash."""
+    folder, name = os.path.split(path)
+    if len(os.fsencode(name + suffix)) > LONGEST:
+        from hashlib import blake2b
+
+        mark = blake2b(os.fsencode(name), digest_size=8).hexdigest()
+        room = LONGEST - len(os.fsencode(suffix)) - len(mark) - 1
+        name = f"{os.fsencode(name)[:room].decode('utf-8', 'ignore')}~{mark}"
+    return os.path.join(folder, name + suffix)
+
+
+def hidden(path: str, suffix: str) -> str:
+    """As `beside`, a hidden file."""
+    folder, name = os.path.split(path)
+    return beside(os.path.join(folder, "." + name), suffix)
 
 
 class Whole:
@@ -78,21 +128,86 @@ class Whole:
 
     def _create(self, path: str) -> BinaryIO:
         """The file to write into: one beside `path`, or `path` itself where it is a device or a named pipe."""
-        path = os.path.realpath(path)  # a link stays a link
-        if os.path.isdir(path):
-            raise IsADirectoryError(errno.EISDIR, "is a folder", path)
+        path = prepare(path)  # a link stays a link
         if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             return open(path, "wb")
-        folder, name = os.path.split(path)
         for attempt in range(1000):
-            beside = os.path.join(folder, f".{name}.{os.getpid()}.{attempt}.part")
+            work = hidden(path, f".{os.getpid()}.{attempt}.part")
             with contextlib.suppress(FileExistsError):
-                file = open(beside, "xb")  # noqa: SIM115
-                self._move = (beside, path)
+                try:
+                    file = open(work, "xb")  # noqa: SIM115
+                except OSError as error:
+                    error.filename = self.name
+                    raise
+                self._move = (work, path)
                 if os.path.exists(path):  # the new file is as open to others as the old one
                     os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
                 return file
         raise FileExistsError(errno.EEXIST, "too many unfinished files beside", path)
+
+
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all of the data to a stream and flush it. A non-blocking pipe that is full is waited for. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        try:
+            taken = stream.write(view)
+        except BlockingIOError as error:  # of a buffered stream
+            taken = error.characters_written or None
+        if taken is None:
+            _wait(stream.fileno(), select.POLLOUT)
+        else:
+            view = view[taken:]
+    while True:
+        try:
+            return stream.flush()
+        except BlockingIOError:
+            _wait(stream.fileno(), select.POLLOUT)
+
+
+def _wait(number: int, event: int) -> None:
+    """Wait until a descriptor can be read from or written to, or is broken."""
+    poll = select.poll()
+    poll.register(number, event)
+    poll.poll()
+
+
+class Patient(io.RawIOBase):
+    """An open descriptor as an unbuffered binary stream, "r" or "w", that waits where it is non-blocking: Python's own
+    streams cut lines and lose data there. It is not closed with the stream."""
+
+    def __init__(self, number: int, mode: str) -> None:
+        self._file = io.FileIO(number, mode, closefd=False)
+
+    def readable(self) -> bool:
+        return self._file.readable()
+
+    def writable(self) -> bool:
+        return self._file.writable()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readinto(self, buffer: Any) -> int:
+        while (taken := self._file.readinto(buffer)) is None:
+            _wait(self.fileno(), select.POLLIN)
+        return taken
+
+    def write(self, data: Any) -> int:
+        while (taken := self._file.write(data)) is None:
+            _wait(self.fileno(), select.POLLOUT)
+        return taken
+
+
+def save_figure(figure: Any, path: str | os.PathLike, dpi: int) -> None:
+    """Write a figure of matplotlib as PNG, whole or not at all. Its bytes don't name matplotlib's version."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": MADE_BY})
+    with Whole(path) as out:
+        out.write(drawn.getvalue())
 
 
 @contextlib.contextmanager
@@ -100,7 +215,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
     """A binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
     with contextlib.ExitStack() as stack:
         if path == "-":
-            yield stack.enter_context(open(0, "rb", closefd=False))
+            yield io.BufferedReader(Patient(0, "r"))
         elif path.endswith(".gz"):
             import gzip
 

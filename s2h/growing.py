@@ -7,8 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from s2h import jsonl
-from s2h.record import RecordError
+from s2h import files, jsonl
 
 BUFFER = 1 << 18
 
@@ -18,9 +17,8 @@ class Growing(jsonl.Writer):
     as well until this run's first record comes. Each record is flushed, unless `buffered`. Errors: RecordError, OSError."""
 
     def __init__(self, path: str, length: int = 0, count: int = 0, *, buffered: bool = False) -> None:
-        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
-            raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
-        self.path, self.partial = path, path + ".partial"
+        self.path = files.prepare(path)
+        self.partial = files.beside(self.path, ".partial")
         self._cut: int | None = length  # where the first new record goes, until it has come
         self._buffered = buffered
         self._file = open(self.partial, "r+b" if os.path.exists(self.partial) else "wb", BUFFER)  # noqa: SIM115

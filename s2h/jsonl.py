@@ -110,7 +110,7 @@ class Writer:
         self._prefixes: dict[str, str] = {}
         self._whole = None
         if path == "-":
-            self._out = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115
+            self._out = files.Patient(1, "w")
         elif isinstance(path, str | os.PathLike):
             self._out = self._whole = files.Whole(path)
             self.base = os.path.dirname(path)
@@ -136,11 +136,7 @@ class Writer:
         if self._whole is not None:
             self._whole.write(lines)
         else:
-            view = memoryview(lines)
-            while view:  # an unbuffered stream may take a part only
-                taken = self._out.write(view)
-                view = view[len(view) if taken is None else taken :]
-            self._out.flush()
+            files.write_all(self._out, lines)
         self.count += count
 
     def close(self) -> None:

@@ -185,10 +185,12 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path):
     with jsonl.Writer(os.devnull) as out:
         out.write(pair())
     assert not os.path.isfile(os.devnull)
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(RecordError, match="real: is a folder"):
         jsonl.Writer(str(tmp_path / "real"))
-    with pytest.raises(OSError):
-        jsonl.Writer(str(tmp_path / "nowhere" / "out.jsonl"))
+    with pytest.raises(
+        RecordError, match=r"cannot be written: .*out.jsonl \(name a file in a folder that exists\)"
+    ):
+        jsonl.Writer(str(tmp_path / "no" / "where" / "out.jsonl"))
 
 
 def test_references_follow_the_record(tmp_path, monkeypatch):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import click
+
+from s2h.cli import places
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Options:
         return self.per_prompt or (
             (2, 9) if self.layout == "grid" else (2, 2) if self.layout == "pip" else (2, 5)
         )
+
+    @property
+    def captions_file(self) -> str | None:
+        """Where the captions of --captioner are kept."""
+        return (self.captions or os.path.join(self.image_dir, "captions.jsonl")) if self.captioner else None
 
     @property
     def asked_model(self) -> str | None:
@@ -99,6 +107,15 @@ class Options:
             raise click.UsageError("--workers is for pairs without a --model (use --shard).")
         if self.workers > 1 and (near or self.clip_model):
             raise click.UsageError("--workers is for pairs without a CLIP model (use --shard).")
+
+    def check_places(self, output: str) -> None:
+        """Refuse an output that is an input."""
+        models = [self.model, self.captioner, self.clip_model, self.text_model]
+        places.check(
+            [*places.in_spec(self.spec), *filter(None, models)],
+            {"-o": output, "--captions": self.captions_file, "--image-dir": self.image_dir},
+            grow=("-o",),
+        )
 
     def check_source(self, source) -> None:
         from s2h.levels import possible_negatives

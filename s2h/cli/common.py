@@ -31,6 +31,7 @@ import click
 
 from s2h import __version__, accel, jsonl
 from s2h import record as _record
+from s2h.cli import streams
 from s2h.record import RecordError
 
 if TYPE_CHECKING:
@@ -79,6 +80,27 @@ stream_options = shared_options(
 )
 
 
+class Command(click.Command):
+    """A command whose standard streams are safe before it opens anything, and whose --help tells a failed write too."""
+
+    def main(self, *args, **kwargs):
+        streams.prepare()
+        return super().main(*args, **kwargs)
+
+    def make_context(self, *args, **kwargs):
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.exceptions.Exit:  # after --help or --version
+            if sys.stdout is None:
+                _end(None, FAILED, "standard output is closed")
+            raise
+        except BrokenPipeError:
+            _end_quietly()
+        except OSError as error:
+            streams.hush()
+            _end(None, FAILED, _message(error))
+
+
 class Session:
     """One run of a command: its input, its output, its messages and its skipped records."""
 
@@ -87,7 +109,7 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         if isinstance(output, str):
-            output = jsonl.Writer(standard_output() if output == "-" else output)
+            output = jsonl.Writer(streams.standard_output() if output == "-" else output)
         self.writer = output() if callable(output) else output
 
     def read(
@@ -95,7 +117,7 @@ class Session:
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
-        sources = [standard_input(self) if name == "-" else name for name in names]
+        sources = [streams.standard_input(self.say) if name == "-" else name for name in names]
         return jsonl.read_all(sources, check=check, on_error=self.on_error)
 
     def write(self, record: dict) -> None:
@@ -103,6 +125,12 @@ class Session:
         if self.writer is None:
             raise RuntimeError("this session was opened without an output")
         self.writer.write(record)
+
+    def print(self, text: str) -> None:
+        """Write a text and a line's end to standard output. Raises RecordError where that is closed, OSError."""
+        jsonl.Writer(streams.standard_output("redirect it to a file or to /dev/null")).put(
+            text.encode() + b"\n"
+        )
 
     def on_error(self, error: RecordError) -> None:
         """The `on_error` for stages: raises with --on-error fail, else counts the record as skipped and says so."""
@@ -156,6 +184,7 @@ def session(
     output: "-", a file, what opens a writer, or None for a command that writes no records. Errors that a user can meet
     end the command with one line and a status; a usage error of click goes on to click.
     """
+    streams.prepare()
     accel.end_with_launcher()
     work = None
     try:
@@ -168,7 +197,7 @@ def session(
             raise
         if work.writer is not None:
             work.writer.close()
-        _flush()
+        streams.flush()
         accel.leave()
     except click.ClickException as error:
         error.message = _CONTROL.sub(" ", error.message)  # click prints it by itself
@@ -178,8 +207,7 @@ def session(
     except KeyboardInterrupt:
         _end(work, INTERRUPTED, "interrupted")
     except BrokenPipeError:
-        _hush()
-        sys.exit(BROKEN_PIPE)
+        _end_quietly()
     except Exception as error:
         if os.environ.get("S2H_DEBUG"):
             raise
@@ -187,11 +215,6 @@ def session(
     if work.skipped:
         work.report_skips()
         sys.exit(SKIPPED)
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two outputs, "-" or a path, are one."""
-    return one == other or ("-" not in (one, other) and os.path.realpath(one) == os.path.realpath(other))
 
 
 def printable(name: str) -> str:
@@ -224,6 +247,12 @@ def _is_model_error(error: Exception) -> bool:
     return models is not None and isinstance(error, models.ModelError)
 
 
+def _end_quietly() -> None:
+    """End because the reader of standard output has gone."""
+    streams.hush()
+    sys.exit(BROKEN_PIPE)
+
+
 def _end(work: Session | None, status: int, message: str) -> None:
     if status == FAILED and accel.launched()[0]:
         # What all processes have met the first one tells, and their launcher then ends this one.
@@ -237,51 +266,10 @@ def _end(work: Session | None, status: int, message: str) -> None:
 
 def _print(name: str, message: str) -> None:
     line = _CONTROL.sub(" ", f"{name}: {message}")  # names come from data: no escape codes reach the terminal
-    if sys.stderr is None:
-        return
-    if "tqdm" in sys.modules:  # a bar may be on the screen
-        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
-    else:
-        print(line, file=sys.stderr, flush=True)
+    streams.tell(line)
 
 
 def _name() -> str:
     context = click.get_current_context(silent=True)
     name = context.find_root().info_name if context is not None else None
     return name or os.path.basename(sys.argv[0])
-
-
-def standard_input(work: Session):
-    if sys.stdin is None:
-        raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
-    if sys.stdin.isatty():
-        work.say("reading records from the terminal; Ctrl-D ends them, --help explains")
-    return sys.stdin.buffer
-
-
-def standard_output():
-    """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush."""
-    if sys.stdout is None:
-        raise RecordError("standard output is closed", remedy="use -o FILE")
-    sys.stdout.flush()
-    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
-
-
-def _flush() -> None:
-    """Brings out what a library has printed, while an error can still be told."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
-def _hush() -> None:
-    """Points standard output, and standard error if it is gone too, at the null device, so that Python's last flush does
-    not complain about a reader that has left."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError):
-        os.dup2(null, 1)
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except OSError:
-        os.dup2(null, 2)
-    os.close(null)

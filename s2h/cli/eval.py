@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from s2h.cli import common, headings
+from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Shard
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
@@ -138,7 +138,8 @@ def main(
     if listing:
         from s2h.eval.benches import listing as told
 
-        click.echo(told())
+        with common.session(None, quiet=quiet) as work:
+            work.print(told())
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
@@ -149,6 +150,16 @@ def main(
     of_compare = {"--margin": margin, "--plot": plot, "--gallery": gallery}
     _check_usage(files, model, benches, score, compare, of_compare, heatmap)
     wishes = _understood(benches)
+    asking = not score and not compare
+    reads = (model, text_model, data, *(path for _, path in wishes)) if asking else (text_model,)
+    places.check(
+        [*(files or (() if asking else ("-",))), *filter(None, reads)],
+        {
+            "-o": None if compare else output, "--report": report, "--heatmap": heatmap, "--plot": plot,
+            "--gallery": gallery, "--image-dir": image_dir if asking else None,
+        },
+        grow=("-o",) if asking else (), ours="response",
+    )  # fmt: skip
     asked = {
         "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
         "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
@@ -159,6 +170,8 @@ def main(
         from s2h import accel
 
         with common.session(None, quiet=quiet) as work:
+            if output == "-":
+                streams.standard_output()
             status = accel.launch("s2h.cli.eval", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     with common.session(
@@ -340,7 +353,7 @@ def _compare(work, files, report, plot, gallery, seed, margin) -> None:
     if report:
         reports.save(report, told, comparisons.markdown(made))
     else:
-        click.echo(json.dumps(told))
+        work.print(json.dumps(told))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from s2h.cli import common, headings, judging
+from s2h.cli import common, headings, judging, places, streams
 from s2h.eval.escape import terminal
 from s2h.growing import can_grow
 from s2h.record import RecordError
@@ -45,9 +45,17 @@ def main(
 
     asked = Asked(**options)
     _check(asked, output, rejects, report, audit, resume)
+    models = filter(None, (asked.clip_model, asked.text_model, asked.ref))
+    places.check(
+        [*(files or ("-",)), *asked.dedup_against, *asked.against, *models],
+        {"-o": output, "--rejects": rejects, "--report": report, "--audit": audit, "--cache": cache},
+        grow=("-o", "--rejects"), pictured=("--report", "--audit"),
+    )  # fmt: skip
     rank, launched = accel.launched()
     if processes > 1 and launched == 1:
         with common.session(None, quiet=quiet) as work:
+            if output == "-":
+                streams.standard_output()
             status = accel.launch("s2h.cli.filter", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
     how = {"dtype": dtype, "compile": compile, "workers": workers}
@@ -98,8 +106,6 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
         raise click.UsageError("--blind-margin and --score ref or blind need --ref MODEL.")
     if rejects and asked.annotate:
         raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
-    if rejects and common.same(rejects, output):
-        raise click.UsageError("--rejects and --output name the same file.")
     if resume and not can_grow(output):
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
     if resume and rejects and not can_grow(rejects):

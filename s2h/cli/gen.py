@@ -194,6 +194,7 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     plain = can_grow(output)
     if given.resume and not plain:
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
+    given.check_places(output)
 
     def growing():
         from s2h.levels.resume import Partial

@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 import click
 
+from s2h.cli import common
+
 WIDTH, NAMES = 110, 32  # columns: of the whole text, and of the options' names at most
 EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 broken pipe. "
@@ -21,7 +23,7 @@ EPILOG = (
 )
 
 
-class Command(click.Command):
+class Command(common.Command):
     """A command whose help lists its options under their headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import click
 
 from s2h import exports, jsonl
-from s2h.cli import common, headings, params
+from s2h.cli import common, headings, params, places, streams
 from s2h.record import RecordError
 
 AT_LEAST_1 = click.IntRange(min=1)
@@ -119,7 +119,7 @@ def main(files, flat, curriculum, interleave, **given):
     given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
     if given.times and min(given.times) < 1:
         raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
-    check_places(given)
+    check_places(given, files or ("-",))
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
@@ -130,8 +130,8 @@ def main(files, flat, curriculum, interleave, **given):
         shuffle(files or ("-",), given)
 
 
-def check_places(given: SimpleNamespace) -> None:
-    """Where the records, and the held-out ones, go. Raises UsageError."""
+def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
+    """Where the records, and the held-out ones, go. Raises UsageError, also where an output is an input."""
     if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
     if given.pack and (given.output != "-" or given.val_output or given.to):
@@ -148,16 +148,20 @@ def check_places(given: SimpleNamespace) -> None:
                 f"--val needs --val-output FILE: nothing can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val_output:
-        if common.same(given.val_output, given.output):
-            raise click.UsageError("--val-output and --output are the same file.")
-        if given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
-            raise click.UsageError(f"--val-output: {refusal}")
+    if given.val_output and given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
+        raise click.UsageError(f"--val-output: {refusal}")
+    outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
+    if given.to:
+        outputs["--image-dir"] = given.image_dir
+    if given.to == "llama-factory":
+        info = os.path.join(os.path.dirname(given.output), exports.INFO)
+        outputs["the list of data sets beside -o,"] = info
+    places.check(files, outputs, replaced=given.pack)
 
 
 def opened(given: SimpleNamespace, path: str):
     """What writes the mix, or the part that is held out, to this place."""
-    place = common.standard_output() if path == "-" else path
+    place = streams.standard_output() if path == "-" else path
     return exports.open_export(given.to, place, given.image_dir) if given.to else jsonl.Writer(place)
 
 
@@ -209,7 +213,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             links=holds,
             margins=given.hardest is not None or given.order != "shuffle",
         )
-        inputs = [common.standard_input(work) if name == "-" else name for name in files]
+        inputs = [streams.standard_input(work.say) if name == "-" else name for name in files]
         bar = stack.enter_context(work.progress(label="reading"))
         index = mix.load(
             inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),

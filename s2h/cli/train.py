@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from s2h.cli import common, headings
+from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Number, Regex
 
 LOSSES = (
@@ -216,8 +217,12 @@ def main(
     """
     from s2h import accel
 
+    if not plan:
+        _check_places(files, val, model, output, seed, resume, merge, reference_cache)
     rank, launched = accel.launched()
     with common.session(None, quiet=quiet or rank > 0, on_error=on_error) as work:
+        if not rank:
+            streams.standard_output("redirect it to a file or to /dev/null")
         if processes > 1 and launched == 1 and not plan:
             status = accel.launch("s2h.cli.train", sys.argv[1:], processes, work.tell)
             raise click.exceptions.Exit(status)
@@ -239,6 +244,21 @@ def main(
 _FIELDS = {"lora_rank": "rank", "lora_alpha": "alpha", "lora_targets": "targets", "step_pairs": "step"}
 
 
+def _check_places(files, val, model, output, seed, resume, merge, cache) -> None:
+    """Refuse a run folder, or a cache, that would replace an input."""
+    if not output and model is None:
+        return  # an error, which is told later
+    folder = output or _folder_of(model, seed)
+    reads = files or (() if (resume or merge) and os.path.exists(folder) else ("-",))
+    outputs = {**places.in_run(folder), "--reference-cache": cache}
+    places.check([*reads, *val, *filter(None, [model])], outputs)
+
+
+def _folder_of(model: str, seed: int) -> str:
+    """The run folder where none is named."""
+    return f"runs/{os.path.basename(os.path.normpath(model))}-seed{seed}"
+
+
 def _train(
     work, files, val, given, output, seed, processes, *, plan, resume, merge, cache, report_to, **how
 ) -> None:
@@ -251,7 +271,7 @@ def _train(
 
     if not output and "model" not in given:
         raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
-    folder = Path(output or f"runs/{Path(given['model']).name}-seed{seed}")
+    folder = Path(output or _folder_of(given["model"], seed))
     said = _folder.begun(folder) if resume or merge else {}
     if "model" not in {**said, **given}:
         raise click.UsageError(f"--model NAME is needed: {folder} holds no run yet.")
@@ -262,7 +282,7 @@ def _train(
         from s2h.train.plan import plan as make
 
         made = make(records, arguments, processes=processes, say=work.say, on_error=work.on_error)
-        click.echo(json.dumps(made))
+        work.print(json.dumps(made))
         return
     for package in report_to:
         _check_installed(package)
@@ -271,7 +291,7 @@ def _train(
     from s2h.train.tune import TargetsError
 
     if done:
-        click.echo(json.dumps(with_merged(arguments, folder, work.say)))
+        work.print(json.dumps(with_merged(arguments, folder, work.say)))
         return
     try:
         result = train(
@@ -295,7 +315,7 @@ def _train(
             raise click.UsageError(str(error)) from error
         raise
     if accel.is_main():
-        click.echo(json.dumps(result))
+        work.print(json.dumps(result))
 
 
 def _check_installed(package: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2h.cli import common, headings
+from s2h.cli import common, headings, places
 
 
 @headings.command()
@@ -32,10 +32,10 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
     s2h-view mix.jsonl -o gallery.html
     jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html
     """
-    with common.session(None, quiet=quiet, on_error=on_error) as work:
+    places.check(files or ("-",), {"-o": output})
+    with common.session(output, quiet=quiet, on_error=on_error) as work:
         from itertools import chain, islice
 
-        from s2h.files import Whole
         from s2h.view import gallery
 
         lines = iter(work.progress(work.read(files, check=None)))
@@ -44,15 +44,8 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
         else:
             lines = chain([first], lines)
         pieces = gallery.page(islice(lines, limit), title=title, size=size, on_error=work.on_error)
-        if output == "-":
-            out = click.get_binary_stream("stdout")
-            for piece in pieces:
-                out.write(piece)
-            out.flush()
-        else:
-            with Whole(output) as out:
-                for piece in pieces:
-                    out.write(piece)
+        for piece in pieces:
+            work.writer.put(piece, 0)
         more = sum(1 for _ in lines)
         if more:
             work.say(f"the first {limit} are shown; {more} more were left out (-n shows more)")

@@ -325,6 +325,8 @@ def draw(rows: list[dict], path: str, names: tuple[str, str], scoring: str = "ge
     """Before and after as a plot with intervals and chance, PNG."""
     from matplotlib.figure import Figure
 
+    from s2h.files import save_figure
+
     figure = Figure(figsize=(8.4, 0.62 * len(rows) + 1.3), layout="constrained")
     axes = figure.subplots()
     for at, row in enumerate(reversed(rows)):
@@ -359,4 +361,4 @@ def draw(rows: list[dict], path: str, names: tuple[str, str], scoring: str = "ge
     ]
     marks.append(axes.plot([], [], color="#c05a3a", lw=1.4, ls=(0, (2, 2)), label="chance")[0])
     figure.legend(handles=marks, loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(path, dpi=150, format="png")
+    save_figure(figure, path, dpi=150)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +9,6 @@ from s2h.eval import metrics, published, scores
 from s2h.eval.benches import labels, module, names
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
-from s2h.record import RecordError
 
 WIDTH = 22
 EXPLAINED = (
@@ -222,9 +220,10 @@ def _interval(row: dict) -> str:
 
 def check_places(*paths: str | None) -> None:
     """Raise RecordError at once, not after hours of answers, where a report can't be written."""
+    from s2h.files import prepare
+
     for path in filter(None, paths):
-        if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or "."):
-            raise RecordError(f"cannot be written: {path}", remedy="name a file in a folder that exists")
+        prepare(path)
 
 
 def save(path: str, told: dict[str, Any], text: str) -> None:
@@ -242,6 +241,8 @@ def heat_map(cells: Iterable[dict], path: str) -> None:
     the model look?"""
     import numpy as np
     from matplotlib.figure import Figure
+
+    from s2h.files import save_figure
 
     cells = list(cells)
     rows = sorted({cell["images"] for cell in cells})
@@ -265,4 +266,4 @@ def heat_map(cells: Iterable[dict], path: str) -> None:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.colorbar(shown, ax=axes, label="answered right, percent")
-    figure.savefig(path, dpi=150, format="png")
+    save_figure(figure, path, dpi=150)

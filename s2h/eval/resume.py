@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from s2h import files
 from s2h.growing import Growing
 from s2h.record import RecordError
 
@@ -22,23 +23,24 @@ class Progress:
     in the window. Without a path nothing is kept. Only the process that writes notes anything; the others read."""
 
     def __init__(self, path: str | None = None, arguments: dict | None = None, resume: bool = False) -> None:
-        self.path = None if path is None else path + ".partial"
+        self.path = None if path is None else files.beside(files.target(path), ".partial")
+        self._notes = self.path and files.beside(self.path, ANSWERS)
         self.arguments = json.loads(json.dumps(arguments or {}))
         self.questions, self.bytes, self.last = 0, 0, None
         self.skipped: list[dict] = []
         self.known: dict[int, Any] = {}
         self._file = None
-        if resume and self.path is not None and os.path.exists(self.path + ANSWERS):
+        if resume and self.path is not None and os.path.exists(self._notes):
             self._read()
 
     def _read(self) -> None:
-        with open(self.path + ANSWERS, "rb") as file:
+        with open(self._notes, "rb") as file:
             lines = file.read().split(b"\n")[:-1]  # a line that was cut short is left out
         try:
             head = json.loads(lines[0])
         except (ValueError, IndexError):
             raise RecordError(
-                f"{self.path + ANSWERS}: is damaged", remedy="leave --resume out and begin anew"
+                f"{self._notes}: is damaged", remedy="leave --resume out and begin anew"
             ) from None
         differ = [
             f"{key} was {head['arguments'].get(key)} and is {value}"
@@ -114,6 +116,7 @@ class Predictions(Growing):
     def __init__(self, path: str, progress: Progress) -> None:
         self.progress = progress
         super().__init__(path, progress.bytes, sum(1 for _ in progress.done()))
+        self._notes = files.beside(self.partial, ANSWERS)
         progress.begin(self)
         self._answers = None
 
@@ -129,23 +132,23 @@ class Predictions(Growing):
         """Begin the notes of a window; the old ones stay until the new ones have their head."""
         if self._answers is not None:
             self._answers.close()
-        beside = self.partial + ANSWERS + ".new"
+        beside = files.beside(self.partial, ANSWERS + ".new")
         self._answers = open(beside, "wb")  # noqa: SIM115
         self._answers.write(head.encode() + b"\n")
         self._answers.flush()
-        os.replace(beside, self.partial + ANSWERS)
+        os.replace(beside, self._notes)
 
     def close(self) -> None:
         super().close()
         if self._answers is not None:
             self._answers.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.partial + ANSWERS)
+            os.unlink(self._notes)
 
     def discard(self) -> None:
         """The run has failed: what it found stays for a later one."""
         self._file.close()
         if self._answers is not None:
             self._answers.close()
-        elif os.path.getsize(self.partial) == 0 and not os.path.exists(self.partial + ANSWERS):
+        elif os.path.getsize(self.partial) == 0 and not os.path.exists(self._notes):
             os.unlink(self.partial)

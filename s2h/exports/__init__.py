@@ -15,6 +15,7 @@ FORMATS = {
     "rlaif-v": "RLAIF-V: parquet with one embedded image, several as a numbered grid",
     "parquet": "`datasets`: parquet with embedded images and every field",
 }
+INFO = "dataset_info.json"  # LLaMA-Factory's list of data sets, beside its files
 ENDINGS = {"llama-factory": (".json", ".jsonl"), "rlaif-v": (".parquet",), "parquet": (".parquet",)}
 
 

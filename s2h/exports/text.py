@@ -8,11 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h import files, jsonl
-from s2h.exports import chat
+from s2h.exports import INFO, chat
 from s2h.exports.pictures import Pictures
 from s2h.record import Record, RecordError
-
-INFO = "dataset_info.json"
 
 
 class Text:

@@ -10,6 +10,7 @@ import time
 from hashlib import blake2b
 from typing import Any
 
+from s2h import files
 from s2h.growing import Growing
 from s2h.record import RecordError
 
@@ -27,7 +28,7 @@ class Output(Growing):
         """What is not kept goes after the word that it was whole."""
         if self._cut == 0:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path + ".progress")
+                os.unlink(files.beside(self.path, ".progress"))
         super()._make_room()
 
 
@@ -41,11 +42,13 @@ class Progress:
     def __init__(self, path: str, arguments: Any, resume: bool) -> None:
         import orjson
 
-        self.path = path + ".progress"
+        path = files.target(path)
+        partial = files.beside(path, ".partial")
+        self.path = files.beside(path, ".progress")
         self.arguments = blake2b(orjson.dumps(arguments, default=str), digest_size=8).hexdigest()
         self.last, self.lengths, self.said = "", [0, 0], {}
         self._noted = time.monotonic()
-        if not resume or not os.path.exists(path + ".partial"):
+        if not resume or not os.path.exists(partial):
             return
         try:
             with open(self.path, "rb") as file:
@@ -56,12 +59,12 @@ class Progress:
             return  # killed before its first note
         if version != VERSION or arguments != self.arguments:
             raise RecordError(
-                f"{path}.partial: was begun by other arguments",
+                f"{partial}: was begun by other arguments",
                 remedy="repeat them, or leave --resume out and begin anew",
             )
-        if os.path.getsize(path + ".partial") < lengths[0]:
+        if os.path.getsize(partial) < lengths[0]:
             raise RecordError(
-                f"{path}.partial: is shorter than it was", remedy="leave --resume out and begin anew"
+                f"{partial}: is shorter than it was", remedy="leave --resume out and begin anew"
             )
         self.last, self.lengths, self.said = last, lengths, said
 
@@ -80,13 +83,13 @@ class Progress:
             "lengths": lengths,
             "said": said,
         }
-        beside = f"{self.path}.part"
-        with open(beside, "wb") as file:
+        work = files.beside(self.path, ".part")
+        with open(work, "wb") as file:
             file.write(orjson.dumps(found))
-        os.replace(beside, self.path)
+        os.replace(work, self.path)
         self._noted = time.monotonic()
 
     def remove(self) -> None:
-        for path in (self.path, f"{self.path}.part"):
+        for path in (self.path, files.beside(self.path, ".part")):
             with contextlib.suppress(OSError):
                 os.unlink(path)

@@ -97,8 +97,6 @@ def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> 
 
 def with_captions(given: Any, source: Any, say: Callable[[str], None], progress: Callable) -> Any:
     """The source with captions that a model has written for its pictures (--captioner)."""
-    import os
-
     from s2h.sources import SourceError
     from s2h.sources.album import Album
     from s2h.sources.captioner import PROMPT, Sidecar, captioned, whole
@@ -107,7 +105,7 @@ def with_captions(given: Any, source: Any, say: Callable[[str], None], progress:
         raise SourceError(
             f"source {source.spec!r}: --captioner captions pictures in files, as of classes:PATH or captions:PATH"
         )
-    sidecar = Sidecar(given.captions or os.path.join(given.image_dir, "captions.jsonl"), given.captioner)
+    sidecar = Sidecar(given.captions_file, given.captioner)
     before, loaded = len(sidecar.captions), []
 
     def write(pictures: list[Any]) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import re
 from typing import NamedTuple
 
+from s2h import files
 from s2h.growing import Growing
 from s2h.levels import BLOCK
 from s2h.record import RecordError
@@ -27,7 +28,7 @@ class Partial(Growing):
     """A writer of `path` that a later run can continue. first: the slot to begin with."""
 
     def __init__(self, path: str, resume: bool = False) -> None:
-        partial = path + ".partial"
+        partial = files.beside(files.target(path), ".partial")
         place = find(partial) if resume and os.path.exists(partial) else Place()
         super().__init__(path, place.length, place.count)
         self.first, self._prefix = place.first, place.prefix

@@ -15,6 +15,8 @@ def draw(metrics: list[dict], path: Path, title: str) -> None:
     """Write the plot as PNG. metrics: the lines of metrics.jsonl."""
     from matplotlib.figure import Figure
 
+    from s2h.files import save_figure
+
     train = [line for line in metrics if "loss" in line]
     held = [line for line in metrics if "eval_loss" in line]
     levels = sorted({level for line in train for level in line.get("levels", {})})
@@ -37,7 +39,7 @@ def draw(metrics: list[dict], path: Path, title: str) -> None:
     for line in panels:
         line[0].legend(fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, dpi=150)
 
 
 def _dress(axes: Any, name: str, label: str) -> None:

@@ -9,11 +9,13 @@ CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
 
 
 def draw(report: dict, path: str, most: float | None = None) -> None:
-    """Write the page as PNG, PDF or SVG by its name. most: the bound of the blind AUC, drawn as a line."""
+    """Write the page as PNG. most: the bound of the blind AUC, drawn as a line."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+
+    from s2h.files import save_figure
 
     tasks = list(report.items()) or [("no pairs", None)]
     figure, axes = pyplot.subplots(
@@ -29,7 +31,7 @@ def draw(report: dict, path: str, most: float | None = None) -> None:
         _lengths(row[1], found["lengths"])
         _places(row[2], found["places"])
         _answers(row[3], found["answers"])
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, dpi=110)
     pyplot.close(figure)
 
 

@@ -12,11 +12,9 @@ ACROSS = 3
 
 def draw(report: dict[str, Any], path: str) -> None:
     """Draw a report of filters.tally.Histograms as a PNG."""
-    import io
-
     from matplotlib.figure import Figure
 
-    from s2h.files import Whole
+    from s2h.files import save_figure
 
     measures = report["measures"]
     rows = max(1, math.ceil(len(measures) / ACROSS))
@@ -38,7 +36,4 @@ def draw(report: dict[str, Any], path: str) -> None:
         axes.set_ylabel("pairs" if i % columns == 0 else "")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(fontsize=7, frameon=False)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=110, metadata={"Software": None})
-    with Whole(path) as out:
-        out.write(drawn.getvalue())
+    save_figure(figure, path, dpi=110)

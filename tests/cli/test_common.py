@@ -118,9 +118,11 @@ def test_output_files(tmp_path):
     before = path.read_bytes()
     assert run(relay, "-o", str(path), data=lines(1) + b"{bad").exit_code == 1
     assert path.read_bytes() == before
-    result = run(relay, "-o", str(tmp_path / "none" / "out.jsonl"), data=lines(1))
+    result = run(relay, "-o", str(tmp_path / "none" / "such" / "out.jsonl"), data=lines(1))
     assert result.exit_code == 1
-    assert "none" in result.stderr
+    assert "none" in result.stderr and ".part" not in result.stderr
+    assert run(relay, "-o", str(tmp_path / "new" / "out.jsonl"), data=lines(1)).exit_code == 0
+    assert len((tmp_path / "new" / "out.jsonl").read_bytes().splitlines()) == 1
 
 
 def test_dash_means_the_standard_streams(tmp_path):

@@ -192,7 +192,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--model", "mini", "--bench", "blink=empty"], 1, "no file of the benchmark in this folder: empty"),
         (["--model", "mini", "--bench", "pope", "-o", "x.jsonl"], 1, "can't be had from the Hub"),
         (["--model", "mini", "--bench", "x.jsonl"], 1, "no such file: x.jsonl"),
-        (["--model", "mini", "--report", "no/where.json"], 1, "cannot be written: no/where.json"),
+        (["--model", "mini", "--report", "no/such/x.json"], 1, "cannot be written: no/such/x.json"),
         (["--score", "bad.jsonl"], 1, "bad.jsonl:1: answer: is none of the choices: 'Q' of A, B"),
         (["--score", "short.jsonl"], 1, "short.jsonl:1: response: missing"),
         (["--compare", "bad.jsonl", "short.jsonl"], 1, "bad.jsonl:1: correct: is missing"),

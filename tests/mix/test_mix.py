@@ -136,8 +136,7 @@ def test_moved_references_are_written_as_a_writer_would():
     with open("in/escaped.jsonl", "wb") as out:
         line = jsonl.dump({"note": {"images": ["note.png"]}, **pair("g")})
         out.write(line[::-1].replace(b'"images"'[::-1], b'"im\\u0061ges"'[::-1], 1)[::-1])
-    run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl", status=1)
-    Path("out").mkdir()
+    run("--flat", "in/a", "in/escaped", "-o", "no/such/mix.jsonl", status=1)
     run("--flat", "in/a", "in/escaped", "-o", "out/mix.jsonl")
     found = {record["id"]: dict(record) for record in jsonl.read("out/mix")}
     with jsonl.Writer("out/plain.jsonl") as out:

@@ -1,0 +1,106 @@
+"""The standard streams of a command, whatever they are: closed, full, non-blocking, or a pipe whose reader has gone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+
+from s2h import files
+from s2h.record import RecordError
+
+
+def prepare() -> None:
+    """Make the standard streams safe to use. Call it before anything else is opened.
+
+    A closed descriptor 0, 1 or 2 becomes the null device, so that no file that is opened later gets its number and
+    messages of a library into its contents. Messages to a closed standard error go nowhere. A stream that is non-blocking
+    waits, as the commands expect it to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdin = _patient(sys.stdin, 0)
+    sys.stdout = _patient(sys.stdout, 1)
+    sys.stderr = _patient(sys.stderr, 2)
+
+
+def _patient(stream, number: int):
+    """The stream, or one like it that waits where the descriptor is non-blocking."""
+    if stream is None or not _is(stream, number) or os.get_blocking(number):
+        return stream
+    raw = files.Patient(number, "r" if number == 0 else "w")
+    buffer = io.BufferedReader(raw) if number == 0 else io.BufferedWriter(raw)
+    return io.TextIOWrapper(
+        buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=stream.line_buffering
+    )
+
+
+def _is(stream, number: int) -> bool:
+    """Whether a text stream is a descriptor's, and no other that a test has put there."""
+    try:
+        return stream.fileno() == number
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def standard_input(say):
+    """Standard input as a binary stream. say: told when it is a terminal. Raises RecordError where it is closed."""
+    if sys.stdin is None:
+        raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
+    if sys.stdin.isatty():
+        say("reading records from the terminal; Ctrl-D ends them, --help explains")
+    return sys.stdin.buffer
+
+
+def standard_output(remedy: str = "use -o FILE"):
+    """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush. Raises
+    RecordError where it is closed."""
+    if sys.stdout is None:
+        raise RecordError("standard output is closed", remedy=remedy)
+    sys.stdout.flush()
+    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+
+def tell(line: str) -> None:
+    """Write a line to standard error. Where that fails, a full disk or a reader that has gone, it is given up: the work
+    goes on."""
+    if sys.stderr is None:
+        return
+    try:
+        if "tqdm" in sys.modules:  # a bar may be on the screen
+            sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _to_null(2)
+
+
+def flush() -> None:
+    """Bring out what a library has printed, while an error can still be told."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def hush() -> None:
+    """Point standard output, and standard error if it is gone too, at the null device, so that Python's last flush doesn't
+    complain about a reader that has left."""
+    _to_null(1)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _to_null(2)
+
+
+def _to_null(number: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError):
+        os.dup2(null, number)
+    os.close(null)
