@@ -339,7 +339,9 @@ def _compare(work, files, report, plot, gallery, seed, margin) -> None:
     made = comparisons.make(sides, files, seed, compare.MARGIN if margin is None else margin, work.on_error)
     for one, name in zip(made, files[1:], strict=True):
         work.say("\n" + comparisons.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
-    if plot:
+    if plot and not made[0]["rows"]:
+        work.tell("no plot: only cosines were compared")
+    elif plot:
         comparisons.draw(made, plot, sides[0][0].get("scoring"))
     if gallery:
         from s2h.files import Whole

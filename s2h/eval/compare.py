@@ -28,7 +28,7 @@ def join(
     names: tuple[str, str],
     on_error: Callable[[Exception], None] = fail,
 ) -> list[tuple[dict, dict]]:
-    """The two models' lines of each question whose answer is known. Questions that stand in one file only, and those that
+    """The two models' lines of each question. Questions that stand in one file only, and those that
     have another question, choices, answer, scoring or parser in the two files go to on_error as a RecordError and are left
     out; of BLINK's task whose labels have two versions, all questions."""
     first, second = (
@@ -70,11 +70,12 @@ def join(
                 field, where, _REMEDIES.get(field, "compare answers to the same questions"),
             )
         )  # fmt: skip
-    return [
-        (line, other)
-        for key, (line, other) in pairs.items()
-        if key not in left_out and line["correct"] is not None and other["correct"] is not None
-    ]
+    return [pair for key, pair in pairs.items() if key not in left_out]
+
+
+def judged(pairs: list[tuple[dict, dict]]) -> list[tuple[dict, dict]]:
+    """The pairs of which both sides are known to be right or wrong."""
+    return [pair for pair in pairs if all(line["correct"] is not None for line in pair)]
 
 
 def _relabelled(
@@ -156,7 +157,7 @@ def compare(
     margin: float = MARGIN,
 ) -> list[dict]:
     """The rows of two models' lines: see `join` and `rows_of`."""
-    return rows_of(join(before, after, names, on_error), names, seed, margin)
+    return rows_of(judged(join(before, after, names, on_error)), names, seed, margin)
 
 
 def rows_of(
@@ -228,7 +229,7 @@ def _row(name: str, pairs: list[tuple[dict, dict]], seed: int, margin: float) ->
 def changed(before: list[dict], after: list[dict], names: tuple[str, str]) -> list[dict]:
     """The later lines of the questions gained and lost, gained ones first, with `change` and what was `before`."""
     made = []
-    for line, other in join(before, after, names, on_error=lambda error: None):
+    for line, other in judged(join(before, after, names, on_error=lambda error: None)):
         if bool(line["correct"]) != bool(other["correct"]):
             shown = other.copy()
             shown["change"] = "gained" if other["correct"] else "lost"

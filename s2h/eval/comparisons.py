@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from s2h.eval import compare
+from s2h.eval import compare, cosine
 from s2h.eval.escape import terminal
 from s2h.record import RecordError
 
@@ -20,8 +20,9 @@ def make(
     margin: float,
     on_error: Callable[[Exception], None],
 ) -> list[dict[str, Any]]:
-    """For each file but the first: before and after (the models' names), margin, rows (see `compare.rows_of`), and notes,
-    which say what was left out. Raises RecordError for a file without predictions."""
+    """For each file but the first: before and after (the models' names), margin, rows (see `compare.rows_of`), cosine (see
+    `cosine.compared`) where there are some, and notes, which say what was left out. Raises RecordError for a file without
+    predictions."""
     for name, side in zip(files, sides, strict=True):
         if not side:
             raise RecordError("no predictions", where=name, remedy="make them with --model")
@@ -35,12 +36,14 @@ def make(
             left_out.append(f"left out: {error}")
 
         pairs = compare.join(sides[0], sides[at], pair, told)
+        known, cosines = compare.judged(pairs), cosine.compared(pairs, seed)
         if len(left_out) > SHOWN:
             left_out[SHOWN:] = [f"left out: {len(left_out) - SHOWN} more for such reasons"]
         made.append(
             {
                 "before": models[0], "after": models[at], "margin": margin,
-                "rows": compare.rows_of(pairs, pair, seed, margin), "notes": [*left_out, *compare.notes(pairs)],
+                "rows": compare.rows_of(known, pair, seed, margin) if known or not cosines else [],
+                "notes": [*left_out, *compare.notes(pairs)], **({"cosine": cosines} if cosines else {}),
             }
         )  # fmt: skip
     return made
@@ -49,7 +52,8 @@ def make(
 def table(one: dict[str, Any], title: str = "") -> str:
     """A comparison as text for a terminal. title: the files, where there are several comparisons."""
     lines = [terminal(title)] if title else []
-    lines.append(compare.table(one["rows"], one["margin"]))
+    lines += [compare.table(one["rows"], one["margin"])] if one["rows"] else []
+    lines += [cosine.compared_table(one["cosine"])] if "cosine" in one else []
     return "\n".join([*lines, *(f"note: {terminal(note)}" for note in one["notes"])])
 
 
@@ -57,6 +61,7 @@ def markdown(made: list[dict[str, Any]]) -> str:
     """All comparisons as Markdown."""
     return "\n".join(
         compare.markdown(one["rows"], (one["before"], one["after"]), one["margin"], one["notes"])
+        + (cosine.compared_markdown(one["cosine"]) if "cosine" in one else "")
         for one in made
     )
 

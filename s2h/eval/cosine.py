@@ -85,6 +85,63 @@ def rows(predictions: Iterable[dict]) -> list[dict]:
     return made
 
 
+def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
+    """The change of the mean cosine between two models' lines of the same questions, by benchmark and category: name, n,
+    clusters, before, after, gain, its paired bootstrap interval over clusters (low, high), model, scoring. Lines that were
+    compared by different text models are left out."""
+    from s2h.eval import clusters, statistics
+    from s2h.seeds import seed_of
+
+    groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
+    for line, other in pairs:
+        both = all(p.get("scoring") == SCORING and isinstance(p.get("cosine"), float) for p in (line, other))
+        if both and line.get("text_model") == other.get("text_model"):
+            name = " ".join(str(line[key]) for key in ("bench", "category") if line.get(key))
+            groups.setdefault((name, str(line["text_model"])), []).append((line, other))
+    made = []
+    for (name, model), some in sorted(groups.items()):
+        changes = [other["cosine"] - line["cosine"] for line, other in some]
+        labels = clusters.joined([[*clusters.keys(line), *clusters.keys(other)] for line, other in some])
+        low, high = statistics.gain(changes, labels, seed_of(seed, "cosine", name))
+        before, after = (sum(pair[side]["cosine"] for pair in some) / len(some) for side in (0, 1))
+        made.append(
+            {
+                "name": name, "n": len(some), "clusters": len(set(labels)), "before": before, "after": after,
+                "gain": after - before, "low": low, "high": high, "model": model, "scoring": SCORING,
+            }
+        )  # fmt: skip
+    return made
+
+
+def compared_table(found: list[dict]) -> str:
+    """The rows of `compared` as text for a terminal."""
+    lines = [
+        f"{'captions over photographs, mean cosine':44s}{'n':>6s}{'before':>8s}{'after':>8s}{'gain':>8s}"
+        f"{'95% interval':>18s}  text model"
+    ]
+    for row in found:
+        interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
+        lines.append(
+            f"{row['name']:44s}{row['n']:6d}{row['before']:8.3f}{row['after']:8.3f}{row['gain']:+8.3f}{interval:>18s}"
+            f"  {row['model']}"
+        )
+    return "\n".join(lines)
+
+
+def compared_markdown(found: list[dict]) -> str:
+    """The rows of `compared` as a table in Markdown."""
+    lines = [
+        "", "| captions over photographs, mean cosine | n | before | after | gain | 95% interval | text model |",
+        "|---" * 7 + "|",
+    ]  # fmt: skip
+    lines += [
+        f"| {row['name']} | {row['n']} | {row['before']:.3f} | {row['after']:.3f} | {row['gain']:+.3f} "
+        f"| {row['low']:+.3f} to {row['high']:+.3f} | {row['model']} |"
+        for row in found
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def table(found: list[dict]) -> str:
     """The rows as text for a terminal."""
     lines = [

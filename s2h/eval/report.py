@@ -89,11 +89,9 @@ def table(report: dict[str, Any]) -> str:
     ]
     for row, title in zip(rows, titles, strict=True):
         if row["score"] is None:
-            lines.append(
-                f"{title:{width}s}{row['unscored']:6d}  answers hidden: predictions written, no score"
-            )
+            lines.append(f"{title:{width}s}{row['unscored']:6d}  no score: {unscored(row)}")
             continue
-        hidden = f"  ({row['unscored']} more with hidden answers)" if row["unscored"] else ""
+        hidden = f"  (no score: {unscored(row)})" if row["unscored"] else ""
         lines.append(
             f"{title:{width}s}{row['n']:6d}{_percent(row['score']):>8s}{_interval(row):>16s}"
             f"{_percent(row['chance']):>8s}{_percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
@@ -109,6 +107,15 @@ def table(report: dict[str, Any]) -> str:
         lines += ["", *_published(report["published"], width)]
     lines += [f"note: {terminal(note)}" for note in report["notes"]]
     return "\n".join(lines)
+
+
+def unscored(row: dict[str, Any]) -> str:
+    """Why the questions of a row that have no score have none."""
+    captions = f"{row['unchecked']} captions without an exact check (--scoring likelihood or cosine)"
+    hidden = row["unscored"] - row["unchecked"]
+    if not hidden:
+        return captions
+    return f"{captions}, {hidden} answers hidden" if row["unchecked"] else f"{hidden} answers hidden"
 
 
 def _pope_splits(found: list[dict]) -> dict[str, dict[str, float]]:
@@ -162,7 +169,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines.append("|---|---|---|---|---|---|---|")
     for row in report["rows"]:
         if row["score"] is None:
-            lines.append(f"| {escaped(row['name'])} | {row['unscored']} | answers hidden | | | | |")
+            lines.append(f"| {escaped(row['name'])} | {row['unscored']} | {unscored(row)} | | | | |")
         else:
             cells = (
                 row["n"],
@@ -172,7 +179,8 @@ def markdown(report: dict[str, Any]) -> str:
                 _percent(row["unparsed"]),
                 row["clusters"],
             )
-            lines.append(f"| {escaped(row['name'])} | " + " | ".join(map(str, cells)) + " |")
+            more = f" (no score: {unscored(row)})" if row["unscored"] else ""
+            lines.append(f"| {escaped(row['name'] + more)} | " + " | ".join(map(str, cells)) + " |")
     if any(metric["bench"] != "pope" for metric in report["metrics"]):
         lines += ["", "| metric | n | score | 95% interval (bootstrap) |", "|---|---|---|---|"]
         for metric in report["metrics"]:

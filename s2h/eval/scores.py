@@ -83,6 +83,12 @@ def unread(prediction: dict) -> bool:
     )
 
 
+def unchecked(prediction: dict) -> bool:
+    """Whether a prediction is a caption whose answer is known but has no exact check."""
+    caption = prediction.get("answer_type") == "caption" and prediction.get("correct") is None
+    return caption and not gold.hidden(prediction.get("answer"))
+
+
 def summarise(predictions: list[dict]) -> list[dict]:
     """One row for each group: see `row`."""
     return [row(name, some) for name, some in groups(predictions).items()]
@@ -90,13 +96,15 @@ def summarise(predictions: list[dict]) -> list[dict]:
 
 def row(name: str, some: list[dict]) -> dict:
     """A group's name, n, correct (count), score, its interval (low, high), standard error (se) and number of clusters,
-    chance and unparsed; all but the counts are shares of 1. Lines whose answer is hidden count as unscored and are left
-    out of the score."""
+    chance and unparsed; all but the counts are shares of 1. Lines without a verdict count as unscored and are left out of
+    the score: their answer is hidden, or they are captions over photographs, which have no exact check (unchecked)."""
     known = [p for p in some if p.get("correct") is not None]
     share = _share(known)
     return {
         "name": name, "n": len(known), "correct": sum(bool(p["correct"]) for p in known), **share,
-        "chance": chance(known), "unscored": len(some) - len(known), "unparsed": sum(map(unread, some)) / len(some),
+        "chance": chance(known), "unscored": len(some) - len(known),
+        "unchecked": sum(map(unchecked, some)),
+        "unparsed": sum(map(unread, some)) / len(some),
     }  # fmt: skip
 
 

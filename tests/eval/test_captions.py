@@ -64,6 +64,41 @@ def test_scoring_by_cosine_is_labelled(scored, tmp_path):
     assert "mean cosine" in (tmp_path / "r.md").read_text()
 
 
+def test_captions_without_an_exact_check_are_not_called_hidden(scored, tmp_path):
+    run = scored("--report", "r.md")
+    assert run.exit_code == 0, run.output
+    for told in (run.output, (tmp_path / "r.md").read_text()):
+        assert "3 captions without an exact check (--scoring likelihood or cosine)" in told
+        assert "hidden" not in told
+
+
+def test_a_comparison_shows_the_change_of_the_cosines(scored, tmp_path):
+    scored("--scoring", "cosine", "--text-model", "mini-text")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    better = [line | {"cosine": line["cosine"] + 0.1} if "cosine" in line else line for line in lines]
+    (tmp_path / "better.jsonl").write_text("".join(json.dumps(line) + "\n" for line in better))
+    run = CliRunner().invoke(main, ["--compare", "out.jsonl", "better.jsonl", "--report", "c.json"])
+    assert run.exit_code == 0, run.output
+    told = json.loads((tmp_path / "c.json").read_text())
+    (row,) = told["cosine"]
+    assert row["n"] == 3 and row["model"] == "mini-text" and row["gain"] == pytest.approx(0.1)
+    assert (
+        sum(one["n"] for one in told["rows"] if one["name"] != "all") >= 2
+    )  # the two exact ones stand apart
+    assert "mean cosine" in run.output and "+0.100" in run.output
+    # Captions alone are compared too, and without a common text model there is nothing to compare.
+    for name, some in (
+        ("a", lines),
+        ("b", better),
+        ("c", [line | {"text_model": "other"} for line in better]),
+    ):
+        kept = [line for line in some if "cosine" in line]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    run = CliRunner().invoke(main, ["--compare", "a.jsonl", "b.jsonl", "--report", "c.md", "--plot", "c.png"])
+    assert run.exit_code == 0 and "no plot" in run.output and "+0.100" in (tmp_path / "c.md").read_text()
+    assert CliRunner().invoke(main, ["--compare", "a.jsonl", "c.jsonl"]).exit_code == 1
+
+
 def test_the_report_names_the_parsers_version(scored, tmp_path):
     run = scored("--parser", "lmms", "--report", "r.json")
     assert run.exit_code == 0 and "lmms-eval 0.7.3" in run.output
