@@ -164,9 +164,9 @@ class Store:
             if os.stat(path).st_size == len(data):
                 return references.of_file(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        beside = f"{path}.{os.getpid()}.part"
+        beside = f"{path}.{os.urandom(8).hex()}.part"  # machines and containers share a store, and numbers of processes
         try:
-            with open(beside, "wb") as file:
+            with open(beside, "xb") as file:
                 file.write(data)
             os.replace(beside, path)
         except BaseException:

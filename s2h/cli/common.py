@@ -32,6 +32,7 @@ import click
 from s2h import __version__, accel, jsonl
 from s2h import record as _record
 from s2h.cli import streams
+from s2h.locks import Lock
 from s2h.record import RecordError
 
 if TYPE_CHECKING:
@@ -104,10 +105,26 @@ class Command(click.Command):
 class Session:
     """One run of a command: its input, its output, its messages and its skipped records."""
 
-    def __init__(self, output: str | Callable[[], jsonl.Writer] | None, quiet: bool, on_error: str) -> None:
+    def __init__(self, quiet: bool, on_error: str) -> None:
         self.quiet, self.skips = quiet, on_error == "skip"
         self.skipped: dict[str, int] = {}
         self.name = _name()
+        self.writer: jsonl.Writer | None = None
+        self._locks: list[Lock] = []
+
+    def lock(self, *paths: str | None) -> None:
+        """Lock outputs until the session's end; None stands for one that was not asked for. Creates their folders. Raises
+        RecordError where another run writes one, or where one can't be written."""
+        for path in paths:
+            if path is not None:
+                self._locks.append(Lock(path, self.tell))
+
+    def unlock(self) -> None:
+        while self._locks:
+            self._locks.pop().release()
+
+    def open(self, output: str | Callable[[], jsonl.Writer] | None) -> None:
+        """Open the output: "-", a file, or what opens a writer."""
         if isinstance(output, str):
             output = jsonl.Writer(streams.standard_output() if output == "-" else output)
         self.writer = output() if callable(output) else output
@@ -177,26 +194,36 @@ class Session:
 
 @contextlib.contextmanager
 def session(
-    output: str | Callable[[], jsonl.Writer] | None = "-", *, quiet: bool = False, on_error: str = "fail"
+    output: str | Callable[[], jsonl.Writer] | None = "-",
+    *,
+    quiet: bool = False,
+    on_error: str = "fail",
+    locks: Iterable[str | None] = (),
 ) -> Iterator[Session]:
     """A Session whose output is finished when the block ends well and given up when it does not.
 
-    output: "-", a file, what opens a writer, or None for a command that writes no records. Errors that a user can meet
-    end the command with one line and a status; a usage error of click goes on to click.
+    output: "-", a file, what opens a writer, or None for a command that writes no records. locks: all files and folders
+    that the command writes, of which no other run may be writing one; they are locked before the output is opened.
+    Errors that a user can meet end the command with one line and a status; a usage error of click goes on to click.
     """
     streams.prepare()
     accel.end_with_launcher()
     work = None
     try:
-        work = Session(output, quiet, on_error)
+        work = Session(quiet, on_error)
         try:
-            yield work
-        except BaseException:
+            work.lock(*locks)
+            work.open(output)
+            try:
+                yield work
+            except BaseException:
+                if work.writer is not None:
+                    work.writer.discard()
+                raise
             if work.writer is not None:
-                work.writer.discard()
-            raise
-        if work.writer is not None:
-            work.writer.close()
+                work.writer.close()
+        finally:
+            work.unlock()
         streams.flush()
         accel.leave()
     except click.ClickException as error:

@@ -174,12 +174,11 @@ def main(
                 streams.standard_output()
             status = accel.launch("s2h.cli.eval", sys.argv[1:], processes, work.tell)
         raise click.exceptions.Exit(status)
-    with common.session(
-        None if compare else run.writer(), quiet=quiet or not run.first, on_error=on_error
-    ) as work:
+    outputs = [None if compare else output, report, heatmap, plot, gallery] if run.first else []
+    opens = None if compare else run.writer()
+    with common.session(opens, quiet=quiet or not run.first, on_error=on_error, locks=outputs) as work:
         from s2h.eval import report as reports
 
-        reports.check_places(report, heatmap, plot, gallery)
         if compare:
             _compare(work, files, report, plot, gallery, seed, margin)
             return

@@ -68,14 +68,14 @@ def main(
     if grows:
         from s2h.filters.progress import Output, Progress
 
-        with common.session(None, quiet=quiet) as work:
-            given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
-            progress = Progress(output, [files, given, rejects, dtype, on_error], resume)
-
     def writer():
+        nonlocal progress
+        given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
+        progress = Progress(output, [files, given, rejects, dtype, on_error], resume)
         return Output(output, progress.lengths[0])
 
-    with common.session(writer if grows else output, quiet=quiet, on_error=on_error) as work:
+    outputs = [output, rejects, report, audit]
+    with common.session(writer if grows else output, quiet=quiet, on_error=on_error, locks=outputs) as work:
         failed = _filter(work, files, asked, how, progress, cache, rejects, report, audit, audit_fail, seed)
     if progress is not None:
         progress.remove()
@@ -94,10 +94,8 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
     if asked.text_model and not asked.by_text:
         raise click.UsageError("--text-model is for --mpnet, --mpnet-distractors, --score or --annotate.")
     for path, option, what in ((audit, "--audit", "the plots"), (report, "--report", "the histograms")):
-        if path and (path.endswith(".png") or not os.path.isdir(os.path.dirname(path) or ".")):
-            raise click.UsageError(
-                f"{option} needs a FILE for JSON, in a folder that exists; {what} go beside it."
-            )
+        if path and path.endswith(".png"):
+            raise click.UsageError(f"{option} needs a FILE for JSON; {what} go beside it.")
     if asked.against_clip is not None and not asked.against:
         raise click.UsageError("--against-clip is for --against.")
     if (asked.near_images is not None or asked.near_text is not None) and not asked.by_repeats:

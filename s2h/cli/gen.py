@@ -201,7 +201,8 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
 
         return Partial(output, given.resume)
 
-    with common.session(growing if plain else output, quiet=quiet, on_error=on_error) as work:
+    opens = growing if plain else output
+    with common.session(opens, quiet=quiet, on_error=on_error, locks=[output]) as work:
         _generate(work, given)
 
 

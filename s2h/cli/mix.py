@@ -168,7 +168,7 @@ def opened(given: SimpleNamespace, path: str):
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
     """--interleave."""
     with common.session(
-        lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error
+        lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error, locks=[given.output]
     ) as work:
         from s2h import mix
 
@@ -193,7 +193,11 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
     """--flat and --curriculum."""
     with contextlib.ExitStack() as stack:
         output = None if given.pack else lambda: opened(given, given.output)
-        work = stack.enter_context(common.session(output, quiet=given.quiet, on_error=given.on_error))
+        outputs = [given.pack] if given.pack else [given.output, given.val_output]
+        if given.pack:
+            os.makedirs(os.path.dirname(os.path.abspath(given.pack)), exist_ok=True)
+        how = {"quiet": given.quiet, "on_error": given.on_error, "locks": outputs}
+        work = stack.enter_context(common.session(output, **how))
         import tempfile
 
         from s2h import mix

@@ -272,6 +272,9 @@ def _train(
     if not output and "model" not in given:
         raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
     folder = Path(output or _folder_of(given["model"], seed))
+    if not plan and accel.launched()[0] == 0:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work.lock(str(folder))
     said = _folder.begun(folder) if resume or merge else {}
     if "model" not in {**said, **given}:
         raise click.UsageError(f"--model NAME is needed: {folder} holds no run yet.")

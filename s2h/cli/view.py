@@ -33,7 +33,7 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
     jq -c 'select(.correct == false)' after.jsonl | s2h-view -o mistakes.html
     """
     places.check(files or ("-",), {"-o": output})
-    with common.session(output, quiet=quiet, on_error=on_error) as work:
+    with common.session(output, quiet=quiet, on_error=on_error, locks=[output]) as work:
         from itertools import chain, islice
 
         from s2h.view import gallery

@@ -226,14 +226,6 @@ def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
-def check_places(*paths: str | None) -> None:
-    """Raise RecordError at once, not after hours of answers, where a report can't be written."""
-    from s2h.files import prepare
-
-    for path in filter(None, paths):
-        prepare(path)
-
-
 def save(path: str, told: dict[str, Any], text: str) -> None:
     """Write a report whole or not at all: its text where the name ends in .md, else JSON."""
     import json

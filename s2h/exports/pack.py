@@ -39,7 +39,7 @@ class Pack:
         check_place(self.folder)
         parent, name = os.path.split(os.path.abspath(self.folder))
         os.makedirs(parent, exist_ok=True)
-        self._beside = os.path.join(parent, f".{name}.{os.getpid()}.part")
+        self._beside = os.path.join(parent, f".{name}.{os.urandom(8).hex()}.part")
         os.mkdir(self._beside)
         self._known = sqlite3.connect("", isolation_level=None)  # on disk, gone when closed
         self._known.execute("create table seen (name blob primary key, reference text) without rowid")

@@ -8,7 +8,7 @@ checkpoint only where both are what they were.
 from __future__ import annotations
 
 import json
-import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -82,14 +82,20 @@ def _fix(
     records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: Fit, say
 ) -> None:
     before = begun(folder)
-    new = folder / "new"
-    new.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as new:
+        _fix_from(Path(new), before, records, held_out, arguments, folder, on_error, base, fit, say)
+
+
+def _fix_from(
+    new: Path, before: dict, records, held_out, arguments: Arguments, folder: Path, on_error, base, fit, say
+) -> None:
+    """The same, by way of a temporary folder."""
     given = store(records, new / "data.jsonl", fit=fit, say=say, on_error=on_error)
     held = Stored()
     if held_out is not None:
         held = store(held_out, new / "val.jsonl", fit=fit, say=say, on_error=on_error)
     if not given.count and not before:
-        shutil.rmtree(new)
         if given.dropped:
             raise RunError(
                 f"no pair fits the window of {fit.window} tokens", remedy="fewer or smaller images"
@@ -114,7 +120,6 @@ def _fix(
             if (new / name).exists():
                 (new / name).replace(folder / name)
         write_json(folder / adapter.ARGUMENTS, wanted)
-    shutil.rmtree(new)
 
 
 def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:

@@ -123,9 +123,10 @@ def test_the_command_reports_and_gates(tmp_path):
     assert json.loads((tmp_path / "audit.json").read_text())["compare"]["pairs"] == 120
     with Image.open(tmp_path / "audit.png") as page:
         assert page.size[0] > 1000
-    for path in ("nowhere/audit.json", "audit.png"):
-        wrong = run("s2h-filter", "--audit", path, cwd=tmp_path, input=made.stdout, status=2)
-        assert "--audit needs a FILE for JSON" in wrong.stderr
+    wrong = run("s2h-filter", "--audit", "audit.png", cwd=tmp_path, input=made.stdout, status=2)
+    assert "--audit needs a FILE for JSON" in wrong.stderr
+    wrong = run("s2h-filter", "--audit", "no/such/audit.json", cwd=tmp_path, input=made.stdout, status=1)
+    assert "cannot be written: no/such/audit.json (name a file in a folder that exists)" in wrong.stderr
     told = run(
         "s2h-gen",
         "search",
