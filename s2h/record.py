@@ -14,6 +14,7 @@ FIELDS = (
     "id", "level", "task", "images", "prompt", "chosen", "rejected",
     "target", "facts", "grounding", "negative", "source",
 )  # fmt: skip
+_CLAIM = '{"image": 0, "text": "a photo of a dog"}'
 OPTIONAL = frozenset({"grounding"})  # without it CLIP judges the answer's text against the target images
 ROLES = frozenset({"system", "user", "assistant"})
 IMAGE = object()  # stands for an image in the parts given to `interleave`
@@ -91,6 +92,20 @@ def interleave(parts: Iterable[object]) -> list[dict]:
     """One user message from strings and IMAGE marks: `interleave(["Image 1:", IMAGE, "What colour is the car?"])`."""
     content = [{"type": "image"} if part is IMAGE else {"type": "text", "text": part} for part in parts]
     return [{"role": "user", "content": content}]
+
+
+def claim(image: int, text: str) -> dict:
+    """One claim of `grounding`: what an answer says of the image at a position."""
+    return {"image": image, "text": text}
+
+
+def claims_of(record: dict, side: str) -> list[tuple[int, str]]:
+    """What the answer claims of which image, (position, text), where the record's grounding says so. Claims are objects, or
+    in the older form lists [position, text]."""
+    return [
+        (one["image"], one["text"]) if isinstance(one, dict) else (one[0], one[1])
+        for one in (record.get("grounding") or {}).get(side) or ()
+    ]
 
 
 def assistant(text: str) -> list[dict]:
@@ -181,10 +196,10 @@ def _sound(record: dict) -> bool:
                 if type(claims) is not list:
                     return False
                 for claim in claims:
-                    position, text = claim
+                    position, text = (claim["image"], claim["text"]) if type(claim) is dict else claim
                     if not (type(position) is int and 0 <= position < count and type(text) is str and text):
                         return False
-                    if type(claim) is not list:
+                    if not (type(claim) is dict or type(claim) is list):
                         return False
         if "scores" in record and type(record["scores"]) is not dict:
             return False
@@ -308,11 +323,15 @@ def _check_grounding(grounding: object, count: int) -> None:
     for side in ("chosen", "rejected"):
         claims = grounding.get(side)
         if type(claims) is not list:
-            raise RecordError("must be a list of [position, text] claims", f"grounding.{side}")
+            raise RecordError("must be a list of claims", f"grounding.{side}", remedy=_CLAIM)
         for i, claim in enumerate(claims):
-            if type(claim) is not list or len(claim) != 2 or type(claim[1]) is not str or not claim[1]:
-                raise RecordError("must be [position, text]", f"grounding.{side}[{i}]")
-            _check_position(claim[0], count, f"grounding.{side}", i)
+            listed = type(claim) is list and len(claim) == 2
+            if not listed and not (type(claim) is dict and claim.keys() >= {"image", "text"}):
+                raise RecordError("must be a claim", f"grounding.{side}[{i}]", remedy=_CLAIM)
+            position, text = claim if listed else (claim["image"], claim["text"])
+            if type(text) is not str or not text:
+                raise RecordError("must be a claim with a text", f"grounding.{side}[{i}]", remedy=_CLAIM)
+            _check_position(position, count, f"grounding.{side}", i)
 
 
 def _check_position(position: object, count: int, field: str, i: int) -> None:

@@ -47,7 +47,7 @@ def test_every_task_in_a_grid(task, tmp_path):
         columns = layouts.COLUMNS[layout["tiles"]]
         assert image.size[0] == columns * 52 - 4
         assert f"a grid of {layout['tiles']} numbered images" in record.text_of(pair["prompt"])
-        assert {at for at, _ in pair["grounding"]["chosen"]} <= {0}
+        assert {claim["image"] for claim in pair["grounding"]["chosen"]} <= {0}
 
 
 def test_the_picture_in_the_middle_is_asked_about(tmp_path):

@@ -63,11 +63,12 @@ def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -
 def claims_apart(pair: dict) -> list[dict]:
     """A pair for each distinct claim whose truth the labels tell, with that claim alone. A claim of the chosen answer
     that is false by the labels is an error of the generator."""
+    from s2h.record import claims_of
     from s2h.sources.builtin import claims
 
     found = {}
     for side in ("chosen", "rejected"):
-        for at, text in pair["grounding"][side]:
+        for at, text in claims_of(pair, side):
             fits = claims.fits(text, pair["facts"]["labels"][at])
             if side == "chosen" and fits is False:
                 raise AssertionError(f"{pair['id']}: the chosen answer claims what is false: {text}")

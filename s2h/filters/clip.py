@@ -11,19 +11,14 @@ from s2h.filters import DIGITS, Judgement, Measure, add_score, earlier_score, is
 from s2h.filters.engine import Engine, Place
 from s2h.images import ImageError
 from s2h.models.clip import BUNDLED, DEFAULT
-from s2h.record import Record, RecordError, text_of
+from s2h.record import Record, RecordError, claims_of, text_of
 
 SIDES = ("chosen", "rejected")
 
 
 def claims(record: Record, side: str) -> list[tuple[int, str]]:
     """What the chosen or rejected answer claims: (image position, text)."""
-    said = record.get("grounding", {}).get(side)
-    return (
-        [(at, text) for at, text in said]
-        if said
-        else [(at, text_of(record[side])) for at in record["target"]]
-    )
+    return claims_of(record, side) or [(at, text_of(record[side])) for at in record["target"]]
 
 
 def judgement(

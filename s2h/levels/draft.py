@@ -112,7 +112,9 @@ class Draft:
             target=target,
             facts=facts,
             grounding=dict(
-                zip(("chosen", "rejected"), ([list(c) for c in side] for side in sides), strict=True)
+                zip(
+                    ("chosen", "rejected"), ([records.claim(*c) for c in side] for side in sides), strict=True
+                )
             ),
             negative=self.negative,
             source=spec,

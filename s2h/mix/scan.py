@@ -268,7 +268,8 @@ def _form(wanted: Wanted) -> tuple[Any, type, type]:
     turn = turns[0] | turns[1] | turns[2]
     answer = defstruct("Answer", [("role", Literal["assistant"]), ("content", list[only_said])], gc=False)
     answer = Annotated[list[answer], Meta(min_length=1, max_length=1)]
-    claims = list[tuple[place, text]]
+    claim = defstruct("Claim", [("image", place), ("text", text)], gc=False)
+    claims = list[claim | tuple[place, text]]  # objects, or in the older form lists
     grounding = defstruct("Grounding", [("chosen", claims), ("rejected", claims)], gc=False)
     bonds = [(name, Any, None) for name in ("twin", "families")] if wanted.links else []
     scores = dict[str, Any] if wanted.margins else defstruct("Scores", [])
@@ -309,6 +310,6 @@ def fits(pair: Any, image: type, user: type) -> bool:
     if pair.grounding is not None:
         for claims in (pair.grounding.chosen, pair.grounding.rejected):
             for claim in claims:
-                if claim[0] >= count:
+                if (claim[0] if type(claim) is tuple else claim.image) >= count:
                     return False
     return True

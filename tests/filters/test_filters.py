@@ -17,7 +17,7 @@ from s2h.images import Store, open_image
 from s2h.models import ModelError
 from s2h.models import clip as clip_models
 from s2h.models import text as text_models
-from s2h.record import RecordError, text_of
+from s2h.record import RecordError, claims_of, text_of
 from s2h.sources.builtin import claims
 
 
@@ -57,7 +57,7 @@ def test_scores_are_the_mean_cosines_over_the_claims(pairs, mini):
     for pair in judged[::9]:
         for which in ("chosen", "rejected"):
             cosines = []
-            for at, said in pair["grounding"][which]:
+            for at, said in claims_of(pair, which):
                 with torch.no_grad():
                     image = mini.model.encode_image(
                         mini.transform(open_image(pair["images"][at]))[None], normalize=True

@@ -197,7 +197,7 @@ def check_letters(pairs) -> tuple[Counter, Counter]:
         assert record.text_of(pair["prompt"]).rstrip().endswith(LETTER)
         number = int(Path(pair["images"][pair["target"][0]]).stem)
         assert options[right] == COLOURS[(number + "AAAB"[number % 4].count("B")) % 5]
-        assert pair["grounding"]["chosen"][0][1].endswith(options[right])
+        assert pair["grounding"]["chosen"][0]["text"].endswith(options[right])
         sides[0][len(options), right] += 1
         sides[1][len(options), wrong] += 1
     return sides

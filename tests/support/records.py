@@ -21,7 +21,10 @@ def pair(name: str = "a", images: list[str] | None = None, **fields) -> record.R
         rejected=record.assistant("The sum is 3."),
         target=list(range(len(images))),
         facts={"answer": "7", "answer_type": "number", "digits": [3, 4]},
-        grounding={"chosen": [[0, "the digit 3"]], "rejected": [[0, "the digit 8"]]},
+        grounding={
+            "chosen": [{"image": 0, "text": "the digit 3"}],
+            "rejected": [{"image": 0, "text": "the digit 8"}],
+        },
         negative="off-by-one",
         source="builtin",
     )
