@@ -15,7 +15,7 @@ from s2h.eval import answers, likelihood
 from s2h.eval.resume import Progress
 from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
 from s2h.models import ModelError, encode, prompts, vlm
-from s2h.models.fit import positions, refusals
+from s2h.models.fit import Fit, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
 
 WINDOW = 4  # batches whose questions are put in the order of their lengths together
@@ -44,13 +44,13 @@ def predict(
         on_error(RecordError(**told))
     # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen, tokens = prompts.Images(beside), {}
+    seen, takes = prompts.Images(beside), Fit.of(beside.model, beside.processor, model.name)
     questions = progress.rest(questions)
     ended = None
     while ended is None:
         chunk, ended = _window(questions, WINDOW * batch_size)
         made = dict(progress.known)
-        looks = [_look(line, beside, tokens) for line, _ in chunk]
+        looks = [_look(line, takes) for line, _ in chunk]
         batches = [batch for batch in _plan(chunk, looks, batch_size) if not all(at in made for at in batch)]
 
         def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
@@ -96,9 +96,9 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
     return chunk, None if len(chunk) == size else True
 
 
-def _look(line: dict, model: vlm.VLM, tokens: dict) -> list[tuple[str, int] | None]:
+def _look(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
     """For each image a name for its bytes and how many tokens it will have; None where it can't be read, which is told when
-    it is opened. tokens: what is known of sizes already."""
+    it is opened."""
     found: list[tuple[str, int] | None] = []
     record = line.get("_pair") or line
     for reference in record["images"]:
@@ -108,9 +108,7 @@ def _look(line: dict, model: vlm.VLM, tokens: dict) -> list[tuple[str, int] | No
             found.append(None)
             continue
         size = dimensions(data)
-        if size and size not in tokens:
-            tokens[size] = prompts.image_tokens(model.processor, *size)
-        found.append((digest(data), tokens[size]) if size else None)
+        found.append((digest(data), takes.planned(size)) if size else None)
     return found
 
 

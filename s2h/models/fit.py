@@ -98,6 +98,13 @@ class Fit:
         """How many tokens the images take in a prompt; None where they must go through the processor together."""
         return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
 
+    def planned(self, size: tuple[int, int]) -> int:
+        """How many tokens an image of this size takes, to plan batches by: 1 where nobody can say without the image."""
+        try:
+            return self._tokens(size)
+        except Exception:  # what is wrong with the size is told when the image is prepared
+            return 1
+
     def _tokens(self, size: tuple[int, int]) -> int:
         """How many tokens an image of this size takes. A plain image of the size is prepared to be counted, once for all
         images of the size, unless the processor's own reckoning is known to be right."""

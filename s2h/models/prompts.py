@@ -162,17 +162,6 @@ def images_first(processor: Any) -> bool:
     return mark in text and text.index(mark) < text.index("s2h-before")
 
 
-def image_tokens(processor: Any, width: int, height: int) -> int:
-    """How many tokens an image of this size has in a prompt, as far as the processor tells without seeing it; else 1."""
-    count = getattr(processor, "_get_num_multimodal_tokens", None)
-    if count is None:
-        return 1
-    try:
-        return int(count(image_sizes=[(height, width)])["num_image_tokens"][0])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        return 1
-
-
 def _image_token(processor: Any) -> int:
     return processor.tokenizer.convert_tokens_to_ids(processor.image_token)
 

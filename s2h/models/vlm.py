@@ -70,7 +70,9 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         with hub.quiet():
             if not options["local_files_only"]:
                 hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
-            guard.check(place if options["local_files_only"] else hub.settings(place), f"model {name!r}")
+            settings = place if options["local_files_only"] else hub.settings(place)
+            guard.check(settings, f"model {name!r}")
+            _no_adapter(Path(settings), name)
             processor = AutoProcessor.from_pretrained(place, **options)
             model = AutoModelForImageTextToText.from_pretrained(
                 place, dtype=dtype, use_safetensors=True, **how, **options
@@ -91,6 +93,14 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
             "chat_template.jinja)"
         )
     return model, processor
+
+
+def _no_adapter(folder: Path, name: str) -> None:
+    """Raises ModelError for an adapter: transformers would load its base, which nobody has looked at."""
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"model {name!r} is an adapter (download it and name its folder; --merge makes a whole model)"
+        )
 
 
 def _batches(rows: Iterable, size: int) -> Iterator[list]:

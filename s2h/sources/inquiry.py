@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import combinations
 from random import Random
@@ -66,6 +66,17 @@ class Ranked:
 
     def pick(self, rng: Random, value: str) -> None:
         return None
+
+
+@dataclass
+class Survey:
+    """How often questions come with each answer. counts: (concept, number); pairs: (what, one, other) -> winner, and the
+    pictures of each; wins: (largest, other)."""
+
+    counts: Counter = field(default_factory=Counter)
+    pairs: dict = field(default_factory=lambda: defaultdict(Counter))
+    pictures: dict = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    wins: Counter = field(default_factory=Counter)
 
 
 class Inquiry:
@@ -153,14 +164,13 @@ class Inquiry:
         return Question("count", f"How many {many} are there?", answer, wrong, "", odds=odds, claims=claims)
 
     def _find_counts(self, number: int) -> Weighed:
-        groups = self.page.by_count
-        sizes = {str(n): float(groups.size(number * MANY + n)) for n in range(1, MANY)}
+        groups, asked = self.page.by_count, self._survey.counts
+        weights = {str(n): asked[number, n] for n in range(1, MANY) if (number, n) in asked}
 
         def pick(rng: Random, value: str) -> int | None:
-            group = number * MANY + int(value) if value in sizes else 0
-            return groups.pick(rng, group) if sizes.get(value) else None
+            return groups.pick(rng, number * MANY + int(value)) if value in weights else None
 
-        return Weighed(sizes, pick)
+        return Weighed(weights, pick)
 
     # Whether there is one -------------------------------------------------------------------------------------
 
@@ -256,19 +266,34 @@ class Inquiry:
         return found
 
     @cached_property
-    def _found(self) -> tuple[dict, dict]:
-        """(what, one, other) -> winner -> pictures; and (largest, other) -> how often."""
-        two: dict = defaultdict(lambda: defaultdict(list))
-        wins: Counter = Counter()
+    def _survey(self) -> Survey:
+        """How often each question about numbers and boxes comes with each answer, where a picture is drawn, then a kind of
+        question that it has, then one of that kind. A picture of several dogs has fewer comparisons of boxes, so that it is
+        asked more often how many there are."""
+        found = Survey()
         for at in range(len(self.page)):
-            boxes = self._boxes(at, list(self.page.of_picture[at]))
+            numbers = list(self.page.of_picture[at])
+            counts = zip(numbers, self.page.counts_of(at).values(), strict=False)
+            counted = [(number, count) for number, count in counts if 0 < count < MANY]
+            boxes = self._boxes(at, numbers) if self.page.boxes is not None else {}
+            won: dict[str, list[tuple[int, int, int]]] = {"larger": [], "left": []}
             for one, other in combinations(sorted(boxes), 2):
-                for what in ("larger", "left"):
+                for what, of_this in won.items():
                     if (winner := _winner(what, boxes, one, other)) is not None:
-                        two[what, one, other][winner].append(at)
-            if len(boxes) > 2 and (winner := _largest(boxes)) is not None:
-                wins.update({(winner, number): 1 / (len(boxes) - 1) for number in boxes if number != winner})
-        return two, wins
+                        of_this.append((one, other, winner))
+            largest = _largest(boxes) if len(boxes) > 2 else None
+            kinds = bool(counted) + sum(map(bool, won.values())) + (largest is not None)
+            kinds += self.one_each and bool(numbers)
+            for number, count in counted:
+                found.counts[number, count] += 1 / kinds / len(counted)
+            for what, of_this in won.items():
+                for one, other, winner in of_this:
+                    found.pictures[what, one, other][winner].append(at)
+                    found.pairs[what, one, other][winner] += 1 / kinds / len(of_this)
+            if largest is not None:
+                for number in boxes.keys() - {largest}:
+                    found.wins[largest, number] += 1 / kinds / (len(boxes) - 1)
+        return found
 
     def _of_two(self, what: str, one: int, other: int, winner: int) -> Question:
         names = {number: _the(self.page.concepts[number]) for number in (one, other)}
@@ -284,9 +309,9 @@ class Inquiry:
             names[one]: "a picture of " + told.format(bare[one], bare[other]),
             names[other]: "a picture of " + told.format(bare[other], bare[one]),
         }
-        pictures = self._found[0][what, one, other]
+        pictures, asked = self._survey.pictures[what, one, other], self._survey.pairs[what, one, other]
         numbers = {name: number for number, name in names.items()}
-        weights = {name: float(len(pictures[number])) for name, number in numbers.items()}
+        weights = {name: asked[number] for name, number in numbers.items()}
 
         def pick(rng: Random, value: str) -> int | None:
             return rng.choice(pictures[numbers[value]]) if weights.get(value) else None
@@ -300,7 +325,7 @@ class Inquiry:
         *most, last = names.values()
         ask = f"Which of these takes up the most of the picture: {', '.join(most)} or {last}?"
         wrong = tuple(name for number, name in names.items() if number != winner)
-        odds = Ranked(names, winner, self._found[1])
+        odds = Ranked(names, winner, self._survey.wins)
         return Question(
             "largest", ask, names[winner], wrong, "a picture in which {} is the largest", odds=odds
         )

@@ -85,7 +85,7 @@ def test_a_file_of_other_pairs_is_not_continued(tmp_path):
     with pytest.raises(RecordError, match="holds pairs that s2h-gen didn't write"):
         Partial(str(tmp_path / "a.jsonl"), resume=True)
     with pytest.raises(RecordError, match="cannot be written"):
-        Partial(str(tmp_path / "nowhere" / "a.jsonl"))
+        Partial(str(tmp_path / "no" / "where" / "a.jsonl"))
 
 
 def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(tmp_path):

@@ -204,3 +204,14 @@ def test_pickles_and_spellings(tmp_path, mark):
     refused(vlm.load, folder, mark, "generation_config.json asks for trust_remote_code")
     (folder / "generation_config.json").write_text("[" * 100_000)
     refused(vlm.load, folder, mark, "generation_config.json is nested too deeply")
+
+
+def test_a_folder_that_is_an_adapter_never_loads_its_base_by_itself(tmp_path):
+    """transformers loads the base of an adapter by the name that the adapter's own file gives."""
+    folder = tmp_path / "adapter-on-the-hub"
+    shutil.copytree(names.resolve("mini"), folder)
+    (folder / "adapter_config.json").write_text(
+        '{"base_model_name_or_path": "some/other", "peft_type": "LORA"}'
+    )
+    with pytest.raises(ModelError, match="is an adapter"):
+        vlm.read(str(folder), None)
