@@ -39,8 +39,3 @@ def values_said(text: str, values: Iterable[str]) -> list[str]:
                 taken[at : at + len(wanted)] = [True] * len(wanted)
                 found.append((at, value))
     return list(dict.fromkeys(value for _, value in sorted(found)))
-
-
-def is_right(text: str, answer: str, wrong: Iterable[str] = ()) -> bool:
-    """Whether the text says the answer and none of the wrong values."""
-    return values_said(text, [answer, *wrong]) == [answer]

@@ -134,11 +134,6 @@ def is_mass(name: str) -> bool:
     return name.split()[-1].casefold() in MASS
 
 
-def verb_be(name: str) -> str:
-    """'is' or 'are': 'Where are trousers?'."""
-    return "are" if is_plural(name) else "is"
-
-
 @lru_cache(maxsize=1 << 14)
 def plural(name: str) -> str:
     """'dog' gives 'dogs', 'wine glass' 'wine glasses', 'person' 'people'; mass nouns and plurals stay."""

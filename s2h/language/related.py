@@ -122,16 +122,6 @@ def may_be(one: str, other: str) -> bool:
     return bool(names_a & names_b & _BASIC)
 
 
-def names_of(noun: str) -> frozenset[str]:
-    """All words by which a thing may be called, in the singular: its own name, synonyms, and broader terms that still say
-    what is to be seen."""
-    name, before = parse(noun)
-    if not name:
-        return frozenset()
-    whole = {" ".join((*sorted(before), name))} if before else set()
-    return frozenset(_names(name) | {name} | whole)
-
-
 @lru_cache(maxsize=1 << 14)
 def _synonyms(noun: str) -> frozenset[str]:
     """Words for the same thing: of the noun's first sense, and by the everyday table."""

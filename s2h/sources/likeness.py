@@ -12,13 +12,6 @@ NEAR = 8
 FLAT = 2  # grey levels between the darkest and the lightest pixel of a picture of one colour
 
 
-def look_of(data: bytes, name: str = "bytes") -> int:
-    """The perceptual hash of an image file's bytes, upright and on white. Raises ImageError."""
-    from s2h.images import reduced
-
-    return look_at(reduced(data, name))
-
-
 def look_at(image: Any) -> int:
     """The perceptual hash of an image as `s2h.images.reduced` gives it; 0 where it has one colour, as there is nothing to
     compare in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language.related import broader, may_be, names_of, parse, same
+from s2h.language.related import broader, may_be, parse, same
 
 SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
     cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man
@@ -45,14 +45,6 @@ def test_what_is_the_same_or_broader_may_be_one_thing_both_ways():
         assert same(other, one) and not broader(one, other), (one, other)
     for one, other in pairs(NOT_MAY_BE):
         assert not may_be(other, one), (one, other)
-
-
-def test_all_names_of_a_thing():
-    assert {"collie", "dog", "animal"} <= names_of("a collie")
-    assert {"man", "guy", "person"} <= names_of("men") and not {"woman", "animal", "object"} & names_of("men")
-    assert {"sofa", "couch", "furniture"} <= names_of("sofas")
-    assert "dog" not in names_of("hot dog") and "truck" not in names_of("toy trucks")
-    assert names_of("") == frozenset()
 
 
 def test_the_head_is_taken_with_what_makes_another_thing_of_it():

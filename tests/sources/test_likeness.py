@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_images
 
 from s2h import levels
-from s2h.images import ImageError, Store
+from s2h.images import ImageError, Store, reduced
 from s2h.sources import open_source
-from s2h.sources.likeness import look_of, near
+from s2h.sources.likeness import look_at, near
 
 SIDES = ((0, 0), (1, 0), (0, 1), (1, 1))
 
@@ -32,6 +32,10 @@ def saved(image: Image.Image, kind: str = "JPEG", **how) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **how)
     return buffer.getvalue()
+
+
+def look_of(data: bytes) -> int:
+    return look_at(reduced(data))
 
 
 def test_copies_of_a_photograph_are_near_and_others_are_not():
