@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,10 +23,10 @@ class VLM:
     name: str
 
 
-def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
+def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, ...] = ()) -> VLM:
     """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base; the folder of an adapter or a
     checkpoint will do). Only safetensors are read and no code that comes with a model is run. Raises ModelError with the
-    remedy where it can't be had."""
+    remedy where it can't be had. above: the adapters that stand on this one."""
     import warnings
 
     warnings.filterwarnings(
@@ -37,8 +38,12 @@ def load(name: str, *, device: Any = None, dtype: Any = None) -> VLM:
     if folder is not None:
         guard.check(folder, name)
         base = adapter.base_of(folder)
+        if os.path.realpath(folder) in above:
+            raise ModelError(
+                f"{name}: the adapter stands on itself (mend {ARGUMENTS} or adapter_config.json)"
+            )
         try:
-            loaded = load(base, device=device, dtype=dtype)
+            loaded = load(base, device=device, dtype=dtype, above=(*above, os.path.realpath(folder)))
         except ModelError as error:
             raise ModelError(f"{name}: its base is not to be had: {error}") from error
         return VLM(adapter.put_on(loaded.model, folder, name, base), loaded.processor, name)

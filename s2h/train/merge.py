@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from s2h import accel
+from s2h import accel, files
 from s2h.models import adapter, vlm
 from s2h.train.arguments import Arguments
 
@@ -22,6 +22,7 @@ def write(folder: Path, arguments: Arguments) -> Path:
     shutil.rmtree(beside, ignore_errors=True)
     loaded.model.save_pretrained(str(beside))
     loaded.processor.save_pretrained(str(beside))
+    files.share(beside)
     shutil.rmtree(place, ignore_errors=True)
     beside.rename(place)
     return place

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from s2h import accel
+from s2h import accel, files
 from s2h.models import ModelError, adapter, names, vlm
 from s2h.train.arguments import Arguments
 
@@ -150,6 +150,7 @@ def save(trainer: Any, folder: Path, full: bool) -> None:
         trainer.processing_class.save_pretrained(str(folder / "processor"))
         if full:
             trainer.processing_class.save_pretrained(str(place))
+        files.share(place)
 
 
 def hush() -> None:

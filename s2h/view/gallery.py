@@ -37,9 +37,8 @@ def page(
     a prediction's `before` holds another model's `response` and `correct`, to be shown beside it. size: the greatest side of
     an embedded image in pixels. A line that can't be shown goes to on_error and is left out."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
-    whole = whole.replace("@POLICY@", policy(whole)).replace("@TITLE@", escape(title))
-    before, after = whole.split("@CARDS@")
-    yield before.encode()
+    before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
+    yield before.replace("@TITLE@", escape(title)).encode()
     album = Album(size)
     for line in lines:
         try:

@@ -215,3 +215,14 @@ def test_a_folder_that_is_an_adapter_never_loads_its_base_by_itself(tmp_path):
     )
     with pytest.raises(ModelError, match="is an adapter"):
         vlm.read(str(folder), None)
+
+
+def test_an_adapter_that_stands_on_itself(tmp_path):
+    (tmp_path / "loop" / "adapter").mkdir(parents=True)
+    (tmp_path / "loop" / "args.json").write_text(json.dumps({"model": str(tmp_path / "loop")}))
+    change(
+        tmp_path / "loop" / "adapter" / "adapter_config.json", base_model_name_or_path="x", peft_type="LORA"
+    )
+    with pytest.raises(ModelError, match="stands on itself") as found:
+        vlm.load(str(tmp_path / "loop"))
+    assert len(str(found.value)) < 400

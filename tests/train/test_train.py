@@ -47,6 +47,10 @@ def test_real_architectures_learn_with_two_to_five_images(name, architectures, p
     assert (tmp_path / "run" / "training.png").read_bytes()[:4] == b"\x89PNG"
     for made in ("adapter/adapter_model.safetensors", "processor/tokenizer.json", "args.json"):
         assert (tmp_path / "run" / made).is_file()
+    written = [tmp_path / "run" / made for made in ("adapter/adapter_model.safetensors", "args.json")]
+    assert written[0].stat().st_mode == written[1].stat().st_mode, (
+        "the weights are readable as the umask says"
+    )
     # The run loads as a model, and it prefers the chosen answers more than its base does.
     tuned, base = vlm.load(str(tmp_path / "run")), vlm.load(str(architectures[name]))
     assert margin(tuned, pairs) > margin(base, pairs) + 1

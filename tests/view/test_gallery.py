@@ -174,3 +174,8 @@ def test_an_empty_stream_is_said_to_be_empty(tmp_path):
     done = CliRunner().invoke(main, [str(tmp_path / "none.jsonl"), "-o", str(tmp_path / "g.html")])
     assert done.exit_code == 0 and "no records: the page is empty" in done.output
     assert "</html>" in (tmp_path / "g.html").read_text()
+
+
+def test_a_title_may_be_one_of_the_templates_marks():
+    whole = b"".join(gallery.page([], title="@CARDS@ @POLICY@ <b>")).decode()
+    assert "<title>@CARDS@ @POLICY@ &lt;b&gt;</title>" in whole
