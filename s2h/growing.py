@@ -65,6 +65,15 @@ class Growing(jsonl.Writer):
                 os.unlink(self.partial)
 
 
+def take_back(path: str, length: int) -> None:
+    """Make a finished file of just this length the work file again: its run noted that it was finishing, and was killed
+    before all its files were in their places or before it removed its notes."""
+    path = files.target(path)
+    partial = files.beside(path, ".partial")
+    if not os.path.exists(partial) and os.path.isfile(path) and os.path.getsize(path) == length:
+        os.replace(path, partial)
+
+
 def can_grow(path: str) -> bool:
     """Whether a file of this name can be continued: one on a disk that isn't compressed."""
     return (

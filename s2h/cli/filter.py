@@ -71,7 +71,8 @@ def main(
     def writer():
         nonlocal progress
         given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
-        progress = Progress(output, [files, given, rejects, dtype, on_error], resume)
+        grown = rejects if rejects and can_grow(rejects) else ""
+        progress = Progress(output, [files, given, rejects, dtype, on_error], resume, grown)
         return Output(output, progress.lengths[0])
 
     outputs = [output, rejects, report, audit]
@@ -197,6 +198,8 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
                 with contextlib.suppress(OSError):  # of a full disk, which is told anyway
                     progress.note(last, growing, {"tally": tally.noted()})
             raise
+        if growing and last:
+            progress.note(last, growing, {"tally": tally.noted()}, finishing=True)
         if engine.cut:
             work.say(
                 f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"

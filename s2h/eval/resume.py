@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from s2h import files
-from s2h.growing import Growing
+from s2h.growing import Growing, take_back
 from s2h.record import RecordError
 
 ANSWERS = ".answers"
@@ -23,6 +23,7 @@ class Progress:
     in the window. Without a path nothing is kept. Only the process that writes notes anything; the others read."""
 
     def __init__(self, path: str | None = None, arguments: dict | None = None, resume: bool = False) -> None:
+        self._output = path
         self.path = None if path is None else files.beside(files.target(path), ".partial")
         self._notes = self.path and files.beside(self.path, ANSWERS)
         self.arguments = json.loads(json.dumps(arguments or {}))
@@ -38,28 +39,32 @@ class Progress:
             lines = file.read().split(b"\n")[:-1]  # a line that was cut short is left out
         try:
             head = json.loads(lines[0])
-        except (ValueError, IndexError):
+            known = [pair for line in lines[1:] for pair in json.loads(line)]
+            known = {int(at): found for at, found in known}
+            length, through = int(head["bytes"]), int(head["questions"])
+            differences = [
+                f"{key} was {head['arguments'].get(key)} and is {value}"
+                for key, value in self.arguments.items()
+                if head["arguments"].get(key) != value
+            ]
+            last, skipped = head["last"], list(head["skipped"])
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError):
             raise RecordError(
                 f"{self._notes}: is damaged", remedy="leave --resume out and begin anew"
             ) from None
-        differ = [
-            f"{key} was {head['arguments'].get(key)} and is {value}"
-            for key, value in self.arguments.items()
-            if head["arguments"].get(key) != value
-        ]
-        if differ:
+        if differences:
             raise RecordError(
-                f"{self.path} was begun differently: {'; '.join(differ)}",
+                f"{self.path} was begun differently: {'; '.join(differences)}",
                 remedy="repeat the arguments, or leave --resume out and begin anew",
             )
-        if not os.path.exists(self.path) or os.path.getsize(self.path) < head["bytes"]:
+        if head.get("finishing"):
+            take_back(self._output, length)
+        if not os.path.exists(self.path) or os.path.getsize(self.path) < length:
             raise RecordError(
                 f"{self.path}: is missing or was cut", remedy="leave --resume out and begin anew"
             )
-        self.questions, self.bytes, self.last = head["questions"], head["bytes"], head["last"]
-        self.skipped = head["skipped"]
-        for line in lines[1:]:
-            self.known.update(map(tuple, json.loads(line)))
+        self.questions, self.bytes, self.last = through, length, last
+        self.skipped, self.known = skipped, known
 
     def done(self) -> Iterator[dict]:
         """The predictions that are there."""
@@ -104,10 +109,10 @@ class Progress:
             self.bytes = self._file.length()
             self._file.turn(self.head())
 
-    def head(self) -> str:
-        """What a later run must know to go on from here."""
+    def head(self, finishing: bool = False) -> str:
+        """What a later run must know to go on from here; finishing: that the file moves to its place now."""
         kept = ("arguments", "questions", "bytes", "last", "skipped")
-        return json.dumps({name: getattr(self, name) for name in kept})
+        return json.dumps({name: getattr(self, name) for name in kept} | {"finishing": finishing})
 
 
 class Predictions(Growing):
@@ -139,11 +144,14 @@ class Predictions(Growing):
         os.replace(beside, self._notes)
 
     def close(self) -> None:
+        if self._answers is not None:
+            self.turn(self.progress.head(finishing=True))
         super().close()
         if self._answers is not None:
             self._answers.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._notes)
+        for left in (files.beside(self.partial, ANSWERS + ".new"), self._notes):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(left)
 
     def discard(self) -> None:
         """The run has failed: what it found stays for a later one."""

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from s2h import files
-from s2h.growing import Growing
+from s2h.growing import Growing, take_back
 from s2h.record import RecordError
 
 VERSION = 1
@@ -36,10 +36,11 @@ class Progress:
     """The progress file of an output. arguments: what the run's result depends on, in a form that JSON has.
 
     last: the place (FILE:LINE) of the last pair that was dealt with, "" for none; lengths: of output and rejects then;
-    said: what else the run noted. Raises RecordError where the file is of another run.
+    said: what else the run noted. rejects: the file of the rejects, "" for none. Raises RecordError where the file is of
+    another run.
     """
 
-    def __init__(self, path: str, arguments: Any, resume: bool) -> None:
+    def __init__(self, path: str, arguments: Any, resume: bool, rejects: str = "") -> None:
         import orjson
 
         path = files.target(path)
@@ -48,31 +49,42 @@ class Progress:
         self.arguments = blake2b(orjson.dumps(arguments, default=str), digest_size=8).hexdigest()
         self.last, self.lengths, self.said = "", [0, 0], {}
         self._noted = time.monotonic()
-        if not resume or not os.path.exists(partial):
+        if not resume:
             return
         try:
             with open(self.path, "rb") as file:
                 found = orjson.loads(file.read())
             version, arguments = found["version"], found["arguments"]
             last, lengths, said = found["last"], found["lengths"], found["said"]
-        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+            outputs = list(zip((path, rejects), map(int, lengths), strict=False))
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             return  # killed before its first note
+        if not (os.path.exists(partial) or found.get("finishing")):
+            return
         if version != VERSION or arguments != self.arguments:
             raise RecordError(
                 f"{partial}: was begun by other arguments",
                 remedy="repeat them, or leave --resume out and begin anew",
             )
-        if os.path.getsize(partial) < lengths[0]:
-            raise RecordError(
-                f"{partial}: is shorter than it was", remedy="leave --resume out and begin anew"
-            )
+        for output, length in outputs:
+            if found.get("finishing"):
+                take_back(output, length)
+            work = files.beside(files.target(output), ".partial")
+            if length and not (os.path.isfile(work) and os.path.getsize(work) >= length):
+                raise RecordError(
+                    f"{work}: is missing or was cut", remedy="leave --resume out and begin anew"
+                )
+        if not os.path.exists(partial):
+            return
         self.last, self.lengths, self.said = last, lengths, said
 
     def due(self) -> bool:
         return time.monotonic() - self._noted >= EVERY
 
-    def note(self, last: str, writers: list[Output], said: dict[str, Any]) -> None:
-        """Note that all up to the pair at `last` is in the files."""
+    def note(
+        self, last: str, writers: list[Output], said: dict[str, Any], *, finishing: bool = False
+    ) -> None:
+        """Note that all up to the pair at `last` is in the files; finishing: that they move to their places now."""
         import orjson
 
         lengths = [writer.length() for writer in writers]
@@ -82,6 +94,7 @@ class Progress:
             "last": last,
             "lengths": lengths,
             "said": said,
+            "finishing": finishing,
         }
         work = files.beside(self.path, ".part")
         with open(work, "wb") as file:
