@@ -49,10 +49,10 @@ class Record(dict):
     """A record with where it came from.
 
     where: "FILE:LINE" or "" for one that was made here. base: the folder that relative image references start at, ""
-    for the working directory.
+    for the working directory. repeats: the origin of the pair that this one repeats, once s2h-filter has found it.
     """
 
-    __slots__ = ("base", "where")
+    __slots__ = ("base", "repeats", "where")
 
     def __init__(self, *fields, where: str = "", base: str = "", **more) -> None:
         dict.__init__(self, *fields, **more)

@@ -163,8 +163,6 @@ class Repeats:
 def judgement(repeats: Repeats, *, within: bool = True, stream: str = "the stream") -> Judgement:
     """Drop pairs that repeat one before them; written as scores.repeats.of, the file or stream that has the first. within:
     whether the stream's own pairs are remembered, or only those that were learnt."""
-    found: dict[int, str] = {}  # of the records that wait for their decision
-
     def score(batch: list[Record]) -> dict[int, RecordError]:
         faults: dict[int, RecordError] = {}
         for at, record in enumerate(batch):
@@ -173,14 +171,13 @@ def judgement(repeats: Repeats, *, within: bool = True, stream: str = "the strea
             except ImageError as error:
                 faults[at] = error
                 continue
-            if origin is not None:
-                found[id(record)] = origin
-                if "repeats" not in record.get("scores", {}):
-                    add_score(record, "repeats", of=origin)
+            record.repeats = origin or ""
+            if origin is not None and "repeats" not in record.get("scores", {}):
+                add_score(record, "repeats", of=origin)
         return faults
 
     def decide(record: Record) -> str:
-        origin = found.pop(id(record), "")
+        origin = getattr(record, "repeats", "")
         return f"repeats a pair of {origin}" if origin else ""
 
     again = (lambda record: repeats.see(record, stream)) if within else None

@@ -1,9 +1,12 @@
 """Repeats of pairs: exact ones, near ones, of the stream and of other files."""
 
-import pytest
+import json
 
-from s2h.filters import dedup, judge
-from s2h.record import assistant
+import pytest
+from PIL import Image
+
+from s2h.filters import Judgement, dedup, judge
+from s2h.record import Record, RecordError, assistant
 from tests.support.photos import photo
 from tests.support.records import pair
 
@@ -97,3 +100,24 @@ def _with(record, said: str):
     other = record.copy()
     other["chosen"] = assistant(said)
     return other
+
+
+def test_a_verdict_does_not_outlive_its_record(tmp_path, monkeypatch):
+    """A later judgement may fail on a repeat; Python then gives its place in memory to another record."""
+    monkeypatch.chdir(tmp_path)
+    for n in range(4):
+        Image.new("RGB", (8, 8), (60 * n, 0, 0)).save(f"{n}.png")
+    once = pair("first", images=["0.png"])
+    fresh = [
+        pair(f"new{n}", images=[f"{1 + n % 3}.png"], chosen=assistant(f"The sum is {n}.")) for n in range(200)
+    ]
+    records = [once, *(one for new in fresh for one in (*[pair("again", images=["0.png"])] * 3, new))]
+
+    def fails(batch):
+        return {at: RecordError("odd", "id") for at, one in enumerate(batch) if one["id"] == "again"}
+
+    lines = [json.dumps(one) for one in records]
+    read = (Record(json.loads(line)) for line in lines)
+    made = [dedup.judgement(dedup.Repeats()), Judgement("odd", fails, None)]
+    kept = [one["id"] for one, why in judge(read, made, on_error=lambda error: None) if not why]
+    assert kept == ["first", *(one["id"] for one in fresh)]
