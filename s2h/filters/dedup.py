@@ -163,6 +163,7 @@ class Repeats:
 def judgement(repeats: Repeats, *, within: bool = True, stream: str = "the stream") -> Judgement:
     """Drop pairs that repeat one before them; written as scores.repeats.of, the file or stream that has the first. within:
     whether the stream's own pairs are remembered, or only those that were learnt."""
+
     def score(batch: list[Record]) -> dict[int, RecordError]:
         faults: dict[int, RecordError] = {}
         for at, record in enumerate(batch):

@@ -156,7 +156,8 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
         return Found("", NOT_SEEN)
     share = shares(last)
     other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
-    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0):
+    acts = verb_of(after)[1] == "ing" and is_thing(phrase)  # 'Bear walking in snow'
+    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0) and not acts:
         return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
     if (
         phrase.begins == "one"
@@ -174,9 +175,19 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     return Found(" ".join(words[-MOST_WORDS:]))
 
 
+# Nouns that are people's and pets' names too: without an article they are taken for one ("Jack holds a ball").
+_NAMES = word_set(
+    """art barb bill bob bud buddy buster carol chuck dean dick dolly drew faith frank gene grace grant hank harry hope jack
+    jean jimmy joe joy mack mark max may mike miles mitch nick norm oreo pat peg pip ray rich rob roger rusty sandy skip sue
+    tad tom tony tux wade ward will"""
+)
+
+
 def _is_name(phrase: Phrase, text: str) -> bool:
     """Whether a phrase is the proper name of one thing, by its capitals ('Golden Gate Bridge in fog'), unless the whole
     caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
+    if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
+        return phrase.words[0].casefold() in _NAMES
     words = [word for word in phrase.words if word.casefold() not in nouns.PROPER]
     named = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
     if not named or " " in parse(phrase.text)[0]:

@@ -206,3 +206,15 @@ def test_a_name_that_goes_on_after_a_verb_and_one_that_has_a_bearer():
         concept_of("A child cut a cake.") == "child"
         and concept_of("A group of children play soccer.") == "children"
     )
+
+
+@pytest.mark.parametrize(
+    "caption", ["Jack holds a ball.", "Tux—the Linux mascot.", "Mark and Sue eat lunch", "Buddy sleeps"]
+)
+def test_a_noun_that_is_a_name_gives_no_concept_without_an_article(caption):
+    assert concepts.find(caption) == concepts.Found("", concepts.NAME)
+
+
+@pytest.mark.parametrize("caption", ["Bear walking in snow", "A tux on a hanger", "Robin on a branch"])
+def test_animals_and_nouns_with_an_article_are_no_names(caption):
+    assert concepts.find(caption).concept
