@@ -204,16 +204,11 @@ class Patient(io.RawIOBase):
 
 def share(folder: str | os.PathLike) -> None:
     """Give the files of a folder the permissions that the user's umask leaves: safetensors writes for the owner only."""
+    umask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(umask)
     for place, _, names in os.walk(folder):
         for name in names:
-            os.chmod(os.path.join(place, name), 0o666 & ~_umask())
-
-
-def _umask() -> int:
-    """The umask, which can only be read by setting it."""
-    found = os.umask(0o077)
-    os.umask(found)
-    return found
+            os.chmod(os.path.join(place, name), 0o666 & ~umask)
 
 
 def save_figure(figure: Any, path: str | os.PathLike, dpi: int) -> None:

@@ -102,11 +102,13 @@ def identity(path: str, standard: int = 1) -> Identity | None:
 
 def in_spec(spec: str) -> list[str]:
     """The file or folder that a --source reads; for a pattern of names the folder that they lie in."""
-    if os.path.exists(spec):
-        return [spec]
-    path = spec.partition(":")[2]
-    if not path or os.path.exists(path):
-        return [path] if path else []
+    from s2h.sources import split_spec
+
+    kind, path = split_spec(spec)
+    if os.path.exists(path):
+        return [path]
+    if not kind:
+        return []
     if glob.has_magic(path) or "{" in path:
         fixed = []
         for part in path.split(os.sep):

@@ -43,7 +43,8 @@ def make(
             {
                 "before": models[0], "after": models[at], "margin": margin,
                 "rows": compare.rows_of(known, pair, seed, margin) if known or not cosines else [],
-                "notes": [*left_out, *compare.notes(pairs)], **({"cosine": cosines} if cosines else {}),
+                "notes": [*left_out, *compare.notes(pairs), *cosine.notes(pairs)],
+                **({"cosine": cosines} if cosines else {}),
             }
         )  # fmt: skip
     return made

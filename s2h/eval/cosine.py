@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from s2h.eval.escape import markdown as escaped
+from s2h.eval.escape import terminal
+
 SCORING = "cosine"
 DIGITS = 4
 Z = 1.959964  # of a 95% interval
@@ -62,10 +65,8 @@ def rows(predictions: Iterable[dict]) -> list[dict]:
     """The mean cosine of each benchmark and category with its 95% interval (normal): name, n, cosine, low, high, model,
     scoring."""
     groups: dict[tuple[str, str], list[float]] = {}
-    for p in predictions:
-        if p.get("scoring") == SCORING and isinstance(p.get("cosine"), float):
-            name = " ".join(str(p[key]) for key in ("bench", "category") if p.get(key))
-            groups.setdefault((name, str(p.get("text_model"))), []).append(p["cosine"])
+    for p in filter(_has_cosine, predictions):
+        groups.setdefault(_group(p), []).append(p["cosine"])
     made = []
     for (name, model), values in sorted(groups.items()):
         n, mean = len(values), sum(values) / len(values)
@@ -85,19 +86,34 @@ def rows(predictions: Iterable[dict]) -> list[dict]:
     return made
 
 
+def _has_cosine(prediction: dict) -> bool:
+    cosine = prediction.get("cosine")
+    return prediction.get("scoring") == SCORING and type(cosine) in (float, int)
+
+
+def _group(prediction: dict) -> tuple[str, str]:
+    """The row that a prediction counts in: the name of benchmark and category, and the text model."""
+    name = " ".join(str(prediction[key]) for key in ("bench", "category") if prediction.get(key))
+    return name, str(prediction.get("text_model"))
+
+
+def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
+    """What a reader of the comparison must know: how many lines `compared` leaves out."""
+    count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
+    return [f"{count} captions left out: their cosines are of different text models"] if count else []
+
+
 def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
     """The change of the mean cosine between two models' lines of the same questions, by benchmark and category: name, n,
     clusters, before, after, gain, its paired bootstrap interval over clusters (low, high), model, scoring. Lines that were
-    compared by different text models are left out."""
+    compared by different text models are left out (see `notes`)."""
     from s2h.eval import clusters, statistics
     from s2h.seeds import seed_of
 
     groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
     for line, other in pairs:
-        both = all(p.get("scoring") == SCORING and isinstance(p.get("cosine"), float) for p in (line, other))
-        if both and line.get("text_model") == other.get("text_model"):
-            name = " ".join(str(line[key]) for key in ("bench", "category") if line.get(key))
-            groups.setdefault((name, str(line["text_model"])), []).append((line, other))
+        if _has_cosine(line) and _has_cosine(other) and _group(line)[1] == _group(other)[1]:
+            groups.setdefault(_group(line), []).append((line, other))
     made = []
     for (name, model), some in sorted(groups.items()):
         changes = [other["cosine"] - line["cosine"] for line, other in some]
@@ -122,8 +138,8 @@ def compared_table(found: list[dict]) -> str:
     for row in found:
         interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
         lines.append(
-            f"{row['name']:44s}{row['n']:6d}{row['before']:8.3f}{row['after']:8.3f}{row['gain']:+8.3f}{interval:>18s}"
-            f"  {row['model']}"
+            f"{terminal(row['name']):44s}{row['n']:6d}{row['before']:8.3f}{row['after']:8.3f}{row['gain']:+8.3f}{interval:>18s}"
+            f"  {terminal(row['model'])}"
         )
     return "\n".join(lines)
 
@@ -135,8 +151,8 @@ def compared_markdown(found: list[dict]) -> str:
         "|---" * 7 + "|",
     ]  # fmt: skip
     lines += [
-        f"| {row['name']} | {row['n']} | {row['before']:.3f} | {row['after']:.3f} | {row['gain']:+.3f} "
-        f"| {row['low']:+.3f} to {row['high']:+.3f} | {row['model']} |"
+        f"| {escaped(row['name'])} | {row['n']} | {row['before']:.3f} | {row['after']:.3f} | {row['gain']:+.3f} "
+        f"| {row['low']:+.3f} to {row['high']:+.3f} | {escaped(row['model'])} |"
         for row in found
     ]
     return "\n".join(lines) + "\n"
@@ -149,7 +165,9 @@ def table(found: list[dict]) -> str:
     ]
     for row in found:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        lines.append(f"{row['name']:44s}{row['n']:6d}{row['cosine']:8.3f}{interval:>17s}  {row['model']}")
+        lines.append(
+            f"{terminal(row['name']):44s}{row['n']:6d}{row['cosine']:8.3f}{interval:>17s}  {terminal(row['model'])}"
+        )
     return "\n".join(lines)
 
 
@@ -162,11 +180,11 @@ def markdown(found: list[dict]) -> str:
     ]
     for row in found:
         cells = (
-            row["name"],
+            escaped(row["name"]),
             row["n"],
             f"{row['cosine']:.3f}",
             f"{row['low']:.3f} to {row['high']:.3f}",
-            row["model"],
+            escaped(row["model"]),
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"

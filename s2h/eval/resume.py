@@ -39,8 +39,7 @@ class Progress:
             lines = file.read().split(b"\n")[:-1]  # a line that was cut short is left out
         try:
             head = json.loads(lines[0])
-            known = [pair for line in lines[1:] for pair in json.loads(line)]
-            known = {int(at): found for at, found in known}
+            known = {int(at): found for line in lines[1:] for at, found in json.loads(line)}
             length, through = int(head["bytes"]), int(head["questions"])
             differences = [
                 f"{key} was {head['arguments'].get(key)} and is {value}"

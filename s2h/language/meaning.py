@@ -67,11 +67,8 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     return all(_may_hold(claim, known) for claim in claims(caption))
 
 
-_may_be = lru_cache(maxsize=1 << 16)(related.may_be)
-
-
 def _may_hold(claim: Claim, known: list[Claim]) -> bool:
-    alike = [other for other in known if _may_be(claim.thing, other.thing)]
+    alike = [other for other in known if related.may_be(claim.thing, other.thing)]
     if not alike:
         return claim.thing in _ALL_OVER or is_body_part(claim.thing)
     return any(_may_be_one(claim, other) for other in alike)

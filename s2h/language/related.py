@@ -106,6 +106,7 @@ def broader(one: str, other: str) -> bool:
     return a == b or b in _names(a)
 
 
+@lru_cache(maxsize=1 << 18)
 def may_be(one: str, other: str) -> bool:
     """Whether a picture of one might also be described by the other. Where in doubt, it might."""
     a, b = head(one), head(other)

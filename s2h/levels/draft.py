@@ -111,11 +111,10 @@ class Draft:
             rejected=records.assistant(self.rejected),
             target=target,
             facts=facts,
-            grounding=dict(
-                zip(
-                    ("chosen", "rejected"), ([records.claim(*c) for c in side] for side in sides), strict=True
-                )
-            ),
+            grounding={
+                side: [records.claim(*claim) for claim in claims]
+                for side, claims in zip(("chosen", "rejected"), sides, strict=True)
+            },
             negative=self.negative,
             source=spec,
         )

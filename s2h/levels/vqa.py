@@ -22,6 +22,8 @@ from s2h.sources.options import lettered
 CANDIDATES = 8  # distractors among which a similar one is chosen
 FEW = 4  # words up to which an answer is a value
 SHOWN = 8  # candidates that facts list
+TRUTH = {"yes": True, "no": False}
+WANTED = {True: "a question that yes answers", False: "a question that no answers", None: "another question"}
 DENIAL = "There is no Image {k}."
 NEEDS = ("subject", "companion", "questions")
 NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
@@ -167,14 +169,11 @@ def _in_balance(rng: Random, source: Any, n_images: int) -> Callable[[list[Quest
     if not share or getattr(rng, "turn", None) is None:
         return choose
     truth = yes_or_no(rng, lambda n: share, n_images)
-    wanted = {None: None, True: "yes", False: "no"}[truth]
 
     def balanced(questions: list[Question]) -> Question:
-        said = [(question, values.key(question.answer)) for question in questions]
-        fit = [question for question, key in said if (key if key in ("yes", "no") else None) == wanted]
+        fit = [question for question in questions if TRUTH.get(values.key(question.answer)) is truth]
         if not fit:
-            told = "another question" if truth is None else f"a question that {wanted} answers"
-            raise NoPair(f"a picture without {told}")
+            raise NoPair(f"a picture without {WANTED[truth]}")
         return choose(fit)
 
     return balanced

@@ -13,6 +13,12 @@ from s2h.models import ModelError
 ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
 
 
+def find(name: str) -> Path | None:
+    """The folder of the adapter that a run folder holds, or that the name is itself; None where there is none."""
+    places = (Path(name) / ADAPTER, Path(name))
+    return next((folder for folder in places if (folder / "adapter_config.json").is_file()), None)
+
+
 def base_of(folder: Path) -> str:
     """The model that an adapter was trained on: as the run was told, else as PEFT noted it. Raises ModelError."""
     for path, key in (

@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.models import ModelError, adapter, causes, decode, encode, fit, guard, hub, names, prompts
-from s2h.models.adapter import ADAPTER, ARGUMENTS, MERGED
+from s2h.models.adapter import ARGUMENTS, MERGED
 
 
 @dataclass
@@ -32,9 +32,7 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
     warnings.filterwarnings(
         "ignore", category=FutureWarning, module="transformers"
     )  # of libraries to each other
-    folder = next(
-        (f for f in (Path(name) / ADAPTER, Path(name)) if (f / "adapter_config.json").is_file()), None
-    )
+    folder = adapter.find(name)
     if folder is not None:
         guard.check(folder, name)
         base = adapter.base_of(folder)

@@ -113,14 +113,21 @@ class Trait:
         return self.caption.replace("{}", self.phrase(value))
 
 
+def split_spec(spec: str) -> tuple[str, str]:
+    """(kind, path) of a source's spec; ("", spec) where it is a path itself, though it may be called tar:x."""
+    import os
+
+    kind, colon, path = spec.partition(":")
+    return (kind, path) if colon and not os.path.exists(spec) else ("", spec)
+
+
 def folder_of(spec: str) -> str:
     """The folder in which a source's files lie, or "" where it has none: the path of a spec, or the folder of its file."""
     import os
 
-    path = spec
-    if not os.path.exists(spec):
-        kind, _, path = spec.partition(":")
-        path = path if ALIASES.get(kind, kind) in KINDS else ""
+    kind, path = split_spec(spec)
+    if kind and ALIASES.get(kind, kind) not in KINDS:
+        return ""
     if path and not os.path.isdir(path):
         path = os.path.dirname(path) or os.curdir
     return path if path and os.path.isdir(path) else ""
@@ -149,9 +156,7 @@ def open_source(spec: str = "builtin", *, seed: int = 0, split: str = "train", f
         from s2h.sources.builtin import World
 
         return World(seed=seed, split=split)
-    kind, _, path = spec.partition(":")
-    if os.path.exists(spec):  # a folder may be called tar:x
-        kind, path = "", ""
+    kind, path = split_spec(spec)
     if kind == "hub" and path:
         return module("datasets").read(path, spec=spec, split=split, kind="hub")
     if ALIASES.get(kind, kind) in KINDS and path:

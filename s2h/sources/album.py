@@ -28,7 +28,6 @@ from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Concept, Page
 from s2h.sources.unused import Unused
 
-_may_be = lru_cache(maxsize=1 << 18)(related.may_be)
 _may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
 KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
@@ -166,7 +165,7 @@ class Album:
         name = self._pages[concept.page].concepts[concept.number]
         found = self.page(page)
         for thing in found.things(at):
-            if _may_be(name, thing):
+            if related.may_be(name, thing):
                 return True
         if not self._words and self._kin is None:
             return False

@@ -24,7 +24,7 @@ def read(arguments: Arguments) -> tuple[Any, Any]:
     """Model and processor to train, from a name, a folder or an earlier run; only what is trained asks for gradients.
     Raises ModelError."""
     name = arguments.model
-    if (Path(name) / adapter.ADAPTER / "adapter_config.json").is_file():
+    if adapter.find(name) is not None:
         loaded = vlm.load(
             name, device="cpu", dtype=_dtype(arguments)
         )  # another run's adapter, merged into its base

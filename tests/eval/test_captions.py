@@ -99,6 +99,29 @@ def test_a_comparison_shows_the_change_of_the_cosines(scored, tmp_path):
     assert CliRunner().invoke(main, ["--compare", "a.jsonl", "c.jsonl"]).exit_code == 1
 
 
+def test_cosines_of_other_models_are_counted_and_names_are_shown_without_control_characters():
+    def line(name, cosine, model="mini"):
+        return {"id": name, "bench": "b|\x1b[31m", "scoring": "cosine", "cosine": cosine, "text_model": model}
+
+    pairs = [
+        (line("1", 1), line("1", 0)),
+        (line("2", 0.5), line("2", 0.7)),
+        (line("3", 0.1), line("3", 0.2, "other")),
+    ]
+    rows = cosine.compared(pairs, 0)
+    assert [row["n"] for row in rows] == [2] and rows[0]["before"] == 0.75  # 1 and 0 are numbers, too
+    assert cosine.notes(pairs) == ["1 captions left out: their cosines are of different text models"]
+    one = cosine.rows(first for first, _ in pairs[:2])
+    told = [
+        cosine.table(one),
+        cosine.markdown(one),
+        cosine.compared_table(rows),
+        cosine.compared_markdown(rows),
+    ]
+    assert all("\x1b" not in text for text in told)
+    assert all("b\\|" in text for text in (told[1], told[3]))
+
+
 def test_the_report_names_the_parsers_version(scored, tmp_path):
     run = scored("--parser", "lmms", "--report", "r.json")
     assert run.exit_code == 0 and "lmms-eval 0.7.3" in run.output

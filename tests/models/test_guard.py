@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h.models import ModelError, clip, guard, names, text, vlm
+from s2h.models import ModelError, adapter, clip, guard, names, text, vlm
 
 CODE = """open({mark!r}, "w").write("ran")
 from transformers import PreTrainedTokenizerFast, ProcessorMixin, PreTrainedModel, PretrainedConfig
@@ -226,3 +226,11 @@ def test_an_adapter_that_stands_on_itself(tmp_path):
     with pytest.raises(ModelError, match="stands on itself") as found:
         vlm.load(str(tmp_path / "loop"))
     assert len(str(found.value)) < 400
+
+
+def test_an_adapter_is_found_in_its_run_or_by_itself(tmp_path):
+    """s2h-train and s2h-eval take both names."""
+    assert adapter.find(str(tmp_path)) is None and adapter.find("mini") is None
+    (tmp_path / "adapter").mkdir()
+    change(tmp_path / "adapter" / "adapter_config.json", base_model_name_or_path="mini", peft_type="LORA")
+    assert adapter.find(str(tmp_path)) == adapter.find(str(tmp_path / "adapter")) == tmp_path / "adapter"
