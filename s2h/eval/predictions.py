@@ -10,6 +10,7 @@ from typing import Any
 
 from s2h.record import Record, RecordError, fail
 
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # what answer_type may be
 _NAMES = {
     bool: "true or false",
     int: "a number",
@@ -57,7 +58,7 @@ def checked(
                 if field not in line:
                     remedy = "compare what s2h-eval has written; --score completes others"
                     raise RecordError("is missing", field, remedy=remedy)
-            made = _read(line)
+            made = read(line)
             if "id" in made:
                 if made["id"] in seen:
                     raise RecordError(f"{twice}: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
@@ -69,7 +70,8 @@ def checked(
             yield made
 
 
-def _read(line: dict) -> Record:
+def read(line: dict) -> Record:
+    """The line with its id as text and without options that are null. Raises RecordError for a field of another type."""
     made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
@@ -79,6 +81,8 @@ def _read(line: dict) -> Record:
                 f"must be {words}: it is {_kind(made[field], words)}", field, remedy=_REMEDIES.get(field, "")
             )
     answer, kind = made.get("answer"), made.get("answer_type")
+    if kind and kind not in TYPES:
+        raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
         raise RecordError(
             "must be a text or a number: it is a list",
