@@ -115,12 +115,11 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
 
 def _engine(work, how: dict, cache: str | None = None):
     from s2h.filters.asked import loaders
-    from s2h.filters.cache import Folder
+    from s2h.filters.cache import folder
     from s2h.filters.engine import Engine
 
     load = loaders(work.say, how["dtype"], how["compile"])
-    kept = Folder(cache, work.tell) if cache else None
-    return Engine(load, cache=kept, workers=how["workers"], dtype=how["dtype"] or "auto")
+    return Engine(load, cache=folder(cache, work.tell), workers=how["workers"], dtype=how["dtype"] or "auto")
 
 
 def _serve(asked, how: dict) -> None:

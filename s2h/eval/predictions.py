@@ -23,15 +23,19 @@ _REMEDIES = {"id": "a prediction has id, bench, answer and response"}
 
 
 def lines(
-    names: Iterable[str], read: Callable[[str], Iterator[Record]], on_error: Callable[[Exception], None]
+    names: Iterable[str],
+    read: Callable[[str], Iterator[Record]],
+    on_error: Callable[[Exception], None],
+    skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error."""
+    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    skipped: how many lines were skipped so far."""
     for name in names:
-        found = False
+        found, before = False, skipped()
         for line in read(name):
             found = True
             yield line
-        if not found and name != "-":
+        if not found and skipped() == before and name != "-":
             on_error(
                 RecordError(
                     "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
