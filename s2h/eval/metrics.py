@@ -47,7 +47,10 @@ def macro(known: list[dict], cell: Callable[[dict], str], seed: int) -> tuple[fl
     right, total = counts.sum(0)
     score = float((right / total).mean())
     if statistics.single(groups):
-        drawn = np.random.default_rng(within(seed, 64)).binomial(total, right / total, (ROUNDS, len(total))) / total
+        drawn = (
+            np.random.default_rng(within(seed, 64)).binomial(total, right / total, (ROUNDS, len(total)))
+            / total
+        )
     elif len(counts) == 1:
         return score, 0.0, 1.0
     else:

@@ -109,9 +109,7 @@ def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         if before.get("recipe") and before["recipe"] not in RECIPES:
             raise ValueError(f"recipe: there is no {before['recipe']!r}")
     except ValueError as error:  # msgspec's are
-        raise RecordError(
-            f"args.json was changed: {error}", remedy="another -o starts a new run"
-        ) from None
+        raise RecordError(f"args.json was changed: {error}", remedy="another -o starts a new run") from None
     recipe = RECIPES[given["recipe"]] if given.get("recipe") else {}
     values = {**before, **recipe, **given}
     if "step" in values and "grad_accum" not in given:

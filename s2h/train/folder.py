@@ -170,7 +170,9 @@ def checkpoints(folder: Path) -> list[Path]:
     from transformers import TrainerState
 
     whole = []
-    found = [one for one in folder.glob("checkpoints/checkpoint-*") if re.fullmatch(r"checkpoint-\d+", one.name)]
+    found = [
+        one for one in folder.glob("checkpoints/checkpoint-*") if re.fullmatch(r"checkpoint-\d+", one.name)
+    ]
     for checkpoint in sorted(found, key=step_of, reverse=True):
         try:
             state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))

@@ -210,7 +210,9 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
             try:
                 torch.load(path, map_location="cpu", weights_only=True)
             except UnpicklingError:
-                if path.name.startswith("rng_state") and len(found) > 1:  # NumPy's states are refused here too
+                if (
+                    path.name.startswith("rng_state") and len(found) > 1
+                ):  # NumPy's states are refused here too
                     continue
                 return path, True
             except Exception:

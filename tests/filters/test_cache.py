@@ -106,7 +106,9 @@ def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
     for arguments in (("--cache", "file/kept"), ("--cache", "/proc/kept")):
         done = CliRunner().invoke(main, ["in.jsonl", "--length-ratio", "0.1:10", *arguments])
         assert done.exit_code == 0 and done.stdout.count("\n") == 2
-        assert done.stderr.count("warning: --cache") == 1 and "nothing is kept for the next run" in done.stderr
+        assert (
+            done.stderr.count("warning: --cache") == 1 and "nothing is kept for the next run" in done.stderr
+        )
 
 
 def test_memory_asks_the_file_before_the_model(folder):

@@ -180,7 +180,8 @@ def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, t
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("model", 3), ("rank", "4"), ("recipe", "none"), ("epochs", [1]), ("seed", None), ("pack", {})]
+    ("field", "value"),
+    [("model", 3), ("rank", "4"), ("recipe", "none"), ("epochs", [1]), ("seed", None), ("pack", {})],
 )
 def test_arguments_of_a_run_that_were_changed(field, value, whole):
     said = json.loads((whole / "args.json").read_text())
