@@ -181,7 +181,7 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
             ):
                 if growing and progress.due():
                     progress.note(last, growing, {"tally": tally.noted()})
-                tally.add(record["task"], reasons)
+                tally.add(record.get("task") or "no task", reasons)
                 if histograms is not None:
                     histograms.add(record, not reasons)
                 if not reasons or asked.annotate:

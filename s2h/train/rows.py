@@ -70,21 +70,21 @@ class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
     `drop` takes rows out before training; `columns` adds a number to each row (reference log-probabilities). A row's level,
-    task and stage (None where it has none) are known without reading it again."""
+    task and stage, None where it has none, are known without reading it again."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.base = path, str(path.parent)
         self.starts = array("q")
-        self.levels = array("b")
-        self.tasks: list[str] = []
+        self.levels: list[int | None] = []
+        self.tasks: list[str | None] = []
         self.stages: list[int | None] = []
         with open(path, "rb") as lines:
             at = 0
             for line in lines:
                 fields = parse.loads(line)
                 self.starts.append(at)
-                self.levels.append(fields["level"])
-                self.tasks.append(intern(fields["task"]))
+                self.levels.append(fields.get("level"))
+                self.tasks.append(intern(fields["task"]) if fields.get("task") else None)
                 self.stages.append(fields.get("stage"))
                 at += len(line)
         self.kept = list(range(len(self.starts)))

@@ -30,7 +30,11 @@ def number_of(pairs: Pairs, row: int, by: str) -> int:
 
 
 def check(pairs: Pairs, by: str) -> None:
-    """Raises RunError where some pairs say a stage and others don't."""
+    """Raises RunError where some pairs say a stage and others don't, or where one has no level to be staged by."""
+    for row, level in enumerate(pairs.levels):
+        if by == "level" and level is None and pairs.stages[row] is None:
+            record = pairs.record(row)
+            raise RunError(f"is missing in {record['id']}", "level", record.where, "--stages level needs it")
     if by != "record" or all(stage is None for stage in pairs.stages):
         return
     for row, stage in enumerate(pairs.stages):
