@@ -10,7 +10,7 @@ can't say; shorthand.py completes the shorter forms that other tools write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -176,12 +176,18 @@ def _beyond(at: int, count: int, field: str) -> RecordError:
 
 def typed(record: dict) -> Any:
     """The pair as `types` has it; None where a field has the wrong type."""
+    convert, fault, pair = _reader()
+    try:
+        return convert(record, pair)
+    except fault:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _reader() -> tuple[Callable, type, type]:
     from msgspec import ValidationError, convert
 
-    try:
-        return convert(record, types())
-    except ValidationError:
-        return None
+    return convert, ValidationError, types()
 
 
 @lru_cache(maxsize=1)
