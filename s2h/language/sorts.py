@@ -34,6 +34,13 @@ def acts(head: str) -> bool:
 
 
 @lru_cache(maxsize=1 << 14)
+def is_person(noun: str) -> bool:
+    """Whether a noun in the singular names a person, by its first sense."""
+    things = table.things()
+    return any(things.files[number] == "person" for number in things.senses.get(noun, ())[:1])
+
+
+@lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
     """Whether a noun names an animal, by one of its senses."""
     things = table.things()
