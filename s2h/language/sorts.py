@@ -30,18 +30,25 @@ def acts(head: str) -> bool:
     """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
     noun, things = singular(head), table.things()
     kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
-    return bool(kinds & {"person", "animal"}) or (noun.endswith("er") and not kinds and noun not in MASS)
+    alive = kinds & {"person", "animal"} or noun in (
+        "person",
+        "animal",
+    )  # the tops of WordNet are in no such file
+    return bool(alive) or (noun.endswith("er") and not kinds and noun not in MASS)
 
 
 @lru_cache(maxsize=1 << 14)
 def is_person(noun: str) -> bool:
     """Whether a noun in the singular names a person, by its first sense."""
     things = table.things()
-    return any(things.files[number] == "person" for number in things.senses.get(noun, ())[:1])
+    return noun == "person" or any(
+        things.files[number] == "person" for number in things.senses.get(noun, ())[:1]
+    )
 
 
 @lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
-    """Whether a noun names an animal, by one of its senses."""
+    """Whether a noun names an animal, by its first sense, or by another one where the first names a person ('whale')."""
     things = table.things()
-    return any(things.files[number] == "animal" for number in things.senses.get(singular(head), ()))
+    files = [things.files[number] for number in things.senses.get(singular(head), ())]
+    return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
