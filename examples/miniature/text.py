@@ -140,7 +140,9 @@ def main() -> None:
     model.save_pretrained(str(options.out), create_model_card=False)
     # Each release writes where it keeps its modules; all releases read these names.
     listed = options.out / "modules.json"
-    told = re.sub(r'"sentence_transformers\.[\w.]*\.(\w+)"', r'"sentence_transformers.models.\1"', listed.read_text())
+    told = re.sub(
+        r'"sentence_transformers\.[\w.]*\.(\w+)"', r'"sentence_transformers.models.\1"', listed.read_text()
+    )
     listed.write_text(told)
     print(f"saved to {options.out}", flush=True)
 

@@ -50,7 +50,9 @@ def no_adapter(folder: str | os.PathLike, what: str) -> None:
     """Raise ModelError for an adapter: transformers would load its base by name, which nobody has looked at."""
     for path in _files(os.fspath(folder)):
         if os.path.basename(path) == "adapter_config.json":
-            raise ModelError(f"{what} is an adapter (download it and name its folder; --merge makes a whole model)")
+            raise ModelError(
+                f"{what} is an adapter (download it and name its folder; --merge makes a whole model)"
+            )
 
 
 def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> bool:

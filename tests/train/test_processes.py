@@ -109,7 +109,9 @@ def test_only_results_are_on_standard_output_of_one_of_several_processes():
     said = {}
     for count in "12":
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "WORLD_SIZE": count}
-        done = subprocess.run([sys.executable, "-c", NOISY], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", NOISY], env=environment, capture_output=True, text=True, check=True
+        )
         said[count] = done.stdout, done.stderr
     assert said["1"] == ("[Gloo] Rank 0 is connected\nresult\n", "")
     assert said["2"] == ("result\n", "[Gloo] Rank 0 is connected\n")
