@@ -18,6 +18,11 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+def within(seed: int, bits: int) -> int:
+    """A seed for a library that takes numbers from 0 with so many bits: the seed itself where it is one, else one from it."""
+    return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
+
+
 def rng(*parts: object) -> random.Random:
     """A generator of its own for these parts: `rng(seed, "kinship", 17)`."""
     return random.Random(seed_of(*parts))

@@ -109,6 +109,10 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         self.writer: jsonl.Writer | None = None
+        self.after: list[
+            Callable[[], None]
+        ] = []  # what is done once the output is in its place, while it is locked
+        self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
         self._locks: list[Lock] = []
 
     def lock(self, *paths: str | None) -> None:
@@ -221,6 +225,8 @@ def session(
                 raise
             if work.writer is not None:
                 work.writer.close()
+            for step in work.after:
+                step()
         finally:
             work.unlock()
         streams.flush()
@@ -240,7 +246,10 @@ def session(
         _end(work, FAILED, _message(error))
     if work.skipped:
         work.report_skips()
-        sys.exit(SKIPPED)
+    for failure in work.failures:
+        work.tell(failure)
+    if work.failures or work.skipped:
+        sys.exit(FAILED if work.failures else SKIPPED)
 
 
 def printable(name: str) -> str:

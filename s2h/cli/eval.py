@@ -300,7 +300,9 @@ def _lines(work, files):
     from s2h.eval import predictions
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
-    return predictions.lines(names, lambda name: work.read([name], check=None), work.on_error)
+    return predictions.lines(
+        names, lambda name: work.read([name], check=None), work.on_error, lambda: sum(work.skipped.values())
+    )
 
 
 def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
 
 import click
 
@@ -77,13 +78,10 @@ def main(
 
     outputs = [output, rejects, report, audit]
     with common.session(writer if grows else output, quiet=quiet, on_error=on_error, locks=outputs) as work:
+        if progress is not None:
+            work.after.append(progress.remove)
         failed = _filter(work, files, asked, how, progress, cache, rejects, report, audit, audit_fail, seed)
-    if progress is not None:
-        progress.remove()
-    for failure in failed:
-        work.tell(f"{terminal(failure)}, above {audit_fail:g}")
-    if failed:
-        sys.exit(common.FAILED)
+        work.failures += [f"{terminal(failure)}, above {audit_fail:g}" for failure in failed]
 
 
 def _check(asked, output, rejects, report, audit, resume) -> None:
@@ -117,12 +115,11 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
 
 def _engine(work, how: dict, cache: str | None = None):
     from s2h.filters.asked import loaders
-    from s2h.filters.cache import Folder
+    from s2h.filters.cache import folder
     from s2h.filters.engine import Engine
 
     load = loaders(work.say, how["dtype"], how["compile"])
-    kept = Folder(cache, work.tell) if cache else None
-    return Engine(load, cache=kept, workers=how["workers"], dtype=how["dtype"] or "auto")
+    return Engine(load, cache=folder(cache, work.tell), workers=how["workers"], dtype=how["dtype"] or "auto")
 
 
 def _serve(asked, how: dict) -> None:
@@ -153,7 +150,7 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
     records = work.read(files)
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(_engine(work, how, cache))
-        made = judgements(asked, engine, jsonl.read, work.say)
+        made = judgements(asked, engine, partial(jsonl.read, on_error=work.on_error), work.say)
         tally = Tally(asked.annotate)
         histograms = Histograms(made) if report else None
         watching = None

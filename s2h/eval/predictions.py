@@ -13,17 +13,23 @@ from s2h import schema
 from s2h.record import Record, RecordError, fail
 from s2h.schema import Rule
 
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # what answer_type may be
+
 
 def lines(
-    names: Iterable[str], read: Callable[[str], Iterator[Record]], on_error: Callable[[Exception], None]
+    names: Iterable[str],
+    read: Callable[[str], Iterator[Record]],
+    on_error: Callable[[Exception], None],
+    skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error."""
+    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    skipped: how many lines were skipped so far."""
     for name in names:
-        found = False
+        found, before = False, skipped()
         for line in read(name):
             found = True
             yield line
-        if not found and name != "-":
+        if not found and skipped() == before and name != "-":
             on_error(
                 RecordError(
                     "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
@@ -50,7 +56,7 @@ def checked(
                 if field not in line:
                     remedy = "compare what s2h-eval has written; --score completes others"
                     raise RecordError("is missing", field, remedy=remedy)
-            made = _read(line)
+            made = read(line)
             if "id" in made:
                 if made["id"] in seen:
                     raise RecordError(f"{twice}: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
@@ -62,7 +68,8 @@ def checked(
             yield made
 
 
-def _read(line: dict) -> Record:
+def read(line: dict) -> Record:
+    """The line with its id as text and without options that are null. Raises RecordError for a field of another type."""
     made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
@@ -70,6 +77,8 @@ def _read(line: dict) -> Record:
         faults[0].others = tuple(faults[1:])
         raise faults[0]
     answer, kind = made.get("answer"), made.get("answer_type")
+    if kind and kind not in TYPES:
+        raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
         raise RecordError(
             "must be a text or a number: it is a list",

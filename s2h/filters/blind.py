@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from s2h.seeds import within
+
 FOLDS = 5
 FEATURES = 1 << 20
 MOST_ASKED = 40  # words of the question that are set beside those of the answer
@@ -60,6 +62,7 @@ def test(
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
 
+    seed = within(seed, 32)
     groups = [pair.group for pair in pairs]
     if len(set(groups)) < 2 * FOLDS:
         return None

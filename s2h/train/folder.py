@@ -8,6 +8,7 @@ checkpoint only where both are what they were.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable
@@ -52,12 +53,20 @@ def refuse_used(folder: Path, resume: bool) -> None:
 def begun(folder: Path) -> dict[str, Any]:
     """The args.json of a run, or nothing where there is none yet. Raises RunError."""
     told = folder / adapter.ARGUMENTS
-    if not told.is_file():
-        return {}
+    return read_object(told) if told.is_file() else {}
+
+
+def read_object(path: Path, remedy: str = "another -o starts a new run") -> dict[str, Any]:
+    """The object in a JSON file of a run. Raises RunError where it can't be read or holds something else."""
     try:
-        return json.loads(told.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{told} is no JSON: {error}", remedy="another -o starts a new run") from None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}", remedy=remedy) from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is no JSON: {error}", remedy=remedy) from None
+    if not isinstance(found, dict):
+        raise RunError(f"{path} holds no JSON object: it was changed", remedy=remedy)
+    return found
 
 
 def prepare(
@@ -81,7 +90,13 @@ def prepare(
     for name, made in (("data", pairs), ("val", val)):
         if made is not None and len(measured.get(name, ())) == len(made.starts):
             made.tokens = measured[name]
-    return pairs, val or None, begun(folder)
+    said = begun(folder)
+    if len(pairs) != said.get("pairs", len(pairs)):
+        raise RunError(
+            f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} pairs, and the run began with {said['pairs']}",
+            remedy="another -o starts a new run",
+        )
+    return pairs, val or None, said
 
 
 def _fix(
@@ -164,15 +179,20 @@ def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run that were written to their end, the newest first. A state file comes last, and each process
     keeps the state of its own random numbers."""
     processes = accel.state().num_processes
+    from transformers import TrainerState
+
     whole = []
-    for checkpoint in sorted(folder.glob("checkpoints/checkpoint-*"), key=step_of, reverse=True):
+    found = [
+        one for one in folder.glob("checkpoints/checkpoint-*") if re.fullmatch(r"checkpoint-\d+", one.name)
+    ]
+    for checkpoint in sorted(found, key=step_of, reverse=True):
         try:
-            state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-            states = len(list(checkpoint.glob("rng_state*.pth")))
-            if state["global_step"] == step_of(checkpoint) and states == processes:
-                whole.append(checkpoint)
-        except (OSError, ValueError, KeyError):
+            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
+        states = len(list(checkpoint.glob("rng_state*.pth")))
+        if state.global_step == step_of(checkpoint) and states == processes:
+            whole.append(checkpoint)
     return whole
 
 
@@ -188,18 +208,21 @@ def cut_metrics(folder: Path, step: int) -> None:
 def read_metrics(folder: Path) -> list[dict]:
     """The lines of metrics.jsonl; none where nothing was logged."""
     path, lines = folder / METRICS, []
-    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
         try:
-            lines.append(json.loads(line))
-        except ValueError:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
             continue  # the last line of a killed run may be half a line
+        if isinstance(found, dict) and type(found.get("step")) is int:
+            lines.append(found)
     return lines
 
 
 def read_result(folder: Path) -> dict | None:
     """The result of a run that is finished."""
     path = folder / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    remedy = "remove it: --resume makes it anew from the last checkpoint"
+    return read_object(path, remedy) if path.is_file() else None
 
 
 def write_json(path: Path, value: Any) -> None:

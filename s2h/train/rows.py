@@ -16,7 +16,7 @@ from typing import Any
 from s2h import jsonl, parse
 from s2h.images import open_images
 from s2h.models.fit import Fit
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import Record, RecordError, check, fail, text_of
 
 
 @dataclass
@@ -93,6 +93,21 @@ def emptied(stored: Stored, by: str) -> dict[int, int]:
     return lost
 
 
+def _checked(line: bytes, where: str) -> Record:
+    """A line of a run's own file. Raises RecordError where it was changed since it was written."""
+    remedy = "the run's data were changed: another -o starts a new run"
+    try:
+        fields = parse.loads(line)
+        if not isinstance(fields, dict):
+            raise RecordError("holds no pair", remedy=remedy)
+        found = Record(fields)
+        check(found)
+    except ValueError as error:
+        message, field = (error.message, error.field) if isinstance(error, RecordError) else (str(error), "")
+        raise RecordError(message, field, where, remedy) from None
+    return found
+
+
 class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
@@ -108,8 +123,8 @@ class Pairs:
         self.stages: list[int | None] = []
         with open(path, "rb") as lines:
             at = 0
-            for line in lines:
-                fields = parse.loads(line)
+            for number, line in enumerate(lines, 1):
+                fields = _checked(line, f"{path}:{number}")
                 self.starts.append(at)
                 self.levels.append(fields.get("level"))
                 self.tasks.append(intern(fields["task"]) if fields.get("task") else None)

@@ -13,6 +13,7 @@ from s2h.images import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail
+from s2h.seeds import within
 from s2h.train import alarms, card, features, merge, metrics, plot, reference, stages, tune
 from s2h.train.arguments import Arguments, check
 from s2h.train.folder import (
@@ -153,7 +154,8 @@ def _trainer(
     from s2h.train.watched import WatchedTrainer
 
     tune.hush()
-    transformers.set_seed(arguments.seed)
+    seed = within(arguments.seed, 32)
+    transformers.set_seed(seed)
     cuda = accel.device().type == "cuda"
     step = arguments.batch_size * arguments.grad_accum * accel.state().num_processes
     order, parts = stages.plan(pairs, arguments, step)
@@ -177,8 +179,8 @@ def _trainer(
         gradient_checkpointing=arguments.gradient_checkpointing,
         bf16=cuda and (model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())),
         fp16=False,
-        seed=arguments.seed,
-        data_seed=arguments.seed,
+        seed=seed,
+        data_seed=seed,
         remove_unused_columns=False,
         dataloader_num_workers=workers,
         dataloader_pin_memory=cuda,

@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from s2h.eval import gold, predictions
 from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
@@ -127,16 +128,19 @@ def _prediction(line: Record, album: Album) -> str:
         raise RecordError(
             "missing", field=missing[0], where=line.where, remedy="not a prediction of s2h-eval"
         )
+    line = predictions.read(line)
     correct, before = line.get("correct"), line.get("before")
     verdict = VERDICTS.get(correct, "not scored")
     said = [("good", "answer", escape(str(line["answer"])))]
     if before is not None:
         if not isinstance(before, dict) or "response" not in before:
             raise RecordError("must be an object with a response", "before", line.where)
+        before = {**before, "correct": _known(before.get("correct"))}
         said.append(_response("before", before))
         verdict = CHANGES.get((before.get("correct"), correct), "not scored")
     said.append(_response("response" if before is None else "after", line))
-    options = "".join(f"\n{letter}. {text}" for letter, text in (line.get("choices") or {}).items())
+    choices = gold.options(line) if line.get("choices") else {}
+    options = "".join(f"\n{letter}. {text}" for letter, text in choices.items())
     body = (
         _figures(line, album, set(line.get("target") or ()))
         + f'<div class="prompt">{escape(str(line.get("question", "")).strip() + options)}</div>'
@@ -146,6 +150,10 @@ def _prediction(line: Record, album: Album) -> str:
     tags = [str(line["bench"]), *([task] if task else []), verdict]
     keys = {"level": line.get("level", line["bench"]), "task": task, "verdict": verdict}
     return _card(line, tags, keys, body)
+
+
+def _known(correct: object) -> bool | None:
+    return correct if isinstance(correct, bool) else None
 
 
 def _response(name: str, said: dict) -> tuple[str, str, str]:
