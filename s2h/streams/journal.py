@@ -29,7 +29,8 @@ from s2h import files, jsonl, parse
 from s2h.record import Record, RecordError
 
 VERSION = 2
-PARTIAL, NOTES, DRAFT = WORK = (".partial", ".progress", ".progress.part")
+PARTIAL = ".partial"
+WORK = (PARTIAL, ".progress", ".progress.part")  # what lies beside an output; the last one is the next notes
 EVERY = 1.0  # seconds between two notes
 SHARE = 50  # how many times longer a run works than it waits for its notes to reach the disk
 BUFFER = 1 << 18
@@ -52,7 +53,8 @@ class Journal:
     run goes on with its own only. buffered: whether records may wait in memory until the next note.
 
     position: how far the input is dealt with, 0 at the start. said: what else a later run must know; a function in it is
-    called when a note is written. since: the partial answers that came after `position`.
+    called when a note is written. since: the partial answers that came after `position`. name: of the main output's file
+    while it is written.
     """
 
     def __init__(
@@ -72,14 +74,13 @@ class Journal:
         self._file: Any = None  # the notes, while answers can be added to them
         self._due = time.monotonic() + EVERY
         if self._paths:
-            self._notes, self._draft = (files.beside(files.target(paths[0]), name) for name in (NOTES, DRAFT))
+            self.name, self._notes, self._draft = (_beside(paths[0], suffix) for suffix in WORK)
 
     def read(self) -> bool:
         """Take over what an earlier run noted, if this one is to go on with it; say whether that run was moving its files
         to their places. Raises RecordError where the notes are those of another run, or no notes."""
         if not self._resume:
             return False
-        name = _beside(self._paths[0], PARTIAL)
         try:
             with open(self._notes, "rb") as file:
                 head, rest = file.readline(jsonl.MAX_LINE), file.read()
@@ -87,7 +88,7 @@ class Journal:
             for path in self._paths:
                 if _size(_beside(path, PARTIAL)):
                     raise RecordError(
-                        f"{name}: has no notes beside it ({self._notes})", remedy=ANEW
+                        f"{self.name}: has no notes beside it ({self._notes})", remedy=ANEW
                     ) from None
             return False
         notes = _opened(head)
@@ -97,7 +98,7 @@ class Journal:
             raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
         if differences := list(_differences(notes["arguments"], self.arguments)):
             raise RecordError(
-                f"{name}: was begun by other arguments: {'; '.join(differences)}",
+                f"{self.name}: was begun by other arguments: {'; '.join(differences)}",
                 remedy=f"repeat them, or {ANEW}",
             )
         self.position = self._noted = notes["position"]
