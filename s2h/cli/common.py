@@ -109,9 +109,6 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         self.writer: jsonl.Writer | None = None
-        self.after: list[
-            Callable[[], None]
-        ] = []  # what is done once the output is in its place, while it is locked
         self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
         self._locks: list[Lock] = []
 
@@ -225,8 +222,6 @@ def session(
                 raise
             if work.writer is not None:
                 work.writer.close()
-            for step in work.after:
-                step()
         finally:
             work.unlock()
         streams.flush()

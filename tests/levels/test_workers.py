@@ -13,10 +13,10 @@ import pytest
 
 from s2h import jsonl, levels
 from s2h.images import Store
-from s2h.record import RecordError
 from s2h.sources import open_source
 from tests.support.commands import BIN, run
 from tests.support.forks import Server
+from tests.support.forks import killed
 from tests.support.photos import save
 from tests.support.waiting import until
 
@@ -91,24 +91,25 @@ def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
 
 def test_a_file_of_other_pairs_is_not_continued(tmp_path):
     (tmp_path / "a.jsonl.partial").write_text('{"id": "mine"}\n')
-    from s2h.levels.resume import Partial
-
-    with pytest.raises(RecordError, match="holds pairs that s2h-gen didn't write"):
-        Partial(str(tmp_path / "a.jsonl"), resume=True)
-    with pytest.raises(RecordError, match="cannot be written"):
-        Partial(str(tmp_path / "no" / "where" / "a.jsonl"))
+    told = run("s2h-gen", "compare", "-n", "8", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1).stderr
+    assert (
+        "a.jsonl.partial: has no notes beside it (a.jsonl.progress) (leave --resume out and begin anew)"
+        in told
+    )
+    assert (tmp_path / "a.jsonl.partial").read_text() == '{"id": "mine"}\n'
 
 
 def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(tmp_path):
-    partial = tmp_path / "a.jsonl.partial"
-    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path)
-    (tmp_path / "a.jsonl").rename(partial)
+    partial, whole = tmp_path / "a.jsonl.partial", tmp_path / "whole.jsonl"
+    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "whole.jsonl", cwd=tmp_path)
+    killed("gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path, dies_at=15)
     before = partial.read_bytes()
+    assert before
     run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "a.jsonl", cwd=tmp_path, status=1)
-    run("s2h-gen", "compare", "-n", "8", "--seed", "3", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
+    run("s2h-gen", "compare", "-n", "8", "--size", "64", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
     assert partial.read_bytes() == before
     run("s2h-gen", "compare", "-n", "8", "--size", "32", "--resume", "-o", "a.jsonl", cwd=tmp_path)
-    assert (tmp_path / "a.jsonl").read_bytes() == before and not partial.exists()
+    assert (tmp_path / "a.jsonl").read_bytes() == whole.read_bytes() and not partial.exists()
     run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "b.jsonl", cwd=tmp_path, status=1)
     assert not list(tmp_path.glob("b.jsonl*")), "and nothing is left by a run that wrote nothing"
 
