@@ -19,7 +19,7 @@ def seed_of(*parts: object) -> int:
 
 
 def within(seed: int, bits: int) -> int:
-    """A seed for a library that takes numbers from 0 with so many bits: the seed itself where it is one, else one from it."""
+    """A seed for a library that takes non-negative numbers of so many bits: the seed itself where it fits, else a hash."""
     return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
 
 

@@ -15,8 +15,7 @@ from s2h import jsonl, levels
 from s2h.images import Store
 from s2h.sources import open_source
 from tests.support.commands import BIN, run
-from tests.support.forks import Server
-from tests.support.forks import killed
+from tests.support.forks import Server, killed
 from tests.support.photos import save
 from tests.support.waiting import until
 
