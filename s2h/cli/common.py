@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, accel, jsonl
-from s2h import record as _record
+from s2h import __version__, accel, jsonl, shorthand
 from s2h.cli import streams
 from s2h.locks import Lock
 from s2h.record import RecordError
@@ -110,9 +109,6 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         self.writer: jsonl.Writer | None = None
-        self.after: list[
-            Callable[[], None]
-        ] = []  # what is done once the output is in its place, while it is locked
         self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
         self._locks: list[Lock] = []
 
@@ -134,7 +130,7 @@ class Session:
         self.writer = output() if callable(output) else output
 
     def read(
-        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = _record.check
+        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = shorthand.accept
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
@@ -226,8 +222,6 @@ def session(
                 raise
             if work.writer is not None:
                 work.writer.close()
-            for step in work.after:
-                step()
         finally:
             work.unlock()
         streams.flush()

@@ -141,7 +141,11 @@ def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], 
 
 
 def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is a number that can be computed with: none that is infinite or that no float can hold."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def within(value: float, band: tuple[float, float], what: str) -> str:
@@ -153,4 +157,5 @@ def within(value: float, band: tuple[float, float], what: str) -> str:
 
 def is_builtin(record: Record) -> bool:
     """Whether a record's images are the built-in world's, which the bundled models know; its `source` alone decides."""
-    return record["source"] == "builtin" or record["source"].startswith("builtin:")
+    source = record.get("source") or ""
+    return source == "builtin" or source.startswith("builtin:")

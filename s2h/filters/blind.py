@@ -141,11 +141,11 @@ def _kind_of(sign: str) -> str:
 
 def texts_of(record: Any) -> Texts:
     """What a blind reader has of a record."""
-    from s2h.record import text_of
+    from s2h.record import facts_of, text_of
 
     return Texts(
         text_of(record["prompt"]),
         text_of(record["chosen"]),
         text_of(record["rejected"]),
-        str(record["facts"].get("twin") or record["id"]),
+        str(facts_of(record).get("twin") or record["id"]),
     )

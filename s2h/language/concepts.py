@@ -12,8 +12,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import nouns
-from s2h.language.forms import shares, singular, verb_of
-from s2h.language.phrases import CLOSED, PARTITIVE, Phrase, Token, phrase_at, phrases_of, seen, tokens_of
+from s2h.language.forms import SAME_FORM, is_plural_form, shares, singular, verb_of
+from s2h.language.phrases import (
+    CLOSED,
+    COLLECTIVE,
+    PARTITIVE,
+    Phrase,
+    Token,
+    acts,
+    phrase_at,
+    phrases_of,
+    seen,
+    tokens_of,
+)
 from s2h.language.related import parse
 from s2h.language.table import word_set
 
@@ -42,11 +53,11 @@ _OPENINGS = re.compile(
     | (?:in|at|on|to)\sthe\s(?:far\s)?(?:foreground|background|center|centre|middle|distance|top|bottom|left|right|front)
       (?:\s(?:side|part|half|corner|edge))?(?:\sof\s(?:the|this)\s{_PICTURE})?,?\s(?:{_SEE}\s)?
     | (?:the|this)\s(?:main\s|central\s)?(?:subject|focus|focal\spoint)\s(?:of\s(?:the|this)\s{_PICTURE}\s)?is\s
-    | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:\w+\s)?of\s
+    | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
     | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
       (?:{_PICTURE}|close[\s-]?ups?|view|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
-    | {_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
+    | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
     | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
     | {_PICTURE}:\s | caption:\s | alt:\s
     )""",
@@ -99,6 +110,18 @@ _EMPTY = word_set(
 )
 
 
+# What is not the whole of a thing, and groups of what has no plural of its own.
+_PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
+_GROUPS = word_set("herd flock group pack school bunch couple pair row line")
+_FAMILY = word_set(
+    """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
+    aunt uncle mother father sister brother"""
+)
+# Behind a name at the start, what people and pets do rather than what the name may also mean: 'Daisy chasing a ball'.
+_LIVELY = word_set(
+    """playing holding wearing smiling sleeping laughing opening reading riding running chasing feeding petting eating making
+    helping enjoying watching sitting looking posing walking learning trying jumping dancing waiting kissing hugging"""
+)
 # Verbs whose past is like their base, so that one thing may well do so: 'A child cut a cake.'
 _LIKE_PAST = word_set("cut hit put set let shut spread hurt read bet cast split burst rid quit beat cost")
 
@@ -135,8 +158,9 @@ def find(caption: str) -> Found:
             at for at, token in enumerate(tokens) if token.low == ","
         )  # 'Sitting on a bench, a man …'
     phrase = phrase_at(tokens, start)
+    part = None
     while phrase and _of_others(phrase, tokens):
-        phrase = phrase_at(tokens, phrase.stop + 1)
+        part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
     if phrase and phrase.unsure:
         return Found("", UNSURE)
     if phrase and _is_name(phrase, text):
@@ -145,24 +169,40 @@ def find(caption: str) -> Found:
     if phrase is None or phrase.begins == "no" or quoted:
         return Found("", NO_PHRASE)
     ends = phrase.stop >= len(tokens) or tokens[phrase.stop].low in ".!?:,;—–"
-    return _named(phrase, ends, tokens[phrase.stop].low if phrase.stop < len(tokens) else "")
+    found = _named(phrase, ends, tokens[phrase.stop].low if phrase.stop < len(tokens) else "")
+    if part and found.concept and phrase.begins == "bare" and _changes(part, phrase):
+        return Found(" ".join((part.words[-1], "of", *found.concept.split()[-2:])))
+    return found
+
+
+def _changes(part: Phrase, whole: Phrase) -> bool:
+    """Whether a noun alone would say another number than what it is a part or a group of: a slice of lemon is no
+    lemon, and a flock of sheep no sheep; but a sheet of paper is paper."""
+    head = whole.words[-1].casefold()
+    if head in SAME_FORM:
+        return singular(part.words[-1]) in _GROUPS
+    return singular(part.words[-1]) in _PARTS and not is_plural_form(head) and head not in nouns.MASS
 
 
 def _named(phrase: Phrase, ends: bool, after: str) -> Found:
-    words = list(phrase.words)
+    words = _without_owner(phrase)
     last = words[-1].casefold()
+    if last in map(str.casefold, words[:-1]):
+        return Found("", NOT_SEEN)  # 'Home sweet home'
     unknown = not shares(last) and not seen(last)
     if phrase.begins == "bare" and len(words) == 1 and after and after in ".!?:—–" and not seen(last):
         return Found("", NOT_SEEN)
     share = shares(last)
     other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
-    acts = verb_of(after)[1] == "ing" and is_thing(phrase)  # 'Bear walking in snow'
-    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0) and not acts:
+    doing = verb_of(after)[1] == "ing" and is_thing(phrase)  # 'Bear walking in snow'
+    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0) and not doing:
         return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
     if (
-        phrase.begins == "one"
+        phrase.begins in ("one", "open", "bare")
         and singular(last) == last
+        and not (phrase.begins != "one" and (last in SAME_FORM | COLLECTIVE or is_plural_form(last)))
         and verb_of(after)[1] == "base"
+        and shares(after).get("a", 0) < shares(after)["v"]
         and after not in _LIKE_PAST | CLOSED
     ):
         return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
@@ -175,11 +215,28 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
     return Found(" ".join(words[-MOST_WORDS:]))
 
 
+def _without_owner(phrase: Phrase) -> list[str]:
+    """The words of a phrase without a person whom no picture tells: 'Emma's birthday cake', 'Mum's garden'."""
+    words = list(phrase.words)
+    ends = next((at for at, word in enumerate(words) if word.endswith(("'s", "’s"))), None)
+    if ends is None or phrase.begins == "one":
+        return words
+    owner = words[ends][:-2].casefold()
+    named = all(word[0].isupper() for word in words[: ends + 1]) and (owner in _NAMES or not seen(owner))
+    return words[ends + 1 :] if named or owner in _FAMILY else words
+
+
 # Nouns that are people's and pets' names too: without an article they are taken for one ("Jack holds a ball").
 _NAMES = word_set(
     """art barb bill bob bud buddy buster carol chuck dean dick dolly drew faith frank gene grace grant hank harry hope jack
     jean jimmy joe joy mack mark max may mike miles mitch nick norm oreo pat peg pip ray rich rob roger rusty sandy skip sue
-    tad tom tony tux wade ward will"""
+    tad tom tony tux wade ward will jenny ben billy bobby molly patty glen dale jay charlotte basil earl duke scout bandit
+    teddy"""
+)
+# Nouns that stand alone as often: names only where something alive must be meant.
+_FIRST_NAMES = word_set(
+    """brandy sherry ginger hazel heather olive jade daisy lily rose iris violet poppy holly angel star ash cliff clay heath
+    candy cherry coco biscuit cookie pepper peanut pumpkin shadow snowball patches boots ruby pearl amber ivy"""
 )
 
 
@@ -187,7 +244,11 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     """Whether a phrase is the proper name of one thing, by its capitals ('Golden Gate Bridge in fog'), unless the whole
     caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
     if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
-        return phrase.words[0].casefold() in _NAMES
+        name = phrase.words[0].casefold()
+        if name in _FIRST_NAMES and not acts(name):
+            after = text[text.find(phrase.words[0]) + len(name) :].split()
+            return bool(after) and after[0] in _LIVELY
+        return name in _NAMES
     words = [word for word in phrase.words if word.casefold() not in nouns.PROPER]
     named = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
     if not named or " " in parse(phrase.text)[0]:

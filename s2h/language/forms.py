@@ -30,7 +30,7 @@ ONLY_PLURAL = word_set(
     clergy poultry livestock slacks knickers dungarees handcuffs outskirts
     premises people folk """
 )
-_SAME_FORM = word_set(
+SAME_FORM = word_set(
     """sheep deer fish aircraft moose bison salmon trout shrimp squid swine spacecraft hovercraft series species offspring
     elk"""
 )
@@ -50,7 +50,7 @@ def singular(word: str) -> str:
     word = word.casefold()
     if word in _PLURALS:
         return _PLURALS[word]
-    if word in ONLY_PLURAL or word in _SAME_FORM or word in _NO_PLURAL:
+    if word in ONLY_PLURAL or word in SAME_FORM or word in _NO_PLURAL:
         return word
     nouns = table.words()
     if word in table.irregular_plurals() and not word.endswith("s"):
@@ -132,3 +132,11 @@ def shares(word: str) -> dict[str, int]:
     if verb and form != "base":
         found["v"] = max(known[verb]["v"], found.get("v", 0))
     return found
+
+
+@lru_cache(maxsize=1 << 14)
+def only_participle(word: str) -> bool:
+    """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
+    verb = table.irregular_verbs().get(word, "")
+    other = any(form != word and one == verb for form, one in table.irregular_verbs().items())
+    return bool(verb) and word != verb and word.endswith("n") and other

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from s2h.language import related
 from s2h.language.concepts import read, without_openings
-from s2h.language.phrases import is_body_part
+from s2h.language.sorts import is_body_part, is_person
 from s2h.language.swaps import KINDS
 from s2h.language.table import word_set
 
@@ -29,6 +29,15 @@ _ALL_OVER = word_set(
     """sky ground floor wall ceiling air background cloud shadow sun light hair beard clothes clothing smile face glasses
     sunlight daylight reflection day night camera distance top side corner edge picture photo view scene shirt shoe pants
     jeans room area surface leg tail coat"""
+)
+# What people wear whether a caption says so or not.
+_WORN = word_set("watch belt sock sleeve pocket button collar bracelet necklace earring hat cap")
+# What captions of outdoor scenes leave out as often as they say it, and what else tells of such a scene.
+_OUTDOORS = word_set(
+    "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
+)
+_OUTSIDE = _OUTDOORS | word_set(
+    """park pasture hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart"""
 )
 
 
@@ -70,6 +79,10 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
 def _may_hold(claim: Claim, known: list[Claim]) -> bool:
     alike = [other for other in known if related.may_be(claim.thing, other.thing)]
     if not alike:
+        if claim.thing in _WORN:
+            return any(is_person(other.thing) for other in known)
+        if claim.thing in _OUTDOORS:
+            return any(other.thing in _OUTSIDE for other in known)
         return claim.thing in _ALL_OVER or is_body_part(claim.thing)
     return any(_may_be_one(claim, other) for other in alike)
 

@@ -40,11 +40,6 @@ MASS = word_set(
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")
 _READ = word_set("NASA NATO LEGO RADAR LASER SIM RAM FIFA")
 _VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
-# What makes another thing of the noun that follows it: a sea lion is no lion, a toy truck no truck.
-_OTHER_THING = word_set(
-    """sea guinea hot corn prairie flying toy rubber teddy gummy gingerbread chocolate candy marzipan stuffed plastic fake
-    rocking computer chess piggy paper snow cardboard model horse water paw"""
-)
 
 
 @cache
@@ -53,14 +48,6 @@ def _engine() -> inflect.engine:
     import inflect
 
     return inflect.engine()
-
-
-def general_of(concept: str) -> str:
-    """What a thing is in one word: 'race car' gives 'car'; '' where the last word alone would be another thing ('sea lion')
-    or says nothing ('letter J')."""
-    *before, last = concept.split()
-    other = any(word.casefold() in _OTHER_THING for word in before)
-    return last if len(last) > 2 and last.isalpha() and not other else ""
 
 
 def name_of_class(folder: str) -> str:
@@ -88,13 +75,15 @@ def indefinite(name: str) -> str:
     others = any(word[0].isupper() and len(word) > 1 for word in rest)
     if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & PROPER:
         name = name[0].lower() + name[1:]
+    if first.endswith(("'s", "’s")) and not is_plural(first[:-2]):
+        return with_article(name)  # 'a cat's whiskers'
     return name if is_plural(name) or is_mass(name) else with_article(name)
 
 
 @lru_cache(maxsize=1 << 14)
 def with_article(phrase: str) -> str:
     """A singular phrase with 'a' or 'an': 'an 8', 'a UK flag', 'an old man'."""
-    first = phrase.split()[0].split("-")[0]
+    first = re.split("[-'’]", phrase.split()[0])[0]
     if _VOWEL_NUMBER.match(first):
         return f"an {phrase}"
     if first.isupper() and len(first) > 1 and first not in _READ:
@@ -125,13 +114,19 @@ def sentence(text: str) -> str:
 
 def is_plural(name: str) -> bool:
     """Whether a verb after the name is in the plural: 'dogs', 'trousers', 'police', 'people'."""
-    last = name.split()[-1]
+    last = _head(name)
     return last[1:].islower() and is_plural_form(last)
 
 
 def is_mass(name: str) -> bool:
     """Whether a name takes no 'a': 'broccoli', 'wet sand'."""
-    return name.split()[-1].casefold() in MASS
+    return _head(name).casefold() in MASS
+
+
+def _head(name: str) -> str:
+    """The word of a name with which a verb agrees: 'slices of pizza' are slices."""
+    words = name.split()
+    return words[words.index("of") - 1] if "of" in words[1:] else words[-1]
 
 
 @lru_cache(maxsize=1 << 14)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from s2h.language import table
-from s2h.language.forms import _SAME_FORM, ONLY_PLURAL, shares, singular, verb_of
+from s2h.language.forms import ONLY_PLURAL, SAME_FORM, only_participle, shares, singular, verb_of
 from s2h.language.nouns import MASS
+from s2h.language.sorts import acts, is_animal, is_body_part, moves
 from s2h.language.table import word_set
 
 _TOKEN = re.compile(r"“[^”]+”|\"[^\"]+\"|[^\W_]+(?:['’.-][^\W_]+)*|[^\w\s]")
@@ -38,11 +38,12 @@ CLOSED = word_set(
 _ADVERBS = word_set(
     "very really quite extremely brightly freshly partially fully half newly nicely well slightly mostly"
 )
+_PARTLY = word_set("half partially")
 # Plurals that stand before a noun ("a sports car"), and nouns in the singular that take a plural verb ("a couple walk").
 _PLURAL_MODIFIERS = word_set(
     "sports clothes women men ladies news arts goods jeans glasses games savings kids girls boys"
 )
-_COLLECTIVE = word_set("couple family team crowd group pair band class crew audience staff trio duo")
+COLLECTIVE = word_set("couple family team crowd group pair band class crew audience staff trio duo")
 # Nouns to which "of" adds what is really there ("a group of people").
 PARTITIVE = word_set(
     """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
@@ -54,8 +55,11 @@ PARTITIVE = word_set(
 _THINGS_IN_ING = word_set(
     """building painting ceiling wedding railing stocking clothing earring string ring king wing crossing awning lighting
     frosting bedding topping dressing pudding dumpling duckling seedling carving drawing icing lettering siding spring swing
-    sling pairing sting herring gosling sapling"""
+    sling pairing sting herring gosling sapling molding moulding flooring paneling panelling seating scaffolding plumbing
+    wiring tubing piping bunting rigging netting cladding carpeting fencing roofing grating edging dwelling engraving
+    etching lining outbuilding stitching"""
 )
+_VIEWS = word_set("aerial top side front rear back panoramic")  # before "view", behind what is seen so
 # Participles that describe the noun behind them where no article tells ("Sleeping cat", and not "Eating pizza").
 _STATES = word_set(
     """smiling sleeping running flying standing sitting laughing crying barking swimming jumping dancing burning falling
@@ -66,6 +70,19 @@ _STATES = word_set(
     loving caring missing matching winning leading remaining rippling winding towering sprawling looming shimmering"""
 )
 _BEGINNINGS = _ONE | _OPEN | _MANY
+# What people do to animals, and with them where a thing for it follows ('Dog grooming table'): names of what is done, in
+# which the animal itself may be missing.
+_DONE_TO = word_set("watching spotting farming breeding milking shearing hunting")
+_DONE_WITH = word_set(
+    "racing riding walking grooming training feeding fighting herding boarding jumping sledding changing"
+)
+_DONE_WITH_VEHICLES = word_set("racing riding spotting parking washing building driving repairing sharing")
+# What only people do: behind a thing it makes the name of a sport or work of it ('Ice skating in the park').
+_DONE_BY_PEOPLE = word_set(
+    """skating climbing tasting surfing diving hunting watching dancing lifting fishing riding gazing picking throwing
+    carving making eating drinking tubing skiing racing hiking farming fighting shopping painting knitting
+    weaving brewing boxing jumping walking collecting spotting"""
+)
 # Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
 _MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
@@ -169,13 +186,22 @@ class _Reader:
     def _may_go_on(self, at: int, words: list[str], begins: str) -> bool:
         """Whether a participle follows that may also belong to a noun behind it: 'Fire breathing dragon', but 'Dog chasing
         ball' and 'A fire burning in a stove'."""
-        ahead = [token.low for token in self.tokens[at : at + 2]]
-        if len(ahead) < 2 or verb_of(ahead[0])[1] != "ing" or not seen(ahead[1]):
-            return False
-        if begins not in ("bare", "one") or ahead[1] in CLOSED or ahead[1] in _BEGINNINGS:
-            return False
+        low, after = self._low(at), self._low(at + 1)
         head = words[-1].casefold()
-        return not (_is_plural(head) or head in _COLLECTIVE or _acts(head) or _moves(head))
+        if begins not in ("bare", "one") or verb_of(low)[1] != "ing" or after in _BEGINNINGS:
+            return False
+        if _is_plural(head) or head in COLLECTIVE:
+            return False
+        goes_on = seen(after) and after not in CLOSED
+        if acts(head):  # 'Horse racing track', 'Whale watching'; but 'Horse racing past'
+            done = is_animal(head) or head == "baby"
+            return done and ((low in _DONE_WITH and goes_on and not acts(after)) or low in _DONE_TO)
+        if moves(head):  # 'Motorcycle racing team'; but 'Car driving past'
+            return goes_on and low in _DONE_WITH_VEHICLES and not moves(after)
+        return low in _DONE_BY_PEOPLE or goes_on
+
+    def _low(self, at: int) -> str:
+        return self.tokens[at].low if at < len(self.tokens) else ""
 
     def _determiners(self, at: int) -> tuple[int, str]:
         begins, tokens = "bare", self.tokens
@@ -189,8 +215,8 @@ class _Reader:
                 begins = "one" if begins == "bare" else begins
             elif low in _OPEN:
                 begins = "open" if begins == "bare" else begins
-            elif low not in _ADVERBS:
-                break
+            elif low not in _ADVERBS or (low in _PARTLY and verb_of(self._low(at + 1))[1] == "past"):
+                break  # what is half eaten is not eaten
             at += 1
         return at, begins
 
@@ -198,6 +224,8 @@ class _Reader:
         """noun, modifier, or stop: what a word is behind `head`, the noun before it ('' where none is)."""
         token = self.tokens[at]
         low = token.low
+        if head and low in _VIEWS and self._low(at + 1) == "view":
+            return "stop"  # 'Stadium aerial view'
         if low.endswith(("'s", "’s", "s'", "s’")) or low[0] in '“"':
             return "modifier"
         share = shares(low)
@@ -211,21 +239,21 @@ class _Reader:
             return "stop"
         if begins == "one" and alone and not form and low[-1] == "s" and singular(low) != low:
             return "stop"  # 'A teenager texts': a verb that the table doesn't have
-        several = _is_plural(head) and head.casefold() not in _SAME_FORM
+        several = _is_plural(head) and head.casefold() not in SAME_FORM
         if self._compound(head, low) or (self._compound(low, after) and noun and not several):
             return "noun"
         if "-" in low and not noun:
             return "modifier" if self._noun_like(after) else "stop"
         if form == "ing":
-            return (
-                "noun" if low in _THINGS_IN_ING and not _acts(head) and after not in _BEGINNINGS else "stop"
-            )
+            a_thing = low in _THINGS_IN_ING and not acts(head) and after not in _BEGINNINGS
+            crosses = low == "crossing" and moves(head) and after not in ("sign", "signs", "gate", "gates")
+            return "noun" if a_thing and not crosses else "stop"
         if form == "past":
             if low.endswith("ed") and seen(after) and begins != "many":
                 return "modifier"  # 'orange handled scissors'
             if seen(after) and begins != "many" and not _is_plural(head):
-                made = low in _MADE and not _acts(head)
-                if _only_participle(low) or made:
+                made = low in _MADE and not acts(head)
+                if only_participle(low) or made:
                     return "modifier"  # 'hand drawn flowers', but 'Dog caught ball'
             return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
         if not noun:
@@ -244,6 +272,8 @@ class _Reader:
         adjective = share.get("a", 0)
         if low.endswith("ly") and not noun:
             return "modifier" if after and after not in CLOSED else "stop"
+        if form == "ing" and not noun and self._compound(low, after):
+            return "modifier"  # 'a wooden rocking chair'
         if form == "ing" and begins == "bare" and low not in _STATES and not self._compound(low, after):
             return "noun" if low in _THINGS_IN_ING else "stop"  # 'Eating pizza' names no thing
         if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
@@ -265,10 +295,14 @@ class _Reader:
         """A word that may be noun or verb, behind a noun."""
         plural = singular(low) != low or verb_of(low)[1] == "s"
         share = shares(low)
-        if _is_plural(head) and not (begins == "one" and head in _SAME_FORM):
-            modifies = head in _PLURAL_MODIFIERS and not _acts(head)  # a sports car, but 'Two girls braid'
+        if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
+            modifies = head in _PLURAL_MODIFIERS and not acts(head)  # a sports car, but 'Two girls braid'
+            if plural and share.get("v", 0) > share.get("n", 0):
+                return "stop"  # 'A rack of clothes stands by the door'
+            if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'
+                modifies = share.get("n", 0) >= max(4, share.get("v", 0))
             return "noun" if modifies and seen(low) else "stop"
-        if head in _COLLECTIVE and not plural:
+        if head in COLLECTIVE and not plural:
             return "stop"
         if begins == "many":
             return "noun" if plural or self._plural_ahead(at) else "stop"
@@ -278,11 +312,11 @@ class _Reader:
             return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
         if begins == "one" or not seen(low) or after in _BEGINNINGS:
             return "stop"
-        acts = share.get("v", 0) and _acts(head)
+        acting = share.get("v", 0) and acts(head)
         base = verb_of(after)[1] == "base"
-        if base and not acts and share.get("n", 0) >= share.get("v", 0) and self._verb_at(at + 1):
+        if base and not acting and share.get("n", 0) >= share.get("v", 0) and self._verb_at(at + 1):
             return "noun"  # 'Street lights glow at dusk'
-        if acts and (
+        if acting and (
             share.get("n", 0) <= 7 or (not base and self._noun_like(after)) or is_body_part(singular(low))
         ):
             return "stop"
@@ -290,6 +324,8 @@ class _Reader:
             return "noun"
         if share.get("n", 0) <= 1:
             return "stop"
+        if verb_of(after)[1] == "ing" and not acting and not moves(head):
+            return "noun"  # 'Autumn leaves floating'
         return "noun" if base and not seen(after) else "stop"  # 'train tracks run', 'train stops at'
 
     def _verb_at(self, at: int) -> bool:
@@ -327,7 +363,7 @@ class _Reader:
         if pair in table.things().senses or pair in table.everyday().kinds or pair in table.everyday().same:
             return True
         share = shares(other)  # 'street lights': a streetlight; but 'the sun sets'
-        joined = pair.replace(" ", "") in table.things().senses and not _acts(one)
+        joined = pair.replace(" ", "") in table.things().senses and not acts(one)
         return joined and share.get("n", 0) > share.get("v", 0)
 
     def _noun_like(self, low: str) -> bool:
@@ -351,40 +387,8 @@ def seen(word: str) -> bool:
 
 def _is_plural(head: str) -> bool:
     low = head.casefold()
-    return singular(low) != low or low in _SAME_FORM or low in ONLY_PLURAL
+    return singular(low) != low or low in SAME_FORM or low in ONLY_PLURAL
 
 
 def _plural_only(head: str) -> bool:
     return head.casefold() in ONLY_PLURAL
-
-
-@lru_cache(maxsize=1 << 14)
-def is_body_part(noun: str) -> bool:
-    """Whether a noun in the singular names a part of a body, by its first sense."""
-    things = table.things()
-    return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
-
-
-@lru_cache(maxsize=1 << 14)
-def _only_participle(word: str) -> bool:
-    """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
-    verb = table.irregular_verbs().get(word, "")
-    other = any(form != word and one == verb for form, one in table.irregular_verbs().items())
-    return bool(verb) and word != verb and word.endswith("n") and other
-
-
-@lru_cache(maxsize=1 << 14)
-def _moves(head: str) -> bool:
-    """Whether a noun names a vehicle, which does what a participle behind it says: 'Train crossing bridge'."""
-    noun, things = singular(head), table.things()
-    above = things.above(things.senses.get(noun, ())[:1])
-    named = {name for number in above for name in things.names[number]}
-    return "vehicle" in named or "vehicle" in table.everyday().kinds.get(noun, ())
-
-
-@lru_cache(maxsize=1 << 14)
-def _acts(head: str) -> bool:
-    """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
-    noun, things = singular(head), table.things()
-    kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
-    return bool(kinds & {"person", "animal"}) or (noun.endswith("er") and not kinds)

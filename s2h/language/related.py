@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from s2h.language import table
 from s2h.language.forms import singular
+from s2h.language.sorts import is_animal
 from s2h.language.table import word_set
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -114,6 +115,8 @@ def may_be(one: str, other: str) -> bool:
         return False
     if a == b or b in _names(a) or a in _names(b) or b in _near(a) or a in _near(b):
         return True
+    if a.endswith(f" {b}") or b.endswith(f" {a}"):  # a mountain goat may be called a goat
+        return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
     names_a, names_b = _names(a) | {a}, _names(b) | {b}
     if "person" in names_a and "person" in names_b:
         return not (

@@ -18,6 +18,7 @@ from random import Random
 from s2h.language.concepts import read
 from s2h.language.nouns import with_article
 from s2h.language.related import parse
+from s2h.language.sorts import is_person
 from s2h.language.table import word_set
 from s2h.sources import NoPair
 
@@ -45,8 +46,12 @@ _GENDERED = word_set(
     """he she his her him hers himself herself beard bearded beards mustache moustache mustached bald pregnant bikini bra
     dress dresses skirt skirts gown makeup lipstick tie tuxedo bride groom wife husband mother father brother sister
     son daughter shirtless topless ponytail businessman businesswoman lady gentleman gentlemen ladies guy guys
-    waitress waiter actress boyfriend girlfriend"""
+    waitress waiter actress boyfriend girlfriend sari saris hijab headscarf turban kilt heels tutu lingerie blouse purse
+    handbag stubble shave shaves shaving nun nuns monk monks ballerina cowboy"""
 )
+# Before a colour they leave few others: no horse is light white.
+_SHADES = word_set("light dark pale bright deep")
+_SIZES = frozenset(KINDS[2])
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGNS = re.compile(r"[^\w\s]")
 PARSED = 10_000  # places of attributes that are parsed to learn what a source's captions have
@@ -79,6 +84,7 @@ class Swaps:
                 places[word].append(number)
         most = _most_of_each(map(len, places.values()), PARSED)
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # noun -> how often it has each attribute
+        self._known: dict[tuple[str, str], list[str]] = {}  # see _others
         for word, numbers in places.items():
             taken = min(most, len(numbers))
             for at in range(taken):
@@ -97,7 +103,11 @@ class Swaps:
         (NoPair) as often as makes both alike.
         """
         named = set(_WORD.findall(concept.casefold()))
-        places = [place for place in places_of(caption) if place.word not in named and self._others(place)]
+        places = [
+            place
+            for place in places_of(caption)
+            if place.word not in named and self._others(place) and _is_plain(caption, place)
+        ]
         if not places:
             return None
         place = rng.choice(places)
@@ -113,8 +123,21 @@ class Swaps:
 
     def _others(self, place: Place) -> list[str]:
         """The words that may stand in a word's place: seen with the same noun, and not saying the same."""
-        counts = self.counts.get(place.noun, {})
-        return [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
+        found = self._known.get((place.word, place.noun))
+        if found is None:
+            counts = self.counts.get(place.noun, {})
+            found = [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
+            self._known[place.word, place.noun] = found
+        return found
+
+
+def _is_plain(caption: str, place: Place) -> bool:
+    """Whether another word in a place is surely wrong and no nonsense: a little boy is not another boy than a big one, and
+    light brown can't become light white."""
+    if place.word in _SIZES:
+        return not is_person(place.noun)
+    before = _WORD.findall(caption[: place.start].casefold())[-1:]
+    return not (before and before[0] in _SHADES)
 
 
 def _following(caption: str) -> set[str]:

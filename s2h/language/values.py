@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from s2h.language import related
 from s2h.language.answers import normalise
+from s2h.language.table import word_set
 
 YES = frozenset(["yes", "yeah", "yep", "yup", "yea"])
 NO = frozenset(["no", "nope", "nah"])
@@ -42,9 +43,16 @@ _NEAR = tuple(
         "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
         "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
         "sunny clear", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
-        "happy smiling", "plastic rubber", "stone rock concrete brick", "grass field",
+        "happy smiling", "plastic rubber", "stone rock concrete brick cement", "grass field", "square rectangle rectangular",
+        "circle round circular oval", "wood brown tan", "metal steel iron aluminum chrome", "tile ceramic",
+        "night evening sunset dusk dark", "dawn morning sunrise", "winter cold snow snowy", "spring summer warm",
+        "jogging running", "wood hardwood", "wii nintendo game", "big medium", "tall high big",
+        "plaid striped checkered",
+        "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
     )
 )  # fmt: skip
+# What somebody may do while doing something else: 'sitting' and 'eating'.
+_POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
 _COLOURS = frozenset(
     [
         "red",
@@ -119,6 +127,8 @@ EMPTY = frozenset(
 
 def _spelled(word: str) -> str:
     """One word in American spelling."""
+    if word in _CANONICAL:  # 'turquoise' is no spelling of 'turquoize'
+        return _CANONICAL[word]
     if word not in _NOT_OUR:
         word = _OUR.sub("or", word)
     if len(word) > 5:
@@ -225,6 +235,10 @@ def differ(one: str, other: str) -> bool:
     if words[0] & words[1] or _stems_meet(*words):
         return False
     if any(group & words[0] and group & words[1] for group in _NEAR):
+        return False
+    if any(
+        one & _POSTURES and any(word.endswith("ing") for word in other) for one, other in (words, words[::-1])
+    ):
         return False
     if words[0] <= _COLOURS and words[1] <= _COLOURS:  # as nouns some are related: white and red are wines
         return True

@@ -18,8 +18,8 @@ from functools import partial
 from itertools import islice
 
 from s2h import parse
-from s2h.language import nouns
 from s2h.language.concepts import find
+from s2h.language.general import general_of
 from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts
@@ -95,7 +95,7 @@ def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> Non
     elif not concept:
         unused[found[0].reason] += 1
     else:
-        page.add(name, usable, filter(None, (concept, nouns.general_of(concept))), sorted=False)
+        page.add(name, usable, filter(None, (concept, general_of(concept))), sorted=False)
 
 
 def texts_of(captions: object) -> list[str]:

@@ -153,8 +153,8 @@ def _page(
             continue
         if name in seen:
             unused["listed twice"] += 1
-        elif not os.path.isfile(os.path.join(pictures, name)):
-            unused["file missing"] += 1
+        elif why := files.lacking(os.path.join(pictures, name)):
+            unused[why] += 1
         elif "instances" in annotations:
             shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
             page.add(name, [text for text in texts_of(captions[number]) if "\ufffd" not in text], shown)

@@ -29,6 +29,9 @@ def pictures(root: str, unused: Counter | None = None, beside: tuple[str, ...] =
     """The pictures below a folder, by their names in it, sorted within each folder; links to folders are followed once.
     unused: counts what is neither a picture nor ends with one of `beside`, and what can't be used as a file."""
     unused = Counter() if unused is None else unused
+    if links.refused(root):
+        unused[links.REFUSED] += 1
+        return
     seen: set[tuple[int, int]] = set()
     waiting = [""]
     while waiting:
@@ -153,6 +156,13 @@ def split_folder(root: str, split: str) -> tuple[str, bool]:
         return os.path.join(root, found[split]), True
     only = found["train"] or found["heldout"]
     return (os.path.join(root, only) if only else root), False
+
+
+def lacking(path: str) -> str:
+    """Why a file that is named can't be used, "" where it can."""
+    if links.refused(path):
+        return links.REFUSED
+    return "" if os.path.isfile(path) else "file missing"
 
 
 def opened(path: str) -> BinaryIO:

@@ -182,22 +182,45 @@ def _sound(paths: list[str], unused: Counter) -> list[str]:
 
 
 def _from_disk(path: str, unused: Counter) -> Any:
-    """What `save_to_disk` wrote; of a table of several files those that can be read, others are counted."""
+    """What `save_to_disk` wrote; of a table of several files those that can be read, others are counted, and so are links
+    that are refused."""
     import datasets
 
+    out = [name for name in sorted(os.listdir(path)) if links.refused(os.path.join(path, name))]
+    if out:
+        unused[links.REFUSED] += len(out)
+    if os.path.isfile(os.path.join(path, "dataset_dict.json")):
+        names = _tables(path)
+        if not names:
+            raise SourceError(f"{path}: no table in it ({links.REFUSED if out else 'copy it anew'})")
+        return datasets.DatasetDict({name: _from_disk(os.path.join(path, name), unused) for name in names})
     try:
+        if out:
+            raise SourceError(f"{path}: {links.REFUSED}")  # where no part of it may be read
         return datasets.load_from_disk(path)
     except Exception:  # whatever a damaged file makes the reader stumble over
         parts, faults = [], []
         for name in _arrow_files(path):
+            if links.refused(name):
+                continue
             try:
                 parts.append(datasets.Dataset.from_file(name))
             except Exception as error:
                 faults.append(f"{name}: can't be read: {' '.join(str(error).split())[:200]}")
-        if not parts or not faults:
+        if not parts or not (faults or out):
             raise
-    unused[f"an arrow file that can't be read (first {faults[0]})"] = len(faults)
+    if faults:
+        unused[f"an arrow file that can't be read (first {faults[0]})"] = len(faults)
     return datasets.concatenate_datasets(parts)
+
+
+def _tables(path: str) -> list[str]:
+    """The tables that `save_to_disk` wrote into a folder, in their order."""
+    there = files.folders(path)
+    with contextlib.suppress(SourceError, KeyError, TypeError):
+        listed = files.load_json(os.path.join(path, "dataset_dict.json"))["splits"]
+        return [name for name in listed if name in there]
+    return there
 
 
 def _of_split(tables: Any, split: str) -> tuple[Any, bool]:

@@ -13,7 +13,7 @@ import os
 import re
 from collections import Counter
 
-from s2h.sources import SourceError, files, in_split
+from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.people import Album, Person
 
 FOLDERS = {"father-dau": "fd", "father-son": "fs", "mother-dau": "md", "mother-son": "ms"}
@@ -86,6 +86,8 @@ def _read_meta(path: str) -> set[tuple[str, str]] | None:
     """The pairs that a file of KinFaceW lists as kin; None where there is no file."""
     if not os.path.isfile(path):
         return None
+    if links.refused(path):
+        raise SourceError(f"{path}: {links.REFUSED}")
     from scipy.io import loadmat
 
     try:

@@ -3,6 +3,7 @@ of which the question was asked are used, and only answers that surely mean the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -15,6 +16,14 @@ from s2h.sources import Item, NoPair
 SHORT = 4  # words of an answer that is a value
 MANY = 50  # rows beyond which a question is drawn no more often
 TRIED = 40
+# Questions that have several right answers at once: what is on one table may be on the other too.
+_OPEN = re.compile(
+    r"""(?:why\b|name\b|what\ else\b|what(?:'s|’s|\ is|\ are|\ can\ (?:you|we)\ see|\ do\ you\ see)
+    (?:\ (?:there|sitting|lying|laying|standing|hanging|placed|located|growing|visible|seen|shown))?
+    \ (?:on|in|inside|behind|beside|near|next|under|underneath|around|above|over|between|against|at)\b
+    |what\ (?:is|are)\b.*\bwearing\s*\?)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class SharedQuestions:
             raise NoPair("no question that is asked of several pictures with different answers")
         for _ in range(TRIED):
             rows = rng.choices(self._groups, cum_weights=self._weights)[0]
+            if _OPEN.match(self._quiz.sheet.questions[rows[0]].strip()):
+                continue
             found = self._by_value(rows)
             firsts = [value for value, those in found.items() if len(those) >= one_least]
             if not firsts:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 
-from s2h.sources import NoPair
+from s2h.sources import NoPair, links
 from s2h.sources.likeness import look_at
 
 BAD = 1
@@ -39,7 +39,10 @@ class Unused(Mapping):
 
             try:
                 data = picture()
-                data = read_bytes(data) if isinstance(data, str) else data
+                if isinstance(data, str):
+                    if links.refused(data):  # a reader that didn't look
+                        raise ImageError(links.REFUSED)
+                    data = read_bytes(data)
                 image = reduced(data)  # decoded once and to its end: a header says too little
                 if looks:
                     self._looks[page][at] = look_at(image)

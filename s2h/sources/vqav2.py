@@ -111,9 +111,9 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
                 continue
             picture = f"COCO_{name}_{int(one['image_id']):012d}.jpg"
             if picture not in there:
-                there[picture] = os.path.isfile(os.path.join(pictures, picture))
-            if not there[picture]:
-                unused["file missing"] += 1
+                there[picture] = files.lacking(os.path.join(pictures, picture))
+            if there[picture]:
+                unused[there[picture]] += 1
             elif one["question_id"] not in known:
                 unused["no answer"] += 1
             elif in_split("vqav2", picture, split, unused):

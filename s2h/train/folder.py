@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,7 @@ from s2h.models import adapter
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
 from s2h.train.arguments import Arguments
-from s2h.train.rows import Pairs, Stored, store
+from s2h.train.rows import Pairs, Stored, emptied, store
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
@@ -80,11 +81,16 @@ def prepare(
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
     what args.json says. base: the model's `adapter.sketch`; fit: what the model takes. Raises RunError."""
+    measured = {}
     with accel.main_first():
         if accel.is_main():
-            _fix(records, held_out, arguments, folder, on_error, base, fit, say)
+            measured = _fix(records, held_out, arguments, folder, on_error, base, fit, say)
+    pairs = Pairs(folder / "data.jsonl")
     val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
-    pairs, said = Pairs(folder / "data.jsonl"), begun(folder)
+    for name, made in (("data", pairs), ("val", val)):
+        if made is not None and len(measured.get(name, ())) == len(made.starts):
+            made.tokens = measured[name]
+    said = begun(folder)
     if len(pairs) != said.get("pairs", len(pairs)):
         raise RunError(
             f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} pairs, and the run began with {said['pairs']}",
@@ -95,16 +101,17 @@ def prepare(
 
 def _fix(
     records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: Fit, say
-) -> None:
+) -> dict[str, array]:
+    """Write the data or compare them; returns the tokens of the pairs that were given now."""
     before = begun(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as new:
-        _fix_from(Path(new), before, records, held_out, arguments, folder, on_error, base, fit, say)
+        return _fix_from(Path(new), before, records, held_out, arguments, folder, on_error, base, fit, say)
 
 
 def _fix_from(
     new: Path, before: dict, records, held_out, arguments: Arguments, folder: Path, on_error, base, fit, say
-) -> None:
+) -> dict[str, array]:
     """The same, by way of a temporary folder."""
     given = store(records, new / "data.jsonl", fit=fit, say=say, on_error=on_error)
     held = Stored()
@@ -116,6 +123,10 @@ def _fix_from(
                 f"no pair fits the window of {fit.window} tokens", remedy="fewer or smaller images"
             )
         raise RunError("no pairs to train on", remedy="the input is empty")
+    for stage, count in sorted(emptied(given, arguments.stages).items()):
+        say(
+            f"warning: stage {stage} is not trained: none of its {count} pairs fits the window of {fit.window} tokens"
+        )
     if identical := given.identical + held.identical:
         say(f"{identical} pairs have the same answer as chosen and rejected: nothing is learned from them")
     wanted = {
@@ -135,6 +146,7 @@ def _fix_from(
             if (new / name).exists():
                 (new / name).replace(folder / name)
         write_json(folder / adapter.ARGUMENTS, wanted)
+    return {"data": given.tokens, "val": held.tokens}
 
 
 def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:

@@ -117,7 +117,11 @@ def _known(
         scores = record.get("scores") or {}
         ref = scores.get("ref") if isinstance(scores.get("ref"), dict) else {}
         if ref.get("fingerprint") == f"{model_print}-{said}":
-            given[row] = [ref["chosen"], ref["rejected"], fit.lengths(record, open_images(record)).row]
+            # A run that goes on without its files has no tokens at hand.
+            tokens = (
+                fit.lengths(record, open_images(record)).row if pairs.tokens is None else pairs.tokens[row]
+            )
+            given[row] = [ref["chosen"], ref["rejected"], tokens]
         else:
             whole.update(said.encode())
     return given, whole.hexdigest()

@@ -212,14 +212,14 @@ def _trainer(
     trainer.schedule_per_stage = arguments.schedule_per_stage and len(parts) > 1
     tune.spare_vision(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.add_callback(_recorder(folder, arguments, parts, say))
+    trainer.add_callback(_recorder(folder, arguments, parts if order else [], say))
     return trainer
 
 
 def _set_order(
     trainer: Any, pairs: Pairs, val: Pairs | None, arguments: Arguments, values: dict, say
 ) -> None:
-    """The rows in the order of training, now that it is known which fit."""
+    """The rows in the order of training, and their lengths, which the reference has told."""
     from s2h.train.collate import LENGTH
 
     args = trainer.args
@@ -236,7 +236,8 @@ def _set_order(
 
 
 def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say) -> Any:
-    """A callback that appends each log line to metrics.jsonl as it comes, and watches it."""
+    """A callback that appends each log line to metrics.jsonl as it comes, and watches it. parts: the stages; none where
+    epochs go over the file."""
     from transformers import TrainerCallback
 
     watch = alarms.collapse(say, arguments.beta, arguments.sft)
@@ -246,8 +247,8 @@ def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say
             if not state.is_world_process_zero or not logs:
                 return
             watch(state.global_step, logs)
-            passed = (state.epoch or 0) * (arguments.epochs if len(parts) > 1 else 1)
-            stage = stages.at(parts, state.global_step) if len(parts) > 1 else None
+            passed = (state.epoch or 0) * (arguments.epochs if parts else 1)
+            stage = stages.at(parts, state.global_step) if parts else None
             for prefix in ("", "eval_"):
                 if found := metrics.line(state.global_step, passed, stage, logs, prefix):
                     metrics.append(folder, found)

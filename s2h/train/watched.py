@@ -93,8 +93,9 @@ class WatchedTrainer(PairTrainer):
         """Flat names, levels/1/loss or tasks/vqa/margin, of what each group of pairs was measured at."""
         groups: dict[str, list] = {}
         for line in found:
-            groups.setdefault(f"levels/{pairs.levels[line[0]]}", []).append(line)
-            groups.setdefault(f"tasks/{pairs.tasks[line[0]]}", []).append(line)
+            for group, of in (("levels", pairs.levels[line[0]]), ("tasks", pairs.tasks[line[0]])):
+                if of is not None:
+                    groups.setdefault(f"{group}/{of}", []).append(line)
         values: dict[str, float] = {}
         for group in sorted(groups):
             lines = groups[group]

@@ -19,7 +19,8 @@ from typing import Any
 
 from s2h.eval import gold, predictions
 from s2h.images import ImageError, decode, digest, read_bytes
-from s2h.record import Record, RecordError, check, fail, text_of
+from s2h.record import Record, RecordError, fail, target_of, text_of
+from s2h.shorthand import accept
 
 PAGE = Path(__file__).with_name("page.html")
 VERDICTS = {True: "right", False: "wrong"}
@@ -101,21 +102,23 @@ class Album:
 
 
 def _pair(record: Record, album: Album) -> str:
-    check(record)
+    accept(record)
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
-    tags = [f"level {record['level']}", record["task"], record["negative"]]
+    level, task, negative = (record.get(name) for name in ("level", "task", "negative"))
+    tags = [f"level {level}" if level else "no level", *filter(None, (task, negative))]
     body = (
-        _figures(record, album, set(record["target"]))
+        _figures(record, album, set(target_of(record)))
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
         + _answers(
-            ("good", "chosen", marked_chosen), ("bad", f"rejected: {record['negative']}", marked_rejected)
+            ("good", "chosen", marked_chosen),
+            ("bad", f"rejected: {negative}" if negative else "rejected", marked_rejected),
         )
         + _scores(record.get("scores"))
-        + _folded("facts", record["facts"])
+        + (_folded("facts", record["facts"]) if record.get("facts") else "")
         + (_folded("grounding", record["grounding"]) if record.get("grounding") else "")
     )
-    keys = {"level": record["level"], "task": record["task"], "kind": record["negative"]}
+    keys = {"level": level or "none", "task": task or "", "kind": negative or ""}
     return _card(record, tags, keys, body)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h.language import nouns, table
+from s2h.language.general import general_of
 from s2h.language.nouns import indefinite, is_mass, is_plural, plural, with_article
 
 ARTICLES = {
@@ -15,6 +16,8 @@ ARTICLES = {
     "Umbrella": "an umbrella", "broccoli": "broccoli", "green grass": "green grass", "wet sand": "wet sand",
     "trousers": "trousers", "scissors": "scissors", "police": "police", "nature": "nature", "water bottle": "a water bottle",
     "police car": "a police car", "bus": "a bus", "sheep": "a sheep", "leaves": "leaves", "children": "children",
+    "cat's whiskers": "a cat's whiskers", "men's shoes": "men's shoes", "elephant's trunk": "an elephant's trunk",
+    "slice of pizza": "a slice of pizza", "slices of pizza": "slices of pizza", "herd of sheep": "a herd of sheep",
 }  # fmt: skip
 PLURALS = {
     "tomato": "tomatoes", "calf": "calves", "knife": "knives", "wine glass": "wine glasses", "person": "people",
@@ -28,6 +31,19 @@ PLURALS = {
 @pytest.mark.parametrize("name", ARTICLES)
 def test_a_name_gets_the_article_that_is_spoken(name):
     assert indefinite(name) == ARTICLES[name]
+
+
+@pytest.mark.parametrize(
+    ("concept", "word"),
+    [
+        ("race car", "car"), ("old boat", "boat"), ("clock tower", "tower"), ("delivery driver", "driver"),
+        ("hand drawn flowers", "flowers"), ("bus stop", ""), ("parking meter", ""), ("license plate", ""),
+        ("power lines", ""), ("subway car", ""), ("table leg", ""), ("sewing machine", ""), ("pumpkin patch", ""),
+        ("slice of pizza", ""), ("pitcher's mound", ""), ("landing gear", ""), ("cable car", ""), ("parking lot", ""),
+    ],
+)  # fmt: skip
+def test_the_last_word_stands_for_a_thing_only_where_it_says_what_it_is(concept, word):
+    assert general_of(concept) == word
 
 
 @pytest.mark.parametrize("name", PLURALS)

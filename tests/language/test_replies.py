@@ -49,6 +49,8 @@ def test_values_that_mean_the_same(one, other):
         ("dog", "collie"), ("man", "person"), ("gray", "silver"), ("tan", "brown"), ("black and white", "black"),
         ("stop sign", "sign"), ("tennis racket", "racket"), ("on table", "under table"), ("ski", "skiing"),
         ("yes", "red"), ("2", "several"), ("fire truck", "truck"), ("animals", "fish"),
+        ("square", "rectangle"), ("circle", "round"), ("turquoise", "blue"), ("sitting", "eating"), ("large", "medium"),
+        ("sunset", "evening"), ("metal", "steel"),
     ],
 )  # fmt: skip
 def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one, other):
@@ -61,6 +63,7 @@ def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one
     [
         ("red", "blue"), ("cat", "dog"), ("yes", "no"), ("2", "3"), ("two", "11"), ("kitchen", "bathroom"), ("man", "woman"),
         ("left", "right"), ("wood", "metal"), ("pizza", "frisbee"), ("stop", "one way"), ("circle", "triangle"),
+        ("eating", "cooking"), ("teal", "red"), ("night", "morning"),
     ],
 )  # fmt: skip
 def test_values_that_differ(one, other):

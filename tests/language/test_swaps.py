@@ -98,3 +98,16 @@ def test_a_rare_noun_keeps_its_values_among_many_captions(monkeypatch):
     cars = swaps.counts["car"]
     assert 890 < cars.total() < 910 and 0.5 < cars["red"] / cars.total() < 0.85
     assert set(swapped(swaps, "A green kayak on a lake.")) == {"A white kayak on a lake."}
+
+
+def test_no_swap_makes_nonsense_or_may_be_true_as_well():
+    swaps = Swaps(
+        [*HORSES, "A big boy.", "A little boy.", "A big dog.", "A little dog.", "A man.", "A woman."]
+    )
+    for caption in (
+        "A light brown horse in a field.",
+        "A little boy beside a tree.",
+        "A dog and a woman in a sari.",
+    ):
+        assert set(swapped(swaps, caption)) == {None}
+    assert set(swapped(swaps, "A little dog beside a tree.")) == {"A big dog beside a tree."}

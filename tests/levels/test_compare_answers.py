@@ -12,6 +12,7 @@ from s2h import levels, record
 from s2h.eval import answers
 from s2h.images import Store
 from s2h.sources import SourceError, open_source
+from s2h.sources.shared import _OPEN
 from tests.support.photos import save
 
 KNOWN = {
@@ -103,3 +104,21 @@ def test_a_source_without_anything_to_compare_says_what_would_do(tmp_path):
 
     with pytest.raises(SourceError, match="classes:PATH, coco:PATH, or questions with answers: vqav2:PATH"):
         next(levels.generate("compare", n=1, source=Bare(), images=Store(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("What is on the table?", True),
+        ("What's sitting on the couch?", True),
+        ("What can you see behind the man?", True),
+        ("Why is the dog wet?", True),
+        ("What is the man wearing?", True),
+        ("What is the man wearing on his head?", False),
+        ("What is the color of the car in front of the house?", False),
+        ("What is the woman in the picture doing?", False),
+        ("Is there a dog in the yard?", False),
+    ],
+)
+def test_a_question_with_several_right_answers_is_not_compared(question, several):
+    assert bool(_OPEN.match(question)) is several

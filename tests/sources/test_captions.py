@@ -12,7 +12,8 @@ from PIL import Image
 from s2h import levels, record, seeds
 from s2h.images import Store, open_images
 from s2h.language.concepts import concept_of
-from s2h.language.nouns import general_of, head_of, indefinite, plural
+from s2h.language.general import general_of
+from s2h.language.nouns import head_of, indefinite, plural
 from s2h.sources import SourceError, open_source
 from tests.support.photos import save
 

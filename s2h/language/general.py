@@ -1,0 +1,75 @@
+"""The one word for a thing: 'race car' gives 'car', so that pictures of different cars share a concept.
+
+A last word says what a thing is only where the words before it describe it. A bus stop is no stop, a license plate no plate
+and the leg of a table no leg, so the tables must say that the compound is a kind of what its last word first means.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from s2h.language import related, table
+from s2h.language.forms import shares, singular, verb_of
+from s2h.language.sorts import is_body_part, moves
+from s2h.language.table import word_set
+
+# What makes another thing of the noun that follows it: a sea lion is no lion, a toy truck no truck.
+_OTHER_THING = word_set(
+    """sea guinea hot corn prairie flying toy rubber teddy gummy gingerbread chocolate candy marzipan stuffed plastic fake
+    rocking computer chess piggy paper snow cardboard model horse water paw"""
+)
+# Words that name a thing by what is before them, though they have few other meanings.
+_NEEDS_MORE = word_set(
+    """artist bag bar barrel bed block board booth bulb cab car carriage carrier coach collector control court
+    crossing cutter dog end engine face float gear guard hall hand head keeper light line lot machine maker meter
+    operator patch plate post rack seller sheet stall stand station stick stop system sweeper team tree trunk web
+    worker"""
+)
+_ALIVE = ("person", "animal")
+
+
+@lru_cache(maxsize=1 << 14)
+def general_of(concept: str) -> str:
+    """What a thing is in one word: 'race car' gives 'car'; '' where the last word alone would be another thing ('sea lion',
+    'bus stop') or says nothing ('letter J')."""
+    *before, last = concept.split()
+    if len(last) < 3 or not last.isalpha() or any(word.casefold() in _OTHER_THING for word in before):
+        return ""
+    if "of" in before:
+        return ""  # a slice of pizza is no pizza
+    return last if not before or _describe(concept, before[-1].casefold(), last) else ""
+
+
+def _describe(concept: str, before: str, last: str) -> bool:
+    """Whether the words before the last one describe it and make no other thing of it."""
+    head, noun = related.parse(concept)[0], singular(last)
+    senses = table.things().senses
+    if head != noun:
+        return _is_kind(head, noun)
+    share = shares(before)
+    named = before.endswith(("'s", "’s")) or share.get("n", 0) >= max(1, share.get("a", 0))
+    if not named or verb_of(before)[1] == "past":
+        return True  # 'old boat', 'hand drawn flowers'; but a door handle is named by another noun
+    plain = len(senses.get(noun, ())) == 1 or _file(noun) in _ALIVE or moves(noun)
+    return plain and noun not in _NEEDS_MORE and not is_body_part(noun)
+
+
+def _is_kind(compound: str, noun: str) -> bool:
+    """Whether a compound of the tables is a kind of what its last word first means."""
+    things, said = table.things(), table.everyday()
+    gerund = any(verb_of(word)[1] == "ing" for word in compound.split()[:-1])
+    if gerund and noun in _NEEDS_MORE:
+        return False  # a sewing machine is a machine, but nobody calls it so
+    if noun in said.kinds.get(compound, ()):
+        return True
+    first = things.senses.get(noun, ())[:1]
+    if set(first) & things.above(things.senses.get(compound, ())[:1]):
+        return True
+    return _file(noun) in _ALIVE and _file(noun) == _file(compound) and noun not in _NEEDS_MORE
+
+
+def _file(noun: str) -> str:
+    """The kind of a noun's first sense: animal, person, artifact, …"""
+    things = table.things()
+    first = things.senses.get(noun, ())[:1]
+    return things.files[first[0]] if first else ""

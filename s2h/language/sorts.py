@@ -1,0 +1,54 @@
+"""What sort of thing a noun names, by its first sense: somebody who acts, a vehicle, a part of a body."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from s2h.language import table
+from s2h.language.forms import singular
+from s2h.language.nouns import MASS
+
+
+@lru_cache(maxsize=1 << 14)
+def is_body_part(noun: str) -> bool:
+    """Whether a noun in the singular names a part of a body, by its first sense."""
+    things = table.things()
+    return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
+
+
+@lru_cache(maxsize=1 << 14)
+def moves(head: str) -> bool:
+    """Whether a noun names a vehicle, which does what a participle behind it says: 'Train crossing bridge'."""
+    noun, things = singular(head), table.things()
+    above = things.above(things.senses.get(noun, ())[:1])
+    named = {name for number in above for name in things.names[number]}
+    return "vehicle" in named or "vehicle" in table.everyday().kinds.get(noun, ())
+
+
+@lru_cache(maxsize=1 << 14)
+def acts(head: str) -> bool:
+    """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
+    noun, things = singular(head), table.things()
+    kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
+    alive = kinds & {"person", "animal"} or noun in (
+        "person",
+        "animal",
+    )  # the tops of WordNet are in no such file
+    return bool(alive) or (noun.endswith("er") and not kinds and noun not in MASS)
+
+
+@lru_cache(maxsize=1 << 14)
+def is_person(noun: str) -> bool:
+    """Whether a noun in the singular names a person, by its first sense."""
+    things = table.things()
+    return noun == "person" or any(
+        things.files[number] == "person" for number in things.senses.get(noun, ())[:1]
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def is_animal(head: str) -> bool:
+    """Whether a noun names an animal, by its first sense, or by another one where the first names a person ('whale')."""
+    things = table.things()
+    files = [things.files[number] for number in things.senses.get(singular(head), ())]
+    return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
