@@ -96,11 +96,14 @@ def _spelled(line: bytes) -> Any:
         raise ValueError(f"{word} is no JSON number")
 
     try:
-        return json.loads(
+        value = json.loads(
             line.decode(), parse_float=number, parse_int=_integer(number), parse_constant=refuse
         )
+        if b"\\u" in line:  # half of a pair of surrogates, which UTF-8 can't hold and msgspec refuses
+            json.dumps(_raw(value, str), ensure_ascii=False).encode()
     except RecursionError:
         raise _too_deep() from None
+    return value
 
 
 def _integer(number: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h import files, layouts, parse
 from s2h.images import ImageError, decode, digest, glance, read_bytes
-from s2h.record import FIELDS, Record, text_of
+from s2h.record import FIELDS, Record, RecordError, text_of
 
 GROUP_ROWS, GROUP_BYTES = 1000, 32 << 20  # of a row group: whichever comes first
 TILE = 448  # pixels of a picture in a grid at most, as MIA-DPO has it
@@ -41,12 +41,15 @@ def pair_features() -> Any:
 
 def pair_row(record: Record) -> dict:
     known = {*FIELDS, "scores", "stage"}
+    stage = record.get("stage")
+    if stage is not None and not -(1 << 31) <= stage < 1 << 31:
+        raise RecordError(f"must have at most 32 bits in a parquet file: it is {stage}", "stage")
     more = {name: value for name, value in record.items() if name not in known}
     return {
         **{name: record.get(name) for name in ("level", "prompt", "chosen", "rejected", "target", *TEXTS)},
         "images": [{"bytes": data, "path": name} for data, name in pictures(record)],
         **{name: _json(record.get(name)) for name in ("facts", "grounding", "scores")},
-        "stage": record.get("stage"),
+        "stage": stage,
         "more": _json(more or None),
     }
 

@@ -88,7 +88,10 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
     prefixes = [
         prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)
     ]
-    ends = [b',"stage":%d}\n' % one.level if stages and not one.staged else b"\n" for one in kinds]
+    ends = [  # rows without a level are no part of a curriculum, but their kinds stay in the list
+        b',"stage":%d}\n' % one.level if stages and not one.staged and one.level is not None else b"\n"
+        for one in kinds
+    ]
     file_of = [one.file for one in index.inputs]
     piece, size, count = [], 0, 0
     for row, at, of, offset, length, moved, anew in zip(

@@ -133,9 +133,11 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
                 margin.append(_margin(pair.scores, name))
     links = np.empty(len(names), LINK)
     links["name"], links["row"] = names, members
+    with np.errstate(over="ignore"):  # a margin beyond 32 bits is as good as infinite
+        ref, clip = (np.array(one, "<f4") for one in margins)
     return Found(
         np.array(offsets, "<i8"), np.array(lengths, "<u4"), np.frombuffer(bytes(keys), ">u8"),
-        np.array(kind_of, "<u4"), [Kind(*kind) for kind in kinds], *(np.array(m, "<f4") for m in margins), links,
+        np.array(kind_of, "<u4"), [Kind(*kind) for kind in kinds], ref, clip, links,
         len(lines), faults,
     )  # fmt: skip
 
@@ -215,7 +217,10 @@ def _margin(scores: dict | None, name: str) -> float:
     sides = [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
     if any(isinstance(side, bool) or not isinstance(side, int | float) for side in sides):
         return math.nan
-    return sides[0] - sides[1]
+    try:
+        return float(sides[0]) - float(sides[1])
+    except OverflowError:  # an integer that no float can hold
+        return math.nan
 
 
 class _Bonds(NamedTuple):

@@ -94,15 +94,20 @@ def _folder(root: str, split: str) -> str:
     return root
 
 
+def _is_size(value: object) -> bool:
+    """Whether a value is a number that can be a place or an area in a picture."""
+    return type(value) in (int, float) and abs(value) < 1e12
+
+
 def _box(annotation: dict) -> tuple[float, float, float]:
     """Area, left and right side of an instance in pixels; NO_BOX where that isn't told."""
     box = annotation.get("bbox")
-    if not (isinstance(box, list) and len(box) == 4 and all(isinstance(side, int | float) for side in box)):
+    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_size, box))):
         return NO_BOX
     left, _, width, height = box
     area = annotation.get("area")
     return (
-        float(area if isinstance(area, int | float) and area > 0 else width * height),
+        float(area if _is_size(area) and area > 0 else width * height),
         float(left),
         left + width,
     )

@@ -18,7 +18,7 @@ from s2h.sources.people import Album, Person
 
 RELATIONS = {2: "sibling", 4: "parent", 6: "grandparent"}
 INVERSES = {1: 4, 2: 2, 3: 6, 4: 1, 5: 5, 6: 3, 7: 8, 8: 7}
-_FAMILY, _MEMBER = re.compile(r"F\d{3,5}"), re.compile(r"MID(\d+)", re.IGNORECASE)
+_FAMILY, _MEMBER = re.compile(r"F\d{3,5}"), re.compile(r"MID(\d{1,9})", re.IGNORECASE)
 
 
 def looks_like(root: str) -> bool:
@@ -134,5 +134,5 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
 
 def _number(cell: str) -> int | None:
     """A member's number as it is written: 3, 3.0, MID3; None where it is no number."""
-    match = re.fullmatch(r"(?:MID)?(\d+)(?:\.0)?", cell, re.IGNORECASE)
+    match = re.fullmatch(r"(?:MID)?(\d{1,9})(?:\.0)?", cell, re.IGNORECASE)
     return int(match[1]) if match else None

@@ -106,7 +106,7 @@ def _sheet(root: str, folder: str, name: str, pictures: str, split: str | None, 
             for one in files.rows(answers, "annotations", unused, "question_id")
         }
         for one in files.rows(path, "questions", unused, "question_id", "image_id"):
-            if not str(one["image_id"]).isdigit():
+            if not re.fullmatch("[0-9]{1,12}", str(one["image_id"])):
                 unused["an image_id that is no number"] += 1
                 continue
             picture = f"COCO_{name}_{int(one['image_id']):012d}.jpg"

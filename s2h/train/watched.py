@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from s2h import accel
@@ -193,12 +192,17 @@ def _reading(checkpoint: str | None, *names: str) -> Iterator[None]:
         path, pickled = _culprit(Path(checkpoint), names)
         reason = (
             "holds a pickle that asks for code to be run; it was refused, and nothing of it was run"
-            if pickled or isinstance(error, UnpicklingError)
+            if pickled or _is_refused(error)
             else f"can't be read: {' '.join(str(error).split())[:200]}"
         )
         before = any(one.name != Path(checkpoint).name for one in checkpoints(Path(checkpoint).parents[1]))
         then = "goes on from the checkpoint before it" if before else "then starts anew"
         raise RunError(f"{path} {reason}", remedy=f"remove {checkpoint}: --resume {then}") from error
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether torch refused a pickle; the module of its error is none to be imported here."""
+    return type(error).__name__ == "UnpicklingError"
 
 
 def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
@@ -210,14 +214,11 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
         if path.suffix != ".safetensors":
             try:
                 torch.load(path, map_location="cpu", weights_only=True)
-            except UnpicklingError:
-                if (
-                    path.name.startswith("rng_state") and len(found) > 1
-                ):  # NumPy's states are refused here too
-                    continue
-                return path, True
-            except Exception:
-                return path, False
+            except Exception as error:
+                refused = _is_refused(error)
+                if refused and path.name.startswith("rng_state") and len(found) > 1:
+                    continue  # NumPy's states are refused here too
+                return path, refused
     return (found[0] if found else checkpoint), False
 
 

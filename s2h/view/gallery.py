@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h.eval import gold, predictions
+from s2h.filters import is_number
 from s2h.images import ImageError, decode, digest, read_bytes
 from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
@@ -243,7 +244,7 @@ def _scores(scores: dict | None) -> str:
     for name, said in scores.items():
         if not isinstance(said, dict):
             continue
-        numbers = ", ".join(f"{k} {v:.3f}" for k, v in said.items() if isinstance(v, float | int))
+        numbers = ", ".join(f"{k} {v:.3f}" for k, v in said.items() if is_number(v))
         told.append(f"{name}: {numbers}" + (f" ({said['model']})" if "model" in said else ""))
     return f'<div class="scores">{escape(" · ".join(told))}</div>'
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from s2h.filters import form, judge
+from s2h.filters import form, is_number, judge
 from s2h.record import RecordError, assistant
 from tests.support.records import pair
 
@@ -92,3 +92,8 @@ def test_refusals_and_answers_that_only_sound_like_it():
 def test_repetition():
     assert form.repetition("a dog and a cat", "one two three four") == 0
     assert form.repetition("a dog", "no dog no dog no dog no dog") == pytest.approx(4 / 6)
+
+
+def test_what_is_a_number_to_compute_with():
+    assert all(map(is_number, (0, -1, 2.5, 10**300)))
+    assert not any(map(is_number, (True, None, "1", float("nan"), float("inf"), 10**400, [])))

@@ -37,6 +37,10 @@ OUTSIDE = ("secret.png", "elsewhere.jpg", "elsewhere.txt")
 tried: Counter = Counter()  # runs by command and "records"; the long run reports it
 
 
+# What a stage writes anew: references, what it adds, and the short forms of id, prompt and answers.
+WRITTEN = {"id", "images", "prompt", "chosen", "rejected", "scores", "stage", "dropped", "grounding"}
+
+
 class Link(str):
     """A symbolic link to this target."""
 
@@ -177,7 +181,9 @@ def _count(path: Path) -> int:
         from pyarrow.parquet import ParquetFile
 
         return ParquetFile(path).metadata.num_rows
-    return sum(1 for line in path.read_bytes().split(b"\n") if line and json.loads(line, parse_int=str) is not None)
+    return sum(
+        1 for line in path.read_bytes().split(b"\n") if line and json.loads(line, parse_int=str) is not None
+    )
 
 
 def _untouched(path: Path, told: str) -> None:
@@ -193,11 +199,7 @@ def _untouched(path: Path, told: str) -> None:
         found = json.loads(line, parse_float=number, parse_int=integer)
         if not isinstance(found, dict):
             raise TypeError
-        kept = {
-            name: found[name]
-            for name in found
-            if name not in ("images", "scores", "stage", "dropped", "grounding")
-        }
+        kept = {name: found[name] for name in found if name not in WRITTEN}
         return json.dumps(kept, sort_keys=True)
 
     given = set()

@@ -15,10 +15,11 @@ from tests.robust.writing import Told, written
 ODD = (*values.SHAPES, *values.NUMBERS, *values.TEXTS, *values.REFERENCES)
 
 
-def changed(base: Any) -> Iterator[Any]:
-    """The value with one of its fields or elements replaced by an odd value, or taken out."""
+def changed(base: Any, step: int = 1) -> Iterator[Any]:
+    """The value with one of its fields or elements replaced by an odd value, or taken out. step: of the odd values every so
+    many are taken, others for each field."""
     for at, _ in enumerate(list(values.places(base))):
-        for other in ODD:
+        for other in ODD[at % step :: step]:
             made = copy.deepcopy(base)
             container, key = list(values.places(made))[at]
             container[key] = other
@@ -29,11 +30,11 @@ def changed(base: Any) -> Iterator[Any]:
         yield made
 
 
-def case(line: str, bases: tuple[dict, ...], least: int = 0) -> Case:
+def case(line: str, bases: tuple[dict, ...], step: int = 1) -> Case:
     """One file with every change of each of the records, each record under an id of its own unless that was changed."""
     made = []
     for base in bases:
-        for one in changed(dict(base)):
+        for one in changed(dict(base), step):
             if one.get("id") == base["id"]:
                 one["id"] = f"r{len(made)}"
             made.append(values.spelled(one))

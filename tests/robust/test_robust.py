@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.robust import layouts, running, tables, writing
-from tests.robust.cases import IMAGES, PAIRS
+from tests.robust import layouts, running, sweep, tables, writing
+from tests.robust.cases import IMAGES, PAIRS, PREDICTIONS
 from tests.robust.checks import CHECKS
 from tests.robust.values import spelled
 
@@ -29,6 +29,22 @@ def test_hostile_files(name):
         check.run(case)
 
     run()
+
+
+@pytest.mark.parametrize(
+    ("line", "bases"),
+    [
+        ("filter in/a.jsonl --margin -1:9 --rejects out/r.jsonl -o out/o.jsonl", PAIRS[4:5]),
+        ("mix --curriculum in/a.jsonl -o out/o.jsonl", PAIRS[5:]),
+        ("mix --flat --order margin in/a.jsonl -o out/o.jsonl", PAIRS[4:5]),
+        ("mix --flat in/a.jsonl --to parquet -o out/o.parquet", PAIRS[5:]),
+        ("view in/a.jsonl -n 9999 -o out/o.html", PAIRS[4:5]),
+        ("eval --score in/a.jsonl --report out/report.md -o out/o.jsonl", PREDICTIONS[-4:]),
+    ],
+    ids=lambda given: given.split(" ")[0] if isinstance(given, str) else "",
+)
+def test_every_field_with_odd_values(line, bases):
+    assert running.check(sweep.case(line, bases, step=8)).status == 3
 
 
 @pytest.mark.parametrize("layout", layouts.LAYOUTS, ids=lambda layout: layout.kind)

@@ -143,3 +143,17 @@ def test_links_that_lead_out_are_told_and_refused(tmp_path, monkeypatch):
     )
     source = open_source(str(root), follow=False)
     assert source.unused[links.REFUSED] == 5 and source.unused["caption file unreadable"] <= 1
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**30), True, float("inf")])
+def test_numbers_that_are_no_sizes_are_no_box(number):
+    from s2h.sources.coco import NO_BOX, _box
+
+    assert _box({"bbox": [1, 2, 3, number]}) == NO_BOX
+    assert _box({"bbox": [1, 2, 3, 4], "area": number}) == (12.0, 1.0, 4)
+
+
+def test_numbers_of_thousands_of_digits_name_no_member_and_no_image():
+    from s2h.sources.fiw import _number
+
+    assert _number("MID3") == 3 and _number("3.0") == 3 and _number("1" * 5000) is None
