@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from s2h import accel
@@ -193,7 +192,7 @@ def _reading(checkpoint: str | None, *names: str) -> Iterator[None]:
         path, pickled = _culprit(Path(checkpoint), names)
         reason = (
             "holds a pickle that asks for code to be run; it was refused, and nothing of it was run"
-            if pickled or isinstance(error, UnpicklingError)
+            if pickled or type(error).__name__ == "UnpicklingError"
             else f"can't be read: {' '.join(str(error).split())[:200]}"
         )
         before = any(one.name != Path(checkpoint).name for one in checkpoints(Path(checkpoint).parents[1]))
@@ -210,7 +209,9 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
         if path.suffix != ".safetensors":
             try:
                 torch.load(path, map_location="cpu", weights_only=True)
-            except UnpicklingError:
+            except Exception as error:
+                if type(error).__name__ != "UnpicklingError":
+                    raise
                 if (
                     path.name.startswith("rng_state") and len(found) > 1
                 ):  # NumPy's states are refused here too
