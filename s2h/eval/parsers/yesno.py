@@ -11,9 +11,12 @@ _SAID = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",
     "true": "yes", "false": "no", "correct": "yes", "incorrect": "no", "是": "yes", "是的": "yes", "对": "yes",
     "否": "no", "不是": "no", "不": "no", "没有": "no", "예": "yes", "네": "yes", "아니요": "no",
-    "はい": "yes", "いいえ": "no",
+    "はい": "yes", "いいえ": "no", "正确": "yes", "對": "yes", "不对": "no", "不對": "no", "错误": "no", "沒有": "no",
+    "absolutely": "yes", "certainly": "yes", "definitely": "yes", "absolutely not": "no", "certainly not": "no",
+    "definitely not": "no", "of course not": "no", "not true": "no", "not correct": "no",
+    "that s not true": "no", "that s not correct": "no", "that is not true": "no", "that is not correct": "no",
 }  # fmt: skip
-_WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w'-])"
+_WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (
     r"(?:(?:so|well|oh|ok|okay|and|but|then|therefore|thus|hence|in\s+short|i\s+(?:think|believe|say)|i(?:'d|\s+would)\s+say"
@@ -65,6 +68,8 @@ def yes_no(text: str) -> str | None:
     if said is not None:
         first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
         return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
+    if re.match(r"\W*if\b", text, re.IGNORECASE):  # 'if it is red, yes'
+        return None
     told: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
         some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
