@@ -52,6 +52,11 @@ _OF_ONE = re.compile(
     r"\b(?:the\s+)?answers?\s+(?:for|to|in|of)\s+(?:the\s+)?(?:image|picture|photo)\s+\w+\s+is\s+[^.\n]*(?:[.\n]|$)",
     re.IGNORECASE,
 )
+# 'If it is red, yes' leaves open whether it is; 'if we look at the images, yes' doesn't.
+_CONDITION = re.compile(
+    r"\W*if\b(?!\s+(?:we|you|one|i)\s+(?:\w+\s+)?(?:look|compare|count|consider|examine|check|observe|see|zoom)\b)",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 
@@ -68,7 +73,7 @@ def yes_no(text: str) -> str | None:
     if said is not None:
         first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
         return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
-    if re.match(r"\W*if\b", text, re.IGNORECASE):  # 'if it is red, yes'
+    if _CONDITION.match(text):
         return None
     told: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
