@@ -212,12 +212,12 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
 
 def _going_on(work, records, journal, made):
     """The records after those that an earlier run has dealt with."""
-    again = [judgement.again for judgement in made if judgement.again is not None]
+    while made and not made[-1].remembers:
+        made = made[:-1]
     count, where = 0, ""
     for record in islice(records, journal.position):
-        for remember in again:
-            remember(record)
         count, where = count + 1, record.where
+        any(judgement.score([record]) for judgement in made if judgement.score)  # until one finds a fault
     if (count, where) != (journal.position, journal.said["last"]):
         raise RecordError(
             f"{work.writer.partial}: its last pair came from {journal.said['last']}, which the input doesn't have",
