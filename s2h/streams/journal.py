@@ -22,7 +22,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from s2h import files, jsonl, parse
@@ -285,6 +284,8 @@ def _line(value: Any, default: Callable | None = None) -> bytes:
 
 def _sealed(notes: dict) -> bytes:
     """The first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
+    from hashlib import blake2b
+
     text = _line(notes, lambda function: function())
     return _line({"digest": blake2b(text, digest_size=16).hexdigest(), "notes": json.loads(text)})
 
