@@ -167,15 +167,16 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
         out = journal.outputs[1] if len(journal.outputs) > 1 else None
         if rejects and out is None:
             out = stack.enter_context(jsonl.Writer(rejects))
-        judged, unjudged = 0, Counter()  # unjudged: by the reason for which the pair was skipped
+        unjudged = Counter()  # pairs by the reason for which they were skipped
         if journal.position:
             tally.recall(journal.said["tally"])
-            judged, unjudged = tally.total(), Counter(journal.said["unjudged"])
+            unjudged.update(journal.said["unjudged"])
             work.skipped.update(unjudged)
             records = _going_on(work, records, journal, made)
             if watching is not None:
                 for record in work.writer.kept():
                     watching.add(record)
+        judged = journal.position - unjudged.total()
         journal.said |= {"tally": tally.noted, "unjudged": unjudged}
 
         def on_error(error):
@@ -197,8 +198,7 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
                 out.write(record)
             tally.add(record["task"], reasons)
             judged += 1
-            journal.said["last"] = record.where
-            journal.reached(judged + unjudged.total())
+            journal.reached(judged + unjudged.total(), record.where)
         if engine.cut:
             work.say(
                 f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
@@ -218,9 +218,9 @@ def _going_on(work, records, journal, made):
     for record in islice(records, journal.position):
         count, where = count + 1, record.where
         any(judgement.score([record]) for judgement in made if judgement.score)  # until one finds a fault
-    if (count, where) != (journal.position, journal.said["last"]):
+    if (count, where) != (journal.position, journal.last):
         raise RecordError(
-            f"{work.writer.partial}: its last pair came from {journal.said['last']}, which the input doesn't have",
+            f"{work.writer.partial}: its last pair came from {journal.last}, which the input doesn't have",
             remedy="give the same input, or leave --resume out and begin anew",
         )
     work.say(f"going on after {where}: {count:,} pairs were judged before")
