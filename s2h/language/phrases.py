@@ -59,6 +59,10 @@ _THINGS_IN_ING = word_set(
     wiring tubing piping bunting rigging netting cladding carpeting fencing roofing grating edging dwelling engraving
     etching lining outbuilding stitching"""
 )
+_MATERIALS = word_set(
+    """stone wood metal brick glass concrete paper plastic steel iron leather marble cement bronze bamboo wicker
+    cardboard clay granite velvet silk cotton wool"""
+)
 _VIEWS = word_set("aerial top side front rear back panoramic")  # before "view", behind what is seen so
 # Participles that describe the noun behind them where no article tells ("Sleeping cat", and not "Eating pizza").
 _STATES = word_set(
@@ -310,6 +314,8 @@ class _Reader:
             if share.get("a", 0) > share.get("n", 0) and not seen(low):
                 return "stop"
             return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
+        if head in _MATERIALS and seen(low) and after not in _BEGINNINGS:
+            return "noun"  # 'stone steps'
         if begins == "one" or not seen(low) or after in _BEGINNINGS:
             return "stop"
         acting = share.get("v", 0) and acts(head)
