@@ -103,6 +103,8 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
 
 def read_bytes(reference: str, base: str = "") -> bytes:
     """The bytes of the image file that a reference stands for. Raises ImageError."""
+    if not isinstance(reference, str):
+        raise ImageError(f"no image reference: {str(reference)[:60]}", remedy="name a file")
     if "\0" in reference:
         raise ImageError(f"no image reference: {_name(reference)}", remedy="it holds a NUL")
     if reference.startswith(references.DATA):

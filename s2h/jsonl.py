@@ -14,8 +14,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from s2h import files, parse, references
-from s2h import record as _record
+from s2h import files, parse, references, shorthand
 from s2h.record import Record, RecordError, fail
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -45,7 +44,7 @@ def find(name: str) -> str:
 def read(
     name: str | BinaryIO = "-",
     *,
-    check: Callable[[dict], None] | None = _record.check,
+    check: Callable[[dict], None] | None = shorthand.accept,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
     """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input.
@@ -195,12 +194,19 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> I
             if check is not None:
                 check(found)
             if seen is not None and not seen.add(found.get("id")):
-                raise RecordError(f"is in this file twice: {found['id']}", "id")
+                raise _again(found, "id" in fields)
         except RecordError as error:
             error.where = error.where or where
             on_error(error)
         else:
             yield found
+
+
+def _again(found: Record, named: bool) -> RecordError:
+    """The fault of a record whose id came before; a record without an id has one by its content."""
+    if named:
+        return RecordError(f"is in this file twice: {found['id']}", "id")
+    return RecordError("is in this file twice: the same images, prompt and answers")
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:

@@ -3,46 +3,28 @@ pass through every stage in their order; it also remembers the line that it came
 image references start at.
 
     s2h-gen kinship -n 3 | jq -c '{id, target, negative}'
+
+Four fields make a pair: images, prompt, chosen and rejected. `types` defines all fields and `unfit` the rules that types
+can't say; shorthand.py completes the shorter forms that other tools write.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from s2h import schema
+from s2h.errors import RecordError as RecordError
+from s2h.errors import fail as fail
+from s2h.schema import Rule
 
 FIELDS = (
     "id", "level", "task", "images", "prompt", "chosen", "rejected",
     "target", "facts", "grounding", "negative", "source",
 )  # fmt: skip
-_CLAIM = '{"image": 0, "text": "a photo of a dog"}'
-OPTIONAL = frozenset({"grounding"})  # without it CLIP judges the answer's text against the target images
-ROLES = frozenset({"system", "user", "assistant"})
+NEEDED = ("images", "prompt", "chosen", "rejected")
 IMAGE = object()  # stands for an image in the parts given to `interleave`
-
-
-class RecordError(ValueError):
-    """What is wrong with a record, where, and what would mend it; `str()` is one line.
-
-    message says the kind of fault first and the particulars after a colon, so that `reason`, by which skipped records
-    are counted, can be told from it.
-    """
-
-    def __init__(self, message: str, field: str = "", where: str = "", remedy: str = "") -> None:
-        super().__init__(message)
-        self.message, self.field, self.where, self.remedy = message, field, where, remedy
-
-    def __str__(self) -> str:
-        text = ": ".join(part for part in (self.where, self.field, self.message) if part)
-        text = f"{text} ({self.remedy})" if self.remedy else text
-        return re.sub(
-            r"[\s\x00-\x1f\x7f-\x9f]+", " ", text
-        )  # names come from data: no line breaks, no escape codes
-
-    @property
-    def reason(self) -> str:
-        """The fault without its particulars: 'images[]: no such file'."""
-        field = re.sub(r"\[\d+\]", "[]", self.field)
-        return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
 class Record(dict):
@@ -60,11 +42,6 @@ class Record(dict):
 
     def copy(self) -> Record:
         return Record(self, where=self.where, base=self.base)
-
-
-def fail(error: Exception) -> None:
-    """The default `on_error` of every stage: the first bad record ends the work."""
-    raise error
 
 
 def make(
@@ -122,234 +99,171 @@ def text_of(messages: list[dict]) -> str:
     )
 
 
+def target_of(record: dict) -> list[int]:
+    """The positions of the images that the answer rests on, [] where they are unknown. A single image needs no `target`."""
+    return record.get("target") or ([0] if len(record["images"]) == 1 else [])
+
+
+def facts_of(record: dict) -> dict:
+    """What the answer was derived from, {} where the record does not say."""
+    return record.get("facts") or {}
+
+
 def check(record: dict) -> None:
-    """Every rule of the record's table. Raises RecordError that names the field; returns nothing when all is well.
+    """Every rule of the record's table. Raises RecordError that names every field at fault.
 
     Looks at the record alone: whether an image can be opened is found out by the stage that opens it.
     """
-    if _sound(record):
-        return
-    try:
-        _check(record)
-    except RecordError as error:
-        error.where = error.where or getattr(record, "where", "")
-        raise
+    pair = typed(record)
+    found = faults(record) if pair is None else list(unfit(pair))
+    if found:
+        first = found[0]
+        first.others, first.where = tuple(found[1:]), getattr(record, "where", "")
+        raise first
 
 
-def _sound(record: dict) -> bool:
-    """Whether a record keeps the rules of `_check`, told in a third of its time; False also where in doubt."""
-    try:
-        name, task, negative, source = record["id"], record["task"], record["negative"], record["source"]
-        if not (type(name) is type(task) is type(negative) is type(source) is str):
-            return False
-        level, images, prompt, target = record["level"], record["images"], record["prompt"], record["target"]
-        if (
-            not (name and task and negative and source and images and target)
-            or type(record["facts"]) is not dict
-        ):
-            return False
-        if not (
-            type(level) is int and 1 <= level <= 3 and type(images) is type(prompt) is type(target) is list
-        ):
-            return False
-        for reference in images:
-            if type(reference) is not str or not reference:
-                return False
-        count = shown = len(images)
-        role = ""
-        for message in prompt:
-            role, content = message["role"], message["content"]
-            if type(content) is not list or role not in ROLES:
-                return False
-            for part in content:
-                kind = part["type"]
-                if kind == "text":
-                    if type(part["text"]) is not str:
-                        return False
-                elif kind == "image" and role == "user":
-                    shown -= 1
-                else:
-                    return False
-        if shown or role != "user":
-            return False
-        for answer in (record["chosen"], record["rejected"]):
-            (message,) = answer
-            content = message["content"]
-            (part,) = content
-            if (
-                message["role"] != "assistant"
-                or part["type"] != "text"
-                or not (type(content) is type(answer) is list)
-            ):
-                return False
-            text = part["text"]
-            if type(text) is not str or not text or text.isspace():
-                return False
-        for position in target:
-            if type(position) is not int or not 0 <= position < count:
-                return False
-        if len(target) > 1 and len(set(target)) != len(target):
-            return False
-        if "grounding" in record:
-            grounding = record["grounding"]
-            for claims in (grounding["chosen"], grounding["rejected"]):
-                if type(claims) is not list:
-                    return False
-                for claim in claims:
-                    position, text = (claim["image"], claim["text"]) if type(claim) is dict else claim
-                    if not (type(position) is int and 0 <= position < count and type(text) is str and text):
-                        return False
-                    if not (type(claim) is dict or type(claim) is list):
-                        return False
-        if "scores" in record and type(record["scores"]) is not dict:
-            return False
-        return "stage" not in record or (type(record["stage"]) is int and abs(record["stage"]) < 1 << 63)
-    except (KeyError, TypeError, ValueError, IndexError):
-        return False
+def faults(record: dict) -> list[RecordError]:
+    """All that is wrong with a record: of each field, or item of a list, the first fault."""
+    found = schema.faults(record, types(), RULES, "a pair has images, prompt, chosen and rejected")
+    wrong = {error.field.partition("[")[0].partition(".")[0] for error in found}
+    if "images" not in wrong:
+        # The fields that have the right types are looked at beside harmless ones.
+        harmless = {"id": "x", "prompt": interleave([]), "chosen": assistant("x"), "rejected": assistant("x")}
+        rest = {name: record.get(name) for name in FIELDS}
+        rest |= {name: harmless.get(name) for name in wrong}
+        found += [error for error in unfit(typed(rest)) if error.field.partition("[")[0] not in wrong]
+    return found
 
 
-def _check(record: dict) -> None:
-    for field in FIELDS:
-        if field not in record and field not in OPTIONAL:
-            raise RecordError("is missing", field)
-    for field in ("id", "task", "negative", "source"):
-        value = record[field]
-        if type(value) is not str:
-            raise RecordError(f"must be a string: it is {_kind(value)}", field)
-        if not value:
-            raise RecordError("must not be empty", field)
-    level = record["level"]
-    if type(level) is not int or not 1 <= level <= 3:
-        raise RecordError(f"must be 1, 2 or 3: it is {_show(level)}", "level")
-
-    images = record["images"]
-    if type(images) is not list:
-        raise RecordError(f"must be a list of image references: it is {_kind(images)}", "images")
-    if not images:
-        raise RecordError("must not be empty", "images", remedy="a pair shows at least one image")
-    for i, reference in enumerate(images):
-        if type(reference) is not str:
-            raise RecordError(f"must be an image reference: it is {_kind(reference)}", f"images[{i}]")
-        if not reference:
-            raise RecordError("must not be empty", f"images[{i}]")
-    count = len(images)
-
-    _check_prompt(record["prompt"], count)
-    _check_answer(record["chosen"], "chosen")
-    _check_answer(record["rejected"], "rejected")
-
-    target = record["target"]
-    if type(target) is not list:
-        raise RecordError(f"must be a list of 0-based image positions: it is {_kind(target)}", "target")
-    if not target:
-        raise RecordError("must not be empty", "target", remedy="name the images that the answer rests on")
-    for i, position in enumerate(target):
-        _check_position(position, count, "target", i)
-    if len(set(target)) != len(target):
-        raise RecordError(f"names an image twice: {target}", "target")
-
-    if not isinstance(record["facts"], dict):
-        raise RecordError(f"must be an object: it is {_kind(record['facts'])}", "facts")
-    if "grounding" in record:
-        _check_grounding(record["grounding"], count)
-    if "scores" in record and not isinstance(record["scores"], dict):
-        raise RecordError(f"must be an object: it is {_kind(record['scores'])}", "scores")
-    if "stage" in record and (type(record["stage"]) is not int or abs(record["stage"]) >= 1 << 63):
-        raise RecordError(f"must be an integer: it is {_show(record['stage'])}", "stage")
-
-
-def _check_prompt(messages: object, count: int) -> None:
-    if type(messages) is not list or not messages:
-        raise RecordError("must be a non-empty list of messages", "prompt")
-    shown = 0
-    for i, message in enumerate(messages):
-        content = _content(message, "prompt", i)
-        role = message.get("role")
-        if type(role) is not str or role not in ROLES:
-            raise RecordError(f"role must be user, system or assistant: it is {_show(role)}", f"prompt[{i}]")
-        for j, part in enumerate(content):
-            kind = part.get("type") if isinstance(part, dict) else None
-            if kind == "image":
-                if role != "user":
-                    raise RecordError(
-                        f"an image in a message that is not the user's: {role}", f"prompt[{i}].content[{j}]"
-                    )
+def unfit(pair: Any) -> Iterator[RecordError]:
+    """What is wrong with a pair that has the right types, as `types` decodes it. It needs as many image parts as images, a
+    user's message at the end, positions below the number of images and answers that say something."""
+    image, count, shown = _parts()[0], len(pair.images), 0
+    for i, message in enumerate(pair.prompt):
+        for j, part in enumerate(message.content):
+            if type(part) is image:
                 shown += 1
-            elif kind != "text" or type(part.get("text")) is not str:
-                raise RecordError(
-                    "must be an image or text part", f"prompt[{i}].content[{j}]",
-                    remedy='{"type": "image"} or {"type": "text", "text": "..."}',
-                )  # fmt: skip
-    if messages[-1]["role"] != "user":
-        raise RecordError("must end with a user message", f"prompt[{len(messages) - 1}]")
+                if message.role != "user":
+                    words = f"an image in a message that is not the user's: {message.role}"
+                    yield RecordError(words, f"prompt[{i}].content[{j}]")
+    if message.role != "user":
+        yield RecordError("must end with a user message", f"prompt[{i}]")
     if shown != count:
-        raise RecordError(
-            f"image parts do not match images: {shown} in the prompt, {count} in images", "prompt"
-        )
-
-
-def _check_answer(messages: object, field: str) -> None:
-    if type(messages) is not list or len(messages) != 1:
-        raise RecordError("must be a list of one assistant message", field)
-    content = _content(messages[0], field, 0)
-    if messages[0].get("role") != "assistant":
-        raise RecordError(f"role must be assistant: it is {_show(messages[0].get('role'))}", f"{field}[0]")
-    said = False
-    for j, part in enumerate(content):
-        if not isinstance(part, dict) or part.get("type") != "text" or type(part.get("text")) is not str:
-            raise RecordError(
-                "must be a text part", f"{field}[0].content[{j}]", remedy='{"type": "text", "text": "..."}'
-            )
-        said = said or part["text"].strip() != ""
-    if not said:
-        raise RecordError("says nothing", field)
-
-
-def _content(message: object, field: str, i: int) -> list:
-    if not isinstance(message, dict):
-        raise RecordError(f"must be a message: it is {_kind(message)}", f"{field}[{i}]")
-    content = message.get("content")
-    if type(content) is not list:
-        raise RecordError(
-            f"must be a list of parts: it is {_kind(content)}", f"{field}[{i}].content",
-            remedy='[{"type": "text", "text": "..."}]',
-        )  # fmt: skip
-    return content
-
-
-def _check_grounding(grounding: object, count: int) -> None:
-    if not isinstance(grounding, dict):
-        raise RecordError(f"must be an object: it is {_kind(grounding)}", "grounding")
+        words = f"image parts do not match images: {shown} in the prompt, {count} in images"
+        yield RecordError(words, "prompt")
     for side in ("chosen", "rejected"):
-        claims = grounding.get(side)
-        if type(claims) is not list:
-            raise RecordError("must be a list of claims", f"grounding.{side}", remedy=_CLAIM)
-        for i, claim in enumerate(claims):
-            listed = type(claim) is list and len(claim) == 2
-            if not listed and not (type(claim) is dict and claim.keys() >= {"image", "text"}):
-                raise RecordError("must be a claim", f"grounding.{side}[{i}]", remedy=_CLAIM)
-            position, text = claim if listed else (claim["image"], claim["text"])
-            if type(text) is not str or not text:
-                raise RecordError("must be a claim with a text", f"grounding.{side}[{i}]", remedy=_CLAIM)
-            _check_position(position, count, f"grounding.{side}", i)
+        for part in getattr(pair, side)[0].content:
+            if part.text and not part.text.isspace():
+                break
+        else:
+            yield RecordError("says nothing", side)
+    if (target := pair.target) is not None:
+        if max(target) >= count:
+            yield from (_beyond(at, count, f"target[{i}]") for i, at in enumerate(target) if at >= count)
+        elif len(target) > 1 and len(set(target)) < len(target):
+            yield RecordError(f"names an image twice: {target}", "target")
+    if pair.grounding is not None:
+        for side in ("chosen", "rejected"):
+            for i, claim in enumerate(getattr(pair.grounding, side)):
+                at = claim[0] if type(claim) is tuple else claim.image
+                if at >= count:
+                    yield _beyond(at, count, f"grounding.{side}[{i}]")
 
 
-def _check_position(position: object, count: int, field: str, i: int) -> None:
-    if type(position) is not int:
-        raise RecordError(f"must be a 0-based image position: it is {_show(position)}", f"{field}[{i}]")
-    if not 0 <= position < count:
-        raise RecordError(
-            f"is out of range: {position} with {count} image(s), counted from 0", f"{field}[{i}]"
-        )
+def _beyond(at: int, count: int, field: str) -> RecordError:
+    return RecordError(f"is out of range: {at} with {count} image(s), counted from 0", field)
 
 
-def _kind(value: object) -> str:
-    """A JSON word for a value's type."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value)) or ("a number" if isinstance(value, int | float) else type(value).__name__)
+def typed(record: dict) -> Any:
+    """The pair as `types` has it; None where a field has the wrong type."""
+    convert, fault, pair = _reader()
+    try:
+        return convert(record, pair)
+    except fault:
+        return None
 
 
-def _show(value: object) -> str:
-    """A value short enough for one line."""
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+@lru_cache(maxsize=1)
+def _reader() -> tuple[Callable, type, type]:
+    from msgspec import ValidationError, convert
+
+    return convert, ValidationError, types()
+
+
+@lru_cache(maxsize=1)
+def _parts() -> tuple[type, type, type]:
+    """(an image part, a text part, a text part where no other may stand) of a message."""
+    from typing import Literal
+
+    from msgspec import defstruct
+
+    return (
+        defstruct("Image", [], tag_field="type", tag="image", gc=False),
+        defstruct("Text", [("text", str)], tag_field="type", tag="text", gc=False),
+        # msgspec asks for a tag only where there are several types to tell apart.
+        defstruct("OnlyText", [("type", Literal["text"]), ("text", str)], gc=False),
+    )
+
+
+@lru_cache(maxsize=8)
+def types(facts: type = dict, scores: type = dict) -> type:
+    """The fields of a pair as a msgspec.Struct. facts, scores: the types of these two, for a reader that wants only a part
+    of them."""
+    from typing import Annotated, Literal
+
+    from msgspec import Meta, defstruct
+
+    text = Annotated[str, Meta(min_length=1)]
+    place = Annotated[int, Meta(ge=0)]
+    image, said, only_said = _parts()
+    role = ("role", Literal["user", "system", "assistant"])
+    message = defstruct("Message", [role, ("content", list[image | said])], gc=False)
+    answer = defstruct("Answer", [("role", Literal["assistant"]), ("content", list[only_said])], gc=False)
+    answer = Annotated[list[answer], Meta(min_length=1, max_length=1)]
+    claim = defstruct("Claim", [("image", place), ("text", text)], gc=False)
+    claims = list[claim | tuple[place, text]]  # objects, or in the older form lists
+    grounding = defstruct("Grounding", [("chosen", claims), ("rejected", claims)], gc=False)
+    kinds = {
+        "id": text, "level": Annotated[int, Meta(ge=1, le=3)], "task": text,
+        "images": Annotated[list[text], Meta(min_length=1)], "prompt": Annotated[list[message], Meta(min_length=1)],
+        "chosen": answer, "rejected": answer, "target": Annotated[list[place], Meta(min_length=1)], "facts": facts,
+        "grounding": grounding, "negative": text, "source": text, "scores": scores,
+        "stage": Annotated[int, Meta(ge=1 - 2**63, le=2**63 - 1)],
+    }  # fmt: skip
+    columns = [
+        (name, kind) if name in ("id", *NEEDED) else (name, kind | None, None) for name, kind in kinds.items()
+    ]
+    return defstruct("Pair", columns, gc=False, kw_only=True)
+
+
+_PART = Rule("must be an image or text part", '{"type": "image"} or {"type": "text", "text": "..."}')
+_TEXT = Rule("must be a text part", '{"type": "text", "text": "..."}')
+_MESSAGES = Rule("must be a list of parts", '[{"type": "text", "text": "..."}]')
+_CLAIM = '{"image": 0, "text": "a photo of a dog"}'
+RULES = {
+    **{name: Rule("must be a string") for name in ("id", "task", "negative", "source")},
+    "level": Rule("must be 1, 2 or 3"),
+    "images": Rule("must be a list of image references", empty="a pair shows at least one image"),
+    "images[]": Rule("must be an image reference"),
+    "prompt": Rule("must be a non-empty list of messages"),
+    "prompt[]": Rule("must be a message with role and content"),
+    "prompt[].role": Rule("role must be user, system or assistant", above=True),
+    "prompt[].content": _MESSAGES,
+    "prompt[].content[]": _PART,
+    "target": Rule("must be a list of 0-based image positions", empty="name the images that the answer rests on"),
+    "target[]": Rule("must be a 0-based image position"),
+    "facts": Rule("must be an object"),
+    "grounding": Rule("must be an object with chosen and rejected"),
+    "scores": Rule("must be an object"),
+    "stage": Rule("must be an integer"),
+}  # fmt: skip
+for _side in ("chosen", "rejected"):
+    RULES |= {
+        _side: Rule("must be a list of one assistant message"),
+        f"{_side}[]": Rule("must be a message with role and content"),
+        f"{_side}[].role": Rule("role must be assistant", above=True),
+        f"{_side}[].content": _MESSAGES,
+        f"{_side}[].content[]": _TEXT,
+        f"grounding.{_side}": Rule("must be a list of claims", _CLAIM),
+        f"grounding.{_side}[]": Rule("must be a claim with a text and an image's position", _CLAIM),
+    }

@@ -18,6 +18,11 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+def within(seed: int, bits: int) -> int:
+    """A seed for a library that takes non-negative numbers of so many bits: the seed itself where it fits, else a hash."""
+    return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
+
+
 def rng(*parts: object) -> random.Random:
     """A generator of its own for these parts: `rng(seed, "kinship", 17)`."""
     return random.Random(seed_of(*parts))
@@ -49,7 +54,9 @@ class Turn(NamedTuple):
 
     def among(self, name: str, weights: Sequence[float], option: int) -> Turn:
         """The place among the slots that get the option."""
-        return Turn(self.seed, f"{self.kind}/{name} {option}", self.before(name, weights)[option])
+        block, place = divmod(self.index, len(weights))
+        counts, order = _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))
+        return Turn(self.seed, f"{self.kind}/{name} {option}", counts[option] + order[:place].count(option))
 
 
 @lru_cache(maxsize=1 << 13)
@@ -67,6 +74,8 @@ def _block(
 
 def _dealt(n: int, weights: tuple[float, ...]) -> tuple[int, ...]:
     """How often each option comes among n: its share to within one, and never fewer for a larger n."""
+    if n % len(weights) == 0 and weights.count(weights[0]) == len(weights) and weights[0] > 0:
+        return (n // len(weights),) * len(weights)
     counts, rest, weight = [], n, math.fsum(weights)
     for one in weights[:-1]:
         counts.append(math.floor(rest * one / weight + 0.5) if weight > 0 else 0)

@@ -14,14 +14,14 @@ WRONG = [
     ("level", 4, "level", "1, 2 or 3"),
     ("level", True, "level", "1, 2 or 3"),
     ("level", "2", "level", "1, 2 or 3"),
-    ("task", None, "task", "string"),
+    ("task", 3, "task", "string"),
     ("images", [], "images", "empty"),
     ("images", "one.png", "images", "list"),
     ("images", ["one.png", 2], "images[1]", "reference"),
     ("images", ["one.png", ""], "images[1]", "empty"),
     ("images", ["one.png"], "prompt", "2 in the prompt, 1 in images"),
     ("prompt", "What?", "prompt", "list of messages"),
-    ("prompt", [], "prompt", "list of messages"),
+    ("prompt", [], "prompt", "empty"),
     ("prompt", [{"role": "user", "content": "What?"}], "prompt[0].content", "list of parts"),
     ("prompt", [{"role": "robot", "content": []}], "prompt[0]", "role"),
     ("prompt", [{"role": "system", "content": [{"type": "image"}]}], "prompt[0].content[0]", "user"),
@@ -40,14 +40,14 @@ WRONG = [
     ("rejected", [{"role": "assistant", "content": []}], "rejected", "nothing"),
     ("rejected", record.assistant("  "), "rejected", "nothing"),
     ("target", [2], "target[0]", "out of range"),
-    ("target", [-1], "target[0]", "out of range"),
+    ("target", [-1], "target[0]", "0-based image position"),
     ("target", [True], "target[0]", "position"),
     ("target", [0, 0], "target", "twice"),
     ("target", [], "target", "empty"),
     ("target", 0, "target", "list"),
     ("facts", [], "facts", "object"),
     ("grounding", [], "grounding", "object"),
-    ("grounding", {"chosen": []}, "grounding.rejected", "claims"),
+    ("grounding", {"chosen": []}, "grounding.rejected", "missing"),
     ("grounding", {"chosen": [[0]], "rejected": []}, "grounding.chosen[0]", "a claim"),
     ("grounding", {"chosen": [[0, ""]], "rejected": []}, "grounding.chosen[0]", "a claim with a text"),
     ("grounding", {"chosen": [{"image": 0}], "rejected": []}, "grounding.chosen[0]", "a claim"),
@@ -64,7 +64,7 @@ WRONG = [
         "out of range",
     ),
     ("grounding", {"chosen": [], "rejected": [[5, "a dog"]]}, "grounding.rejected[0]", "out of range"),
-    ("negative", None, "negative", "string"),
+    ("negative", ["swap"], "negative", "string"),
     ("source", "", "source", "empty"),
     ("scores", [], "scores", "object"),
     ("stage", "1", "stage", "integer"),
@@ -85,7 +85,7 @@ def test_check_names_the_field(field, value, named, word):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", [name for name in record.FIELDS if name not in record.OPTIONAL])
+@pytest.mark.parametrize("field", ["id", *record.NEEDED])
 def test_every_required_field_is_missed(field):
     bad = pair()
     del bad[field]
@@ -97,6 +97,10 @@ def test_what_may_be_absent_or_more():
     good = pair(scores={"clip": {"chosen": 0.3}}, stage=2, note=[math.pi, None])
     del good["grounding"]
     record.check(good)
+    for field in record.FIELDS:
+        if field not in ("id", *record.NEEDED):
+            record.check(good | {field: None})
+            record.check({name: value for name, value in good.items() if name != field})
     system = [{"role": "system", "content": [{"type": "text", "text": "Be brief."}]}]
     record.check(pair(prompt=system + good["prompt"]))
     # What Arrow makes of parts with different keys.
@@ -131,9 +135,24 @@ def test_a_record_is_a_dict_that_knows_its_place():
     assert (copy.where, copy.base, copy is found) == ("f:1", "folder", False)
 
 
-def test_what_is_told_quickly_is_told_rightly():
-    """Every value of a pair, at any depth, replaced by junk or left out: a record that the quick look takes for sound keeps
-    the rules, and the sound one is taken for it."""
+def test_every_fault_of_a_record_is_told_at_once():
+    bad = pair(level=9, target=[5], stage="1")
+    del bad["rejected"]
+    bad.where = "l1.jsonl:3"
+    with pytest.raises(RecordError) as caught:
+        record.check(bad)
+    assert str(caught.value) == (
+        "l1.jsonl:3: level: must be 1, 2 or 3: it is 9; rejected: is missing (a pair has images, prompt, chosen and "
+        "rejected); stage: must be an integer: it is a text; target[0]: is out of range: 5 with 2 image(s), counted from 0"
+    )
+    assert caught.value.reason == "level: must be 1, 2 or 3"
+    with pytest.raises(RecordError) as caught:
+        record.check(pair() | {"images": [3, "b.png", ""] + [4] * 9})
+    assert str(caught.value).count("images[") == 6 and str(caught.value).endswith("; and 5 more")
+
+
+def test_junk_at_any_place_is_a_fault_with_a_field_or_no_fault_at_all():
+    """Every value of a pair, at any depth, replaced by junk or left out."""
     junk = (None, True, 0, -1, 9, 1.5, "", " ", "x", [], [[]], ["x"], {}, {"role": "user"}, [0, 0], [0, "a"])
 
     def spoilt(value):
@@ -148,12 +167,14 @@ def test_what_is_told_quickly_is_told_rightly():
                 yield from ([*value[:i], other, *value[i + 1 :]] for other in spoilt(value[i]))
 
     whole = dict(pair(scores={}, stage=1))
-    assert record._sound(whole)
+    assert not record.faults(whole)
     tried = 0
     for field in whole:
         for value in spoilt(whole[field]):
             other = {**whole, field: value}
             tried += 1
-            if record._sound(other):
-                record._check(other)
+            faults = record.faults(other)
+            typed = record.typed(other)
+            assert bool(faults) == (typed is None or any(record.unfit(typed)))
+            assert all(error.field and error.message for error in faults)
     assert tried > 500

@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import math
+import re
 import time
 from pathlib import Path
 from random import Random
@@ -137,6 +138,12 @@ def main() -> None:
         )
     )
     model.save_pretrained(str(options.out), create_model_card=False)
+    # Each release writes where it keeps its modules; all releases read these names.
+    listed = options.out / "modules.json"
+    told = re.sub(
+        r'"sentence_transformers\.[\w.]*\.(\w+)"', r'"sentence_transformers.models.\1"', listed.read_text()
+    )
+    listed.write_text(told)
     print(f"saved to {options.out}", flush=True)
 
 

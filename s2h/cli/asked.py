@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -63,6 +64,11 @@ class Options:
         negatives come from elsewhere."""
         by_design = self.task != "vqa" or self.spec != "builtin" or self.negatives or self.twins
         return self.model or (None if by_design else "mini")
+
+    def of_result(self) -> dict[str, Any]:
+        """The options that the pairs depend on."""
+        other = ("resume", "workers", "batch_size")
+        return {"command": "gen"} | {name: one for name, one in vars(self).items() if name not in other}
 
     def check(self) -> None:
         """Refuse what doesn't go together."""

@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, accel, jsonl
-from s2h import record as _record
+from s2h import __version__, accel, jsonl, shorthand
 from s2h.cli import streams
 from s2h.locks import Lock
 from s2h.record import RecordError
@@ -110,6 +109,7 @@ class Session:
         self.skipped: dict[str, int] = {}
         self.name = _name()
         self.writer: jsonl.Writer | None = None
+        self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
         self._locks: list[Lock] = []
 
     def lock(self, *paths: str | None) -> None:
@@ -130,7 +130,7 @@ class Session:
         self.writer = output() if callable(output) else output
 
     def read(
-        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = _record.check
+        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = shorthand.accept
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
@@ -241,7 +241,10 @@ def session(
         _end(work, FAILED, _message(error))
     if work.skipped:
         work.report_skips()
-        sys.exit(SKIPPED)
+    for failure in work.failures:
+        work.tell(failure)
+    if work.failures or work.skipped:
+        sys.exit(FAILED if work.failures else SKIPPED)
 
 
 def printable(name: str) -> str:

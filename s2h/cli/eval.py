@@ -161,9 +161,10 @@ def main(
         grow=("-o",) if asking else (), ours="response",
     )  # fmt: skip
     asked = {
-        "model": model, "files": files, "benches": benches, "data": data, "split": split, "n": count, "seed": seed,
-        "prompt_style": style, "images": place, "scoring": scoring, "parser": parser, "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard, "text_model": text_model,
+        "command": "eval", "model": model, "files": files, "benches": benches, "data": data, "split": split,
+        "n": count, "seed": seed, "prompt_style": style, "images": place, "scoring": scoring, "parser": parser,
+        "batch_size": batch_size, "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
+        "text_model": text_model,
     }  # fmt: skip
     run = _Asking(asked, output, processes, resume, not score and not compare)
     if run.asks and processes > 1 and run.of == 1:
@@ -203,7 +204,7 @@ def main(
             made = ask.predict(
                 ask.part(questions, limit, shard), loaded,
                 scoring="likelihood" if scoring == "likelihood" else "generate", batch_size=batch_size,
-                max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, progress=run.progress,
+                max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, journal=run.journal,
             )  # fmt: skip
         if scoring == "cosine" and run.first:
             # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
@@ -241,16 +242,17 @@ class _Asking:
 
     def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
         from s2h import accel
-        from s2h.growing import can_grow
+        from s2h.streams.journal import Journal, can_grow
 
         rank, self.of = accel.launched()
-        self.asked, self.output, self.resume, self.asks = asked, output, resume, asks
-        self.first, self.progress, self.told = not asks or rank == 0, None, {}
+        self.output, self.resume, self.asks = output, resume, asks
+        self.first, self.told = not asks or rank == 0, {}
         self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
         if max(processes, self.of) > 1 and asks and "-" in asked["files"]:
             raise click.UsageError("Several processes can't share standard input: name a file.")
+        self.journal = Journal([output], asked, resume=resume) if self.grows else Journal()
 
     def alive(self, made):
         """The predictions, as long as all processes are there."""
@@ -265,15 +267,17 @@ class _Asking:
 
     def writer(self):
         """The output for the session: a file that can be gone on with wherever that is possible."""
-        return self._open if self.grows or not self.first else self.output
+        if not self.first:
+            return self._listen
+        return self.journal.open if self.grows else self.output
 
-    def _open(self):
-        from s2h.eval.resume import Predictions, Progress
+    def _listen(self):
+        """Of a process that writes nothing, but asks what the first one asks."""
         from s2h.jsonl import Writer
 
         if self.grows:
-            self.progress = Progress(self.output, self.asked, self.resume)
-        return Predictions(self.output, self.progress) if self.first else Writer(os.devnull)
+            self.journal.read()
+        return Writer(os.devnull)
 
     def tell(self, work, loaded) -> None:
         """Say what a reader of the scores must know: where the images stood, and what was there already."""
@@ -284,15 +288,14 @@ class _Asking:
         if first:
             work.say(f"{loaded.name} takes all images before the text of a question")
         if self.resume:
-            there = self.progress.questions, len(self.progress.known)
-            work.say(f"{there[0]} questions are through, and {there[1]} answers to the next are there")
+            answers = sum(map(len, self.journal.since))
+            work.say(
+                f"{self.journal.position} questions are through, and {answers} answers to the next are there"
+            )
 
     def done(self, slim) -> list[dict]:
         """What a run that goes on needs for its table of the predictions that are there."""
-        from s2h.record import Record
-
-        base = os.path.dirname(self.output)
-        return [slim(Record(line, base=base)) for line in self.progress.done()] if self.progress else []
+        return [slim(line) for output in self.journal.outputs for line in output.kept()]
 
 
 def _lines(work, files):
@@ -300,7 +303,9 @@ def _lines(work, files):
     from s2h.eval import predictions
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
-    return predictions.lines(names, lambda name: work.read([name], check=None), work.on_error)
+    return predictions.lines(
+        names, lambda name: work.read([name], check=None), work.on_error, lambda: sum(work.skipped.values())
+    )
 
 
 def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
+from itertools import islice
 
 import click
 
 from s2h.cli import common, headings, judging, places, streams
 from s2h.eval.escape import terminal
-from s2h.growing import can_grow
 from s2h.record import RecordError
+from s2h.streams.journal import Journal, can_grow
 
 
 @headings.command()
@@ -64,26 +66,24 @@ def main(
             _serve(asked, how)
         return
     grows = can_grow(output)
-    progress = None
+    journal = Journal()
     if grows:
-        from s2h.filters.progress import Output, Progress
-
-    def writer():
-        nonlocal progress
         given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
-        grown = rejects if rejects and can_grow(rejects) else ""
-        progress = Progress(output, [files, given, rejects, dtype, on_error], resume, grown)
-        return Output(output, progress.lengths[0])
-
+        given |= {
+            "command": "filter",
+            "files": files,
+            "rejects": rejects,
+            "dtype": dtype,
+            "on_error": on_error,
+        }
+        grown = [rejects] if rejects and can_grow(rejects) else []
+        journal = Journal([output, *grown], given, resume=resume, buffered=True)
     outputs = [output, rejects, report, audit]
-    with common.session(writer if grows else output, quiet=quiet, on_error=on_error, locks=outputs) as work:
-        failed = _filter(work, files, asked, how, progress, cache, rejects, report, audit, audit_fail, seed)
-    if progress is not None:
-        progress.remove()
-    for failure in failed:
-        work.tell(f"{terminal(failure)}, above {audit_fail:g}")
-    if failed:
-        sys.exit(common.FAILED)
+    with common.session(
+        journal.open if grows else output, quiet=quiet, on_error=on_error, locks=outputs
+    ) as work:
+        failed = _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed)
+        work.failures += [f"{terminal(failure)}, above {audit_fail:g}" for failure in failed]
 
 
 def _check(asked, output, rejects, report, audit, resume) -> None:
@@ -117,12 +117,11 @@ def _check(asked, output, rejects, report, audit, resume) -> None:
 
 def _engine(work, how: dict, cache: str | None = None):
     from s2h.filters.asked import loaders
-    from s2h.filters.cache import Folder
+    from s2h.filters.cache import folder
     from s2h.filters.engine import Engine
 
     load = loaders(work.say, how["dtype"], how["compile"])
-    kept = Folder(cache, work.tell) if cache else None
-    return Engine(load, cache=kept, workers=how["workers"], dtype=how["dtype"] or "auto")
+    return Engine(load, cache=folder(cache, work.tell), workers=how["workers"], dtype=how["dtype"] or "auto")
 
 
 def _serve(asked, how: dict) -> None:
@@ -142,18 +141,19 @@ def _serve(asked, how: dict) -> None:
             raise
 
 
-def _filter(work, files, asked, how, progress, cache, rejects, report, audit, audit_fail, seed) -> list[str]:
+def _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed) -> list[str]:
     """Judge all pairs; returns what the audit finds wrong."""
+    from collections import Counter
+
     from s2h import jsonl
     from s2h.filters import judge
     from s2h.filters.asked import judgements
-    from s2h.filters.progress import Output
     from s2h.filters.tally import Histograms, Tally
 
     records = work.read(files)
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(_engine(work, how, cache))
-        made = judgements(asked, engine, jsonl.read, work.say)
+        made = judgements(asked, engine, partial(jsonl.read, on_error=work.on_error), work.say)
         tally = Tally(asked.annotate)
         histograms = Histograms(made) if report else None
         watching = None
@@ -161,45 +161,41 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
             from s2h.filters.audit import Audit
 
             watching = Audit(seed)
-        out, growing, last = None, [], ""
-        if rejects and can_grow(rejects):
-            out = stack.enter_context(Output(rejects, progress.lengths[1] if progress else 0))
-        elif rejects:
+        out = journal.outputs[1] if len(journal.outputs) > 1 else None
+        if rejects and out is None:
             out = stack.enter_context(jsonl.Writer(rejects))
-        if progress is not None:
-            growing = [work.writer, *([out] if isinstance(out, Output) else [])]
-        if progress is not None and progress.last:
-            last = progress.last
-            tally.recall(progress.said["tally"])
-            records = _going_on(work, records, progress, made)
+        judged, unjudged = 0, Counter()  # unjudged: by the reason for which the pair was skipped
+        if journal.position:
+            tally.recall(journal.said["tally"])
+            judged, unjudged = tally.total(), Counter(journal.said["unjudged"])
+            work.skipped.update(unjudged)
+            records = _going_on(work, records, journal, made)
             if watching is not None:
-                for record in jsonl.read(work.writer.partial, check=None):
+                for record in work.writer.kept():
                     watching.add(record)
-        try:
-            for record, reasons in judge(
-                work.progress(records), made, batch_size=asked.batch_size, on_error=work.on_error
-            ):
-                if growing and progress.due():
-                    progress.note(last, growing, {"tally": tally.noted()})
-                tally.add(record["task"], reasons)
-                if histograms is not None:
-                    histograms.add(record, not reasons)
-                if not reasons or asked.annotate:
-                    if watching is not None:
-                        watching.add(record)
-                    work.write(record)
-                elif out is not None:
-                    earlier = record.get("dropped", [])
-                    record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
-                    out.write(record)
-                last = record.where
-        except BaseException:
-            if growing and last:
-                with contextlib.suppress(OSError):  # of a full disk, which is told anyway
-                    progress.note(last, growing, {"tally": tally.noted()})
-            raise
-        if growing and last:
-            progress.note(last, growing, {"tally": tally.noted()}, finishing=True)
+        journal.said |= {"tally": tally.noted, "unjudged": unjudged}
+
+        def on_error(error):
+            work.on_error(error)
+            unjudged[error.reason] += 1
+
+        for record, reasons in judge(
+            work.progress(records), made, batch_size=asked.batch_size, on_error=on_error
+        ):
+            if histograms is not None:
+                histograms.add(record, not reasons)
+            if not reasons or asked.annotate:
+                if watching is not None:
+                    watching.add(record)
+                work.write(record)
+            elif out is not None:
+                earlier = record.get("dropped", [])
+                record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
+                out.write(record)
+            tally.add(record.get("task") or "no task", reasons)
+            judged += 1
+            journal.said["last"] = record.where
+            journal.reached(judged + unjudged.total())
         if engine.cut:
             work.say(
                 f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
@@ -211,20 +207,20 @@ def _filter(work, files, asked, how, progress, cache, rejects, report, audit, au
         return _audited(work, watching, audit, audit_fail) if watching is not None else []
 
 
-def _going_on(work, records, progress, made):
+def _going_on(work, records, journal, made):
     """The records after those that an earlier run has dealt with."""
     again = [judgement.again for judgement in made if judgement.again is not None]
-    for count, record in enumerate(records, 1):
+    count, where = 0, ""
+    for record in islice(records, journal.position):
         for remember in again:
             remember(record)
-        if record.where == progress.last:
-            work.say(f"going on after {record.where}: {count:,} pairs were judged before")
-            break
-    else:
+        count, where = count + 1, record.where
+    if (count, where) != (journal.position, journal.said["last"]):
         raise RecordError(
-            f"{work.writer.partial}: its last pair came from {progress.last}, which the input doesn't have",
+            f"{work.writer.partial}: its last pair came from {journal.said['last']}, which the input doesn't have",
             remedy="give the same input, or leave --resume out and begin anew",
         )
+    work.say(f"going on after {where}: {count:,} pairs were judged before")
     yield from records
 
 

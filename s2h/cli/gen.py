@@ -7,7 +7,7 @@ import click
 from s2h.cli import common, headings
 from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
-from s2h.growing import can_grow
+from s2h.streams.journal import Journal, can_grow
 
 TASKS = (
     "vqa",
@@ -171,7 +171,8 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option(
         "--resume", is_flag=True,
-        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most one batch is made again.",
+        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most the last batch or the last second is "
+        "made again.",
     ),
 )  # fmt: skip
 @common.stream_options
@@ -196,22 +197,19 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
     given.check_places(output)
 
-    def growing():
-        from s2h.levels.resume import Partial
-
-        return Partial(output, given.resume)
-
-    opens = growing if plain else output
-    with common.session(opens, quiet=quiet, on_error=on_error, locks=[output]) as work:
-        _generate(work, given)
+    journal = Journal([output], given.of_result(), resume=given.resume) if plain else Journal()
+    with common.session(
+        journal.open if plain else output, quiet=quiet, on_error=on_error, locks=[output]
+    ) as work:
+        _generate(work, given, journal)
 
 
-def _generate(work: common.Session, given: Options) -> None:
+def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     from collections import Counter
     from functools import partial
 
     from s2h.images import Store
-    from s2h.levels import LEVELS, generate
+    from s2h.levels import LEVELS, block_of, generate
     from s2h.levels.asking import answers_of, similar_distractors, with_captions
     from s2h.record import RecordError
     from s2h.sources import open_source
@@ -230,7 +228,7 @@ def _generate(work: common.Session, given: Options) -> None:
             work.say(message)
     model = given.asked_model
     by_model = answers_of(given, model, source, work.say) if model else {}
-    first = work.writer.first if given.resume else 0
+    first = journal.position
     if given.resume:
         work.say(f"{work.writer.count} pairs are there; going on from slot {first}")
     tally: Counter = Counter()
@@ -244,11 +242,13 @@ def _generate(work: common.Session, given: Options) -> None:
     )  # fmt: skip
     made = 0
     for record in work.progress(records, total=given.count if given.shard == (1, 1) else None):
+        journal.reached(block_of(record["id"]))
         work.write(record)
         made += 1
     tell_source(work, source, told)
     if not made and not first and tally:
         raise RecordError(f"no pair could be made: {listing(tally)}")
+    journal.reached(given.count)
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
     work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
 

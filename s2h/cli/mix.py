@@ -176,7 +176,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
         most = {by: count for by, count in caps.items() if count}
         streams = [work.read([name]) for name in files]
         mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
-        tally: dict[tuple[int, str], int] = {}
+        tally: dict[tuple[int | None, str | None], int] = {}
         for record in work.progress(mixed):
             try:
                 work.write(record)
@@ -184,7 +184,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
                 error.where = error.where or record.where
                 work.on_error(error)
                 continue
-            kind = record["level"], record["task"]
+            kind = record.get("level"), record.get("task")
             tally[kind] = tally.get(kind, 0) + 1
         work.say(summary(tally, "in turn"))
 
@@ -238,7 +238,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             sink = packed.part(pack.RECORDS)
             held = packed.part(pack.HELD_OUT) if holds else None
         bar = stack.enter_context(work.progress(label="writing", total=len(kept) + len(out)))
-        tally: dict[tuple[int, str], int] = {}
+        tally: dict[tuple[int | None, str | None], int] = {}
         for part, place in ((out, held), (kept, sink)):
             if place is not None:
                 some = mix.write(
@@ -279,6 +279,11 @@ def choose(index, given: SimpleNamespace, work: common.Session):
     from s2h import mix
 
     rows = index.rows()
+    if given.curriculum:
+        rows = mix.having(index, rows, "level", "--curriculum", work.on_error)
+    for by in ("source", "task", "level"):
+        if getattr(given, f"per_{by}"):
+            rows = mix.having(index, rows, by, f"--per-{by}", work.on_error)
     if index.wanted.margins and len(rows):
         rows, given.score = mix.margin(index, rows, work.on_error)
         if given.hardest is not None:
@@ -351,17 +356,18 @@ def called(file: str) -> set[str]:
     }
 
 
-def summary(tally: dict[tuple[int, str], int], how: str) -> str:
+def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
     """'300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
     if not tally:
         return "no records: the output is empty"
     parts = []
-    for level in sorted({level for level, _ in tally}):
-        tasks = sorted((task, count) for (at, task), count in tally.items() if at == level)
+    for level in sorted({level for level, _ in tally}, key=lambda level: (level is None, level)):
+        tasks = sorted((task or "no task", count) for (at, task), count in tally.items() if at == level)
         tasks.sort(key=lambda item: -item[1])
         listed = ", ".join(f"{common.printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
         if len(tasks) > SHOWN_TASKS:
             listed += f", {len(tasks) - SHOWN_TASKS} other tasks"
-        parts.append(f"level {level} {sum(count for _, count in tasks)} ({listed})")
+        named = "no level" if level is None else f"level {level}"
+        parts.append(f"{named} {sum(count for _, count in tasks)} ({listed})")
     total = sum(tally.values())
     return f"{total} pair{'s' if total != 1 else ''}, {how}: {', '.join(parts)}"

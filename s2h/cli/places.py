@@ -19,9 +19,8 @@ from typing import NamedTuple
 import click
 
 from s2h import files, jsonl
+from s2h.streams.journal import WORK
 
-# What a run keeps beside an output that can be resumed (growing.py, filters/progress.py, eval/resume.py).
-WORK = (".partial", ".progress", ".progress.part", ".partial.answers", ".partial.answers.new")
 # What s2h-train writes into its run folder.
 RUN = (
     "args.json", "data.jsonl", "val.jsonl", "reference.json", "metrics.jsonl", "training.png", "result.json", "README.md",

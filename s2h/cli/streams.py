@@ -7,7 +7,7 @@ import io
 import os
 import sys
 
-from s2h import files
+from s2h import accel, files
 from s2h.record import RecordError
 
 
@@ -16,7 +16,8 @@ def prepare() -> None:
 
     A closed descriptor 0, 1 or 2 becomes the null device, so that no file that is opened later gets its number and
     messages of a library into its contents. Messages to a closed standard error go nowhere. A stream that is non-blocking
-    waits, as the commands expect it to.
+    waits, as the commands expect it to. In one of several processes only s2h writes to standard output: gloo prints there
+    when processes meet, and that goes to standard error.
     """
     for number in range(3):
         try:
@@ -26,7 +27,13 @@ def prepare() -> None:
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stdin = _patient(sys.stdin, 0)
-    sys.stdout = _patient(sys.stdout, 1)
+    if accel.launched()[1] > 1 and _is(sys.stdout, 1):
+        own = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = open(own, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
+        sys.stdout = _patient(sys.stdout, own)
+    else:
+        sys.stdout = _patient(sys.stdout, 1)
     sys.stderr = _patient(sys.stderr, 2)
 
 
@@ -92,6 +99,9 @@ def hush() -> None:
     """Point standard output, and standard error if it is gone too, at the null device, so that Python's last flush doesn't
     complain about a reader that has left."""
     _to_null(1)
+    if accel.launched()[1] > 1 and sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            _to_null(sys.stdout.fileno())
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

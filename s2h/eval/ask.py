@@ -12,11 +12,11 @@ from typing import Any
 
 from s2h import accel
 from s2h.eval import answers, likelihood
-from s2h.eval.resume import Progress
 from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.fit import Fit, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
+from s2h.streams.journal import Journal
 
 WINDOW = 4  # batches whose questions are put in the order of their lengths together
 
@@ -30,26 +30,27 @@ def predict(
     max_new_tokens: int = 192,
     parser: str = "robust",
     on_error: Callable[[Exception], None] = fail,
-    progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[dict]:
     """Prediction lines (contract.md, One prediction, one line), on every process of accelerate's, each of which answers its
     part of the batches. scoring: `generate` writes the greedy answer and reads it; `likelihood` compares the options'
     letters, yes with no, or a pair's chosen with its rejected answer, and is not comparable with generated answers.
-    progress: of a run that goes on (`resume`).
+    journal: of a run that a later one can go on with. Its position is the number of questions whose window is through, and
+    its partial answers are those to the next window.
 
     A question that can't be asked (an image is missing, or it does not fit the model) goes to on_error in its place.
     """
-    progress = progress or Progress()
-    for told in progress.skipped:
+    journal = journal or Journal()
+    for told in journal.said.get("skipped", []):
         on_error(RecordError(**told))
     # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
     seen, takes = prompts.Images(beside), Fit.of(beside.model, beside.processor, model.name)
-    questions = progress.rest(questions)
+    questions = _rest(questions, journal)
     ended = None
     while ended is None:
         chunk, ended = _window(questions, WINDOW * batch_size)
-        made = dict(progress.known)
+        made = {at: one for answers in journal.since for at, one in answers}
         looks = [_look(line, takes) for line, _ in chunk]
         batches = [batch for batch in _plan(chunk, looks, batch_size) if not all(at in made for at in batch)]
 
@@ -59,7 +60,8 @@ def predict(
         told, skipped = 0, []
         for found in chain([{}], _answers(model, batches, prepare, scoring, max_new_tokens)):
             made |= found
-            progress.note({at: one for at, one in found.items() if not isinstance(one, RecordError)})
+            if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
+                journal.add(known)
             while told < len(chunk) and told in made:
                 line, one = chunk[told][0], made[told]
                 told += 1
@@ -69,9 +71,35 @@ def predict(
                 else:
                     yield _finished(line, one, model.name, scoring, parser)
         if chunk:
-            progress.turn(len(chunk), chunk[-1][0]["id"], skipped)
+            _turn(journal, chunk, skipped)
     if isinstance(ended, Exception):
         raise ended
+
+
+def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[tuple[dict, list]]:
+    """The questions that an earlier run is not through with. Raises RecordError where those that it is through with were
+    others."""
+    questions = iter(questions)
+    last, count = None, 0
+    for line, _ in islice(questions, journal.position):
+        last, count = line["id"], count + 1
+    if count < journal.position or last != journal.said.get("last"):
+        raise RecordError(
+            f"{journal.name}: was begun with other questions: number {journal.position} was {journal.said['last']}, not "
+            f"{last}",
+            remedy="give the same, or leave --resume out and begin anew",
+        )
+    yield from questions
+
+
+def _turn(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
+    """Note that a window of questions is through, after its lines were written."""
+    told = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
+    journal.said = {
+        "last": chunk[-1][0]["id"],
+        "skipped": journal.said.get("skipped", []) + told,
+    }
+    journal.reached(journal.position + len(chunk))
 
 
 def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> Iterable:

@@ -14,7 +14,7 @@ from typing import Any
 from s2h.eval import clusters, gold, scores, statistics
 from s2h.eval.benches import labels, names
 from s2h.eval.statistics import ROUNDS
-from s2h.seeds import seed_of
+from s2h.seeds import seed_of, within
 
 Metric = dict[str, Any]  # name, score, low, high, n
 
@@ -47,7 +47,10 @@ def macro(known: list[dict], cell: Callable[[dict], str], seed: int) -> tuple[fl
     right, total = counts.sum(0)
     score = float((right / total).mean())
     if statistics.single(groups):
-        drawn = np.random.default_rng(seed).binomial(total, right / total, (ROUNDS, len(total))) / total
+        drawn = (
+            np.random.default_rng(within(seed, 64)).binomial(total, right / total, (ROUNDS, len(total)))
+            / total
+        )
     elif len(counts) == 1:
         return score, 0.0, 1.0
     else:
@@ -220,7 +223,7 @@ def pope_values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
 def _drawn(counts: Any, seed: int) -> Any:
     import numpy as np
 
-    return np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), ROUNDS)
+    return np.random.default_rng(within(seed, 64)).multinomial(counts.sum(), counts / counts.sum(), ROUNDS)
 
 
 def _pope_rows(prefix: str, tables: list, drawn: list, unread_is_no: bool) -> list[Metric]:

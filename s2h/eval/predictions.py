@@ -5,32 +5,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from string import ascii_letters, ascii_uppercase
 from typing import Any
 
+from s2h import schema
 from s2h.record import Record, RecordError, fail
+from s2h.schema import Rule
 
-_NAMES = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "an object",
-}
-_REMEDIES = {"id": "a prediction has id, bench, answer and response"}
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # what answer_type may be
 
 
 def lines(
-    names: Iterable[str], read: Callable[[str], Iterator[Record]], on_error: Callable[[Exception], None]
+    names: Iterable[str],
+    read: Callable[[str], Iterator[Record]],
+    on_error: Callable[[Exception], None],
+    skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error."""
+    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    skipped: how many lines were skipped so far."""
     for name in names:
-        found = False
+        found, before = False, skipped()
         for line in read(name):
             found = True
             yield line
-        if not found and name != "-":
+        if not found and skipped() == before and name != "-":
             on_error(
                 RecordError(
                     "holds no lines", where=name, remedy="a failed download, or a run that ended early?"
@@ -57,7 +56,7 @@ def checked(
                 if field not in line:
                     remedy = "compare what s2h-eval has written; --score completes others"
                     raise RecordError("is missing", field, remedy=remedy)
-            made = _read(line)
+            made = read(line)
             if "id" in made:
                 if made["id"] in seen:
                     raise RecordError(f"{twice}: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
@@ -69,16 +68,17 @@ def checked(
             yield made
 
 
-def _read(line: dict) -> Record:
+def read(line: dict) -> Record:
+    """The line with its id as text and without options that are null. Raises RecordError for a field of another type."""
     made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
-    for field, (fits, words) in _FIELDS.items():
-        if field in made and not fits(made[field]):
-            raise RecordError(
-                f"must be {words}: it is {_kind(made[field], words)}", field, remedy=_REMEDIES.get(field, "")
-            )
+    if faults := schema.faults(made, _types(), _RULES):
+        faults[0].others = tuple(faults[1:])
+        raise faults[0]
     answer, kind = made.get("answer"), made.get("answer_type")
+    if kind and kind not in TYPES:
+        raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
         raise RecordError(
             "must be a text or a number: it is a list",
@@ -91,14 +91,6 @@ def _read(line: dict) -> Record:
         if not made["choices"]:
             del made["choices"]
     return made
-
-
-def _kind(value: Any, words: str) -> str:
-    """What a value is instead."""
-    name = _NAMES.get(type(value), "null")
-    if name != words.partition(" of ")[0]:
-        return name
-    return "one of something else" if value else "empty"
 
 
 def _choices(choices: dict | list) -> dict | list:
@@ -115,7 +107,9 @@ def _choices(choices: dict | list) -> dict | list:
                 remedy="label the options A, B, C …",
             )
         if not absent(option) and not _scalar(option):
-            raise RecordError(f"must be a text or a number: it is {_kind(option, '')}", f"choices[{letter}]")
+            raise RecordError(
+                f"must be a text or a number: it is {schema.kind_of(option)}", f"choices[{letter}]"
+            )
     kept = {letter: option for letter, option in lettered.items() if not absent(option)}
     return (
         choices if len(kept) == len(lettered) or all(option == "" for option in lettered.values()) else kept
@@ -133,53 +127,50 @@ def _scalar(value: Any) -> bool:
     return isinstance(value, str | int | float)
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+_NAMES = ("category", "level", "l2_category", "group", "twin", "sentence", "about")
+_TEXTS = (
+    "answer_type",
+    "response",
+    "question",
+    "model",
+    "scoring",
+    "parser",
+    "question_type",
+    "label_version",
+)
 
 
-def _text_or_null(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+@lru_cache(maxsize=1)
+def _types() -> type:
+    """The fields of a prediction as a msgspec.Struct. None is needed: lines of other evaluators lack some."""
+    from typing import Annotated
+
+    from msgspec import Meta, defstruct
+
+    kinds = {
+        "id": Annotated[str, Meta(min_length=1)],
+        "bench": str,
+        "answer": str | int | float | bool | list | None,
+        "correct": bool | None,
+        "choices": dict | list | None,
+        "candidates": list[str] | None,
+        "images": list[str | dict] | None,
+        "target": list[Annotated[int, Meta(ge=0)]] | None,
+        **dict.fromkeys(_NAMES, str | int | None),
+        **dict.fromkeys(_TEXTS, str | None),
+    }
+    return defstruct("Prediction", [(name, kind, None) for name, kind in kinds.items()], gc=False)
 
 
-def _name(value: Any) -> bool:
-    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _images(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(one, str | dict) for one in value))
-
-
-def _places(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(type(one) is int and one >= 0 for one in value))
-
-
-# field -> (whether a value fits, what it must be)
-_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "id": (lambda value: isinstance(value, str) and bool(value), "a text"),
-    "bench": (_text, "a text"),
-    "answer": (
-        lambda value: value is None or _scalar(value) or isinstance(value, list),
-        "a text or a number",
-    ),
-    "answer_type": (_text_or_null, "a text"),
-    "response": (_text_or_null, "a text"),
-    "correct": (lambda value: value is None or isinstance(value, bool), "true, false or null"),
-    "choices": (
-        lambda value: value is None or isinstance(value, dict | list),
-        "an object of letters or a list",
-    ),
-    "candidates": (lambda value: value is None or _texts(value), "a list of texts"),
-    "images": (_images, "a list of image references"),
-    "target": (_places, "a list of image positions from 0"),
-    "question": (_text_or_null, "a text"),
-    **dict.fromkeys(
-        ("category", "level", "l2_category", "group", "twin", "sentence", "about"), (_name, "a text")
-    ),
-    **dict.fromkeys(
-        ("model", "scoring", "parser", "question_type", "label_version"), (_text_or_null, "a text")
-    ),
+_RULES = {
+    **dict.fromkeys((*_NAMES, *_TEXTS, "bench", "candidates[]"), Rule("must be a text")),
+    "id": Rule("must be a text", "a prediction has id, bench, answer and response"),
+    "answer": Rule("must be a text or a number"),
+    "correct": Rule("must be true, false or null"),
+    "choices": Rule("must be an object of letters or a list"),
+    "candidates": Rule("must be a list of texts"),
+    "images": Rule("must be a list of image references"),
+    "images[]": Rule("must be an image reference"),
+    "target": Rule("must be a list of image positions from 0"),
+    "target[]": Rule("must be an image position from 0"),
 }

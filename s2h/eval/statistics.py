@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from s2h.seeds import within
+
 ROUNDS = 2000
 Z = 1.959964  # of a two-sided 95% interval
 
@@ -76,7 +78,7 @@ def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
     import numpy as np
 
     counts = np.asarray(counts)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(within(seed, 64))
     members: dict[Hashable, list[int]] = {}
     for at, stratum in enumerate(strata):
         members.setdefault(stratum, []).append(at)

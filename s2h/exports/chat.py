@@ -12,8 +12,8 @@ PLAIN = ("id", "level", "task", "images", "prompt", "chosen", "rejected", "targe
 
 def trl(record: Record, pictures: Pictures) -> dict:
     """The fields whose type is the same in every record, so that a column has one; `facts`, `scores` and unknown fields,
-    which differ from task to task, stay out."""
-    return {**{name: record[name] for name in PLAIN}, "images": pictures.paths(record)}
+    which differ from task to task, stay out. A field that the record lacks is null."""
+    return {**{name: record.get(name) for name in PLAIN}, "images": pictures.paths(record)}
 
 
 def llama_factory(record: Record, pictures: Pictures) -> dict:

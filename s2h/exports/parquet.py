@@ -43,7 +43,7 @@ def pair_row(record: Record) -> dict:
     known = {*FIELDS, "scores", "stage"}
     more = {name: value for name, value in record.items() if name not in known}
     return {
-        **{name: record[name] for name in ("level", "prompt", "chosen", "rejected", "target", *TEXTS)},
+        **{name: record.get(name) for name in ("level", "prompt", "chosen", "rejected", "target", *TEXTS)},
         "images": [{"bytes": data, "path": name} for data, name in pictures(record)],
         **{name: _json(record.get(name)) for name in ("facts", "grounding", "scores")},
         "stage": record.get("stage"),
@@ -76,12 +76,12 @@ def rlaif_row(record: Record) -> dict:
     return {
         "image": {"bytes": data, "path": name},
         "idx": record["id"],
-        "ds_name": f"s2h-{record['task']}",
+        "ds_name": f"s2h-{record['task']}" if record.get("task") else "s2h",
         "question": question or "".join(said).strip(),
         "chosen": text_of(record["chosen"]),
         "rejected": text_of(record["rejected"]),
-        "origin_dataset": record["source"],
-        "origin_split": _json({"level": record["level"], "negative": record["negative"]}),
+        "origin_dataset": record.get("source"),
+        "origin_split": _json({"level": record.get("level"), "negative": record.get("negative")}),
         "image_path": name,
     }
 

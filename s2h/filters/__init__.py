@@ -153,4 +153,5 @@ def within(value: float, band: tuple[float, float], what: str) -> str:
 
 def is_builtin(record: Record) -> bool:
     """Whether a record's images are the built-in world's, which the bundled models know; its `source` alone decides."""
-    return record["source"] == "builtin" or record["source"].startswith("builtin:")
+    source = record.get("source") or ""
+    return source == "builtin" or source.startswith("builtin:")

@@ -18,7 +18,7 @@ from typing import Any
 from s2h.filters import blind
 from s2h.images import ImageError, open_image
 from s2h.jsonl import Seen
-from s2h.record import Record
+from s2h.record import Record, facts_of, target_of
 
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
 PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
@@ -41,9 +41,9 @@ class Audit:
 
     def add(self, record: Record) -> None:
         group = (
-            record["task"],
-            str(record.get("source") or ""),
-            "by a model" if record["negative"] in BY_MODEL else "",
+            record.get("task") or "no task",
+            record.get("source") or "",
+            "by a model" if record.get("negative") in BY_MODEL else "",
         )
         if group not in self.groups:
             self.groups[group] = _Task(Random(f"{self.seed} {' '.join(group)}"))
@@ -86,12 +86,12 @@ class _Task:
                 else:
                     kept[at] = new
         self.count += 1
-        facts = record["facts"]
+        facts = facts_of(record)
         layout = facts.get("layout") or {}
-        n, target = layout.get("tiles", len(record["images"])), layout.get("target", record["target"])
+        n, target = layout.get("tiles", len(record["images"])), layout.get("target", target_of(record))
         if 0 < len(target) < n:
             self.places[n].update(target)
-        self.negatives[record["negative"]] += 1
+        self.negatives[record.get("negative") or "unknown"] += 1
         for side, text in zip(self.sides, (texts.chosen, texts.rejected), strict=True):
             side[_conclusion(text)] += 1
         if facts.get("answer_type") == "yes/no":
@@ -99,7 +99,7 @@ class _Task:
         self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
         for reference in record["images"]:
             self.images.add(reference)
-        wanted = record["task"] == "kinship" and facts.get("answer_type") == "yes/no" and "a" in facts
+        wanted = record.get("task") == "kinship" and facts.get("answer_type") == "yes/no" and "a" in facts
         if wanted and len(self.portraits) < PHOTOGRAPHS:
             self.portraits.append((record, facts["a"], facts["b"], facts["answer"] == "yes"))
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from s2h.seeds import within
+
 FOLDS = 5
 FEATURES = 1 << 20
 MOST_ASKED = 40  # words of the question that are set beside those of the answer
@@ -60,6 +62,7 @@ def test(
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
 
+    seed = within(seed, 32)
     groups = [pair.group for pair in pairs]
     if len(set(groups)) < 2 * FOLDS:
         return None
@@ -138,11 +141,11 @@ def _kind_of(sign: str) -> str:
 
 def texts_of(record: Any) -> Texts:
     """What a blind reader has of a record."""
-    from s2h.record import text_of
+    from s2h.record import facts_of, text_of
 
     return Texts(
         text_of(record["prompt"]),
         text_of(record["chosen"]),
         text_of(record["rejected"]),
-        str(record["facts"].get("twin") or record["id"]),
+        str(facts_of(record).get("twin") or record["id"]),
     )

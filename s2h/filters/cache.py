@@ -113,6 +113,15 @@ class Folder:
         return os.path.join(self.path, f"{kind}-{brief(name).hex()}.json")
 
 
+def folder(path: str | None, say: Callable[[str], None]) -> Folder | None:
+    """The Folder of --cache; None where none is asked for and, after a warning, where nothing can be written there."""
+    try:
+        return Folder(path, say) if path else None
+    except RecordError as error:
+        say(f"warning: {error.message}: nothing is kept for the next run ({error.remedy})")
+        return None
+
+
 def _stamp(path: str) -> list[int]:
     status = os.stat(path)
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

@@ -11,14 +11,20 @@ from s2h.filters import DIGITS, Judgement, Measure, add_score, earlier_score, is
 from s2h.filters.engine import Engine, Place
 from s2h.images import ImageError
 from s2h.models.clip import BUNDLED, DEFAULT
-from s2h.record import Record, RecordError, claims_of, text_of
+from s2h.record import Record, RecordError, claims_of, target_of, text_of
 
 SIDES = ("chosen", "rejected")
 
 
 def claims(record: Record, side: str) -> list[tuple[int, str]]:
-    """What the chosen or rejected answer claims: (image position, text)."""
-    return claims_of(record, side) or [(at, text_of(record[side])) for at in record["target"]]
+    """What the chosen or rejected answer claims: (image position, text). Raises RecordError where the record does not say
+    which of its images the answer is about."""
+    if found := claims_of(record, side):
+        return found
+    if not (target := target_of(record)):
+        remedy = "--clip needs grounding, or the target images of a pair that has several images"
+        raise RecordError("is missing", "target", record.where, remedy)
+    return [(at, text_of(record[side])) for at in target]
 
 
 def judgement(
@@ -129,15 +135,16 @@ def _scorer(
     def judge_batch(batch: list[Record]) -> dict[int, RecordError]:
         faults: dict[int, RecordError] = {}
         waiting: dict[str, list[int]] = {}
+        asked: dict[int, tuple[set[int], set[str]]] = {}
         for at, record in enumerate(batch):
             name = model or (BUNDLED if is_builtin(record) else DEFAULT)
             try:
                 if not earlier_score(record, score, name, keys, "--clip-model"):
+                    asked[at] = wanted(record)
                     waiting.setdefault(name, []).append(at)
             except RecordError as error:
                 faults[at] = error
         for name, positions in waiting.items():
-            asked = {at: wanted(batch[at]) for at in positions}
             rows, damaged = engine.images(
                 name, (_place(batch[at], i) for at in positions for i in sorted(asked[at][0]))
             )

@@ -38,7 +38,11 @@ _WORD = re.compile(r"\w+")
 
 def words_of(record: Record) -> list[str]:
     """The texts that a pair is made of: those of the prompt, the chosen and the rejected answer."""
-    said = [part.get("text", "\0image") for message in record["prompt"] for part in message["content"]]
+    said = [
+        "\0image" if part["type"] == "image" else part["text"]
+        for message in record["prompt"]
+        for part in message["content"]
+    ]
     return ["\n".join(said), *(_answer(record, side) for side in ("chosen", "rejected"))]
 
 

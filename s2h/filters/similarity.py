@@ -15,7 +15,7 @@ from s2h.eval import answers
 from s2h.filters import Judgement, Measure, add_score, earlier_score, is_builtin, is_number, within
 from s2h.filters.engine import Engine
 from s2h.models.text import BUNDLED, DEFAULT
-from s2h.record import Record, RecordError, text_of
+from s2h.record import Record, RecordError, facts_of, target_of, text_of
 
 SIDES = ("chosen", "rejected")
 VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_type
@@ -24,23 +24,25 @@ VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_ty
 def conclusion(record: Record, side: str) -> str:
     """What an answer concludes: its text without the working, where the facts say that there is one."""
     text = text_of(record[side])
-    return (answers.caption(text) or text) if record["facts"].get("working") else text
+    return (answers.caption(text) or text) if facts_of(record).get("working") else text
 
 
 def value(record: Record, side: str) -> Any:
     """What an answer concludes where that is a value, for an answer type of VALUES; None where it can't be read."""
-    line = {"response": text_of(record[side]), "answer_type": record["facts"]["answer_type"]}
+    line = {"response": text_of(record[side]), "answer_type": facts_of(record)["answer_type"]}
     return answers.read(line)[0]
 
 
 def captions_of_others(record: Record) -> list[str]:
     """The captions of the images that the answer does not rest on, where the facts have them (facts.labels[i].captions)."""
-    labels = record["facts"].get("labels")
+    labels = facts_of(record).get("labels")
     if not isinstance(labels, list) or len(labels) != len(record["images"]):
         return []
-    found = []
+    found, target = [], target_of(record)
+    if not target:
+        return []
     for at, label in enumerate(labels):
-        said = label.get("captions") if at not in record["target"] and isinstance(label, dict) else None
+        said = label.get("captions") if at not in target and isinstance(label, dict) else None
         found += [text for text in said if isinstance(text, str) and text] if isinstance(said, list) else []
     return list(dict.fromkeys(found))
 
@@ -123,7 +125,7 @@ def _measure(record: Record, rows: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"similarity": float(rows[whole[0]] @ rows[whole[1]]), "compared": "answers"}
     if ends != whole:
         said |= {"conclusions": float(rows[ends[0]] @ rows[ends[1]]), "compared": "conclusions"}
-    kind = record["facts"].get("answer_type")
+    kind = facts_of(record).get("answer_type")
     if isinstance(kind, str) and kind in VALUES:
         values = [value(record, side) for side in SIDES]
         if None not in values:

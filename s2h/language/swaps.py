@@ -84,6 +84,7 @@ class Swaps:
                 places[word].append(number)
         most = _most_of_each(map(len, places.values()), PARSED)
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # noun -> how often it has each attribute
+        self._known: dict[tuple[str, str], list[str]] = {}  # see _others
         for word, numbers in places.items():
             taken = min(most, len(numbers))
             for at in range(taken):
@@ -122,8 +123,12 @@ class Swaps:
 
     def _others(self, place: Place) -> list[str]:
         """The words that may stand in a word's place: seen with the same noun, and not saying the same."""
-        counts = self.counts.get(place.noun, {})
-        return [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
+        found = self._known.get((place.word, place.noun))
+        if found is None:
+            counts = self.counts.get(place.noun, {})
+            found = [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
+            self._known[place.word, place.noun] = found
+        return found
 
 
 def _is_plain(caption: str, place: Place) -> bool:

@@ -32,6 +32,12 @@ def shard_range(n: int, shard: tuple[int, int], block: int = 1) -> range:
     return range(min(start, n), min(stop, n))
 
 
+def block_of(name: str) -> int:
+    """The first slot of the block that the pair of this id is of: where a run that was killed goes on, so that a model is
+    asked the same batches."""
+    return int(name.removesuffix("-twin").rpartition("-")[2]) // BLOCK * BLOCK
+
+
 def generate(
     task: str,
     *,

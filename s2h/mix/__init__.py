@@ -6,7 +6,7 @@ of each, whatever its size, and at most 64 while they are sorted or split.
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
 """
 
-from s2h.mix.choose import cap, hardest, margin, repeat, weigh
+from s2h.mix.choose import cap, hardest, having, margin, repeat, weigh
 from s2h.mix.holdout import split
 from s2h.mix.index import Index, copy_name
 from s2h.mix.inputs import load, temporary
@@ -16,6 +16,6 @@ from s2h.mix.scan import Wanted, shared
 from s2h.mix.turns import interleave
 
 __all__ = [
-    "Index", "Wanted", "by_margin", "cap", "copy_name", "curriculum", "flat", "hardest", "interleave", "load", "margin",
-    "repeat", "shared", "split", "staged", "temporary", "weigh", "write",
+    "Index", "Wanted", "by_margin", "cap", "copy_name", "curriculum", "flat", "hardest", "having", "interleave", "load",
+    "margin", "repeat", "shared", "split", "staged", "temporary", "weigh", "write",
 ]  # fmt: skip

@@ -80,6 +80,18 @@ def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndar
     return rows[has[name]], name
 
 
+def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=fail) -> numpy.ndarray:
+    """The rows that have a level, task or source, which an option needs. The others go to on_error as RecordErrors."""
+    import numpy as np
+
+    lacks = np.array([getattr(kind, field) is None for kind in index.kinds], bool)[index.column("kind")[rows]]
+    without = rows[lacks]
+    for row in without.tolist():
+        words = f"is missing: {len(without):,} of {len(rows):,} pairs have none"
+        on_error(RecordError(words, field, index.where(row), f"{option} needs it"))
+    return rows[~lacks]
+
+
 def hardest(index: Index, rows: numpy.ndarray, name: str, count: int) -> numpy.ndarray:
     """The `count` rows with the least margin."""
     import numpy as np

@@ -10,7 +10,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from s2h import parse
+from s2h import parse, shorthand
 from s2h.mix.scan import Found, Kind, Wanted, order_key, read_whole
 from s2h.record import Record, RecordError
 
@@ -52,6 +52,7 @@ class Index:
         self.dropped: set[int] = set()
         self.origin, self.number = array("I"), array("H")
         self.copied = 0xFFFFFFFF
+        self._counted: tuple[Input, int, int] | None = None  # where lines were counted to, and how many
         self._open = contextlib.ExitStack()
 
     def __len__(self) -> int:
@@ -106,11 +107,14 @@ class Index:
         return np.frombuffer(column, column.typecode) if column else np.empty(0, column.typecode)
 
     def told(self, name: str) -> numpy.ndarray:
-        """For each kind a number for its `level`, `task` or `source`; a level's is itself, others count from 0."""
+        """For each kind a number for its `level`, `task` or `source`; a level's is itself, 0 where
+        there is none, others count from 0."""
         import numpy as np
 
         values = [getattr(kind, name) for kind in self.kinds]
-        known = {value: value if name == "level" else at for at, value in enumerate(dict.fromkeys(values))}
+        known = {
+            value: (value or 0) if name == "level" else at for at, value in enumerate(dict.fromkeys(values))
+        }
         return np.array([known[value] for value in values], np.uint32)
 
     def inputs_of(self, rows: numpy.ndarray) -> numpy.ndarray:
@@ -148,11 +152,15 @@ class Index:
         row = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(row)
         line, place = 1, source.begin
+        known = self._counted
+        if known is not None and known[0] is source and known[1] <= self.offset[row]:
+            _, place, line = known
         while place < self.offset[row]:
             data = os.pread(source.file, min(BLOCK, self.offset[row] - place), place)
             if not data:
                 break
             line, place = line + data.count(b"\n"), place + len(data)
+        self._counted = (source, place, line)
         return f"{source.name}:{line}"
 
     def record(self, row: int) -> Record:
@@ -160,9 +168,11 @@ class Index:
         original = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(original)
         fields = parse.loads(read_whole(source.file, self.offset[row], self.length[row]))
+        found = Record(fields, base=source.base)
+        shorthand.complete(found)
         if row >= self.copied:
-            fields["id"] = copy_name(fields["id"], self.number[row - self.copied])
-        return Record(fields, base=source.base)
+            found["id"] = copy_name(found["id"], self.number[row - self.copied])
+        return found
 
     def _input(self, row: int) -> Input:
         """Where a row, which is no copy, is from."""

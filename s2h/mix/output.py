@@ -42,7 +42,7 @@ def write(
     stages: bool = False,
     on_error: Callable[[RecordError], None] = fail,
     progress: Callable[[int], object] = bool,
-) -> dict[tuple[int, str], int]:
+) -> dict[tuple[int | None, str | None], int]:
     """Writes the rows, with stages as `staged` has them, and returns how many of each (level, task). A line in which nothing
     changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left out."""
     import numpy as np
@@ -67,7 +67,7 @@ def write(
                     on_error(error)
                     counts[of] -= 1
         progress(len(some))
-    tally: dict[tuple[int, str], int] = {}
+    tally: dict[tuple[int | None, str | None], int] = {}
     for kind, count in zip(kinds, counts.tolist(), strict=True):
         if count:
             tally[kind.level, kind.task] = tally.get((kind.level, kind.task), 0) + count
@@ -83,19 +83,20 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
     elsewhere = [os.path.abspath(one.base) != os.path.abspath(out.base) for one in index.inputs]
     number = index.inputs_of(index.originals(rows))
     relative = np.array([one.relative for one in kinds])[kind]
+    short = np.array([one.short for one in kinds])[kind]
     moves = relative & np.array(elsewhere)[number]
     prefixes = [
         prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)
     ]
-    ends = [b"\n" if one.staged or not stages else b',"stage":%d}\n' % one.level for one in kinds]
+    ends = [b',"stage":%d}\n' % one.level if stages and not one.staged else b"\n" for one in kinds]
     file_of = [one.file for one in index.inputs]
     piece, size, count = [], 0, 0
-    for row, at, of, offset, length, moved in zip(
+    for row, at, of, offset, length, moved, anew in zip(
         rows.tolist(), number.tolist(), kind.tolist(), index.column("offset")[rows].tolist(),
-        index.column("length")[rows].tolist(), moves.tolist(), strict=True,
+        index.column("length")[rows].tolist(), moves.tolist(), short.tolist(), strict=True,
     ):  # fmt: skip
         line = None
-        if row < index.copied:
+        if row < index.copied and not anew:
             line = read_whole(file_of[at], offset, length)
             if moved:
                 line = rebased(line, prefixes[at])

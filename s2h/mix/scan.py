@@ -1,6 +1,7 @@
 """A span of a file of records as columns: what mixing has to know of each line, and what is wrong with those that are no
-records. A line that msgspec can read as the types below, and that passes `fits`, is one that `record.check` passes; every
-other goes through the careful reader, whose words tell what is wrong with it. No line is kept: it stays where it is.
+records. A line that msgspec can read as `record.types`, and in which `record.unfit` finds no fault, is a pair; every other
+goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it stays
+where it is.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from s2h import jsonl, parse, references, seeds
-from s2h import record as _record
-from s2h.record import Record, RecordError
+from s2h import jsonl, parse, record, references, seeds, shorthand
+from s2h.record import Record, RecordError, facts_of
 
 STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # what images.Store calls an image
 PIECE = 1 << 16  # bytes of a span that are looked at together
@@ -31,14 +33,16 @@ class Wanted(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What records are told apart by. source: "" unless it was wanted. staged: it has a stage. relative: some reference of
-    it starts at the folder of its file."""
+    """What records are told apart by. level, task: None where a record has none. source: None also where it was not wanted.
+    staged: it has a stage. relative: some reference of it starts at the folder of its file. short: its line is in a short
+    form, which is written in full."""
 
-    level: int
-    task: str
-    source: str
+    level: int | None
+    task: str | None
+    source: str | None
     staged: bool
     relative: bool
+    short: bool
 
 
 class Found(NamedTuple):
@@ -74,7 +78,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
         lines.pop()
     crowded = _crowded(data, lines)
     ascii = data.isascii()
-    decode, image, user = _form(wanted)
+    decode, unfit = _decoder(wanted), record.unfit
     start = _start(wanted.seed)
     offsets, lengths, kinds, keys = [], [], {}, bytearray()
     kind_of, faults, margins = [], [], ([], [])
@@ -92,13 +96,14 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             if number in crowded:
                 parse.loads(line)  # msgspec does not count the levels of what it leaves out
             pair = decode(line)
-            if not fits(pair, image, user):
-                raise ValueError
+            for fault in unfit(pair):
+                raise fault
+            short = False
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
                 here, line = here + len(jsonl.BOM), line[len(jsonl.BOM) :]
             try:
-                pair = _careful(line)
+                pair, short = _careful(line)
             except RecordError as error:
                 faults.append((number, error.message, error.field, error.remedy))
                 continue
@@ -109,7 +114,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
                 relative = True
                 break
         kind = (
-            pair.level, pair.task, pair.source if wanted.sources else "", pair.stage is not None, relative,
+            pair.level, pair.task, pair.source if wanted.sources else None, pair.stage is not None, relative, short,
         )  # fmt: skip
         kind_of.append(kinds.setdefault(kind, len(kinds)))
         offsets.append(here)
@@ -118,7 +123,9 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
         key.update(pair.id.encode())
         keys += key.digest()
         if wanted.links:
-            found = _shared(images, pair.facts.twin, pair.facts.families, base)
+            facts = pair.facts
+            bonds = (facts.twin, facts.families) if facts is not None else (None, None)
+            found = _shared(images, *bonds, base)
             names += found
             members += [len(offsets) - 1] * len(found)
         if wanted.margins:
@@ -178,11 +185,11 @@ def _start(seed: int) -> Any:
     return blake2b(text.encode(), digest_size=8)
 
 
-def shared(record: dict, base: str = "") -> list[int]:
+def shared(pair: dict, base: str = "") -> list[int]:
     """What would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in facts.families,
     every image (a relative reference starts at base)."""
-    facts = record["facts"]
-    return _shared(record["images"], facts.get("twin"), facts.get("families"), base)
+    facts = facts_of(pair)
+    return _shared(pair["images"], facts.get("twin"), facts.get("families"), base)
 
 
 def _shared(images: list[str], twin: object, families: object, base: str) -> list[int]:
@@ -211,105 +218,38 @@ def _margin(scores: dict | None, name: str) -> float:
     return sides[0] - sides[1]
 
 
-class _Careful(NamedTuple):
-    """A record that the careful reader has passed, as `scan` looks at it."""
-
-    id: str
-    level: int
-    task: str
-    source: str
-    images: list[str]
-    stage: int | None
-    facts: Any
-    scores: dict | None
-
-
 class _Bonds(NamedTuple):
     twin: object
     families: object
 
 
-def _careful(line: bytes) -> _Careful:
-    """A line as the reader of every other stage takes it. Raises RecordError, with its words."""
+def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
+    """(a record as `scan` looks at it, whether its line is in a short form), by the reader of every other stage. Raises
+    RecordError, with its words."""
     import io
 
     (found,) = jsonl.read(
         io.BytesIO(line + b"\n"), check=None
     )  # a line of white space has been left out before
-    _record.check(Record(found))
-    facts = _Bonds(found["facts"].get("twin"), found["facts"].get("families"))
-    return _Careful(
-        *(found[name] for name in ("id", "level", "task", "source", "images")),
-        found.get("stage"),
-        facts,
-        found.get("scores"),
-    )
+    found = Record(found)
+    try:
+        record.check(found)
+        short = False
+    except RecordError:
+        shorthand.accept(found)
+        short = True
+    facts = facts_of(found)
+    bonds = _Bonds(facts.get("twin"), facts.get("families"))
+    names = ("id", "level", "task", "source", "images", "stage", "scores")
+    return SimpleNamespace(**{name: found.get(name) for name in names}, facts=bonds), short
 
 
 @lru_cache(maxsize=4)
-def _form(wanted: Wanted) -> tuple[Any, type, type]:
-    """msgspec's decoder of a pair, its image part and its user's message. What nobody wants to know of facts and scores is
-    checked to be JSON and left out."""
-    from typing import Annotated, Literal
-
-    from msgspec import Meta, Struct, defstruct
+def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
+    """msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left out."""
+    from msgspec import defstruct
     from msgspec.json import Decoder
 
-    text = Annotated[str, Meta(min_length=1)]
-    place = Annotated[int, Meta(ge=0)]
-    image = defstruct("Image", [], tag_field="type", tag="image", gc=False)
-    said = defstruct("Text", [("text", str)], tag_field="type", tag="text", gc=False)
-    # msgspec asks for a tag only where there are several types to tell apart.
-    only_said = defstruct("OnlyText", [("type", Literal["text"]), ("text", str)], gc=False)
-    turns = [
-        defstruct(role, [("content", list[parts])], tag_field="role", tag=role, gc=False)
-        for role, parts in (("user", image | said), ("system", only_said), ("assistant", only_said))
-    ]
-    turn = turns[0] | turns[1] | turns[2]
-    answer = defstruct("Answer", [("role", Literal["assistant"]), ("content", list[only_said])], gc=False)
-    answer = Annotated[list[answer], Meta(min_length=1, max_length=1)]
-    claim = defstruct("Claim", [("image", place), ("text", text)], gc=False)
-    claims = list[claim | tuple[place, text]]  # objects, or in the older form lists
-    grounding = defstruct("Grounding", [("chosen", claims), ("rejected", claims)], gc=False)
     bonds = [(name, Any, None) for name in ("twin", "families")] if wanted.links else []
     scores = dict[str, Any] if wanted.margins else defstruct("Scores", [])
-    pair = defstruct(
-        "Pair",
-        [
-            ("id", text), ("level", Annotated[int, Meta(ge=1, le=3)]), ("task", text),
-            ("images", Annotated[list[text], Meta(min_length=1)]), ("prompt", Annotated[list[turn], Meta(min_length=1)]),
-            ("chosen", answer), ("rejected", answer), ("target", Annotated[list[place], Meta(min_length=1)]),
-            ("facts", defstruct("Facts", bonds)), ("negative", text), ("source", text), ("grounding", grounding, None),
-            ("scores", scores, None), ("stage", Annotated[int, Meta(ge=1 - 2**63, le=2**63 - 1)], None),
-        ],
-        bases=(Struct,),
-        gc=False,
-    )  # fmt: skip
-    return Decoder(pair).decode, image, turns[0]
-
-
-def fits(pair: Any, image: type, user: type) -> bool:
-    """What `record.check` asks for and types can't say: as many image parts as images, a user's message at the end, places
-    below the number of images, answers that say something."""
-    count, shown, last = len(pair.images), 0, None
-    for last in pair.prompt:
-        for part in last.content:
-            if type(part) is image:
-                shown += 1
-    if shown != count or type(last) is not user:
-        return False
-    target = pair.target
-    if max(target) >= count or len(set(target)) < len(target):
-        return False
-    for answer in (pair.chosen, pair.rejected):
-        for part in answer[0].content:
-            if part.text and not part.text.isspace():
-                break
-        else:
-            return False
-    if pair.grounding is not None:
-        for claims in (pair.grounding.chosen, pair.grounding.rejected):
-            for claim in claims:
-                if (claim[0] if type(claim) is tuple else claim.image) >= count:
-                    return False
-    return True
+    return Decoder(record.types(defstruct("Facts", bonds), scores)).decode

@@ -37,6 +37,11 @@ def interleave(
         if not seen.add(record["id"]):
             on_error(RecordError(f"is there twice: {record['id']}", "id", getattr(record, "where", "")))
             continue
+        lacking = next((by for by in most or () if record.get(by) is None), None)
+        if lacking:
+            remedy = f"--per-{lacking} counts records by it"
+            on_error(RecordError("is missing", lacking, getattr(record, "where", ""), remedy))
+            continue
         places = [(by, record[by]) for by in most or ()]
         if any(came.get(place, 0) >= most[place[0]] for place in places):
             continue

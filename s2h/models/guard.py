@@ -46,6 +46,15 @@ def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> No
             raise ModelError(f"{what}: {path} is a pickle (only safetensors are loaded)")
 
 
+def no_adapter(folder: str | os.PathLike, what: str) -> None:
+    """Raise ModelError for an adapter: transformers would load its base by name, which nobody has looked at."""
+    for path in _files(os.fspath(folder)):
+        if os.path.basename(path) == "adapter_config.json":
+            raise ModelError(
+                f"{what} is an adapter (download it and name its folder; --merge makes a whole model)"
+            )
+
+
 def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> bool:
     """Raise ModelError where an open_clip configuration names a part that would be fetched from elsewhere. Return whether
     transformers makes a part of the model.

@@ -71,25 +71,23 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
             f"--text-model {name}: no model of sentence-transformers there (a folder with modules.json)"
         )
 
-    def made(local: bool) -> Any:
+    def check(folder: str) -> None:
+        guard.check(folder, f"--text-model {name}")
+        guard.no_adapter(folder, f"--text-model {name}")
+
+    def made(folder: str) -> Any:
         return SentenceTransformer(
-            place, device=str(accel.device()), trust_remote_code=False, local_files_only=local,
+            folder, device=str(accel.device()), trust_remote_code=False, local_files_only=True,
             model_kwargs={"use_safetensors": True, "dtype": accel.dtype(dtype)},
         )  # fmt: skip
 
     with hub.quiet(), _without_bars():
         try:
-            if not local:
-                hub.fetch(
-                    place, "config.json"
-                )  # one question to a missing network, where the library asks three
-            guard.check(place if local else hub.settings(place), f"--text-model {name}")
-            try:
-                model = made(True)
-            except Exception:
-                if local:
-                    raise
-                model = made(False)
+            if local:
+                check(place)
+                model = made(place)
+            else:
+                model = hub.loaded(place, check, made)
         except ModelError:
             raise
         except (

@@ -67,23 +67,37 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)
-    options = {"trust_remote_code": False, "local_files_only": Path(place).is_dir()}
     how = {"quantization_config": quantization, "device_map": {"": accel.device()}} if quantization else {}
+    options = {"trust_remote_code": False, "local_files_only": True}
+
+    def check(folder: str) -> None:
+        guard.check(folder, f"model {name!r}")
+        guard.no_adapter(folder, f"model {name!r}")
+
+    def made(folder: str) -> tuple[Any, Any]:
+        processor = AutoProcessor.from_pretrained(folder, **options)
+        _check_processor(processor, name)
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, **how, **options
+        )
+        # An adapter notes its base by this name: a folder of the cache would be of no use elsewhere.
+        model.name_or_path = model.config._name_or_path = processor.tokenizer.name_or_path = place
+        return model, processor
+
     try:
         with hub.quiet():
-            if not options["local_files_only"]:
-                hub.fetch(place, "config.json")  # says at once where neither cache nor network has the model
-            settings = place if options["local_files_only"] else hub.settings(place)
-            guard.check(settings, f"model {name!r}")
-            _no_adapter(Path(settings), name)
-            processor = AutoProcessor.from_pretrained(place, **options)
-            model = AutoModelForImageTextToText.from_pretrained(
-                place, dtype=dtype, use_safetensors=True, **how, **options
-            )
+            if not Path(place).is_dir():
+                return hub.loaded(place, check, made)
+            check(place)
+            return made(place)
     except ModelError:
         raise
     except Exception as error:  # the hub client's own errors have no common base
         raise ModelError(causes.unavailable(name, place, error)) from error
+
+
+def _check_processor(processor: Any, name: str) -> None:
+    """Raises ModelError where the processor can't make the model's input of messages and images."""
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise ModelError(
             f"model {name!r} has no image processor: it is no vision-language model (choose another --model)"
@@ -94,15 +108,6 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         raise ModelError(
             f"model {name!r}: its chat template has no place for images (choose a vision-language model, or mend its "
             "chat_template.jinja)"
-        )
-    return model, processor
-
-
-def _no_adapter(folder: Path, name: str) -> None:
-    """Raises ModelError for an adapter: transformers would load its base, which nobody has looked at."""
-    if (folder / "adapter_config.json").is_file():
-        raise ModelError(
-            f"model {name!r} is an adapter (download it and name its folder; --merge makes a whole model)"
         )
 
 

@@ -159,10 +159,9 @@ class Album:
     def _called(self, concept: str) -> frozenset[str]:
         return nouns.words_of(concept) | self._words.get(concept, frozenset())
 
-    def _shows(self, concept: Concept, page: int, at: int) -> bool:
-        """Whether the concept may occur in a picture: something that is listed or mentioned there may be called by its name,
+    def _shows(self, name: str, page: int, at: int) -> bool:
+        """Whether a concept may occur in a picture: something that is listed or mentioned there may be called by its name,
         by a broader one or by a narrower one."""
-        name = self._pages[concept.page].concepts[concept.number]
         found = self.page(page)
         for thing in found.things(at):
             if related.may_be(name, thing):
@@ -177,9 +176,10 @@ class Album:
     def _draw(self, rng: Random, concepts: list[Concept], together: list[Item]) -> Item:
         """A picture that shows none of the concepts and isn't there yet."""
         taken = {item.key for item in together}
+        names = [self._pages[concept.page].concepts[concept.number] for concept in concepts]
         for _ in range(REDRAWS):
             page, at = self._pick(rng)
-            if f"{page}:{at}" in taken or any(self._shows(concept, page, at) for concept in concepts):
+            if f"{page}:{at}" in taken or any(self._shows(name, page, at) for name in names):
                 continue
             item = self._item(page, at)
             if not _repeats(item, together):

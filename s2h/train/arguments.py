@@ -98,10 +98,20 @@ def check(arguments: Arguments) -> None:
 
 
 def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What a resumed run was begun with (its args.json), with what the command line says now over it."""
+    """What a resumed run was begun with (its args.json), with what the command line says now over it. Raises RecordError
+    where args.json holds something else than a run writes."""
+    import msgspec
+
     known = {field.name for field in fields(Arguments)}
+    before = {key: value for key, value in said.items() if key in known}
+    try:
+        msgspec.convert({"model": "", **before}, Arguments)
+        if before.get("recipe") and before["recipe"] not in RECIPES:
+            raise ValueError(f"recipe: there is no {before['recipe']!r}")
+    except ValueError as error:  # msgspec's are
+        raise RecordError(f"args.json was changed: {error}", remedy="another -o starts a new run") from None
     recipe = RECIPES[given["recipe"]] if given.get("recipe") else {}
-    values = {**{key: value for key, value in said.items() if key in known}, **recipe, **given}
+    values = {**before, **recipe, **given}
     if "step" in values and "grad_accum" not in given:
         del values["grad_accum"]
     return values

@@ -8,7 +8,9 @@ checkpoint only where both are what they were.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +22,7 @@ from s2h.models import adapter
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
 from s2h.train.arguments import Arguments
-from s2h.train.rows import Pairs, Stored, store
+from s2h.train.rows import Pairs, Stored, emptied, store
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
@@ -51,12 +53,20 @@ def refuse_used(folder: Path, resume: bool) -> None:
 def begun(folder: Path) -> dict[str, Any]:
     """The args.json of a run, or nothing where there is none yet. Raises RunError."""
     told = folder / adapter.ARGUMENTS
-    if not told.is_file():
-        return {}
+    return read_object(told) if told.is_file() else {}
+
+
+def read_object(path: Path, remedy: str = "another -o starts a new run") -> dict[str, Any]:
+    """The object in a JSON file of a run. Raises RunError where it can't be read or holds something else."""
     try:
-        return json.loads(told.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{told} is no JSON: {error}", remedy="another -o starts a new run") from None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}", remedy=remedy) from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is no JSON: {error}", remedy=remedy) from None
+    if not isinstance(found, dict):
+        raise RunError(f"{path} holds no JSON object: it was changed", remedy=remedy)
+    return found
 
 
 def prepare(
@@ -71,25 +81,37 @@ def prepare(
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
     what args.json says. base: the model's `adapter.sketch`; fit: what the model takes. Raises RunError."""
+    measured = {}
     with accel.main_first():
         if accel.is_main():
-            _fix(records, held_out, arguments, folder, on_error, base, fit, say)
+            measured = _fix(records, held_out, arguments, folder, on_error, base, fit, say)
+    pairs = Pairs(folder / "data.jsonl")
     val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
-    return Pairs(folder / "data.jsonl"), val or None, begun(folder)
+    for name, made in (("data", pairs), ("val", val)):
+        if made is not None and len(measured.get(name, ())) == len(made.starts):
+            made.tokens = measured[name]
+    said = begun(folder)
+    if len(pairs) != said.get("pairs", len(pairs)):
+        raise RunError(
+            f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} pairs, and the run began with {said['pairs']}",
+            remedy="another -o starts a new run",
+        )
+    return pairs, val or None, said
 
 
 def _fix(
     records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: Fit, say
-) -> None:
+) -> dict[str, array]:
+    """Write the data or compare them; returns the tokens of the pairs that were given now."""
     before = begun(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as new:
-        _fix_from(Path(new), before, records, held_out, arguments, folder, on_error, base, fit, say)
+        return _fix_from(Path(new), before, records, held_out, arguments, folder, on_error, base, fit, say)
 
 
 def _fix_from(
     new: Path, before: dict, records, held_out, arguments: Arguments, folder: Path, on_error, base, fit, say
-) -> None:
+) -> dict[str, array]:
     """The same, by way of a temporary folder."""
     given = store(records, new / "data.jsonl", fit=fit, say=say, on_error=on_error)
     held = Stored()
@@ -101,6 +123,10 @@ def _fix_from(
                 f"no pair fits the window of {fit.window} tokens", remedy="fewer or smaller images"
             )
         raise RunError("no pairs to train on", remedy="the input is empty")
+    for stage, count in sorted(emptied(given, arguments.stages).items()):
+        say(
+            f"warning: stage {stage} is not trained: none of its {count} pairs fits the window of {fit.window} tokens"
+        )
     if identical := given.identical + held.identical:
         say(f"{identical} pairs have the same answer as chosen and rejected: nothing is learned from them")
     wanted = {
@@ -120,6 +146,7 @@ def _fix_from(
             if (new / name).exists():
                 (new / name).replace(folder / name)
         write_json(folder / adapter.ARGUMENTS, wanted)
+    return {"data": given.tokens, "val": held.tokens}
 
 
 def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:
@@ -152,15 +179,20 @@ def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run that were written to their end, the newest first. A state file comes last, and each process
     keeps the state of its own random numbers."""
     processes = accel.state().num_processes
+    from transformers import TrainerState
+
     whole = []
-    for checkpoint in sorted(folder.glob("checkpoints/checkpoint-*"), key=step_of, reverse=True):
+    found = [
+        one for one in folder.glob("checkpoints/checkpoint-*") if re.fullmatch(r"checkpoint-\d+", one.name)
+    ]
+    for checkpoint in sorted(found, key=step_of, reverse=True):
         try:
-            state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-            states = len(list(checkpoint.glob("rng_state*.pth")))
-            if state["global_step"] == step_of(checkpoint) and states == processes:
-                whole.append(checkpoint)
-        except (OSError, ValueError, KeyError):
+            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
+        states = len(list(checkpoint.glob("rng_state*.pth")))
+        if state.global_step == step_of(checkpoint) and states == processes:
+            whole.append(checkpoint)
     return whole
 
 
@@ -176,18 +208,21 @@ def cut_metrics(folder: Path, step: int) -> None:
 def read_metrics(folder: Path) -> list[dict]:
     """The lines of metrics.jsonl; none where nothing was logged."""
     path, lines = folder / METRICS, []
-    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
         try:
-            lines.append(json.loads(line))
-        except ValueError:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
             continue  # the last line of a killed run may be half a line
+        if isinstance(found, dict) and type(found.get("step")) is int:
+            lines.append(found)
     return lines
 
 
 def read_result(folder: Path) -> dict | None:
     """The result of a run that is finished."""
     path = folder / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    remedy = "remove it: --resume makes it anew from the last checkpoint"
+    return read_object(path, remedy) if path.is_file() else None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,13 +1,14 @@
 """What a run would take, before it is begun: tokens of the pairs, steps, memory and time. Where the model's weights are
 at hand, a sample of the pairs is tokenized as it would be and a few batches are timed forward and backward; where they
-aren't, a model with a known shape is reckoned with.
+aren't, a model with a known shape is reckoned with. Images of other pairs are not opened, so a plan takes seconds for any
+number of pairs.
 
     s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b --plan
 """
 
 from __future__ import annotations
 
-import math
+import heapq
 import re
 import tempfile
 import time
@@ -20,13 +21,15 @@ from typing import Any
 from s2h import accel
 from s2h.models import ModelError, names
 from s2h.models.fit import Fit
-from s2h.record import Record, fail, text_of
+from s2h.record import Record, RecordError, fail, text_of
+from s2h.seeds import seed_of
 from s2h.train import features, stages, tune
 from s2h.train.arguments import Arguments, check
 from s2h.train.folder import RunError
 from s2h.train.rows import Pairs, store
 
-SAMPLE = 128  # pairs that are tokenized, at most
+SAMPLE = 128  # pairs that are drawn, at most, and whose images are opened
+BULKY = 16  # more pairs that are opened, at most, to find the longest row
 TIMED = 4  # batches that are timed, the first of which warms up and counts for nothing
 LETTERS = 4  # of English in a token, where no tokenizer is at hand
 SUSTAINED = 2e14  # floating-point operations a second that a data-centre GPU keeps up in bfloat16, about half of an A100's
@@ -55,29 +58,48 @@ def plan(
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside)
         fit = Fit.of(model, processor, arguments.model, arguments.window) if model is not None else None
-        stored = store(records, folder / "data.jsonl", fit=fit, on_error=on_error)
-        count, window = stored.count, fit.window if fit is not None else arguments.window or 10**9
-        if not count and not stored.dropped:
+        count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
+        window = fit.window if fit is not None else arguments.window or 10**9
+        if not count:
             raise RunError("no pairs to train on", remedy="the input is empty")
         pairs = Pairs(folder / "data.jsonl")
         stages.check(pairs, arguments.stages)
-        rows = range(0, count, max(1, math.ceil(count / SAMPLE)))
-        found = [_tokens(pairs.record(row), fit, shape) for row in rows]
-        fitting = [one for one in found if one["row"] <= window]
+        drawn, bulky = _sample(pairs, arguments.seed)
+        found = {}
+        for row in (*drawn, *bulky):
+            try:
+                found[row] = _tokens(pairs.record(row), fit, shape)
+            except RecordError as error:
+                on_error(error)
+        sample = [row for row in drawn if row in found]
+        fitting = [row for row in sample if found[row]["row"] <= window]
         if not fitting:
             raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
-        made = _reckon(pairs, stored.dropped, arguments, found, fitting, window, processes)
+        long = [one for one in found.values() if one["row"] <= window]
+        made = _reckon(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
+        made["opened"] = len(found)
+        made["tokens"]["longest_row"] = max(one["row"] for one in long)
         sizes = _sizes(model, arguments) if model is not None else _sizes_of(shape, arguments)
-        made["memory_gib"] = _memory(sizes, arguments, fitting)
+        made["memory_gib"] = _memory(sizes, arguments, long)
         made["time"] = _reckon_time(sizes, arguments, made, processes)
         if model is not None:
-            made["time"] |= _time(model, processor, folder, arguments, list(rows), made, processes)
+            made["time"] |= _time(model, processor, folder, arguments, fitting, made, processes)
             if accel.device().type == "cuda":
                 import torch
 
                 made["memory_gib"]["measured"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
     _tell(made, say)
     return made
+
+
+def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
+    """The rows that are opened, in the file's order: SAMPLE drawn by the pairs' ids, and of the others the BULKY that have
+    the most images and text, among which the longest row is looked for."""
+    rows = range(len(pairs.starts))
+    order = {row: seed_of(seed, "plan", pairs.record(row)["id"]) for row in rows}
+    drawn = sorted(sorted(rows, key=order.__getitem__)[:SAMPLE])
+    left = set(rows).difference(drawn)
+    return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
 def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
@@ -101,25 +123,26 @@ def _covered(shape: names.Shape, width: int, height: int) -> int:
 
 
 def _reckon(
-    pairs: Pairs, dropped: int, arguments: Arguments, found: list, fit: list, window: int, processes: int
-) -> dict:
+    pairs: Pairs, arguments: Arguments, fit: list, sampled: int, window: int, processes: int
+) -> dict[str, Any]:
+    """Tokens and steps, from those pairs of the sample that fit the window."""
     step = arguments.batch_size * arguments.grad_accum * processes
-    share = len(fit) / len(found)
-    pairs.kept = pairs.kept[: max(1, round(share * len(pairs)))]
+    share = len(fit) / sampled
+    # As many as are likely to fit, spread over the file and so over its stages.
+    pairs.kept = [row for row in pairs.kept if round((row + 1) * share) > round(row * share)] or [0]
     _, parts = stages.plan(pairs, arguments, step)
     lengths = sorted(one["row"] for one in fit)
     return {
         "model": names.resolve(arguments.model) if arguments.model != "mini" else "mini",
-        "pairs": len(pairs.starts) + dropped,
-        "sampled": len(found),
-        "beyond_window": dropped + round((1 - share) * len(pairs.starts)),
+        "pairs": len(pairs.starts),
+        "sampled": sampled,
+        "beyond_window": len(pairs.starts) - len(pairs.kept),
         "window": window,
         "tokens": {
             "images": round(mean(one["images"] for one in fit), 1),
             "prompt": round(mean(one["prompt"] for one in fit), 1),
             "answers": round(mean(one["answers"] for one in fit), 1),
             "median_row": lengths[len(lengths) // 2],
-            "longest_row": lengths[-1],
         },
         "pairs_per_step": step,
         "steps": parts[-1].end,
@@ -245,6 +268,15 @@ def _time(
     }
 
 
+def _opened(made: dict) -> str:
+    """What the numbers rest on: the images of the other pairs were not opened."""
+    bulky = made["opened"] - made["sampled"]
+    if made["opened"] == made["pairs"]:
+        return "measured on all pairs"
+    longest = f" and, for the longest row, on the {bulky} with the most images and text" if bulky else ""
+    return f"measured on {made['sampled']} pairs drawn at random{longest}; other images were not opened"
+
+
 def _tell(made: dict, say: Callable[[str], None]) -> None:
     tokens, memory, took = made["tokens"], made["memory_gib"], made["time"]
     over = made["beyond_window"]
@@ -252,7 +284,7 @@ def _tell(made: dict, say: Callable[[str], None]) -> None:
     say(
         f"{made['pairs']} pairs{beyond}: {tokens['prompt']:.0f} tokens of prompt ({tokens['images']:.0f} of images) and "
         f"{tokens['answers']:.0f} of both answers on average, the longest row {tokens['longest_row']} "
-        f"({made['sampled']} pairs looked at)"
+        f"({_opened(made)})"
     )
     say(f"{made['steps']} steps of {made['pairs_per_step']} pairs, in {len(made['stages'])} stage(s)")
     measured = f"; a batch measured here took {memory['measured']:.2f}" if "measured" in memory else ""

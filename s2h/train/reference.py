@@ -5,6 +5,7 @@ before). Pairs that `s2h-filter --ref` has scored with this very model bring the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from s2h.train.collate import LENGTH, REFERENCE
 from s2h.train.rows import Pairs
 
 NAMES = (*REFERENCE, LENGTH)
+AGAIN = "remove it: the reference is then measured again"
 
 
 def cache_folder(named: str | None) -> Path:
@@ -46,8 +48,10 @@ def attach(
     """Give the pairs of each set ("train", "val") their columns and return the values by set: those of reference.json where
     the run was started before. Raises ModelError where a value is not finite."""
     kept = folder / _folder.REFERENCE
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    known = _folder.read_object(kept, AGAIN) if kept.is_file() else {}
     for name, pairs in sets.items():
+        if name in known and not is_whole(known[name], len(pairs.starts)):
+            raise _folder.RunError(f"{kept} was changed: {name} is not as it was written", remedy=AGAIN)
         if name not in known:
             known[name] = _measure(trainer, pairs, name, model_print, fit, attention, cache, say)
         trainer.add_reference(pairs, known[name])
@@ -57,6 +61,16 @@ def attach(
             out.write((json.dumps(known) + "\n").encode())
     accel.wait()
     return known
+
+
+def is_whole(values: Any, count: int) -> bool:
+    """Whether reference.json has a number for each of so many rows in each column."""
+    return isinstance(values, dict) and all(
+        isinstance(column := values.get(name), list)
+        and len(column) == count
+        and all(type(value) in (int, float) for value in column)
+        for name in NAMES
+    )
 
 
 def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
@@ -82,7 +96,7 @@ def _measure(
         say(f"reference log-probabilities of {len(done)} pairs ({name}): from {place}")
     if len(done) < len(rows):
         say(f"reference log-probabilities of {len(rows) - len(done)} pairs ({name}): measured now")
-    with _Keeper(place) as keeper:
+    with _Keeper(place, say) as keeper:
         values = trainer.measure_reference(pairs, rows, done, keeper.keep)
     found = {**values, **given}
     return {column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(NAMES)}
@@ -103,7 +117,11 @@ def _known(
         scores = record.get("scores") or {}
         ref = scores.get("ref") if isinstance(scores.get("ref"), dict) else {}
         if ref.get("fingerprint") == f"{model_print}-{said}":
-            given[row] = [ref["chosen"], ref["rejected"], fit.lengths(record, open_images(record)).row]
+            # A run that goes on without its files has no tokens at hand.
+            tokens = (
+                fit.lengths(record, open_images(record)).row if pairs.tokens is None else pairs.tokens[row]
+            )
+            given[row] = [ref["chosen"], ref["rejected"], tokens]
         else:
             whole.update(said.encode())
     return given, whole.hexdigest()
@@ -130,47 +148,62 @@ def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:
         reason = "not writable"
     except OSError as error:
         reason = error.strerror
-    say(
-        f"warning: {cache}: {reason}: reference log-probabilities are not kept for the next run (--reference-cache names "
+    say(_not_kept(cache, reason))
+    return None
+
+
+def _not_kept(place: Path, reason: str | None) -> str:
+    return (
+        f"warning: {place}: {reason}: reference log-probabilities are not kept for the next run (--reference-cache names "
         "another folder)"
     )
-    return None
 
 
 def _read(place: Path, rows: set[int]) -> dict[int, list]:
     """The values that lie there. A line that a kill has cut, or that is none of ours, counts for nothing."""
     found: dict[int, list] = {}
     for file in sorted(place.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            continue
+        for line in lines:
             try:
                 row, chosen, rejected, tokens = json.loads(line)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
-            if row in rows and type(tokens) is int:
+            numbers = type(chosen) in (int, float) and type(rejected) in (int, float)
+            if type(row) is int and row in rows and numbers and type(tokens) is int:
                 found[row] = [chosen, rejected, tokens]
     return found
 
 
 class _Keeper:
-    """Writes values down as they are measured, each process into a file of its own."""
+    """Writes values down as they are measured, each process into a file of its own. Where that fails, a warning says so
+    and the run goes on without it."""
 
-    def __init__(self, place: Path | None) -> None:
+    def __init__(self, place: Path | None, say: Callable[[str], None]) -> None:
         self.path = place and place / f"{accel.state().process_index}.jsonl"
-        self.file = None
+        self.file, self.say = None, say
 
     def keep(self, found: list[tuple[int, Any]]) -> None:
         if self.path is None:
             return
-        if self.file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
-            self.file.write("\n")  # ends a line that a kill has cut
-        self.file.write("".join(json.dumps([row, *values]) + "\n" for row, values in found))
-        self.file.flush()
+        try:
+            if self.file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+                self.file.write("\n")  # ends a line that a kill has cut
+            self.file.write("".join(json.dumps([row, *values]) + "\n" for row, values in found))
+            self.file.flush()
+        except OSError as error:
+            self.say(_not_kept(self.path, error.strerror))
+            self.path = None
 
     def __enter__(self) -> _Keeper:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
-            self.file.close()
+            with contextlib.suppress(OSError):  # of a full disk, which was told
+                self.file.close()

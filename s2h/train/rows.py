@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -15,18 +16,22 @@ from typing import Any
 from s2h import jsonl, parse
 from s2h.images import open_images
 from s2h.models.fit import Fit
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import Record, RecordError, check, fail, text_of
 
 
 @dataclass
 class Stored:
-    """What `store` wrote: how many records, the SHA-256 of their lines, how many more the model's window does not hold, and
-    how many of the written ones have the same answer twice, which no preference loss learns from."""
+    """What `store` wrote: how many records, the SHA-256 of their lines, how many more the model's window does not hold, how
+    many of the written ones have the same answer twice, which no preference loss learns from, the tokens of each, and how
+    many of the written and of the dropped ones say which (stage, level)."""
 
     count: int = 0
     digest: str = ""
     dropped: int = 0
     identical: int = 0
+    tokens: array = field(default_factory=lambda: array("q"))
+    stages: Counter = field(default_factory=Counter)
+    dropped_stages: Counter = field(default_factory=Counter)
 
 
 def store(
@@ -34,24 +39,26 @@ def store(
     path: Path,
     *,
     fit: Fit | None = None,
+    opened: bool = True,
     say: Callable[[str], None] = lambda message: None,
     on_error: Callable[[Exception], None] = fail,
 ) -> Stored:
     """Copy the records to `path`, whole or not at all. Each record is prepared for the model here (fit), its images opened,
     so that a bad one is met before any forward pass: it goes to on_error. A pair that has more tokens than the window holds
-    is named and left out."""
+    is named and left out. opened: whether images are opened."""
     digest, stored = hashlib.sha256(), Stored()
     path.parent.mkdir(parents=True, exist_ok=True)
     with jsonl.Writer(str(path)) as writer:
         for record in records:
             try:
-                images = open_images(record)
+                images = open_images(record) if opened else []
                 tokens = fit.lengths(record, images).row if fit is not None else 0
             except RecordError as error:
                 on_error(error)
                 continue
             if fit is not None and tokens > fit.window:
                 stored.dropped += 1
+                stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
                     f"dropped {record['id']}: {tokens} tokens with {len(images)} images, and the window is {fit.window}"
                 )
@@ -61,34 +68,71 @@ def store(
             names = [reference.rpartition("/")[2] for reference in record["images"]]
             digest.update(jsonl.dump({**record, "images": names}))
             writer.write(record)
+            stored.tokens.append(tokens)
+            stored.stages[record.get("stage"), record.get("level")] += 1
             stored.count += 1
     stored.digest = digest.hexdigest()
     return stored
 
 
+def number_of(stage: int | None, level: int | None, by: str) -> int | None:
+    """The stage of a pair that says this stage and this level; None where the run has no stages by this pair."""
+    if by == "off":
+        return None
+    return level if stage is None and by == "level" else stage
+
+
+def emptied(stored: Stored, by: str) -> dict[int, int]:
+    """The stages that lost all of their pairs to the model's window, each with how many it had."""
+    kept = {number_of(*said, by) for said in stored.stages}
+    lost: dict[int, int] = {}
+    for said, count in stored.dropped_stages.items():
+        number = number_of(*said, by)
+        if number is not None and number not in kept:
+            lost[number] = lost.get(number, 0) + count
+    return lost
+
+
+def _checked(line: bytes, where: str) -> Record:
+    """A line of a run's own file. Raises RecordError where it was changed since it was written."""
+    remedy = "the run's data were changed: another -o starts a new run"
+    try:
+        fields = parse.loads(line)
+        if not isinstance(fields, dict):
+            raise RecordError("holds no pair", remedy=remedy)
+        found = Record(fields)
+        check(found)
+    except ValueError as error:
+        message, field = (error.message, error.field) if isinstance(error, RecordError) else (str(error), "")
+        raise RecordError(message, field, where, remedy) from None
+    return found
+
+
 class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
-    `drop` takes rows out before training; `columns` adds a number to each row (reference log-probabilities). A row's level,
-    task and stage (None where it has none) are known without reading it again."""
+    `kept` is the rows that are trained on; `columns` adds a number to each row (reference log-probabilities). A row's level,
+    task and stage, None where it has none, are known without reading it again, and its tokens where `store` has just
+    measured them."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.base = path, str(path.parent)
         self.starts = array("q")
-        self.levels = array("b")
-        self.tasks: list[str] = []
+        self.levels: list[int | None] = []
+        self.tasks: list[str | None] = []
         self.stages: list[int | None] = []
         with open(path, "rb") as lines:
             at = 0
-            for line in lines:
-                fields = parse.loads(line)
+            for number, line in enumerate(lines, 1):
+                fields = _checked(line, f"{path}:{number}")
                 self.starts.append(at)
-                self.levels.append(fields["level"])
-                self.tasks.append(intern(fields["task"]))
+                self.levels.append(fields.get("level"))
+                self.tasks.append(intern(fields["task"]) if fields.get("task") else None)
                 self.stages.append(fields.get("stage"))
                 at += len(line)
         self.kept = list(range(len(self.starts)))
         self.columns: dict[str, Any] = {}
+        self.tokens: array | None = None
         self._file, self._reader = None, 0
 
     def __len__(self) -> int:
@@ -122,7 +166,3 @@ class Pairs:
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_file": None}  # a worker process opens its own
-
-    def drop(self, rows: Iterable[int]) -> None:
-        gone = set(rows)
-        self.kept = [row for row in self.kept if row not in gone]

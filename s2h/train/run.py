@@ -13,6 +13,7 @@ from s2h.images import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail
+from s2h.seeds import within
 from s2h.train import alarms, card, features, merge, metrics, plot, reference, stages, tune
 from s2h.train.arguments import Arguments, check
 from s2h.train.folder import (
@@ -153,7 +154,8 @@ def _trainer(
     from s2h.train.watched import WatchedTrainer
 
     tune.hush()
-    transformers.set_seed(arguments.seed)
+    seed = within(arguments.seed, 32)
+    transformers.set_seed(seed)
     cuda = accel.device().type == "cuda"
     step = arguments.batch_size * arguments.grad_accum * accel.state().num_processes
     order, parts = stages.plan(pairs, arguments, step)
@@ -177,8 +179,8 @@ def _trainer(
         gradient_checkpointing=arguments.gradient_checkpointing,
         bf16=cuda and (model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())),
         fp16=False,
-        seed=arguments.seed,
-        data_seed=arguments.seed,
+        seed=seed,
+        data_seed=seed,
         remove_unused_columns=False,
         dataloader_num_workers=workers,
         dataloader_pin_memory=cuda,
@@ -210,14 +212,14 @@ def _trainer(
     trainer.schedule_per_stage = arguments.schedule_per_stage and len(parts) > 1
     tune.spare_vision(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.add_callback(_recorder(folder, arguments, parts, say))
+    trainer.add_callback(_recorder(folder, arguments, parts if order else [], say))
     return trainer
 
 
 def _set_order(
     trainer: Any, pairs: Pairs, val: Pairs | None, arguments: Arguments, values: dict, say
 ) -> None:
-    """The rows in the order of training, now that it is known which fit."""
+    """The rows in the order of training, and their lengths, which the reference has told."""
     from s2h.train.collate import LENGTH
 
     args = trainer.args
@@ -234,7 +236,8 @@ def _set_order(
 
 
 def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say) -> Any:
-    """A callback that appends each log line to metrics.jsonl as it comes, and watches it."""
+    """A callback that appends each log line to metrics.jsonl as it comes, and watches it. parts: the stages; none where
+    epochs go over the file."""
     from transformers import TrainerCallback
 
     watch = alarms.collapse(say, arguments.beta, arguments.sft)
@@ -244,8 +247,8 @@ def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say
             if not state.is_world_process_zero or not logs:
                 return
             watch(state.global_step, logs)
-            passed = (state.epoch or 0) * (arguments.epochs if len(parts) > 1 else 1)
-            stage = stages.at(parts, state.global_step) if len(parts) > 1 else None
+            passed = (state.epoch or 0) * (arguments.epochs if parts else 1)
+            stage = stages.at(parts, state.global_step) if parts else None
             for prefix in ("", "eval_"):
                 if found := metrics.line(state.global_step, passed, stage, logs, prefix):
                     metrics.append(folder, found)

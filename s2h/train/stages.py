@@ -9,7 +9,7 @@ from typing import Any
 
 from s2h.train.arguments import Arguments
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs
+from s2h.train.rows import Pairs, number_of
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,12 @@ class Stage:
     end: int
 
 
-def number_of(pairs: Pairs, row: int, by: str) -> int:
-    """The stage of a pair: what the record says, else 0; by level where that is asked for and the record says nothing."""
-    said = pairs.stages[row]
-    if by == "off":
-        return 0
-    return said if said is not None else pairs.levels[row] if by == "level" else 0
-
-
 def check(pairs: Pairs, by: str) -> None:
-    """Raises RunError where some pairs say a stage and others don't."""
+    """Raises RunError where some pairs say a stage and others don't, or where one has no level to be staged by."""
+    for row, level in enumerate(pairs.levels):
+        if by == "level" and level is None and pairs.stages[row] is None:
+            record = pairs.record(row)
+            raise RunError(f"is missing in {record['id']}", "level", record.where, "--stages level needs it")
     if by != "record" or all(stage is None for stage in pairs.stages):
         return
     for row, stage in enumerate(pairs.stages):
@@ -44,18 +40,22 @@ def check(pairs: Pairs, by: str) -> None:
 
 def plan(pairs: Pairs, arguments: Arguments, step: int) -> tuple[list[int] | None, list[Stage]]:
     """The order of the kept rows through a whole run, each as often as it is trained on, and its stages; None and one
-    stage where the run has no parts, so that epochs go over the file. step: pairs of an optimizer step.
+    stage where pairs have no stages, so that epochs go over the file. step: pairs of an optimizer step.
 
-    Stages follow each other by number, pairs within them in the file's order. A step at the seam of two stages is filled
-    from both.
+    Stages follow each other by number, pairs within them in the file's order. A step at the seam of two stages, or of two
+    epochs of a stage, is filled from both. A stage is trained alike whether others come before it or not.
     """
+    numbers = [number_of(pairs.stages[row], pairs.levels[row], arguments.stages) for row in pairs.kept]
+    if None in numbers:
+        ends = math.ceil(math.ceil(len(numbers) / step) * arguments.epochs)
+        return None, [Stage(0, len(numbers), arguments.max_steps if arguments.max_steps > 0 else ends)]
     parts: dict[int, list[int]] = {}
-    for row in pairs.kept:
-        parts.setdefault(number_of(pairs, row, arguments.stages), []).append(row)
-    if len(parts) < 2:
-        number, rows = next(iter(parts.items()))
-        ends = math.ceil(math.ceil(len(rows) / step) * arguments.epochs)
-        return None, [Stage(number, len(rows), arguments.max_steps if arguments.max_steps > 0 else ends)]
+    for row, number in zip(pairs.kept, numbers, strict=True):
+        parts.setdefault(number, []).append(row)
+    return _ordered(parts, arguments, step)
+
+
+def _ordered(parts: dict[int, list[int]], arguments: Arguments, step: int) -> tuple[list[int], list[Stage]]:
     order: list[int] = []
     stages = []
     for number in sorted(parts):

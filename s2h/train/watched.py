@@ -8,8 +8,10 @@ import math
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from s2h import accel
@@ -91,8 +93,9 @@ class WatchedTrainer(PairTrainer):
         """Flat names, levels/1/loss or tasks/vqa/margin, of what each group of pairs was measured at."""
         groups: dict[str, list] = {}
         for line in found:
-            groups.setdefault(f"levels/{pairs.levels[line[0]]}", []).append(line)
-            groups.setdefault(f"tasks/{pairs.tasks[line[0]]}", []).append(line)
+            for group, of in (("levels", pairs.levels[line[0]]), ("tasks", pairs.tasks[line[0]])):
+                if of is not None:
+                    groups.setdefault(f"{group}/{of}", []).append(line)
         values: dict[str, float] = {}
         for group in sorted(groups):
             lines = groups[group]
@@ -153,6 +156,18 @@ class WatchedTrainer(PairTrainer):
                 ),
             ) from error  # fmt: skip
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, *args: Any, **more: Any) -> None:
+        with _reading(resume_from_checkpoint, "*model*.bin", "*.safetensors"):
+            super()._load_from_checkpoint(resume_from_checkpoint, *args, **more)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint, "optimizer.pt", "scheduler.pt"):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with _reading(checkpoint, "rng_state*.pth"):
+            super()._load_rng_state(checkpoint)
+
     def _check_weights(self, model: Any) -> None:
         """A step may have broken them after its loss was a number: no checkpoint is made of that."""
         for weight in model.parameters():
@@ -164,6 +179,46 @@ class WatchedTrainer(PairTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """The run writes its own (train/card.py)."""
+
+
+@contextmanager
+def _reading(checkpoint: str | None, *names: str) -> Iterator[None]:
+    """Say in words which of these files of a checkpoint can't be read. torch takes nothing but tensors and numbers from
+    them (`weights_only`), so that a pickle with code in it runs nothing."""
+    try:
+        yield
+    except Exception as error:  # whatever a damaged file makes torch and transformers stumble over
+        if checkpoint is None or isinstance(error, MemoryError) or "out of memory" in str(error):
+            raise
+        path, pickled = _culprit(Path(checkpoint), names)
+        reason = (
+            "holds a pickle that asks for code to be run; it was refused, and nothing of it was run"
+            if pickled or isinstance(error, UnpicklingError)
+            else f"can't be read: {' '.join(str(error).split())[:200]}"
+        )
+        before = any(one.name != Path(checkpoint).name for one in checkpoints(Path(checkpoint).parents[1]))
+        then = "goes on from the checkpoint before it" if before else "then starts anew"
+        raise RunError(f"{path} {reason}", remedy=f"remove {checkpoint}: --resume {then}") from error
+
+
+def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
+    """The first of the files that torch refuses, and whether it is a pickle; else the first that is there."""
+    import torch
+
+    found = [path for name in names for path in sorted(checkpoint.glob(name))]
+    for path in found:
+        if path.suffix != ".safetensors":
+            try:
+                torch.load(path, map_location="cpu", weights_only=True)
+            except UnpicklingError:
+                if (
+                    path.name.startswith("rng_state") and len(found) > 1
+                ):  # NumPy's states are refused here too
+                    continue
+                return path, True
+            except Exception:
+                return path, False
+    return (found[0] if found else checkpoint), False
 
 
 class _Said(dict):

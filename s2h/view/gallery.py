@@ -17,8 +17,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from s2h.eval import gold, predictions
 from s2h.images import ImageError, decode, digest, read_bytes
-from s2h.record import Record, RecordError, check, fail, text_of
+from s2h.record import Record, RecordError, fail, target_of, text_of
+from s2h.shorthand import accept
 
 PAGE = Path(__file__).with_name("page.html")
 VERDICTS = {True: "right", False: "wrong"}
@@ -100,21 +102,23 @@ class Album:
 
 
 def _pair(record: Record, album: Album) -> str:
-    check(record)
+    accept(record)
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
-    tags = [f"level {record['level']}", record["task"], record["negative"]]
+    level, task, negative = (record.get(name) for name in ("level", "task", "negative"))
+    tags = [f"level {level}" if level else "no level", *filter(None, (task, negative))]
     body = (
-        _figures(record, album, set(record["target"]))
+        _figures(record, album, set(target_of(record)))
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
         + _answers(
-            ("good", "chosen", marked_chosen), ("bad", f"rejected: {record['negative']}", marked_rejected)
+            ("good", "chosen", marked_chosen),
+            ("bad", f"rejected: {negative}" if negative else "rejected", marked_rejected),
         )
         + _scores(record.get("scores"))
-        + _folded("facts", record["facts"])
+        + (_folded("facts", record["facts"]) if record.get("facts") else "")
         + (_folded("grounding", record["grounding"]) if record.get("grounding") else "")
     )
-    keys = {"level": record["level"], "task": record["task"], "kind": record["negative"]}
+    keys = {"level": level or "none", "task": task or "", "kind": negative or ""}
     return _card(record, tags, keys, body)
 
 
@@ -124,16 +128,19 @@ def _prediction(line: Record, album: Album) -> str:
         raise RecordError(
             "missing", field=missing[0], where=line.where, remedy="not a prediction of s2h-eval"
         )
+    line = predictions.read(line)
     correct, before = line.get("correct"), line.get("before")
     verdict = VERDICTS.get(correct, "not scored")
     said = [("good", "answer", escape(str(line["answer"])))]
     if before is not None:
         if not isinstance(before, dict) or "response" not in before:
             raise RecordError("must be an object with a response", "before", line.where)
+        before = {**before, "correct": _known(before.get("correct"))}
         said.append(_response("before", before))
         verdict = CHANGES.get((before.get("correct"), correct), "not scored")
     said.append(_response("response" if before is None else "after", line))
-    options = "".join(f"\n{letter}. {text}" for letter, text in (line.get("choices") or {}).items())
+    choices = gold.options(line) if line.get("choices") else {}
+    options = "".join(f"\n{letter}. {text}" for letter, text in choices.items())
     body = (
         _figures(line, album, set(line.get("target") or ()))
         + f'<div class="prompt">{escape(str(line.get("question", "")).strip() + options)}</div>'
@@ -143,6 +150,10 @@ def _prediction(line: Record, album: Album) -> str:
     tags = [str(line["bench"]), *([task] if task else []), verdict]
     keys = {"level": line.get("level", line["bench"]), "task": task, "verdict": verdict}
     return _card(line, tags, keys, body)
+
+
+def _known(correct: object) -> bool | None:
+    return correct if isinstance(correct, bool) else None
 
 
 def _response(name: str, said: dict) -> tuple[str, str, str]:

@@ -86,7 +86,7 @@ def test_an_input_is_no_output(option, way):
     assert contents() == before
 
 
-@pytest.mark.parametrize("suffix", [".partial", ".progress", ".partial.answers", ".partial.answers.new"])
+@pytest.mark.parametrize("suffix", [".partial", ".progress", ".progress.part"])
 @pytest.mark.parametrize("how", ["as it is", "hard", "symbolic"])
 @pytest.mark.parametrize("line", ["filter {in} -o z.jsonl", "filter {in} --clip 0.1 --rejects z.jsonl -o o",
                                   "eval --model m {in} -o z.jsonl",

@@ -12,10 +12,10 @@ import pytest
 from s2h import images, jsonl
 from s2h.eval import ask, likelihood
 from s2h.eval.benches.pairs import question_of
-from s2h.eval.resume import Predictions, Progress
 from s2h.models import encode, prompts, vlm
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
+from s2h.streams.journal import Journal
 from tests.support.architectures import make_pairs
 
 FIELDS = {
@@ -223,10 +223,11 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
     out, asked_again = str(tmp_path / "out.jsonl"), []
 
     def run(resume: bool, stop: int | None = None, batch_size: int = 2) -> int:
-        progress = Progress(out, {"model": "llava", "batch_size": batch_size}, resume)
+        journal = Journal([out], {"model": "llava", "batch_size": batch_size}, resume=resume)
         told: list[RecordError] = []
-        written = len(list(progress.done()))
-        with Predictions(out, progress) as writer:
+        with journal.open() as writer:
+            written = len(list(writer.kept()))
+            assert written == writer.count
             lines = ask.predict(
                 questions(made),
                 model,
@@ -234,7 +235,7 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
                 batch_size=batch_size,
                 max_new_tokens=4,
                 on_error=told.append,
-                progress=progress,
+                journal=journal,
             )
             for line in lines:
                 if written == stop:
@@ -260,19 +261,20 @@ def test_a_run_goes_on_where_it_was_stopped(model, pairs, tmp_path, stop, scorin
 
 def test_a_run_does_not_go_on_with_other_questions(model, pairs, tmp_path):
     out = str(tmp_path / "out.jsonl")
-    progress = Progress(out)
-    with pytest.raises(Killed), Predictions(out, progress) as writer:
-        lines = ask.predict(questions(pairs), model, batch_size=1, max_new_tokens=2, progress=progress)
+    journal = Journal([out])
+    with pytest.raises(Killed), journal.open() as writer:
+        lines = ask.predict(questions(pairs), model, batch_size=1, max_new_tokens=2, journal=journal)
         for n, line in enumerate(lines):
             if n == 6:
                 raise Killed
             writer.write(line)
     kept = [json.loads(line) for line in (tmp_path / "out.jsonl.partial").read_bytes().splitlines()]
     assert len(kept) == 6
-    again = Progress(out, resume=True)
-    assert again.questions == 4  # one window of one-question batches is through
+    again = Journal([out], resume=True)
+    again.read()
+    assert again.position == 4  # one window of one-question batches is through
     with pytest.raises(RecordError, match="other questions"):
-        list(ask.predict(questions(pairs[1:]), model, progress=again))
+        list(ask.predict(questions(pairs[1:]), model, journal=again))
 
 
 def test_predictions_name_their_images_from_where_they_lie(model, pairs, tmp_path):

@@ -59,7 +59,7 @@ def test_two_processes_write_what_one_writes(place):
     assert (folder / "two.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
     assert (folder / "two.json").read_bytes() == (folder / "whole.json").read_bytes()
     assert said.count("single image") + said.count("level 2") >= 1
-    assert not list(folder.glob("two.jsonl.partial*"))
+    assert not list(folder.glob("*two.jsonl?*"))
 
 
 def test_processes_of_accelerate_launch_write_the_same(place):
@@ -98,19 +98,19 @@ def test_what_every_process_meets_is_told_once(place):
 def test_a_killed_run_goes_on(place):
     folder, options = place
     process = subprocess.Popen([*COMMAND, *options, "-o", "killed.jsonl"], cwd=folder, env=ENVIRONMENT)
-    notes = folder / "killed.jsonl.partial.answers"
+    notes = folder / "killed.jsonl.progress"
     partial = folder / "killed.jsonl.partial"
     until(lambda: notes.exists() and partial.read_bytes().count(b"\n") >= 2, process, every=0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "killed.jsonl").exists()
-    through = json.loads(notes.read_bytes().split(b"\n")[0])["questions"]
+    through = json.loads(notes.read_bytes().split(b"\n")[0])["notes"]["position"]
     answered = sum(len(json.loads(line)) for line in notes.read_bytes().split(b"\n")[1:-1])
     assert through + answered >= partial.read_bytes().count(b"\n")
     said = run([*options, "-o", "killed.jsonl", "--resume"], folder)
     assert f"{through} questions are through, and {answered} answers to the next are there" in said
     assert (folder / "killed.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
-    assert not list(folder.glob("killed.jsonl.partial*"))
+    assert not list(folder.glob("*killed.jsonl?*"))
 
 
 def test_shards_end_to_end_are_the_whole(place, monkeypatch):

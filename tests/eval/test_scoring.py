@@ -60,7 +60,7 @@ WRONG = [
     ({"choices": {"1": "x", "2": "y"}}, "choices: must have letters as labels: '1'"),
     ({"choices": [["x"], "y"]}, "choices[A]: must be a text or a number: it is a list"),
     ({"images": "a.png"}, "images: must be a list of image references: it is a text"),
-    ({"target": ["0"]}, "target: must be a list of image positions from 0: it is one of something else"),
+    ({"target": ["0"]}, "target[0]: must be an image position from 0: it is a text"),
     ({"correct": "yes"}, "correct: must be true, false or null: it is a text"),
     ({"category": {"a": 1}}, "category: must be a text: it is an object"),
     ({"model": ["m"]}, "model: must be a text: it is a list"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from s2h.cli.filter import main
 from s2h.filters import clip as judging
 from s2h.filters import judge
 from s2h.filters.cache import VERSION, Embeddings, Folder, brief
@@ -15,7 +17,7 @@ from s2h.filters.engine import Engine
 from s2h.models import clip as models
 from s2h.record import RecordError
 from tests.support import clips
-from tests.support.records import pair
+from tests.support.records import lines, pair
 
 ROWS = {brief(f"row {i}"): numpy.random.default_rng(i).random(64, dtype="float32") for i in range(300)}
 
@@ -95,6 +97,18 @@ def test_a_folder_that_cannot_be_one(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"--cache .*file.*name a folder"):
         Folder(str(tmp_path / "file"))
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("in.jsonl").write_bytes(lines(2))
+    for arguments in (("--cache", "file/kept"), ("--cache", "/proc/kept")):
+        done = CliRunner().invoke(main, ["in.jsonl", "--length-ratio", "0.1:10", *arguments])
+        assert done.exit_code == 0 and done.stdout.count("\n") == 2
+        assert (
+            done.stderr.count("warning: --cache") == 1 and "nothing is kept for the next run" in done.stderr
+        )
 
 
 def test_memory_asks_the_file_before_the_model(folder):

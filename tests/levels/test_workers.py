@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,9 @@ import pytest
 
 from s2h import jsonl, levels
 from s2h.images import Store
-from s2h.record import RecordError
 from s2h.sources import open_source
 from tests.support.commands import BIN, run
+from tests.support.forks import Server, killed
 from tests.support.photos import save
 from tests.support.waiting import until
 
@@ -50,54 +51,64 @@ def test_what_workers_find_unusable_is_counted_once(tmp_path):
     assert counts[0] == counts[1] and counts[0][1] >= 3
 
 
+@pytest.fixture(scope="module")
+def server():
+    with Server("s2h.models.vlm", "transformers.models.llava.modeling_llava", "transformers.models.clip.modeling_clip",
+                "transformers.models.llava.processing_llava") as started:  # fmt: skip
+        yield started
+
+
 @pytest.mark.parametrize("task", ["arithmetic", "vqa"])
-def test_a_killed_run_goes_on_where_it_was(task, tmp_path):
+def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
     """vqa asks the bundled model in batches of 32; a kill loses at most one."""
     arguments = [task, "-n", "96", "--size", "32", "--image-dir", "i"] + ["--max-new-tokens", "8"] * (
         task == "vqa"
     )
-    run("s2h-gen", *arguments, "-o", "whole.jsonl", cwd=tmp_path)
-    process = subprocess.Popen(
-        [sys.executable, str(BIN / "s2h-gen"), *arguments, "-o", "cut.jsonl"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-    )
-    partial = tmp_path / "cut.jsonl.partial"
-    until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 5, process, every=0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "cut.jsonl").exists()
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    partial, err = cut / "out.jsonl.partial", tmp_path / "err.txt"
+    assert server.run("gen", *arguments, "-o", "out.jsonl", cwd=whole) == 0
+    # A run dies before it renames an image: at the first of these at which some pairs are written.
+    for at in range(150, 400, 50):
+        for path in (partial, *cut.glob("*.part*")):
+            path.unlink(missing_ok=True)
+        assert server.run("gen", *arguments, "-o", "out.jsonl", cwd=cut, dies_at=at) == -signal.SIGKILL
+        if partial.exists() and partial.read_bytes().count(b"\n") >= 5:
+            break
+        shutil.rmtree(cut / "i")
+    assert 5 <= partial.read_bytes().count(b"\n") < 96 and not (cut / "out.jsonl").exists()
     with open(partial, "ab") as file:
         file.write(b'{"id": "half a li')
-    wrong = run("s2h-gen", *arguments, "--seed", "5", "--resume", "-o", "cut.jsonl", cwd=tmp_path, status=1)
-    assert "was begun by other arguments" in wrong.stderr
-    done = run("s2h-gen", *arguments, "--resume", "-o", "cut.jsonl", cwd=tmp_path)
-    assert "pairs are there; going on from slot" in done.stderr
-    assert (tmp_path / "cut.jsonl").read_bytes() == (
-        tmp_path / "whole.jsonl"
-    ).read_bytes() and not partial.exists()
+    again = [*arguments, "--resume", "-o", "out.jsonl"]
+    assert server.run("gen", *again, "--seed", "5", cwd=cut, err=str(err)) == 1
+    assert "was begun by other arguments" in err.read_text()
+    assert server.run("gen", *again, cwd=cut, err=str(err)) == 0
+    assert "pairs are there; going on from slot" in err.read_text()
+    assert (cut / "out.jsonl").read_bytes() == (whole / "out.jsonl").read_bytes() and not partial.exists()
 
 
 def test_a_file_of_other_pairs_is_not_continued(tmp_path):
     (tmp_path / "a.jsonl.partial").write_text('{"id": "mine"}\n')
-    from s2h.levels.resume import Partial
-
-    with pytest.raises(RecordError, match="holds pairs that s2h-gen didn't write"):
-        Partial(str(tmp_path / "a.jsonl"), resume=True)
-    with pytest.raises(RecordError, match="cannot be written"):
-        Partial(str(tmp_path / "no" / "where" / "a.jsonl"))
+    told = run("s2h-gen", "compare", "-n", "8", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1).stderr
+    assert (
+        "a.jsonl.partial: has no notes beside it (a.jsonl.progress) (leave --resume out and begin anew)"
+        in told
+    )
+    assert (tmp_path / "a.jsonl.partial").read_text() == '{"id": "mine"}\n'
 
 
 def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(tmp_path):
-    partial = tmp_path / "a.jsonl.partial"
-    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path)
-    (tmp_path / "a.jsonl").rename(partial)
+    partial, whole = tmp_path / "a.jsonl.partial", tmp_path / "whole.jsonl"
+    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "whole.jsonl", cwd=tmp_path)
+    killed("gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path, dies_at=15)
     before = partial.read_bytes()
+    assert before
     run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "a.jsonl", cwd=tmp_path, status=1)
-    run("s2h-gen", "compare", "-n", "8", "--seed", "3", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
+    run("s2h-gen", "compare", "-n", "8", "--size", "64", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
     assert partial.read_bytes() == before
     run("s2h-gen", "compare", "-n", "8", "--size", "32", "--resume", "-o", "a.jsonl", cwd=tmp_path)
-    assert (tmp_path / "a.jsonl").read_bytes() == before and not partial.exists()
+    assert (tmp_path / "a.jsonl").read_bytes() == whole.read_bytes() and not partial.exists()
     run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "b.jsonl", cwd=tmp_path, status=1)
     assert not list(tmp_path.glob("b.jsonl*")), "and nothing is left by a run that wrote nothing"
 

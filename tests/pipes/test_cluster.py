@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import BIN, run
+from tests.support.forks import killed
 
 CLUSTER = BIN.parent / "examples" / "cluster"
 
@@ -43,10 +44,10 @@ def test_a_slurm_array_whose_first_task_was_killed(tmp_path, whole, options):
         assert done.returncode == 0, done.stderr
 
     first = tmp_path / "shards" / "00000.jsonl"
-    task(0)
-    lines = first.read_bytes().splitlines(keepends=True)
-    Path(f"{first}.partial").write_bytes(b"".join(lines[:5]) + lines[5][:40])
-    first.unlink()
+    first.parent.mkdir()
+    shard = ["--shard", "1/3", *options, "-o", str(first.relative_to(tmp_path))]
+    killed("gen", "compare", "-n", "40", *shard, cwd=tmp_path, dies_at=12)
+    assert Path(f"{first}.partial").stat().st_size and not first.exists()
     for index in (0, 1, 2):
         task(index)
     shards = sorted((tmp_path / "shards").glob("*.jsonl"))

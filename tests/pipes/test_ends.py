@@ -41,7 +41,8 @@ SMALL = 4096  # bytes that a pipe holds in these tests
 
 @pytest.fixture(scope="module")
 def server():
-    with Server() as started:
+    # What the commands import late, scipy above all, is imported once.
+    with Server("s2h.eval.comparisons", "scipy.stats", "s2h.sources.builtin", "s2h.levels.asking") as started:
         yield started
 
 

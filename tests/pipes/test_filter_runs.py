@@ -1,6 +1,7 @@
 """s2h-filter as processes: several of them that share one run, and one that is killed and goes on."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -103,10 +104,11 @@ def test_a_killed_run_goes_on(tmp_path):
 
     def noted() -> bool:
         """It notes once a second, when a pair comes: give it another once it has taken all that were given."""
-        if not notes.exists() and not waiting_in(process.stdin):
+        done = notes.exists() and json.loads(notes.read_bytes())["notes"]["position"]
+        if not done and not waiting_in(process.stdin):
             process.stdin.write(next(rest))
             process.stdin.flush()
-        return notes.exists()
+        return bool(done)
 
     until(noted, process, every=0.05)
     process.send_signal(signal.SIGKILL)

@@ -8,6 +8,8 @@ forks itself for each run, and the child gives itself the streams and Python's o
 
 from __future__ import annotations
 
+import builtins
+import io
 import itertools
 import json
 import os
@@ -43,8 +45,8 @@ class Server:
         self._process.stdout.close()
 
     def start(self, name: str, *arguments: str, cwd: Path, dies_at: int = 0, **streams: str) -> int:
-        """Start a command and return its process id. dies_at: it is killed before its call of that number, from 1, that
-        changes a file's name, length or durability. streams: `stdin`, `out` and `err`: a path, "closed", "gone" (a pipe
+        """Start a command and return its process id. dies_at: it is killed at its call of that number, from 1, that changes
+        a file of the working directory (see `_doom`). streams: `stdin`, `out` and `err`: a path, "closed", "gone" (a pipe
         without a reader), or a path after "nonblocking:"; a missing one is the null device."""
         said = {"name": name, "arguments": arguments, "cwd": str(cwd), "streams": streams, "dies_at": dies_at}
         self._process.stdin.write(json.dumps(said).encode() + b"\n")
@@ -77,18 +79,60 @@ def _give(number: int, kind: str) -> None:
     os.close(made)
 
 
+_left = itertools.repeat(1)
+
+
+def _is_last() -> bool:
+    return not next(_left)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Doomed(io.FileIO):
+    """A file of which every write and cut counts. The write at which the process dies is half done."""
+
+    def write(self, data) -> int:
+        if _is_last():
+            super().write(memoryview(data)[: len(data) // 2])
+            _die()
+        return super().write(data)
+
+    def truncate(self, size=None) -> int:
+        if _is_last():
+            _die()
+        return super().truncate(size)
+
+
 def _doom(at: int) -> None:
-    """Kill this process before its call number `at` of those that change a file's name, length or durability."""
-    left = itertools.count(at - 1, -1)
-    for name in ("replace", "rename", "unlink", "fsync", "truncate", "ftruncate"):
+    """Kill this process at its call number `at` of those that change a file of the working directory, its name, its length
+    or its durability. Journals note all that they can."""
+    global _left
+    from s2h.streams import journal
+
+    _left = itertools.count(at - 1, -1)
+    journal.EVERY = journal.SHARE = 0
+    for name in ("replace", "rename", "unlink", "fsync", "truncate", "ftruncate", "write", "pwrite"):
         real = getattr(os, name)
 
         def call(*arguments, real=real, **named):
-            if not next(left):
-                os.kill(os.getpid(), signal.SIGKILL)
+            if _is_last():
+                _die()
             return real(*arguments, **named)
 
         setattr(os, name, call)
+    real_open, here = open, os.getcwd() + os.sep
+
+    def opened(file, mode="r", buffering=-1, *more, **named):
+        ours = not isinstance(file, int) and os.path.realpath(file).startswith(here)
+        if not ours or not set(mode) & set("wxa+"):
+            return real_open(file, mode, buffering, *more, **named)
+        buffered = io.BufferedRandom if "+" in mode else io.BufferedWriter
+        raw = buffered(_Doomed(file, mode.replace("b", "").replace("t", "")))
+        return raw if "b" in mode else io.TextIOWrapper(raw, *more, **named)
+
+    builtins.open = io.open = opened
 
 
 def _run(said: dict) -> None:
@@ -102,6 +146,14 @@ def _run(said: dict) -> None:
         setattr(sys, ("stdin", "stdout", "stderr")[number], stream)
     sys.argv = ["s2h-" + said["name"], *said["arguments"]]
     import_module(f"s2h.cli.{said['name']}").main(prog_name=sys.argv[0])
+
+
+def killed(name: str, *arguments: str, cwd: Path, dies_at: int) -> None:
+    """Run a command, by itself, that is killed at its call number `dies_at` that changes a file."""
+    said = {"name": name, "arguments": arguments, "cwd": str(cwd), "streams": {}, "dies_at": dies_at}
+    code = "import json, sys; from tests.support import forks; forks._run(json.loads(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(said)], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
 
 
 def _serve() -> None:

@@ -7,11 +7,15 @@ import os
 import shutil
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from s2h.models import ModelError
 from s2h.record import RecordError
-from s2h.train.folder import RunError, checkpoints
+from s2h.train.arguments import again
+from s2h.train.folder import RunError, begun, checkpoints, read_result
+from s2h.train.reference import is_whole
+from s2h.train.rows import Pairs
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs
 
@@ -120,6 +124,78 @@ def test_a_resumed_run_refuses_other_arguments_and_a_damaged_folder(whole, llava
     (run / "args.json").write_text("{")
     with pytest.raises(RunError, match="is no JSON"):
         train([], asked(llava), run, resume=True)
+
+
+class Code:
+    """A pickle that runs a command when it is read as pickles are."""
+
+    def __reduce__(self):
+        return os.mkdir, ("MARK",)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("optimizer.pt", Code(), "holds a pickle that asks for code to be run; it was refused"),
+        ("rng_state.pth", {"python": Code()}, "holds a pickle that asks for code to be run; it was refused"),
+        ("optimizer.pt", {"step": 1}, "can't be read: 'param_groups'"),
+        ("scheduler.pt", b"PK\3\4 cut", "can't be read: "),
+    ],
+    ids=["optimizer", "rng", "another form", "cut"],
+)
+def test_a_hostile_checkpoint_is_refused_in_words(file, content, words, whole, llava, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "result.json").unlink()
+    shutil.rmtree(run / "checkpoints" / "checkpoint-8")
+    path = run / "checkpoints" / "checkpoint-6" / file
+    torch.save(content, path) if not isinstance(content, bytes) else path.write_bytes(content)
+    with pytest.raises(RunError) as caught:
+        train([], asked(llava), run, resume=True, cache=whole.parent / "cache")
+    assert f"{path} {words}" in str(caught.value) and not os.path.exists("MARK")
+    assert str(caught.value).endswith(f"(remove {path.parent}: --resume then starts anew)")
+
+
+HOSTILE = ("[]", "null", "3", "{", "[" * 5000, "\xff")
+
+
+@pytest.mark.parametrize("content", HOSTILE, ids=lambda content: content[:4])
+def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, tmp_path):
+    data = content.encode("latin-1")
+    (tmp_path / "args.json").write_bytes(data)
+    (tmp_path / "result.json").write_bytes(data)
+    for read in (begun, read_result):
+        with pytest.raises(RunError, match=r"(args|result)\.json (is no JSON|holds no JSON object)"):
+            read(tmp_path)
+    (tmp_path / "data.jsonl").write_bytes(data)
+    with pytest.raises(RecordError, match=r"data\.jsonl:1: .*were changed: another -o starts a new run"):
+        Pairs(tmp_path / "data.jsonl")
+    (tmp_path / "metrics.jsonl").write_bytes(data + b'\n{"step": 1}\n{"step": []}\n')
+    assert read_metrics(tmp_path) == [{"step": 1}]
+    shutil.copytree(whole / "checkpoints", tmp_path / "checkpoints")
+    (tmp_path / "checkpoints" / "checkpoint-8" / "trainer_state.json").write_bytes(data)
+    (tmp_path / "checkpoints" / "checkpoint-mine").mkdir()
+    assert [one.name for one in checkpoints(tmp_path)] == ["checkpoint-6"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("model", 3), ("rank", "4"), ("recipe", "none"), ("epochs", [1]), ("seed", None), ("pack", {})],
+)
+def test_arguments_of_a_run_that_were_changed(field, value, whole):
+    said = json.loads((whole / "args.json").read_text())
+    assert again(said, {})["model"] == said["model"]
+    with pytest.raises(RecordError, match=r"args\.json was changed: .*another -o starts a new run"):
+        again({**said, field: value}, {})
+
+
+def test_reference_values_that_were_changed_are_not_taken(whole):
+    values = json.loads((whole / "reference.json").read_text())["train"]
+    column = next(iter(values))
+    assert is_whole(values, 8) and not is_whole(values, 7)
+    for other in (None, [], {}, {**values, column: None}, {**values, column: ["a"] * 8}):
+        assert not is_whole(other, 8)
 
 
 def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path):

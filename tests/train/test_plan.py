@@ -9,10 +9,12 @@ from click.testing import CliRunner
 
 from s2h import jsonl
 from s2h.cli.train import main
+from s2h.images import open_images
 from s2h.models import names
 from s2h.record import RecordError
 from s2h.train import plan
 from s2h.train.arguments import fill
+from s2h.train.rows import Pairs
 from tests.support.architectures import make_pairs
 
 
@@ -69,6 +71,40 @@ def test_a_plan_from_the_shape_of_a_model_that_is_elsewhere(data, monkeypatch):
     shape = names.PRESETS["qwen2.5-vl-7b"].shape
     assert plan._covered(shape, 672, 672) == 576 and plan._covered(shape, 10, 10) == 4
     assert "hours_here" not in made["time"]
+
+
+def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
+    """The pairs that are drawn depend on the seed and the ids, and the longest row is looked for among the longest pairs."""
+    monkeypatch.setattr(plan, "SAMPLE", 3)
+    monkeypatch.setattr(plan, "BULKY", 1)
+    pairs = list(jsonl.read(str(data)))
+    longest = max(pairs, key=lambda pair: len(pair["images"]))
+    longest["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red and blue " * 40}]}]
+    opened: list[list[str]] = []
+    monkeypatch.setattr("s2h.images.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair))
+    said: list[str] = []
+    made = plan.plan(pairs, fill({"model": str(llava)}), say=said.append)
+    assert (made["pairs"], made["sampled"], made["opened"]) == (8, 3, 4) and longest["id"] in opened
+    assert made["tokens"]["longest_row"] > 200 > made["tokens"]["median_row"]
+    assert (
+        "measured on 3 pairs drawn at random and, for the longest row, on the 1 with the most images"
+        in said[0]
+    )
+    first, opened[:] = set(opened), []
+    plan.plan(pairs[::-1], fill({"model": str(llava)}))
+    assert set(opened) == first
+    assert len({tuple(plan._sample(Pairs(data), seed)[0]) for seed in range(5)}) > 1
+
+
+def test_a_plan_names_a_bad_image_of_its_sample(llava, data, tmp_path):
+    pairs = list(jsonl.read(str(data)))
+    pairs[5] = pairs[5].copy()
+    pairs[5]["images"] = [str(tmp_path / "gone.png"), *pairs[5]["images"][1:]]
+    with pytest.raises(RecordError, match=r"images\[0\]"):
+        plan.plan(pairs, fill({"model": str(llava)}))
+    errors: list[Exception] = []
+    assert plan.plan(pairs, fill({"model": str(llava)}), on_error=errors.append)["sampled"] == 7
+    assert len(errors) == 1
 
 
 def test_a_run_with_a_dashboard_and_a_merged_model(llava, data, tmp_path):

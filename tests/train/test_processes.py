@@ -91,6 +91,32 @@ def test_accelerate_reads_the_shipped_configurations(path):
     assert len(CONFIGURATIONS) == 4
 
 
+NOISY = """
+import os, sys
+from s2h.cli import streams
+streams.prepare()
+os.write(1, b"[Gloo] Rank 0 is connected\\n")
+print("result")
+streams.flush()
+streams.hush()
+os.write(1, b"more")
+print("more", flush=True)
+"""
+
+
+def test_only_results_are_on_standard_output_of_one_of_several_processes():
+    """gloo prints there by itself in some versions of torch (2.8, 2.9)."""
+    said = {}
+    for count in "12":
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "WORLD_SIZE": count}
+        done = subprocess.run(
+            [sys.executable, "-c", NOISY], env=environment, capture_output=True, text=True, check=True
+        )
+        said[count] = done.stdout, done.stderr
+    assert said["1"] == ("[Gloo] Rank 0 is connected\nresult\n", "")
+    assert said["2"] == ("result\n", "[Gloo] Rank 0 is connected\n")
+
+
 PARTED = """
 import os, sys, torch
 from torch.distributed.fsdp import fully_shard

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from s2h.train import stages
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, store
+from s2h.train.rows import Pairs, Stored, emptied, store
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs
 
@@ -34,8 +36,13 @@ def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
     assert [stages.at(parts, step) for step in (1, 3, 4, 6, 7)] == [1, 1, 2, 2, 2]
     half, _ = stages.plan(rows, Arguments("m", epochs=1.5), 4)
     assert half == first + first[:3] + second + second[:3]
-    rows.drop([0, 1])
+    rows.kept = rows.kept[2:]
     assert stages.plan(rows, Arguments("m", epochs=1), 4)[0] == first[1:] + second[1:]
+    # A stage that is left alone has the same order and as many steps.
+    rows.kept = second
+    assert stages.plan(rows, Arguments("m", epochs=2), 4) == (second + second, [stages.Stage(2, 6, 3)])
+    off = Arguments("m", epochs=2, stages="off")
+    assert stages.plan(rows, off, 4) == (None, [stages.Stage(0, 6, 4)])
 
 
 def test_levels_are_stages_where_that_is_asked_for(pairs, tmp_path):
@@ -70,3 +77,28 @@ def test_a_curriculum_runs_with_a_schedule_for_each_stage(llava, pairs, tmp_path
         rates[anew] = [m["learning_rate"] / 1e-3 for m in metrics]
     assert rates[False] == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
     assert rates[True] == pytest.approx([1, 0.5] * 3)
+
+
+def test_a_stage_of_which_no_pair_fits_is_told_and_the_others_keep_their_share(llava, pairs, tmp_path):
+    given = [pair.copy() for pair in pairs[:6]]
+    for i, pair in enumerate(given):
+        pair["stage"] = 1 + i % 2
+        if not i % 2:
+            pair["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red " * 150}]}]
+    said: list[str] = []
+    arguments = Arguments(str(llava), batch_size=2, grad_accum=1, rank=4, alpha=8, epochs=2, window=200)
+    train(given, arguments, tmp_path / "run", log_steps=1, say=said.append)
+    metrics = read_metrics(tmp_path / "run")
+    assert sum(line.startswith("dropped") for line in said) == 3
+    assert "warning: stage 1 is not trained: none of its 3 pairs fits the window of 200 tokens" in said
+    assert "stages one after another, each 2 times: 2 (3 pairs, to step 3)" in said
+    assert [line["stage"] for line in metrics] == [2, 2, 2]
+    assert [line["epoch"] for line in metrics] == pytest.approx([2 / 3, 4 / 3, 2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("by", "found"), [("record", {1: 2}), ("level", {1: 2, 3: 1}), ("off", {})]
+)  # fmt: skip
+def test_stages_that_lost_all_pairs(by, found):
+    stored = Stored(stages=Counter({(2, 2): 4}), dropped_stages=Counter({(1, 2): 2, (2, 2): 1, (None, 3): 1}))
+    assert emptied(stored, by) == found

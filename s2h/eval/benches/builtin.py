@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from s2h.eval import gold
-from s2h.record import Record, RecordError, text_of
+from s2h.record import Record, RecordError, facts_of, target_of, text_of
 
 SINGLE = "single"
 # (category, task, level, images in a prompt)
@@ -42,7 +42,7 @@ def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tupl
 
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[dict, list[dict]]:
     """One pair as a question: (line, messages)."""
-    facts = pair["facts"]
+    facts, target = facts_of(pair), target_of(pair)
     kind = facts.get("answer_type", "caption")
     if kind not in gold.TYPES:
         raise RecordError(
@@ -55,13 +55,14 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
         "id": f"{category}/{pair['id']}",
         "bench": bench,
         "category": category,
-        "level": level,
+        **({} if level is None else {"level": level}),
         "images": pair["images"],
         "question": text_of(pair["prompt"]),
         "answer": facts.get("answer", text_of(pair["chosen"])),
         "answer_type": kind,
-        "target": pair["target"],
     }
+    if target:
+        line["target"] = target
     if "about" in facts:
         line["about"] = facts["about"]
     if "choices" in facts:
@@ -80,8 +81,9 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
         kind == "caption"
         and line["answer"] != "none"
         and labels
-        and labels[pair["target"][0]].get("kind") in LABELLED
+        and target
+        and labels[target[0]].get("kind") in LABELLED
     ):
-        line["target_labels"] = labels[pair["target"][0]]
+        line["target_labels"] = labels[target[0]]
     line["_pair"] = pair
     return line, pair["prompt"]

@@ -1,0 +1,43 @@
+"""The error that every stage raises about a record, and the default way to meet it: the first one ends the work."""
+
+from __future__ import annotations
+
+import re
+
+SHOWN = 6  # faults of one record in a message
+
+
+class RecordError(ValueError):
+    """What is wrong with a record, where, and what would mend it; `str()` is one line.
+
+    message says the kind of fault first and the particulars after a colon, so that `reason`, by which skipped records
+    are counted, can be told from it. others: further faults of the same record.
+    """
+
+    def __init__(self, message: str, field: str = "", where: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.message, self.field, self.where, self.remedy = message, field, where, remedy
+        self.others: tuple[RecordError, ...] = ()
+
+    def __str__(self) -> str:
+        text = "; ".join([self._said(), *(other._said() for other in self.others[: SHOWN - 1])])
+        if len(self.others) >= SHOWN:
+            text += f"; and {len(self.others) - SHOWN + 1} more"
+        text = f"{self.where}: {text}" if self.where else text
+        # Names come from data: no line breaks, no escape codes.
+        return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text)
+
+    def _said(self) -> str:
+        text = ": ".join(part for part in (self.field, self.message) if part)
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+    @property
+    def reason(self) -> str:
+        """The fault without its particulars: 'images[]: no such file'."""
+        field = re.sub(r"\[\d+\]", "[]", self.field)
+        return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
+
+
+def fail(error: Exception) -> None:
+    """The default `on_error` of every stage: the first bad record ends the work."""
+    raise error

@@ -1,0 +1,313 @@
+"""The one way in which a command goes on after a kill: to the bytes of an undisturbed run. s2h-gen, s2h-filter and s2h-eval
+use it. While a run lasts, and after a kill, there lie beside its output NAME:
+
+    NAME.partial    what was written so far; the rejects have such a file too
+    NAME.progress   the notes: one line of JSON, and after it a line for each partial answer
+    .NAME.lock      held by the session of the command (s2h/locks.py), which opens and closes the journal under it
+
+The notes say how the run was called, how far it has come in its input, and how many bytes of each output that is. They are
+replaced as a whole, after all of these bytes have reached the disk. What an output has beyond them is made again.
+
+    journal = Journal(["kept.jsonl", "rejects.jsonl"], {"seed": 0}, resume=True)
+    with journal.open() as kept:
+        for number, record in islice(enumerate(records, 1), journal.position, None):
+            (kept if good(record) else journal.outputs[1]).write(record)
+            journal.reached(number)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from s2h import files, jsonl, parse
+from s2h.record import Record, RecordError
+
+VERSION = 2
+PARTIAL = ".partial"
+WORK = (PARTIAL, ".progress", ".progress.part")  # what lies beside an output; the last one is the next notes
+EVERY = 1.0  # seconds between two notes
+SHARE = 50  # how many times longer a run works than it waits for its notes to reach the disk
+BUFFER = 1 << 18
+ANEW = "leave --resume out and begin anew"
+
+
+def can_grow(path: str) -> bool:
+    """Whether a run can go on with an output of this name: a file on a disk that isn't compressed."""
+    return (
+        path != "-"
+        and not path.endswith((".gz", ".zst"))
+        and (os.path.isfile(path) or not os.path.exists(path))
+    )
+
+
+class Journal:
+    """The outputs of a run and the notes about them. Without paths it keeps nothing.
+
+    paths: the outputs, the main one first, none of which is open before `open`. arguments: what the result depends on; a
+    run goes on with its own only. buffered: whether records may wait in memory until the next note.
+
+    position: how far the input is dealt with, 0 at the start. said: what else a later run must know; a function in it is
+    called when a note is written. since: the partial answers that came after `position`. name: of the main output's file
+    while it is written.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str] = (),
+        arguments: dict[str, Any] | None = None,
+        *,
+        resume: bool = False,
+        buffered: bool = False,
+    ) -> None:
+        self._paths, self._resume, self.buffered = list(paths), resume, buffered
+        self.arguments = json.loads(json.dumps(arguments or {}, default=str))
+        self.position, self.said, self.since = 0, {}, []
+        self.outputs: list[Growing] = []
+        self._marks = [(0, 0)] * len(self._paths)  # bytes and records of each output at `position`
+        self._noted: int | None = None  # the position that the notes have, None before they are this run's
+        self._file: Any = None  # the notes, while answers can be added to them
+        self._due = time.monotonic() + EVERY
+        if self._paths:
+            self.name, self._notes, self._draft = (_beside(paths[0], suffix) for suffix in WORK)
+
+    def read(self) -> bool:
+        """Take over what an earlier run noted, if this one is to go on with it; say whether that run was moving its files
+        to their places. Raises RecordError where the notes are those of another run, or no notes."""
+        if not self._resume:
+            return False
+        try:
+            with open(self._notes, "rb") as file:
+                head, rest = file.readline(jsonl.MAX_LINE), file.read()
+        except FileNotFoundError:
+            for path in self._paths:
+                if _size(_beside(path, PARTIAL)):
+                    raise RecordError(
+                        f"{self.name}: has no notes beside it ({self._notes})", remedy=ANEW
+                    ) from None
+            return False
+        notes = _opened(head)
+        if notes is None:
+            raise RecordError(f"{self._notes}: is damaged, or no notes of s2h", remedy=ANEW)
+        if notes["version"] != VERSION:
+            raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
+        if differences := list(_differences(notes["arguments"], self.arguments)):
+            raise RecordError(
+                f"{self.name}: was begun by other arguments: {'; '.join(differences)}",
+                remedy=f"repeat them, or {ANEW}",
+            )
+        self.position = self._noted = notes["position"]
+        self.said, self._marks = notes["said"], [tuple(mark) for mark in notes["outputs"]]
+        self.since = list(_whole(rest))
+        return notes["finishing"]
+
+    def open(self) -> Growing:
+        """Open the outputs, after what an earlier run left where this one goes on with it. Returns the main output, whose
+        `close` and `discard` are the journal's. Raises RecordError, OSError."""
+        finishing = self.read()
+        try:
+            for path, (length, count) in zip(self._paths, self._marks, strict=True):
+                self.outputs.append(Growing(path, self, length, count, finishing))
+        except BaseException:
+            self.discard()
+            raise
+        return self.outputs[0]
+
+    def reached(self, position: int) -> None:
+        """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
+        if position == self.position:
+            return
+        self.position, self.since = position, []
+        self._marks = [(output.size, output.count) for output in self.outputs]
+        if self.outputs and time.monotonic() >= self._due:
+            self._note()
+
+    def add(self, answer: Any) -> None:
+        """Note a partial answer about what comes after the position."""
+        self.since.append(answer)
+        if not self.outputs:
+            return
+        if self._file is None or self._noted != self.position:
+            self._note()
+        else:
+            self._write(_line(answer))
+
+    def begin(self) -> None:
+        """Make the notes this run's, before it cuts off what another one wrote."""
+        if self._noted is None:
+            self._note()
+
+    def close(self) -> None:
+        """Move the outputs to their places, the main one last, and remove the notes. A kill in between is noted."""
+        for output in self.outputs:
+            output.make_room()
+        self._marks = [(output.size, output.count) for output in self.outputs]
+        self._note(finishing=True)
+        for output in reversed(self.outputs):
+            output.finish()
+        self._file.close()
+        for left in (self._draft, self._notes):
+            with contextlib.suppress(OSError):
+                os.unlink(left)
+
+    def discard(self) -> None:
+        """The run has failed: what it wrote up to its position stays for a later one, as does what an earlier one left."""
+        with contextlib.suppress(OSError):  # of a full disk, which is told anyway
+            if self._noted not in (None, self.position):
+                self._note()
+        if self._file is not None:
+            self._file.close()
+        for output in self.outputs:
+            output.give_up()
+        with contextlib.suppress(OSError):
+            os.unlink(self._draft)
+
+    def _note(self, finishing: bool = False) -> None:
+        """Replace the notes, once all that they vouch for is on the disk."""
+        started = time.monotonic()
+        for output in self.outputs:
+            output.sync()
+        notes = {
+            "version": VERSION, "arguments": self.arguments, "position": self.position, "outputs": self._marks,
+            "said": self.said, "finishing": finishing,
+        }  # fmt: skip
+        if self._file is not None:
+            self._file.close()
+        self._file = open(self._draft, "wb")  # noqa: SIM115
+        self._write(b"".join([_sealed(notes), *map(_line, self.since)]))
+        os.fsync(self._file.fileno())
+        os.replace(self._draft, self._notes)
+        self._noted = self.position
+        now = time.monotonic()
+        self._due = now + max(EVERY, SHARE * (now - started))
+
+    def _write(self, lines: bytes) -> None:
+        try:
+            self._file.write(lines)
+            self._file.flush()
+        except OSError as error:
+            error.filename = error.filename or self._notes
+            raise
+
+
+class Growing(jsonl.Writer):
+    """One output of a journal, which keeps `length` bytes, `count` records, of what an earlier run wrote. The rest of that
+    stays as well until this run's first record comes. finishing: whether that run was moving its files to their places.
+    Errors: RecordError, OSError."""
+
+    def __init__(self, path: str, journal: Journal, length: int, count: int, finishing: bool) -> None:
+        self.path = files.prepare(path)
+        self.partial = files.beside(self.path, PARTIAL)
+        if finishing and not _size(self.partial) and os.path.isfile(self.path) and _size(self.path) == length:
+            os.replace(self.path, self.partial)
+        if _size(self.partial) < length:
+            raise RecordError(f"{self.partial}: is missing or was cut", remedy=ANEW)
+        self._journal, self._buffered, self._kept = journal, journal.buffered, length
+        self._cut: int | None = length  # where the first new record goes, until it has come
+        self._file = open(self.partial, "ab", BUFFER)  # noqa: SIM115
+        super().__init__(self._file)
+        self.base, self.size, self.count = os.path.dirname(self.path), length, count
+
+    def kept(self) -> Iterator[Record]:
+        """The records of an earlier run that stay."""
+        with open(self.partial, "rb") as file:
+            at = 0
+            for number, line in enumerate(file, 1):
+                if at >= self._kept:
+                    return
+                at += len(line)
+                yield Record(parse.loads(line), where=f"{self.partial}:{number}", base=self.base)
+
+    def put(self, lines: bytes, count: int = 1) -> None:
+        if self._cut is not None:
+            self.make_room()
+        try:
+            self._file.write(lines)
+            if not self._buffered:
+                self._file.flush()
+        except OSError as error:
+            error.filename = error.filename or self.partial
+            raise
+        self.size += len(lines)
+        self.count += count
+
+    def make_room(self) -> None:
+        """Take off what this run makes again, now that it is known to have something to put there."""
+        if self._cut is not None:
+            self._journal.begin()
+            self._file.truncate(self._cut)
+            self._cut = None
+
+    def sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> None:
+        """Move the file, which is synced, to its place."""
+        self._file.close()
+        os.replace(self.partial, self.path)
+
+    def give_up(self) -> None:
+        """Close the file; one that is empty is removed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            if not os.path.getsize(self.partial):
+                os.unlink(self.partial)
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def discard(self) -> None:
+        self._journal.discard()
+
+
+def _beside(path: str, suffix: str) -> str:
+    return files.beside(files.target(path), suffix)
+
+
+def _size(path: str) -> int:
+    """The size of a file, 0 where there is none."""
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0
+
+
+def _line(value: Any, default: Callable | None = None) -> bytes:
+    return json.dumps(value, default=default).encode() + b"\n"
+
+
+def _sealed(notes: dict) -> bytes:
+    """The first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
+    text = _line(notes, lambda function: function())
+    return _line({"digest": blake2b(text, digest_size=16).hexdigest(), "notes": json.loads(text)})
+
+
+def _opened(line: bytes) -> dict | None:
+    """The notes in such a line, None where it is none."""
+    try:
+        notes = json.loads(line)["notes"]
+        return notes if _sealed(notes) == line else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _whole(rest: bytes) -> Iterator[Any]:
+    """The partial answers, up to one that a kill has cut."""
+    for line in rest.split(b"\n")[:-1]:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _differences(before: dict, now: dict) -> Iterator[str]:
+    for key in {**before, **now}:
+        if before.get(key) != now.get(key):
+            yield f"{key} was {str(before.get(key))[:80]} and is {str(now.get(key))[:80]}"

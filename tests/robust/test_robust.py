@@ -1,0 +1,52 @@
+"""Every command over hostile files from a grammar, by Hypothesis: a small budget that is the same in every run.
+
+`examples/robust.sh --minutes 30 --seed 7` runs the same strategies for longer and from another seed (see long.py). What must
+hold of every run stands in running.py, the grammar in values.py, the commands in cases.py and the source folders in layouts.py."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.robust import layouts, running
+from tests.robust.cases import CHECKS, IMAGES, PAIRS
+from tests.robust.values import spelled
+
+QUIET = dict(
+    derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=False
+)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_hostile_files(name):
+    strategy, examples, _ = CHECKS[name]
+
+    @settings(max_examples=examples, **QUIET)
+    @given(strategy())
+    def run(case):
+        running.check(case)
+
+    run()
+
+
+@pytest.mark.parametrize("layout", layouts.LAYOUTS, ids=lambda layout: layout.kind)
+def test_sound_folders_give_pairs(layout):
+    """What the mutations start from is sound, or they would test the first check alone."""
+    files = {f"in/{name}": layouts.written(content) for name, content in layout.files.items()}
+    for task in layout.tasks:
+        line = f"gen {task} --source {layout.kind}:in -n 2 --image-dir out/store -o out/pairs.jsonl"
+        outcome = running.check(running.Case(line, files))
+        assert outcome.status == 0 and "2 pairs of level" in outcome.stderr
+
+
+def test_the_checks_see_a_fault():
+    data = b"".join(spelled(one) + b"\n" for one in PAIRS)
+    sound = running.Case("filter in/a.jsonl -o out/o.jsonl", {"in/a.jsonl": data, **IMAGES}, len(PAIRS))
+    assert running.check(sound).status == 0
+    for wrong in (
+        sound._replace(read=7),
+        sound._replace(line="filter in/a.jsonl -o beside/o.jsonl"),
+        sound._replace(line="filter in/none.jsonl -o out/o.jsonl --on-error skip"),
+    ):
+        with pytest.raises(AssertionError):
+            running.check(wrong)
