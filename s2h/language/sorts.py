@@ -55,11 +55,12 @@ def acts(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_person(noun: str) -> bool:
-    """Whether a noun in the singular names a person, by its first sense."""
-    things = table.things()
-    return noun == "person" or any(
-        things.files[number] == "person" for number in things.senses.get(noun, ())[:1]
-    )
+    """Whether a noun in the singular names a person, by its first sense; of what names an animal too ('kid', 'whale') the
+    everyday table must say so."""
+    things, said = table.things(), table.everyday()
+    files = [things.files[number] for number in things.senses.get(noun, ())]
+    human = noun in said.kinds or noun in said.same
+    return noun == "person" or (files[:1] == ["person"] and (human or "animal" not in files))
 
 
 @lru_cache(maxsize=1 << 14)
