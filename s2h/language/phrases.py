@@ -184,7 +184,8 @@ class _Reader:
             return False
         if _is_plural(head) or head in COLLECTIVE:
             return False
-        goes_on = seen(after) and after not in CLOSED
+        named = seen(after) or (acts(head) and "n" in shares(after))  # 'Puppy training class'
+        goes_on = named and after not in CLOSED
         return may_name_an_act(head, low, after, goes_on)
 
     def _low(self, at: int) -> str:
