@@ -202,6 +202,31 @@ class Patient(io.RawIOBase):
         return taken
 
 
+def below(root: str) -> Iterator[str]:
+    """The paths of all files below a folder that are no folders, sorted within each. Links to folders are followed, and a
+    folder that several paths lead to is looked through once: one that holds a link to itself would have no end."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = os.stat(folder)
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders = []
+        for entry in listed:
+            if os.path.isdir(entry.path):
+                folders.append(entry.path)
+            else:
+                yield entry.path
+        waiting.extend(reversed(folders))
+
+
 def share(folder: str | os.PathLike) -> None:
     """Give the files of a folder the permissions that the user's umask leaves: safetensors writes for the owner only."""
     umask = os.umask(0o077)  # it can only be read by setting it

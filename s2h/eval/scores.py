@@ -32,6 +32,8 @@ def slim(line: dict) -> dict:
     """A prediction without its texts and images, its answer in the one form (`gold`); what it can have in common with others
     stays as `shared`, and the number of images."""
     kept = {key: line[key] for key in KEPT if key in line}
+    if line.get("choices"):
+        kept["choices"] = gold.options(line)
     if line.get("scoring") != "likelihood":
         kept["answer"] = gold.read(line)
     kept["shared"] = clusters.keys(line)

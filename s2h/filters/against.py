@@ -83,7 +83,6 @@ def _images(path: str) -> Iterator[bytes | None]:
 
 def _in_parquet(path: str) -> Iterator[bytes]:
     """Every image in every column of a parquet file, as the Hub stores them: {bytes, path}, alone or in lists."""
-    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     def dig(value: Any) -> Iterator[bytes]:
@@ -94,13 +93,13 @@ def _in_parquet(path: str) -> Iterator[bytes]:
                 yield from dig(one)
 
     try:
-        table = ParquetFile(path)
-        columns = [field.name for field in table.schema_arrow if "bytes" in str(field.type)]
-        for batch in table.iter_batches(batch_size=64, columns=columns):
-            for row in batch.to_pylist():
-                for value in row.values():
-                    yield from dig(value)
-    except (ArrowException, OSError) as error:
+        with open(path, "rb") as raw, ParquetFile(raw) as table:  # Arrow opens no name that is not UTF-8
+            columns = [field.name for field in table.schema_arrow if "bytes" in str(field.type)]
+            for batch in table.iter_batches(batch_size=64, columns=columns):
+                for row in batch.to_pylist():
+                    for value in row.values():
+                        yield from dig(value)
+    except Exception as error:  # whatever a damaged file makes pyarrow stumble over
         raise RecordError(f"{path}: can't be read: {error}") from error
 
 

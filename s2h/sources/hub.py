@@ -19,6 +19,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from s2h import references
+from s2h.files import below
 from s2h.language import nouns
 from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
@@ -56,10 +57,15 @@ def _saved(root: str) -> bool:
     )
 
 
+def is_shown(name: str, root: str) -> bool:
+    """Whether neither a file nor a folder between it and the root is hidden."""
+    return not any(part.startswith(".") for part in os.path.relpath(name, root).split(os.sep))
+
+
 def _parquet(path: str, unused: Counter) -> list[str]:
     """The parquet files of a folder or a pattern; what is no regular file, or a link that is refused, is counted."""
     if os.path.isdir(path):
-        found = glob.glob(os.path.join(glob.escape(path), "**", "*.parquet"), recursive=True)
+        found = [name for name in below(path) if is_shown(name, path) and name.endswith(".parquet")]
     else:
         found = glob.glob(path)
     usable = []

@@ -211,14 +211,12 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
                 torch.load(path, map_location="cpu", weights_only=True)
             except Exception as error:
                 if type(error).__name__ != "UnpicklingError":
-                    raise
+                    return path, False
                 if (
                     path.name.startswith("rng_state") and len(found) > 1
                 ):  # NumPy's states are refused here too
                     continue
                 return path, True
-            except Exception:
-                return path, False
     return (found[0] if found else checkpoint), False
 
 

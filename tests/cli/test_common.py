@@ -158,3 +158,20 @@ def test_a_command_without_records():
     assert (
         run(lambda work, files: work.writer.write({"adapter": "runs/a"})).stdout == '{"adapter":"runs/a"}\n'
     )
+
+
+def test_failures_come_before_skips_and_what_follows_an_output_is_done_with_both(tmp_path):
+    """A skipped record hides no failed audit, and the notes of a run go while its output is locked."""
+    seen = []
+
+    def body(work, files):
+        work.lock(str(tmp_path / "out"))
+        work.after.append(lambda: seen.append((tmp_path / ".out.lock").exists()))
+        work.on_error(RecordError("is missing", "id", "f:3"))
+        work.failures.append("search: the words alone tell")
+
+    result = run(body, "--on-error", "skip")
+    assert result.exit_code == 1 and seen == [True]
+    assert "relay: skipped 1 record" in result.stderr and result.stderr.endswith(
+        "relay: search: the words alone tell\n"
+    )

@@ -202,3 +202,24 @@ def test_texts_that_clip_cuts_are_counted():
     code, said = run("long.jsonl", "--clip", "-1", "--clip-model", "mini-clip")
     assert code == 0 and "2 distinct texts were cut at the length that CLIP reads" in said
     assert "were cut" not in run("in.jsonl", "--clip", "-1", "--clip-model", "mini-clip")[1]
+
+
+def test_a_run_with_skips_leaves_no_notes():
+    Path("bad.jsonl").write_text(Path("in.jsonl").read_text() + "{}\n")
+    before = set(Path().iterdir())
+    code, said = run(
+        "bad.jsonl", "--length-ratio", "0:9", "-o", "out.jsonl", "--rejects", "no.jsonl", "--on-error", "skip"
+    )
+    assert code == 3 and "skipped 1 record" in said
+    assert {path.name for path in set(Path().iterdir()) - before} == {"out.jsonl", "no.jsonl"}
+
+
+def test_a_bad_line_of_the_pairs_that_are_not_to_be_repeated_is_skipped():
+    Path("bad.jsonl").write_text("null\n" + Path("in.jsonl").read_text().split("\n")[0] + "\n")
+    assert run("in.jsonl", "--dedup-against", "bad.jsonl")[0] == 1
+    code, said = run("in.jsonl", "--dedup-against", "bad.jsonl", "--on-error", "skip")
+    assert (
+        code == 3
+        and "bad.jsonl:1: not a JSON object" in said
+        and "1 pairs of bad.jsonl are not repeated" in said
+    )

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import strategies as st
 
 from s2h import jsonl
-from tests.robust import layouts, values
+from tests.robust import folders, layouts, values
 from tests.robust.running import SECRET, Case
 from tests.support.photos import encoded
 from tests.support.records import pair
@@ -30,17 +30,21 @@ PREDICTIONS = (
     {"id": "s/1", "bench": "builtin", "category": "vqa", "level": 1, "images": ["one.png", "two.png"], "target": [1],
      "question": "What colour?", "answer": "red", "answer_type": "word", "candidates": ["red", "blue"], "response": "Red."},
     {"id": "s/2", "bench": "builtin", "category": "search", "level": 3, "images": ["one.png"], "question": "Which?",
-     "answer": "1", "answer_type": "image", "response": "Image 1", "twin": "t", "before": {"response": "2", "correct": False}},
-    {"id": "s/3", "bench": "mirb", "answer": ["a", "b"], "answer_type": "order", "response": "b, a", "question": "In order?"},
+     "answer": "1", "answer_type": "image", "response": "Image 1", "twin": "t",
+     "before": {"response": "2", "correct": False}},
+    {"id": "s/3", "bench": "mirb", "answer": ["a", "b"], "answer_type": "order", "response": "b, a",
+     "question": "In order?"},
     {"id": "s/4", "bench": "pairs", "answer": "A dog.", "answer_type": "caption", "response": "A dog.", "question": "Show?"},
 )  # fmt: skip
 IMAGES = {"in/one.png": encoded("one", "PNG"), "in/two.png": encoded("two", "PNG")}
 FILTERS = (
-    "", "--length-ratio 0.5:2", "--edit-distance 0.1:", "--repetition 0.2", "--refusal", "--dedup", "--annotate", "--margin -1:9",
+    "", "--length-ratio 0.5:2", "--edit-distance 0.1:", "--repetition 0.2", "--refusal", "--dedup", "--annotate",
+    "--margin -1:9",
     "--dedup-against in/b.jsonl", "--dedup --near-images 2 --near-text 0.8", "--against in/known", "--against in/b.jsonl",
 )  # fmt: skip
 EXPORTS = {
-    "trl": "jsonl", "llama-factory": "json", "ms-swift": "jsonl", "llava": "json", "rlaif-v": "parquet", "parquet": "parquet",
+    "trl": "jsonl", "llama-factory": "json", "ms-swift": "jsonl", "llava": "json",
+    "rlaif-v": "parquet", "parquet": "parquet",
 }  # fmt: skip
 BOMBS = (b"[" * (66 << 20), b'{"a":[' + b"[]," * (2 << 20) + b"0]}", bytes(66 << 20))
 
@@ -112,7 +116,8 @@ def audits(draw: Callable) -> Case:
 def mixes(draw: Callable) -> Case:
     name, data, read = draw(inputs(PAIRS))
     other, more, also = draw(inputs(PAIRS, "b", 3))
-    order = draw(st.sampled_from(("--flat", "--curriculum", "--interleave", "--flat --val 0.3", "--curriculum --order margin",
+    order = draw(st.sampled_from(("--flat", "--curriculum", "--interleave", "--flat --val 0.3",
+                                  "--curriculum --order margin",
                                   "--flat --pack out/pack", "--flat --val 0.5 --order hard-first")))  # fmt: skip
     place = "" if "--pack" in order else " -o out/mix.jsonl"
     both = None if read is None or also is None else read + also
@@ -171,7 +176,7 @@ def compared(draw: Callable) -> Case:
 @st.composite
 def sources(draw: Callable) -> Case:
     layout = draw(st.sampled_from(layouts.LAYOUTS))
-    files = draw(layouts.trees(layout))
+    files = draw(folders.trees(layout))
     spec = draw(st.sampled_from(("in", f"{layout.kind}:in")))
     more = draw(
         st.sampled_from(
@@ -192,11 +197,3 @@ def bombs(draw: Callable) -> Case:
     line = draw(st.sampled_from(("filter {} -o out/o.jsonl", "mix --flat {} -o out/o.jsonl", "view {} -o out/o.html",
                                  "eval --score {} -o out/o.jsonl")))  # fmt: skip
     return Case(line.format(name) + " --on-error skip", {name: content, **IMAGES}, 2)
-
-
-# name -> (strategy, examples in the suite, share of the long run)
-CHECKS: dict[str, tuple[Callable[[], st.SearchStrategy], int, int]] = {
-    "filters": (filters, 60, 10), "mixes": (mixes, 60, 10), "exports": (exports, 60, 10), "views": (views, 50, 8),
-    "scores": (scores, 50, 8), "compared": (compared, 40, 8), "sources": (sources, 60, 20), "audits": (audits, 1, 1),
-    "bombs": (bombs, 2, 1),
-}  # fmt: skip

@@ -1,34 +1,14 @@
-"""Small sound source folders in the layouts that s2h-gen reads, a value a layout, and mutations of them: of their rows, of the
-bytes of their files, of their archives, of names and links."""
+"""Small sound source folders in the layouts that s2h-gen reads, a value a layout."""
 
 from __future__ import annotations
 
-import copy
-import csv
-import io
-import json
 import struct
-import tarfile
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, NamedTuple
-
-from hypothesis import strategies as st
+from typing import NamedTuple
 
 from s2h import seeds
-from tests.robust import values
-from tests.robust.running import Link, Pipe
-from tests.support.photos import encoded
+from tests.robust.writing import COUNT, Told, picture
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
-COUNT = 20
-
-
-class Told(NamedTuple):
-    """A file that is made of a JSON value: rows, a tree. kind: how it is written."""
-
-    kind: str
-    value: Any
 
 
 class Layout(NamedTuple):
@@ -41,11 +21,6 @@ class Layout(NamedTuple):
 
 def caption(i: int) -> str:
     return f"A {('red', 'blue', 'green')[i % 3]} {THINGS[i % 10]} on a {('lawn', 'table')[i % 2]}."
-
-
-@lru_cache
-def picture(i: object) -> bytes:
-    return encoded(i)
 
 
 def pictures(folder: str = "", count: int = COUNT) -> dict[str, object]:
@@ -95,7 +70,8 @@ def vqav2() -> dict[str, object]:
     ]
     annotations = [
         {
-            "question_id": i, "image_id": i // 2, "multiple_choice_answer": answers[i % 5], "question_type": "what colour is",
+            "question_id": i, "image_id": i // 2, "multiple_choice_answer": answers[i % 5],
+            "question_type": "what colour is",
             "answers": [{"answer": answers[i % 5], "answer_id": k} for k in range(3)],
         }
         for i in range(2 * COUNT)
@@ -192,7 +168,8 @@ def families() -> dict[str, object]:
     found: dict[str, object] = {}
     for family in range(1, 9):
         folder = f"F{family:04d}"
-        rows = [["MID", "1", "2", "3", "Name", "Gender"], ["1", "0", "5", "4", "a", "female"], ["2", "5", "0", "4", "b", "male"],
+        rows = [["MID", "1", "2", "3", "Name", "Gender"],
+                ["1", "0", "5", "4", "a", "female"], ["2", "5", "0", "4", "b", "male"],
                 ["3", "1", "1", "0", "c", ("m", "F")[family % 2]]]  # fmt: skip
         found[f"{folder}/mid.csv"] = Told("cells", rows)
         found |= {f"{folder}/MID{m}/P{family:05d}_face0.jpg": picture((family, m)) for m in (1, 2, 3)}
@@ -220,195 +197,4 @@ LAYOUTS = (
     Layout("kinfacew", ("kinship",), kinfacew()),
     Layout("tskinface", ("kinship",), tskinface()),
     Layout("fiw", ("kinship",), families()),
-)
-
-
-def written(content: object) -> object:
-    """A file's content as bytes, where it isn't a link or a pipe."""
-    return WRITERS[content.kind](content.value) if isinstance(content, Told) else content
-
-
-def _rows(value: Any) -> list[dict]:
-    listed = value if isinstance(value, list) else [value]
-    return [row for row in listed if isinstance(row, dict)]
-
-
-def _csv(value: Any) -> bytes:
-    rows = _rows(value)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return _cells([columns, *([row.get(column, "") for column in columns] for row in rows)])
-
-
-def _cells(value: Any) -> bytes:
-    out = io.StringIO()
-    rows = value if isinstance(value, list) else [value]
-    csv.writer(out, escapechar="\\").writerows(row if isinstance(row, list) else [row] for row in rows)
-    return out.getvalue().encode("utf-8", "surrogatepass")
-
-
-def _tar(value: Any) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for member in value if isinstance(value, list) else ():
-            if not isinstance(member, list) or len(member) < 2:
-                continue
-            data = written(member[1])
-            info = tarfile.TarInfo(str(member[0]).replace("\ud800", "\udcff"))
-            if isinstance(data, bytes):
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-            else:
-                info.type, info.linkname = (
-                    tarfile.SYMTYPE,
-                    str(data).replace("\ud800", "x").replace("\0", "x"),
-                )
-                archive.addfile(info)
-    return out.getvalue()
-
-
-def _parquet(value: Any) -> bytes:
-    """A table of the rows; of columns whose types don't go together the texts."""
-    import pyarrow
-    import pyarrow.parquet
-
-    rows = [_filled(row) for row in _rows(value)]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    made = {}
-    for column in columns:
-        cells = [row.get(column) for row in rows]
-        try:
-            made[column] = pyarrow.array(cells)
-        except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
-            made[column] = pyarrow.array(
-                [repr(cell)[:99].encode("utf-8", "replace").decode() for cell in cells]
-            )
-    out = io.BytesIO()
-    try:
-        pyarrow.parquet.write_table(pyarrow.table(made), out)
-    except (pyarrow.ArrowException, UnicodeEncodeError):  # a struct without fields can't be written
-        return json.dumps(repr(rows)).encode()
-    return out.getvalue()
-
-
-def _filled(row: dict) -> dict:
-    """A row with the bytes of a picture where its number stands."""
-    cell = row.get("image")
-    if isinstance(cell, dict) and type(cell.get("bytes")) is int:
-        return row | {"image": cell | {"bytes": picture(cell["bytes"] % COUNT)}}
-    return row
-
-
-def _mat(value: Any) -> bytes:
-    import numpy
-    from scipy.io import savemat
-
-    rows = [row for row in value if isinstance(row, list) and row] if isinstance(value, list) else [[value]]
-    cells = numpy.full((len(rows), max(map(len, rows), default=1)), "", dtype=object)
-    for at, row in enumerate(rows):
-        for column, cell in enumerate(row):
-            plain = isinstance(cell, int) and abs(cell) < 2**62
-            cells[at, column] = cell if plain else str(cell).encode("utf-8", "replace").decode()
-    out = io.BytesIO()
-    savemat(out, {"pairs": cells})
-    return out.getvalue()
-
-
-WRITERS: dict[str, Callable[[Any], bytes]] = {
-    "json": values.spelled,
-    "jsonl": lambda rows: b"".join(values.spelled(row) + b"\n" for row in (rows if isinstance(rows, list) else [rows])),
-    "csv": _csv, "cells": _cells, "tar": _tar, "parquet": _parquet, "mat": _mat,
-}  # fmt: skip
-
-
-@st.composite
-def trees(draw: Callable, layout: Layout) -> dict[str, object]:
-    """The files of a layout, below in/, with some changes."""
-    files = dict(layout.files)
-    for _ in range(draw(st.integers(1, 3))):
-        names = sorted(files, key=lambda name: not isinstance(files[name], Told))
-        if not names:
-            break
-        told = sum(isinstance(files[name], Told) for name in names)
-        name = names[draw(st.integers(0, max(0, (told or len(names)) - 1)) | st.integers(0, len(names) - 1))]
-        draw(st.sampled_from(FILE_CHANGES))(draw, files, name)
-    return {f"in/{name}": written(content) for name, content in files.items()}
-
-
-def _inside(draw: Callable, files: dict, name: str) -> None:
-    content = files[name]
-    if isinstance(content, Told):
-        files[name] = Told(content.kind, draw(values.mutated(content.value, 1, 6)))
-    else:
-        _damage(draw, files, name)
-
-
-def _damage(draw: Callable, files: dict, name: str) -> None:
-    content = written(files[name])
-    if isinstance(content, bytes):
-        files[name] = draw(values.damaged(content))
-
-
-def _remove(draw: Callable, files: dict, name: str) -> None:
-    del files[name]
-
-
-def _rename(draw: Callable, files: dict, name: str) -> None:
-    folder, slash, base = name.rpartition("/")
-    stem, dot, end = base.partition(".")
-    odd = (
-        "caf\udce9",
-        "tar:x!y",
-        "data:a",
-        "-",
-        "a\nb",
-        "\x1b[31m",
-        "n" * 200,
-        " ",
-        "{0..3}",
-        "[ab]*",
-        "\u202e",
-        stem.upper(),
-    )
-    files[f"{folder}{slash}{draw(st.sampled_from(odd))}{dot}{end}"] = files.pop(name)
-
-
-def _exchange(draw: Callable, files: dict, name: str) -> None:
-    names = sorted(files)
-    files[name] = copy.deepcopy(files[names[draw(st.integers(0, len(names) - 1))]])
-
-
-def _link(draw: Callable, files: dict, name: str) -> None:
-    target = draw(
-        st.sampled_from(("nowhere", ".", "..", name.rpartition("/")[2], "/dev/zero", "/elsewhere.jpg"))
-    )
-    files[name] = Link("../" * name.count("/") + ".." + target if target == "/elsewhere.jpg" else target)
-
-
-def _pipe(draw: Callable, files: dict, name: str) -> None:
-    files[name] = Pipe()
-
-
-def _stray(draw: Callable, files: dict, name: str) -> None:
-    folder = name.rpartition("/")[0]
-    stray = draw(st.sampled_from(("metadata.csv", "metadata.jsonl", "x.tar", "x.json", "x.parquet", "a.png", "dataset_info.json",
-                                  "state.json", "train-images-idx3-ubyte", "mid.csv", "LOC_val_solution.csv", "val/0.jpg")))  # fmt: skip
-    content = draw(
-        st.sampled_from((b"", b"{}", b"[]", b"\x00" * 600, b"PAR1", picture(0), values.nested(500).encode()))
-    )
-    files.setdefault(f"{folder}/{stray}" if folder else stray, content)
-
-
-FILE_CHANGES = (
-    _inside,
-    _inside,
-    _inside,
-    _inside,
-    _damage,
-    _damage,
-    _remove,
-    _rename,
-    _exchange,
-    _link,
-    _pipe,
-    _stray,
 )

@@ -1,8 +1,10 @@
-"""The long run of the robustness tests: `python -m tests.robust.long --minutes 30 --seed 7`, as examples/robust.sh starts it.
+"""The long run of the robustness tests, as examples/robust.sh starts it:
 
-Runs the strategies of cases.py in turn, each time with another seed that depends on --seed alone, until the time is over. Says
-how many runs and records were tried, and of each kind of failure the reproducing example, which it also writes as a folder
-below --keep: the files, and the command in `cmd`. Exit status 1 where something failed."""
+    python -m tests.robust.long --minutes 30 --seed 7
+
+Runs the strategies of checks.py in turn, each time with another seed that depends on --seed alone, until the time is over.
+Says how many runs and records were tried, and of each kind of failure the reproducing example, which it also writes as a
+folder below --keep: the files, and the command in `cmd`. Exit status 1 where something failed."""
 
 from __future__ import annotations
 
@@ -17,26 +19,26 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.robust import running
-from tests.robust.cases import CHECKS
+from tests.robust.checks import CHECKS
 
 EXAMPLES = 5  # of a strategy's share, at a time
 
 
 def attempt(name: str, seed: int, shrink: bool = True) -> tuple[running.Case, BaseException] | None:
     """Some examples of one strategy; the smallest case that fails, and how."""
-    strategy, _, share = CHECKS[name]
+    check = CHECKS[name]
     failed: list[tuple[running.Case, BaseException]] = []
 
     @hypothesis.seed(seed)
     @settings(
-        max_examples=EXAMPLES * share, database=None, deadline=None, suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES * check.share, database=None, deadline=None, suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False, print_blob=False,
         phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
     )  # fmt: skip
-    @given(strategy())
+    @given(check.strategy())
     def run(case: running.Case) -> None:
         try:
-            running.check(case)
+            check.run(case)
         except BaseException as error:
             failed.append((case, error))
             raise
@@ -86,7 +88,7 @@ def main() -> int:
     runs = {name: count for name, count in sorted(running.tried.items()) if name != "records"}
     peak = running._peak() >> 20
     print(
-        f"\n{sum(runs.values()):,} runs ({', '.join(f's2h-{name} {count:,}' for name, count in runs.items())}) over "
+        f"\n{sum(runs.values()):,} runs ({', '.join(f'{name} {count:,}' for name, count in runs.items())}) over "
         f"{running.tried['records']:,} records, seed {given_.seed}, {peak:,} MiB at most: "
         + (f"{sum(found.values())} failures of {len(found)} kinds" if found else "no failure")
     )

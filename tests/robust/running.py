@@ -1,6 +1,6 @@
-"""One run of a command over hostile files, and what must hold of every run: the exit status is a documented one, no traceback and
-no unforeseen error, every record is kept, rejected or counted as skipped, the inputs stay as they were, nothing is written
-outside the named places, and what is written is whole and can be read again.
+"""One run of a command over hostile files, and what must hold of every run: the exit status is a documented one, no
+traceback and no unforeseen error, every record is kept, rejected or counted as skipped, the inputs stay as they were,
+nothing is written outside the named places, and what is written is whole and can be read again.
 
 A `Case` is all that a run needs, so that its `repr` is the reproducing example; `keep` writes one as a folder."""
 
@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +28,7 @@ from s2h import jsonl, record
 from s2h.images import open_images
 from tests.support.photos import encoded
 
-SECONDS = 60  # a run of so few records that lasts longer hangs
+SECONDS = 120  # a run of so few records that lasts longer hangs
 GROWTH = (
     512 << 20
 )  # bytes that the peak of memory may grow in one run, with the libraries that the first one loads
@@ -48,9 +49,9 @@ class Pipe:
 
 
 class Case(NamedTuple):
-    """A command line that writes below out/ alone, and the files that it finds. In the files, @ROOT@ stands for the folder of
-    the run. read: how many records its inputs have, None where that can't be told; last: whether --on-error skip must reach
-    the end, as it must unless a file is of no use as a whole."""
+    """A command line that writes below out/ alone, and the files that it finds. In the files, @ROOT@ stands for the folder
+    of the run. read: how many records its inputs have, None where that can't be told; last: whether --on-error skip must
+    reach the end, as it must unless a file is of no use as a whole."""
 
     line: str
     files: dict[str, object]
@@ -96,8 +97,7 @@ def check(case: Case) -> Outcome:
     name, *arguments = shlex.split(case.line)
     tried[name] += 1
     tried["records"] += case.read or 0
-    with tempfile.TemporaryDirectory(prefix="s2h-robust-") as folder, _working_in(folder):
-        lay_out(case, Path(folder))
+    with in_folder(case):
         before = _contents()
         peak = _peak()
         done = _run(name, arguments)
@@ -127,14 +127,22 @@ def check(case: Case) -> Outcome:
 
 
 def _run(name: str, arguments: list[str]):
+    main = import_module(f"s2h.cli.{name}").main
+    with timed():
+        return CliRunner().invoke(main, arguments, prog_name=f"s2h-{name}")
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """Raise Hang in a block that does not end."""
+
     def hang(*_: object) -> None:
         raise Hang(f"more than {SECONDS} s")
 
-    main = import_module(f"s2h.cli.{name}").main
     earlier = signal.signal(signal.SIGALRM, hang)
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        return CliRunner().invoke(main, arguments, prog_name=f"s2h-{name}")
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
@@ -169,7 +177,9 @@ def _count(path: Path) -> int:
         from pyarrow.parquet import ParquetFile
 
         return ParquetFile(path).metadata.num_rows
-    return sum(1 for line in path.read_bytes().split(b"\n") if line and json.loads(line) is not None)
+    return sum(
+        1 for line in path.read_bytes().split(b"\n") if line and json.loads(line, parse_int=str) is not None
+    )
 
 
 def _untouched(path: Path, told: str) -> None:
@@ -183,6 +193,8 @@ def _untouched(path: Path, told: str) -> None:
             return float(text).hex() if math.isfinite(float(text)) else text
 
         found = json.loads(line, parse_float=number, parse_int=integer)
+        if not isinstance(found, dict):
+            raise TypeError
         kept = {
             name: found[name]
             for name in found
@@ -215,13 +227,16 @@ def _pairs(told: str) -> None:
 
 
 @contextmanager
-def _working_in(folder: str):
+def in_folder(case: Case) -> Iterator[None]:
+    """Work in a temporary folder that holds the files of a case."""
     earlier = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(earlier)
+    with tempfile.TemporaryDirectory(prefix="s2h-robust-") as folder:
+        lay_out(case, Path(folder))
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(earlier)
 
 
 def _contents() -> dict[bytes, object]:

@@ -1,15 +1,17 @@
 """Every command over hostile files from a grammar, by Hypothesis: a small budget that is the same in every run.
 
 `examples/robust.sh --minutes 30 --seed 7` runs the same strategies for longer and from another seed (see long.py). What must
-hold of every run stands in running.py, the grammar in values.py, the commands in cases.py and the source folders in layouts.py."""
+hold of every run stands in running.py, the grammar in values.py, the commands in cases.py, the source folders in layouts.py
+and folders.py, the tables of benchmarks in tables.py."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.robust import layouts, running
-from tests.robust.cases import CHECKS, IMAGES, PAIRS
+from tests.robust import layouts, running, tables, writing
+from tests.robust.cases import IMAGES, PAIRS
+from tests.robust.checks import CHECKS
 from tests.robust.values import spelled
 
 QUIET = dict(
@@ -19,12 +21,12 @@ QUIET = dict(
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_hostile_files(name):
-    strategy, examples, _ = CHECKS[name]
+    check = CHECKS[name]
 
-    @settings(max_examples=examples, **QUIET)
-    @given(strategy())
+    @settings(max_examples=check.examples, **QUIET)
+    @given(check.strategy())
     def run(case):
-        running.check(case)
+        check.run(case)
 
     run()
 
@@ -32,11 +34,18 @@ def test_hostile_files(name):
 @pytest.mark.parametrize("layout", layouts.LAYOUTS, ids=lambda layout: layout.kind)
 def test_sound_folders_give_pairs(layout):
     """What the mutations start from is sound, or they would test the first check alone."""
-    files = {f"in/{name}": layouts.written(content) for name, content in layout.files.items()}
+    files = {f"in/{name}": writing.written(content) for name, content in layout.files.items()}
     for task in layout.tasks:
         line = f"gen {task} --source {layout.kind}:in -n 2 --image-dir out/store -o out/pairs.jsonl"
         outcome = running.check(running.Case(line, files))
         assert outcome.status == 0 and "2 pairs of level" in outcome.stderr
+
+
+@pytest.mark.parametrize("tree", range(len(tables.trees())))
+def test_sound_benchmarks_give_questions(tree):
+    layout = tables.trees()[tree]
+    files = {f"in/{name}": writing.written(content) for name, content in layout.files.items()}
+    assert tables.check(running.Case(f"{layout.kind}=in llava", files)) > 0
 
 
 def test_the_checks_see_a_fault():

@@ -1,5 +1,5 @@
-"""Odd JSON values, and mutations of values and of bytes that a user's files may have: wrong types, missing fields, deep nesting,
-numbers that no float holds, control characters, halves of surrogate pairs, bytes that are not UTF-8, cuts."""
+"""Odd JSON values, and mutations of values and of bytes that a user's files may have: wrong types, missing fields,
+deep nesting, numbers that no float holds, control characters, halves of surrogate pairs, bytes that are not UTF-8, cuts."""
 
 from __future__ import annotations
 
@@ -24,17 +24,21 @@ NUMBERS = (
     Raw("1e999"), Raw("-1e999"), Raw("1e-999"), Raw("1e308"), Raw("NaN"), Raw("Infinity"), Raw("-Infinity"), Raw("01"),
 )  # fmt: skip
 TEXTS = (
-    "", " ", "a", "\x00", "\x1b[31mred\x07", "\u2028\u2029\x85", "\ufeff", "\ud800", Raw('"\\ud800"'), Raw('"\\udc00\\ud800"'),
+    "", " ", "a", "\x00", "\x1b[31mred\x07", "\u2028\u2029\x85", "\ufeff", "\ud800", Raw('"\\ud800"'),
+    Raw('"\\udc00\\ud800"'),
     Raw('"\\u0000"'), "\U0001f642", "e\u0301", "\u202eabc", "<image>", "</script><b>", "a|b\n# c", "x" * 3000, "None", "nan",
     "yes", "A", "(B)", "7", "-", "²", "٣", "1e999", "%s{}%(x)s", "{0..9}", "*",
 )  # fmt: skip
 REFERENCES = (
-    "../secret.png", "@ROOT@/secret.png", "/dev/zero", "/dev/stdin", "/proc/self/mem", ".", "/", "in", "a/../../b.png", "one.png/x",
-    "tar:in/x.tar!a.png", "tar:!", "tar:one.png!one.png", "http://localhost/a.png", "file:///etc/passwd", "data:image/png;base64,AAAA",
+    "../secret.png", "@ROOT@/secret.png", "/dev/zero", "/dev/stdin", "/proc/self/mem", ".", "/", "in", "a/../../b.png",
+    "one.png/x",
+    "tar:in/x.tar!a.png", "tar:!", "tar:one.png!one.png", "http://localhost/a.png", "file:///etc/passwd",
+    "data:image/png;base64,AAAA",
     "data:image/png;base64,@", "data:text/html,x", "n" * 300 + ".png", "one.png\x00", "con\udce9.png", "pipe",
 )  # fmt: skip
 SHAPES = (
-    None, True, False, [], {}, [[]], [None], [{}], {"": None}, {"type": "image"}, [1, "a"], ["a", "a"], nested(100), nested(127),
+    None, True, False, [], {}, [[]], [None], [{}], {"": None}, {"type": "image"}, [1, "a"], ["a", "a"], nested(100),
+    nested(127),
     nested(128), nested(300), nested(5000), nested(300, '{"a":', "}", "0"), nested(2000, '[{"a":', "}]", "null"),
 )  # fmt: skip
 
@@ -142,7 +146,8 @@ def _keyed(items: list) -> dict:
 CHANGES = (_replace, _replace, _replace, _drop, _wrap, _turn, _copy, _double, _add, _lengthen)
 
 BYTES = (
-    b"\xff", b"\x00", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r", b"\x0c", b'"', b"{", b"\n", b"\n\n", b"\x1b[31m", b",", b"\xc3",
+    b"\xff", b"\x00", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r", b"\x0c", b'"', b"{", b"\n", b"\n\n", b"\x1b[31m", b",",
+    b"\xc3",
     b"[" * 300, b"1e999", b"\x80" * 40,
 )  # fmt: skip
 

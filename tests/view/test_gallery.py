@@ -179,3 +179,15 @@ def test_an_empty_stream_is_said_to_be_empty(tmp_path):
 def test_a_title_may_be_one_of_the_templates_marks():
     whole = b"".join(gallery.page([], title="@CARDS@ @POLICY@ <b>")).decode()
     assert "<title>@CARDS@ @POLICY@ &lt;b&gt;</title>" in whole
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("images", True), ("images", [3]), ("choices", 3), ("target", "0"), ("correct", []), ("model", {})],
+)
+def test_a_prediction_of_wrong_types_is_skipped(field, value, pairs, tmp_path):
+    sound = prediction(pairs, "sound", True)
+    run, page = build([sound | {"id": "odd", field: value}, sound], tmp_path, "--on-error", "skip")
+    assert run.exit_code == 3 and page.count("<article") == 1 and field in run.stderr
+    run, page = build([sound | {"before": {"response": "B", "correct": []}, "choices": ["x", "y"]}], tmp_path)
+    assert run.exit_code == 0 and "A. x" in page

@@ -35,7 +35,8 @@ def asked(row: Record, file: str) -> dict:
 
 def unanswerable(line: dict) -> bool | None:
     """Whether the right option is that none is right; None where the options are unknown."""
-    option = (line.get("choices") or {}).get(line.get("answer"))
+    answer = line.get("answer")
+    option = (line.get("choices") or {}).get(answer) if isinstance(answer, str) else None
     return None if option is None else bool(_NONE.match(str(option)))
 
 

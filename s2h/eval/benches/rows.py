@@ -10,6 +10,7 @@ from typing import Any
 
 from s2h import jsonl, parse
 from s2h.eval.benches import tsv
+from s2h.files import below
 from s2h.record import Record, RecordError, fail
 
 KINDS = (
@@ -34,10 +35,9 @@ def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> l
         raise RecordError(f"no such file or folder: {path}", remedy="--bench NAME=PATH or --data DIR")
     path = _snapshot(path)
     found = sorted(
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(path, followlinks=True)
-        for name in names
-        if not name.startswith(".") and name.endswith(KINDS)
+        name
+        for name in below(path)
+        if not os.path.basename(name).startswith(".") and name.endswith(KINDS) and os.path.isfile(name)
     )
     for kind in KINDS:
         some = [name for name in found if name.endswith(kind)]
@@ -119,18 +119,19 @@ def demand(names: Iterable[str], required: Columns, where: str) -> None:
 
 
 def _parquet(name: str, required: Columns) -> Iterator[Record]:
-    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(name) as file:
+        with open(name, "rb") as raw, ParquetFile(raw) as file:  # Arrow opens no name that is not UTF-8
             demand(file.schema_arrow.names, required, name)
             number = 0
             for batch in file.iter_batches(batch_size=BATCH):
                 for fields in batch.to_pylist():
                     number += 1
                     yield Record(fields, where=f"{name}: row {number}", base=os.path.dirname(name))
-    except (ArrowException, OSError) as error:
+    except RecordError:
+        raise
+    except Exception as error:  # whatever a damaged file makes pyarrow stumble over
         raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
 
 

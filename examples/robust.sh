@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The long run of the robustness tests (tests/robust): hostile pairs, predictions, tables and source folders for every command,
+# from other seeds than the suite has. Says how much was tried, and writes what failed into robust-failures/, a folder each,
+# with the command in its `cmd`. Ends with status 1 where something failed.
+#
+#     bash examples/robust.sh --minutes 30 --seed 7
+#     bash examples/robust.sh --minutes 5 --only sources --keep /tmp/failures
+#
+# Uses the environment that `bash examples/test.sh` has made (.venv-test, or S2H_VENV), else python3.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=${S2H_VENV:-.venv-test}
+python=python3
+[ ! -x "$venv/bin/python" ] || python=$venv/bin/python
+export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+exec "$python" -W ignore -m tests.robust.long "$@"

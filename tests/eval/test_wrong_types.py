@@ -1,0 +1,74 @@
+"""Predictions and tables whose fields have other types than they should: an error of the line, never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2h import seeds
+from s2h.eval import metrics, predictions, report, scores
+from s2h.eval.benches import rows
+from s2h.images import ImageError, read_bytes
+from s2h.record import Record, RecordError
+from tests.support.scored import predictions as made
+
+
+@pytest.mark.parametrize("value", [0, True, 3.5, [], {}, ["a"], None])
+def test_what_is_no_reference_is_no_image(value):
+    with pytest.raises(ImageError, match="no image reference"):
+        read_bytes(value)
+
+
+def test_an_unknown_type_of_answer_is_refused_where_predictions_are_read():
+    line = Record(id="a", bench="b", answer="A", response="A", answer_type="choices")
+    with pytest.raises(RecordError, match=r"answer_type: unknown: 'choices' \(one of number, yes/no"):
+        predictions.read(line)
+
+
+def test_choices_as_a_list_count_as_those_by_letter():
+    listed = [one for one in made(1, 0.5) if one["bench"] == "muirbench"]
+    for one in listed:
+        one["choices"] = list(one["choices"].values())
+    lettered = [one for one in made(1, 0.5) if one["bench"] == "muirbench"]
+    told = [metrics.of_bench("muirbench", [scores.slim(one) for one in some]) for some in (listed, lettered)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("seed", [-1, -(2**63), 2**32, 2**70])
+def test_any_integer_is_a_seed(seed):
+    lines = [scores.slim(one) for one in made(1, 0.5)]
+    assert report.make(lines, seed=seed)["rows"]
+    assert 0 <= seeds.within(seed, 32) < 2**32 and 0 <= seeds.within(seed, 64) < 2**64
+
+
+def test_seeds_that_fit_are_taken_as_they_are():
+    assert [seeds.within(seed, 32) for seed in (0, 7, 2**32 - 1)] == [0, 7, 2**32 - 1]
+    assert len({seeds.within(-seed, 32) for seed in range(1, 100)}) == 99
+
+
+def test_a_file_without_a_sound_line_is_not_called_empty():
+    faults, skipped = [], [0]
+
+    def read(name):
+        skipped[0] += name == "bad.jsonl"
+        return iter(())
+
+    list(predictions.lines(["bad.jsonl", "empty.jsonl"], read, faults.append, lambda: skipped[0]))
+    assert [str(fault) for fault in faults] == [
+        "empty.jsonl: holds no lines (a failed download, or a run that ended early?)"
+    ]
+
+
+def test_a_parquet_file_whose_bytes_are_no_text_or_whose_name_is_not_utf8(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = str(tmp_path / "caf\udce9.parquet")
+    table = pyarrow.table({"question": pyarrow.array([b"\x89PNG", b"ok"]).cast(pyarrow.binary())})
+    broken = pyarrow.Table.from_arrays(
+        [table["question"].combine_chunks().view(pyarrow.string())], ["question"]
+    )
+    with open(path, "wb") as file:
+        pyarrow.parquet.write_table(broken, file)
+    faults: list = []
+    assert list(rows.read([path], on_error=faults.append)) == []
+    assert len(faults) == 1 and "can't be read: 'utf-8' codec can't decode" in str(faults[0])
