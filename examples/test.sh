@@ -47,7 +47,8 @@ if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
     if [ -n "$floor" ]; then
         pip install uv
-        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --resolution lowest-direct -e '.[test]'
+        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
+            --resolution lowest-direct -e '.[test]'
     else
         pip install torch==2.14.1 torchvision==0.29.1
         pip install -e '.[test]'

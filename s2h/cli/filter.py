@@ -164,15 +164,16 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
         out = journal.outputs[1] if len(journal.outputs) > 1 else None
         if rejects and out is None:
             out = stack.enter_context(jsonl.Writer(rejects))
-        judged, unjudged = 0, Counter()  # unjudged: by the reason for which the pair was skipped
+        unjudged = Counter()  # pairs by the reason for which they were skipped
         if journal.position:
             tally.recall(journal.said["tally"])
-            judged, unjudged = tally.total(), Counter(journal.said["unjudged"])
+            unjudged.update(journal.said["unjudged"])
             work.skipped.update(unjudged)
             records = _going_on(work, records, journal, made)
             if watching is not None:
                 for record in work.writer.kept():
                     watching.add(record)
+        judged = journal.position - unjudged.total()
         journal.said |= {"tally": tally.noted, "unjudged": unjudged}
 
         def on_error(error):
@@ -194,8 +195,7 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
                 out.write(record)
             tally.add(record.get("task") or "no task", reasons)
             judged += 1
-            journal.said["last"] = record.where
-            journal.reached(judged + unjudged.total())
+            journal.reached(judged + unjudged.total(), record.where)
         if engine.cut:
             work.say(
                 f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
@@ -209,15 +209,15 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
 
 def _going_on(work, records, journal, made):
     """The records after those that an earlier run has dealt with."""
-    again = [judgement.again for judgement in made if judgement.again is not None]
+    while made and not made[-1].remembers:
+        made = made[:-1]
     count, where = 0, ""
     for record in islice(records, journal.position):
-        for remember in again:
-            remember(record)
         count, where = count + 1, record.where
-    if (count, where) != (journal.position, journal.said["last"]):
+        any(judgement.score([record]) for judgement in made if judgement.score)  # until one finds a fault
+    if (count, where) != (journal.position, journal.last):
         raise RecordError(
-            f"{work.writer.partial}: its last pair came from {journal.said['last']}, which the input doesn't have",
+            f"{work.writer.partial}: its last pair came from {journal.last}, which the input doesn't have",
             remedy="give the same input, or leave --resume out and begin anew",
         )
     work.say(f"going on after {where}: {count:,} pairs were judged before")

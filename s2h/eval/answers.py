@@ -105,6 +105,9 @@ def _word(response: str, line: dict, answer: object, parser: str) -> tuple[objec
         return parsed, None if answer is None else parsed == answer
     answers = {str(one): str(one) for one in (answer if isinstance(answer, list) else [answer])}
     said = mentions.said(told, answers) if answer is not None else set()
+    whole = plain.plain(response).strip(" .()").casefold()
+    if answer is not None and (same := [one for one in answers if one.strip(" .()").casefold() == whole]):
+        return same[0], True  # also where the answer is a word that is passed over elsewhere, as 'A' is
     if said and (plain.UNSURE.search(told) or _one_of_several(told, said)):
         return None, False
     if said:

@@ -80,12 +80,12 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
     """The questions that an earlier run is not through with. Raises RecordError where those that it is through with were
     others."""
     questions = iter(questions)
-    last, count = None, 0
+    last, count = "", 0
     for line, _ in islice(questions, journal.position):
         last, count = line["id"], count + 1
-    if count < journal.position or last != journal.said.get("last"):
+    if count < journal.position or last != journal.last:
         raise RecordError(
-            f"{journal.name}: was begun with other questions: number {journal.position} was {journal.said['last']}, not "
+            f"{journal.name}: was begun with other questions: number {journal.position} was {journal.last}, not "
             f"{last}",
             remedy="give the same, or leave --resume out and begin anew",
         )
@@ -95,11 +95,8 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
 def _turn(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
     """Note that a window of questions is through, after its lines were written."""
     told = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
-    journal.said = {
-        "last": chunk[-1][0]["id"],
-        "skipped": journal.said.get("skipped", []) + told,
-    }
-    journal.reached(journal.position + len(chunk))
+    journal.said = {"skipped": journal.said.get("skipped", []) + told}
+    journal.reached(journal.position + len(chunk), chunk[-1][0]["id"])
 
 
 def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> Iterable:

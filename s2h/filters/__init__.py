@@ -25,7 +25,7 @@ class Judgement:
     nothing is to be dropped.
     heavy: whether a batch is cheaper than its records one by one, as for a model.
     measures: for a report, the numbers that it decides by.
-    again: what a run that goes on does with a record that was judged before, where that counts for later ones.
+    remembers: whether its scores depend on the records before, so that a resumed run scores these again.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Judgement:
     decide: Callable[[Record], str] | None
     heavy: bool = False
     measures: tuple[Measure, ...] = ()
-    again: Callable[[Record], object] | None = None
+    remembers: bool = False
 
 
 @dataclass(frozen=True)

@@ -185,8 +185,7 @@ def judgement(repeats: Repeats, *, within: bool = True, stream: str = "the strea
         origin = getattr(record, "repeats", "")
         return f"repeats a pair of {origin}" if origin else ""
 
-    again = (lambda record: repeats.see(record, stream)) if within else None
-    return Judgement("repeats", score, decide, again=again)
+    return Judgement("repeats", score, decide, remembers=within)
 
 
 def learn(repeats: Repeats, records: Iterable[Record], origin: str) -> int:

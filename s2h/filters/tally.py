@@ -32,9 +32,6 @@ class Tally:
     def recall(self, noted: list[list]) -> None:
         self.counts.update({(task, reason): n for task, reason, n in noted})
 
-    def total(self) -> int:
-        return self.counts.total()
-
     def told(self) -> Counter[tuple[str, str]]:
         """The counts by names of tasks that a terminal can show."""
         shown: Counter[tuple[str, str]] = Counter()
@@ -44,7 +41,7 @@ class Tally:
 
     def lines(self, judged: bool, skipped: bool) -> list[str]:
         """One line and, where pairs were dropped, a table under it."""
-        total = self.total()
+        total = sum(self.counts.values())
         kept = sum(n for (_, reason), n in self.counts.items() if not reason)
         pairs = "1 pair" if total == 1 else f"{total:,} pairs"
         if not total:

@@ -96,17 +96,17 @@ _FUNCTION = word_set(
     while as into through"""
 )
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
-_EMPTY = word_set(
-    """thing stuff object item part piece side top bottom front back end edge area surface view scene setting place point
-    spot way line row center middle number example variety group bunch kind type picture photo image photograph shot
-    close-up closeup background foreground product structure element detail feature one someone somebody everyone everybody
-    individual being creature organism body sample specimen collection pile stack set pair pack work works show display
-    design pattern position lot range sort fellow subject material layer course hold cut turn drop mark base left right
-    second cast match pitch share bit hang dive ride lie pose wait rest pass press plot fall look run walk call help world
-    remains
-    nature earth universe love life death space red green blue yellow purple pink brown black white gray grey beige
-    turquoise adult male female air sky nobody anybody anyone art industry business website john jack bill mark peter tom
-    dick harry jerry ray victor smith paris lovely beauty cutie wonderland darling"""
+EMPTY = word_set(
+    """thing stuff object item part piece side top bottom corner front back end edge area surface view scene setting
+    place point spot way line row center middle number example variety group bunch kind type picture photo image
+    photograph shot close-up closeup background foreground product structure element detail feature one someone
+    somebody everyone everybody individual being creature organism body sample specimen collection pile stack set pair
+    pack work works show display design pattern position lot range sort fellow subject material layer course hold cut
+    turn drop mark base left right second cast match pitch share bit hang dive ride lie pose wait rest pass press plot
+    fall look run walk call help world remains nature earth universe love life death space red green blue yellow
+    purple pink brown black white gray grey beige turquoise adult male female air sky nobody anybody anyone art
+    industry business website john jack bill mark peter tom dick harry jerry ray victor smith paris lovely beauty
+    cutie wonderland darling"""
 )
 
 
@@ -117,6 +117,7 @@ _FAMILY = word_set(
     """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
     aunt uncle mother father sister brother"""
 )
+_TITLED = re.compile(r"[A-Z]\w+ [A-Z]")
 # Behind a name at the start, what people and pets do rather than what the name may also mean: 'Daisy chasing a ball'.
 _LIVELY = word_set(
     """playing holding wearing smiling sleeping laughing opening reading riding running chasing feeding petting eating making
@@ -245,6 +246,8 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
     if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
         name = phrase.words[0].casefold()
+        if name in _FAMILY and _TITLED.match(text[text.find(phrase.words[0]) :]):
+            return True  # 'Aunt May'
         if name in _FIRST_NAMES and not acts(name):
             after = text[text.find(phrase.words[0]) + len(name) :].split()
             return bool(after) and after[0] in _LIVELY
@@ -318,4 +321,4 @@ def is_thing(phrase: Phrase) -> bool:
     head = parse(phrase.text)[0]
     if head.startswith("letter "):
         return True
-    return (seen(phrase.words[-1]) or seen(head)) and head not in _EMPTY
+    return (seen(phrase.words[-1]) or seen(head)) and head not in EMPTY

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from s2h.language import related, table
+from s2h.language.concepts import EMPTY
 from s2h.language.forms import shares, singular, verb_of
 from s2h.language.sorts import is_body_part, moves
 from s2h.language.table import word_set
@@ -21,7 +22,7 @@ _OTHER_THING = word_set(
 # Words that name a thing by what is before them, though they have few other meanings.
 _NEEDS_MORE = word_set(
     """artist bag bar barrel bed block board booth bulb cab car carriage carrier coach collector control court
-    crossing cutter dog end engine face float gear guard hall hand head keeper light line lot machine maker meter
+    crossing cutter dog end engine face float gear guard hall hand head jam keeper light line lot machine maker meter
     operator patch plate post rack seller sheet stall stand station stick stop system sweeper team tree trunk web
     worker"""
 )
@@ -33,7 +34,12 @@ def general_of(concept: str) -> str:
     """What a thing is in one word: 'race car' gives 'car'; '' where the last word alone would be another thing ('sea lion',
     'bus stop') or says nothing ('letter J')."""
     *before, last = concept.split()
-    if len(last) < 3 or not last.isalpha() or any(word.casefold() in _OTHER_THING for word in before):
+    if (
+        len(last) < 3
+        or not last.isalpha()
+        or singular(last) in EMPTY
+        or any(word.casefold() in _OTHER_THING for word in before)
+    ):
         return ""
     if "of" in before:
         return ""  # a slice of pizza is no pizza

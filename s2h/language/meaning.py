@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from s2h.language import related
 from s2h.language.concepts import read, without_openings
-from s2h.language.sorts import is_body_part, is_person
+from s2h.language.scenes import may_go_without_saying
 from s2h.language.swaps import KINDS
-from s2h.language.table import word_set
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
@@ -24,21 +23,6 @@ _NUMBERS = {
 _SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
 _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
 _ANY_NUMBER = 0
-# What is in most pictures whether their captions say so or not; parts of a body are so as well.
-_ALL_OVER = word_set(
-    """sky ground floor wall ceiling air background cloud shadow sun light hair beard clothes clothing smile face glasses
-    sunlight daylight reflection day night camera distance top side corner edge picture photo view scene shirt shoe pants
-    jeans room area surface leg tail coat"""
-)
-# What people wear whether a caption says so or not.
-_WORN = word_set("watch belt sock sleeve pocket button collar bracelet necklace earring hat cap")
-# What captions of outdoor scenes leave out as often as they say it, and what else tells of such a scene.
-_OUTDOORS = word_set(
-    "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
-)
-_OUTSIDE = _OUTDOORS | word_set(
-    """park pasture hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart"""
-)
 
 
 class Claim(NamedTuple):
@@ -79,11 +63,7 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
 def _may_hold(claim: Claim, known: list[Claim]) -> bool:
     alike = [other for other in known if related.may_be(claim.thing, other.thing)]
     if not alike:
-        if claim.thing in _WORN:
-            return any(is_person(other.thing) for other in known)
-        if claim.thing in _OUTDOORS:
-            return any(other.thing in _OUTSIDE for other in known)
-        return claim.thing in _ALL_OVER or is_body_part(claim.thing)
+        return may_go_without_saying(claim.thing, [other.thing for other in known])
     return any(_may_be_one(claim, other) for other in alike)
 
 

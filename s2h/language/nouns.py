@@ -26,7 +26,7 @@ PROPER = frozenset(
 MASS = word_set(
     """air asphalt ash asparagus bacon baggage bamboo barbecue beef bread broccoli butter cabbage cardboard cash celery
     cement cereal cheese chocolate clay cloth clothing coal coffee concrete confetti corn cotton cutlery dairy debris
-    denim dirt dough dust earwax equipment fabric fog foliage food fruit fur furniture garbage garlic gasoline ginger
+    denim dirt dough dust earwax equipment fabric foam fog foliage food fruit fur furniture garbage garlic gasoline ginger
     glassware gold graffiti grass gravel greenery guacamole hail hair ham hay homework honey ice icing incense
     infrastructure ink ivory ivy jewellery jewelry juice kale ketchup lace land laundry lava leather lemonade lettuce
     lightning linen livestock luggage lumber machinery mail makeup marble mayonnaise meat milk mist money moss mud

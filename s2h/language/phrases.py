@@ -15,7 +15,7 @@ from typing import NamedTuple
 from s2h.language import table
 from s2h.language.forms import ONLY_PLURAL, SAME_FORM, only_participle, shares, singular, verb_of
 from s2h.language.nouns import MASS
-from s2h.language.sorts import acts, is_animal, is_body_part, moves
+from s2h.language.sorts import acts, is_body_part, may_name_an_act, moves
 from s2h.language.table import word_set
 
 _TOKEN = re.compile(r"“[^”]+”|\"[^\"]+\"|[^\W_]+(?:['’.-][^\W_]+)*|[^\w\s]")
@@ -29,11 +29,11 @@ _NOT = word_set("no without")
 # Words that end a noun phrase.
 CLOSED = word_set(
     """of with in on at that which who whose where when and or but nor to for from by near next beside besides under over
-    behind above below against along across inside outside through throughout while as is are was were be been being am has
-    have had do does did will would can could may might must should shall into onto off out up down around among amid between
-    beneath underneath past toward towards upon via per than then there here it he she they we i you him them us me not so if
-    because before after during until since about atop alongside within without like unlike despite plus versus vs very too
-    also just only together away back ahead nearby indoors outdoors outside overhead apart side"""
+    behind above below against along across inside outside through throughout while as is are was were be been being am
+    has have had do does did will would can could may might must should shall into onto off out up down around among amid
+    between beneath underneath past toward towards upon via per than then there here it he she they we i you him them us
+    me not so if because before after during until since about atop alongside within without like unlike despite plus
+    versus vs very too also just only together away back ahead nearby indoors outdoors outside overhead apart side"""
 )
 _ADVERBS = word_set(
     "very really quite extremely brightly freshly partially fully half newly nicely well slightly mostly"
@@ -59,30 +59,22 @@ _THINGS_IN_ING = word_set(
     wiring tubing piping bunting rigging netting cladding carpeting fencing roofing grating edging dwelling engraving
     etching lining outbuilding stitching"""
 )
+_MATERIALS = word_set(
+    """stone wood metal brick glass concrete paper plastic steel iron leather marble cement bronze bamboo wicker
+    cardboard clay granite velvet silk cotton wool"""
+)
+_THROUGH = word_set("through across into onto from down past")
 _VIEWS = word_set("aerial top side front rear back panoramic")  # before "view", behind what is seen so
 # Participles that describe the noun behind them where no article tells ("Sleeping cat", and not "Eating pizza").
 _STATES = word_set(
     """smiling sleeping running flying standing sitting laughing crying barking swimming jumping dancing burning falling
     blooming flowering grazing hanging floating sparkling shining glowing growing moving rolling rising howling galloping
     roaring soaring melting boiling yawning kneeling rotting crumbling drooping leaning lounging resting crawling hatching
-    living
-    existing surviving flickering blossoming aging charming amazing stunning interesting surprising breathtaking adoring
-    loving caring missing matching winning leading remaining rippling winding towering sprawling looming shimmering"""
+    living existing surviving flickering blossoming aging charming amazing stunning interesting surprising breathtaking
+    adoring loving caring missing matching winning leading remaining rippling winding towering sprawling looming
+    shimmering"""
 )
 _BEGINNINGS = _ONE | _OPEN | _MANY
-# What people do to animals, and with them where a thing for it follows ('Dog grooming table'): names of what is done, in
-# which the animal itself may be missing.
-_DONE_TO = word_set("watching spotting farming breeding milking shearing hunting")
-_DONE_WITH = word_set(
-    "racing riding walking grooming training feeding fighting herding boarding jumping sledding changing"
-)
-_DONE_WITH_VEHICLES = word_set("racing riding spotting parking washing building driving repairing sharing")
-# What only people do: behind a thing it makes the name of a sport or work of it ('Ice skating in the park').
-_DONE_BY_PEOPLE = word_set(
-    """skating climbing tasting surfing diving hunting watching dancing lifting fishing riding gazing picking throwing
-    carving making eating drinking tubing skiing racing hiking farming fighting shopping painting knitting
-    weaving brewing boxing jumping walking collecting spotting"""
-)
 # Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
 _MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
@@ -192,13 +184,9 @@ class _Reader:
             return False
         if _is_plural(head) or head in COLLECTIVE:
             return False
-        goes_on = seen(after) and after not in CLOSED
-        if acts(head):  # 'Horse racing track', 'Whale watching'; but 'Horse racing past'
-            done = is_animal(head) or head == "baby"
-            return done and ((low in _DONE_WITH and goes_on and not acts(after)) or low in _DONE_TO)
-        if moves(head):  # 'Motorcycle racing team'; but 'Car driving past'
-            return goes_on and low in _DONE_WITH_VEHICLES and not moves(after)
-        return low in _DONE_BY_PEOPLE or goes_on
+        named = seen(after) or (acts(head) and "n" in shares(after))  # 'Puppy training class'
+        goes_on = named and after not in CLOSED
+        return may_name_an_act(head, low, after, goes_on)
 
     def _low(self, at: int) -> str:
         return self.tokens[at].low if at < len(self.tokens) else ""
@@ -310,7 +298,10 @@ class _Reader:
             if share.get("a", 0) > share.get("n", 0) and not seen(low):
                 return "stop"
             return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
-        if begins == "one" or not seen(low) or after in _BEGINNINGS:
+        if head in _MATERIALS and seen(low) and after not in _BEGINNINGS:
+            return "noun"  # 'stone steps'
+        streams = head in MASS and share.get("v", 0) and after in _THROUGH  # 'sunlight streams through'
+        if begins == "one" or not seen(low) or after in _BEGINNINGS or streams:
             return "stop"
         acting = share.get("v", 0) and acts(head)
         base = verb_of(after)[1] == "base"

@@ -1,4 +1,5 @@
-"""What sort of thing a noun names, by its first sense: somebody who acts, a vehicle, a part of a body."""
+"""What sort of thing a noun names, by its first sense: somebody who acts, a vehicle, a part of a body. Also tells whether a
+noun and a gerund name an act."""
 
 from __future__ import annotations
 
@@ -7,6 +8,21 @@ from functools import lru_cache
 from s2h.language import table
 from s2h.language.forms import singular
 from s2h.language.nouns import MASS
+from s2h.language.table import word_set
+
+# What people do to animals, and with them where a thing for it follows ('Dog grooming table'): names of what is done, in
+# which the animal itself may be missing.
+_DONE_TO = word_set("watching spotting farming breeding milking shearing hunting")
+_DONE_WITH = word_set(
+    "racing riding walking grooming training feeding fighting herding boarding jumping sledding changing"
+)
+_DONE_WITH_VEHICLES = word_set("racing riding spotting parking washing building driving repairing sharing")
+# What only people do: behind a thing it makes the name of a sport or work of it ('Ice skating in the park').
+_DONE_BY_PEOPLE = word_set(
+    """skating climbing tasting surfing diving hunting watching dancing lifting fishing riding gazing picking throwing
+    carving making eating drinking tubing skiing racing hiking farming fighting shopping painting knitting weaving brewing
+    boxing jumping walking collecting spotting"""
+)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -39,11 +55,12 @@ def acts(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_person(noun: str) -> bool:
-    """Whether a noun in the singular names a person, by its first sense."""
-    things = table.things()
-    return noun == "person" or any(
-        things.files[number] == "person" for number in things.senses.get(noun, ())[:1]
-    )
+    """Whether a noun in the singular names a person, by its first sense; of what names an animal too ('kid', 'whale') the
+    everyday table must say so."""
+    things, said = table.things(), table.everyday()
+    files = [things.files[number] for number in things.senses.get(noun, ())]
+    human = noun in said.kinds or noun in said.same
+    return noun == "person" or (files[:1] == ["person"] and (human or "animal" not in files))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -52,3 +69,14 @@ def is_animal(head: str) -> bool:
     things = table.things()
     files = [things.files[number] for number in things.senses.get(singular(head), ())]
     return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
+
+
+def may_name_an_act(head: str, gerund: str, after: str, goes_on: bool) -> bool:
+    """Whether a noun and a gerund may be the name of what is done with the thing: 'Horse racing track' and 'Whale watching',
+    but 'Horse racing past'. after: the next word; goes_on: whether the phrase may go on to it."""
+    if acts(head):
+        done = is_animal(head) or head == "baby"
+        return done and (gerund in _DONE_TO or (gerund in _DONE_WITH and goes_on and not acts(after)))
+    if moves(head):
+        return goes_on and gerund in _DONE_WITH_VEHICLES and not moves(after)
+    return gerund in _DONE_BY_PEOPLE or goes_on

@@ -6,8 +6,9 @@ from __future__ import annotations
 from functools import lru_cache
 from random import Random
 
-from s2h.language import nouns
+from s2h.language import nouns, related
 from s2h.language.concepts import without_openings
+from s2h.language.sorts import is_person
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
@@ -86,10 +87,16 @@ def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = Fa
     image that was found and none of the others."""
     many = is_many(concept)
     asked = rng.choice(ASKS[form]).format(
-        concept, **{"is": "are" if many else "is", "it": "them" if many else "it"}
+        concept, **{"is": "are" if many else "is", "it": "them" if many else _it(concept)}
     )
     working = NAME if named_only else COUNT_SHOW if form == "count" else SHOW
     return asked + rng.choice(working) if shows else asked
+
+
+@lru_cache(maxsize=1 << 14)
+def _it(concept: str) -> str:
+    """What stands for a concept in the singular: a person is no 'it'."""
+    return "such a person" if is_person(related.head(concept)) else "it"
 
 
 def is_many(concept: str) -> bool:

@@ -226,7 +226,9 @@ def drop_twice(index: Index, on_error: Callable[[RecordError], None]) -> None:
     if not len(twice):
         return
     known: dict[str, int] = {}
-    for row in np.flatnonzero(np.isin(index.column("order"), twice)).tolist():  # as they were read
+    # By sorting: the table that isin would make of 64-bit keys overflows in numpy 2.0.
+    same = np.isin(index.column("order"), twice, kind="sort")
+    for row in np.flatnonzero(same).tolist():  # as they were read
         if row in index.dropped:
             continue
         name = index.record(row)["id"]

@@ -12,7 +12,7 @@ replaced as a whole, after all of these bytes have reached the disk. What an out
     with journal.open() as kept:
         for number, record in islice(enumerate(records, 1), journal.position, None):
             (kept if good(record) else journal.outputs[1]).write(record)
-            journal.reached(number)
+            journal.reached(number, record.where)
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from s2h import files, jsonl, parse
@@ -52,9 +51,9 @@ class Journal:
     paths: the outputs, the main one first, none of which is open before `open`. arguments: what the result depends on; a
     run goes on with its own only. buffered: whether records may wait in memory until the next note.
 
-    position: how far the input is dealt with, 0 at the start. said: what else a later run must know; a function in it is
-    called when a note is written. since: the partial answers that came after `position`. name: of the main output's file
-    while it is written.
+    position: how far the input is dealt with, 0 at the start. last: what the input has there, by which a later run tells
+    that it is the same. said: what else a later run must know; a function in it is called when a note is written. since:
+    the partial answers that came after `position`. name: of the main output's file while it is written.
     """
 
     def __init__(
@@ -67,14 +66,23 @@ class Journal:
     ) -> None:
         self._paths, self._resume, self.buffered = list(paths), resume, buffered
         self.arguments = json.loads(json.dumps(arguments or {}, default=str))
-        self.position, self.said, self.since = 0, {}, []
+        self.said, self.since = {}, []
         self.outputs: list[Growing] = []
-        self._marks = [(0, 0)] * len(self._paths)  # bytes and records of each output at `position`
+        # Position, last, bytes and records of each output there: one value, so that no interrupt comes between them.
+        self._at = 0, "", [(0, 0)] * len(self._paths)
         self._noted: int | None = None  # the position that the notes have, None before they are this run's
         self._file: Any = None  # the notes, while answers can be added to them
         self._due = time.monotonic() + EVERY
         if self._paths:
             self.name, self._notes, self._draft = (_beside(paths[0], suffix) for suffix in WORK)
+
+    @property
+    def position(self) -> int:
+        return self._at[0]
+
+    @property
+    def last(self) -> str:
+        return self._at[1]
 
     def read(self) -> bool:
         """Take over what an earlier run noted, if this one is to go on with it; say whether that run was moving its files
@@ -83,7 +91,8 @@ class Journal:
             return False
         try:
             with open(self._notes, "rb") as file:
-                head, rest = file.readline(jsonl.MAX_LINE), file.read()
+                notes = _opened(file.readline(jsonl.MAX_LINE))
+                rest = file.read() if notes else b""
         except FileNotFoundError:
             for path in self._paths:
                 if _size(_beside(path, PARTIAL)):
@@ -91,7 +100,6 @@ class Journal:
                         f"{self.name}: has no notes beside it ({self._notes})", remedy=ANEW
                     ) from None
             return False
-        notes = _opened(head)
         if notes is None:
             raise RecordError(f"{self._notes}: is damaged, or no notes of s2h", remedy=ANEW)
         if notes["version"] != VERSION:
@@ -101,9 +109,8 @@ class Journal:
                 f"{self.name}: was begun by other arguments: {'; '.join(differences)}",
                 remedy=f"repeat them, or {ANEW}",
             )
-        self.position = self._noted = notes["position"]
-        self.said, self._marks = notes["said"], [tuple(mark) for mark in notes["outputs"]]
-        self.since = list(_whole(rest))
+        self._at = notes["position"], notes["last"], notes["outputs"]
+        self._noted, self.said, self.since = self.position, notes["said"], list(_whole(rest))
         return notes["finishing"]
 
     def open(self) -> Growing:
@@ -111,19 +118,18 @@ class Journal:
         `close` and `discard` are the journal's. Raises RecordError, OSError."""
         finishing = self.read()
         try:
-            for path, (length, count) in zip(self._paths, self._marks, strict=True):
+            for path, (length, count) in zip(self._paths, self._at[2], strict=True):
                 self.outputs.append(Growing(path, self, length, count, finishing))
         except BaseException:
             self.discard()
             raise
         return self.outputs[0]
 
-    def reached(self, position: int) -> None:
+    def reached(self, position: int, last: str = "") -> None:
         """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
-        if position == self.position:
+        if position == self._at[0]:
             return
-        self.position, self.since = position, []
-        self._marks = [(output.size, output.count) for output in self.outputs]
+        self._at, self.since = (position, last, self._marks()), []
         if self.outputs and time.monotonic() >= self._due:
             self._note()
 
@@ -146,7 +152,7 @@ class Journal:
         """Move the outputs to their places, the main one last, and remove the notes. A kill in between is noted."""
         for output in self.outputs:
             output.make_room()
-        self._marks = [(output.size, output.count) for output in self.outputs]
+        self._at = self.position, self.last, self._marks()
         self._note(finishing=True)
         for output in reversed(self.outputs):
             output.finish()
@@ -167,14 +173,17 @@ class Journal:
         with contextlib.suppress(OSError):
             os.unlink(self._draft)
 
+    def _marks(self) -> list[tuple[int, int]]:
+        return [(output.size, output.count) for output in self.outputs]
+
     def _note(self, finishing: bool = False) -> None:
         """Replace the notes, once all that they vouch for is on the disk."""
         started = time.monotonic()
         for output in self.outputs:
             output.sync()
         notes = {
-            "version": VERSION, "arguments": self.arguments, "position": self.position, "outputs": self._marks,
-            "said": self.said, "finishing": finishing,
+            "version": VERSION, "arguments": self.arguments, "position": self.position, "last": self.last,
+            "outputs": self._at[2], "said": self.said, "finishing": finishing,
         }  # fmt: skip
         if self._file is not None:
             self._file.close()
@@ -285,6 +294,8 @@ def _line(value: Any, default: Callable | None = None) -> bytes:
 
 def _sealed(notes: dict) -> bytes:
     """The first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
+    from hashlib import blake2b
+
     text = _line(notes, lambda function: function())
     return _line({"digest": blake2b(text, digest_size=16).hexdigest(), "notes": json.loads(text)})
 

@@ -90,9 +90,8 @@ def test_what_every_process_meets_is_told_once(place):
     broken["images"][0] = "gone.png"
     (folder / "broken.jsonl").write_text("\n".join([*lines[:3], json.dumps(broken)]) + "\n")
     said = run(["broken.jsonl", *options[1:], "--processes", "2", "-o", "broken-out.jsonl"], folder, status=1)
-    assert said.strip().splitlines() == [
-        f"s2h-eval: broken.jsonl:4: images[0]: no such file: {folder / 'gone.png'}"
-    ]
+    ours = [line for line in said.strip().splitlines() if not line.startswith("[Gloo]")]  # torch 2.9's own
+    assert ours == [f"s2h-eval: broken.jsonl:4: images[0]: no such file: {folder / 'gone.png'}"]
 
 
 def test_a_killed_run_goes_on(place):

@@ -69,3 +69,11 @@ def test_what_a_reply_takes_back_does_not_count(kind, text, parsed):
         {"choices": {"A": "red", "B": "blue", "C": "green"}} if kind == "choice" else {"answer_type": kind}
     )
     assert answers.read({"bench": "m", "answer": None, "response": text, **asked})[0] == parsed
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "parsed"), [("A", "A", "A"), ("The", "the.", "The"), (["it", "A"], "**A**", "A"), ("A", "B", "B")]
+)  # fmt: skip
+def test_a_reply_that_is_the_answer_word_for_word_is_right(answer, text, parsed):
+    read = answers.read({"bench": "m", "answer": answer, "answer_type": "word", "response": text})
+    assert read == (parsed, text != "B")

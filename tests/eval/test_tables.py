@@ -91,6 +91,16 @@ def test_a_column_that_stands_twice_is_told(ask, tmp_path):
         ask(path)
 
 
+@pytest.mark.parametrize(
+    ("written_as", "meant"), [("Answer", "answer"), ("answer ", "answer"), ("b", "B"), (" A", "A"), ("INDEX", "index")]
+)  # fmt: skip
+def test_a_column_that_is_written_otherwise_is_told(ask, tmp_path, written_as, meant):
+    columns = [written_as if one == meant else one for one in COLUMNS]
+    told: list[RecordError] = []
+    assert ask(written(tmp_path / "m.tsv", row(0), columns=columns), on_error=told.append) == []
+    assert f"m.tsv:1: the column is not named {meant!r} but {written_as!r}" in str(told[0])
+
+
 @pytest.mark.parametrize("name", ["m.tsv", "m.parquet", "m.json", "m.jsonl"])
 def test_an_empty_file_is_an_error(ask, tmp_path, name):
     (tmp_path / name).touch()

@@ -223,3 +223,16 @@ def test_where_few_pictures_share_a_concept_they_do_not_come_again_and_again(tmp
         "search", n=4, source=source, negatives={"same-concept": 1}, images=Store(tmp_path / "i")
     )
     assert {pair["negative"] for pair in only} == {"same-concept"}
+
+
+def test_a_person_is_no_it():
+    import random
+
+    for concept, word in (
+        ("a woman", "such a person"),
+        ("a whale", "it"),
+        ("a kid", "such a person"),
+        ("a fan", "it"),
+    ):
+        asked = {phrasing.ask(random.Random(i), "locate", concept, False) for i in range(100)}
+        assert f"Look for {concept}. Which image shows {word}?" in asked

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from s2h.record import Record, RecordError
 
 REFERENCE = 64  # characters: a shorter 'image' is the index of the row that has it
+_READ = {"index", "image", "image_path", "question", "hint", "answer", "category", *"ABCDEFGH"}
 _REMEDY = "write a quote inside a field twice, and put the field in quotes"
 
 
@@ -54,6 +55,7 @@ def table(
             twice = next((one for one in columns if one and columns.count(one) > 1), None)
             if twice is not None:
                 raise RecordError(f"the column stands twice: {twice[:60]!r}", where=f"{name}:1")
+            _check_names(columns, name)
             demand(columns)
             first = lines.line_num + 1
             for fields in lines:
@@ -79,6 +81,20 @@ def table(
         raise _explained(error, name, first) from None
     except UnicodeDecodeError as error:
         raise RecordError(f"can't be read as TSV: {error}", where=f"{name}:{first}") from None
+
+
+def _check_names(columns: list[str], name: str) -> None:
+    """Raises RecordError for a column that would be read if it were written otherwise ('Answer', 'A '): answers and options
+    would be missing without a word."""
+    for column in columns:
+        plain = column.strip()
+        meant = plain.upper() if len(plain) == 1 else plain.lower()
+        if column != meant and meant in _READ and meant not in columns:
+            raise RecordError(
+                f"the column is not named {meant!r} but {column[:60]!r}",
+                where=f"{name}:1",
+                remedy="rename it",
+            )
 
 
 def _whole(fields: list[str], columns: int, name: str, line: int) -> None:

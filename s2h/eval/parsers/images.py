@@ -32,7 +32,7 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(  # an image after these words is denied or compared with
-    r"(?:\b(?:not|no|isn't|never|neither|nor|than|unlike|except|besides|without|versus|vs\.?)|\brather\s+than|\binstead\s+of|\bcompared\s+(?:to|with)"
+    r"(?:\b(?:not|no|isn't|never|neither|nor|than|unlike|except|besides|without|versus|vs\.?)|\brather\s+than|\binstead\s+of|\bcompared\s+(?:to|with)|\b(?:all|any|anything|everything|both|each|every\s+\w+)\s+but"
     r"|\b(?:similar|identical|equal|related|opposed|next|close|closer)\s+(?:to|with)|\bdiffer(?:s|ent)?\s+from|\bas\s+\w+\s+as|\bsame\s+(?:\w+\s+)?as|\b(?:parent|father|mother|child|son|daughter|sibling|brother|sister|grand\w+)\s+of)"
     r"\s+(?:(?:just|only|in|the|that|those|of|from|by|with|person|one|object|digit|number)\s+)*$",
     re.IGNORECASE,

@@ -41,7 +41,7 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\brather\s+than|\binstead\s+of)\s+(?:(?:be|just|only|exactly|equal|the|to)\s+)*$",
+    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\brather\s+than|\binstead\s+of|\b(?:anything|any|all)\s+but)\s+(?:(?:be|just|only|exactly|equal|the|to)\s+)*$",
     re.IGNORECASE,
 )
 _JOINED = re.compile(
@@ -86,13 +86,13 @@ class Value:
 def number(text: str) -> Number | None:
     """The number that a reply declares, else the only one that it has. None where nothing, several numbers, a range or a
     bound is said."""
-    text = plain.corrected(text)
+    text = _unnumbered(plain.corrected(text))
     said = plain.declared(text, _stated)
     if said is not None:
         return None if said is plain.AMBIGUOUS or _otherwise(text, said) else said
-    if (bare := _bare(text)) is not None:
-        return None if bare is plain.AMBIGUOUS else bare
     said = plain.declared(text, _concluded, _WEAK)
+    if (bare := _bare(text)) is not None and (said is None or not _listing(text)):
+        return None if bare is plain.AMBIGUOUS or said not in (None, bare, plain.AMBIGUOUS) else bare
     if said is not None:
         return None if said is plain.AMBIGUOUS or plain.UNSURE.search(text) else said
     for part in (text, _BECAUSE.sub(" ", text)):
@@ -101,6 +101,21 @@ def number(text: str) -> Number | None:
         if len(numbers) == 1:
             return None if plain.UNSURE.search(text) else numbers.pop()
     return None
+
+
+def _unnumbered(text: str) -> str:
+    """A text without the numbers of its list's lines ('1. 3', '2. 4', 'Total: 7')."""
+    lines = re.findall(r"^[ \t]*(\d+)[.)][ \t]+\S", text, re.MULTILINE)
+    if len(lines) < 2 or lines != [str(n + 1) for n in range(len(lines))]:
+        return text
+    return re.sub(r"^[ \t]*\d+[.)][ \t]+", "- ", text, flags=re.MULTILINE)
+
+
+def _listing(text: str) -> bool:
+    """Whether several lines are nothing but a number, as where what is counted or added is listed first."""
+    lines = [(line, values(line)) for line in text.splitlines()]
+    bare = [line for line, found in lines if len(found) == 1 and not re.search(r"[^\W\d_]{2}", line)]
+    return len(bare) > 1
 
 
 def exact(text: str) -> Number | None:
@@ -274,7 +289,10 @@ def _bare(text: str) -> object:
             explained = re.match(
                 r"\s*(?:[a-z]+\s*){0,2}(?:\(|[,;]?\s*(?:since|because|as)\b|=)", after, re.IGNORECASE
             )
-            if (fragment or explained) and "+" not in after.split("=")[0][:3]:
+            twice = re.match(r"\s*\(\s*(\d+)\s*\)", after)
+            if twice and int(twice[1][:_LONGEST]) != some[0].number:  # 'seven (8)'
+                found |= {some[0].number, None}
+            elif (fragment or explained) and "+" not in after.split("=")[0][:3]:
                 found.add(some[0].number)
             elif part == text.strip():
                 numbers = {one.number for one in some}

@@ -69,7 +69,7 @@ CORRECTION = re.compile(
 ALTERNATIVE = re.compile(r"\b(?:or|either)\b[^.!?\n]{0,40}$", re.IGNORECASE)
 UNSURE = re.compile(
     r"\b(?:not\s+(?:\w+\s+)?(?:sure|certain|clear|possible|able)|unsure|uncertain|unclear|unable|no\s+idea|maybe|perhaps|possibly"
-    r"|might|may\s+be|could\s+(?:also\s+)?be|could\s+go|either|neither|impossible|depends|ambiguous|undecided|hard\s+to\s+(?:say|tell)"
+    r"|might|may\s+be|could\s+(?:also\s+)?be|could\s+go|either|neither|impossible|depends|also\s+possible|ambiguous|undecided|hard\s+to\s+(?:say|tell)"
     r"|(?:can't|(?:can|could|do|does|did|will|would)(?:not|\s+not|n't))\s+(?:\w+\s+)?(?:know|tell|see|say|determine|decide|answer|help|view|"
     r"identify|provide|assist|choose|be\s+(?:sure|determined|certain))|sorry|as\s+an\s+ai|guess(?:ing)?|no\s+way\s+to)\b",
     re.IGNORECASE,

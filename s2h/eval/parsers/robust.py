@@ -32,7 +32,7 @@ _LETTER = re.compile(
     rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
 )
 _ANOTHER = re.compile(
-    rf"[\s)\]}}.\"'>]*(?:,|/|&|;|\||\+|-|\n|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
+    rf"[\s)\]}}.\"'>(]*(?:,|/|&|;|\||\+|-|\n|、|或者?|和|与|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
     rf"{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
     re.IGNORECASE,
 )

@@ -11,9 +11,12 @@ _SAID = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",
     "true": "yes", "false": "no", "correct": "yes", "incorrect": "no", "是": "yes", "是的": "yes", "对": "yes",
     "否": "no", "不是": "no", "不": "no", "没有": "no", "예": "yes", "네": "yes", "아니요": "no",
-    "はい": "yes", "いいえ": "no",
+    "はい": "yes", "いいえ": "no", "正确": "yes", "對": "yes", "不对": "no", "不對": "no", "错误": "no", "沒有": "no",
+    "absolutely": "yes", "certainly": "yes", "definitely": "yes", "absolutely not": "no", "certainly not": "no",
+    "definitely not": "no", "of course not": "no", "not true": "no", "not correct": "no",
+    "that s not true": "no", "that s not correct": "no", "that is not true": "no", "that is not correct": "no",
 }  # fmt: skip
-_WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w'-])"
+_WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (
     r"(?:(?:so|well|oh|ok|okay|and|but|then|therefore|thus|hence|in\s+short|i\s+(?:think|believe|say)|i(?:'d|\s+would)\s+say"
@@ -49,6 +52,11 @@ _OF_ONE = re.compile(
     r"\b(?:the\s+)?answers?\s+(?:for|to|in|of)\s+(?:the\s+)?(?:image|picture|photo)\s+\w+\s+is\s+[^.\n]*(?:[.\n]|$)",
     re.IGNORECASE,
 )
+# 'If it is red, yes' leaves open whether it is; 'if we look at the images, yes' doesn't.
+_CONDITION = re.compile(
+    r"\W*if\b(?!\s+(?:we|you|one|i)\s+(?:\w+\s+)?(?:look|compare|count|consider|examine|check|observe|see|zoom)\b)",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 
@@ -65,6 +73,8 @@ def yes_no(text: str) -> str | None:
     if said is not None:
         first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
         return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
+    if _CONDITION.match(text):
+        return None
     told: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
         some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
