@@ -12,9 +12,10 @@ import os
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import BinaryIO
 
-from s2h import files, parse, references, shorthand
+from s2h import files, parse, references
 from s2h.record import Record, RecordError, fail
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -41,10 +42,22 @@ def find(name: str) -> str:
     raise RecordError(f"no such file: {name}", remedy=f"nor with {', '.join(SUFFIXES)} added")
 
 
+def accept(record: dict) -> None:
+    """Check a record and complete its short forms: see shorthand.accept, which is imported for the first record."""
+    _accept()(record)
+
+
+@lru_cache(maxsize=1)
+def _accept() -> Callable[[dict], None]:
+    from s2h import shorthand
+
+    return shorthand.accept
+
+
 def read(
     name: str | BinaryIO = "-",
     *,
-    check: Callable[[dict], None] | None = shorthand.accept,
+    check: Callable[[dict], None] | None = accept,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
     """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input.

@@ -6,7 +6,6 @@ works with: texts in place of messages and of their parts, images as objects, a 
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 from s2h import parse, references
@@ -48,6 +47,8 @@ def complete(record: dict) -> None:
 
 def name_of(record: dict) -> str:
     """The id of a record that has none, from what it says: the same pair has the same id."""
+    from hashlib import blake2b
+
     said = parse.dumps([record[name] for name in NEEDED])
     return f"pair-{blake2b(said, digest_size=8).hexdigest()}"
 

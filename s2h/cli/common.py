@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, accel, jsonl, shorthand
+from s2h import __version__, accel, jsonl
 from s2h.cli import streams
 from s2h.locks import Lock
 from s2h.record import RecordError
@@ -130,7 +130,7 @@ class Session:
         self.writer = output() if callable(output) else output
 
     def read(
-        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = shorthand.accept
+        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = jsonl.accept
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]

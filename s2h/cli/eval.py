@@ -242,7 +242,8 @@ class _Asking:
 
     def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
         from s2h import accel
-        from s2h.streams.journal import Journal, can_grow
+        from s2h.streams import can_grow
+        from s2h.streams.journal import Journal
 
         rank, self.of = accel.launched()
         self.output, self.resume, self.asks = output, resume, asks

@@ -13,7 +13,7 @@ import click
 from s2h.cli import common, headings, judging, places, streams
 from s2h.eval.escape import terminal
 from s2h.record import RecordError
-from s2h.streams.journal import Journal, can_grow
+from s2h.streams import can_grow
 
 
 @headings.command()
@@ -65,6 +65,8 @@ def main(
         with common.session(None, quiet=True):
             _serve(asked, how)
         return
+    from s2h.streams.journal import Journal
+
     grows = can_grow(output)
     journal = Journal()
     if grows:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from s2h.cli import common, headings
 from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
-from s2h.streams.journal import Journal, can_grow
+from s2h.streams import can_grow
+
+if TYPE_CHECKING:
+    from s2h.streams.journal import Journal
 
 TASKS = (
     "vqa",
@@ -196,6 +201,8 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
     if given.resume and not plain:
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
     given.check_places(output)
+
+    from s2h.streams.journal import Journal
 
     journal = Journal([output], given.of_result(), resume=given.resume) if plain else Journal()
     with common.session(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import click
 
 from s2h import files, jsonl
-from s2h.streams.journal import WORK
+from s2h.streams import WORK
 
 # What s2h-train writes into its run folder.
 RUN = (

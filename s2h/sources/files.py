@@ -21,7 +21,7 @@ FILE, FOLDER, SPECIAL = "a file", "a folder", "not a regular file"
 NOT_UTF8, NO_NAME = "a name that is not UTF-8", "no file_name"
 OUTSIDE = "names a file outside the folder"
 BAD_ROW = "a row that is not CSV (a quote may be left open)"
-MOST_LINES = 50  # of one row of a table
+MOST_LINES, MOST_SIGNS = 50, 1 << 17  # of one row of a table
 UNPACKED = frozenset(("__MACOSX",))  # what unpacking leaves beside the data
 
 
@@ -198,6 +198,8 @@ def table(path: str, unused: Counter, *columns: str) -> Iterator[dict]:
     header: list[str] = []
     for text in _records(lines(path, "replace"), unused):
         try:
+            if len(text) > MOST_SIGNS:
+                raise csv.Error
             cells = next(csv.reader([text], strict=True), [])
         except csv.Error:
             unused[BAD_ROW] += 1

@@ -26,23 +26,13 @@ from typing import Any
 
 from s2h import files, jsonl, parse
 from s2h.record import Record, RecordError
+from s2h.streams import PARTIAL, WORK
 
 VERSION = 2
-PARTIAL = ".partial"
-WORK = (PARTIAL, ".progress", ".progress.part")  # what lies beside an output; the last one is the next notes
 EVERY = 1.0  # seconds between two notes
 SHARE = 50  # how many times longer a run works than it waits for its notes to reach the disk
 BUFFER = 1 << 18
 ANEW = "leave --resume out and begin anew"
-
-
-def can_grow(path: str) -> bool:
-    """Whether a run can go on with an output of this name: a file on a disk that isn't compressed."""
-    return (
-        path != "-"
-        and not path.endswith((".gz", ".zst"))
-        and (os.path.isfile(path) or not os.path.exists(path))
-    )
 
 
 class Journal:

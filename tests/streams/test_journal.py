@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl
+from s2h import jsonl, streams
 from s2h.record import RecordError
 from s2h.streams import journal
 from s2h.streams.journal import Journal
@@ -214,7 +214,7 @@ def test_what_can_grow():
     Path("there").touch()
     os.mkfifo("pipe")
     names = ("-", "a.gz", "a.zst", "pipe", ".", "there", "new")
-    assert [name for name in names if journal.can_grow(name)] == ["there", "new"]
+    assert [name for name in names if streams.can_grow(name)] == ["there", "new"]
 
 
 def test_notes_reach_the_disk_after_what_they_vouch_for(monkeypatch):

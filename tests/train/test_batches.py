@@ -17,6 +17,7 @@ from s2h.train import batches
 from s2h.train.collate import Collator
 from s2h.train.run import Arguments, train
 from tests.support.architectures import make_pairs
+from tests.support.records import pair
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +140,7 @@ def test_workers_read_the_rows_they_were_asked_for(tmp_path):
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as out:
         for i in range(2000):
-            fields = {"id": f"p{i}", "level": 1, "task": "vqa", "images": []}
-            out.write(Record({**fields, "filler": "x" * (i * 7919 % 9000)}))
+            out.write(pair(f"p{i}", filler="x" * (i * 7919 % 9000)))
     rows = Pairs(tmp_path / "data.jsonl").dataset()
     assert rows[1999]["record"]["id"] == "p1999"
     loader = DataLoader(rows, num_workers=2, batch_size=50, collate_fn=ids_of)

@@ -46,7 +46,7 @@ def table(
 ) -> Iterator[tuple[str, dict[str, str] | RecordError]]:
     """(FILE:LINE, row by column) of a table; in place of a row with another number of fields than columns, the error.
     Raises RecordError for a quote that is not closed, text behind a closing quote, a column that stands twice."""
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a field holds images
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # of the whole process; a field holds images
     first = 1  # the line that the row begins in
     try:
         with open(name, encoding="utf-8-sig", newline="") as file:
