@@ -38,6 +38,12 @@ class RecordError(ValueError):
         return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
+def first_of(faults: list[RecordError]) -> RecordError:
+    """The first of a record's faults, with the others beside it."""
+    faults[0].others = tuple(faults[1:])
+    return faults[0]
+
+
 def fail(error: Exception) -> None:
     """The default `on_error` of every stage: the first bad record ends the work."""
     raise error

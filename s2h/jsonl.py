@@ -219,7 +219,7 @@ def _again(found: Record, named: bool) -> RecordError:
     """The fault of a record whose id came before; a record without an id has one by its content."""
     if named:
         return RecordError(f"is in this file twice: {found['id']}", "id")
-    return RecordError("is in this file twice: the same images, prompt and answers")
+    return RecordError("repeats an earlier pair: the same images, prompt and answers")
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:

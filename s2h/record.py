@@ -10,13 +10,14 @@ can't say; shorthand.py completes the shorter forms that other tools write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from s2h import schema
 from s2h.errors import RecordError as RecordError
 from s2h.errors import fail as fail
+from s2h.errors import first_of
 from s2h.schema import Rule
 
 FIELDS = (
@@ -117,9 +118,9 @@ def check(record: dict) -> None:
     pair = typed(record)
     found = faults(record) if pair is None else list(unfit(pair))
     if found:
-        first = found[0]
-        first.others, first.where = tuple(found[1:]), getattr(record, "where", "")
-        raise first
+        error = first_of(found)
+        error.where = getattr(record, "where", "")
+        raise error
 
 
 def faults(record: dict) -> list[RecordError]:
@@ -176,18 +177,7 @@ def _beyond(at: int, count: int, field: str) -> RecordError:
 
 def typed(record: dict) -> Any:
     """The pair as `types` has it; None where a field has the wrong type."""
-    convert, fault, pair = _reader()
-    try:
-        return convert(record, pair)
-    except fault:
-        return None
-
-
-@lru_cache(maxsize=1)
-def _reader() -> tuple[Callable, type, type]:
-    from msgspec import ValidationError, convert
-
-    return convert, ValidationError, types()
+    return schema.typed(record, types())
 
 
 @lru_cache(maxsize=1)

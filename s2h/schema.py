@@ -5,7 +5,8 @@ what would mend it. A pair (record.py) and a prediction (eval/predictions.py) ea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin
 
 from s2h.errors import RecordError
@@ -42,13 +43,32 @@ def faults(values: Mapping, types: type, rules: Mapping[str, Rule], missing: str
     """
     from msgspec.structs import fields
 
-    found = []
+    found: list[RecordError] = []
+    if typed(values, types) is not None:
+        return found
     for field in fields(types):
         if field.name in values:
             found += _of(field.name, values[field.name], field.type, rules)
         elif field.required:
             found.append(RecordError("is missing", field.name, remedy=missing))
     return found
+
+
+def typed(values: Mapping, types: type) -> Any:
+    """The values as an object of the types; None where one has the wrong type."""
+    convert, wrong = _msgspec()
+    try:
+        return convert(values, types)
+    except wrong:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _msgspec() -> tuple[Callable, type]:
+    """What is called for every record, imported when the first one comes."""
+    from msgspec import ValidationError, convert
+
+    return convert, ValidationError
 
 
 def _of(name: str, value: Any, kind: Any, rules: Mapping[str, Rule]) -> Iterator[RecordError]:
@@ -75,11 +95,10 @@ def _item_of(kind: Any) -> Any:
 
 def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
     """(steps from the value to the fault, msgspec's words), or None where the value is of the type."""
-    from msgspec import ValidationError, convert
-
+    convert, wrong = _msgspec()
     try:
         convert(value, kind)
-    except ValidationError as error:
+    except wrong as error:
         said, _, path = str(error).partition(" - at `$")
         return [name or int(at) for name, at in _STEP.findall(path)], said
     return None

@@ -37,15 +37,6 @@ class Turn(NamedTuple):
     kind: str
     index: int
 
-    def before(self, name: str, weights: Sequence[float]) -> list[int]:
-        """How many of the earlier slots of this kind got each option of a decision."""
-        block, place = divmod(self.index, len(weights))
-        counts, order = _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))
-        counts = list(counts)
-        for option in order[:place]:
-            counts[option] += 1
-        return counts
-
     def take(self, name: str, weights: Sequence[float]) -> int:
         """The option that this slot gets."""
         weights = tuple(weights)
@@ -96,7 +87,7 @@ class SlotRandom(random.Random):
         """How many earlier slots, of any number of images, got the option. weights: of the decision, by the number."""
         equal = (1,) * len(self.sizes)
         return sum(
-            self.whole.among("images", equal, at).before(name, weights(size))[option]
+            self.whole.among("images", equal, at).among(name, weights(size), option).index
             for at, size in enumerate(self.sizes)
         )
 

@@ -137,7 +137,7 @@ def test_the_same_pair_twice_is_told_by_what_it_says(here):
     line = forms(["a.png", "b.png"])["texts"]
     path = write(here / "in.jsonl", [line, {**line, "note": 1}])
     with pytest.raises(
-        RecordError, match=r"in.jsonl:2: is in this file twice: the same images, prompt and answers"
+        RecordError, match=r"in.jsonl:2: repeats an earlier pair: the same images, prompt and answers"
     ):
         list(jsonl.read(path))
     assert "is there twice: pair-" in run(mix, "--flat", path, code=1)

@@ -291,7 +291,7 @@ class _Asking:
         if self.resume:
             answers = sum(map(len, self.journal.since))
             work.say(
-                f"{self.journal.position} questions are through, and {answers} answers to the next are there"
+                f"{self.journal.position} questions are done, and {answers} replies to the next ones are kept"
             )
 
     def done(self, slim) -> list[dict]:

@@ -176,8 +176,8 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option(
         "--resume", is_flag=True,
-        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most the last batch or the last second is "
-        "made again.",
+        help="Continue what a killed run left in FILE.partial (needs -o FILE). At most the work of the "
+        "last batch or second is repeated.",
     ),
 )  # fmt: skip
 @common.stream_options

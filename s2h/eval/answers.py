@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from s2h.eval import gold
 from s2h.eval.benches import names
-from s2h.eval.gold import TYPES, key, options
+from s2h.eval.gold import key, options
 from s2h.eval.parsers import lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
+from s2h.eval.predictions import TYPES
 from s2h.record import RecordError, fail
 
 __all__ = ["TYPES", "caption", "image", "key", "number", "options", "order", "read", "rescore"]

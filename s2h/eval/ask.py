@@ -85,7 +85,7 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
         last, count = line["id"], count + 1
     if count < journal.position or last != journal.last:
         raise RecordError(
-            f"{journal.name}: was begun with other questions: number {journal.position} was {journal.last}, not "
+            f"{journal.name}: was started with different questions: number {journal.position} was {journal.last}, not "
             f"{last}",
             remedy="give the same, or leave --resume out and begin anew",
         )

@@ -10,7 +10,6 @@ from string import ascii_uppercase
 from typing import Any
 
 from s2h.eval.benches import names
-from s2h.eval.predictions import TYPES  # noqa: F401  (one of them is a line's `answer_type`)
 from s2h.language.answers import normalise
 from s2h.record import RecordError
 

@@ -10,6 +10,7 @@ from string import ascii_letters, ascii_uppercase
 from typing import Any
 
 from s2h import schema
+from s2h.errors import first_of
 from s2h.record import Record, RecordError, fail
 from s2h.schema import Rule
 
@@ -74,8 +75,7 @@ def read(line: dict) -> Record:
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
     if faults := schema.faults(made, _types(), _RULES):
-        faults[0].others = tuple(faults[1:])
-        raise faults[0]
+        raise first_of(faults)
     answer, kind = made.get("answer"), made.get("answer_type")
     if kind and kind not in TYPES:
         raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")

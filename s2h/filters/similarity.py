@@ -35,12 +35,10 @@ def value(record: Record, side: str) -> Any:
 
 def captions_of_others(record: Record) -> list[str]:
     """The captions of the images that the answer does not rest on, where the facts have them (facts.labels[i].captions)."""
-    labels = facts_of(record).get("labels")
-    if not isinstance(labels, list) or len(labels) != len(record["images"]):
+    labels, target = facts_of(record).get("labels"), target_of(record)
+    if not target or not isinstance(labels, list) or len(labels) != len(record["images"]):
         return []
-    found, target = [], target_of(record)
-    if not target:
-        return []
+    found = []
     for at, label in enumerate(labels):
         said = label.get("captions") if at not in target and isinstance(label, dict) else None
         found += [text for text in said if isinstance(text, str) and text] if isinstance(said, list) else []

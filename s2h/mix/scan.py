@@ -237,12 +237,8 @@ def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
         io.BytesIO(line + b"\n"), check=None
     )  # a line of white space has been left out before
     found = Record(found)
-    try:
-        record.check(found)
-        short = False
-    except RecordError:
-        shorthand.accept(found)
-        short = True
+    short = record.typed(found) is None
+    shorthand.accept(found)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
     names = ("id", "level", "task", "source", "images", "stage", "scores")

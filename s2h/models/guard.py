@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from s2h import files
 from s2h.models import ModelError
 
 # Tables of tokens and tensors: large, and no library looks for settings in them.
@@ -32,13 +33,13 @@ def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> No
     what: what the user called the model, which the message starts with. auto_map: refuse Python files that a configuration
     merely names; needed for a library that isn't told `trust_remote_code=False`.
     """
-    for path in _files(os.fspath(folder)):
+    for path in files.below(os.fspath(folder)):
         name = os.path.relpath(path, folder)
         if name.endswith(".json") and not _TABLES.fullmatch(os.path.basename(name)):
             for key, value in _pairs(path, f"{what}: {name}"):
                 if wish := _wish(os.path.basename(name), key, value, auto_map):
                     raise ModelError(f"{what}: {name} {wish} ({_REMEDY})")
-    for place in sorted({os.path.dirname(path) for path in _files(os.fspath(folder))}):
+    for place in sorted({os.path.dirname(path) for path in files.below(os.fspath(folder))}):
         names = sorted(os.listdir(place))
         pickled = [name for name in names if _PICKLES.fullmatch(name)]
         if pickled and not any(name.endswith(".safetensors") for name in names):
@@ -48,7 +49,7 @@ def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> No
 
 def no_adapter(folder: str | os.PathLike, what: str) -> None:
     """Raise ModelError for an adapter: transformers would load its base by name, which nobody has looked at."""
-    for path in _files(os.fspath(folder)):
+    for path in files.below(os.fspath(folder)):
         if os.path.basename(path) == "adapter_config.json":
             raise ModelError(
                 f"{what} is an adapter (download it and name its folder; --merge makes a whole model)"
@@ -122,20 +123,6 @@ def _wish(name: str, key: str, value: Any, auto_map: bool) -> str:
 
 def _leaves(path: str) -> bool:
     return os.path.isabs(path) or ".." in Path(path).parts
-
-
-def _files(folder: str) -> list[str]:
-    """Every file below a folder, also behind links, each folder once."""
-    found, seen = [], set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        found += [os.path.join(place, name) for name in sorted(names)]
-    return found
 
 
 def _pairs(path: str, what: str) -> list[tuple[str, Any]]:

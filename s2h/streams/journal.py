@@ -96,7 +96,7 @@ class Journal:
             raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
         if differences := list(_differences(notes["arguments"], self.arguments)):
             raise RecordError(
-                f"{self.name}: was begun by other arguments: {'; '.join(differences)}",
+                f"{self.name}: was started with different arguments: {'; '.join(differences)}",
                 remedy=f"repeat them, or {ANEW}",
             )
         self._at = notes["position"], notes["last"], notes["outputs"]

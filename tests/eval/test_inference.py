@@ -107,7 +107,7 @@ def test_a_killed_run_goes_on(place):
     answered = sum(len(json.loads(line)) for line in notes.read_bytes().split(b"\n")[1:-1])
     assert through + answered >= partial.read_bytes().count(b"\n")
     said = run([*options, "-o", "killed.jsonl", "--resume"], folder)
-    assert f"{through} questions are through, and {answered} answers to the next are there" in said
+    assert f"{through} questions are done, and {answered} replies to the next ones are kept" in said
     assert (folder / "killed.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
     assert not list(folder.glob("*killed.jsonl?*"))
 

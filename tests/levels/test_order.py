@@ -70,7 +70,9 @@ def test_each_option_is_dealt_by_its_weight_and_counted(weights):
     seen: Counter = Counter()
     for k in range(300):
         turn = Turn(5, "test", k)
-        assert turn.before("x", weights) == [seen[option] for option in range(len(weights))]
+        assert [turn.among("x", weights, option).index for option in range(len(weights))] == [
+            seen[option] for option in range(len(weights))
+        ]
         option = turn.take("x", weights)
         assert turn.among("x", weights, option).index == seen[option]
         seen[option] += 1

@@ -82,7 +82,7 @@ def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
         file.write(b'{"id": "half a li')
     again = [*arguments, "--resume", "-o", "out.jsonl"]
     assert server.run("gen", *again, "--seed", "5", cwd=cut, err=str(err)) == 1
-    assert "was begun by other arguments" in err.read_text()
+    assert "was started with different arguments" in err.read_text()
     assert server.run("gen", *again, cwd=cut, err=str(err)) == 0
     assert "pairs are there; going on from slot" in err.read_text()
     assert (cut / "out.jsonl").read_bytes() == (whole / "out.jsonl").read_bytes() and not partial.exists()

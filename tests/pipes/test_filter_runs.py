@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on(tmp_path):
         input=stream.decode(),
         status=1,
     )
-    assert "out.jsonl.partial: was begun by other arguments" in wrong.stderr
+    assert "out.jsonl.partial: was started with different arguments" in wrong.stderr
     other = run("s2h-filter", *asked, "--resume", cwd=tmp_path, input=lines(3).decode(), status=1)
     assert "which the input doesn't have" in other.stderr
     done = run("s2h-filter", *asked, "--resume", cwd=tmp_path, input=stream.decode())

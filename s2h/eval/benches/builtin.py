@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from s2h.eval import gold
+from s2h.eval.predictions import TYPES
 from s2h.record import Record, RecordError, facts_of, target_of, text_of
 
 SINGLE = "single"
@@ -44,12 +45,12 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     """One pair as a question: (line, messages)."""
     facts, target = facts_of(pair), target_of(pair)
     kind = facts.get("answer_type", "caption")
-    if kind not in gold.TYPES:
+    if kind not in TYPES:
         raise RecordError(
             f"unknown answer type: {kind!r}",
             field="facts.answer_type",
             where=pair.where,
-            remedy=f"one of {', '.join(gold.TYPES)}",
+            remedy=f"one of {', '.join(TYPES)}",
         )
     line = {
         "id": f"{category}/{pair['id']}",

@@ -13,7 +13,7 @@ from typing import Any
 from s2h import jsonl
 from s2h.eval.benches import pairs
 from s2h.eval.benches.lines import line
-from s2h.eval.gold import TYPES
+from s2h.eval.predictions import TYPES
 from s2h.record import Record, RecordError, fail
 
 _KEPT = (
