@@ -133,7 +133,8 @@ def faults(record: dict) -> list[RecordError]:
         rest = {name: record.get(name) for name in FIELDS}
         rest |= {name: harmless.get(name) for name in wrong}
         found += [error for error in unfit(typed(rest)) if error.field.partition("[")[0] not in wrong]
-    return found
+    # The id is made of the other fields, so that it is missing where they are wrong.
+    return [error for error in found if (error.field, error.message) != ("id", "is missing")] or found
 
 
 def unfit(pair: Any) -> Iterator[RecordError]:

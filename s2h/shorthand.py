@@ -41,8 +41,10 @@ def complete(record: dict) -> None:
             record[side] = assistant(said)
         elif isinstance(said, list):
             record[side] = [_parted(message) for message in said]
-    if record.get("id") is None and all(name in record for name in NEEDED):
-        record["id"] = name_of(record)
+    if record.get("id") is None:
+        record.pop("id", None)
+        if all(name in record for name in NEEDED):
+            record["id"] = name_of(record)
 
 
 def name_of(record: dict) -> str:

@@ -115,6 +115,7 @@ def test_bytes_of_images_are_read(here):
         ({"images": [{}, "b.png"]}, "images[0]: must be an image reference: it is empty"),
         ({"prompt": None}, "prompt: must be a non-empty list of messages: it is null"),
         ({"chosen": ""}, "chosen: says nothing"),
+        ({"chosen": "", "target": [3]}, "1: chosen: says nothing; target[0]: is out of range"),
         ({"rejected": 3}, "rejected: must be a list of one assistant message: it is a number"),
         (
             {"images": ["a.png"], "prompt": forms(["a.png"] * 2)["full"]["prompt"]},
@@ -131,6 +132,19 @@ def test_what_is_no_pair_in_any_form(change, words, here):
     with pytest.raises(RecordError) as caught:
         list(jsonl.read(path))
     assert str(caught.value).startswith(f"{path}:1: ") and words in str(caught.value)
+
+
+def test_a_missing_field_is_told_and_not_the_id_that_is_made_of_it(here):
+    line = {"images": ["a.png"], "prompt": 3, "chosen": "Yes.", "id": None}
+    path = write(here / "in.jsonl", [line])
+    said = (
+        f"{path}:1: prompt: must be a non-empty list of messages: it is a number; rejected: is missing (a pair has images, "
+        "prompt, chosen and rejected)"
+    )
+    with pytest.raises(RecordError) as caught:
+        list(jsonl.read(path))
+    assert str(caught.value) == said
+    assert said in run(mix, "--flat", path, code=1) and said in run(view, path, "-o", "x.html", code=1)
 
 
 def test_the_same_pair_twice_is_told_by_what_it_says(here):

@@ -58,8 +58,9 @@ def load(
                     found.where = f"{one.name}:{lines}"
                     on_error(found)
                     continue
-                for line, message, field, remedy in found.faults:
-                    on_error(RecordError(message, field, f"{one.name}:{lines + line}", remedy))
+                for line, error in found.faults:
+                    error.where = f"{one.name}:{lines + line}"
+                    on_error(error)
                 lines += found.lines
                 index.add(found)
                 progress(len(found.offset))

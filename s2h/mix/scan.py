@@ -48,7 +48,7 @@ class Kind(NamedTuple):
 class Found(NamedTuple):
     """The columns of a span as numpy arrays, in the order of its lines: offset, length, order (a 64-bit key of seed and id),
     kind (a position in `kinds`), ref and clip (margins, NaN where there is none). links: LINK, its rows counted from the
-    span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, message, field, remedy)."""
+    span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, its error)."""
 
     offset: Any
     length: Any
@@ -59,7 +59,7 @@ class Found(NamedTuple):
     clip: Any
     links: Any
     lines: int
-    faults: list[tuple[int, str, str, str]]
+    faults: list[tuple[int, RecordError]]
 
 
 def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
@@ -68,8 +68,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
 
     if end - begin > jsonl.MAX_LINE:  # a span beyond CHUNK is a single line
         columns = (np.empty(0, kind) for kind in ("<i8", "<u4", ">u8", "<u4"))
-        error = jsonl.too_long()
-        fault = (1, error.message, "", error.remedy)
+        fault = (1, jsonl.too_long())
         none = np.empty(0, "<f4")
         return Found(*columns, [], none, none, np.empty(0, LINK), 1, [fault])
     data = read_whole(file, begin, end - begin)
@@ -105,7 +104,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             try:
                 pair, short = _careful(line)
             except RecordError as error:
-                faults.append((number, error.message, error.field, error.remedy))
+                faults.append((number, error))
                 continue
         images = pair.images
         relative = False

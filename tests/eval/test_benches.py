@@ -328,7 +328,7 @@ def test_any_lines_of_questions(tmp_path, monkeypatch):
         ({"question": "Q?", "images": ["x.png"], "choices": 3, "answer": "x"}, "choices: must be an object of letters or"),
         ({"question": "Q?", "images": ["x.png"], "answer": "x", "answer_type": "tune"}, "answer_type: unknown: 'tune'"),
         ({"question": "Q?", "images": ["x.png"], "answer": "B", "answer_type": "choice"}, "choices: is missing"),
-        ({"prompt": [], "chosen": []}, "id: is missing"),
+        ({"prompt": [], "chosen": []}, "images: is missing"),
     ],
 )  # fmt: skip
 def test_bad_questions_are_told_by_line(tmp_path, line, message):

@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import os
+import pickle
 import tempfile
 
 import orjson
@@ -74,7 +75,7 @@ def full(line: str) -> dict:
 
 
 def looked_at(data: bytes, wanted: scan.Wanted) -> tuple[list[str], list[tuple]]:
-    """The lines that are records, and the faults of the others, as a scan sees them."""
+    """The lines that are records, and the faults of the others, as a scan sees them and hands them to another process."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
@@ -85,14 +86,20 @@ def looked_at(data: bytes, wanted: scan.Wanted) -> tuple[list[str], list[tuple]]
         ]
         keys = [scan.order_key(wanted.seed, full(line)["id"]) for line in kept]
         assert found.order.tolist() == keys
-        return kept, [(f"<stdin>:{line}", *rest) for line, *rest in found.faults]
+        return kept, [
+            (f"<stdin>:{line}", *said(error)) for line, error in pickle.loads(pickle.dumps(found.faults))
+        ]
 
 
 def read(data: bytes) -> tuple[list[dict], list[tuple]]:
     """The same as `jsonl.read` sees it."""
     faults: list[RecordError] = []
     records = list(jsonl.read(io.BytesIO(data), on_error=faults.append))
-    return records, [(fault.where, fault.message, fault.field, fault.remedy) for fault in faults]
+    return records, [(fault.where, *said(fault)) for fault in faults]
+
+
+def said(fault: RecordError) -> tuple:
+    return fault.message, fault.field, fault.remedy, list(map(str, fault.others))
 
 
 @pytest.mark.parametrize("wanted", [scan.Wanted(), scan.Wanted(3, True, True, True)])
