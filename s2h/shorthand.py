@@ -34,8 +34,9 @@ def complete(record: dict) -> None:
         _part_prompt(record)
     images = record.get("images")
     if isinstance(images, list):
-        record["images"] = images = [_reference(image) for image in images]
-        record["prompt"] = _prompt(record.get("prompt"), len(images))
+        record["images"] = [_reference(image) for image in images]
+    if "prompt" in record:
+        record["prompt"] = _prompt(record["prompt"], len(images) if isinstance(images, list) else 0)
     for side in ("chosen", "rejected"):
         if isinstance(said := record.get(side), str):
             record[side] = assistant(said)
