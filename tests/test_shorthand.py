@@ -108,6 +108,7 @@ def test_bytes_of_images_are_read(here):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"images": None}, "1: images: must be a list of image references: it is null"),
         (
             {"images": []},
             "images: must be a list of image references: it is empty (a pair shows at least one image)",
@@ -132,6 +133,7 @@ def test_what_is_no_pair_in_any_form(change, words, here):
     with pytest.raises(RecordError) as caught:
         list(jsonl.read(path))
     assert str(caught.value).startswith(f"{path}:1: ") and words in str(caught.value)
+    assert "prompt: must" not in str(caught.value) or "prompt: must" in words  # a text is a prompt
 
 
 def test_a_missing_field_is_told_and_not_the_id_that_is_made_of_it(here):
