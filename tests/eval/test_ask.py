@@ -273,7 +273,7 @@ def test_a_run_does_not_go_on_with_other_questions(model, pairs, tmp_path):
     again = Journal([out], resume=True)
     again.read()
     assert again.position == 4  # one window of one-question batches is through
-    with pytest.raises(RecordError, match="other questions"):
+    with pytest.raises(RecordError, match="different questions"):
         list(ask.predict(questions(pairs[1:]), model, journal=again))
 
 
