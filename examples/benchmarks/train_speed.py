@@ -95,6 +95,8 @@ SHAPES = {
 IMAGES, ANSWER = 4, 27
 TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 PARTS = ("step", "memory", "epochs", "vocabulary")
+CUDA = torch.cuda.is_available()
+DTYPE = torch.bfloat16 if CUDA else torch.float32
 
 
 def build(name: str, tokens: int, folder: Path, vocabulary: int | None = None) -> Path:
@@ -144,8 +146,8 @@ def config(folder: Path, checkpointing: bool) -> DPOConfig:
     return DPOConfig(
         output_dir=str(folder / "out"), beta=0.1, learning_rate=5e-5, num_train_epochs=3,
         per_device_train_batch_size=1, per_device_eval_batch_size=1, gradient_accumulation_steps=2,
-        max_length=None, gradient_checkpointing=checkpointing, bf16=False, report_to=[], save_strategy="no",
-        logging_steps=1000, disable_tqdm=True, use_cpu=True, remove_unused_columns=False, dataloader_pin_memory=False,
+        max_length=None, gradient_checkpointing=checkpointing, bf16=CUDA, report_to=[], save_strategy="no",
+        logging_steps=1000, disable_tqdm=True, use_cpu=not CUDA, remove_unused_columns=False, dataloader_pin_memory=False,
     )  # fmt: skip
 
 
@@ -155,7 +157,7 @@ def adapter() -> LoraConfig:
 
 def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrainer:
     """TRL's trainer as its users set it up."""
-    loaded, processor = vlm.read(str(model), torch.float32)
+    loaded, processor = vlm.read(str(model), DTYPE)
     rows = [{name: pair[name] for name in ("prompt", "chosen", "rejected", "images")} for pair in pairs]
     rows = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
     return DPOTrainer(
@@ -166,7 +168,7 @@ def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrain
 
 def ours(model: Path, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
     """s2h-train's trainer, ready to train: rows shared, reference known; keep: features of images too, as s2h-train does."""
-    loaded, processor = vlm.read(str(model), torch.float32)
+    loaded, processor = vlm.read(str(model), DTYPE)
     store(pairs, folder / "data.jsonl")
     rows = Pairs(folder / "data.jsonl")
     trainer = PairTrainer(
@@ -266,7 +268,7 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
     """The parts asked for, each by plain and checkpointing."""
     parts = set(options.part or PARTS)
     model = build(name, tokens, root / f"{name}-{tokens}")
-    processor = vlm.read(str(model), torch.float32)[1]
+    processor = vlm.read(str(model), DTYPE)[1]
     pairs = make_pairs(options.pairs, root / f"pairs-{name}-{tokens}", processor.tokenizer)
     found: dict[str, dict] = {part: {} for part in PARTS if part in parts}
     for label in options.checkpointing or ("plain", "checkpointing"):

@@ -40,7 +40,7 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
     try:
         vlm.model.set_attn_implementation("eager")
         with torch.inference_mode():
-            vlm.model(**inputs, logits_to_keep=1)
+            vlm.model(**inputs, logits_to_keep=1, use_cache=False)
     finally:
         handle.remove()
         vlm.model.set_attn_implementation(before)

@@ -221,7 +221,7 @@ def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]
     spoken = inputs.pop("completion_mask")
     longest = int(spoken.sum(1).max())
     with torch.inference_mode():
-        logits = vlm.model(**inputs, logits_to_keep=longest + 1).logits[:, :-1].float()
+        logits = vlm.model(**inputs, logits_to_keep=longest + 1, use_cache=False).logits[:, :-1].float()
     chosen = inputs["input_ids"][:, -longest:]
     each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     return (each * spoken[:, -longest:]).sum(1).tolist()

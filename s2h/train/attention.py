@@ -8,7 +8,9 @@ no packed row goes through its SDPA unchanged.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 SPLIT, VARLEN = "s2h_split", "s2h_varlen"
@@ -138,6 +140,12 @@ def varlen(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     batch, heads, size, width = query.shape
+    more: dict[str, Any] = {}
+    if heads > key.shape[1]:
+        if _shares_keys(library.varlen_attn):
+            more = {"enable_gqa": True}
+        else:
+            key, value = (x.repeat_interleave(heads // x.shape[1], 1) for x in (key, value))
 
     def places(states: Any, which: Any) -> Any:
         return states.transpose(1, 2).reshape(batch * size, -1, width)[which]
@@ -152,16 +160,20 @@ def varlen(
         packed.longest_key,
         scale=scaling,
         window_size=(-1, 0),
-        enable_gqa=heads > key.shape[1],
+        **more,
     )
     out = found.new_zeros(batch * size, heads, width).index_copy(0, packed.queries, found)
     return out.view(batch, size, heads, width), None
 
 
+@cache
+def _shares_keys(varlen_attn: Any) -> bool:
+    """Whether this torch lets several heads share keys; torch 2.11 does not."""
+    return "enable_gqa" in inspect.signature(varlen_attn).parameters
+
+
 def why_not_varlen(model: Any) -> str | None:
     """The reason why variable-length attention can't run here, or None."""
-    import inspect
-
     import torch
 
     if model.device.type != "cuda":
@@ -172,6 +184,6 @@ def why_not_varlen(model: Any) -> str | None:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return f"torch {torch.__version__} has no variable-length attention"
-    if not {"window_size", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters):
-        return f"torch {torch.__version__}'s variable-length attention can't share keys between heads"
+    if "window_size" not in inspect.signature(varlen_attn).parameters:
+        return f"torch {torch.__version__}'s variable-length attention has no causal mask that ends with the last key"
     return None

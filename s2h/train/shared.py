@@ -21,7 +21,6 @@ from s2h.train.attention import PAD, PROMPT
 EXACT = ("llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text")
 ATTENTION = ("auto", "split", "mask", "varlen")
-FLOAT32_TOLERANCE, TOLERANCE = 1e-4, 2e-2  # relative to a log-probability's size, at least 1 nat
 
 
 def why_not(config: Any) -> str | None:
@@ -221,9 +220,3 @@ def _lowest(dtype: Any) -> float:
     import torch
 
     return torch.finfo(dtype).min
-
-
-def agree(ours: list[float], stock: list[float], *, float32: bool) -> bool:
-    """Whether two lists of log-probabilities are the same but for rounding."""
-    least = FLOAT32_TOLERANCE if float32 else TOLERANCE
-    return all(abs(a - b) <= least * max(1.0, abs(b)) for a, b in zip(ours, stock, strict=True))

@@ -12,7 +12,7 @@ from trl import DPOTrainer
 from s2h import accel
 from s2h.models import ModelError
 from s2h.record import text_of
-from s2h.train import batches, shared
+from s2h.train import agreement, batches, shared
 from s2h.train.attention import why_not_varlen
 from s2h.train.collate import FAILED, LENGTH, REFERENCE, prompt_of
 from s2h.train.features import Store
@@ -88,8 +88,6 @@ class PairTrainer(DPOTrainer):
         """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
         meet in a step), once the first pairs have shown that the numbers are the stock step's. attention: one of
         `shared.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason where they can't."""
-        import torch
-
         base = self.accelerator.unwrap_model(self.model)
         base = base.get_base_model() if hasattr(base, "get_base_model") else base
         reason = shared.why_not(base.config)
@@ -100,24 +98,24 @@ class PairTrainer(DPOTrainer):
         self.unshare()
         # Where the tower's weights are parted, each process must call it as often as the others.
         parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
-        self.unshare = shared.install(base.base_model, attention, None if parted else store)
+
+        def install() -> None:
+            self.unshare = shared.install(base.base_model, attention, None if parted else store)
+
         self.data_collator.pack = pack
-        rows = self._first(pairs, pack)
-        was_training = self.model.training
-        self.model.eval()
-        found = {}
-        for packed in (False, True):
-            self.data_collator.packed = packed
-            batch = _collated(self.data_collator, pairs, rows)
-            pair = self.compute_ref_log_probs(self.model, self._prepare_inputs(batch))
-            found[packed] = torch.cat(pair).tolist()
-        self.model.train(was_training)
-        if shared.agree(found[True], found[False], float32=base.dtype == torch.float32):
+        found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
+        reason = accel.share(found.reason())  # the first process decides for all
+        if reason is None:
+            self.data_collator.packed = True
             return None
         self.unshare()
         self.unshare = lambda: None
         self.data_collator.packed = False
-        return "the first pairs' log-probabilities differ from the stock step's"
+        return reason
+
+    def _batch_of(self, pairs: Any, rows: list[int], packed: bool) -> dict:
+        self.data_collator.packed = packed
+        return _collated(self.data_collator, pairs, rows)
 
     def _first(self, pairs: Any, pack: bool) -> list[int]:
         """Rows for the check: at least two, so that one of them is padded; with `pack`, of the first prompt that has

@@ -14,10 +14,11 @@ from peft.tuners.lora import Linear as LoraLinear
 
 from s2h.cli.train import LOSSES
 from s2h.models import vlm
-from s2h.train import adapters, attention, features, shared
+from s2h.train import adapters, features, shared
 from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, _trainer
 from tests.support.architectures import RELATIVES, make_pairs
+from tests.support.controls import CONTROLS
 
 NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
 TYPES = {name: name.replace("-", "_").replace("2.5", "2_5") for name in (*NAMES, *RELATIVES)}
@@ -169,44 +170,6 @@ def test_every_loss_of_the_library_agrees(loss, trainers, float64_head, monkeypa
     assert max(differences(*found)) < 1e-12
 
 
-def sees_chosen(right):
-    """Every answer sees those before it."""
-
-    def wrong(segments, first=0):
-        size = segments.shape[1]
-        before = torch.ones(size, size, dtype=torch.bool).tril()[first:]
-        return right(segments, first) | (before & (segments.unsqueeze(1) != shared.PAD)).unsqueeze(1)
-
-    return wrong
-
-
-def sees_padding(right):
-    return lambda segments, first=0: right(segments.clamp(min=shared.PROMPT), first)
-
-
-def after_chosen(right):
-    """All answers are one for their positions."""
-    return lambda core, segments, *rest: right(core, segments.clamp(max=1), *rest)
-
-
-def one_after_late(right):
-    """Answers begin one place too late."""
-    return lambda core, segments, *rest: right(core, segments, *rest) + (segments > shared.PROMPT)
-
-
-def in_one_line(right):
-    return lambda core, *rest: right(object(), *rest)
-
-
-CONTROLS = {
-    "sees-chosen": (attention, "mask", sees_chosen),
-    "sees-padding": (attention, "mask", sees_padding),
-    "after-chosen": (shared, "positions", after_chosen),
-    "one-after-late": (shared, "positions", one_after_late),
-    "in-one-line": (shared, "positions", in_one_line),
-}
-
-
 # LLaVA's positions are a line.
 @pytest.mark.parametrize(
     ("control", "name"), [(c, n) for c in CONTROLS for n in NAMES if (c, n) != ("in-one-line", "llava")]
@@ -224,6 +187,37 @@ def test_controls_are_caught(name, control, how, trainers, float64_head, monkeyp
     assert differences(step(trainer, rows, packed=True, how=how), stock)[0] > 1e-3
     assert "differ from the stock step" in single.share_prompts(its_rows, how)
     assert single.data_collator.packed is False
+
+
+@pytest.mark.parametrize(
+    ("control", "name"), [(c, n) for c in CONTROLS for n in NAMES if (c, n) != ("in-one-line", "llava")]
+)
+def test_controls_are_caught_in_bfloat16(name, control, trainers, monkeypatch):
+    """Rounding to eight bits is told from a wrong mask or position, whichever rows are long or short."""
+    single, rows = trainers(name, torch.bfloat16)
+    module, attribute, wrong = CONTROLS[control]
+    monkeypatch.setattr(module, attribute, wrong(getattr(module, attribute)))
+    assert "nat a token, and rounding makes" in single.share_prompts(rows)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
+def test_rounding_in_bfloat16_is_no_difference(name, trainers, monkeypatch):
+    single, rows = trainers(name, torch.bfloat16)
+    before = copy.deepcopy(single.model.state_dict())
+    assert single.share_prompts(rows) is None
+    assert all(torch.equal(value, before[key]) for key, value in single.model.state_dict().items())
+
+
+def test_an_adapter_that_is_added_wrongly_is_caught(trainers, monkeypatch):
+    """Off, it adds nothing: the check has it on, too."""
+    single, rows = trainers("llava", torch.bfloat16)
+    product = adapters._product()
+
+    def doubled(*given):
+        return product.apply(*given[:-1], 2 * given[-1])
+
+    monkeypatch.setattr(adapters, "_product", lambda: type("Doubled", (), {"apply": staticmethod(doubled)}))
+    assert "with an adapter differ from" in single.share_prompts(rows)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,103 @@
+"""Models with random weights for a check of a GPU: the shapes of models that people train, or tiny ones of the same kinds.
+Their tokenizers are small; their embeddings and heads have the real models' rows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.support import architectures
+
+REAL: dict[str, dict[str, Any]] = {
+    "llava-1.5-7b": {
+        "kind": "llava",
+        "vision": {
+            "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
+            "projection_dim": 768,
+        },
+        "text": {
+            "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+            "intermediate_size": 11008, "vocab_size": 32064,
+        },
+    },
+    "qwen2.5-vl-7b": {
+        "kind": "qwen2.5-vl",
+        "vision": {
+            "depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "window_size": 112,
+            "fullatt_block_indexes": [7, 15, 23, 31], "initializer_range": 0.02,
+        },
+        "text": {
+            "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4,
+            "intermediate_size": 18944, "vocab_size": 152064,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        },
+    },
+    "qwen3-vl-2b": {
+        "kind": "qwen3-vl",
+        "vision": {
+            "depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "num_heads": 16,
+            "num_position_embeddings": 2304, "deepstack_visual_indexes": [5, 11, 17], "initializer_range": 0.02,
+        },
+        "text": {
+            "hidden_size": 2048, "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8,
+            "intermediate_size": 6144, "vocab_size": 151936, "head_dim": 128,
+            "rope_parameters": {
+                "rope_type": "default", "rope_theta": 5e6, "mrope_section": [24, 20, 20], "mrope_interleaved": True,
+            },
+        },
+    },
+}  # fmt: skip
+TOKENS = 576  # of an image, as LLaVA-1.5 has at 336 pixels
+
+
+def build(name: str, folder: Path, tiny: bool = False) -> Path:
+    """The folder of a model of this name, made there. The weights of a real shape are made on the GPU, in bfloat16."""
+    shape = REAL[name]
+    shutil.rmtree(folder, ignore_errors=True)
+    if tiny:
+        return architectures.ARCHITECTURES[shape["kind"]](folder)
+    text = {**shape["text"], "initializer_range": 0.02}
+    with _on_the_gpu():
+        if shape["kind"] == "llava":
+            side = 14 * int(TOKENS**0.5)
+            return architectures.build_llava(folder, side=side, patch=14, vision=shape["vision"], text=text)
+        make = architectures.ARCHITECTURES[shape["kind"]]
+        return make(folder, tokens=(TOKENS, TOKENS), vision=shape["vision"], text=text)
+
+
+@contextmanager
+def _on_the_gpu() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def build_clip(folder: Path) -> Path:
+    """A CLIP of ViT-B/32's shape in open_clip's layout."""
+    import json
+
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    model = open_clip.create_model("ViT-B-32", pretrained=None)
+    save_file(
+        {k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors"
+    )
+    config = {
+        "model_cfg": open_clip.get_model_config("ViT-B-32"),
+        "preprocess_cfg": model.visual.preprocess_cfg,
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(config, default=list))
+    return folder
