@@ -155,9 +155,14 @@ def adapter() -> LoraConfig:
     return LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=TARGETS, task_type="CAUSAL_LM")
 
 
-def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrainer:
-    """TRL's trainer as its users set it up."""
-    loaded, processor = vlm.read(str(model), DTYPE)
+def read(model: Path) -> tuple[Any, Any]:
+    """Model and processor in the number format of a run on this machine."""
+    return vlm.read(str(model), DTYPE)
+
+
+def trl(model: tuple, pairs: list, folder: Path, checkpointing: bool) -> DPOTrainer:
+    """TRL's trainer as its users set it up, over a model and its processor."""
+    loaded, processor = model
     rows = [{name: pair[name] for name in ("prompt", "chosen", "rejected", "images")} for pair in pairs]
     rows = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
     return DPOTrainer(
@@ -166,9 +171,9 @@ def trl(model: Path, pairs: list, folder: Path, checkpointing: bool) -> DPOTrain
     )  # fmt: skip
 
 
-def ours(model: Path, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
+def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
     """s2h-train's trainer, ready to train: rows shared, reference known; keep: features of images too, as s2h-train does."""
-    loaded, processor = vlm.read(str(model), DTYPE)
+    loaded, processor = model
     store(pairs, folder / "data.jsonl")
     rows = Pairs(folder / "data.jsonl")
     trainer = PairTrainer(
@@ -176,7 +181,7 @@ def ours(model: Path, pairs: list, folder: Path, checkpointing: bool, keep: bool
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
-        sys.exit(f"{model.name}: {reason}")
+        sys.exit(f"{loaded.config.model_type}: {reason}")
     trainer.lengths = trainer.add_reference(rows)[LENGTH]
     trainer.train_dataset = rows.dataset()
     return trainer
@@ -258,7 +263,7 @@ def most_held(trainer: DPOTrainer) -> int:
 def epochs(model: Path, pairs: list, folder: Path) -> dict:
     with cuda_head():
         stock, mine = (
-            timed(lambda make=make: make(model, pairs, folder / "run", False).train())
+            timed(lambda make=make: make(read(model), pairs, folder / "run", False).train())
             for make in (trl, partial(ours, keep=True))
         )
     return {"pairs": len(pairs), "epochs": 3, **compared([stock], [mine])}
@@ -274,7 +279,9 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
     for label in options.checkpointing or ("plain", "checkpointing"):
         work = root / f"{name}-{tokens}-{label}"
         if {"step", "memory"} & parts:
-            stock, mine = (make(model, pairs[:2], work, label == "checkpointing") for make in (trl, ours))
+            stock, mine = (
+                make(read(model), pairs[:2], work, label == "checkpointing") for make in (trl, ours)
+            )
         if "step" in parts:
             found["step"][label] = steps(stock, mine, options.steps)
         if "memory" in parts:
@@ -285,7 +292,9 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
         if "vocabulary" in parts and label == "plain":
             size = SHAPES[name]["vocabulary"]
             model = build(name, tokens, root / f"{name}-{size}", size)
-            stock, mine = (make(model, pairs[:2], root / f"{name}-{size}-run", False) for make in (trl, ours))
+            stock, mine = (
+                make(read(model), pairs[:2], root / f"{name}-{size}-run", False) for make in (trl, ours)
+            )
             found["vocabulary"][label] = {
                 "size": size,
                 "trl_on_a_cpu": steps(stock, mine, 2, emulated=False),

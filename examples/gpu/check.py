@@ -19,21 +19,15 @@ A failure is part of the result: what ran out of memory says so in its place.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
 import json
 import os
 import platform
 import shlex
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,24 +38,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import models
+import steps
 import torch
 import train_speed as speed
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import AutoProcessor
 
-from s2h.train import agreement, shared
 from s2h.train.tune import hush
-from tests.support.controls import CONTROLS
 
 ROOT = Path(__file__).resolve().parents[2]
 CUDA = torch.cuda.is_available()
 PARTS = ("exact", "step", "commands")
-OURS = ("stock", "split", "mask", "varlen")
-BACKENDS = {
-    "flash": [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
-    "cudnn": [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
-    "efficient": [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
-}
 GIB = 2**30
 
 
@@ -77,167 +62,6 @@ def machine() -> dict[str, Any]:
             "memory_gib": round(card.total_memory / GIB, 1),
             "cuda": torch.version.cuda,
         }
-    return found
-
-
-def tried(work: Callable[[], Any]) -> Any:
-    """What it returns, or in its place what went wrong; the memory that it held is free afterwards."""
-    try:
-        return work()
-    except Exception as error:
-        traceback.print_exc()
-        return {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
-    finally:
-        gc.collect()
-        if CUDA:
-            torch.cuda.empty_cache()
-
-
-def synchronized() -> float:
-    if CUDA:
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def timed(trainer: Any, batches: list[dict]) -> dict[str, Any]:
-    """Medians (seconds) and the peak of memory (GiB) above what stands before a step. The first batch warms up."""
-    speed.step(trainer, batches[0])
-    took: dict[str, list[float]] = {"first": [], "again": []}
-    before = peak = 0
-    if CUDA:
-        torch.cuda.synchronize()
-        trainer.model.zero_grad()
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-    for name in took:
-        for batch in batches[1:]:
-            began = synchronized()
-            speed.step(trainer, batch)
-            took[name].append(synchronized() - began)
-    found: dict[str, Any] = {name: round(statistics.median(each), 4) for name, each in took.items()}
-    if CUDA:
-        peak = torch.cuda.max_memory_allocated()
-        found |= {"memory_gib": round((peak - before) / GIB, 2), "weights_gib": round(before / GIB, 2)}
-    return found
-
-
-def kernels_of(trainer: Any, batch: dict, most: int = 10) -> dict[str, float]:
-    """The kernels that take most of a step's time on the GPU: milliseconds by name."""
-    if not CUDA:
-        return {}
-    kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    with torch.profiler.profile(activities=kinds) as profile:
-        speed.step(trainer, batch)
-        torch.cuda.synchronize()
-    events = [e for e in profile.key_averages() if e.device_type == torch.autograd.DeviceType.CUDA]
-    events.sort(key=lambda e: -e.self_device_time_total)
-    whole = sum(e.self_device_time_total for e in events)
-    return {"all": round(whole / 1e3, 2)} | {
-        e.key[:90]: round(e.self_device_time_total / 1e3, 2) for e in events[:most]
-    }
-
-
-def batches_of(trainer: Any, count: int) -> list[dict]:
-    return [trainer._prepare_inputs(speed.batch_of(trainer, row)) for row in range(count)]
-
-
-def by_trl(model: Path, pairs: list, work: Path, checkpointing: bool) -> dict:
-    trainer = speed.trl(model, pairs, work, checkpointing)
-    trainer.model.to(trainer.accelerator.device)
-    with contextlib.nullcontext() if CUDA else speed.cuda_head():
-        return timed(trainer, batches_of(trainer, len(pairs)))
-
-
-def by_us(model: Path, pairs: list, work: Path, checkpointing: bool, found: dict[str, Any]) -> None:
-    """Ours in each way, into `found`; `split` also with one kernel of attention before the others."""
-    trainer = speed.ours(model, pairs, work, checkpointing)
-    rows = speed.Pairs(work / "data.jsonl")
-    trainer.add_reference(rows)
-    trainer.train_dataset = rows.dataset()
-
-    def one(how: str, kernels: list | None = None) -> dict:
-        if how == "stock":
-            trainer.unshare()
-            trainer.unshare, trainer.data_collator.packed = (lambda: None), False
-        elif reason := trainer.share_prompts(rows, how):
-            return {"refused": reason}
-        with sdpa_kernel(kernels, set_priority=True) if kernels else contextlib.nullcontext():
-            batches = batches_of(trainer, len(pairs))
-            return {
-                **timed(trainer, batches),
-                **({"kernels": kernels_of(trainer, batches[1])} if how == "split" else {}),
-            }
-
-    for how in OURS:
-        found[how] = tried(partial(one, how))
-    if CUDA and not checkpointing:
-        for name, kernels in BACKENDS.items():
-            found[f"split, {name}"] = tried(partial(one, "split", kernels))
-
-
-def step(model: Path, pairs: list, work: Path, found: dict[str, Any], keep: Callable[[], None]) -> None:
-    """Fill `found` by plain and checkpointing, and keep what there is as it comes."""
-    for label in ("plain", "checkpointing"):
-        more = label == "checkpointing"
-        ways = found[label] = {"trl": tried(partial(by_trl, model, pairs, work / f"{label}-trl", more))}
-        keep()
-        if failed := tried(partial(by_us, model, pairs, work / label, more, ways)):
-            ways["ours"] = failed
-        base = ways["trl"].get("first")
-        for name, each in ways.items():
-            if base and name != "trl" and "first" in each:
-                each["times_trl"] = round(base / each["first"], 2)
-        keep()
-
-
-@contextlib.contextmanager
-def broken(control: str) -> Iterator[None]:
-    module, attribute, wrong = CONTROLS[control]
-    right = getattr(module, attribute)
-    setattr(module, attribute, wrong(right))
-    try:
-        yield
-    finally:
-        setattr(module, attribute, right)
-
-
-def exact(model: Path, pairs: list, work: Path) -> dict[str, Any]:
-    """nat a token, by way of attention: as the check on a run's first pairs measures it, with a multiple of the noise; and
-    by control, the multiple of the noise that it makes."""
-    trainer = speed.ours(model, pairs, work, False)
-    rows = speed.Pairs(work / "data.jsonl")
-    which = list(range(min(4, len(pairs))))
-    found: dict[str, Any] = {}
-
-    def one(how: str) -> dict:
-        trainer.unshare()
-        base = trainer.accelerator.unwrap_model(trainer.model).get_base_model()
-
-        def install() -> None:
-            trainer.unshare = shared.install(base.base_model, how)
-
-        said = agreement.measure(trainer, partial(trainer._batch_of, rows), which, install)
-        told = {
-            "off": [f"{x:.3g}" for x in said.off],
-            "on": [f"{x:.3g}" for x in said.on],
-            "noise": f"{said.noise:.3g}",
-        }
-        return {
-            **told,
-            "times_noise": round(max(*said.off, *said.on) / said.noise, 2),
-            "agrees": said.reason() is None,
-        }
-
-    for how in OURS[1:]:
-        if how != "varlen" or CUDA:
-            found[how] = tried(partial(one, how))
-    for control in CONTROLS:
-        if control == "in-one-line" and not hasattr(
-            trainer.model.get_base_model().base_model, "get_rope_index"
-        ):
-            continue
-        with broken(control):
-            found[control] = tried(partial(one, "split"))
     return found
 
 
@@ -317,9 +141,9 @@ def table(found: dict) -> str:
     lines = [f"{found['machine'].get('card', 'CPU')}, torch {found['machine']['torch']}"]
     for name, parts in found["models"].items():
         for label, ways in parts.get("step", {}).items():
-            for way, each in ways.items():
+            for way, each in ways.items() if isinstance(ways, dict) else ():
                 told = each.get("failed") or each.get("refused")
-                told = told or "  ".join(f"{key} {value}" for key, value in each.items() if key != "kernels")
+                told = told or "  ".join(f"{key} {value}" for key, value in each.items())
                 lines.append(f"{name:14} step {label:13} {way:18} {told}")
         for way, each in parts.get("exact", {}).items():
             lines.append(f"{name:14} exact {way:16} {each}")
@@ -356,32 +180,30 @@ def main() -> None:
         options.out.write_text(json.dumps(found, indent=1) + "\n")
 
     names = options.model or list(models.REAL)
-    for name in [*names[1:], names[0]]:  # the commands come last: they take longest
-        work = root / name
-        work.mkdir(parents=True, exist_ok=True)
-        began = time.perf_counter()
-        model = tried(partial(models.build, name, work / "model", options.tiny))
-        parts = found["models"][name] = {"built_seconds": round(time.perf_counter() - began, 1)}
-        if isinstance(model, dict):
-            parts |= model
+    for name in names:
+        parts = found["models"][name] = {}
+        make = partial(models.build, name, None, options.tiny)
+        made = steps.tried(make)
+        if isinstance(made, dict):
+            parts |= made
             continue
-        tokenizer = AutoProcessor.from_pretrained(str(model)).tokenizer
-        pairs = speed.make_pairs(options.pairs, work / "pairs", tokenizer)
+        pairs = speed.make_pairs(options.pairs, root / name / "pairs", made[1].tokenizer)
+        del made
         for part in options.part or PARTS:
-            began = time.perf_counter()
-            if part == "exact":
-                parts[part] = tried(partial(exact, model, pairs, work / "exact"))
-            elif part == "step":
-                parts[part] = {}
-                step(model, pairs, work / "step", parts[part], keep)
-            elif name == names[0]:
-                parts[part] = []
-                for line in commands(model, work, options.tiny):
-                    parts[part].append(ran(work, line, options.timeout))
-                    keep()
+            if part == "commands":
+                continue
+            began, parts[part] = time.perf_counter(), {}
+            work = getattr(steps, part)
+            failed = steps.tried(partial(work, make, pairs, root / name / part, parts[part], keep))
+            parts[part] |= failed or {}
             parts[f"{part}_seconds"] = round(time.perf_counter() - began, 1)
             keep()
-        shutil.rmtree(model)
+    if "commands" in (options.part or PARTS):
+        model = models.build(names[0], root / "model", options.tiny)
+        told = found["models"][names[0]]["commands"] = []
+        for line in commands(model, root, options.tiny):
+            told.append(ran(root, line, options.timeout))
+            keep()
     keep()
     print(table(found))
 

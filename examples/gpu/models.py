@@ -55,25 +55,27 @@ REAL: dict[str, dict[str, Any]] = {
 TOKENS = 576  # of an image, as LLaVA-1.5 has at 336 pixels
 
 
-def build(name: str, folder: Path, tiny: bool = False) -> Path:
-    """The folder of a model of this name, made there. The weights of a real shape are made on the GPU, in bfloat16."""
+def build(name: str, folder: Path | None, tiny: bool = False) -> Any:
+    """A model of this name, saved in the folder, which is returned; or without a folder, the model and its processor. The
+    weights of a real shape are made on the GPU, in bfloat16."""
     shape = REAL[name]
-    shutil.rmtree(folder, ignore_errors=True)
-    if tiny:
-        return architectures.ARCHITECTURES[shape["kind"]](folder)
-    text = {**shape["text"], "initializer_range": 0.02}
-    with _on_the_gpu():
+    make = architectures.ARCHITECTURES[shape["kind"]]
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    with _on_the_gpu(torch.float32 if tiny and not torch.cuda.is_available() else torch.bfloat16):
+        if tiny:
+            return make(folder)
+        text = {**shape["text"], "initializer_range": 0.02}
         if shape["kind"] == "llava":
             side = 14 * int(TOKENS**0.5)
-            return architectures.build_llava(folder, side=side, patch=14, vision=shape["vision"], text=text)
-        make = architectures.ARCHITECTURES[shape["kind"]]
+            return make(folder, side=side, patch=14, vision=shape["vision"], text=text)
         return make(folder, tokens=(TOKENS, TOKENS), vision=shape["vision"], text=text)
 
 
 @contextmanager
-def _on_the_gpu() -> Iterator[None]:
+def _on_the_gpu(dtype: torch.dtype) -> Iterator[None]:
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
+    torch.set_default_dtype(dtype)
     try:
         with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
             yield

@@ -36,6 +36,7 @@ class PairTrainer(DPOTrainer):
         super().__init__(*args, **more)
         self._accumulated = self.args.gradient_accumulation_steps  # as asked for: batches are planned anew
         self.unshare = lambda: None  # undoes share_prompts
+        self.checked: agreement.Found | None = None  # what share_prompts measured
 
     def get_train_dataloader(self) -> Any:
         args = self.args
@@ -104,7 +105,8 @@ class PairTrainer(DPOTrainer):
 
         self.data_collator.pack = pack
         found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
-        reason = accel.share(found.reason())  # the first process decides for all
+        self.checked = accel.share(found)  # the first process decides for all
+        reason = self.checked.reason()
         if reason is None:
             self.data_collator.packed = True
             return None

@@ -2,7 +2,7 @@
 their own processors, tokenizers and chat templates, saved as a folder that the Auto classes load. The shapes keep what
 makes each one hard: LLaVA's CLIP tower, whose last layer and class token are dropped; Qwen2.5-VL's windowed vision
 attention and three-part positions; Qwen3-VL's features added inside the language model. `vision` and `text` replace parts of
-a configuration, for who wants other shapes.
+a configuration, for who wants other shapes. Without a folder, nothing is saved: model and processor are returned.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ CHATML_TOKENS = (
 
 
 def build_llava(
-    folder: str | Path,
+    folder: str | Path | None,
     seed: int = 0,
     side: int = 32,
     patch: int = 8,
@@ -118,7 +118,7 @@ def build_llava(
 
 
 def build_qwen25vl(
-    folder: str | Path,
+    folder: str | Path | None,
     seed: int = 0,
     tokens: tuple[int, int] = (4, 9),
     vision: dict | None = None,
@@ -159,7 +159,7 @@ def build_qwen25vl(
 
 
 def build_qwen3vl(
-    folder: str | Path,
+    folder: str | Path | None,
     seed: int = 0,
     tokens: tuple[int, int] = (4, 9),
     vision: dict | None = None,
@@ -478,7 +478,10 @@ def _grow(kind: type, config, tokenizer: PreTrainedTokenizerFast, seed: int) -> 
     return model
 
 
-def _save(folder: str | Path, model: PreTrainedModel, processor) -> Path:
+def _save(folder: str | Path | None, model: PreTrainedModel, processor):
+    """The folder, after both were written there; without one, both."""
+    if folder is None:
+        return model, processor
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return Path(folder)
