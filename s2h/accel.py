@@ -92,8 +92,15 @@ def state() -> Any:
 
 
 def device() -> Any:
-    """The torch device that this process computes on: its GPU where there is one."""
-    return state().device
+    """The torch device that this process computes on: its GPU where there is one. cuDNN's attention is left out there: it
+    plans each new shape for a fifth of a second, and nearly every pair has a shape of its own (measured on an H200:
+    examples/results/gpu-check.json)."""
+    found = state().device
+    if found.type == "cuda":
+        import torch
+
+        torch.backends.cuda.enable_cudnn_sdp(False)
+    return found
 
 
 def is_main() -> bool:

@@ -47,7 +47,7 @@ from trl import DPOConfig, DPOTrainer
 
 from s2h import record
 from s2h.models import vlm
-from s2h.train import features
+from s2h.train import features, tune
 from s2h.train.collate import LENGTH, Collator
 from s2h.train.rows import Pairs, store
 from s2h.train.trainer import PairTrainer
@@ -165,10 +165,18 @@ def trl(model: tuple, pairs: list, folder: Path, checkpointing: bool) -> DPOTrai
     loaded, processor = model
     rows = [{name: pair[name] for name in ("prompt", "chosen", "rejected", "images")} for pair in pairs]
     rows = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
-    return DPOTrainer(
+    trainer = DPOTrainer(
         model=loaded, args=config(folder, checkpointing), train_dataset=rows, processing_class=processor,
         peft_config=adapter(),
     )  # fmt: skip
+    switch_on(trainer)
+    return trainer
+
+
+def switch_on(trainer: DPOTrainer) -> None:
+    """Gradient checkpointing, where it is asked for, as train() does when it begins."""
+    if trainer.args.gradient_checkpointing:
+        trainer.model.gradient_checkpointing_enable()
 
 
 def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
@@ -180,6 +188,8 @@ def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: boo
         model=loaded, args=config(folder, checkpointing), train_dataset=rows.dataset(), processing_class=processor,
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
+    tune.spare_vision(trainer)
+    switch_on(trainer)
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{loaded.config.model_type}: {reason}")
     trainer.lengths = trainer.add_reference(rows)[LENGTH]

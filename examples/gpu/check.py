@@ -124,6 +124,7 @@ def commands(model: Path, work: Path, tiny: bool) -> list[str]:
     clip = "mini-clip" if tiny else models.build_clip(work / "clip")
     size, steps = ("64", 2) if tiny else ("320", 20)
     train = f"s2h-train l2.jsonl --model {model} --lora-rank 16 --step-pairs {2 if tiny else 8} --max-steps {steps}"
+    whole = [] if tiny else [f"{train} -o stock --engine stock"]
     return [
         f"s2h-gen compare -n {count} --size {size} -o l2.jsonl",
         f"s2h-gen vqa -n {count // 4} --size {size} --model {model} -o l1.jsonl",
@@ -132,7 +133,7 @@ def commands(model: Path, work: Path, tiny: bool) -> list[str]:
         f"{train} --plan",
         f"{train} -o run",
         f"s2h-eval --model run --bench l2.jsonl --limit {count // 4} --max-new-tokens 32 -o after.jsonl",
-        f"{train} -o stock --engine stock",
+        *whole,
     ]
 
 

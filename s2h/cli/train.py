@@ -163,8 +163,8 @@ AT_LEAST_1 = click.IntRange(min=1)
         help="Keep reference log-probabilities here from run to run.  [default: s2h/reference in the user's cache]",
     ),
     click.option(
-        "--workers", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
-        help="Processes that open and prepare images; with 0 that is done between the steps.",
+        "--workers", metavar="N", type=click.IntRange(min=0),
+        help="Processes that open and prepare images; with 0 that is done between the steps.  [default: 4 on a GPU, else 0]",
     ),
     click.option(
         "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,

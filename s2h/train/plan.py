@@ -185,15 +185,17 @@ def _sizes_of(shape: names.Shape, arguments: Arguments) -> dict[str, float]:
 
 def _memory(sizes: dict, arguments: Arguments, fit: list) -> dict[str, float]:
     """GiB of a process that has the model to itself, by part. Activations are those of a batch of the longest rows, what
-    each layer keeps for its backward pass: inputs of the norms, projections and products, 6 h + 2 kv + 4 i a token; with
-    checkpointing one layer's, and every layer's input."""
+    each layer keeps for its backward pass: inputs of the norms, projections and products, 6 h + 2 kv + 4 i a token in
+    float32; in 16 bits the norms keep float32 copies, and 17.5 h + 2 kv + 5 i is what an H200 took for LLaVA-1.5-7B's and
+    Qwen2.5-VL-7B's shapes (examples/results/gpu-check.json). With checkpointing one layer's, and every layer's input."""
     tokens = arguments.batch_size * max(one["prompt"] + one["answers"] for one in fit)
     if arguments.engine == "stock":
         tokens = 2 * arguments.batch_size * max(one["row"] for one in fit)
-    layer = (
-        tokens * (6 * sizes["hidden"] + 2 * sizes["key_values"] + 4 * sizes["inner"]) * min(sizes["bytes"], 2)
-    )
-    layer *= 2 if accel.device().type == "cpu" and sizes["bytes"] == 4 else 1
+    whole = (
+        accel.device().type == "cpu" and sizes["bytes"] == 4
+    )  # a GPU computes in bfloat16 what is trained in float32
+    hidden, inner, width = (6, 4, 4) if whole else (17.5, 5, 2)
+    layer = tokens * width * (hidden * sizes["hidden"] + 2 * sizes["key_values"] + inner * sizes["inner"])
     if arguments.gradient_checkpointing:
         kept = layer + sizes["layers"] * tokens * sizes["hidden"] * sizes["bytes"]
     else:

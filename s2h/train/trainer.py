@@ -4,6 +4,8 @@ for all epochs and the order of the file kept."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -69,6 +71,10 @@ class PairTrainer(DPOTrainer):
         tokenizer = self.processing_class.tokenizer
         return sum(len(tokenizer(text_of(record[which]))["input_ids"]) for which in ("chosen", "rejected"))
 
+    def training_step(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
+        with fits(f"step {self.state.global_step + 1}"):
+            return super().training_step(model, inputs, *args, **more)
+
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
         weight = inputs.pop(batches.WEIGHT, None)
         metrics = self._metrics["train" if self.model.training else "eval"]
@@ -92,27 +98,39 @@ class PairTrainer(DPOTrainer):
         base = self.accelerator.unwrap_model(self.model)
         base = base.get_base_model() if hasattr(base, "get_base_model") else base
         reason = shared.why_not(base.config)
+        varlen = why_not_varlen(base)
         if not reason and attention == "varlen":
-            reason = why_not_varlen(base)
+            reason = varlen
         if reason:
             return reason
+        # One call on CUDA takes as long as two of flash attention, or of cuDNN's once that has planned for the shape, which
+        # nearly every pair has for itself (examples/results/gpu-check.json).
+        ways = ("varlen", "split") if attention == "auto" and not varlen else (attention,)
+        for how in ways:
+            reason = self._share(base.base_model, pairs, how, pack, store)
+            if reason is None:
+                return None
+        self.data_collator.packed = False
+        return reason
+
+    def _share(self, core: Any, pairs: Any, how: str, pack: bool, store: Store | None) -> str | None:
+        """The same with one way of attention."""
         self.unshare()
+        self.unshare = lambda: None
         # Where the tower's weights are parted, each process must call it as often as the others.
         parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
 
         def install() -> None:
-            self.unshare = shared.install(base.base_model, attention, None if parted else store)
+            self.unshare = shared.install(core, how, None if parted else store)
 
         self.data_collator.pack = pack
         found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
         self.checked = accel.share(found)  # the first process decides for all
         reason = self.checked.reason()
-        if reason is None:
-            self.data_collator.packed = True
-            return None
-        self.unshare()
-        self.unshare = lambda: None
-        self.data_collator.packed = False
+        if reason:
+            self.unshare()
+            self.unshare = lambda: None
+        self.data_collator.packed = reason is None
         return reason
 
     def _batch_of(self, pairs: Any, rows: list[int], packed: bool) -> dict:
@@ -154,8 +172,9 @@ class PairTrainer(DPOTrainer):
 
         done, state = done or {}, accel.state()
         mine = rows[state.process_index :: state.num_processes]
-        # Pairs of like length go together: less padding, the same sums.
-        mine.sort(key=pairs.bulk)
+        # Pairs of like length go together: less padding, the same sums. The longest come first: where memory does not hold
+        # them, the run ends at its start.
+        mine.sort(key=pairs.bulk, reverse=True)
         size, found = self.args.per_device_eval_batch_size, []
         parts = [mine[start : start + size] for start in range(0, len(mine), size)]
         parts = [part for part in parts if not all(row in done for row in part)]
@@ -165,7 +184,8 @@ class PairTrainer(DPOTrainer):
             was_training = self.model.training
             self.model.eval()
             for part, batch in self._prepared(pairs, parts):
-                values = self._reference(model, part, batch)
+                with fits(f"the reference of {pairs.record(part[0])['id']}"):
+                    values = self._reference(model, part, batch)
                 found += values
                 if keep is not None:
                     keep(values)
@@ -205,6 +225,21 @@ class PairTrainer(DPOTrainer):
                 f"the loss is {loss} at step {self.state.global_step}: training stopped (lower --lr, or use --dtype float32)"
             )
         super().log(logs, *args, **more)
+
+
+@contextmanager
+def fits(what: str) -> Iterator[None]:
+    """Say what to do where the device's memory does not hold it."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = " ".join(str(error).split())[:160]
+        raise ModelError(
+            f"{what} does not fit the device's memory: {said} (--gradient-checkpointing, a smaller --batch-size, or a "
+            "smaller --window, which drops the longest pairs; --plan tells what a run takes)"
+        ) from error
 
 
 def _collated(collator: Any, pairs: Any, rows: list[int]) -> dict:

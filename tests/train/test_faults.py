@@ -206,3 +206,15 @@ def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path)
     assert result["dropped"] == len(dropped)
     with pytest.raises(RecordError, match="no pair fits the window of 5 tokens"):
         train(pairs, asked(llava, window=5), tmp_path / "none")
+
+
+def test_what_does_not_fit_the_device_is_named_with_a_remedy():
+    from s2h.train.trainer import fits
+
+    with (
+        pytest.raises(
+            ModelError, match=r"step 3 does not fit the device's memory: CUDA out of memory.*--gradient-check"
+        ),
+        fits("step 3"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n20 GiB.")
