@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ STREAMS = {"stdin", "stdout", "stderr", "exit", "__stdin__", "__stdout__", "__st
 ids = [str(path.relative_to(ROOT)) for path in FILES]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
