@@ -51,6 +51,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
@@ -59,9 +60,7 @@ class Server:
         """Start a command and return its process id. dies_at: it is killed at its call of that number, from 1, that changes
         a file of the working directory (see `_doom`). streams: `stdin`, `out` and `err`: a path, "closed", "gone" (a pipe
         without a reader), or a path after "nonblocking:"; a missing one is the null device."""
-        if self._child:  # of a test that failed before it waited
-            os.kill(self._child, signal.SIGKILL)
-            self.wait()
+        self._end()
         said = {
             "name": name,
             "arguments": arguments,
@@ -78,6 +77,12 @@ class Server:
         """The exit status of the run that was started last; negative for a signal."""
         self._child = 0
         return int(self._process.stdout.readline())
+
+    def _end(self) -> None:
+        """Kill the run of a test that failed before it waited."""
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+            self.wait()
 
     def run(self, name: str, *arguments: str, cwd: Path, dies_at: int = 0, **streams: str) -> int:
         self.start(name, *arguments, cwd=cwd, dies_at=dies_at, **streams)
