@@ -84,7 +84,7 @@ def test_sources_are_told_apart(pairs):
     other = copy.deepcopy(pairs["compare"][:40])
     for pair in other:
         pair["source"] = "photos"
-    report = watched([*pairs["compare"], *other, *pairs["kinship"]])
+    report = watched([*pairs["compare"][:100], *other, *pairs["kinship"][:50]])
     assert set(report) == {"compare (builtin)", "compare (photos)", "kinship"}
     assert report["compare (photos)"]["pairs"] == 40
 
