@@ -3,13 +3,28 @@
 # Arguments go to pytest:
 #
 #     bash examples/test.sh tests/pipes -k killed
+#     bash examples/test.sh --quick               # about two minutes on two cores
 #     bash examples/test.sh --floor               # with the lowest versions that pyproject.toml allows, in .venv-floor
+#
+# Without arguments all tests run. --quick runs those of records, images, the language rules, mixes, exports and the command
+# line, and each command at least once: gen, filter, mix, eval and view with streams of every kind (tests/pipes/test_ends.py),
+# train and eval with the bundled model (tests/test_shorthand.py), gen with it and with the bundled CLIP (tests/cli). It leaves
+# out kills, hostile files, several processes, the architectures, the benchmarks' files, the sources and most of training.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=${S2H_VENV:-.venv-test} floor=
-if [ "${1:-}" = --floor ]; then
-    floor=yes venv=${S2H_VENV:-.venv-floor}
+floor='' quick=''
+while true; do
+    case ${1:-} in
+        --floor) floor=.venv-floor ;;
+        --quick) quick=yes ;;
+        *) break ;;
+    esac
     shift
+done
+venv=${S2H_VENV:-${floor:-.venv-test}}
+if [ -n "$quick" ]; then
+    set -- tests/test_*.py tests/cli tests/exports tests/filters/test_filters.py tests/language tests/mix tests/streams \
+        tests/pipes/test_streams.py tests/pipes/test_ends.py tests/eval/test_command.py "$@"
 fi
 
 say() { printf 'test.sh: %s\n' "$*" >&2; }

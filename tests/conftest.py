@@ -1,4 +1,5 @@
-"""The small vision-language models that many tests load: built once a session, on the first use, in about a second."""
+"""What many tests share, made once a session on its first use: small vision-language models, and servers that run the
+commands as forked processes, a few milliseconds each in place of the seconds that a start with torch takes."""
 
 from __future__ import annotations
 
@@ -7,6 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.architectures import ARCHITECTURES
+from tests.support.forks import Server
+
+# What the commands import late.
+LIGHT = ("scipy.stats", "sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg",
+         "s2h.language.related.head=two toy cats")  # fmt: skip
+HEAVY = (
+    "s2h.models.vlm.load=mini",
+    "s2h.train.trainer",
+    "open_clip",
+    "transformers.models.auto.modeling_auto",
+)
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +41,17 @@ def qwen25vl(architectures) -> Path:
 @pytest.fixture(scope="session")
 def qwen3vl(architectures) -> Path:
     return architectures["qwen3-vl"]
+
+
+@pytest.fixture(scope="session")
+def light():
+    """Runs commands that load no model."""
+    with Server(*LIGHT) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def heavy():
+    """Runs commands that load a model."""
+    with Server(*LIGHT, *HEAVY) as server:
+        yield server

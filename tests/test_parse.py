@@ -71,14 +71,11 @@ LINES = {
     "command", [["s2h-mix", "--flat"], ["s2h-filter", "--length-ratio", "0.1:10"], ["s2h-filter"]]
 )
 @pytest.mark.parametrize("kind", LINES)
-def test_a_deep_line_is_one_bad_record(tmp_path, command, kind):
+def test_a_deep_line_is_one_bad_record(light, tmp_path, command, kind):
     lines = [json.dumps(pair(f"p{i}"))[:-1] + f', "n": {BIG}, "w": 1e999}}' for i in range(4)]
     lines.insert(2, json.dumps(pair("deep"))[:-1] + ", " + LINES[kind] + "}")
     (tmp_path / "in.jsonl").write_text("\n".join(lines) + "\n")
-    code = f"from s2h.cli.{command[0][4:]} import main; main()"
-    run = [sys.executable, "-c", code, *command[1:], "in.jsonl", "--on-error", "skip"]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 3, done.stderr
+    done = light.told(*command, "in.jsonl", "--on-error", "skip", cwd=tmp_path, status=3)
     assert len(done.stdout.splitlines()) == 4
     assert "in.jsonl:3: is nested too deeply" in done.stderr
     assert all(str(BIG) in line and "1e999" in line for line in done.stdout.splitlines())

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ STREAMS = {"stdin", "stdout", "stderr", "exit", "__stdin__", "__stdout__", "__st
 ids = [str(path.relative_to(ROOT)) for path in FILES]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -124,23 +126,23 @@ def test_help_loads_nothing_heavy(name):
 
 
 def seconds(command: list[str]) -> float:
-    """User and system time of a process, the best of four: a loaded machine delays it but does not lengthen it."""
-    best = float("inf")
-    for _ in range(4):
-        before = os.times()
-        subprocess.run(command, capture_output=True, check=True)
-        after = os.times()
-        best = min(
-            best, after.children_user + after.children_system - before.children_user - before.children_system
-        )
-    return best
+    """User and system time of a process."""
+    before = os.times()
+    subprocess.run(command, capture_output=True, check=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+@pytest.fixture(scope="module")
+def bare() -> float:
+    return min(seconds([sys.executable, "-c", "pass"]) for _ in range(4))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_is_quick(name):
+def test_help_is_quick(name, bare):
+    """In one of ten runs: beside others on its core a process takes longer."""
     shim = str(ROOT / "bin" / f"s2h-{name}")
-    bare = seconds([sys.executable, "-c", "pass"])
-    assert seconds([sys.executable, shim, "--help"]) - bare < 0.2
+    assert any(seconds([sys.executable, shim, "--help"]) - bare < 0.2 for _ in range(10))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

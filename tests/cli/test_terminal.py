@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -45,10 +43,8 @@ def folder(tmp_path_factory):
         "eval --score said.jsonl --report said.md",
     ],
 )
-def test_standard_error_is_plain(folder, command):
-    name, *arguments = command.split()
-    code = f"from s2h.cli.{name} import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True)
-    told = done.stderr.decode()
+def test_standard_error_is_plain(light, folder, command, tmp_path):
+    light.run(*command.split(), cwd=folder, err=str(tmp_path / "err"))
+    told = (tmp_path / "err").read_bytes().decode()
     assert told and not CONTROL.search(told), repr(told)
     assert "unforeseen" not in told and "Traceback" not in told

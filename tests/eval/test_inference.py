@@ -18,7 +18,6 @@ from tests.support.commands import BIN
 from tests.support.waiting import until
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-COMMAND = [sys.executable, str(BIN / "s2h-eval")]
 
 
 @pytest.fixture(scope="module")
@@ -39,23 +38,16 @@ def place(tmp_path_factory, llava):
     return folder, options
 
 
-def run(arguments: list[str], folder, status: int = 0) -> str:
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
-    return done.stderr
-
-
 def test_the_report_says_where_images_stood(place):
     folder, _ = place
     assert json.loads((folder / "whole.json").read_text())["template"] == "images in their places"
     assert len((folder / "whole.jsonl").read_bytes().splitlines()) == 40
 
 
-def test_two_processes_write_what_one_writes(place):
+def test_two_processes_write_what_one_writes(heavy, place):
     folder, options = place
-    said = run([*options, "-o", "two.jsonl", "--processes", "2", "--report", "two.json"], folder)
+    two = [*options, "-o", "two.jsonl", "--processes", "2", "--report", "two.json"]
+    said = heavy.told("eval", *two, cwd=folder).stderr
     assert (folder / "two.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
     assert (folder / "two.json").read_bytes() == (folder / "whole.json").read_bytes()
     assert said.count("single image") + said.count("level 2") >= 1
@@ -83,30 +75,31 @@ def test_processes_of_accelerate_launch_write_the_same(place):
     assert (folder / "launched.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
 
 
-def test_what_every_process_meets_is_told_once(place):
+def test_what_every_process_meets_is_told_once(heavy, place):
     folder, options = place
     lines = (folder / "pairs.jsonl").read_text().splitlines()
     broken = json.loads(lines[3])
     broken["images"][0] = "gone.png"
     (folder / "broken.jsonl").write_text("\n".join([*lines[:3], json.dumps(broken)]) + "\n")
-    said = run(["broken.jsonl", *options[1:], "--processes", "2", "-o", "broken-out.jsonl"], folder, status=1)
+    broken = ["broken.jsonl", *options[1:], "--processes", "2", "-o", "broken-out.jsonl"]
+    said = heavy.told("eval", *broken, cwd=folder, status=1).stderr
     ours = [line for line in said.strip().splitlines() if not line.startswith("[Gloo]")]  # torch 2.9's own
     assert ours == [f"s2h-eval: broken.jsonl:4: images[0]: no such file: {folder / 'gone.png'}"]
 
 
-def test_a_killed_run_goes_on(place):
+def test_a_killed_run_goes_on(heavy, place):
     folder, options = place
-    process = subprocess.Popen([*COMMAND, *options, "-o", "killed.jsonl"], cwd=folder, env=ENVIRONMENT)
+    process = heavy.start("eval", *options, "-o", "killed.jsonl", cwd=folder)
     notes = folder / "killed.jsonl.progress"
     partial = folder / "killed.jsonl.partial"
-    until(lambda: notes.exists() and partial.read_bytes().count(b"\n") >= 2, process, every=0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    until(lambda: notes.exists() and partial.read_bytes().count(b"\n") >= 2, every=0.002)
+    os.kill(process, signal.SIGKILL)
+    assert heavy.wait() == -signal.SIGKILL
     assert not (folder / "killed.jsonl").exists()
     through = json.loads(notes.read_bytes().split(b"\n")[0])["notes"]["position"]
     answered = sum(len(json.loads(line)) for line in notes.read_bytes().split(b"\n")[1:-1])
     assert through + answered >= partial.read_bytes().count(b"\n")
-    said = run([*options, "-o", "killed.jsonl", "--resume"], folder)
+    said = heavy.told("eval", *options, "-o", "killed.jsonl", "--resume", cwd=folder).stderr
     assert f"{through} questions are done, and {answered} replies to the next ones are kept" in said
     assert (folder / "killed.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
     assert not list(folder.glob("*killed.jsonl?*"))

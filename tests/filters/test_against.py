@@ -9,7 +9,6 @@ import pytest
 from s2h.filters import against, judge
 from s2h.images import digest
 from s2h.record import RecordError
-from tests.support.commands import run
 from tests.support.photos import encoded, photo
 from tests.support.records import pair
 
@@ -95,17 +94,17 @@ def test_embeddings_find_what_hashes_miss(bench, tmp_path):
     assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
 
 
-def test_the_bundled_clip_finds_what_hashes_miss(tmp_path):
-    """As a process: a benchmark's image that was cut and scaled."""
+def test_the_bundled_clip_finds_what_hashes_miss(heavy, tmp_path):
+    """A benchmark's image that was cut and scaled."""
     from PIL import Image
 
-    run("s2h-gen", "search", "-n", "12", "--size", "64", "-o", "l3.jsonl", cwd=tmp_path)
+    heavy.told("s2h-gen", "search", "-n", "12", "--size", "64", "-o", "l3.jsonl", cwd=tmp_path)
     pairs = [json.loads(line) for line in (tmp_path / "l3.jsonl").read_text().splitlines()]
     (tmp_path / "bench").mkdir()
     with Image.open(tmp_path / pairs[4]["images"][0]) as image:
         image.crop((5, 5, 59, 59)).resize((90, 90)).save(tmp_path / "bench" / "cut.png")
     options = ("l3", "--against", "bench", "--against-clip", "0.9", "--clip-model", "mini-clip")
-    done = run("s2h-filter", *options, "--rejects", "leaked.jsonl", cwd=tmp_path)
+    done = heavy.told("s2h-filter", *options, "--rejects", "leaked.jsonl", cwd=tmp_path)
     assert "images of benchmarks are also compared by mini-clip" in done.stderr
     leaked = [json.loads(line) for line in (tmp_path / "leaked.jsonl").read_text().splitlines()]
     assert pairs[4]["id"] in [pair["id"] for pair in leaked] and len(leaked) < 12

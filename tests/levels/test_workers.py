@@ -14,8 +14,7 @@ import pytest
 from s2h import jsonl, levels
 from s2h.images import Store
 from s2h.sources import open_source
-from tests.support.commands import BIN, run
-from tests.support.forks import Server, killed
+from tests.support.commands import BIN
 from tests.support.photos import save
 from tests.support.waiting import until
 
@@ -51,19 +50,13 @@ def test_what_workers_find_unusable_is_counted_once(tmp_path):
     assert counts[0] == counts[1] and counts[0][1] >= 3
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Server("s2h.models.vlm", "transformers.models.llava.modeling_llava", "transformers.models.clip.modeling_clip",
-                "transformers.models.llava.processing_llava") as started:  # fmt: skip
-        yield started
-
-
-@pytest.mark.parametrize("task", ["arithmetic", "vqa"])
-def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
+@pytest.mark.parametrize(("task", "kind"), [("arithmetic", "light"), ("vqa", "heavy")])
+def test_a_killed_run_goes_on_where_it_was(task, kind, request, tmp_path):
     """vqa asks the bundled model in batches of 32; a kill loses at most one."""
-    arguments = [task, "-n", "96", "--size", "32", "--image-dir", "i"] + ["--max-new-tokens", "8"] * (
+    arguments = [task, "-n", "64", "--size", "32", "--image-dir", "i"] + ["--max-new-tokens", "8"] * (
         task == "vqa"
     )
+    server = request.getfixturevalue(kind)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
@@ -77,7 +70,7 @@ def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
         if partial.exists() and partial.read_bytes().count(b"\n") >= 5:
             break
         shutil.rmtree(cut / "i")
-    assert 5 <= partial.read_bytes().count(b"\n") < 96 and not (cut / "out.jsonl").exists()
+    assert 5 <= partial.read_bytes().count(b"\n") < 64 and not (cut / "out.jsonl").exists()
     with open(partial, "ab") as file:
         file.write(b'{"id": "half a li')
     again = [*arguments, "--resume", "-o", "out.jsonl"]
@@ -88,9 +81,11 @@ def test_a_killed_run_goes_on_where_it_was(server, task, tmp_path):
     assert (cut / "out.jsonl").read_bytes() == (whole / "out.jsonl").read_bytes() and not partial.exists()
 
 
-def test_a_file_of_other_pairs_is_not_continued(tmp_path):
+def test_a_file_of_other_pairs_is_not_continued(light, tmp_path):
     (tmp_path / "a.jsonl.partial").write_text('{"id": "mine"}\n')
-    told = run("s2h-gen", "compare", "-n", "8", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1).stderr
+    told = light.told(
+        "s2h-gen", "compare", "-n", "8", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1
+    ).stderr
     assert (
         "a.jsonl.partial: has no notes beside it (a.jsonl.progress) (leave --resume out and begin anew)"
         in told
@@ -98,18 +93,25 @@ def test_a_file_of_other_pairs_is_not_continued(tmp_path):
     assert (tmp_path / "a.jsonl.partial").read_text() == '{"id": "mine"}\n'
 
 
-def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(tmp_path):
+def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(light, tmp_path):
     partial, whole = tmp_path / "a.jsonl.partial", tmp_path / "whole.jsonl"
-    run("s2h-gen", "compare", "-n", "8", "--size", "32", "-o", "whole.jsonl", cwd=tmp_path)
-    killed("gen", "compare", "-n", "8", "--size", "32", "-o", "a.jsonl", cwd=tmp_path, dies_at=15)
+    asked = ["compare", "-n", "8", "--size", "32"]
+    light.told("s2h-gen", *asked, "-o", "whole.jsonl", cwd=tmp_path)
+    assert light.run("gen", *asked, "-o", "a.jsonl", cwd=tmp_path, dies_at=15) == -signal.SIGKILL
     before = partial.read_bytes()
     assert before
-    run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "a.jsonl", cwd=tmp_path, status=1)
-    run("s2h-gen", "compare", "-n", "8", "--size", "64", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1)
+    light.told(
+        "s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "a.jsonl", cwd=tmp_path, status=1
+    )
+    light.told(
+        "s2h-gen", "compare", "-n", "8", "--size", "64", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1
+    )
     assert partial.read_bytes() == before
-    run("s2h-gen", "compare", "-n", "8", "--size", "32", "--resume", "-o", "a.jsonl", cwd=tmp_path)
+    light.told("s2h-gen", *asked, "--resume", "-o", "a.jsonl", cwd=tmp_path)
     assert (tmp_path / "a.jsonl").read_bytes() == whole.read_bytes() and not partial.exists()
-    run("s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "b.jsonl", cwd=tmp_path, status=1)
+    light.told(
+        "s2h-gen", "compare", "-n", "8", "--source", "nowhere", "-o", "b.jsonl", cwd=tmp_path, status=1
+    )
     assert not list(tmp_path.glob("b.jsonl*")), "and nothing is left by a run that wrote nothing"
 
 

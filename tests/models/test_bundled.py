@@ -73,8 +73,9 @@ def test_it_is_good_on_one_image(tmp_path):
     assert sum(right) / len(right) > 0.6
 
 
-@pytest.mark.parametrize("samples", [1, 4])
-def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, tmp_path):
+@pytest.mark.parametrize(("samples", "n"), [(1, 40), (4, 16)])
+def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n, tmp_path):
+    """40 slots are more than the model is asked at once."""
     from collections import Counter
 
     from s2h import seeds
@@ -90,11 +91,11 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, tm
 
     def made(**more):
         return list(
-            levels.generate("vqa", n=40, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
+            levels.generate("vqa", n=n, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
         )
 
     pairs = made()
-    assert len(pairs) > 30 and tally["the model was right"] > (5 if samples == 1 else 0)
+    assert len(pairs) > 0.75 * n and tally["the model was right"] > (5 if samples == 1 else 0)
     for pair in pairs:
         record.check(pair)
         assert pair["negative"] in ("hallucination", "confusion")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.forks import Server
 from tests.support.records import lines
 from tests.support.waiting import until
 
@@ -40,10 +39,8 @@ SMALL = 4096  # bytes that a pipe holds in these tests
 
 
 @pytest.fixture(scope="module")
-def server():
-    # What the commands import late, scipy above all, is imported once.
-    with Server("s2h.eval.comparisons", "scipy.stats", "s2h.sources.builtin", "s2h.levels.asking") as started:
-        yield started
+def server(light):
+    return light
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,8 @@ def cluster(tmp_path) -> dict:
 
     tools = tmp_path / "tools"
     tools.mkdir()
-    accelerate = f'exec {sys.executable} -m accelerate.commands.accelerate_cli "$@"\n'
+    # The launcher alone: accelerate's command imports what its other commands need too.
+    accelerate = f'[ "$1" = launch ] && shift && exec {sys.executable} -m accelerate.commands.launch "$@"\n'
     for name, text in (
         ("srun", SRUN),
         ("scontrol", "#!/bin/sh\necho 127.0.0.1\n"),
@@ -51,12 +52,13 @@ def cluster(tmp_path) -> dict:
     }  # fmt: skip
 
 
-def test_two_nodes_write_what_one_process_writes(tmp_path, cluster):
-    made = run("s2h-gen", "search", "-n", "40", "--size", "32", "--quiet", cwd=tmp_path)
+def test_two_nodes_write_what_one_process_writes(heavy, tmp_path, cluster):
+    made = heavy.told("s2h-gen", "search", "-n", "40", "--size", "32", "--quiet", cwd=tmp_path)
     gone = pair("gone", images=["/nowhere/one.png", "/nowhere/two.png"])
     (tmp_path / "in.jsonl").write_bytes(made.stdout.encode() + jsonl.dump(gone))
     asked = ["in", "--clip", "0.1", "--clip-rank", "--mpnet", ":0.9", "--on-error", "skip"]
-    run("s2h-filter", *asked, "--rejects", "bad1", "-o", "one", "--batch-size", "50", cwd=tmp_path, status=3)
+    one = [*asked, "--rejects", "bad1", "-o", "one", "--batch-size", "50"]
+    heavy.told("s2h-filter", *one, cwd=tmp_path, status=3)
     done = subprocess.run(
         ["bash", str(SCRIPT), *asked, "--rejects", "bad2", "-o", "two", "--batch-size", "50"],
         cwd=tmp_path, env=cluster, capture_output=True, text=True, timeout=MOST,

@@ -35,20 +35,6 @@ WHOLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def light():
-    with Server("s2h.view.scores", "matplotlib.figure", "matplotlib.backends.backend_agg") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def heavy():
-    with Server("s2h.models.vlm", "transformers.models.llava.modeling_llava", "transformers.models.auto.modeling_auto",
-                "transformers.models.llava.processing_llava", "transformers.models.llama.modeling_llama",
-                "transformers.models.clip.modeling_clip", "s2h.eval.ask") as found:  # fmt: skip
-        yield found
-
-
 @pytest.fixture
 def server(request, name):
     return request.getfixturevalue("heavy" if name == "eval" else "light")

@@ -11,7 +11,6 @@ import pyarrow.parquet
 import pytest
 
 from s2h.sources import SourceError, links, open_source
-from tests.support.commands import run
 from tests.support.photos import encoded, save
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
@@ -119,7 +118,7 @@ def test_one_byte_that_is_not_utf8_costs_one_row_of_a_list(tmp_path):
     assert source.unused["a question or an answer that is not UTF-8"] == 1 and len(source) > 5
 
 
-def test_links_that_lead_out_are_told_and_refused(tmp_path, monkeypatch):
+def test_links_that_lead_out_are_told_and_refused(light, tmp_path, monkeypatch):
     monkeypatch.setattr(links, "_fenced", {})
     root = photos(tmp_path / "photos", 16)
     away = photos(tmp_path / "away", 22).resolve()
@@ -133,9 +132,9 @@ def test_links_that_lead_out_are_told_and_refused(tmp_path, monkeypatch):
     save(root / "frog.jpg", "frog")
     os.symlink((tmp_path / "away.txt").resolve(), root / "frog.txt")
     os.symlink(away, root / "more")
-    done = run("s2h-gen", "search", "--source", "photos", "-n", "2", cwd=tmp_path)
+    done = light.told("s2h-gen", "search", "--source", "photos", "-n", "2", cwd=tmp_path)
     assert done.stderr.count("5 links lead out of photos/") == 1
-    done = run("s2h-gen", "search", "--source", "photos", "-n", "40", "--no-follow", cwd=tmp_path)
+    done = light.told("s2h-gen", "search", "--source", "photos", "-n", "40", "--no-follow", cwd=tmp_path)
     assert "5 links lead out of photos/ and are refused" in done.stderr
     used = {image for line in done.stdout.splitlines() for image in json.loads(line)["images"]}
     assert used and not any(

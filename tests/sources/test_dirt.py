@@ -17,7 +17,6 @@ from PIL import Image
 from s2h import levels
 from s2h.images import ImageError, Store, glance, open_images
 from s2h.sources import SourceError, open_source
-from tests.support.commands import run
 from tests.support.photos import encoded, photo, save
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
@@ -71,7 +70,7 @@ def pairs(task: str, source, tmp_path, n: int = 60, **more) -> list:
     return made
 
 
-def test_captions_beside_pictures(tmp_path):
+def test_captions_beside_pictures(light, tmp_path):
     root = tmp_path / "photos" / "photos"
     for i in range(60):
         save(root / f"{i}.JPG", i).with_suffix(".TXT" if i % 2 else ".txt").write_text(caption(i))
@@ -93,7 +92,7 @@ def test_captions_beside_pictures(tmp_path):
     for name, data in texts.items():
         save(root / f"{name}.png", name).with_suffix(".txt").write_bytes(data)
     (save(root / "folder.png").with_suffix(".txt")).mkdir()
-    done = run(
+    done = light.told(
         "s2h-gen", "search", "--source", "photos", "-n", "120", "--images-per-prompt", "5", cwd=tmp_path
     )
     made = [json.loads(line) for line in done.stdout.splitlines()]
@@ -245,7 +244,7 @@ def test_large_metadata_files_are_read_in_blocks(tmp_path, monkeypatch):
     assert told() == (parts[0], {**parts[1], outside: 1})
 
 
-def test_members_of_shards(tmp_path):
+def test_members_of_shards(light, tmp_path):
     def shard(name: str, members: list[tuple[str, bytes]], mode: str = "w") -> None:
         with tarfile.open(tmp_path / name, mode) as archive:
             for member, data in members:
@@ -278,5 +277,5 @@ def test_members_of_shards(tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.tar").write_bytes(b"no tar" * 500)
     (tmp_path / "bad" / "b.tar").write_bytes(b"")
-    done = run("s2h-gen", "search", "--source", "bad", "-n", "3", cwd=tmp_path, status=1)
+    done = light.told("s2h-gen", "search", "--source", "bad", "-n", "3", cwd=tmp_path, status=1)
     assert "no pair could be made" in done.stderr and not done.stdout

@@ -19,7 +19,6 @@ from s2h import levels
 from s2h.images import ImageError, Store, open_image, open_images
 from s2h.sources import SourceError, files, open_source
 from s2h.sources.digits import IMAGES, LABELS
-from tests.support.commands import run
 from tests.support.photos import encoded, save
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
@@ -299,7 +298,7 @@ def test_a_table_names_no_file_outside_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tar:x", "data:image", "http:", "captions:photos"])
-def test_names_on_the_disk_are_never_references(name, tmp_path):
+def test_names_on_the_disk_are_never_references(light, name, tmp_path):
     root = tmp_path / name
     for i in range(20):
         save(root / f"p{i}!q.png", i).with_suffix(".txt").write_text(caption(i))
@@ -308,8 +307,8 @@ def test_names_on_the_disk_are_never_references(name, tmp_path):
     for pair in search(open_source(name), tmp_path):
         assert all(files.is_text(image) and os.path.isabs(image) for image in pair["images"])
     if name == "tar:x":
-        run("s2h-gen", "search", "--source", name, "-n", "6", "-o", "out.jsonl", cwd=tmp_path)
-        run("s2h-view", "out.jsonl", "-o", "g.html", cwd=tmp_path)
+        light.told("s2h-gen", "search", "--source", name, "-n", "6", "-o", "out.jsonl", cwd=tmp_path)
+        light.told("s2h-view", "out.jsonl", "-o", "g.html", cwd=tmp_path)
         assert (tmp_path / "g.html").read_text().count("<article") == 6
 
 

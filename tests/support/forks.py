@@ -2,8 +2,12 @@
 forks itself for each run, and the child gives itself the streams and Python's own objects for them.
 
     with Server() as server:
-        run = server.start("filter", "in.jsonl", out="closed", err="err.txt", cwd=folder)
-        status = run.wait()
+        server.start("filter", "in.jsonl", out="closed", err="err.txt", cwd=folder)
+        status = server.wait()
+        text = server.told("filter", "in.jsonl", cwd=folder).stdout
+
+tests/conftest.py starts two of them, `light` and `heavy`, once a session. The runs of a server have one hash seed: a test of
+bytes that must not depend on it compares them with those of a process of its own (tests/support/commands.py).
 """
 
 from __future__ import annotations
@@ -16,21 +20,28 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("gen", "filter", "mix", "eval", "view", "train")
+HEAVY = ("s2h.train.trainer", "s2h.train.watched")  # the modules that import torch when they are imported
 
 
 class Server:
-    """Starts runs of the commands, one at a time. imported: more modules that the runs find imported."""
+    """Starts runs of the commands, one at a time. imported: more modules than the project's own that the runs find imported;
+    "s2h.models.vlm.load=mini" is a call: what that function imports and reads once a process is there too."""
 
     def __init__(self, *imported: str) -> None:
         self._imported = imported
+        self._child = 0
 
     def __enter__(self) -> Server:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+        environment |= {
+            "OMP_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        }  # threads don't outlive a fork
         self._process = subprocess.Popen(
             [sys.executable, __file__, *self._imported],
             stdin=subprocess.PIPE,
@@ -40,6 +51,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
@@ -48,18 +60,46 @@ class Server:
         """Start a command and return its process id. dies_at: it is killed at its call of that number, from 1, that changes
         a file of the working directory (see `_doom`). streams: `stdin`, `out` and `err`: a path, "closed", "gone" (a pipe
         without a reader), or a path after "nonblocking:"; a missing one is the null device."""
-        said = {"name": name, "arguments": arguments, "cwd": str(cwd), "streams": streams, "dies_at": dies_at}
+        self._end()
+        said = {
+            "name": name,
+            "arguments": arguments,
+            "cwd": os.path.abspath(cwd),
+            "streams": streams,
+            "dies_at": dies_at,
+        }
         self._process.stdin.write(json.dumps(said).encode() + b"\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._child = int(self._process.stdout.readline())
+        return self._child
 
     def wait(self) -> int:
         """The exit status of the run that was started last; negative for a signal."""
+        self._child = 0
         return int(self._process.stdout.readline())
+
+    def _end(self) -> None:
+        """Kill the run of a test that failed before it waited."""
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+            self.wait()
 
     def run(self, name: str, *arguments: str, cwd: Path, dies_at: int = 0, **streams: str) -> int:
         self.start(name, *arguments, cwd=cwd, dies_at=dies_at, **streams)
         return self.wait()
+
+    def told(
+        self, name: str, *arguments: str, cwd: Path, input: str = "", status: int = 0
+    ) -> subprocess.CompletedProcess:
+        """One run as that of `tests.support.commands.run`: it must end with the status and without a traceback."""
+        with tempfile.TemporaryDirectory() as place:
+            stdin, out, err = (Path(place, one) for one in ("stdin", "out", "err"))
+            stdin.write_text(input)
+            name, streams = name.removeprefix("s2h-"), {"stdin": str(stdin), "out": str(out), "err": str(err)}
+            ended = self.run(name, *arguments, cwd=cwd, **streams)
+            done = subprocess.CompletedProcess([name, *arguments], ended, out.read_text(), err.read_text())
+        assert ended == status and "Traceback" not in done.stderr, done.stderr
+        return done
 
 
 def _give(number: int, kind: str) -> None:
@@ -148,27 +188,22 @@ def _run(said: dict) -> None:
     import_module(f"s2h.cli.{said['name']}").main(prog_name=sys.argv[0])
 
 
-def killed(name: str, *arguments: str, cwd: Path, dies_at: int) -> None:
-    """Run a command, by itself, that is killed at its call number `dies_at` that changes a file."""
-    said = {"name": name, "arguments": arguments, "cwd": str(cwd), "streams": {}, "dies_at": dies_at}
-    code = "import json, sys; from tests.support import forks; forks._run(json.loads(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", code, json.dumps(said)], cwd=ROOT)
-    assert done.returncode == -signal.SIGKILL
-
-
 def _serve() -> None:
-    for name in COMMANDS:
-        import_module(f"s2h.cli.{name}")
-    for name in (
-        "s2h.mix",
-        "s2h.filters.asked",
-        "s2h.filters.engine",
-        "s2h.levels",
-        "s2h.eval.report",
-        "s2h.view.gallery",
-        *sys.argv[1:],
-    ):
-        import_module(name)
+    import pkgutil
+
+    from PIL import Image
+
+    import s2h
+
+    house = [found.name for found in pkgutil.walk_packages(s2h.__path__, "s2h.")]
+    ours = [name for name in house if name not in HEAVY]
+    for name in (*ours, "orjson", "rapidfuzz.distance", "rapidfuzz.fuzz", "rapidfuzz.process", *sys.argv[1:]):
+        function, called, argument = name.partition("=")
+        module, _, function = function.rpartition(".") if called else (name, "", "")
+        imported = import_module(module)
+        if called:
+            getattr(imported, function)(argument)
+    Image.init()
     for line in os.fdopen(os.dup(0), "rb"):
         child = os.fork()
         if not child:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.shims import shims
 
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "recipes"
 
 
-def test_mia_dpo_makes_its_three_layouts_and_trains_on_them(tmp_path):
-    env = {
-        **os.environ,
-        "S2H_N": "6",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", str(RECIPES / "mia_dpo.sh"), "--epochs", "1", "--step-pairs", "6"],
-        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+def test_mia_dpo_makes_its_three_layouts_and_trains_on_them(heavy, tmp_path):
+    with shims(heavy) as commands:
+        env = {**os.environ, "S2H_N": "6", "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["bash", str(RECIPES / "mia_dpo.sh"), "--epochs", "1", "--step-pairs", "6"],
+            cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["steps"] == 3
     pairs = map(json.loads, (tmp_path / "mia-dpo" / "mix.jsonl").read_text().splitlines())

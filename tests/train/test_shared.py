@@ -61,6 +61,12 @@ def trainers(tmp_path_factory, architectures, pairs):
     return get
 
 
+@pytest.fixture(scope="module")
+def stock_step(trainers):
+    """What the stock step gives for an architecture, once; asked for by tests that have `float64_head`."""
+    return cache(lambda name: step(*trainers(name)))
+
+
 def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
     model, processor = vlm.read(str(folder), dtype)
     store(pairs, path / "data.jsonl")
@@ -133,10 +139,10 @@ def differences(ours, stock):
 
 
 @pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
-def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, float64_head):
+def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, stock_step, float64_head):
     trainer, rows = trainers(name)
     assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in shared.EXACT
-    stock = step(trainer, rows)
+    stock = stock_step(name)
     kept = features.Store(2**30)
     for how, where in (("split", None), ("mask", None), ("split", kept), ("split", kept)):
         ours = step(trainer, rows, packed=True, how=how, store=where)
@@ -175,11 +181,11 @@ def test_every_loss_of_the_library_agrees(loss, trainers, float64_head, monkeypa
     ("control", "name"), [(c, n) for c in CONTROLS for n in NAMES if (c, n) != ("in-one-line", "llava")]
 )
 @pytest.mark.parametrize("how", ["split", "mask"])
-def test_controls_are_caught(name, control, how, trainers, float64_head, monkeypatch):
+def test_controls_are_caught(name, control, how, trainers, stock_step, float64_head, monkeypatch):
     """A wrong mask, a wrong position or a leak changes the numbers by far more than rounding, and a run that had it would
     go the stock way."""
     trainer, rows = trainers(name)
-    stock = step(trainer, rows)
+    stock = stock_step(name)
     single, its_rows = trainers(name, torch.float32)
     assert single.share_prompts(its_rows, how) is None
     module, attribute, wrong = CONTROLS[control]

@@ -6,8 +6,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +34,7 @@ def arguments(model, **more) -> Arguments:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_real_architectures_learn_with_two_to_five_images(name, architectures, pairs, tmp_path):
+def test_real_architectures_learn_with_two_to_five_images(name, architectures, pairs, tmp_path, drawn):
     result = train(pairs, arguments(architectures[name], epochs=4), tmp_path / "run", log_steps=1)
     metrics = read_metrics(tmp_path / "run")
     assert metrics[0]["loss"] == pytest.approx(math.log(2), abs=1e-4), (
@@ -64,7 +62,7 @@ def margin(model, pairs) -> float:
     return sum(sums[::2]) - sum(sums[1::2])
 
 
-def test_the_loss_is_equation_7_of_dpo(llava, pairs, tmp_path):
+def test_the_loss_is_equation_7_of_dpo(llava, pairs, tmp_path, drawn):
     """-log sigmoid(beta ((chosen - its reference) - (rejected - its reference))), from log-probabilities that
     `vlm.score` computes one answer at a time, with an adapter that has moved."""
     from s2h.images import open_images
@@ -136,20 +134,19 @@ def test_order_of_the_file_is_the_order_of_training(pairs, tmp_path):
     assert [row["record"]["id"] for row in rows.dataset()] == [pair["id"] for pair in pairs]
 
 
-def test_resume_after_kills_ends_where_an_unbroken_run_ends(llava, pairs, tmp_path):
+def test_resume_after_kills_ends_where_an_unbroken_run_ends(heavy, llava, pairs, tmp_path):
     """kill -9 in the middle of writing a checkpoint and just after one, and then every number and every weight compared."""
     from safetensors.torch import load_file
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as writer:
         for pair in pairs:
             writer.write(pair)
-    bin = Path(__file__).parents[2] / "bin" / "s2h-train"
     common = [
-        sys.executable, str(bin), "--model", str(llava), "--batch-size", "1", "--grad-accum", "1", "--lora-rank", "8",
-        "--lr", "0.005", "--epochs", "6", "--save-steps", "5", "--log-steps", "1", "--quiet",
+        "train", "--model", str(llava), "--batch-size", "1", "--grad-accum", "1", "--lora-rank", "8",
+        "--lr", "0.005", "--epochs", "3", "--save-steps", "5", "--log-steps", "1", "--quiet",
     ]  # fmt: skip
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run([*common, str(tmp_path / "data.jsonl"), "-o", str(whole)], check=True, capture_output=True)
+    heavy.told(*common, "data.jsonl", "-o", "whole", cwd=tmp_path)
 
     def begun() -> set[Path]:
         return set(broken.glob("checkpoints/checkpoint-*"))
@@ -158,20 +155,18 @@ def test_resume_after_kills_ends_where_an_unbroken_run_ends(llava, pairs, tmp_pa
         return set(checkpoints(broken))
 
     for seen, how in (
-        (begun, [str(tmp_path / "data.jsonl")]),
+        (begun, ["data.jsonl"]),
         (begun, ["--resume"]),
         (written, ["--resume"]),
     ):
         before = seen()
-        process = subprocess.Popen([*common, *how, "-o", str(broken)], stdout=subprocess.DEVNULL)
-        until(lambda: seen() - before, process, every=0.0005)  # noqa: B023
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process = heavy.start(*common, *how, "-o", "broken", cwd=tmp_path)
+        until(lambda: seen() - before, every=0.0005)  # noqa: B023
+        os.kill(process, signal.SIGKILL)
+        assert heavy.wait() == -signal.SIGKILL
         assert seen() - before and not (broken / "result.json").exists()
-    done = subprocess.run(
-        [*common, "-o", str(broken), "--resume"], check=True, capture_output=True, text=True
-    )
-    assert json.loads(done.stdout)["steps"] == 72
+    done = heavy.told(*common, "-o", "broken", "--resume", cwd=tmp_path)
+    assert json.loads(done.stdout)["steps"] == 36
     a, b = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (whole, broken))
     assert a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
     first, second = (read_metrics(run) for run in (whole, broken))
@@ -244,7 +239,7 @@ def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, 
 def test_each_image_is_encoded_once_and_keeping_changes_no_number(
     name, architectures, pairs, tmp_path, monkeypatch
 ):
-    encoded, of = [], features.Features.of
+    encoded, of, pairs = [], features.Features.of, pairs[:6]
     monkeypatch.setattr(
         features.Features, "of", lambda out: encoded.append(len(out.pooler_output)) or of(out)
     )
