@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from s2h.cli.gen import main
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
+PAGES = [ROOT / "README.md", ROOT / "s2h" / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
 
 
 def test_the_record_is_what_the_command_prints(tmp_path, monkeypatch):
@@ -37,3 +38,26 @@ def test_every_link_and_script_exists(page):
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
+def test_the_page_about_the_package_names_what_is_there():
+    names = set(re.findall(r"`(s2h(?:\.\w+)+)`", (ROOT / "s2h" / "README.md").read_text()))
+    missing = [name for name in sorted(names) if not is_there(name)]
+    assert len(names) > 40 and not missing
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module or a name in one."""
+    module, found = name, []
+    while (
+        not (ROOT / module.replace(".", "/")).is_dir()
+        and not (ROOT / f"{module.replace('.', '/')}.py").is_file()
+    ):
+        module, _, last = module.rpartition(".")
+        found.insert(0, last)
+    value = importlib.import_module(module)
+    for part in found:
+        if not hasattr(value, part):
+            return False
+        value = getattr(value, part)
+    return True
