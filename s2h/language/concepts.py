@@ -262,6 +262,7 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     return any(not shares(word) and not seen(word) for word in words)
 
 
+@lru_cache(maxsize=1 << 14)
 def without_openings(text: str) -> str:
     """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
     shows a dog.' gives 'a dog.'."""

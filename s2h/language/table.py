@@ -28,7 +28,7 @@ class Things:
     files: list[str] = field(default_factory=list)
     broader: list[tuple[int, ...]] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
-    senses: dict[str, list[int]] = field(default_factory=dict)
+    senses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def above(self, senses: Iterable[int]) -> frozenset[int]:
         """The numbers of some synsets and of all the broader ones."""
@@ -66,7 +66,7 @@ def things() -> Things:
             else:
                 others.setdefault(name, []).append(int(number))
     for name, number in firsts.items():
-        found.senses[name] = [number, *others.get(name, ())]
+        found.senses[name] = (number, *others.get(name, ()))
     return found
 
 
