@@ -1,4 +1,4 @@
-"""What a caption names: the thing that it is about (`concept_of`), and all things that it mentions (`things_in`).
+"""What a caption names: the thing that it is about (`concept_of`), and the phrases of all things that it mentions (`read`).
 
 A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Where a caption gives none, the reason is told,
 so that a source can count it. No concept is better than a wrong one.
@@ -288,12 +288,6 @@ def _is_english(text: str) -> bool:
     if foreign and foreign >= english:
         return False
     return known * 2 >= len(words) or len(words) < 3
-
-
-@lru_cache(maxsize=1 << 15)
-def things_in(caption: str) -> frozenset[str]:
-    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
-    return frozenset(parse(phrase.text)[0] for phrase in read(without_openings(caption))[1])
 
 
 @lru_cache(maxsize=1 << 10)

@@ -47,6 +47,11 @@ def claims(caption: str) -> frozenset[Claim]:
     return frozenset(found)
 
 
+def things_in(caption: str) -> frozenset[str]:
+    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
+    return frozenset(claim.thing for claim in claims(caption))
+
+
 def _number(word: str) -> int:
     number = int(word) if word.isdecimal() and len(word) < 3 else _NUMBERS.get(word, 0)
     return number if number > 1 else 0  # 'one dog' may be one of several
@@ -62,6 +67,8 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
 
 
 def _may_hold(claim: Claim, known: set[Claim]) -> bool:
+    if claim in known:
+        return True
     alike = False
     for other in known:
         if (may_be_one := _may_be_one(claim, other)) is not None:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from s2h.language import concepts
-from s2h.language.concepts import concept_of, find, things_in
+from s2h.language.concepts import concept_of, find
+from s2h.language.meaning import things_in
 
 CAPTIONS = {
     # present tense, where the verb could be a noun
