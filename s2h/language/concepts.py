@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import nouns
-from s2h.language.forms import SAME_FORM, is_plural_form, shares, singular, verb_of
+from s2h.language.forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
 from s2h.language.phrases import (
     CLOSED,
     COLLECTIVE,
+    DETERMINERS,
     PARTITIVE,
     Phrase,
     Token,
@@ -26,6 +27,7 @@ from s2h.language.phrases import (
     tokens_of,
 )
 from s2h.language.related import parse
+from s2h.language.sorts import is_body_part
 from s2h.language.table import word_set
 
 NOT_ENGLISH = "a caption that is not English"
@@ -113,6 +115,16 @@ EMPTY = word_set(
 # What is not the whole of a thing, and groups of what has no plural of its own.
 _PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
 _GROUPS = word_set("herd flock group pack school bunch couple pair row line")
+# Heads that "of" makes another thing of, and those that are a likeness where no article follows it: a river of people.
+_PLACES = word_set("bed hood trunk bow crown tip heel shoulder foot mouth")
+_SHAPES = word_set(
+    """blanket carpet forest river curtain mountain tower wall cloud ocean pyramid tunnel jungle storm wave shower ring
+    circle rain ribbon wheel road house tree"""
+)
+_EVENTS = word_set(
+    """auction show race fair festival market parade ceremony game match party rally drive roundup raid contest competition
+    tournament concert sale exhibit exhibition rodeo derby trial hunt run shearing farm pen truck crossing"""
+)
 _FAMILY = word_set(
     """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
     aunt uncle mother father sister brother"""
@@ -162,7 +174,7 @@ def find(caption: str) -> Found:
     part = None
     while phrase and _of_others(phrase, tokens):
         part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
-    if phrase and phrase.unsure:
+    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, tokens)):
         return Found("", UNSURE)
     if phrase and _is_name(phrase, text):
         return Found("", NAME)
@@ -174,6 +186,28 @@ def find(caption: str) -> Found:
     if part and found.concept and phrase.begins == "bare" and _changes(part, phrase):
         return Found(" ".join((part.words[-1], "of", *found.concept.split()[-2:])))
     return found
+
+
+def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether "of" makes another thing of a noun: the bed of a truck, the hands of a clock, a blanket of snow."""
+    ahead = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
+    if len(ahead) < 2 or ahead[0] != "of":
+        return False
+    head = singular(phrase.words[-1])
+    if head in _SHAPES:
+        return ahead[1] not in DETERMINERS
+    whole = phrase_at(tokens, phrase.stop + 1)
+    return (head in _PLACES or is_body_part(head)) and whole is not None and not acts(whole.words[-1])
+
+
+def _is_event(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether an event follows a noun that has no other plural: a cattle auction is no cattle."""
+    after = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
+    head = phrase.words[-1].casefold()
+    if not after or after[0] not in _EVENTS or not (head in SAME_FORM or head in ONLY_PLURAL):
+        return False
+    share = shares(after[0])
+    return share.get("n", 0) > share.get("v", 0) or head == "cattle"
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:

@@ -76,9 +76,9 @@ _STATES = word_set(
     shimmering"""
 )
 _BEGINNINGS = _ONE | _OPEN | _MANY
-_DETERMINERS = _BEGINNINGS | _NOT | _ADVERBS
+DETERMINERS = _BEGINNINGS | _NOT | _ADVERBS
 _ENDS = CLOSED | _BEGINNINGS
-_NO_START = CLOSED - _DETERMINERS  # at these no noun phrase can begin
+_NO_START = CLOSED - DETERMINERS  # at these no noun phrase can begin
 # Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
 _MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
@@ -194,7 +194,7 @@ class _Reader:
         begins, tokens = "bare", self.tokens
         while at < len(tokens):
             low = tokens[at].low
-            if low not in _DETERMINERS and not low.isdigit():
+            if low not in DETERMINERS and not low.isdigit():
                 break
             if low in _NOT:
                 begins = "no"

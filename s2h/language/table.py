@@ -44,12 +44,13 @@ class Things:
 @dataclass
 class Everyday:
     """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike:
-    what a noun is never the same as, whatever else says so."""
+    what a noun is never the same as, whatever else says so; things: what is neither a person nor an animal."""
 
     same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     near: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unlike: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    things: set[str] = field(default_factory=set)
 
 
 @cache
@@ -67,6 +68,10 @@ def things() -> Things:
                 others.setdefault(name, []).append(int(number))
     for name, number in firsts.items():
         found.senses[name] = (number, *others.get(name, ()))
+    for name in everyday().things & found.senses.keys():
+        lifeless = [n for n in found.senses.pop(name) if found.files[n] not in ("person", "animal")]
+        if lifeless:
+            found.senses[name] = tuple(lifeless)
     return found
 
 
@@ -117,6 +122,8 @@ def everyday() -> Everyday:
             nouns, _, kind = rest.partition(":")
             for noun in nouns.split(","):
                 found.kinds[noun.strip()].add(kind.strip())
+        elif sign == "-":
+            found.things.update(noun.strip() for noun in rest.split(","))
         elif sign in ("=", "~", "!"):
             group = {noun.strip() for noun in rest.split(",")}
             groups = {"=": found.same, "~": found.near, "!": found.unlike}[sign]
