@@ -58,7 +58,7 @@ _OPENINGS = re.compile(
     | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
     | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
-      (?:{_PICTURE}|close[\s-]?ups?|view|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
+      (?:{_PICTURE}|close[\s-]?ups?|view|panorama|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
     | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
     | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
     | {_PICTURE}:\s | caption:\s | alt:\s
@@ -116,7 +116,7 @@ EMPTY = word_set(
 _PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
 _GROUPS = word_set("herd flock group pack school bunch couple pair row line")
 # Heads that "of" makes another thing of, and those that are a likeness where no article follows it: a river of people.
-_PLACES = word_set("bed hood trunk bow crown tip heel shoulder foot mouth")
+_PLACES = word_set("bed bridge hood trunk bow crown tip heel shoulder foot mouth")
 _SHAPES = word_set(
     """blanket carpet forest river curtain mountain tower wall cloud ocean pyramid tunnel jungle storm wave shower ring
     circle rain ribbon wheel road house tree"""
@@ -129,6 +129,11 @@ _FAMILY = word_set(
     """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
     aunt uncle mother father sister brother"""
 )
+_CALLED = word_set(
+    "mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie uncle aunt"
+)
+# As a title they are the occasion: 'Family dinner', 'Lunch with Maria'.
+_MEALS = word_set("breakfast lunch dinner supper brunch")
 _TITLED = re.compile(r"[A-Z]\w+ [A-Z]")
 # Behind a name at the start, what people and pets do rather than what the name may also mean: 'Daisy chasing a ball'.
 _LIVELY = word_set(
@@ -197,7 +202,10 @@ def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
     if head in _SHAPES:
         return ahead[1] not in DETERMINERS
     whole = phrase_at(tokens, phrase.stop + 1)
-    return (head in _PLACES or is_body_part(head)) and whole is not None and not acts(whole.words[-1])
+    if whole is None or not (head in _PLACES or is_body_part(head)):
+        return False
+    meat = whole.begins == "bare" and not is_plural_form(whole.words[-1])  # leg of lamb
+    return meat or not acts(whole.words[-1])
 
 
 def _is_event(phrase: Phrase, tokens: list[Token]) -> bool:
@@ -241,6 +249,8 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
         and after not in _LIKE_PAST | CLOSED
     ):
         return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
+    if phrase.begins == "bare" and last in _MEALS:
+        return Found("", NOT_SEEN)
     if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
@@ -251,8 +261,11 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
 
 
 def _without_owner(phrase: Phrase) -> list[str]:
-    """The words of a phrase without a person whom no picture tells: 'Emma's birthday cake', 'Mum's garden'."""
+    """The words of a phrase without a person whom no picture tells ('Emma's birthday cake', 'Mum's garden'), and without
+    ranks ('best burger')."""
     words = list(phrase.words)
+    while len(words) > 1 and words[0].casefold() in _RANKS:
+        words.pop(0)
     ends = next((at for at, word in enumerate(words) if word.endswith(("'s", "’s"))), None)
     if ends is None or phrase.begins == "one":
         return words
@@ -261,6 +274,7 @@ def _without_owner(phrase: Phrase) -> list[str]:
     return words[ends + 1 :] if named or owner in _FAMILY else words
 
 
+_RANKS = word_set("best worst favorite favourite first last next only own same latest newest final perfect")
 # Nouns that are people's and pets' names too: without an article they are taken for one ("Jack holds a ball").
 _NAMES = word_set(
     """art barb bill bob bud buddy buster carol chuck dean dick dolly drew faith frank gene grace grant hank harry hope jack
@@ -280,6 +294,8 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
     if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
         name = phrase.words[0].casefold()
+        if name in _CALLED:
+            return True
         if name in _FAMILY and _TITLED.match(text[text.find(phrase.words[0]) :]):
             return True  # 'Aunt May'
         if name in _FIRST_NAMES and not acts(name):
@@ -342,6 +358,8 @@ def _of_others(phrase: Phrase, tokens: list[Token]) -> bool:
     """Whether a phrase only counts what "of" adds to it: 'a couple' of ducks."""
     last = phrase.words[-1].casefold()
     of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
+    if last == "head" and of and phrase.stop + 1 < len(tokens) and tokens[phrase.stop + 1].low in DETERMINERS:
+        return False  # the head of a horse, but a head of lettuce
     return of and (last in PARTITIVE or singular(last) in PARTITIVE)
 
 

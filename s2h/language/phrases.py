@@ -241,7 +241,7 @@ class _Reader:
             if low.endswith("ed") and seen(after) and begins != "many":
                 return "modifier"  # 'orange handled scissors'
             if seen(after) and begins != "many" and not _is_plural(head):
-                made = low in _MADE and not acts(head)
+                made = low in _MADE and (not acts(head) or (head.casefold(), low) == ("man", "made"))
                 if only_participle(low) or made:
                     return "modifier"  # 'hand drawn flowers', but 'Dog caught ball'
             return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
@@ -285,7 +285,8 @@ class _Reader:
         plural = singular(low) != low or verb_of(low)[1] == "s"
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
-            modifies = head in _PLURAL_MODIFIERS and not acts(head)  # a sports car, but 'Two girls braid'
+            # a sports car, but 'Two girls braid' and 'Clothes dry'
+            modifies = head in _PLURAL_MODIFIERS and not acts(head) and share.get("n", 0) > share.get("v", 0)
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
             if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from s2h.language import table
-from s2h.language.forms import singular
+from s2h.language.forms import shares, singular
 from s2h.language.sorts import is_animal
 from s2h.language.table import word_set
 
@@ -72,10 +72,13 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         [_SPELLINGS.get(word, word) for word in words[:-1]],
     )
     known, said = table.things().senses, table.everyday()
+    one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
-        compound = " ".join((*before[-size:], head))
+        compound = " ".join((*before[-size:], one))
         if len(before) >= size and _known(compound, known, said):
             return compound, frozenset(before[:-size])
+    if before and _known(before[-1] + head, known, said) and _is_noun(before[-1]):
+        return before[-1] + head, frozenset(before[:-1])  # a light house
     mark = before[-1] if before else ""
     if mark in ("letter", "number") and len(head) == 1:
         return f"{mark} {head}", frozenset(before[:-1])
@@ -83,6 +86,11 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     if kinds & _ALIVE or (mark in _TOYS and kinds and "food" not in kinds):
         return f"{mark} {head}", frozenset(before[:-1])
     return head, frozenset(before)
+
+
+def _is_noun(word: str) -> bool:
+    share = shares(word)
+    return share.get("n", 0) > max(share.get("a", 0), share.get("v", 0))
 
 
 def _known(noun: str, senses: dict, said: table.Everyday) -> bool:
