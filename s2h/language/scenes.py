@@ -132,6 +132,7 @@ _SCENES = tuple(
         ("person park field grass beach string", "kite", "shop wall room"),
         ("table coffee cup drink menu chair", "cafe restaurant", ""),
         ("cafe restaurant", "coffee menu waiter waitress", "kitchen"),
+        ("helmet jersey road trail bicycle", "cyclist bicycle", "car store"),
         ("hose smoke fire flame ladder helmet fire_truck", "firefighter fire smoke", "kitten cat"),
         ("leash collar", "dog", "bed"),
         ("microphone lectern podium stage tie", "speech microphone lectern podium", ""),

@@ -125,6 +125,21 @@ EMPTY = frozenset(
 )
 
 
+# What annotators write where they see no answer.
+_NO_ANSWER = re.compile(
+    r"""(?:i\ )?(?:can(?:'t|’t|not|\ not|t)\ (?:tell|see|read(?:\ it)?|be\ (?:seen|read|determined))
+    |do(?:n't|n’t|\ not|nt)\ know)
+    |(?:it\ is\ |it's\ )?(?:not\ (?:sure|visible|clear|shown|readable|legible|applicable)|unreadable|illegible
+    |unknown|unclear|unsure|unanswerable|unidentifiable|undetermined|indeterminate|no\ idea|no\ clue|n/a|idk)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_answer(text: str) -> bool:
+    """Whether a text gives a value, and does not say that there is none to be seen."""
+    return not _NO_ANSWER.fullmatch(text.strip(" .!?"))
+
+
 def _spelled(word: str) -> str:
     """One word in American spelling."""
     if word in _CANONICAL:  # 'turquoise' is no spelling of 'turquoize'
