@@ -43,6 +43,7 @@ _WIDE = word_set(
     product creation group collection area region location being soul mortal somebody artefact cause commodity facility
     hominid homo primate mammalian"""
 )
+SEVERAL = 3  # kinds of what other names may say too
 _GROWS = word_set("tree plant vine bush girl")
 # Pairs of people that no picture can be both of.
 _MALE, _FEMALE = (
@@ -132,6 +133,18 @@ def may_be(one: str, other: str) -> bool:
             or (names_a & _FEMALE and names_b & _MALE and not names_b & _FEMALE and not names_a & _MALE)
         )  # fmt: skip
     return bool(names_a & names_b & _BASIC)
+
+
+@lru_cache(maxsize=1 << 14)
+def has_kinds(noun: str) -> bool:
+    """Whether the tables know kinds of a noun: of a monument, and not of a chessboard."""
+    things = table.things()
+    return any(things.narrower[sense] >= SEVERAL for sense in things.senses.get(noun, ())[:1])
+
+
+def is_unknown(noun: str) -> bool:
+    """Whether no table knows a noun, as with most names of places and of species."""
+    return bool(noun) and not _known(noun, table.things().senses, table.everyday()) and not shares(noun)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -7,7 +7,7 @@ inflect says of their words' articles and plurals beside the plain rules (`examp
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +28,7 @@ class Things:
     files: list[str] = field(default_factory=list)
     broader: list[tuple[int, ...]] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
+    narrower: Counter = field(default_factory=Counter)  # how many synsets each one is broader than
     senses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def above(self, senses: Iterable[int]) -> frozenset[int]:
@@ -59,6 +60,7 @@ def things() -> Things:
     for number, file, broader, words in _rows("things.tsv"):
         found.files.append(file)
         found.broader.append(tuple(map(int, broader.split(","))) if broader else ())
+        found.narrower.update(found.broader[-1])
         names = words.split(",") if words else []
         found.names.append(tuple(name.lstrip("*") for name in names))
         for name in names:
