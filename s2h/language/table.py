@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -60,7 +61,6 @@ def things() -> Things:
     for number, file, broader, words in _rows("things.tsv"):
         found.files.append(file)
         found.broader.append(tuple(map(int, broader.split(","))) if broader else ())
-        found.narrower.update(found.broader[-1])
         names = words.split(",") if words else []
         found.names.append(tuple(name.lstrip("*") for name in names))
         for name in names:
@@ -68,6 +68,7 @@ def things() -> Things:
                 firsts[name[1:]] = int(number)
             else:
                 others.setdefault(name, []).append(int(number))
+    found.narrower.update(chain.from_iterable(found.broader))
     for name, number in firsts.items():
         found.senses[name] = (number, *others.get(name, ()))
     for name in everyday().things & found.senses.keys():
