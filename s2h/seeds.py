@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 def seed_of(*parts: object) -> int:
     """A 64-bit seed from the parts' text; equal parts give equal seeds on every machine and Python version."""
-    text = "\x1f".join([f"{type(part).__name__}:{part}" for part in parts])
+    return _hashed(_text_of(parts))
+
+
+def _text_of(parts: Iterable[object]) -> str:
+    return "\x1f".join([f"{type(part).__name__}:{part}" for part in parts])
+
+
+def _hashed(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
@@ -39,12 +46,15 @@ class Turn(NamedTuple):
 
     def take(self, name: str, weights: Sequence[float]) -> int:
         """The option that this slot gets."""
-        weights = tuple(weights)
+        if len(weights) == 1:
+            return 0
         block, place = divmod(self.index, len(weights))
-        return _block(self.seed, f"{self.kind}/{name}", block, weights)[1][place]
+        return _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))[1][place]
 
     def among(self, name: str, weights: Sequence[float], option: int) -> Turn:
         """The place among the slots that get the option."""
+        if len(weights) == 1:
+            return Turn(self.seed, f"{self.kind}/{name} 0", self.index)
         block, place = divmod(self.index, len(weights))
         counts, order = _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))
         return Turn(self.seed, f"{self.kind}/{name} {option}", counts[option] + order[:place].count(option))
@@ -93,15 +103,16 @@ class SlotRandom(random.Random):
 
 
 @lru_cache(maxsize=64)
-def _order_of(parts: tuple[object, ...]) -> int:
-    """The seed of the order in which a run deals its options."""
-    return seed_of(*parts, "order")
+def _run_of(parts: tuple[object, ...]) -> tuple[str, int]:
+    """The text that the seeds of a run's slots begin with, and the seed of the order in which it deals its options."""
+    return _text_of(parts), seed_of(*parts, "order")
 
 
 def slot_rng(parts: Sequence[object], k: int, attempt: int, sizes: Sequence[int], free: bool) -> SlotRandom:
     """The generator of an attempt at slot k of the run that the parts name, at its turn unless it is free."""
-    made = SlotRandom(seed_of(*parts, k, attempt))
-    made.whole, made.sizes = Turn(_order_of(tuple(parts)), "", k), tuple(sizes)
+    run, order = _run_of(tuple(parts))
+    made = SlotRandom(_hashed(f"{run}\x1fint:{k}\x1fint:{attempt}"))
+    made.whole, made.sizes = Turn(order, "", k), tuple(sizes)
     if not free:
         equal = (1,) * len(sizes)
         made.turn = made.whole.among("images", equal, made.whole.take("images", equal))

@@ -1,4 +1,4 @@
-"""What a caption names: the thing that it is about (`concept_of`), and all things that it mentions (`things_in`).
+"""What a caption names: the thing that it is about (`concept_of`), and the phrases of all things that it mentions (`read`).
 
 A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Where a caption gives none, the reason is told,
 so that a source can count it. No concept is better than a wrong one.
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import nouns
-from s2h.language.forms import SAME_FORM, is_plural_form, shares, singular, verb_of
+from s2h.language.forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
 from s2h.language.phrases import (
     CLOSED,
     COLLECTIVE,
+    DETERMINERS,
     PARTITIVE,
     Phrase,
     Token,
@@ -26,6 +27,7 @@ from s2h.language.phrases import (
     tokens_of,
 )
 from s2h.language.related import parse
+from s2h.language.sorts import is_body_part
 from s2h.language.table import word_set
 
 NOT_ENGLISH = "a caption that is not English"
@@ -56,7 +58,7 @@ _OPENINGS = re.compile(
     | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
     | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
-      (?:{_PICTURE}|close[\s-]?ups?|view|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
+      (?:{_PICTURE}|close[\s-]?ups?|view|panorama|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
     | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
     | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
     | {_PICTURE}:\s | caption:\s | alt:\s
@@ -113,10 +115,25 @@ EMPTY = word_set(
 # What is not the whole of a thing, and groups of what has no plural of its own.
 _PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
 _GROUPS = word_set("herd flock group pack school bunch couple pair row line")
+# Heads that "of" makes another thing of, and those that are a likeness where no article follows it: a river of people.
+_PLACES = word_set("bed bridge hood trunk bow crown tip heel shoulder foot mouth")
+_SHAPES = word_set(
+    """blanket carpet forest river curtain mountain tower wall cloud ocean pyramid tunnel jungle storm wave shower ring
+    circle rain ribbon wheel road house tree"""
+)
+_EVENTS = word_set(
+    """auction show race fair festival market parade ceremony game match party rally drive roundup raid contest competition
+    tournament concert sale exhibit exhibition rodeo derby trial hunt run shearing farm pen truck crossing"""
+)
 _FAMILY = word_set(
     """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
     aunt uncle mother father sister brother"""
 )
+_CALLED = word_set(
+    "mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie uncle aunt"
+)
+# As a title they are the occasion: 'Family dinner', 'Lunch with Maria'.
+_MEALS = word_set("breakfast lunch dinner supper brunch")
 _TITLED = re.compile(r"[A-Z]\w+ [A-Z]")
 # Behind a name at the start, what people and pets do rather than what the name may also mean: 'Daisy chasing a ball'.
 _LIVELY = word_set(
@@ -162,7 +179,7 @@ def find(caption: str) -> Found:
     part = None
     while phrase and _of_others(phrase, tokens):
         part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
-    if phrase and phrase.unsure:
+    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, tokens)):
         return Found("", UNSURE)
     if phrase and _is_name(phrase, text):
         return Found("", NAME)
@@ -174,6 +191,31 @@ def find(caption: str) -> Found:
     if part and found.concept and phrase.begins == "bare" and _changes(part, phrase):
         return Found(" ".join((part.words[-1], "of", *found.concept.split()[-2:])))
     return found
+
+
+def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether "of" makes another thing of a noun: the bed of a truck, the hands of a clock, a blanket of snow."""
+    ahead = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
+    if len(ahead) < 2 or ahead[0] != "of":
+        return False
+    head = singular(phrase.words[-1])
+    if head in _SHAPES:
+        return ahead[1] not in DETERMINERS
+    whole = phrase_at(tokens, phrase.stop + 1)
+    if whole is None or not (head in _PLACES or is_body_part(head)):
+        return False
+    meat = whole.begins == "bare" and not is_plural_form(whole.words[-1])  # leg of lamb
+    return meat or not acts(whole.words[-1])
+
+
+def _is_event(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether an event follows a noun that has no other plural: a cattle auction is no cattle."""
+    after = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
+    head = phrase.words[-1].casefold()
+    if not after or after[0] not in _EVENTS or not (head in SAME_FORM or head in ONLY_PLURAL):
+        return False
+    share = shares(after[0])
+    return share.get("n", 0) > share.get("v", 0) or head == "cattle"
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:
@@ -207,6 +249,8 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
         and after not in _LIKE_PAST | CLOSED
     ):
         return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
+    if phrase.begins == "bare" and last in _MEALS:
+        return Found("", NOT_SEEN)
     if unknown and not is_thing(phrase):
         # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
         named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
@@ -217,8 +261,11 @@ def _named(phrase: Phrase, ends: bool, after: str) -> Found:
 
 
 def _without_owner(phrase: Phrase) -> list[str]:
-    """The words of a phrase without a person whom no picture tells: 'Emma's birthday cake', 'Mum's garden'."""
+    """The words of a phrase without a person whom no picture tells ('Emma's birthday cake', 'Mum's garden'), and without
+    ranks ('best burger')."""
     words = list(phrase.words)
+    while len(words) > 1 and words[0].casefold() in _RANKS:
+        words.pop(0)
     ends = next((at for at, word in enumerate(words) if word.endswith(("'s", "’s"))), None)
     if ends is None or phrase.begins == "one":
         return words
@@ -227,6 +274,7 @@ def _without_owner(phrase: Phrase) -> list[str]:
     return words[ends + 1 :] if named or owner in _FAMILY else words
 
 
+_RANKS = word_set("best worst favorite favourite first last next only own same latest newest final perfect")
 # Nouns that are people's and pets' names too: without an article they are taken for one ("Jack holds a ball").
 _NAMES = word_set(
     """art barb bill bob bud buddy buster carol chuck dean dick dolly drew faith frank gene grace grant hank harry hope jack
@@ -246,6 +294,8 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
     if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
         name = phrase.words[0].casefold()
+        if name in _CALLED:
+            return True
         if name in _FAMILY and _TITLED.match(text[text.find(phrase.words[0]) :]):
             return True  # 'Aunt May'
         if name in _FIRST_NAMES and not acts(name):
@@ -262,6 +312,7 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     return any(not shares(word) and not seen(word) for word in words)
 
 
+@lru_cache(maxsize=1 << 14)
 def without_openings(text: str) -> str:
     """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
     shows a dog.' gives 'a dog.'."""
@@ -289,12 +340,6 @@ def _is_english(text: str) -> bool:
     return known * 2 >= len(words) or len(words) < 3
 
 
-@lru_cache(maxsize=1 << 15)
-def things_in(caption: str) -> frozenset[str]:
-    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
-    return frozenset(parse(phrase.text)[0] for phrase in read(without_openings(caption))[1])
-
-
 @lru_cache(maxsize=1 << 10)
 def read(text: str) -> tuple[list[Token], list[Phrase]]:
     """The tokens of a text and the phrases of what it says is there. Several rules read one caption in a row."""
@@ -313,6 +358,8 @@ def _of_others(phrase: Phrase, tokens: list[Token]) -> bool:
     """Whether a phrase only counts what "of" adds to it: 'a couple' of ducks."""
     last = phrase.words[-1].casefold()
     of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
+    if last == "head" and of and phrase.stop + 1 < len(tokens) and tokens[phrase.stop + 1].low in DETERMINERS:
+        return False  # the head of a horse, but a head of lettuce
     return of and (last in PARTITIVE or singular(last) in PARTITIVE)
 
 

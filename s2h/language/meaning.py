@@ -47,6 +47,11 @@ def claims(caption: str) -> frozenset[Claim]:
     return frozenset(found)
 
 
+def things_in(caption: str) -> frozenset[str]:
+    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
+    return frozenset(claim.thing for claim in claims(caption))
+
+
 def _number(word: str) -> int:
     number = int(word) if word.isdecimal() and len(word) < 3 else _NUMBERS.get(word, 0)
     return number if number > 1 else 0  # 'one dog' may be one of several
@@ -56,18 +61,29 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be
     one of theirs that has no other number or attribute, or is so common that captions leave it out. A caption that mentions
     no other visible thing may fit anything."""
-    known = [claim for other in other_captions for claim in claims(other)]
+    known: set[Claim] = set()
+    known.update(*map(claims, other_captions))
     return all(_may_hold(claim, known) for claim in claims(caption))
 
 
-def _may_hold(claim: Claim, known: list[Claim]) -> bool:
-    alike = [other for other in known if related.may_be(claim.thing, other.thing)]
-    if not alike:
-        return may_go_without_saying(claim.thing, [other.thing for other in known])
-    return any(_may_be_one(claim, other) for other in alike)
+def _may_hold(claim: Claim, known: set[Claim]) -> bool:
+    if claim in known:
+        return True
+    alike = False
+    for other in known:
+        if (may_be_one := _may_be_one(claim, other)) is not None:
+            if may_be_one:
+                return True
+            alike = True
+    return not alike and may_go_without_saying(claim.thing, [other.thing for other in known])
 
 
-def _may_be_one(claim: Claim, other: Claim) -> bool:
+@lru_cache(maxsize=1 << 16)
+def _may_be_one(claim: Claim, other: Claim) -> bool | None:
+    """Whether two claims may be about one thing: None where their things differ, False where only their numbers or
+    attributes do."""
+    if not related.may_be(claim.thing, other.thing):
+        return None
     if claim.number and other.number and claim.number != other.number:
         return False
     return not _contradicts(claim.attributes, other.attributes)

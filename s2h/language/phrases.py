@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from s2h.language import table
@@ -75,6 +76,9 @@ _STATES = word_set(
     shimmering"""
 )
 _BEGINNINGS = _ONE | _OPEN | _MANY
+DETERMINERS = _BEGINNINGS | _NOT | _ADVERBS
+_ENDS = CLOSED | _BEGINNINGS
+_NO_START = CLOSED - DETERMINERS  # at these no noun phrase can begin
 # Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
 _MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
 _PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
@@ -102,7 +106,7 @@ class Phrase(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
-    return [Token(found[0], found[0].casefold(), found.start()) for found in _TOKEN.finditer(text)]
+    return [Token(word := found[0], word.casefold(), found.start()) for found in _TOKEN.finditer(text)]
 
 
 def phrase_at(tokens: list[Token], at: int) -> Phrase | None:
@@ -114,6 +118,9 @@ def phrases_of(tokens: list[Token]) -> Iterator[Phrase]:
     """All noun phrases of a caption, from left to right."""
     reader, at, last = _Reader(tokens), 0, -1
     while at < len(tokens):
+        if tokens[at].low in _NO_START:
+            at, last = at + 1, -1
+            continue
         found = reader.read(at)
         follows = at == last or (at and tokens[at - 1].low == "to")
         if found and follows and found.begins == "bare" and verb_of(tokens[at].low)[0]:
@@ -141,15 +148,7 @@ class _Reader:
                 words += [token.text, self.tokens[at + 1].text, self.tokens[at + 2].text]
                 at += 3
                 continue
-            if (
-                low in CLOSED
-                or low in _ONE
-                or low in _MANY
-                or low in _OPEN
-                or (not low[0].isalnum() and low[0] not in '“"')
-            ):
-                break
-            if low.isdigit():
+            if low in _ENDS or low.isdigit() or (not low[0].isalnum() and low[0] not in '“"'):
                 break
             if (
                 words
@@ -195,6 +194,8 @@ class _Reader:
         begins, tokens = "bare", self.tokens
         while at < len(tokens):
             low = tokens[at].low
+            if low not in DETERMINERS and not low.isdigit():
+                break
             if low in _NOT:
                 begins = "no"
             elif low in _MANY or (low.isdigit() and low != "1"):
@@ -203,7 +204,7 @@ class _Reader:
                 begins = "one" if begins == "bare" else begins
             elif low in _OPEN:
                 begins = "open" if begins == "bare" else begins
-            elif low not in _ADVERBS or (low in _PARTLY and verb_of(self._low(at + 1))[1] == "past"):
+            elif low in _PARTLY and verb_of(self._low(at + 1))[1] == "past":
                 break  # what is half eaten is not eaten
             at += 1
         return at, begins
@@ -240,7 +241,7 @@ class _Reader:
             if low.endswith("ed") and seen(after) and begins != "many":
                 return "modifier"  # 'orange handled scissors'
             if seen(after) and begins != "many" and not _is_plural(head):
-                made = low in _MADE and not acts(head)
+                made = low in _MADE and (not acts(head) or (head.casefold(), low) == ("man", "made"))
                 if only_participle(low) or made:
                     return "modifier"  # 'hand drawn flowers', but 'Dog caught ball'
             return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
@@ -284,7 +285,8 @@ class _Reader:
         plural = singular(low) != low or verb_of(low)[1] == "s"
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
-            modifies = head in _PLURAL_MODIFIERS and not acts(head)  # a sports car, but 'Two girls braid'
+            # a sports car, but 'Two girls braid' and 'Clothes dry'
+            modifies = head in _PLURAL_MODIFIERS and not acts(head) and share.get("n", 0) > share.get("v", 0)
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
             if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'
@@ -330,11 +332,11 @@ class _Reader:
 
     def _joined(self, at: int, words: list[str], nouns: int) -> bool:
         """Whether an adjective, 'and' and another one begin here, before a noun."""
+        if nouns or self._low(at + 1) != "and":
+            return False
         ahead = [token.low for token in self.tokens[at : at + 4]]
         return (
-            not nouns
-            and len(ahead) == 4
-            and ahead[1] == "and"
+            len(ahead) == 4
             and all("a" in shares(word) and verb_of(word)[1] != "ing" for word in (ahead[0], ahead[2]))
             and self._noun_like(ahead[3])
         )
@@ -365,6 +367,7 @@ class _Reader:
         return not share or "n" in share or "a" in share or verb_of(low)[1] in ("ing", "past")
 
 
+@lru_cache(maxsize=1 << 15)
 def seen(word: str) -> bool:
     """Whether a word names something that can be seen."""
     noun = singular(word)

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from s2h.language import table
-from s2h.language.forms import singular
+from s2h.language.forms import shares, singular
 from s2h.language.sorts import is_animal
 from s2h.language.table import word_set
 
@@ -43,6 +43,7 @@ _WIDE = word_set(
     product creation group collection area region location being soul mortal somebody artefact cause commodity facility
     hominid homo primate mammalian"""
 )
+SEVERAL = 3  # kinds of what other names may say too
 _GROWS = word_set("tree plant vine bush girl")
 # Pairs of people that no picture can be both of.
 _MALE, _FEMALE = (
@@ -72,10 +73,13 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         [_SPELLINGS.get(word, word) for word in words[:-1]],
     )
     known, said = table.things().senses, table.everyday()
+    one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
-        compound = " ".join((*before[-size:], head))
+        compound = " ".join((*before[-size:], one))
         if len(before) >= size and _known(compound, known, said):
             return compound, frozenset(before[:-size])
+    if before and _known(before[-1] + head, known, said) and _is_noun(before[-1]):
+        return before[-1] + head, frozenset(before[:-1])  # a light house
     mark = before[-1] if before else ""
     if mark in ("letter", "number") and len(head) == 1:
         return f"{mark} {head}", frozenset(before[:-1])
@@ -83,6 +87,11 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     if kinds & _ALIVE or (mark in _TOYS and kinds and "food" not in kinds):
         return f"{mark} {head}", frozenset(before[:-1])
     return head, frozenset(before)
+
+
+def _is_noun(word: str) -> bool:
+    share = shares(word)
+    return share.get("n", 0) > max(share.get("a", 0), share.get("v", 0))
 
 
 def _known(noun: str, senses: dict, said: table.Everyday) -> bool:
@@ -124,6 +133,18 @@ def may_be(one: str, other: str) -> bool:
             or (names_a & _FEMALE and names_b & _MALE and not names_b & _FEMALE and not names_a & _MALE)
         )  # fmt: skip
     return bool(names_a & names_b & _BASIC)
+
+
+@lru_cache(maxsize=1 << 14)
+def has_kinds(noun: str) -> bool:
+    """Whether the tables know kinds of a noun: of a monument, and not of a chessboard."""
+    things = table.things()
+    return any(things.narrower[sense] >= SEVERAL for sense in things.senses.get(noun, ())[:1])
+
+
+def is_unknown(noun: str) -> bool:
+    """Whether no table knows a noun, as with most names of places and of species."""
+    return bool(noun) and not _known(noun, table.things().senses, table.everyday()) and not shares(noun)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -50,7 +50,8 @@ def acts(head: str) -> bool:
         "person",
         "animal",
     )  # the tops of WordNet are in no such file
-    return bool(alive) or (noun.endswith("er") and not kinds and noun not in MASS)
+    unknown = not kinds and noun not in MASS and noun not in table.everyday().things
+    return bool(alive) or (noun.endswith("er") and unknown)
 
 
 @lru_cache(maxsize=1 << 14)

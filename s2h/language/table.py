@@ -7,10 +7,11 @@ inflect says of their words' articles and plurals beside the plain rules (`examp
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -28,7 +29,8 @@ class Things:
     files: list[str] = field(default_factory=list)
     broader: list[tuple[int, ...]] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
-    senses: dict[str, list[int]] = field(default_factory=dict)
+    narrower: Counter = field(default_factory=Counter)  # how many synsets each one is broader than
+    senses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def above(self, senses: Iterable[int]) -> frozenset[int]:
         """The numbers of some synsets and of all the broader ones."""
@@ -44,12 +46,13 @@ class Things:
 @dataclass
 class Everyday:
     """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike:
-    what a noun is never the same as, whatever else says so."""
+    what a noun is never the same as, whatever else says so; things: what is neither a person nor an animal."""
 
     same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     near: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unlike: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    things: set[str] = field(default_factory=set)
 
 
 @cache
@@ -65,8 +68,13 @@ def things() -> Things:
                 firsts[name[1:]] = int(number)
             else:
                 others.setdefault(name, []).append(int(number))
+    found.narrower.update(chain.from_iterable(found.broader))
     for name, number in firsts.items():
-        found.senses[name] = [number, *others.get(name, ())]
+        found.senses[name] = (number, *others.get(name, ()))
+    for name in everyday().things & found.senses.keys():
+        lifeless = [n for n in found.senses.pop(name) if found.files[n] not in ("person", "animal")]
+        if lifeless:
+            found.senses[name] = tuple(lifeless)
     return found
 
 
@@ -117,6 +125,8 @@ def everyday() -> Everyday:
             nouns, _, kind = rest.partition(":")
             for noun in nouns.split(","):
                 found.kinds[noun.strip()].add(kind.strip())
+        elif sign == "-":
+            found.things.update(noun.strip() for noun in rest.split(","))
         elif sign in ("=", "~", "!"):
             group = {noun.strip() for noun in rest.split(",")}
             groups = {"=": found.same, "~": found.near, "!": found.unlike}[sign]

@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from s2h.language import related
+from s2h.language import related, table
 from s2h.language.answers import normalise
+from s2h.language.forms import singular
 from s2h.language.table import word_set
 
 YES = frozenset(["yes", "yeah", "yep", "yup", "yea"])
@@ -102,6 +103,7 @@ _NOT_OUR = frozenset(
 )
 _SPACED = re.compile(r"\b([a-z])\.(?:\s?([a-z])\.)+", re.IGNORECASE)  # T.V., U.S.A.
 _T_SHIRT = re.compile(r"\bt(?:ee)?[- ]shirt", re.IGNORECASE)
+_IN_ES = re.compile(r"\b[^\W\d_]{3,}es\b", re.IGNORECASE)
 _PARTS = re.compile(r"\s*(?:,|;|&|/|\+|\band\b|\bwith\b)\s*", re.IGNORECASE)
 # Words that carry no value by themselves.
 EMPTY = frozenset(
@@ -123,6 +125,21 @@ EMPTY = frozenset(
         "colored",
     ]
 )
+
+
+# What annotators write where they see no answer.
+_NO_ANSWER = re.compile(
+    r"""(?:i\ )?(?:can(?:'t|’t|not|\ not|t)\ (?:tell|see|read(?:\ it)?|be\ (?:seen|read|determined))
+    |do(?:n't|n’t|\ not|nt)\ know)
+    |(?:it\ is\ |it's\ )?(?:not\ (?:sure|visible|clear|shown|readable|legible|applicable)|unreadable|illegible
+    |unknown|unclear|unsure|unanswerable|unidentifiable|undetermined|indeterminate|no\ idea|no\ clue|n/a|idk)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_answer(text: str) -> bool:
+    """Whether a text gives a value, and does not say that there is none to be seen."""
+    return not _NO_ANSWER.fullmatch(text.strip(" .!?"))
 
 
 def _spelled(word: str) -> str:
@@ -156,12 +173,19 @@ def _numbers(words: list[str]) -> list[str]:
     return found
 
 
+def _without_es(plural: re.Match) -> str:
+    """The singular of a plural that loses more than an s: fishes, butterflies, knives."""
+    noun = singular(plural[0])
+    return noun if noun in table.things().senses else plural[0]
+
+
 @lru_cache(maxsize=1 << 16)
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits."""
     text = _SPACED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
     text = _T_SHIRT.sub("tshirt", text)
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)  # 1,000
+    text = _IN_ES.sub(_without_es, text)
     plain = [_spelled(word) for word in normalise(text)]
     return tuple(_spelled(word) for word in _numbers(plain))
 
@@ -242,8 +266,15 @@ def differ(one: str, other: str) -> bool:
         return False
     if words[0] <= _COLOURS and words[1] <= _COLOURS:  # as nouns some are related: white and red are wines
         return True
-    pairs = ((x, y) for x in parts_of(one) for y in parts_of(other))
+    pairs = [(x, y) for x in parts_of(one) for y in parts_of(other)]
+    if any(_may_be_kind(x, y) or _may_be_kind(y, x) for x, y in pairs):
+        return False
     return not any(related.may_be(x, y) or related.may_be(y, x) for x, y in pairs)
+
+
+def _may_be_kind(one: str, other: str) -> bool:
+    """Whether a name that no table knows may be that of a kind of something: the Palais des Papes is a monument."""
+    return related.is_unknown(related.head(one)) and related.has_kinds(related.head(other))
 
 
 def _stems_meet(one: set[str], other: set[str]) -> bool:

@@ -17,7 +17,7 @@ GRID = "The picture is a grid of {n} numbered images."
 WORKING = 0.5  # of the prompts of levels 2 and 3 ask that the answer says first what it sees
 
 
-@dataclass(frozen=True)
+@dataclass
 class Twin:
     """The counterfactual of a pair: the images with which its rejected answer is the right one, and what is then known."""
 

@@ -15,7 +15,8 @@ the images until it finds the concept; with captions only, it names just the ima
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from random import Random
 from typing import Any
@@ -97,15 +98,11 @@ def make(
 ) -> Draft:
     """One search pair of `n_images` images; raises NoPair where this draw can't give one. forms: caption, locate, count,
     absent and their weights. similar: chooses distractors by CLIP (similar.py)."""
-    forms = {
-        form: weight
-        for form, weight in (default_forms(source) if forms is None else forms).items()
-        if (n_images > 1 or form in ("caption", "absent"))
-        and any(weights.get(kind, 0) > 0 for kind in NEGATIVES_OF[form])
-    }
-    if not sum(forms.values()):
+    wanted = default_forms(source) if forms is None else forms
+    fitting = _fitting(tuple(wanted.items()), n_images > 1, tuple(weights.items()))
+    if not sum(fitting.values()):
         raise NoPair(f"no form of question fits ({n_images} images, {', '.join(weights)})")
-    form = branch(rng, list(forms), list(forms.values()), "form")
+    form = branch(rng, list(fitting), list(fitting.values()), "form")
     shows = n_images > 1 and rng.random() < working
     build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
     target, concept = source.target(rng)
@@ -120,8 +117,21 @@ def make(
     draft.ask = phrasing.ask(rng, form, concept, shows, named_only)
     draft.facts = {**common, **draft.facts}
     if draft.twin is not None:
-        draft.twin = replace(draft.twin, facts={**common, **draft.twin.facts})
+        draft.twin.facts = {**common, **draft.twin.facts}
     return draft
+
+
+@lru_cache(maxsize=256)
+def _fitting(
+    forms: tuple[tuple[str, float], ...], several: bool, weights: tuple[tuple[str, float], ...]
+) -> dict[str, float]:
+    """The forms of question that can be asked of one or several images and have a wanted mistake."""
+    kinds = {kind for kind, weight in weights if weight > 0}
+    return {
+        form: weight
+        for form, weight in forms
+        if (several or form in ("caption", "absent")) and not kinds.isdisjoint(NEGATIVES_OF[form])
+    }
 
 
 def _fill(search: Search, together: list[Item], n: int) -> list[Item]:
@@ -149,17 +159,18 @@ def _draft(
 def _caption(search: Search) -> Draft:
     """The caption of the one image that shows the concept."""
     rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
-    possible = set(possible_negatives(source)) - ({"other-image"} if n == 1 else set())
-    kind = pick_kind(rng, _within_reach(search), [kind for kind in OF_CAPTIONS if kind in possible])
+    kinds = _kinds(n > 1, getattr(source, "swaps", False))
+    kind = pick_kind(rng, _within_reach(search), kinds)
     distractors = _fill(search, [target], n - 1)
     at = in_turn(rng, range(n))
     items = [*distractors[:at], target, *distractors[at:]]
-    mistaken = {
-        "generic": lambda: None,
-        "other-image": lambda: rng.choice(distractors),
-        "same-concept": lambda: source.another(rng, concept, items),
-        "attribute-swap": lambda: source.swapped(rng, target, concept),
-    }[kind]()
+    mistaken = None
+    if kind == "other-image":
+        mistaken = rng.choice(distractors)
+    elif kind == "same-concept":
+        mistaken = source.another(rng, concept, items)
+    elif kind == "attribute-swap":
+        mistaken = source.swapped(rng, target, concept)
     right = one_form(source.caption(rng, target))
     if mistaken is None:
         wrong = claim = one_form(source.generic(rng, target))
@@ -186,6 +197,12 @@ def _caption(search: Search) -> Draft:
         rejected_claims=[(at, claim)],
         twin=twin,
     )
+
+
+def _kinds(several: bool, swaps: bool) -> list[str]:
+    """The mistakes that a caption can have."""
+    impossible = ("other-image",) * (not several) + ("attribute-swap",) * (not swaps)
+    return [kind for kind in OF_CAPTIONS if kind not in impossible]
 
 
 def _within_reach(search: Search) -> dict[str, float]:

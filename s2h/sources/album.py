@@ -28,7 +28,6 @@ from s2h.sources.packed import Groups
 from s2h.sources.page import MANY, Concept, Page
 from s2h.sources.unused import Unused
 
-_may_fit = lru_cache(maxsize=1 << 14)(meaning.may_fit)
 REDRAWS = 60
 KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
@@ -126,10 +125,10 @@ class Album:
     def _pick(self, rng: Random) -> tuple[int, int]:
         """Any picture: its page and its number in it."""
         at = bisect_right(self._ends, rng.randrange(self._ends[-1]))
-        page = self.page(at)
-        if not len(page):
+        count = len(self.page(at))
+        if not count:
             raise NoPair("a part of the source without usable pictures")
-        return at, rng.randrange(len(page))
+        return at, rng.randrange(count)
 
     def _make_item(self, page: int, at: int) -> Item:
         found = self.page(page)
@@ -316,7 +315,7 @@ class Album:
         """One of the picture's captions, where most captions say more than a prompt would name one that does."""
         if captions := item.labels.get("captions"):
             if self.tells:
-                captions = [one for one in captions if wording.says_more(([one], item.labels["concepts"]))]
+                captions = [one for one in captions if wording.says_more_than(item.labels["concepts"], one)]
             if not captions:
                 raise NoPair("a caption that says no more than what is searched for")
             return rng.choice(captions)
@@ -324,9 +323,8 @@ class Album:
 
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
-        return _may_fit(
-            caption, tuple(item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"]))
-        )
+        others = item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])
+        return meaning.may_fit(caption, others)
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from s2h.language import forms, nouns
-from s2h.language.concepts import things_in
+from s2h.language.meaning import things_in
 from s2h.sources.packed import Groups, Texts
 
 MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told

@@ -113,6 +113,8 @@ class Sheet:
         if "\ufffd" in question or "\ufffd" in answer:
             return "a question or an answer that is not UTF-8"
         asked, answer = options.parse(question), " ".join(answer.split())
+        if not values.is_answer(answer):
+            return "an answer that tells no value"
         if not _is_text(asked.stem):
             return "no question or no answer"
         if why := options.why_not(asked, answer):

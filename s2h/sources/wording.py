@@ -32,7 +32,9 @@ def content(text: str) -> frozenset[str]:
 def says_more(sample: tuple[list[str], list[str]]) -> bool:
     """Whether one of some captions says at least two words more than the concepts of their picture."""
     captions, concepts = sample
-    if any(caption.count(" ") > LONG for caption in captions):
-        return True
-    named = content(" ".join(concepts))
-    return any(len(content(caption) - named) >= 2 for caption in captions)
+    return any(says_more_than(concepts, caption) for caption in captions)
+
+
+def says_more_than(concepts: list[str], caption: str) -> bool:
+    """Whether a caption says at least two words more than some concepts."""
+    return caption.count(" ") > LONG or len(content(caption) - content(" ".join(concepts))) >= 2

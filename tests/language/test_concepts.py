@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from s2h.language import concepts
-from s2h.language.concepts import concept_of, find, things_in
+from s2h.language.concepts import concept_of, find
+from s2h.language.meaning import things_in
 
 CAPTIONS = {
     # present tense, where the verb could be a noun
@@ -56,6 +57,14 @@ CAPTIONS = {
     "A teenager texts during class.": "teenager",
     "A lady near the window": "lady",
     "White van near tree": "White van",
+    "Man made lake in a city park": "Man made lake",
+    "Clothes dry on a line.": "Clothes",
+    "Farmers market stall with pumpkins": "Farmers market stall",
+    "The head of a horse": "head",
+    "Door of a truck": "Door",
+    "Best burger ever!": "burger",
+    "Panorama of a canyon": "canyon",
+    "Stroller parked near a bench": "Stroller",
     "Two firemen hose down a burning car.": "firemen",
     "Train crossing sign beside the rails": "Train crossing sign",
     "Ferry crossing to the island": "Ferry",
@@ -132,8 +141,20 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
             ],
         ),
         (
+            concepts.UNSURE,
+            [
+                "Bed of a truck with hay",
+                "The hands of a clock",
+                "The bridge of a ship",
+                "Leg of lamb on a platter",
+                "Blanket of snow on a roof",
+                "Cattle auction in a barn",
+            ],
+        ),
+        (
             concepts.NAME,
             [
+                "Dad asleep in his chair",
                 "Golden Gate Bridge in fog",
                 "Mount Fuji behind a pagoda",
                 "Eiffel Tower at night",
@@ -165,7 +186,10 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
             ],
         ),
         (concepts.NO_PHRASE, ["!!!", "🙂🙂", "Riding a wave", "We went to the beach", "", "No parking"]),
-        (concepts.NOT_SEEN, ["Wait for the green light", "Nature", "Renewable energy", "Home sweet home"]),
+        (
+            concepts.NOT_SEEN,
+            ["Wait for the green light", "Nature", "Renewable energy", "Home sweet home", "Family dinner"],
+        ),
     ],
 )
 def test_a_caption_without_a_concept_says_why(reason, captions):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h.language.related import broader, may_be, parse, same
+from s2h.language.sorts import is_person
 
 SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
     cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man
@@ -51,3 +52,14 @@ def test_the_head_is_taken_with_what_makes_another_thing_of_it():
     assert parse("Two brown teddy bears") == ("teddy bear", {"brown"})
     assert parse("a toy truck")[0] == "toy truck"
     assert parse("the old wooden table") == ("table", {"old", "wooden"})
+
+
+def test_containers_and_machines_are_no_people():
+    for name in ("stroller", "planter", "toaster", "poster", "hanger"):
+        assert not is_person(name) and not may_be(name, "man"), name
+    assert may_be("stroller", "pram") and is_person("walker")
+
+
+def test_a_noun_that_is_written_as_two_words_is_the_noun():
+    heads = {"wine glasses": "wine glass", "light house": "lighthouse", "green house": "house"}
+    assert {name: parse(name)[0] for name in heads} == heads

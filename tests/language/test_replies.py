@@ -35,6 +35,7 @@ def known(group: tuple[str, ...]) -> dict[str, str]:
         ("blonde", "blond"), ("an elderly woman", "old woman"), ("white and blue", "blue and white"), ("colour", "color"),
         ("yes", "yes it is"), ("Yes.", "yes"), ("no", "No, it isn't"), ("a dog", "dogs"), ("skate board", "skateboard"),
         ("0", "none"), ("bathroom", "restroom"), ("donut", "doughnut"), ("T-shirt", "tshirt"), ("centre", "center"),
+        ("fishes", "fish"), ("potatoes", "potato"), ("shoes", "shoe"),
         ("red, white", "white & red"), ("100", "one hundred"), ("bike", "bicycle"), ("The Kitchen.", "kitchen"),
     ],
 )  # fmt: skip
@@ -49,6 +50,8 @@ def test_values_that_mean_the_same(one, other):
         ("dog", "collie"), ("man", "person"), ("gray", "silver"), ("tan", "brown"), ("black and white", "black"),
         ("stop sign", "sign"), ("tennis racket", "racket"), ("on table", "under table"), ("ski", "skiing"),
         ("yes", "red"), ("2", "several"), ("fire truck", "truck"), ("animals", "fish"),
+        ("Fishes", "Animals"), ("butterflies", "insects"), ("knives", "tool"),
+        ("Palais des papes", "monument"),
         ("square", "rectangle"), ("circle", "round"), ("turquoise", "blue"), ("sitting", "eating"), ("large", "medium"),
         ("sunset", "evening"), ("metal", "steel"),
     ],

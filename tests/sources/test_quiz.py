@@ -13,6 +13,7 @@ from s2h import levels, record, seeds
 from s2h.filters import blind
 from s2h.images import Store
 from s2h.sources import SourceError, open_source, options
+from s2h.sources.quiz import Sheet
 from tests.support.photos import save
 
 ANSWERS = ("red", "blue", "green", "two", "a dog", "yes", "no")
@@ -336,3 +337,10 @@ def test_yes_and_no_are_in_balance_in_every_stretch_though_most_answers_are_yes(
     asked = [pair["facts"]["answer"] == "yes" for pair in made if pair["facts"]["answer"] in ("yes", "no")]
     assert len(asked) > len(made) / 4
     assert all(7 <= sum(asked[at : at + 20]) <= 13 for at in range(len(asked) - 19))
+
+
+def test_an_answer_that_tells_no_value_is_counted():
+    sheet = Sheet()
+    said = ["unreadable", "Can't tell.", "not sure", "stop", "nothing", "no"]
+    why = [sheet.add(str(n), f"{n}.jpg", "What does the sign say?", one) for n, one in enumerate(said)]
+    assert why == ["an answer that tells no value"] * 3 + [""] * 3 and len(sheet) == 3
