@@ -124,6 +124,13 @@ def in_run(folder: str) -> dict[str, str]:
     return named | {f"-o {folder}: its {name}": os.path.join(folder, name) for name in RUN}
 
 
+def image_store(output: str) -> str:
+    """The default store for the bytes of image objects: beside the output, or in the working directory for a stream. Two
+    outputs of a command share the store of the main one."""
+    folder = "" if output == "-" else os.path.dirname(files.target(output))
+    return os.path.join(folder, files.IMAGES)
+
+
 def shown(path: str) -> str:
     return path if len(path) <= 200 else path[:100] + "…" + path[-99:]
 

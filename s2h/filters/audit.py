@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
+from s2h.errors import plural
 from s2h.filters import blind
 from s2h.images import ImageError, open_image
 from s2h.jsonl import Seen
@@ -254,7 +255,7 @@ def summary(report: dict) -> list[str]:
     """A line a task."""
     lines = []
     for task, found in report.items():
-        said = [f"{found['pairs']:,} pairs"]
+        said = [f"{found['pairs']:,} {plural(found['pairs'], 'pair')}"]
         if found["blind"]:
             low, high = found["blind"]["interval"]
             said.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")
