@@ -110,7 +110,7 @@ def test_cosines_of_other_models_are_counted_and_names_are_shown_without_control
     ]
     rows = cosine.compared(pairs, 0)
     assert [row["n"] for row in rows] == [2] and rows[0]["before"] == 0.75  # 1 and 0 are numbers, too
-    assert cosine.notes(pairs) == ["1 captions left out: their cosines are of different text models"]
+    assert cosine.notes(pairs) == ["1 caption left out: its cosines are of different text models"]
     one = cosine.rows(first for first, _ in pairs[:2])
     told = [
         cosine.table(one),
