@@ -29,7 +29,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from s2h.errors import plural
 from s2h.sources import Item, NoPair, SourceError, Trait, files, in_split
 from s2h.sources.packed import Texts
 from s2h.sources.unused import Unused
@@ -171,16 +170,10 @@ def read_pair(pictures: str, labels: str, unused: Counter | None = None) -> tupl
     that have a label are given, and the others are counted in `unused`. Raises SourceError."""
     (found, count), (values, labelled) = _idx(pictures, IMAGES), _idx(labels, LABELS)
     if count != labelled:
-        raise SourceError(
-            f"{pictures}: {count} {plural(count, 'picture')} but {labelled} {plural(labelled, 'label')} in "
-            f"{os.path.basename(labels)}"
-        )
+        raise SourceError(f"{pictures}: {count} pictures but {labelled} labels in {os.path.basename(labels)}")
     whole = min(len(found), len(values))
     if whole < count and (unused is None or not whole):
-        raise SourceError(
-            f"{pictures}: cut short: {whole} of {count} {plural(count, 'picture')} {plural(whole, 'is', 'are')} whole "
-            "(copy it anew)"
-        )
+        raise SourceError(f"{pictures}: cut short: {whole} of {count} pictures are whole (copy it anew)")
     if whole < count:
         unused[f"pictures that an idx file cut short lacks ({os.path.basename(pictures)})"] += count - whole
     return found[:whole], values[:whole]
@@ -225,9 +218,7 @@ def _idx(path: str | Path, magic: int) -> tuple[Any, int]:
     found = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank)
     each = math.prod(shape[1:])
     if not each or len(found) > shape[0] * each:
-        raise SourceError(
-            f"{path}: says {shape} but holds {len(found)} {plural(len(found), 'byte')} (copy it anew)"
-        )
+        raise SourceError(f"{path}: says {shape} but holds {len(found)} bytes (copy it anew)")
     whole = len(found) // each
     return found[: whole * each].reshape(whole, *shape[1:]), shape[0]
 
