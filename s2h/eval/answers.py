@@ -163,5 +163,8 @@ def _caption(response: str, line: dict, answer: object) -> tuple[object, bool | 
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+        try:
+            return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            pass  # they are no labels of the built-in world: nothing can be checked by them
     return "none" if absent else parsed, None

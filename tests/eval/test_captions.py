@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from s2h.cli.eval import main
 from s2h.eval import answers, cosine
+from s2h.eval.benches.pairs import question_of
+from s2h.record import Record
+from tests.support.records import pair
 
 PHOTO = {"bench": "pairs", "category": "search", "answer_type": "caption", "level": 3}
 
@@ -152,3 +155,13 @@ def test_batches_give_the_same_cosines_as_single_lines():
     )
     assert single[1]["cosine"] == 0.0 and len({line["cosine"] for line in single}) == 4
     assert [row["n"] for row in cosine.rows(single)] == [4]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [True, "x", {"0": 1}, [3], [{}], [{"kind": []}], [{"kind": "scene"}], [{"kind": "face", "person": 3}]],
+)
+def test_labels_that_are_none_leave_a_caption_unscored(labels):
+    asked = Record(pair("a", images=["a.png"]) | {"target": [0], "facts": {"labels": labels}})
+    line, _ = question_of(asked)
+    assert answers.read(line | {"response": "Two red circles and a man."})[1] is None
