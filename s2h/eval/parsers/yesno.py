@@ -21,14 +21,14 @@ _SAID = {
     "sí": "yes", "oui": "yes", "ja": "yes", "sim": "yes", "да": "yes", "nein": "no", "non": "no", "não": "no", "нет": "no",
     "that s not true": "no", "that s not correct": "no", "that is not true": "no", "that is not correct": "no",
 }  # fmt: skip
-# A word of another language at the start of a sentence answers only before a pause.
-_FOREIGN = re.compile(
-    r"\W*(sí|oui|ja|sim|да|nein|non|não|нет|是的|是|对|不是|不对|不|否|没有|はい|いいえ|네|예|아니요)\s*[,.!;:]",
+# At the start of a sentence these words answer only before a pause.
+_BEFORE_PAUSE = re.compile(
+    r"\W*(true|false|sí|oui|ja|sim|да|nein|non|não|нет|是的|是|对|不是|不对|不|否|没有|はい|いいえ|네|예|아니요)\s*[,.!;:]",
     re.IGNORECASE,
 )
 _VERDICT = re.compile(
-    r"\b(?:statement|claim|sentence|caption|description|assertion)\s+is\s+(?:(?:therefore|thus|clearly|indeed|actually)\s+)?"
-    r"(?P<no>not\s+)?(?:(?P<right>true|correct|right|accurate)|false|incorrect|wrong|inaccurate)\b",
+    r"\b(?:statement|claim|sentence|caption|description|assertion)\s+is\s*:?\s+(?:(?:therefore|thus|clearly|indeed|actually)\s+)?"
+    r"(?P<no>not\s+)?(?:(?P<right>true|correct|right|accurate)|false|incorrect|wrong|inaccurate)\b(?!\s+that\b)",
     re.IGNORECASE,
 )
 _WHOLE = {"sure": "yes", "right": "yes", "wrong": "no", "no way": "no"}  # courtesies where more follows
@@ -100,8 +100,8 @@ def yes_no(text: str) -> str | None:
                 r"\b(?:true|correct|right)\b.*\b(?:false|incorrect|wrong)\b", sentence, re.IGNORECASE
             )
             some |= {"yes", "no"} if both or len(verdicts) > 1 else {"no" if verdicts.pop() else "yes"}
-        if foreign := _FOREIGN.match(f"{sentence}."):
-            some.add(_SAID[foreign[1].lower()])
+        if word := _BEFORE_PAUSE.match(f"{sentence}."):
+            some.add(_SAID[word[1].lower()])
         if idiom := _SAID.get(re.sub(r"[^\w]+", " ", sentence).strip().lower()):
             some.add(idiom)
         if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
