@@ -17,7 +17,7 @@ from typing import Any
 from s2h import schema
 from s2h.errors import RecordError as RecordError
 from s2h.errors import fail as fail
-from s2h.errors import first_of, plural
+from s2h.errors import first_of
 from s2h.schema import Rule
 
 FIELDS = (
@@ -173,7 +173,7 @@ def unfit(pair: Any) -> Iterator[RecordError]:
 
 
 def _beyond(at: int, count: int, field: str) -> RecordError:
-    return RecordError(f"is out of range: {at} with {count} {plural(count, 'image')}, counted from 0", field)
+    return RecordError(f"is out of range: {at} with {count} image(s), counted from 0", field)
 
 
 def typed(record: dict) -> Any:
