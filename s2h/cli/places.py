@@ -77,10 +77,10 @@ def check(
     claims = list(_claims(outputs, set(grow), set(pictured)))
     _against_inputs(claims, read)
     _against_each_other(claims)
-    _against_other_pictures(claims)
     if replaced is not None:
         _against_replaced(found, replaced)
     _against_folders(found, claims, ours)
+    _against_other_pictures(claims)
 
 
 def identity(path: str, standard: int = 1) -> Identity | None:
