@@ -5,6 +5,7 @@
 #
 #     bash examples/robust.sh --minutes 30 --seed 7
 #     bash examples/robust.sh --minutes 5 --only sources --keep /tmp/failures
+#     bash examples/robust.sh --minutes 5 --fuzz records      # coverage-guided, of a reader: needs `pip install atheris`
 #
 # Uses the environment that `bash examples/test.sh` has made (.venv-test, or S2H_VENV), else python3.
 set -euo pipefail
@@ -13,4 +14,6 @@ venv=${S2H_VENV:-.venv-test}
 python=python3
 [ ! -x "$venv/bin/python" ] || python=$venv/bin/python
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
-exec "$python" -W ignore -m tests.robust.long "$@"
+module=tests.robust.long
+case " $* " in *" --fuzz"*) module=tests.robust.fuzz ;; esac
+exec "$python" -W ignore -m "$module" "$@"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from s2h.errors import plural
 from s2h.record import RecordError
 
 # That processes wait for one that reads or measures; the default is half an hour.
@@ -35,7 +36,8 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise RecordError(
-            f"{processes} processes need as many GPUs: there are {gpus}", remedy="a smaller --processes"
+            f"{processes} processes need as many GPUs: there {plural(gpus, 'is', 'are')} {gpus}",
+            remedy="a smaller --processes",
         )
     if not gpus:
         os.environ["ACCELERATE_USE_CPU"] = "true"

@@ -38,6 +38,11 @@ class RecordError(ValueError):
         return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
+def plural(count: int, one: str, several: str = "") -> str:
+    """The word that follows a count: `one` after 1, else `several`, by default `one` with an s."""
+    return one if count == 1 else several or f"{one}s"
+
+
 def first_of(faults: list[RecordError]) -> RecordError:
     """The first of a record's faults, with the others beside it."""
     faults[0].others = tuple(faults[1:])

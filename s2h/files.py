@@ -10,13 +10,14 @@ import io
 import os
 import select
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from s2h.record import RecordError
 
 LONGEST = 255  # bytes of a file's name
 MADE_BY = "s2h"  # what a figure says made it
+IMAGES = "s2h-images"  # the default image store
 
 
 def target(path: str | os.PathLike) -> str:
@@ -61,6 +62,24 @@ def hidden(path: str, suffix: str) -> str:
     """As `beside`, a hidden file."""
     folder, name = os.path.split(path)
     return beside(os.path.join(folder, "." + name), suffix)
+
+
+def refuse_foreign(path: str, is_ours: Callable[[BinaryIO], bool]) -> None:
+    """Raise RecordError where a work file would take the place of a file that may be the user's own. is_ours: tells from the
+    open file whether an earlier run wrote it. Every work file with a fixed name is checked here before it is touched; the
+    others have random names. Raises OSError."""
+    try:
+        regular = stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if regular:
+        with open(path, "rb") as file:
+            if is_ours(file):
+                return
+    raise RecordError(
+        f"{path}: s2h needs this name for a work file, and no earlier run with this output left it (or it is damaged)",
+        remedy="move or remove it, or name another output",
+    )
 
 
 class Whole:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from s2h import kinds, references
+from s2h import files, kinds, references
 from s2h.pixels import rgb
 from s2h.record import Record, RecordError
 from s2h.tars import Members, plain_name
@@ -143,7 +143,7 @@ class Store:
     """A folder of images named by the hash of their bytes, so that the same image is written once, by however many
     processes. Nothing is made until the first image is put."""
 
-    def __init__(self, folder: str | os.PathLike = "s2h-images") -> None:
+    def __init__(self, folder: str | os.PathLike = files.IMAGES) -> None:
         folder = os.path.normpath(os.fspath(folder))
         # A relative reference cannot leave the working directory, so a folder elsewhere is named in full.
         self.folder = os.path.abspath(folder) if folder.split(os.sep)[0] == os.pardir else folder

@@ -13,7 +13,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from s2h import files, parse, references
 from s2h.record import Record, RecordError, fail
@@ -111,13 +111,16 @@ class Writer:
 
     A file (.gz and .zst by name) is written whole or not at all (see `files.Whole`). "-" or a binary stream gets every
     record at once. Relative image references are rewritten where the record's base is not the output's folder: relative
-    below it, absolute elsewhere. `count` is the number of records written. Errors: RecordError (see `dump`), OSError.
+    below it, absolute elsewhere. The bytes of image objects (references.Held) go to the store `image_dir`: "" for
+    s2h-images beside the file, in the working directory for a stream; None keeps them in the record. `count` is the number
+    of records written. Errors: RecordError (see `dump`), OSError.
     """
 
-    def __init__(self, path: str | BinaryIO = "-") -> None:
+    def __init__(self, path: str | BinaryIO = "-", image_dir: str | None = "") -> None:
         import orjson
 
-        self.count, self.base = 0, ""
+        self.count, self.base, self.image_dir = 0, "", image_dir
+        self._store: tuple[Any, str] | None = None  # the image store, and what stands before its names
         self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
         self._whole = None
@@ -137,6 +140,8 @@ class Writer:
         """The line that `write` writes."""
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
+        if type(images := record.get("images")) is list and references.Held in map(type, images):
+            record = self._stored(record)
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
@@ -166,6 +171,27 @@ class Writer:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.close() if kind is None else self.discard()
+
+    def _stored(self, record: dict) -> dict:
+        """The record with references to the store in place of the bytes of image objects."""
+        if self.image_dir is None:
+            return record
+        from s2h.images import read_bytes
+
+        if self._store is None:
+            from s2h.images import Store
+
+            folder = self.image_dir or os.path.join(self.base, files.IMAGES)
+            self._store = Store(folder), references.prefix(folder, self.base)
+        store, prefix = self._store
+        copy = dict(record)
+        copy["images"] = [
+            os.path.join(prefix, os.path.relpath(store.put(read_bytes(one)), store.folder))
+            if type(one) is references.Held
+            else one
+            for one in record["images"]
+        ]
+        return copy
 
     def _rebased(self, record: dict) -> dict:
         base = getattr(record, "base", None)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import time
 import weakref
 from collections.abc import Callable
+from typing import BinaryIO
 
 from s2h import files
 from s2h.record import RecordError
@@ -61,6 +63,7 @@ class Lock:
         import fcntl
         import socket
 
+        files.refuse_foreign(self.path, _is_lock)
         while True:
             self.number = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
@@ -87,6 +90,11 @@ class Lock:
             with contextlib.suppress(OSError):
                 os.close(self.number)
         self.number = -1
+
+
+def _is_lock(file: BinaryIO) -> bool:
+    """Whether a file is what a lock says, or empty: a kill may come before a lock says anything."""
+    return re.match(rb"process \d+ on |$", file.read(100)) is not None
 
 
 def _lockable(path: str) -> bool:

@@ -70,7 +70,7 @@ def _raw(value: Any, raw: type) -> Any:
         return {key: _raw(item, raw) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_raw(item, raw) for item in value]
-    return value
+    return str(value) if isinstance(value, str) else value  # msgspec takes no subclass of str
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,13 @@ TAR, DATA = "tar:", "data:"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
+class Held(str):
+    """A data URI made of the bytes of an image object ({"bytes", "path"}). jsonl.Writer puts these bytes into an image store
+    and writes the reference to the file there, so that lines don't grow by them."""
+
+    __slots__ = ()
+
+
 class ReferenceError(RecordError):
     """A reference that is refused: it leaves its root, or it is no reference."""
 

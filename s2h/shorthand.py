@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2h import parse, references
-from s2h.record import IMAGE, NEEDED, assistant, check, interleave, typed, unfit
+from s2h import images, parse, references
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
 
 # How the base64 of an image begins, by the file's first bytes.
 _KINDS = {"iVBOR": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp", "Qk": "bmp"}
@@ -26,17 +26,17 @@ def accept(record: dict) -> None:
 def complete(record: dict) -> None:
     """Bring the short forms of a record to the full one, in place. What is no short form stays, for `check` to name.
 
-    images: {"bytes": base64, "path"} becomes a data URI, or without bytes the path. prompt: a text comes after all images,
-    as TRL has it; so does the text of a message without parts where no message shows an image. id: a hash of the four
-    fields.
+    images: {"bytes": base64, "path"} becomes a data URI that a Writer puts into a store (references.Held), or without bytes
+    the path. prompt: a text comes after all images, as TRL has it; so does the text of a message without parts where no
+    message shows an image. id: a hash of the four fields. Raises RecordError for bytes that are no base64 or no image.
     """
     if record.get("prompt") is None:
         _part_prompt(record)
-    images = record.get("images")
-    if isinstance(images, list):
-        record["images"] = [_reference(image) for image in images]
+    shown = record.get("images")
+    if isinstance(shown, list):
+        record["images"] = [_reference(image, at) for at, image in enumerate(shown)]
     if "prompt" in record:
-        record["prompt"] = _prompt(record["prompt"], len(images) if isinstance(images, list) else 0)
+        record["prompt"] = _prompt(record["prompt"], len(shown) if isinstance(shown, list) else 0)
     for side in ("chosen", "rejected"):
         if isinstance(said := record.get(side), str):
             record[side] = assistant(said)
@@ -66,13 +66,19 @@ def _part_prompt(record: dict) -> None:
         record["prompt"], record["chosen"], record["rejected"] = one[:-1], one[-1:], other[-1:]
 
 
-def _reference(image: Any) -> Any:
+def _reference(image: Any, at: int) -> Any:
     if not isinstance(image, dict):
         return image
     data, path = image.get("bytes"), image.get("path")
     if isinstance(data, str) and data:
         kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), "png")
-        return f"data:image/{kind};base64,{data}"
+        held = references.Held(f"data:image/{kind};base64,{data}")
+        try:
+            images.stored_name(images.read_bytes(held))
+        except RecordError as error:
+            error.field = f"images[{at}].bytes"
+            raise
+        return held
     return references.of_file(path) if isinstance(path, str) and path else image
 
 

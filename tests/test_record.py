@@ -3,6 +3,7 @@ import math
 import pytest
 
 from s2h import record
+from s2h.errors import plural
 from s2h.record import IMAGE, Record, RecordError
 from tests.support.records import pair
 
@@ -178,3 +179,8 @@ def test_junk_at_any_place_is_a_fault_with_a_field_or_no_fault_at_all():
             assert bool(faults) == (typed is None or any(record.unfit(typed)))
             assert all(error.field and error.message for error in faults)
     assert tried > 500
+
+
+def test_a_word_after_a_count():
+    assert [plural(n, "pair") for n in (0, 1, 2)] == ["pairs", "pair", "pairs"]
+    assert [plural(n, "reply is", "replies are") for n in (1, 3)] == ["reply is", "replies are"]

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from s2h.cli import filter as filter_
 from s2h.cli import mix, train, view
 from s2h.images import read_bytes
 from s2h.record import IMAGE, RecordError
+from s2h.train.rows import store
 from tests.support.records import pair, pixel
 
 ASKED, RIGHT, WRONG = "What colour is the second picture?", "Blue.", "Green."
@@ -95,14 +97,110 @@ def test_the_text_comes_after_the_images_as_in_trl():
     assert [len(message["content"]) for message in one["prompt"]] == [2, 1, 1]
 
 
-def test_bytes_of_images_are_read(here):
+def held(here, rejected: str = WRONG) -> dict:
+    """A pair whose images are objects: one with bytes, one with the name of a file beside its line."""
     data = base64.b64encode((here / "a.png").read_bytes()).decode()
-    line = forms([{"bytes": data, "path": "never/seen.png"}, {"bytes": None, "path": "tar:b.png"}])["texts"]
+    line = forms([{"bytes": data, "path": "never/seen.png"}, {"bytes": None, "path": "b.png"}])["texts"]
+    return line | {"rejected": rejected}
+
+
+FILTER = (filter_, "--length-ratio", "1:1")  # whose rejects are the pairs with a longer rejected answer
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "store"),
+    [
+        (FILTER, ("-o", "x.jsonl"), "s2h-images"),
+        (FILTER, ("-o", "out/x.jsonl"), "out/s2h-images"),
+        (FILTER, ("-o", "out/x.jsonl.gz"), "out/s2h-images"),
+        (FILTER, ("-o", "out/x.jsonl", "--image-dir", "there"), "there"),
+        (
+            (mix, "--flat"),
+            ("-o", "out/x.jsonl", "--val", "0.5", "--val-output", "other/v.jsonl"),
+            "out/s2h-images",
+        ),
+        ((mix, "--interleave"), ("-o", "out/x.jsonl", "--image-dir", "out/there"), "out/there"),
+        ((eval_, "--model", "mini", "--max-new-tokens", "1"), ("-o", "out/x.jsonl"), "s2h-images"),
+    ],
+)
+def test_bytes_of_image_objects_go_to_the_store(command, given, store, here):
+    """Once, by their hash, and every line that a stage writes opens where it lies."""
+    (here / "in").mkdir()
+    pixel(here / "in/b.png", "blue", (32, 32))
+    source = write(here / "in/x.jsonl", [held(here), held(here, "Not this one, I think.")])
+    run(
+        command[0],
+        *command[1:],
+        source,
+        *given,
+        *(("--rejects", "other/r.jsonl") if command is FILTER else ()),
+    )
+    (stored,) = [one for one in (here / store).rglob("*") if one.is_file()]
+    assert stored.read_bytes() == (here / "a.png").read_bytes() and stored.suffix == ".png"
+    found = []
+    for path in (given[1], "other/r.jsonl", "other/v.jsonl"):
+        if (here / path).exists():
+            found += jsonl.read(path, check=None)
+    assert len(found) == 2
+    for one in found:
+        assert not any(image.startswith("data:") for image in one["images"])
+        assert Path(one.base, one["images"][0]).samefile(stored)
+        assert read_bytes(one["images"][1], one.base) == (here / "b.png").read_bytes()
+        if Path(one.base).resolve() in stored.parents:
+            assert one["images"][0] == str(stored.relative_to(Path(one.base).resolve()))
+
+
+def test_the_same_bytes_are_the_same_line_by_pipe_and_by_file(here):
+    line = json.dumps(held(here)) + "\n"
+    (here / "in.jsonl").write_text(line)
+    piped = [
+        CliRunner().invoke(command.main, [*options, "-"], input=line)
+        for command, options in ((filter_, []), (mix, ["--flat"]), (mix, ["--interleave"]))
+    ]
+    run(filter_, "in.jsonl", "-o", "filed.jsonl")
+    run(mix, "--flat", "in.jsonl", "-o", "mixed.jsonl")
+    assert (
+        len(
+            {done.stdout for done in piped}
+            | {(here / name).read_text() for name in ("filed.jsonl", "mixed.jsonl")}
+        )
+        == 1
+    )
+    (one,) = jsonl.read("filed.jsonl")
+    (short,) = jsonl.read("in.jsonl")
+    assert one["images"][0].startswith("s2h-images/") and one["id"] == short["id"]
+    # A data URI that a user wrote stays, and so does the pair in a run's own file, which is moved with its images.
+    uri = str(short["images"][0])
+    write(here / "uri.jsonl", [forms([uri, "b.png"])["texts"]])
+    run(filter_, "uri.jsonl", "-o", "kept.jsonl")
+    assert next(jsonl.read("kept.jsonl"))["images"][0] == uri
+    store(jsonl.read("in.jsonl"), here / "run/data.jsonl")
+    assert next(jsonl.read("run/data.jsonl"))["images"][0] == uri
+
+
+@pytest.mark.parametrize("command", [(filter_,), (mix, "--flat"), (mix, "--interleave")])
+def test_bytes_that_are_no_image_are_told_with_their_field(command, here):
+    good = held(here)
+    bad = [
+        {
+            **good,
+            "images": ["b.png", {"bytes": base64.b64encode(data).decode() if data else "%%"}],
+            "rejected": str(data),
+        }
+        for data in (b"", b"GIF", b"text")
+    ]
+    source = write(here / "in.jsonl", [*bad, good | {"big": 10**30}])
+    told = run(command[0], *command[1:], source, "-o", "x.jsonl", "--on-error", "skip", code=3)
+    assert f"{source}:1: images[1].bytes: damaged base64" in told
+    assert f"{source}:3: images[1].bytes: not an image" in told
+    assert len(list(jsonl.read("x.jsonl"))) == 1
+
+
+def test_a_name_in_an_image_object_is_no_other_reference(here):
     pixel(here / "tar:b.png")
+    line = forms([{"path": "tar:b.png"}])["texts"]
     (found,) = jsonl.read(write(here / "in.jsonl", [line]))
-    assert found["images"][0].startswith("data:image/png;base64,")
-    assert read_bytes(found["images"][0]) == (here / "a.png").read_bytes()
-    assert read_bytes(found["images"][1], found.base)[:4] == b"\x89PNG"  # a file's name is no other reference
+    assert read_bytes(found["images"][0], found.base)[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize(

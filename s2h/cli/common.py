@@ -31,6 +31,7 @@ import click
 
 from s2h import __version__, accel, jsonl
 from s2h.cli import streams
+from s2h.errors import plural
 from s2h.locks import Lock
 from s2h.record import RecordError
 
@@ -126,8 +127,9 @@ class Session:
     def open(self, output: str | Callable[[], jsonl.Writer] | None) -> None:
         """Open the output: "-", a file, or what opens a writer."""
         if isinstance(output, str):
-            output = jsonl.Writer(streams.standard_output() if output == "-" else output)
-        self.writer = output() if callable(output) else output
+            self.writer = writer(output)
+        else:
+            self.writer = output() if callable(output) else output
 
     def read(
         self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = jsonl.accept
@@ -188,8 +190,14 @@ class Session:
         total = sum(self.skipped.values())
         kinds = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{count} {reason}" for reason, count in kinds[:20])
-        rest = f", and {len(kinds) - 20} other kinds" if len(kinds) > 20 else ""
-        self.tell(f"skipped {total} record{'s' if total != 1 else ''}: {listed}{rest}")
+        more = len(kinds) - 20
+        rest = f", and {more} other {plural(more, 'kind')}" if more > 0 else ""
+        self.tell(f"skipped {total} {plural(total, 'record')}: {listed}{rest}")
+
+
+def writer(output: str, image_dir: str = "") -> jsonl.Writer:
+    """A writer of records to a file, or for "-" to standard output. image_dir: as jsonl.Writer takes it."""
+    return jsonl.Writer(streams.standard_output() if output == "-" else output, image_dir)
 
 
 @contextlib.contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 
 import click
 
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Shard
+from s2h.errors import plural
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 
@@ -45,7 +47,7 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     ),
     click.option(
         "--image-dir", metavar="DIR", type=click.Path(file_okay=False), default="s2h-images", show_default=True,
-        help="Folder for images that are drawn or lie inside a benchmark's files.",
+        help="Folder for images that are drawn or lie inside a benchmark's files or a pair's line.",
     ),
     click.option(
         "--list", "listing", is_flag=True, help="List the benchmarks, where each can be had and in which layouts, and exit.",
@@ -166,7 +168,7 @@ def main(
         "batch_size": batch_size, "max_new_tokens": max_new_tokens, "limit": limit, "shard": shard,
         "text_model": text_model,
     }  # fmt: skip
-    run = _Asking(asked, output, processes, resume, not score and not compare)
+    run = _Asking(asked, output, processes, resume, asking, image_dir)
     if run.asks and processes > 1 and run.of == 1:
         from s2h import accel
 
@@ -219,11 +221,16 @@ def main(
             done.append(slim(line))
         if not run.first:
             return
+        if not done:
+            nothing = "no prediction came in" if score else "no question was asked"
+            wanted = [name for name, path in (("report", report), ("heat map", heatmap)) if path]
+            work.say("; ".join([nothing, *(f"no {name} is written" for name in wanted)]))
+            return
         told = {"parser": parser} if score else {
             "model": model, "scoring": scoring, "parser": parser, "prompt_style": style, "images": place, **run.told
         }  # fmt: skip
         told = reports.make(done, seed=seed, parser_rules=VERSIONS[parser], **told)
-        work.say("\n" + reports.table(told) if done else "no questions")
+        work.say("\n" + reports.table(told))
         if parser != "robust":
             work.say(f"replies were read as {VERSIONS[parser]} reads them")
         if similar := cosine.rows(done):
@@ -240,20 +247,24 @@ def main(
 class _Asking:
     """How the questions are asked: by which processes, and into which file, that may have been begun before."""
 
-    def __init__(self, asked: dict, output: str, processes: int, resume: bool, asks: bool) -> None:
+    def __init__(
+        self, asked: dict, output: str, processes: int, resume: bool, asks: bool, image_dir: str
+    ) -> None:
         from s2h import accel
         from s2h.streams import can_grow
         from s2h.streams.journal import Journal
 
         rank, self.of = accel.launched()
-        self.output, self.resume, self.asks = output, resume, asks
+        self.output, self.resume, self.asks, self.image_dir = output, resume, asks, image_dir
         self.first, self.told = not asks or rank == 0, {}
         self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
         if max(processes, self.of) > 1 and asks and "-" in asked["files"]:
             raise click.UsageError("Several processes can't share standard input: name a file.")
-        self.journal = Journal([output], asked, resume=resume) if self.grows else Journal()
+        self.journal = Journal()
+        if self.grows:
+            self.journal = Journal([output], asked, resume=resume, image_dir=image_dir)
 
     def alive(self, made):
         """The predictions, as long as all processes are there."""
@@ -270,7 +281,7 @@ class _Asking:
         """The output for the session: a file that can be gone on with wherever that is possible."""
         if not self.first:
             return self._listen
-        return self.journal.open if self.grows else self.output
+        return self.journal.open if self.grows else partial(common.writer, self.output, self.image_dir)
 
     def _listen(self):
         """Of a process that writes nothing, but asks what the first one asks."""
@@ -289,9 +300,10 @@ class _Asking:
         if first:
             work.say(f"{loaded.name} takes all images before the text of a question")
         if self.resume:
-            answers = sum(map(len, self.journal.since))
+            done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
-                f"{self.journal.position} questions are done, and {answers} replies to the next ones are kept"
+                f"{done} {plural(done, 'question is', 'questions are')} done, and {answers} "
+                f"{plural(answers, 'reply', 'replies')} to the next ones {plural(answers, 'is', 'are')} kept"
             )
 
     def done(self, slim) -> list[dict]:

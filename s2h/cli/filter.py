@@ -11,6 +11,7 @@ from itertools import islice
 import click
 
 from s2h.cli import common, headings, judging, places, streams
+from s2h.errors import plural
 from s2h.eval.escape import terminal
 from s2h.record import RecordError
 from s2h.streams import can_grow
@@ -27,8 +28,8 @@ from s2h.streams import can_grow
 @judging.PERFORMANCE
 @common.stream_options
 def main(
-    files, rejects, report, audit, audit_fail, dtype, compile, cache, workers, processes, resume, output, seed, quiet,
-    on_error, **options,
+    files, rejects, report, audit, audit_fail, image_dir, dtype, compile, cache, workers, processes, resume, output, seed,
+    quiet, on_error, **options,
 ):  # fmt: skip
     """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
@@ -50,7 +51,10 @@ def main(
     models = filter(None, (asked.clip_model, asked.text_model, asked.ref))
     places.check(
         [*(files or ("-",)), *asked.dedup_against, *asked.against, *models],
-        {"-o": output, "--rejects": rejects, "--report": report, "--audit": audit, "--cache": cache},
+        {
+            "-o": output, "--rejects": rejects, "--report": report, "--audit": audit, "--cache": cache,
+            "--image-dir": image_dir,
+        },
         grow=("-o", "--rejects"), pictured=("--report", "--audit"),
     )  # fmt: skip
     rank, launched = accel.launched()
@@ -68,6 +72,7 @@ def main(
     from s2h.streams.journal import Journal
 
     grows = can_grow(output)
+    store = image_dir or places.image_store(output)
     journal = Journal()
     if grows:
         given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
@@ -78,13 +83,16 @@ def main(
             "dtype": dtype,
             "on_error": on_error,
         }
+        if image_dir:
+            given["image_dir"] = image_dir
         grown = [rejects] if rejects and can_grow(rejects) else []
-        journal = Journal([output, *grown], given, resume=resume, buffered=True)
+        journal = Journal([output, *grown], given, resume=resume, buffered=True, image_dir=store)
     outputs = [output, rejects, report, audit]
-    with common.session(
-        journal.open if grows else output, quiet=quiet, on_error=on_error, locks=outputs
-    ) as work:
-        failed = _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed)
+    opens = journal.open if grows else partial(common.writer, output, store)
+    with common.session(opens, quiet=quiet, on_error=on_error, locks=outputs) as work:
+        failed = _filter(
+            work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed, store
+        )
         work.failures += [f"{terminal(failure)}, above {audit_fail:g}" for failure in failed]
 
 
@@ -143,7 +151,9 @@ def _serve(asked, how: dict) -> None:
             raise
 
 
-def _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed) -> list[str]:
+def _filter(
+    work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed, store
+) -> list[str]:
     """Judge all pairs; returns what the audit finds wrong."""
     from collections import Counter
 
@@ -165,7 +175,7 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
             watching = Audit(seed)
         out = journal.outputs[1] if len(journal.outputs) > 1 else None
         if rejects and out is None:
-            out = stack.enter_context(jsonl.Writer(rejects))
+            out = stack.enter_context(jsonl.Writer(rejects, store))
         unjudged = Counter()  # pairs by the reason for which they were skipped
         if journal.position:
             tally.recall(journal.said["tally"])
@@ -200,7 +210,8 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
             journal.reached(judged + unjudged.total(), record.where)
         if engine.cut:
             work.say(
-                f"{engine.cut} distinct texts were cut at the length that CLIP reads: their ends were not judged"
+                f"{engine.cut} distinct {plural(engine.cut, 'text was', 'texts were')} cut at the length that CLIP reads: "
+                f"{plural(engine.cut, 'its end was', 'their ends were')} not judged"
             )
         for line in tally.lines(judged=bool(made), skipped=bool(work.skipped)):
             work.say(line)
@@ -222,7 +233,7 @@ def _going_on(work, records, journal, made):
             f"{work.writer.partial}: its last pair came from {journal.last}, which the input doesn't have",
             remedy="give the same input, or leave --resume out and begin anew",
         )
-    work.say(f"going on after {where}: {count:,} pairs were judged before")
+    work.say(f"going on after {where}: {count:,} {plural(count, 'pair was', 'pairs were')} judged before")
     yield from records
 
 

@@ -9,6 +9,7 @@ import click
 from s2h.cli import common, headings
 from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
+from s2h.errors import plural
 from s2h.streams import can_grow
 
 if TYPE_CHECKING:
@@ -237,7 +238,8 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     by_model = answers_of(given, model, source, work.say) if model else {}
     first = journal.position
     if given.resume:
-        work.say(f"{work.writer.count} pairs are there; going on from slot {first}")
+        there = work.writer.count
+        work.say(f"{there} {plural(there, 'pair is', 'pairs are')} there; going on from slot {first}")
     tally: Counter = Counter()
     records = generate(
         given.task, n=given.count, seed=given.seed, source=source, split=given.split, per_prompt=given.images(),
@@ -257,7 +259,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
         raise RecordError(f"no pair could be made: {listing(tally)}")
     journal.reached(given.count)
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
-    work.say(f"{made} pairs of level {LEVELS[given.task]} ({given.task}){anew}")
+    work.say(f"{made} {plural(made, 'pair')} of level {LEVELS[given.task]} ({given.task}){anew}")
 
 
 def tell_links(work: common.Session, given: Options) -> None:
@@ -267,7 +269,7 @@ def tell_links(work: common.Session, given: Options) -> None:
     from s2h.sources import folder_of, links
 
     if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
-        said = f"{many} link{'s' * (many > 1)} lead{'s' * (many == 1)} out of {os.path.join(folder, '')}"
+        said = f"{many} {plural(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
@@ -277,7 +279,7 @@ def tell_source(work: common.Session, source, before: dict | None = None) -> dic
     if unused != before and (unused or before is None) and hasattr(source, "__len__"):
         about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
         work.say(
-            f"{source.spec}: {len(source)} pictures{about}"
+            f"{source.spec}: {len(source)} {plural(len(source), 'picture')}{about}"
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused

@@ -123,6 +123,11 @@ REPORTS = under(
         help="Write dropped pairs to FILE: the whole record with its scores, and the reasons in the field dropped.",
     ),
     click.option(
+        "--image-dir", metavar="DIR", type=click.Path(file_okay=False),
+        help='Store for the images that a record brings as {"bytes", "path"}.  [default: s2h-images beside -o FILE, else '
+        "in the working directory]",
+    ),
+    click.option(
         "--report", metavar="FILE",
         help="Write to FILE, as JSON, what was kept and dropped by task and reason, and how the scores lie around their "
         "thresholds; histograms go beside it (.png).",

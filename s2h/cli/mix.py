@@ -10,6 +10,8 @@ import click
 
 from s2h import exports, jsonl
 from s2h.cli import common, headings, params, places, streams
+from s2h.errors import plural
+from s2h.files import IMAGES
 from s2h.record import RecordError
 
 AT_LEAST_1 = click.IntRange(min=1)
@@ -80,8 +82,9 @@ def cores() -> int:
         + ".  [default: the records as they are]",
     ),
     click.option(
-        "--image-dir", metavar="DIR", default="s2h-images", show_default=True,
-        help="Folder for images that are not files yet (data URIs, members of tar shards), for formats that name files.",
+        "--image-dir", metavar="DIR",
+        help='Store for the images that a record brings as {"bytes", "path"}; with --to also for data URIs and members of '
+        "tar shards, in formats that name files.  [default: s2h-images, without --to beside -o FILE]",
     ),
     click.option(
         "--pack", metavar="DIR",
@@ -151,8 +154,7 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
     if given.val_output and given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
         raise click.UsageError(f"--val-output: {refusal}")
     outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
-    if given.to:
-        outputs["--image-dir"] = given.image_dir
+    outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
     if given.to == "llama-factory":
         info = os.path.join(os.path.dirname(given.output), exports.INFO)
         outputs["the list of data sets beside -o,"] = info
@@ -161,8 +163,10 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
 
 def opened(given: SimpleNamespace, path: str):
     """What writes the mix, or the part that is held out, to this place."""
+    if not given.to:
+        return common.writer(path, given.image_dir or places.image_store(given.output))
     place = streams.standard_output() if path == "-" else path
-    return exports.open_export(given.to, place, given.image_dir) if given.to else jsonl.Writer(place)
+    return exports.open_export(given.to, place, given.image_dir or IMAGES)
 
 
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
@@ -252,7 +256,9 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
         work.say(summary(tally, how))
         if given.pack:
-            work.say(f"{packed.images} images, {packed.bytes / 2**20:.1f} MiB: {given.pack}")
+            work.say(
+                f"{packed.images} {plural(packed.images, 'image')}, {packed.bytes / 2**20:.1f} MiB: {given.pack}"
+            )
         if holds and whole:
             there = given.val_output or os.path.join(given.pack, pack.HELD_OUT)
             work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
@@ -290,9 +296,11 @@ def choose(index, given: SimpleNamespace, work: common.Session):
             exact = isinstance(given.hardest, int)
             count = given.hardest if exact else round(given.hardest * len(rows))
             if count > len(rows):
-                work.say(f"fewer than {count} records: all {len(rows)} are kept")
+                work.say(f"fewer than {count} {plural(count, 'record')}: all {len(rows)} are kept")
             rows = mix.hardest(index, rows, given.score, count)
-            work.say(f"the hardest {len(rows)} are kept, by the margin of scores.{given.score}")
+            work.say(
+                f"the hardest {len(rows)} {plural(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
+            )
     if given.weights:
         rows = mix.weigh(index, rows, given.weights)
     for by in ("source", "task", "level"):
@@ -301,8 +309,9 @@ def choose(index, given: SimpleNamespace, work: common.Session):
             for name, there in list(short.items())[:SHOWN_TASKS]:
                 work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
             if len(short) > SHOWN_TASKS:
+                more = len(short) - SHOWN_TASKS
                 work.say(
-                    f"{len(short) - SHOWN_TASKS} other {by}s have fewer than {count}: all of theirs are kept"
+                    f"{more} other {plural(more, f'{by} has', f'{by}s have')} fewer than {count}: all of theirs are kept"
                 )
     return rows
 
@@ -366,8 +375,9 @@ def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
         tasks.sort(key=lambda item: -item[1])
         listed = ", ".join(f"{common.printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
         if len(tasks) > SHOWN_TASKS:
-            listed += f", {len(tasks) - SHOWN_TASKS} other tasks"
+            more = len(tasks) - SHOWN_TASKS
+            listed += f", {more} other {plural(more, 'task')}"
         named = "no level" if level is None else f"level {level}"
         parts.append(f"{named} {sum(count for _, count in tasks)} ({listed})")
     total = sum(tally.values())
-    return f"{total} pair{'s' if total != 1 else ''}, {how}: {', '.join(parts)}"
+    return f"{total} {plural(total, 'pair')}, {how}: {', '.join(parts)}"

@@ -25,6 +25,7 @@ from s2h.streams import WORK
 RUN = (
     "args.json", "data.jsonl", "val.jsonl", "reference.json", "metrics.jsonl", "training.png", "result.json", "README.md",
 )  # fmt: skip
+PICTURE = "the picture beside"
 PNG = b"\x89PNG\r\n"
 EARLIER = (  # fields of a report of s2h-eval, of a line of --captions
     {"rows", "metrics"},
@@ -79,6 +80,7 @@ def check(
     if replaced is not None:
         _against_replaced(found, replaced)
     _against_folders(found, claims, ours)
+    _against_other_pictures(claims)
 
 
 def identity(path: str, standard: int = 1) -> Identity | None:
@@ -124,6 +126,13 @@ def in_run(folder: str) -> dict[str, str]:
     return named | {f"-o {folder}: its {name}": os.path.join(folder, name) for name in RUN}
 
 
+def image_store(output: str) -> str:
+    """The default store for the bytes of image objects: beside the output, or in the working directory for a stream. Two
+    outputs of a command share the store of the main one."""
+    folder = "" if output == "-" else os.path.dirname(files.target(output))
+    return os.path.join(folder, files.IMAGES)
+
+
 def shown(path: str) -> str:
     return path if len(path) <= 200 else path[:100] + "…" + path[-99:]
 
@@ -144,7 +153,7 @@ def _claims(outputs: Mapping[str, str | None], grow: set[str], pictured: set[str
         if path == "-":
             continue
         if option in pictured:
-            yield _Claim(f"the picture beside {words}", os.path.splitext(path)[0] + ".png")
+            yield _Claim(f"{PICTURE} {words}", os.path.splitext(path)[0] + ".png")
         target = os.path.realpath(path)
         if identity(path) is None or os.path.isdir(target):
             continue
@@ -169,6 +178,17 @@ def _against_each_other(claims: list[_Claim]) -> None:
             if one in seen:
                 raise click.UsageError(f"{seen[one].words} and {claim.words} name the same file.")
         seen.update((one, claim) for one in keys - {None})
+
+
+def _against_other_pictures(claims: list[_Claim]) -> None:
+    """Refuse to draw a picture beside a report over one that s2h has not drawn: nobody has named it."""
+    for claim in claims:
+        drawn = claim.words.startswith(PICTURE) and os.path.isfile(claim.path)
+        if drawn and not _from_earlier_run(claim.path, "chosen"):
+            raise click.UsageError(
+                f"{claim.words} would take the place of {shown(claim.path)}, which s2h has not drawn (move it, or give the "
+                "report another name)."
+            )
 
 
 def _against_replaced(found: list[str], replaced: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from s2h.cli import common, headings, places
+from s2h.errors import plural
 
 
 @headings.command()
@@ -48,4 +49,7 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
             work.writer.put(piece, 0)
         more = sum(1 for _ in lines)
         if more:
-            work.say(f"the first {limit} are shown; {more} more were left out (-n shows more)")
+            work.say(
+                f"the first {limit} {plural(limit, 'is', 'are')} shown; {more} more {plural(more, 'was', 'were')} "
+                "left out (-n shows more)"
+            )

@@ -99,6 +99,8 @@ def _word(response: str, line: dict, answer: object, parser: str) -> tuple[objec
     if parser == "official" and bench in ("mantis", "mirb") and answer is not None:
         return official.word(response, str(answer), bench, str(line.get("category")))
     told = robust.conclusion(response)
+    if told and not plain.corrected(response):  # it only asks
+        told = response = ""
     if line.get("candidates"):
         candidates = {str(one): str(one) for one in line["candidates"]}
         said = mentions.said(told, candidates) or mentions.said(plain.plain(response), candidates)
@@ -161,5 +163,8 @@ def _caption(response: str, line: dict, answer: object) -> tuple[object, bool | 
     if labels:
         from s2h.sources.builtin.words import holds
 
-        return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+        try:
+            return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            pass  # they are no labels of the built-in world: nothing can be checked by them
     return "none" if absent else parsed, None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from s2h.errors import plural
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
 
@@ -100,7 +101,10 @@ def _group(prediction: dict) -> tuple[str, str]:
 def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
     """What a reader of the comparison must know: how many lines `compared` leaves out."""
     count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
-    return [f"{count} captions left out: their cosines are of different text models"] if count else []
+    if not count:
+        return []
+    captions = f"{count} {plural(count, 'caption')} left out"
+    return [f"{captions}: {plural(count, 'its', 'their')} cosines are of different text models"]
 
 
 def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from s2h.errors import plural
 from s2h.eval import metrics, published, scores
 from s2h.eval.benches import labels, module, names
 from s2h.eval.escape import markdown as escaped
@@ -54,10 +55,11 @@ def notes(by_bench: dict[str, list[dict]], used: dict[str, Any] | None = None) -
                 made.append(f"{bench}: {found:,} of the {whole:,} questions of its {split} split")
         without = sum(not p.get("images") for p in some)
         if without:
-            which = "the lines don't" if without == len(some) else f"{without:,} of {len(some):,} lines don't"
-            made.append(
-                f"{bench}: {which} name their images, so questions about one image count as independent"
-            )
+            named = plural(without, "doesn't name its images", "don't name their images")
+            which = "the lines don't name their images"
+            if without < len(some):
+                which = f"{without:,} of {len(some):,} lines {named}"
+            made.append(f"{bench}: {which}, so questions about one image count as independent")
     return made + ([labels.sentence(used)] if used else [])
 
 
@@ -111,11 +113,15 @@ def table(report: dict[str, Any]) -> str:
 
 def unscored(row: dict[str, Any]) -> str:
     """Why the questions of a row that have no score have none."""
-    captions = f"{row['unchecked']} captions without an exact check (--scoring likelihood or cosine)"
-    hidden = row["unscored"] - row["unchecked"]
+    unchecked = row["unchecked"]
+    captions = (
+        f"{unchecked} {plural(unchecked, 'caption')} without an exact check (--scoring likelihood or cosine)"
+    )
+    hidden = row["unscored"] - unchecked
     if not hidden:
         return captions
-    return f"{captions}, {hidden} answers hidden" if row["unchecked"] else f"{hidden} answers hidden"
+    answers = f"{hidden} {plural(hidden, 'answer')} hidden"
+    return f"{captions}, {answers}" if unchecked else answers
 
 
 def _pope_splits(found: list[dict]) -> dict[str, dict[str, float]]:

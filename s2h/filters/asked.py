@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from s2h.errors import plural
 from s2h.filters import Judgement
 
 Band = tuple[float, float]
@@ -156,7 +157,7 @@ def _repeats(asked: Asked, read: Callable, say: Callable[[str], None]) -> Judgem
     repeats = dedup.Repeats(asked.near_images, asked.near_text)
     for path in asked.dedup_against:
         count = dedup.learn(repeats, read(path), path)
-        say(f"{count:,} pairs of {path} are not repeated")
+        say(f"{count:,} {plural(count, 'pair')} of {path} {plural(count, 'is', 'are')} not repeated")
     return dedup.judgement(repeats, within=asked.dedup)
 
 
@@ -175,8 +176,10 @@ def _against(asked: Asked, engine: Any, say: Callable[[str], None]) -> Judgement
 
     known = against.known_images(asked.against, embed)
     unread = f"; {known.unread} could not be opened" if known.unread else ""
+    images, hashes, names = len(known.exact), len(known.near), len(known.names)
     say(
-        f"against {len(known.exact):,} images, {len(known.near):,} hashes and {len(known.names):,} names{unread}"
+        f"against {images:,} {plural(images, 'image')}, {hashes:,} {plural(hashes, 'hash', 'hashes')} and {names:,} "
+        f"{plural(names, 'name')}{unread}"
     )
     return against.judgement(known, embed=embed, alike=asked.against_clip or 1.0)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
+from s2h.errors import plural
 from s2h.filters import blind
 from s2h.images import ImageError, open_image
 from s2h.jsonl import Seen
@@ -25,6 +26,7 @@ PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
 SHOWN = 30  # answers listed in the report
 BY_MODEL = ("hallucination", "confusion")  # negatives that a model's mistakes gave
 RARE = 10  # an answer seen less often is told with the others
+MOST_TILES = 1000  # of a grid
 
 
 class Audit:
@@ -87,8 +89,7 @@ class _Task:
                     kept[at] = new
         self.count += 1
         facts = facts_of(record)
-        layout = facts.get("layout") or {}
-        n, target = layout.get("tiles", len(record["images"])), layout.get("target", target_of(record))
+        n, target = _placed(record, facts.get("layout"))
         if 0 < len(target) < n:
             self.places[n].update(target)
         self.negatives[record.get("negative") or "unknown"] += 1
@@ -99,9 +100,10 @@ class _Task:
         self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
         for reference in record["images"]:
             self.images.add(reference)
-        wanted = record.get("task") == "kinship" and facts.get("answer_type") == "yes/no" and "a" in facts
-        if wanted and len(self.portraits) < PHOTOGRAPHS:
-            self.portraits.append((record, facts["a"], facts["b"], facts["answer"] == "yes"))
+        asked = record.get("task") == "kinship" and facts.get("answer_type") == "yes/no"
+        both = [facts.get("a"), facts.get("b")]
+        if asked and len(self.portraits) < PHOTOGRAPHS and all(type(one) is int and one >= 0 for one in both):
+            self.portraits.append((record, *both, facts.get("answer") == "yes"))
 
     def report(self, seed: int) -> dict:
         found: dict[str, Any] = {
@@ -130,6 +132,21 @@ class _Task:
         if self.portraits:
             found["same_photograph"] = _same_photograph(self.portraits)
         return found
+
+
+def _placed(record: Record, layout: Any) -> tuple[int, list[int]]:
+    """(number of pictures, positions of those that the answer rests on), the tiles of a grid counted each; `layout` as the
+    facts have it, whatever that is."""
+    if isinstance(layout, dict):
+        tiles, target = layout.get("tiles"), layout.get("target")
+        if (
+            type(tiles) is int
+            and tiles <= MOST_TILES
+            and isinstance(target, list)
+            and all(type(one) is int for one in target)
+        ):
+            return tiles, target
+    return len(record["images"]), target_of(record)
 
 
 def _tested(tested: blind.Blind | None) -> dict | None:
@@ -254,7 +271,7 @@ def summary(report: dict) -> list[str]:
     """A line a task."""
     lines = []
     for task, found in report.items():
-        said = [f"{found['pairs']:,} pairs"]
+        said = [f"{found['pairs']:,} {plural(found['pairs'], 'pair')}"]
         if found["blind"]:
             low, high = found["blind"]["interval"]
             said.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")

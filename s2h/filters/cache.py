@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
+from s2h.errors import plural
 from s2h.record import RecordError
 
 MOST = 50_000  # in each cache: 100 MB of ViT-B/32's 512 numbers, 150 MB of MPNet's 768, half as much again for the keys
@@ -197,7 +198,9 @@ class Kept:
                 else:
                     damaged += 1
         if damaged:
-            self.say(f"cache {self.path}: {damaged} damaged entries are computed anew")
+            self.say(
+                f"cache {self.path}: {damaged} damaged {plural(damaged, 'entry is', 'entries are')} computed anew"
+            )
         return found
 
     def _put(self, rows: dict[bytes, Any]) -> None:

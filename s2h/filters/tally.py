@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from s2h.errors import plural
 from s2h.filters import Judgement, Measure
 from s2h.record import Record
 
@@ -43,7 +44,7 @@ class Tally:
         """One line and, where pairs were dropped, a table under it."""
         total = sum(self.counts.values())
         kept = sum(n for (_, reason), n in self.counts.items() if not reason)
-        pairs = "1 pair" if total == 1 else f"{total:,} pairs"
+        pairs = f"{total:,} {plural(total, 'pair')}"
         if not total:
             return ["no pairs came out" if skipped else "no pairs came in"]
         if not judged:
@@ -72,7 +73,12 @@ class Tally:
         ]
         if len(of_task) > SHOWN_TASKS:
             others = set(of_task).difference(tasks)
-            rows.append([f"{len(others)} other tasks", *(total(r, others) for r in ("", *reasons))])
+            rows.append(
+                [
+                    f"{len(others)} other {plural(len(others), 'task')}",
+                    *(total(r, others) for r in ("", *reasons)),
+                ]
+            )
         if len(tasks) > 1:
             rows.append(["all", *(total(r, of_task) for r in ("", *reasons))])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from s2h.errors import plural
 from s2h.mix.index import Index
 from s2h.mix.inputs import drop_twice
 from s2h.record import RecordError, fail
@@ -73,7 +74,8 @@ def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndar
     if not has[name].any():
         name, remedy = "ref", "measure it first: s2h-filter --ref MODEL, or --clip"
     else:
-        remedy = f"of {len(rows)} records {has[name].sum()} have it: measure all"
+        some = int(has[name].sum())
+        remedy = f"of {len(rows)} records {some} {plural(some, 'has', 'have')} it: measure all"
     for row in rows[~has[name]].tolist():
         fault = "holds no margin: chosen and rejected must be numbers"
         on_error(RecordError(fault, f"scores.{name}", index.where(row), remedy))
@@ -87,7 +89,8 @@ def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=
     lacks = np.array([getattr(kind, field) is None for kind in index.kinds], bool)[index.column("kind")[rows]]
     without = rows[lacks]
     for row in without.tolist():
-        words = f"is missing: {len(without):,} of {len(rows):,} pairs have none"
+        have = plural(len(without), "has", "have")
+        words = f"is missing: {len(without):,} of {len(rows):,} {plural(len(rows), 'pair')} {have} none"
         on_error(RecordError(words, field, index.where(row), f"{option} needs it"))
     return rows[~lacks]
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from s2h.errors import plural
 from s2h.models import ModelError
 
 # Where s2h-train puts them in a run folder: an adapter, a whole model, and what the run was told.
@@ -66,7 +67,9 @@ def put_on(model: Any, folder: Path, name: str, base: str) -> Any:
         raise ModelError(f"{misfit}: it was made for {kind}, and this is {type(model).__name__}")
     odd = saved ^ set(get_peft_model_state_dict(adapted))
     if odd:
-        raise ModelError(f"{misfit}: {len(odd)} of its weights have no counterpart, {min(odd)} among them")
+        raise ModelError(
+            f"{misfit}: {len(odd)} of its weights {plural(len(odd), 'has', 'have')} no counterpart, {min(odd)} among them"
+        )
     return adapted.merge_and_unload().eval()
 
 

@@ -22,16 +22,17 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from s2h import files, jsonl, parse
 from s2h.record import Record, RecordError
 from s2h.streams import PARTIAL, WORK
 
-VERSION = 2
+VERSION = 3
 EVERY = 1.0  # seconds between two notes
 SHARE = 50  # how many times longer a run works than it waits for its notes to reach the disk
 BUFFER = 1 << 18
+_HEAD = b'{"digest": "'  # how notes begin
 ANEW = "leave --resume out and begin anew"
 
 
@@ -40,6 +41,7 @@ class Journal:
 
     paths: the outputs, the main one first, none of which is open before `open`. arguments: what the result depends on; a
     run goes on with its own only. buffered: whether records may wait in memory until the next note.
+    image_dir: that of the outputs (jsonl.Writer).
 
     position: how far the input is dealt with, 0 at the start. last: what the input has there, by which a later run tells
     that it is the same. said: what else a later run must know; a function in it is called when a note is written. since:
@@ -53,8 +55,10 @@ class Journal:
         *,
         resume: bool = False,
         buffered: bool = False,
+        image_dir: str = "",
     ) -> None:
         self._paths, self._resume, self.buffered = list(paths), resume, buffered
+        self.image_dir = image_dir
         self.arguments = json.loads(json.dumps(arguments or {}, default=str))
         self.said, self.since = {}, []
         self.outputs: list[Growing] = []
@@ -77,21 +81,15 @@ class Journal:
     def read(self) -> bool:
         """Take over what an earlier run noted, if this one is to go on with it; say whether that run was moving its files
         to their places. Raises RecordError where the notes are those of another run, or no notes."""
-        if not self._resume:
+        if not self._resume or not self._paths:
             return False
+        self._refuse_foreign()
         try:
             with open(self._notes, "rb") as file:
                 notes = _opened(file.readline(jsonl.MAX_LINE))
                 rest = file.read() if notes else b""
         except FileNotFoundError:
-            for path in self._paths:
-                if _size(_beside(path, PARTIAL)):
-                    raise RecordError(
-                        f"{self.name}: has no notes beside it ({self._notes})", remedy=ANEW
-                    ) from None
             return False
-        if notes is None:
-            raise RecordError(f"{self._notes}: is damaged, or no notes of s2h", remedy=ANEW)
         if notes["version"] != VERSION:
             raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
         if differences := list(_differences(notes["arguments"], self.arguments)):
@@ -106,6 +104,8 @@ class Journal:
     def open(self) -> Growing:
         """Open the outputs, after what an earlier run left where this one goes on with it. Returns the main output, whose
         `close` and `discard` are the journal's. Raises RecordError, OSError."""
+        if not self._resume:
+            self._refuse_foreign()
         finishing = self.read()
         try:
             for path, (length, count) in zip(self._paths, self._at[2], strict=True):
@@ -114,6 +114,30 @@ class Journal:
             self.discard()
             raise
         return self.outputs[0]
+
+    def _refuse_foreign(self) -> None:
+        """Raise RecordError where a file beside the outputs has a work file's name and no earlier run with the same outputs
+        left it: one that is not empty has notes that name it."""
+        if not self._paths:
+            return
+        vouched: list[str] = []
+
+        def is_notes(file: BinaryIO) -> bool:
+            notes = _opened(file.readline(jsonl.MAX_LINE))
+            vouched.extend(notes.get("names", self._names()) if notes else ())
+            return notes is not None
+
+        files.refuse_foreign(self._notes, is_notes)
+        files.refuse_foreign(self._draft, _begins_notes)
+        for path, name in zip(self._paths, self._names(), strict=True):
+            files.refuse_foreign(
+                _beside(path, PARTIAL), lambda file, name=name: name in vouched or not file.read(1)
+            )
+
+    def _names(self) -> list[str]:
+        """The outputs' work files, as seen from the notes."""
+        folder = os.path.dirname(self._notes) or "."
+        return [os.path.relpath(_beside(path, PARTIAL), folder) for path in self._paths]
 
     def reached(self, position: int, last: str = "") -> None:
         """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
@@ -172,8 +196,8 @@ class Journal:
         for output in self.outputs:
             output.sync()
         notes = {
-            "version": VERSION, "arguments": self.arguments, "position": self.position, "last": self.last,
-            "outputs": self._at[2], "said": self.said, "finishing": finishing,
+            "version": VERSION, "names": self._names(), "arguments": self.arguments, "position": self.position,
+            "last": self.last, "outputs": self._at[2], "said": self.said, "finishing": finishing,
         }  # fmt: skip
         if self._file is not None:
             self._file.close()
@@ -209,7 +233,7 @@ class Growing(jsonl.Writer):
         self._journal, self._buffered, self._kept = journal, journal.buffered, length
         self._cut: int | None = length  # where the first new record goes, until it has come
         self._file = open(self.partial, "ab", BUFFER)  # noqa: SIM115
-        super().__init__(self._file)
+        super().__init__(self._file, journal.image_dir)
         self.base, self.size, self.count = os.path.dirname(self.path), length, count
 
     def kept(self) -> Iterator[Record]:
@@ -297,6 +321,12 @@ def _opened(line: bytes) -> dict | None:
         return notes if _sealed(notes) == line else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _begins_notes(file: BinaryIO) -> bool:
+    """Whether a file begins as notes do; a kill may have cut it."""
+    head = file.read(len(_HEAD))
+    return _HEAD.startswith(head)
 
 
 def _whole(rest: bytes) -> Iterator[Any]:

@@ -7,7 +7,9 @@ checkpoint only where both are what they were.
 
 from __future__ import annotations
 
+import filecmp
 import json
+import os
 import re
 import tempfile
 from array import array
@@ -17,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from s2h import __version__, accel
-from s2h.files import Whole
+from s2h.errors import plural
+from s2h.files import Whole, below
 from s2h.models import adapter
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
@@ -27,6 +30,10 @@ from s2h.train.rows import Pairs, Stored, emptied, store
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 REFERENCE = "reference.json"
+# What a run writes after its arguments: without these, whatever has such a name is somebody else's.
+WRITTEN = (
+    METRICS, REFERENCE, RESULT, "README.md", "training.png", "checkpoints", "processor", adapter.ADAPTER, adapter.MERGED,
+)  # fmt: skip
 
 
 class RunError(RecordError):
@@ -34,10 +41,17 @@ class RunError(RecordError):
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
-    """Raises RunError where a new run would be put over another. A run that failed before its first step leaves nothing to
-    go on with: its folder is used again."""
-    if resume or not (folder / adapter.ARGUMENTS).exists():
+    """Raises RunError where a new run would be put over another, or over files that no run wrote. A run that failed before
+    its first step leaves nothing to go on with: its folder is used again."""
+    if not (folder / adapter.ARGUMENTS).exists():
+        foreign = [name for name in WRITTEN if _holds_something(folder / name)]
+        if foreign and accel.launched()[0] == 0:
+            raise _in_the_way(folder / foreign[0])
         return
+    if resume:
+        return
+    if "pairs" not in begun(folder):
+        raise _in_the_way(folder / adapter.ARGUMENTS)
     if any(
         (folder / name).exists() for name in (METRICS, RESULT, "checkpoints", adapter.ADAPTER, adapter.MERGED)
     ):
@@ -48,6 +62,19 @@ def refuse_used(folder: Path, resume: bool) -> None:
         if accel.is_main():
             for name in (adapter.ARGUMENTS, "data.jsonl", "val.jsonl", REFERENCE):
                 (folder / name).unlink(missing_ok=True)
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a file is there, or a folder with a file in it."""
+    if not path.is_dir():
+        return os.path.lexists(path)
+    return any(map(os.path.isfile, below(str(path))))
+
+
+def _in_the_way(path: Path) -> RunError:
+    return RunError(
+        f"{path}: a run needs this name, and no run wrote this", remedy="name a new folder with -o"
+    )
 
 
 def begun(folder: Path) -> dict[str, Any]:
@@ -93,7 +120,8 @@ def prepare(
     said = begun(folder)
     if len(pairs) != said.get("pairs", len(pairs)):
         raise RunError(
-            f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} pairs, and the run began with {said['pairs']}",
+            f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} {plural(len(pairs), 'pair')}, and the run "
+            f"began with {said['pairs']}",
             remedy="another -o starts a new run",
         )
     return pairs, val or None, said
@@ -125,10 +153,14 @@ def _fix_from(
         raise RunError("no pairs to train on", remedy="the input is empty")
     for stage, count in sorted(emptied(given, arguments.stages).items()):
         say(
-            f"warning: stage {stage} is not trained: none of its {count} pairs fits the window of {fit.window} tokens"
+            f"warning: stage {stage} is not trained: none of its {count} {plural(count, 'pair')} fits the window of "
+            f"{fit.window} tokens"
         )
     if identical := given.identical + held.identical:
-        say(f"{identical} pairs have the same answer as chosen and rejected: nothing is learned from them")
+        say(
+            f"{identical} {plural(identical, 'pair has', 'pairs have')} the same answer as chosen and rejected: nothing is "
+            f"learned from {plural(identical, 'it', 'them')}"
+        )
     wanted = {
         **asdict(arguments),
         "base": base,
@@ -142,6 +174,10 @@ def _fix_from(
     if before:
         _same(folder, before, wanted, data_given=bool(given.count), val_given=held_out is not None)
     else:
+        for name in ("data.jsonl", "val.jsonl"):
+            # A run that a kill ended before it wrote its arguments has left the same data.
+            if os.path.lexists(folder / name) and not _same_bytes(new / name, folder / name):
+                raise _in_the_way(folder / name)
         for name in ("data.jsonl", "val.jsonl"):
             if (new / name).exists():
                 (new / name).replace(folder / name)
@@ -165,6 +201,10 @@ def _same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given:
         raise RunError(
             f"{folder} was begun differently: {'; '.join(differ)}", remedy="use the same, or another -o"
         )
+
+
+def _same_bytes(new: Path, old: Path) -> bool:
+    return new.is_file() and old.is_file() and filecmp.cmp(new, old, shallow=False)
 
 
 def _shown(value: Any) -> Any:

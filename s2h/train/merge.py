@@ -7,6 +7,7 @@ serving, and for s2h-eval.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from s2h import accel, files
@@ -18,11 +19,14 @@ def write(folder: Path, arguments: Arguments) -> Path:
     """Write RUN/merged, whole or not at all, and return it. The weights have the precision that they were trained in, or
     that of the base where it was quantized. Raises ModelError, also where the base is no longer the one of the run."""
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
-    beside, place = folder / f"{adapter.MERGED}.part", folder / adapter.MERGED
-    shutil.rmtree(beside, ignore_errors=True)
-    loaded.model.save_pretrained(str(beside))
-    loaded.processor.save_pretrained(str(beside))
-    files.share(beside)
-    shutil.rmtree(place, ignore_errors=True)
-    beside.rename(place)
+    place = folder / adapter.MERGED
+    for left in folder.glob(".merged-????????"):  # by a kill
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".merged-", dir=folder, ignore_cleanup_errors=True) as beside:
+        new = Path(beside) / adapter.MERGED
+        loaded.model.save_pretrained(str(new))
+        loaded.processor.save_pretrained(str(new))
+        files.share(new)
+        shutil.rmtree(place, ignore_errors=True)
+        new.rename(place)
     return place

@@ -14,6 +14,7 @@ from sys import intern
 from typing import Any
 
 from s2h import jsonl, parse
+from s2h.errors import plural
 from s2h.images import open_images
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, check, fail, text_of
@@ -48,7 +49,7 @@ def store(
     is named and left out. opened: whether images are opened."""
     digest, stored = hashlib.sha256(), Stored()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with jsonl.Writer(str(path)) as writer:
+    with jsonl.Writer(str(path), None) as writer:
         for record in records:
             try:
                 images = open_images(record) if opened else []
@@ -60,7 +61,8 @@ def store(
                 stored.dropped += 1
                 stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
-                    f"dropped {record['id']}: {tokens} tokens with {len(images)} images, and the window is {fit.window}"
+                    f"dropped {record['id']}: {tokens} tokens with {len(images)} {plural(len(images), 'image')}, and the "
+                    f"window is {fit.window}"
                 )
                 continue
             stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])

@@ -3,6 +3,7 @@ and the answers of both sides."""
 
 from __future__ import annotations
 
+from s2h.errors import plural
 from s2h.eval.escape import plot
 
 CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
@@ -36,7 +37,9 @@ def draw(report: dict, path: str, most: float | None = None) -> None:
 
 
 def _blind(panel, task: str, found: dict, most: float | None) -> None:
-    panel.set_title(f"{plot(task)}: {found['pairs']:,} pairs", loc="left", fontweight="bold")
+    panel.set_title(
+        f"{plot(task)}: {found['pairs']:,} {plural(found['pairs'], 'pair')}", loc="left", fontweight="bold"
+    )
     rows = [
         (name, tested and tested["auc"], tested and tested["interval"])
         for name, tested in (("words alone", found["blind"]), ("form alone", found["form"]))
@@ -79,7 +82,11 @@ def _places(panel, places: dict) -> None:
         total = sum(found["counts"]) or 1
         heights = [count / total * len(found["counts"]) for count in found["counts"]]
         panel.plot(
-            range(1, len(heights) + 1), heights, "o-", label=f"{n} images, p {found['p']:.2g}", color=f"C{at}"
+            range(1, len(heights) + 1),
+            heights,
+            "o-",
+            label=f"{n} {plural(n, 'image')}, p {found['p']:.2g}",
+            color=f"C{at}",
         )
     panel.axhline(1, color="black", lw=0.8)
     panel.set(title="places of the targets", xlabel="image", ylabel="times the even share", ylim=(0.5, 1.5))

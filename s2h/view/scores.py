@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from s2h.errors import plural
+
 KEPT, DROPPED, BOUND = "#2f6f9f", "#d9a441", "#a3242b"
 ACROSS = 3
 
@@ -32,7 +34,7 @@ def draw(report: dict[str, Any], path: str) -> None:
         for end in ("least", "most"):
             if found["least_seen"] <= found.get(end, math.inf) <= found["most_seen"]:
                 axes.axvline(found[end], color=BOUND, linewidth=1.5, label=f"{end} {found[end]:g}")
-        axes.set_title(f"{name} ({found['pairs']:,} pairs)", fontsize=10)
+        axes.set_title(f"{name} ({found['pairs']:,} {plural(found['pairs'], 'pair')})", fontsize=10)
         axes.set_ylabel("pairs" if i % columns == 0 else "")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(fontsize=7, frameon=False)

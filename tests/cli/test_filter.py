@@ -221,5 +221,5 @@ def test_a_bad_line_of_the_pairs_that_are_not_to_be_repeated_is_skipped():
     assert (
         code == 3
         and "bad.jsonl:1: not a JSON object" in said
-        and "1 pairs of bad.jsonl are not repeated" in said
+        and "1 pair of bad.jsonl is not repeated" in said
     )

@@ -221,3 +221,21 @@ def test_standard_streams_that_are_files(monkeypatch):
             click.UsageError, match=r"standard output and --rejects in.jsonl name the same file"
         ):
             places.check(["other"], {"-o": "-", "--rejects": "in.jsonl"})
+
+
+@pytest.mark.parametrize("option", ["--report", "--audit"])
+def test_a_picture_that_s2h_has_not_drawn_stays(option):
+    """Beside a report goes its picture, whose name nobody gave; one of an earlier run is drawn anew."""
+    from PIL import Image
+
+    Image.new("RGB", (2, 2)).save("r.png")
+    before = contents()
+    done = run(f"filter in.jsonl --length-ratio 0: {option} r.json -o o.jsonl")
+    assert (
+        done.exit_code == 2
+        and f"the picture beside {option} r.json would take the place of r.png" in done.stderr
+    )
+    assert contents() == before
+    os.unlink("r.png")
+    line = f"filter in.jsonl --length-ratio 0: {option} r.json -o o.jsonl"
+    assert [run(line).exit_code for _ in range(2)] == [0, 0] and Path("r.png").exists()

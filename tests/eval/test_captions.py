@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from s2h.cli.eval import main
 from s2h.eval import answers, cosine
+from s2h.eval.benches.pairs import question_of
+from s2h.record import Record
+from tests.support.records import pair
 
 PHOTO = {"bench": "pairs", "category": "search", "answer_type": "caption", "level": 3}
 
@@ -110,7 +113,7 @@ def test_cosines_of_other_models_are_counted_and_names_are_shown_without_control
     ]
     rows = cosine.compared(pairs, 0)
     assert [row["n"] for row in rows] == [2] and rows[0]["before"] == 0.75  # 1 and 0 are numbers, too
-    assert cosine.notes(pairs) == ["1 captions left out: their cosines are of different text models"]
+    assert cosine.notes(pairs) == ["1 caption left out: its cosines are of different text models"]
     one = cosine.rows(first for first, _ in pairs[:2])
     told = [
         cosine.table(one),
@@ -152,3 +155,13 @@ def test_batches_give_the_same_cosines_as_single_lines():
     )
     assert single[1]["cosine"] == 0.0 and len({line["cosine"] for line in single}) == 4
     assert [row["n"] for row in cosine.rows(single)] == [4]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [True, "x", {"0": 1}, [3], [{}], [{"kind": []}], [{"kind": "scene"}], [{"kind": "face", "person": 3}]],
+)
+def test_labels_that_are_none_leave_a_caption_unscored(labels):
+    asked = Record(pair("a", images=["a.png"]) | {"target": [0], "facts": {"labels": labels}})
+    line, _ = question_of(asked)
+    assert answers.read(line | {"response": "Two red circles and a man."})[1] is None

@@ -210,3 +210,14 @@ def test_bad_input_is_one_line(run, tmp_path, arguments, status, message):
     told = run(*arguments, status=status)
     assert message in told
     assert sum(line.startswith("s2h-eval: ") or line.startswith("Error: ") for line in told.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--scoring", "cosine"), ("--parser", "lmms"), ("--report", "r.md", "--heatmap", "h.png")]
+)
+def test_an_empty_stream_of_predictions_is_said_and_makes_no_table(run, tmp_path, more):
+    said = "no prediction came in"
+    if "--report" in more:
+        said += "; no report is written; no heat map is written"
+    assert run("--score", *more) == f"main: {said}\n"
+    assert not list(tmp_path.iterdir())

@@ -286,7 +286,7 @@ def test_fewer_questions_than_the_benchmark_has_are_told_in_the_table(run, tmp_p
 def test_lines_that_do_not_name_their_images_are_told():
     lines = [line(1), line(2, images=["a.png"])]
     assert report.make([scores.slim(one) for one in lines])["notes"] == [
-        "m: 1 of 2 lines don't name their images, so questions about one image count as independent"
+        "m: 1 of 2 lines doesn't name its images, so questions about one image count as independent"
     ]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from s2h import levels, record
 from s2h.filters import audit, blind
 from s2h.images import Store
+from tests.support import records
 
 
 def watched(pairs) -> dict:
@@ -145,3 +146,25 @@ def test_the_command_reports_and_gates(light, tmp_path):
     )
     gate = light.told("s2h-filter", "--audit-fail", "0.6", cwd=tmp_path, input=told.stdout, status=1)
     assert "search: words alone tell chosen from rejected" in gate.stderr and gate.stdout == told.stdout
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        3,
+        "x",
+        [],
+        {},
+        {"target": 3, "tiles": "4"},
+        {"tiles": 2, "target": [[]]},
+        {"tiles": 10**9, "target": [1]},
+    ],
+)
+def test_facts_of_another_form_are_passed_over(odd):
+    watching = audit.Audit()
+    kinship = {"answer_type": "yes/no", "a": odd, "b": -1, "layout": odd}
+    watching.add(
+        record.Record(records.pair("k", images=["a.png", "b.png"]) | {"task": "kinship", "facts": kinship})
+    )
+    assert watching.report()["kinship"]["pairs"] == 1

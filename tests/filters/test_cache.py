@@ -67,7 +67,7 @@ def test_other_versions_other_files_and_damaged_rows(folder, said):
     base.commit()
     base.close()
     assert len(folder.open("clip-images", "abc").get(list(ROWS))) == len(ROWS) - 1
-    assert said.pop().endswith("1 damaged entries are computed anew")
+    assert said.pop().endswith("1 damaged entry is computed anew")
     base = sqlite3.connect(path)
     base.execute(f"PRAGMA user_version = {VERSION + 1}")
     base.commit()

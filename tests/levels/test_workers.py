@@ -87,7 +87,7 @@ def test_a_file_of_other_pairs_is_not_continued(light, tmp_path):
         "s2h-gen", "compare", "-n", "8", "--resume", "-o", "a.jsonl", cwd=tmp_path, status=1
     ).stderr
     assert (
-        "a.jsonl.partial: has no notes beside it (a.jsonl.progress) (leave --resume out and begin anew)"
+        "a.jsonl.partial: s2h needs this name for a work file, and no earlier run with this output left it"
         in told
     )
     assert (tmp_path / "a.jsonl.partial").read_text() == '{"id": "mine"}\n'

@@ -76,6 +76,21 @@ def test_the_second_run_says_who_holds_the_output(line):
     assert not [name for name in os.listdir() if name.endswith(".lock")]
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
+def test_a_file_of_the_users_own_is_never_a_lock(kind):
+    lock, mine = Path(".out.jsonl.lock"), Path("mine")
+    mine.write_text("locked by me\n")
+    makes = {
+        "file": lambda: lock.write_text("locked by me\n"), "link": lambda: lock.symlink_to(mine), "folder": lock.mkdir,
+        "pipe": lambda: os.mkfifo(lock),
+    }  # fmt: skip
+    makes[kind]()
+    done = run("filter in.jsonl -o out.jsonl")
+    assert done.exit_code == 1 and ".out.jsonl.lock: s2h needs this name for a work file" in done.stderr
+    assert not Path("out.jsonl").exists() and mine.read_text() == "locked by me\n"
+    assert lock.lstat() and (kind != "file" or lock.read_text() == mine.read_text())
+
+
 def test_two_processes():
     """The first one waits for its input; the second one ends; then the first one's bytes are all there."""
     command = [

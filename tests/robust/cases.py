@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ PAIRS = (
     pair("p3", task="kinship", facts={"families": ["F1", "F2"], "people": [], "answer_type": "yes/no"}, source="fiw:FIDs"),
     pair("p4", scores={"ref": {"chosen": -9.5, "rejected": -3.25, "model": "m"}, "clip": {"chosen": 0.3, "rejected": 0.2}}),
     pair("p5", images=["one.png"], rejected_images=["two.png"], stage=2, note={"a": [1, 2.5, None]}),
+    pair("p6") | {"images": [{"bytes": b64encode(encoded("held", "PNG")).decode(), "path": None}, {"path": "two.png"}]},
 )  # fmt: skip
 PREDICTIONS = (
     *predictions(3, 0.5)[::9],

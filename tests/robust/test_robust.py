@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.robust import layouts, running, sweep, tables, writing
+from tests.robust import fuzz, layouts, running, sweep, tables, writing
 from tests.robust.cases import IMAGES, PAIRS, PREDICTIONS
 from tests.robust.checks import CHECKS
 from tests.robust.values import spelled
@@ -75,3 +75,13 @@ def test_the_checks_see_a_fault():
     ):
         with pytest.raises(AssertionError):
             running.check(wrong)
+
+
+@pytest.mark.parametrize("name", fuzz.TARGETS)
+def test_the_corpus_of_the_fuzzer(name):
+    seeds = sorted((fuzz.CORPUS / name).iterdir())
+    assert seeds
+    for seed in seeds:
+        data = seed.read_bytes()
+        for cut in {data, data[: len(data) // 2], data[1:], data * 2}:
+            fuzz.TARGETS[name](cut)

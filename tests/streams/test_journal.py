@@ -58,7 +58,8 @@ def whole() -> dict[str, bytes]:
 @pytest.mark.parametrize("at", [0, 1, 4, 9])
 def test_a_run_that_failed_goes_on(whole, monkeypatch, at, every):
     monkeypatch.setattr(journal, "EVERY", every)
-    Path("out.partial").write_text("of an earlier run\n")
+    failed(2, arguments={"seed": 9})
+    earlier = contents()
     failed(at)
     if at:
         notes = json.loads(Path("out.progress").read_bytes())["notes"]
@@ -66,7 +67,7 @@ def test_a_run_that_failed_goes_on(whole, monkeypatch, at, every):
         assert notes["outputs"] == [[len(b'{"id":"r0"}\n') * n, n] for n in (at - -(-at // 3), -(-at // 3))]
         assert run(resume=True).outputs[0].count == 6
     else:
-        assert contents() == {"out.partial": b'of an earlier run\n{"id": "half a li'}
+        assert contents() == earlier | {"out.partial": earlier["out.partial"] + b'{"id": "half a li'}
         run()
     assert contents() == whole
 
@@ -158,11 +159,49 @@ def test_foreign_notes_are_one_error(notes):
     changed = {b"changed": found.replace(b'"position": 4', b'"position": 5'), b"cut": found[:-2]}
     Path("out.progress").write_bytes(changed.get(notes, notes))
     before = contents()
-    with pytest.raises(
-        RecordError, match=r"out.progress: is damaged, or no notes of s2h \(leave --resume out"
-    ):
-        run(resume=True)
-    assert contents() == before
+    for resume in (True, False):
+        with pytest.raises(RecordError, match=r"out.progress: s2h needs this name .* \(move or remove it"):
+            run(resume=resume)
+        assert contents() == before
+    for name in list(before):
+        os.unlink(name)
+    run()
+    assert sorted(contents()) == ["no", "out"]
+
+
+MINE = b"1\n2\n3\n"
+
+
+@pytest.mark.parametrize("name", ["out.partial", "out.progress", "out.progress.part", "no.partial"])
+@pytest.mark.parametrize("kind", ["file", "link", "pipe", "after another run"])
+def test_a_file_of_the_users_own_is_never_a_work_file(name, kind):
+    if kind == "after another run":  # whose notes vouch for other files
+        with pytest.raises(ZeroDivisionError), Journal(["out"], SAID).open() as out:
+            out.write({"id": "a"})
+            raise ZeroDivisionError
+        if name != "no.partial":
+            return
+    if kind == "pipe":
+        os.mkfifo(name)
+    elif kind == "link":
+        Path("mine").write_bytes(MINE)
+        os.symlink("mine", name)
+    else:
+        Path(name).write_bytes(MINE)
+    there = sorted(os.listdir())
+    for resume in (False, kind == "file"):
+        with pytest.raises(
+            RecordError, match=rf"^{name}: s2h needs this name for a work file, .* \(move or remove"
+        ):
+            run(resume=resume, arguments=SAID)
+    assert sorted(os.listdir()) == there
+    if kind != "pipe":
+        assert Path(name).read_bytes() == MINE
+
+
+def test_what_a_kill_cut_is_ours():
+    Path("out.progress.part").write_bytes(b'{"dig')
+    Path("no.partial").touch()
     run()
     assert sorted(contents()) == ["no", "out"]
 
@@ -181,14 +220,14 @@ def test_what_does_not_belong_together_is_one_error(monkeypatch):
         with pytest.raises(RecordError, match=said):
             run(resume=True, arguments=arguments)
     with monkeypatch.context() as other, pytest.raises(RecordError, match="by another version of s2h"):
-        other.setattr(journal, "VERSION", 3)
+        other.setattr(journal, "VERSION", 4)
         run(resume=True)
     assert contents() == before
     os.truncate("no.partial", 5)
     with pytest.raises(RecordError, match=r"no.partial: is missing or was cut"):
         run(resume=True)
     os.unlink("out.progress")
-    with pytest.raises(RecordError, match=r"out.partial: has no notes beside it \(out.progress\) \(leave"):
+    with pytest.raises(RecordError, match=r"out.partial: s2h needs this name for a work file"):
         run(resume=True)
     assert contents()["out.partial"] == before["out.partial"]
 

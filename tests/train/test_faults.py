@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from s2h import jsonl
 from s2h.models import ModelError
 from s2h.record import RecordError
 from s2h.train.arguments import again
-from s2h.train.folder import RunError, begun, checkpoints, read_result
+from s2h.train.folder import WRITTEN, RunError, begun, checkpoints, read_result
 from s2h.train.reference import is_whole
 from s2h.train.rows import Pairs
 from s2h.train.run import Arguments, read_metrics, train
@@ -177,6 +178,27 @@ def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, t
     (tmp_path / "checkpoints" / "checkpoint-8" / "trainer_state.json").write_bytes(data)
     (tmp_path / "checkpoints" / "checkpoint-mine").mkdir()
     assert [one.name for one in checkpoints(tmp_path)] == ["checkpoint-6"]
+
+
+@pytest.mark.parametrize("name", [*WRITTEN, "args.json", "data.jsonl", "val.jsonl"])
+def test_a_file_of_the_users_own_stays(name, llava, pairs, tmp_path):
+    """In a folder that no run has made its own, each name that a run needs is refused where something has it."""
+    (tmp_path / name).write_text('{"mine": 1}')
+    for resume in (False, True)[: 1 if name == "args.json" else 2]:
+        with pytest.raises(
+            RunError, match=rf"{name}: a run needs this name, and no run wrote this \(name a new folder"
+        ):
+            train(pairs[:2], asked(llava), tmp_path, resume=resume)
+    assert [one.name for one in tmp_path.iterdir()] == [name] and (
+        tmp_path / name
+    ).read_text() == '{"mine": 1}'
+
+
+def test_data_that_a_killed_run_left_are_taken_over(llava, pairs, whole, tmp_path):
+    (tmp_path / "data.jsonl").write_bytes((whole / "data.jsonl").read_bytes())
+    records = list(jsonl.read(str(whole / "data.jsonl")))
+    train(records, asked(llava, max_steps=1), tmp_path)
+    assert (tmp_path / "args.json").exists()
 
 
 @pytest.mark.parametrize(

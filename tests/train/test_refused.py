@@ -77,7 +77,7 @@ def test_a_pair_that_holds_an_image_mark_is_skipped_by_name(folder):
 def test_an_answer_beyond_the_window_is_left_out_before_the_first_check(folder):
     write(LONG, {}, {})
     code, said, out = run(train_main, "--model", "mini", *TRAIN, "-o", "run", "in.jsonl")
-    assert code == 0 and "dropped r0: 20032 tokens with 1 images, and the window is 2048" in said
+    assert code == 0 and "dropped r0: 20032 tokens with 1 image, and the window is 2048" in said
     assert json.loads(out)["dropped"] == 1
     code, said, out = run(filter_main, "--ref", "mini", "in.jsonl", "--on-error", "skip")
     assert code == 3 and "in.jsonl:1: does not fit the model's window: 20032 tokens" in said
@@ -99,7 +99,7 @@ def test_an_image_that_the_processor_refuses_is_skipped_by_name(qwen25vl):
 def test_identical_answers_are_counted(folder):
     write({"chosen": assistant("A blue box.")}, {}, {})
     _, said, _ = run(train_main, "--model", "mini", *TRAIN, "-o", "run", "in.jsonl")
-    assert "1 pairs have the same answer as chosen and rejected" in said
+    assert "1 pair has the same answer as chosen and rejected" in said
 
 
 def test_a_run_that_has_no_step_yet_is_started_anew(folder):

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from s2h import jsonl
+from s2h.errors import plural
 from s2h.eval.benches import names, rows
 from s2h.eval.benches.lines import line
 from s2h.record import RecordError, fail
@@ -94,7 +95,7 @@ def read(
     whole = bench.ABOUT["rows"].get(split)
     joined = files is not None and files[0].endswith(".tsv")  # where one row may stand for several questions
     if whole and count != whole and not joined:
-        tell(f"{name}: {count:,} rows, where the benchmark's {split} split has {whole:,}")
+        tell(f"{name}: {count:,} {plural(count, 'row')}, where the benchmark's {split} split has {whole:,}")
 
 
 def _stem(file: str) -> str:

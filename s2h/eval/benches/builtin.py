@@ -41,6 +41,15 @@ def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tupl
             yield question(pair, bench="builtin", category=category, level=level)
 
 
+def _labels_of(facts: dict, target: list[int]) -> dict | None:
+    """The labels of the image that the answer rests on, of a kind that `words.holds` reads; None where there are none."""
+    labels = facts.get("labels")
+    if not isinstance(labels, list) or not target or target[0] >= len(labels):
+        return None
+    found = labels[target[0]]
+    return found if isinstance(found, dict) and found.get("kind") in LABELLED else None
+
+
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[dict, list[dict]]:
     """One pair as a question: (line, messages)."""
     facts, target = facts_of(pair), target_of(pair)
@@ -77,14 +86,7 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     except RecordError as error:
         error.field, error.where = "facts.answer", pair.where
         raise
-    labels = facts.get("labels")
-    if (
-        kind == "caption"
-        and line["answer"] != "none"
-        and labels
-        and target
-        and labels[target[0]].get("kind") in LABELLED
-    ):
-        line["target_labels"] = labels[target[0]]
+    if kind == "caption" and line["answer"] != "none" and (labels := _labels_of(facts, target)):
+        line["target_labels"] = labels
     line["_pair"] = pair
     return line, pair["prompt"]

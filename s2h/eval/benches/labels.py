@@ -13,6 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b, md5
 from typing import Any
 
+from s2h.errors import plural
 from s2h.eval.benches import names
 
 TASK = "Relative_Reflectance"
@@ -69,9 +70,8 @@ def told(predictions: Iterable[dict]) -> dict[str, Any] | None:
 
 def sentence(labels: dict[str, Any]) -> str:
     """What a report says about the labels."""
-    which = (
-        f"blink: labels of {TASK} ({labels['questions']} questions): fingerprint {labels['fingerprint']}, "
-    )
+    count = labels["questions"]
+    which = f"blink: labels of {TASK} ({count} {plural(count, 'question')}): fingerprint {labels['fingerprint']}, "
     if labels["version"] == NEW:
         return f"{which}version {NEW}"
     wrong = f"about 90% of them were wrong until {CORRECTED}; compare scores without this task"

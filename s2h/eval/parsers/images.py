@@ -70,7 +70,7 @@ def exact(text: str) -> int | None:
 
 def image(text: str) -> Named | None:
     """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
-    text = plain.corrected(text)
+    text = plain.corrected(text, by_no=True)
     said = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
     if said is not None:
@@ -93,7 +93,7 @@ def image(text: str) -> Named | None:
 def order(text: str) -> list[int] | None:
     """The order of images that a reply gives: a list of their names or numbers and nothing between them but 'and', 'then',
     commas, arrows. Of several lists the declared one, or the one that all agree on."""
-    text = plain.corrected(text)
+    text = _FIRST.sub("", plain.corrected(text, by_no=True))
     said = plain.declared(
         text,
         _listed,
@@ -264,6 +264,9 @@ _ITEM = (
     rf"(?:(?:the\s+)?{_THING}s?\s*(?:number\s*|no\.?\s*|\#\s*)?)?"
     rf"\(?(?:\d+(?:st|nd|rd|th)?|(?:{_NTH}|{_COUNTED})\b)\)?(?:\s+(?:{_THING}|one))?"
 )
+_FIRST = re.compile(
+    rf"\bfirst(?:ly)?[,:]?\s+(?=(?:is\s+)?(?:{_THING}\s*)?\#?\d)", re.IGNORECASE
+)  # 'First 2, then 1'
 _SEQUENCE_ITEM = re.compile(rf"(?:the\s+)?(?P<thing>{_THING})?", re.IGNORECASE)
 _SEQUENCE = re.compile(
     rf"(?<![\w.\-])(?<!-\s){_ITEM}(?:\s*(?:,?\s*(?:and|then|followed\s+by|and\s+then|and\s+finally|finally)\s+|,|;|>|<|→|=>|->|-|\s)\s*{_ITEM})+(?![\w])(?!\.\d)",

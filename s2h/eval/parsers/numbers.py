@@ -40,6 +40,8 @@ _BOUND = re.compile(
     r"|between|nearly|almost|exceeds)\s+$|[<>≤≥]\s*$",
     re.IGNORECASE,
 )
+_BULLET = re.compile(r"(?:^|\n)[ \t]*[-–][ \t]+$")  # of a list, or a minus
+_PERCENT = re.compile(r"\s*(?:[%‰]|per\s?cent\b)", re.IGNORECASE)
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\brather\s+than|\binstead\s+of|\b(?:anything|any|all)\s+but)\s+(?:(?:be|just|only|exactly|equal|the|to)\s+)*$",
     re.IGNORECASE,
@@ -60,7 +62,7 @@ _ONE_OF = re.compile(r"\s+(?:of|that|which|who)\b", re.IGNORECASE)
 _LEAD = rf"[\s\"'(\[:=~≈$€£,]*(?:(?:{_FILLERS})[\s:]+)*[\"'(\[]*"
 _WEAK = re.compile(
     r"\b(?:sum|total|difference|product|count|distance)\b[^.!?\n;]*?(?:\b(?:is|was|equals|are|would\s+be|be|gives|makes|comes\s+to)\b|[=:])"
-    r"|\b(?:so|therefore|thus|hence|altogether|in\s+total|overall)\b[,:]?(?=\s)|\b(?:total\s+of|adds?\s+up\s+to|sums?\s+(?:up\s+)?to|equals|result\s+in|which\s+makes)\b|(?<![<>=!])=+>?",
+    r"|\b(?:so|therefore|thus|hence|altogether|in\s+total|overall)\b[,:]?(?=\s)|\b(?:total\s+of|adds?\s+up\s+to|(?:giv|mak|total|totall|leav)ing|sums?\s+(?:up\s+)?to|equals|result\s+in|which\s+makes)\b|(?<![<>=!])=+>?",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(r"\b(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
@@ -86,7 +88,7 @@ class Value:
 def number(text: str) -> Number | None:
     """The number that a reply declares, else the only one that it has. None where nothing, several numbers, a range or a
     bound is said."""
-    text = _unnumbered(plain.corrected(text))
+    text = _unnumbered(plain.corrected(text, by_no=True))
     said = plain.declared(text, _stated)
     if said is not None:
         return None if said is plain.AMBIGUOUS or _otherwise(text, said) else said
@@ -141,8 +143,12 @@ def values(text: str) -> list[Value]:
             continue
         if _DENIED.search(before):
             continue
-        found.append(Value(match.start(), match.end(), None if _BOUND.search(before) else _number(match)))
-    return _without_ranges(text, found)
+        open_ = _BOUND.search(before) or _BULLET.search(before) or _PERCENT.match(text, match.end())
+        found.append(Value(match.start(), match.end(), None if open_ else _number(match)))
+    others = [
+        one for one in found if not _PERCENT.match(text, one.end)
+    ]  # how sure the reply is, beside a value
+    return _without_ranges(text, others or found)
 
 
 def _without_ranges(text: str, found: list[Value]) -> list[Value]:

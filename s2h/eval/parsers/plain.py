@@ -56,7 +56,8 @@ DECLARING = re.compile(
     r"<answer>|\b(?:answers?|solution|conclusion|response|result)\b"
     r"(?:\s+(?:to|for|of)\s+(?:the|this|that|your)\s+\w+)?(?:\s+(?:here|then))?"
     r"(?:\s+(?:is|was|are|would\s+be|should\s+be|must\s+be|has\s+to\s+be|will\s+be)\b(?:\s*:)?|\s*[:=→]+|\s+-+>?(?=\s))"
-    r"|答案\s*(?:应该是|应为|应是|是|为|:|:)|(?:^|(?<=\s))答\s*[::]|정답은|정답\s*[::]|답은|답\s*[::]|答えは|正解は",
+    r"|\b(?:la\s+respuesta|la\s+réponse|la\s+risposta|a\s+resposta|die\s+(?:\w+\s+)?antwort)(?:\s+(?:correcta|finale?|correcte|giusta|corretta"
+    r"|correta))?(?:\s+(?:es|est|è|é|ist|lautet)\b(?:\s*:)?|\s*:+)|答案\s*(?:应该是|应为|应是|是|为|:|:)|(?:^|(?<=\s))答\s*[::]|정답은|정답\s*[::]|답은|답\s*[::]|答えは|正解は",
     re.IGNORECASE,
 )
 CORRECTION = re.compile(
@@ -78,6 +79,7 @@ UNSURE = re.compile(
 # ("wait for the bus") count only before a pause.
 _TAKEN_BACK = re.compile(
     r"(?:^|[.!?,;:\n(-]\s*|\b(?:no|oh|but|ah|hmm|and),?\s+)(?:wait(?=\s*[,.!:-]|\s+(?:no|actually|that)\b)|hold on"
+    r"|actually(?=,?\s+(?:no|yes|the\s+(?:answer|correct)|(?:image|picture|photo)\s*\d|\(?[A-Z]\)?(?=\W*$)|\d+(?=\W*$))\b)"
     r"|scratch that|strike that|on second thoughts?|correction(?=\s*[,.!:-])|oops|whoops|my (?:mistake|bad|apologies)"
     r"|I (?:made a mistake|misread|miscounted|misspoke|was wrong)"
     r"|let me (?:re(?!a)\w+|correct|(?:look|check|try|count) again))"
@@ -89,12 +91,27 @@ _SELF_ANSWERED = re.compile(
 )
 
 
-def corrected(reply: str) -> str:
-    """A reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7."). A
-    question that it denies itself ("Image 2? No, Image 1.") is left out."""
+_TAG = re.compile(r",\s*(?:right|correct|isn't\s+it|is\s+it\s+not)\?$", re.IGNORECASE)
+# The same by a 'no' after a pause, in a reply that is no yes or no ("Image 1 ... no, image 2.").
+_NO = re.compile(
+    r"(?:\.\.\.|[,;]|\s-+|[–—])\s*(?:oh\s+|ah\s+)?no\s*(?:,|\.\.\.)(?=\s+\w)"
+    r"|[.!]\s+no,(?=\s+(?:(?:it's|it\s+is|i\s+mean)\s+)?(?:in\s+)?(?:(?:image|picture|photo|option)\s*)?[(\[]?(?:\d+|[A-Z])[)\]]?\s*(?:[.,!]|$))",
+    re.IGNORECASE,
+)
+
+
+def corrected(reply: str, by_no: bool = False) -> str:
+    """A reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7."), by_no
+    also where it says no after a pause. A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty where
+    the reply asks and says nothing ("B?")."""
     text = plain(reply)
+    if all(part.endswith("?") and not _TAG.search(part) for part in sentences(text)):
+        return ""
     ends = [match.end() for match in _TAKEN_BACK.finditer(text) if re.search(r"\w", text[match.end() :])]
-    return _SELF_ANSWERED.sub(" ", text[max(ends, default=0) :]).strip()
+    text = text[max(ends, default=0) :]
+    if by_no and (said := list(_NO.finditer(text))):
+        text = text[said[-1].end() :]
+    return _SELF_ANSWERED.sub(" ", text).strip()
 
 
 def plain(reply: str) -> str:

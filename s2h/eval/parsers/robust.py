@@ -84,12 +84,22 @@ _LETTERS_ALONE = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])")
 _PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b")
 
 
+_RIGHT = frozenset(("yes", "true", "correct", "right"))
+_VERDICT = re.compile(
+    r"(?<!\w)[(\[]?([A-Z])[)\].]?\s*[:=-]+\s*(yes|no|true|false|correct|incorrect|right|wrong)\b",
+    re.IGNORECASE,
+)
+_NEITHER = re.compile(r"\bneither\b[^.;,!?\n]*\bnor\b[^.;,!?\n]*", re.IGNORECASE)
+
+
 def choice(text: str, choices: dict[str, str]) -> str | None:
     """The letter of an option, or None."""
-    text = plain.corrected(text)
+    text = plain.corrected(text, by_no=not any(_yes_or_no(option) for option in choices.values()))
+    if re.search(r"\w", rest := _NEITHER.sub(" ", text)):
+        text = rest
     choices = {letter: _IMAGE.sub(" ", option) for letter, option in choices.items()}
     letters = {letter.upper(): letter for letter in choices}
-    for read in (_declared, _bare, _leading, _bracketed, _said, _lone):
+    for read in (_declared, _each, _bare, _leading, _bracketed, _said, _lone):
         found = read(text, choices, letters)
         if found is not None:
             return None if found is AMBIGUOUS else found
@@ -125,6 +135,16 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
     if said in choices and rest and not plain.CORRECTION.search(text):
         return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
     return said
+
+
+def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+    """The only option that is called right where several are judged one by one ('A: no. B: yes.')."""
+    found = _VERDICT.findall(text)
+    right = {letter.upper() for letter, word in found if word.lower() in _RIGHT}
+    judged = {letter.upper() for letter, _ in found}
+    if len(judged) < 2 or len(judged) < len(found) or not judged <= set(letters):
+        return None
+    return letters[right.pop()] if len(right) == 1 else AMBIGUOUS
 
 
 def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:

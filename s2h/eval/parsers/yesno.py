@@ -14,8 +14,24 @@ _SAID = {
     "はい": "yes", "いいえ": "no", "正确": "yes", "對": "yes", "不对": "no", "不對": "no", "错误": "no", "沒有": "no",
     "absolutely": "yes", "certainly": "yes", "definitely": "yes", "absolutely not": "no", "certainly not": "no",
     "definitely not": "no", "of course not": "no", "not true": "no", "not correct": "no",
+    "i think so": "yes", "i believe so": "yes", "of course": "yes", "i don t think so": "no", "i do not think so": "no",
+    "i don t believe so": "no", "not really": "no", "that s correct": "yes", "that s right": "yes", "that s true": "yes",
+    "that is correct": "yes", "that is right": "yes", "that is true": "yes", "that s incorrect": "no", "that s wrong": "no",
+    "that s false": "no", "that is incorrect": "no", "that is wrong": "no", "that is false": "no",
+    "sí": "yes", "oui": "yes", "ja": "yes", "sim": "yes", "да": "yes", "nein": "no", "non": "no", "não": "no", "нет": "no",
     "that s not true": "no", "that s not correct": "no", "that is not true": "no", "that is not correct": "no",
 }  # fmt: skip
+# At the start of a sentence these words answer only before a pause.
+_BEFORE_PAUSE = re.compile(
+    r"\W*(true|false|sí|oui|ja|sim|да|nein|non|não|нет|是的|是|对|不是|不对|不|否|没有|はい|いいえ|네|예|아니요)\s*[,.!;:]",
+    re.IGNORECASE,
+)
+_VERDICT = re.compile(
+    r"\b(?:statement|claim|sentence|caption|description|assertion)\s+is\s*:?\s+(?:(?:therefore|thus|clearly|indeed|actually)\s+)?"
+    r"(?P<no>not\s+)?(?:(?P<right>true|correct|right|accurate)|false|incorrect|wrong|inaccurate)\b(?!\s+that\b)",
+    re.IGNORECASE,
+)
+_WHOLE = {"sure": "yes", "right": "yes", "wrong": "no", "no way": "no"}  # courtesies where more follows
 _WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (
@@ -46,6 +62,7 @@ _ABSENT = re.compile(
     r"|(?:^|[.\n])\W*no\s+\w+(?:\s+\w+)?(?:\W*$|\s+(?:is|are|was|were|can|could|appears?|visible|present|seen|found|in|here|there)\b)",
     re.IGNORECASE,
 )
+_NOT_THAT = re.compile(r"(?:\bnot|n't)\s+(?:the\s+case|true|correct|right)\s+that\b", re.IGNORECASE)
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
 # What a working says of one image, which is no conclusion where another one follows.
 _OF_ONE = re.compile(
@@ -67,8 +84,8 @@ def yes_no(text: str) -> str | None:
     if re.search(rf"\b{_WORD}", rest, re.IGNORECASE):
         text = rest
     bare = re.sub(r"[^\w]+", " ", text).strip().lower()
-    if bare in _SAID:
-        return _SAID[bare]
+    if bare in _SAID or bare in _WHOLE:
+        return _SAID.get(bare) or _WHOLE[bare]
     said = plain.declared(text, _stated)
     if said is not None:
         first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
@@ -78,6 +95,15 @@ def yes_no(text: str) -> str | None:
     told: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
         some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
+        if verdicts := {bool(one["no"]) == bool(one["right"]) for one in _VERDICT.finditer(sentence)}:
+            both = re.search(
+                r"\b(?:true|correct|right)\b.*\b(?:false|incorrect|wrong)\b", sentence, re.IGNORECASE
+            )
+            some |= {"yes", "no"} if both or len(verdicts) > 1 else {"no" if verdicts.pop() else "yes"}
+        if word := _BEFORE_PAUSE.match(f"{sentence}."):
+            some.add(_SAID[word[1].lower()])
+        if idiom := _SAID.get(re.sub(r"[^\w]+", " ", sentence).strip().lower()):
+            some.add(idiom)
         if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
             return None
         told |= some
@@ -88,7 +114,7 @@ def yes_no(text: str) -> str | None:
     found, loose = set(), False
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
-        if _NOT.search(plain.before(text, match.start())):
+        if _NOT.search(plain.before(text, match.start())) or _NOT_THAT.search(text):
             return None
         if match[0].lower() == "no" and not _ABSENT.search(text):
             loose = True
