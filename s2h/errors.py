@@ -43,6 +43,11 @@ def plural(count: int, one: str, several: str = "") -> str:
     return one if count == 1 else several or f"{one}s"
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """A count and its word: 1 pair, 20 pairs."""
+    return f"{count} {plural(count, one, several)}"
+
+
 def first_of(faults: list[RecordError]) -> RecordError:
     """The first of a record's faults, with the others beside it."""
     faults[0].others = tuple(faults[1:])

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from s2h.errors import counted, plural
+
 
 def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) -> dict:
     """The arguments of `generate` that come from a model: its answers, and what is made of them. given: the options of
@@ -125,5 +127,6 @@ def with_captions(given: Any, source: Any, say: Callable[[str], None], progress:
         ]
 
     found = captioned(source, sidecar, write, given.batch_size, progress)
-    say(f"{len(sidecar.captions) - before} captions written, {before} were in {sidecar.path}")
+    written = len(sidecar.captions) - before
+    say(f"{counted(written, 'caption')} written, {before} {plural(before, 'was', 'were')} in {sidecar.path}")
     return found

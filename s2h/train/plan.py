@@ -19,6 +19,7 @@ from statistics import mean, median
 from typing import Any
 
 from s2h import accel
+from s2h.errors import counted
 from s2h.models import ModelError, names
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail, text_of
@@ -276,7 +277,8 @@ def _opened(made: dict) -> str:
     if made["opened"] == made["pairs"]:
         return "measured on all pairs"
     longest = f" and, for the longest row, on the {bulky} with the most images and text" if bulky else ""
-    return f"measured on {made['sampled']} pairs drawn at random{longest}; other images were not opened"
+    sampled = counted(made["sampled"], "pair")
+    return f"measured on {sampled} drawn at random{longest}; other images were not opened"
 
 
 def _tell(made: dict, say: Callable[[str], None]) -> None:
@@ -284,11 +286,13 @@ def _tell(made: dict, say: Callable[[str], None]) -> None:
     over = made["beyond_window"]
     beyond = f", about {over} of them beyond the window of {made['window']}" if over else ""
     say(
-        f"{made['pairs']} pairs{beyond}: {tokens['prompt']:.0f} tokens of prompt ({tokens['images']:.0f} of images) and "
+        f"{counted(made['pairs'], 'pair')}{beyond}: {tokens['prompt']:.0f} tokens of prompt "
+        f"({tokens['images']:.0f} of images) and "
         f"{tokens['answers']:.0f} of both answers on average, the longest row {tokens['longest_row']} "
         f"({_opened(made)})"
     )
-    say(f"{made['steps']} steps of {made['pairs_per_step']} pairs, in {len(made['stages'])} stage(s)")
+    steps, each, parts = made["steps"], made["pairs_per_step"], len(made["stages"])
+    say(f"{counted(steps, 'step')} of {counted(each, 'pair')}, in {counted(parts, 'stage')}")
     measured = f"; a batch measured here took {memory['measured']:.2f}" if "measured" in memory else ""
     say(
         f"memory: about {memory['estimate']:.2f} GiB ({memory['weights']:.2f} weights, {memory['training']:.2f} gradients "

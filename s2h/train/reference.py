@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import __version__, accel
+from s2h.errors import counted
 from s2h.files import Whole
 from s2h.images import open_images
 from s2h.models import ModelError, fingerprint
@@ -88,14 +89,14 @@ def _measure(
 ) -> dict[str, list]:
     given, key = accel.share(_known(trainer, pairs, model_print, fit, attention) if accel.is_main() else None)
     if given:
-        say(f"reference log-probabilities of {len(given)} pairs ({name}): from scores.ref")
+        say(f"reference log-probabilities of {counted(len(given), 'pair')} ({name}): from scores.ref")
     rows = [row for row in range(len(pairs.starts)) if row not in given]
     place = accel.share(_writable(cache, key, say) if accel.is_main() else None)
     done = accel.share(_read(place, set(rows)) if place and accel.is_main() else {})
     if done:
-        say(f"reference log-probabilities of {len(done)} pairs ({name}): from {place}")
-    if len(done) < len(rows):
-        say(f"reference log-probabilities of {len(rows) - len(done)} pairs ({name}): measured now")
+        say(f"reference log-probabilities of {counted(len(done), 'pair')} ({name}): from {place}")
+    if left := len(rows) - len(done):
+        say(f"reference log-probabilities of {counted(left, 'pair')} ({name}): measured now")
     with _Keeper(place, say) as keeper:
         values = trainer.measure_reference(pairs, rows, done, keeper.keep)
     found = {**values, **given}

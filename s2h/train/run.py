@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
+from s2h.errors import counted
 from s2h.images import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.fit import Fit
@@ -72,7 +73,11 @@ def train(
     if resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
         return with_merged(arguments, folder, say) if merged else result
-    say(f"{len(pairs)} pairs" + (f", {len(val)} held out" if val else "") + f"; data {said['data'][:12]}")
+    say(
+        f"{counted(len(pairs), 'pair')}"
+        + (f", {len(val)} held out" if val else "")
+        + f"; data {said['data'][:12]}"
+    )
     stages.check(pairs, arguments.stages)
     blind, warning = alarms.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
@@ -115,8 +120,8 @@ def train(
         raise _kept(trainer, error) from error
     if kept.missed:
         say(
-            f"the images of {len(kept.missed)} prompts were encoded anew in each epoch, those of {len(kept.kept)} once: "
-            f"{kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
+            f"the images of {counted(len(kept.missed), 'prompt')} were encoded anew in each epoch, those of "
+            f"{len(kept.kept)} once: {kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
         )
     tune.save(trainer, folder, arguments.full)
     if accel.is_main():
@@ -230,7 +235,8 @@ def _set_order(
         trainer.eval_dataset = val.dataset()
     if order:
         told = ", ".join(
-            f"{stage.number} ({stage.pairs} pairs, to step {stage.end})" for stage in trainer.stages
+            f"{stage.number} ({counted(stage.pairs, 'pair')}, to step {stage.end})"
+            for stage in trainer.stages
         )
         say(f"stages one after another, each {arguments.epochs:g} times: {told}")
 
@@ -275,7 +281,7 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict) -> None
     """Plot, cards and result."""
     found = read_metrics(folder)
     name = names.resolve(arguments.model).rpartition("/")[2]
-    plot.draw(found, folder / "training.png", f"{name}: {steps} steps")
+    plot.draw(found, folder / "training.png", f"{name}: {counted(steps, 'step')}")
     last = next((m for m in reversed(found) if "loss" in m), {})
     held = next((m for m in reversed(found) if "eval_loss" in m), {})
     made = adapter.MERGED if arguments.full else adapter.ADAPTER
