@@ -161,6 +161,9 @@ def main() -> None:
     )
     parser.add_argument("--model", choices=models.REAL, action="append", help="by default all three")
     parser.add_argument("--part", choices=PARTS, action="append", help="by default all")
+    parser.add_argument(
+        "--only", default="s2h-", metavar="START", help="of the commands, those that begin so"
+    )
     parser.add_argument("--tiny", action="store_true", help="tiny models in place of the real shapes")
     parser.add_argument(
         "--pairs", type=int, default=7, help="pairs that a step is timed on, the first of which warms up"
@@ -203,6 +206,8 @@ def main() -> None:
         model = models.build(names[0], root / "model", options.tiny)
         told = found["models"][names[0]]["commands"] = []
         for line in commands(model, root, options.tiny):
+            if not line.startswith(options.only):
+                continue
             told.append(ran(root, line, options.timeout))
             keep()
     keep()

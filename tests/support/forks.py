@@ -67,6 +67,7 @@ class Server:
             "cwd": os.path.abspath(cwd),
             "streams": streams,
             "dies_at": dies_at,
+            "cache": os.environ.get("XDG_CACHE_HOME", ""),
         }
         self._process.stdin.write(json.dumps(said).encode() + b"\n")
         self._process.stdin.flush()
@@ -177,6 +178,8 @@ def _doom(at: int) -> None:
 
 def _run(said: dict) -> None:
     os.chdir(said["cwd"])
+    if said["cache"]:
+        os.environ["XDG_CACHE_HOME"] = said["cache"]
     if said["dies_at"]:
         _doom(said["dies_at"])
     for number, name in enumerate(("stdin", "out", "err")):
