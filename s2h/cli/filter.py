@@ -185,12 +185,14 @@ def _filter(
             if watching is not None:
                 for record in work.writer.kept():
                     watching.add(record)
-        judged = journal.position - unjudged.total()
+        position = journal.position
         journal.said |= {"tally": tally.noted, "unjudged": unjudged}
 
         def on_error(error):
+            nonlocal position
             work.on_error(error)
             unjudged[error.reason] += 1
+            position += 1
 
         for record, reasons in judge(
             work.progress(records), made, batch_size=asked.batch_size, on_error=on_error
@@ -206,8 +208,8 @@ def _filter(
                 record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
                 out.write(record)
             tally.add(record.get("task") or "no task", reasons)
-            judged += 1
-            journal.reached(judged + unjudged.total(), record.where)
+            position += 1
+            journal.reached(position, record.where)
         if engine.cut:
             work.say(
                 f"{engine.cut} distinct {plural(engine.cut, 'text was', 'texts were')} cut at the length that CLIP reads: "
