@@ -178,6 +178,8 @@ def why_not_varlen(model: Any) -> str | None:
 
     if model.device.type != "cuda":
         return "variable-length attention needs a CUDA device"
+    if torch.cuda.get_device_capability(model.device) < (8, 0):
+        return f"{torch.cuda.get_device_name(model.device)} has no flash attention, which variable-length attention needs"
     if model.dtype not in (torch.float16, torch.bfloat16):
         return f"variable-length attention needs bfloat16 or float16, the model is {model.dtype}"
     try:

@@ -97,6 +97,7 @@ class PairTrainer(DPOTrainer):
         `shared.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason where they can't."""
         base = self.accelerator.unwrap_model(self.model)
         base = base.get_base_model() if hasattr(base, "get_base_model") else base
+        self._unshare()
         reason = shared.why_not(base.config)
         varlen = why_not_varlen(base)
         if not reason and attention == "varlen":
@@ -110,13 +111,16 @@ class PairTrainer(DPOTrainer):
             reason = self._share(base.base_model, pairs, how, pack, store)
             if reason is None:
                 return None
-        self.data_collator.packed = False
         return reason
+
+    def _unshare(self) -> None:
+        self.unshare()
+        self.unshare = lambda: None
+        self.data_collator.packed = False
 
     def _share(self, core: Any, pairs: Any, how: str, pack: bool, store: Store | None) -> str | None:
         """The same with one way of attention."""
-        self.unshare()
-        self.unshare = lambda: None
+        self._unshare()
         # Where the tower's weights are parted, each process must call it as often as the others.
         parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
 
@@ -124,13 +128,21 @@ class PairTrainer(DPOTrainer):
             self.unshare = shared.install(core, how, None if parted else store)
 
         self.data_collator.pack = pack
-        found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
-        self.checked = accel.share(found)  # the first process decides for all
-        reason = self.checked.reason()
+        try:
+            found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
+            reason = found.reason()
+        except RuntimeError as error:  # of a kernel that this card or this model's shape has no version of
+            if how != "varlen" or "out of memory" in str(error):
+                raise
+            found, reason = (
+                None,
+                f"variable-length attention can't run here: {str(error).strip().splitlines()[0]}",
+            )
+        self.checked, reason = accel.share((found, reason))  # the first process decides for all
         if reason:
-            self.unshare()
-            self.unshare = lambda: None
-        self.data_collator.packed = reason is None
+            self._unshare()
+        else:
+            self.data_collator.packed = True
         return reason
 
     def _batch_of(self, pairs: Any, rows: list[int], packed: bool) -> dict:

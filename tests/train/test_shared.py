@@ -354,6 +354,27 @@ def test_variable_length_sequences_are_the_rows(name, kernel, trainers, float64_
     assert "needs a CUDA device" in trainer.share_prompts(rows, "varlen")
 
 
+def test_a_card_without_the_kernel_takes_another_way(trainers, monkeypatch):
+    varlen = pytest.importorskip(
+        "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
+    )
+
+    def refused(*given, **named):
+        raise RuntimeError("No available kernel. Aborting execution.\nmore of it")
+
+    trainer, rows = trainers("llava", torch.float32)
+    core = core_of(trainer)
+    before = core.language_model.config._attn_implementation
+    monkeypatch.setattr(varlen, "varlen_attn", refused)
+    reason = trainer._share(core, rows, "varlen", False, None)
+    assert reason == "variable-length attention can't run here: No available kernel. Aborting execution."
+    assert trainer.data_collator.packed is False
+    assert core.language_model.config._attn_implementation == before
+    monkeypatch.setattr(varlen, "varlen_attn", by_one_sequence)
+    assert trainer._share(core, rows, "varlen", False, None) is None and trainer.data_collator.packed
+    assert trainer.share_prompts(rows) is None
+
+
 @pytest.fixture
 def negatives(pairs) -> list:
     """Seven pairs of three prompts: one with three rejected answers, one with another chosen answer, one by itself."""
