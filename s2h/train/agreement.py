@@ -16,9 +16,7 @@ from typing import Any
 
 TIMES = 2.0  # right rows made up to 1.4 times the noise; wrong ones 10 and more in a model that was trained
 LEAST = 1e-5  # nat a token: what float32 sums in another order differ by
-ADAPTER = (
-    0.02  # standard deviation of the random adapter's B, so that it moves a layer's output by several percent
-)
+ADAPTER = 0.02  # standard deviation of the random adapter's B: it moves a layer's output by several percent
 SEED = 7
 
 
