@@ -86,8 +86,10 @@ class Fit:
         with refusals(self.name, record.where):
             text = encode.prompt_text(self.processor, record["prompt"])
             said = [encode.answer_text(self.processor, record["prompt"], record[a], text) for a in ANSWERS]
-            answers = self.processor.tokenizer(said, add_special_tokens=False)["input_ids"]
-            bare = len(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+            # verbose: or a long text draws a warning of the tokenizer's own, beside what is said of it here.
+            how = {"add_special_tokens": False, "verbose": False}
+            answers = self.processor.tokenizer(said, **how)["input_ids"]
+            bare = len(self.processor.tokenizer(text, **how)["input_ids"])
             counted = self._count(images)
             if counted is None:
                 ids = encode.encode_prompts(self.processor, [text], [images])["input_ids"]
