@@ -283,7 +283,7 @@ def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> 
     """The parts asked for, each by plain and checkpointing."""
     parts = set(options.part or PARTS)
     model = build(name, tokens, root / f"{name}-{tokens}")
-    processor = vlm.read(str(model), DTYPE)[1]
+    processor = read(model)[1]
     pairs = make_pairs(options.pairs, root / f"pairs-{name}-{tokens}", processor.tokenizer)
     found: dict[str, dict] = {part: {} for part in PARTS if part in parts}
     for label in options.checkpointing or ("plain", "checkpointing"):

@@ -93,7 +93,6 @@ def batches_of(trainer: Any, count: int) -> list[dict]:
 
 def by_trl(make: Make, pairs: list, work: Path, checkpointing: bool) -> dict:
     trainer = speed.trl(make(), pairs, work, checkpointing)
-    trainer.model.to(trainer.accelerator.device)
     with contextlib.nullcontext() if CUDA else speed.cuda_head():
         return timed(trainer, batches_of(trainer, len(pairs)))
 
@@ -160,13 +159,13 @@ def exact(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Call
     """Into `found`, nat a token, by way of attention, and by control over `split`: what the check on a run's first pairs
     measures, also as a multiple of what rounding makes."""
     trainer, rows = prepared(make, pairs, work, False)
-    base, which = trainer.model.get_base_model().base_model, list(range(min(4, len(pairs))))
+    core, which = trainer.base.base_model, list(range(min(4, len(pairs))))
 
     def one(how: str) -> dict:
         trainer.unshare()
 
         def install() -> None:
-            trainer.unshare = shared.install(base, how)
+            trainer.unshare = shared.install(core, how)
 
         said = agreement.measure(trainer, partial(trainer._batch_of, rows), which, install)
         sides = {
@@ -185,7 +184,7 @@ def exact(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Call
             found[how] = tried(partial(one, how))
             keep()
     for control in CONTROLS:
-        if control != "in-one-line" or hasattr(base, "get_rope_index"):
+        if control != "in-one-line" or hasattr(core, "get_rope_index"):
             with broken(control):
                 found[control] = tried(partial(one, "split"))
             keep()

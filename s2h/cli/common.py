@@ -31,7 +31,7 @@ import click
 
 from s2h import __version__, accel, jsonl
 from s2h.cli import streams
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.locks import Lock
 from s2h.record import RecordError
 
@@ -192,7 +192,7 @@ class Session:
         listed = ", ".join(f"{count} {reason}" for reason, count in kinds[:20])
         more = len(kinds) - 20
         rest = f", and {more} other {plural(more, 'kind')}" if more > 0 else ""
-        self.tell(f"skipped {total} {plural(total, 'record')}: {listed}{rest}")
+        self.tell(f"skipped {counted(total, 'record')}: {listed}{rest}")
 
 
 def writer(output: str, image_dir: str = "") -> jsonl.Writer:

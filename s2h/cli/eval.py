@@ -11,7 +11,7 @@ import click
 
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Shard
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 
@@ -302,7 +302,7 @@ class _Asking:
         if self.resume:
             done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
-                f"{done} {plural(done, 'question is', 'questions are')} done, and {answers} "
+                f"{counted(done, 'question is', 'questions are')} done, and {answers} "
                 f"{plural(answers, 'reply', 'replies')} to the next ones {plural(answers, 'is', 'are')} kept"
             )
 

@@ -90,9 +90,7 @@ def main(
     outputs = [output, rejects, report, audit]
     opens = journal.open if grows else partial(common.writer, output, store)
     with common.session(opens, quiet=quiet, on_error=on_error, locks=outputs) as work:
-        failed = _filter(
-            work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed, store
-        )
+        failed = _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed)
         work.failures += [f"{terminal(failure)}, above {audit_fail:g}" for failure in failed]
 
 
@@ -151,9 +149,7 @@ def _serve(asked, how: dict) -> None:
             raise
 
 
-def _filter(
-    work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed, store
-) -> list[str]:
+def _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed) -> list[str]:
     """Judge all pairs; returns what the audit finds wrong."""
     from collections import Counter
 
@@ -175,7 +171,7 @@ def _filter(
             watching = Audit(seed)
         out = journal.outputs[1] if len(journal.outputs) > 1 else None
         if rejects and out is None:
-            out = stack.enter_context(jsonl.Writer(rejects, store))
+            out = stack.enter_context(jsonl.Writer(rejects, work.writer.image_dir))
         unjudged = Counter()  # pairs by the reason for which they were skipped
         if journal.position:
             tally.recall(journal.said["tally"])

@@ -9,7 +9,7 @@ import click
 from s2h.cli import common, headings
 from s2h.cli.asked import Options, search_messages
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.streams import can_grow
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     first = journal.position
     if given.resume:
         there = work.writer.count
-        work.say(f"{there} {plural(there, 'pair is', 'pairs are')} there; going on from slot {first}")
+        work.say(f"{counted(there, 'pair is', 'pairs are')} there; going on from slot {first}")
     tally: Counter = Counter()
     records = generate(
         given.task, n=given.count, seed=given.seed, source=source, split=given.split, per_prompt=given.images(),
@@ -259,7 +259,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
         raise RecordError(f"no pair could be made: {listing(tally)}")
     journal.reached(given.count)
     anew = f"; drawn anew: {listing(tally)}" if tally else ""
-    work.say(f"{made} {plural(made, 'pair')} of level {LEVELS[given.task]} ({given.task}){anew}")
+    work.say(f"{counted(made, 'pair')} of level {LEVELS[given.task]} ({given.task}){anew}")
 
 
 def tell_links(work: common.Session, given: Options) -> None:
@@ -269,7 +269,7 @@ def tell_links(work: common.Session, given: Options) -> None:
     from s2h.sources import folder_of, links
 
     if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
-        said = f"{many} {plural(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
+        said = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
@@ -279,7 +279,7 @@ def tell_source(work: common.Session, source, before: dict | None = None) -> dic
     if unused != before and (unused or before is None) and hasattr(source, "__len__"):
         about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
         work.say(
-            f"{source.spec}: {len(source)} {plural(len(source), 'picture')}{about}"
+            f"{source.spec}: {counted(len(source), 'picture')}{about}"
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused

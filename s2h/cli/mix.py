@@ -10,7 +10,7 @@ import click
 
 from s2h import exports, jsonl
 from s2h.cli import common, headings, params, places, streams
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.files import IMAGES
 from s2h.record import RecordError
 
@@ -256,9 +256,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
         work.say(summary(tally, how))
         if given.pack:
-            work.say(
-                f"{packed.images} {plural(packed.images, 'image')}, {packed.bytes / 2**20:.1f} MiB: {given.pack}"
-            )
+            work.say(f"{counted(packed.images, 'image')}, {packed.bytes / 2**20:.1f} MiB: {given.pack}")
         if holds and whole:
             there = given.val_output or os.path.join(given.pack, pack.HELD_OUT)
             work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
@@ -296,10 +294,10 @@ def choose(index, given: SimpleNamespace, work: common.Session):
             exact = isinstance(given.hardest, int)
             count = given.hardest if exact else round(given.hardest * len(rows))
             if count > len(rows):
-                work.say(f"fewer than {count} {plural(count, 'record')}: all {len(rows)} are kept")
+                work.say(f"fewer than {counted(count, 'record')}: all {len(rows)} are kept")
             rows = mix.hardest(index, rows, given.score, count)
             work.say(
-                f"the hardest {len(rows)} {plural(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
+                f"the hardest {counted(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
             )
     if given.weights:
         rows = mix.weigh(index, rows, given.weights)
@@ -380,4 +378,4 @@ def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
         named = "no level" if level is None else f"level {level}"
         parts.append(f"{named} {sum(count for _, count in tasks)} ({listed})")
     total = sum(tally.values())
-    return f"{total} {plural(total, 'pair')}, {how}: {', '.join(parts)}"
+    return f"{counted(total, 'pair')}, {how}: {', '.join(parts)}"

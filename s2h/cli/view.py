@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from s2h.cli import common, headings, places
-from s2h.errors import plural
+from s2h.errors import counted, plural
 
 
 @headings.command()
@@ -50,6 +50,6 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
         more = sum(1 for _ in lines)
         if more:
             work.say(
-                f"the first {limit} {plural(limit, 'is', 'are')} shown; {more} more {plural(more, 'was', 'were')} "
+                f"the first {counted(limit, 'is', 'are')} shown; {more} more {plural(more, 'was', 'were')} "
                 "left out (-n shows more)"
             )

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from s2h import accel
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.eval import answers, likelihood
 from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
 from s2h.models import ModelError, encode, prompts, vlm
@@ -249,7 +249,7 @@ def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict
             made = likelihood.judge(model, [(prompt, options) for _, prompt, options in asked])
     except torch.OutOfMemoryError as error:
         raise ModelError(
-            f"{len(asked)} {plural(len(asked), 'prompt')} at a time {plural(len(asked), 'is', 'are')} too many for "
+            f"{counted(len(asked), 'prompt')} at a time {plural(len(asked), 'is', 'are')} too many for "
             "the device's memory (use a smaller --batch-size)"
         ) from error
     return {at: one for (at, _, _), one in zip(asked, made, strict=True)}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.eval import clusters, gold, predictions, scores, statistics
 from s2h.eval.benches import labels
 from s2h.eval.benches.names import SINGLE_IMAGE, plain
@@ -67,7 +67,7 @@ def join(
         left_out |= set(keys)
         on_error(
             RecordError(
-                f"another {field} under the same id: {len(keys)} of {len(pairs)} {plural(len(pairs), 'question')}: "
+                f"another {field} under the same id: {len(keys)} of {counted(len(pairs), 'question')}: "
                 f"{_named(pairs, keys, names)}",
                 field, where, _REMEDIES.get(field, "compare answers to the same questions"),
             )
@@ -92,7 +92,7 @@ def _relabelled(
     on_error(
         RecordError(
             f"blink has other labels of {labels.TASK} in the two files: fingerprints {found[0]} and {found[1]}, another "
-            f"answer in {len(differing)} of {len(some)} {plural(len(some), 'question')}: {_named(pairs, differing, names)}",
+            f"answer in {len(differing)} of {counted(len(some), 'question')}: {_named(pairs, differing, names)}",
             "answer", f"{names[0]} and {names[1]}",
             "ask both models from one copy of BLINK; with --on-error skip the task is left out",
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
 
@@ -103,7 +103,7 @@ def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
     count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
     if not count:
         return []
-    captions = f"{count} {plural(count, 'caption')} left out"
+    captions = f"{counted(count, 'caption')} left out"
     return [f"{captions}: {plural(count, 'its', 'their')} cosines are of different text models"]
 
 

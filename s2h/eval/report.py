@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.eval import metrics, published, scores
 from s2h.eval.benches import labels, module, names
 from s2h.eval.escape import markdown as escaped
@@ -114,13 +114,11 @@ def table(report: dict[str, Any]) -> str:
 def unscored(row: dict[str, Any]) -> str:
     """Why the questions of a row that have no score have none."""
     unchecked = row["unchecked"]
-    captions = (
-        f"{unchecked} {plural(unchecked, 'caption')} without an exact check (--scoring likelihood or cosine)"
-    )
+    captions = f"{counted(unchecked, 'caption')} without an exact check (--scoring likelihood or cosine)"
     hidden = row["unscored"] - unchecked
     if not hidden:
         return captions
-    answers = f"{hidden} {plural(hidden, 'answer')} hidden"
+    answers = f"{counted(hidden, 'answer')} hidden"
     return f"{captions}, {answers}" if unchecked else answers
 
 

@@ -25,15 +25,15 @@ _WORN = word_set("watch belt sock sleeve pocket button collar bracelet necklace 
 _SET = word_set("table plate napkin fork knife spoon tray tablecloth")  # for a meal
 _MEALS = word_set("meal food dish lunch dinner breakfast supper")
 _COOKS = word_set("cook chef kitchen restaurant cafe")
+_LAND = "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
 # What captions of a kind of scene leave out as often as they say it, what tells of such a scene, and what rules it out.
 _SCENES = tuple(
     tuple(map(_nouns, told))
     for told in (
         (
-            "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn",
-            """grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn park pasture
-            hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart farm zoo barn city town
-            shop store""",
+            _LAND,
+            f"""{_LAND} park pasture hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart
+            farm zoo barn city town shop store""",
             "",
         ),
         (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from s2h.errors import counted, plural
+from s2h.errors import counted
 
 
 def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) -> dict:
@@ -128,5 +128,5 @@ def with_captions(given: Any, source: Any, say: Callable[[str], None], progress:
 
     found = captioned(source, sidecar, write, given.batch_size, progress)
     written = len(sidecar.captions) - before
-    say(f"{counted(written, 'caption')} written, {before} {plural(before, 'was', 'were')} in {sidecar.path}")
+    say(f"{counted(written, 'caption')} written, {counted(before, 'was', 'were')} in {sidecar.path}")
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.mix.index import Index
 from s2h.mix.inputs import drop_twice
 from s2h.record import RecordError, fail
@@ -75,7 +75,7 @@ def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndar
         name, remedy = "ref", "measure it first: s2h-filter --ref MODEL, or --clip"
     else:
         some = int(has[name].sum())
-        remedy = f"of {len(rows)} records {some} {plural(some, 'has', 'have')} it: measure all"
+        remedy = f"of {len(rows)} records {counted(some, 'has', 'have')} it: measure all"
     for row in rows[~has[name]].tolist():
         fault = "holds no margin: chosen and rejected must be numbers"
         on_error(RecordError(fault, f"scores.{name}", index.where(row), remedy))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from s2h import record as records
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.models import ModelError, encode
 from s2h.models.vlm import VLM
 
@@ -84,7 +84,7 @@ def _runs(tokens: list[int], image: int, count: int) -> list[tuple[int, int]]:
         runs = [(at, at + step) for at in range(first, last, step)]
     if len(runs) != count:
         raise ModelError(
-            f"{count} {plural(count, 'image')}, but {len(runs)} {plural(len(runs), 'run')} of image tokens in the prompt "
+            f"{counted(count, 'image')}, but {counted(len(runs), 'run')} of image tokens in the prompt "
             "(leave --select out)"
         )
     return runs

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.models import ModelError, encode
 
 # Models whose processors put an image's tokens where its mark stands in the text and the images' tensors one after the
@@ -97,8 +97,8 @@ def prepare(
     parts = text.split(processor.image_token)
     if len(parts) != len(images) + 1:
         raise ModelError(
-            f"{len(images)} {plural(len(images), 'image')}, but the prompt holds the model's image mark "
-            f"{processor.image_token} {len(parts) - 1} {plural(len(parts) - 1, 'time')} (take it out of the text)"
+            f"{counted(len(images), 'image')}, but the prompt holds the model's image mark "
+            f"{processor.image_token} {counted(len(parts) - 1, 'time')} (take it out of the text)"
         )
     marks = [processor.image_token * image["tokens"] for image in images]
     whole = parts[0] + "".join(mark + part for mark, part in zip(marks, parts[1:], strict=True))

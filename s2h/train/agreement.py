@@ -49,29 +49,23 @@ def measure(
     some rows, packed or not. install: lets the trainer's model, which so far knows nothing of them, take packed rows."""
     stock, packed = (trainer._prepare_inputs(collated(rows, how)) for how in (False, True))
     singles = [trainer._prepare_inputs(collated([row], False)) for row in rows]
-    model, was_training, on = trainer.model, trainer.model.training, None
-    adapted = _adapted(model)
+    model, was_training = trainer.model, trainer.model.training
     model.eval()
     try:
         with _adapter_off(model):
             plain = _logps(trainer, stock)
             apart = [_logps(trainer, single) for single in singles]
-            noise = _rms(plain, [answers[side] for side in (0, 1) for answers in apart])
-            if not adapted:
-                noise = max(noise, _rms(_rounded_more(trainer, stock), plain))
-        if adapted:
-            with _random_adapter(model):
-                moved = _logps(trainer, stock)
-                noise = max(noise, _rms(_rounded_more(trainer, stock), moved))
-        install()
+        noise = _rms(plain, [answers[side] for side in (0, 1) for answers in apart])
+        with _random_adapter(model) as adapted:
+            moved = _logps(trainer, stock) if adapted else plain
+            noise = max(noise, _rms(_rounded_more(trainer, stock), moved))
+            install()
+            on = _sides(_logps(trainer, packed), moved)
         with _adapter_off(model):
-            off = _sides(_logps(trainer, packed), plain)
-        if adapted:
-            with _random_adapter(model):
-                on = _sides(_logps(trainer, packed), moved)
+            off = _sides(_logps(trainer, packed), plain) if adapted else on
     finally:
         model.train(was_training)
-    return Found(off, on, noise)
+    return Found(off, on if adapted else None, noise)
 
 
 def _logps(trainer: Any, batch: dict) -> list[Any]:
@@ -103,8 +97,6 @@ def _rounded_more(trainer: Any, batch: dict) -> list[Any]:
     """The same with the output of each layer of the language model moved by up to one unit in its last place."""
     import torch
 
-    base = trainer.accelerator.unwrap_model(trainer.model)
-    base = base.get_base_model() if hasattr(base, "get_base_model") else base
     random = torch.Generator(trainer.accelerator.device).manual_seed(SEED)
 
     def move(module: Any, given: Any, out: Any) -> Any:
@@ -113,17 +105,12 @@ def _rounded_more(trainer: Any, batch: dict) -> list[Any]:
         moved = (states * (1 + torch.finfo(states.dtype).eps * share)).to(states.dtype)
         return (moved, *out[1:]) if isinstance(out, tuple) else moved
 
-    hooks = [layer.register_forward_hook(move) for layer in base.base_model.language_model.layers]
+    hooks = [layer.register_forward_hook(move) for layer in trainer.base.base_model.language_model.layers]
     try:
         return _logps(trainer, batch)
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _adapted(model: Any) -> bool:
-    """Whether the model has an adapter whose weights this process holds whole."""
-    return any("lora_B" in name and not hasattr(weight, "ds_id") for name, weight in model.named_parameters())
 
 
 def _adapter_off(model: Any) -> Any:
@@ -133,20 +120,20 @@ def _adapter_off(model: Any) -> Any:
 
 
 @contextmanager
-def _random_adapter(model: Any) -> Iterator[None]:
-    """Random numbers in place of the adapter's B, which starts at zero."""
+def _random_adapter(model: Any) -> Iterator[bool]:
+    """Random numbers in place of the adapter's B, which starts at zero; gives whether the model has an adapter whose weights
+    this process holds whole."""
     import torch
 
-    random, kept = torch.Generator().manual_seed(SEED), {}
+    weights = [weight for name, weight in model.named_parameters() if "lora_B" in name]
+    weights = [] if any(hasattr(weight, "ds_id") for weight in weights) else weights
+    random, kept = torch.Generator().manual_seed(SEED), [weight.detach().clone() for weight in weights]
     with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if "lora_B" in name:
-                kept[name] = weight.clone()
-                weight.copy_(ADAPTER * torch.randn(weight.shape, generator=random))
+        for weight in weights:
+            weight.copy_(ADAPTER * torch.randn(weight.shape, generator=random))
     try:
-        yield
+        yield bool(weights)
     finally:
         with torch.no_grad():
-            for name, weight in model.named_parameters():
-                if name in kept:
-                    weight.copy_(kept[name])
+            for weight, before in zip(weights, kept, strict=True):
+                weight.copy_(before)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.files import Whole
 from s2h.models import adapter, names
 from s2h.train.arguments import Arguments
@@ -44,11 +44,11 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         f"# {folder.name}: {base.rpartition('/')[2]} with DPO on multi-image pairs",
         "",
         f"{base}, trained with direct preference optimization ({arguments.loss} loss, beta {arguments.beta:g}; {kind}; "
-        f"{_vision(result)}) in {result['steps']} {plural(result['steps'], 'step')}.",
+        f"{_vision(result)}) in {counted(result['steps'], 'step')}.",
         "",
         "## Data",
         "",
-        f"{said['pairs']} {plural(said['pairs'], 'pair')}, SHA-256 of their lines `{said['data']}`"
+        f"{counted(said['pairs'], 'pair')}, SHA-256 of their lines `{said['data']}`"
         + (
             f"; {result['dropped']} of them did not fit the window and were left out"
             if result["dropped"]
@@ -74,7 +74,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
 def _vision(result: dict) -> str:
     modules = result.get("vision_modules")
     return (
-        f"{modules} {plural(modules, 'module')} of the vision tower adapted too"
+        f"{counted(modules, 'module')} of the vision tower adapted too"
         if modules
         else "the vision tower was not trained"
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import __version__, accel
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.files import Whole, below
 from s2h.models import adapter
 from s2h.models.fit import Fit
@@ -120,7 +120,7 @@ def prepare(
     said = begun(folder)
     if len(pairs) != said.get("pairs", len(pairs)):
         raise RunError(
-            f"{folder / 'data.jsonl'} was changed: it has {len(pairs)} {plural(len(pairs), 'pair')}, and the run "
+            f"{folder / 'data.jsonl'} was changed: it has {counted(len(pairs), 'pair')}, and the run "
             f"began with {said['pairs']}",
             remedy="another -o starts a new run",
         )
@@ -153,12 +153,12 @@ def _fix_from(
         raise RunError("no pairs to train on", remedy="the input is empty")
     for stage, count in sorted(emptied(given, arguments.stages).items()):
         say(
-            f"warning: stage {stage} is not trained: none of its {count} {plural(count, 'pair')} fits the window of "
+            f"warning: stage {stage} is not trained: none of its {counted(count, 'pair')} fits the window of "
             f"{fit.window} tokens"
         )
     if identical := given.identical + held.identical:
         say(
-            f"{identical} {plural(identical, 'pair has', 'pairs have')} the same answer as chosen and rejected: nothing is "
+            f"{counted(identical, 'pair has', 'pairs have')} the same answer as chosen and rejected: nothing is "
             f"learned from {plural(identical, 'it', 'them')}"
         )
     wanted = {

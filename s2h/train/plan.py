@@ -192,9 +192,8 @@ def _memory(sizes: dict, arguments: Arguments, fit: list) -> dict[str, float]:
     tokens = arguments.batch_size * max(one["prompt"] + one["answers"] for one in fit)
     if arguments.engine == "stock":
         tokens = 2 * arguments.batch_size * max(one["row"] for one in fit)
-    whole = (
-        accel.device().type == "cpu" and sizes["bytes"] == 4
-    )  # a GPU computes in bfloat16 what is trained in float32
+    # A GPU computes in bfloat16 what is trained in float32.
+    whole = accel.device().type == "cpu" and sizes["bytes"] == 4
     hidden, inner, width = (6, 4, 4) if whole else (17.5, 5, 2)
     layer = tokens * width * (hidden * sizes["hidden"] + 2 * sizes["key_values"] + inner * sizes["inner"])
     if arguments.gradient_checkpointing:

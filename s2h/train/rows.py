@@ -14,7 +14,7 @@ from sys import intern
 from typing import Any
 
 from s2h import jsonl, parse
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.images import open_images
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, check, fail, text_of
@@ -61,7 +61,7 @@ def store(
                 stored.dropped += 1
                 stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
-                    f"dropped {record['id']}: {tokens} tokens with {len(images)} {plural(len(images), 'image')}, and the "
+                    f"dropped {record['id']}: {tokens} tokens with {counted(len(images), 'image')}, and the "
                     f"window is {fit.window}"
                 )
                 continue

@@ -38,7 +38,12 @@ class PairTrainer(DPOTrainer):
         super().__init__(*args, **more)
         self._accumulated = self.args.gradient_accumulation_steps  # as asked for: batches are planned anew
         self.unshare = lambda: None  # undoes share_prompts
-        self.checked: agreement.Found | None = None  # what share_prompts measured
+
+    @property
+    def base(self) -> Any:
+        """The model without its adapter."""
+        model = self.accelerator.unwrap_model(self.model)
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
 
     def get_train_dataloader(self) -> Any:
         args = self.args
@@ -95,11 +100,8 @@ class PairTrainer(DPOTrainer):
         """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
         meet in a step), once the first pairs have shown that the numbers are the stock step's. attention: one of
         `shared.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason where they can't."""
-        base = self.accelerator.unwrap_model(self.model)
-        base = base.get_base_model() if hasattr(base, "get_base_model") else base
         self._unshare()
-        reason = shared.why_not(base.config)
-        varlen = why_not_varlen(base)
+        reason, varlen = shared.why_not(self.base.config), why_not_varlen(self.base)
         if not reason and attention == "varlen":
             reason = varlen
         if reason:
@@ -108,7 +110,7 @@ class PairTrainer(DPOTrainer):
         # nearly every pair has for itself (examples/results/gpu-check.json).
         ways = ("varlen", "split") if attention == "auto" and not varlen else (attention,)
         for how in ways:
-            reason = self._share(base.base_model, pairs, how, pack, store)
+            reason = self._share(self.base.base_model, pairs, how, pack, store)
             if reason is None:
                 return None
         return reason
@@ -129,16 +131,13 @@ class PairTrainer(DPOTrainer):
 
         self.data_collator.pack = pack
         try:
-            found = agreement.measure(self, partial(self._batch_of, pairs), self._first(pairs, pack), install)
-            reason = found.reason()
+            rows = self._first(pairs, pack)
+            reason = agreement.measure(self, partial(self._batch_of, pairs), rows, install).reason()
         except RuntimeError as error:  # of a kernel that this card or this model's shape has no version of
             if how != "varlen" or "out of memory" in str(error):
                 raise
-            found, reason = (
-                None,
-                f"variable-length attention can't run here: {str(error).strip().splitlines()[0]}",
-            )
-        self.checked, reason = accel.share((found, reason))  # the first process decides for all
+            reason = f"variable-length attention can't run here: {str(error).strip().splitlines()[0]}"
+        reason = accel.share(reason)  # the first process decides for all
         if reason:
             self._unshare()
         else:

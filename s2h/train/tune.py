@@ -122,7 +122,7 @@ def spare_vision(trainer: Any) -> None:
     library switches it on."""
     if not trainer.args.gradient_checkpointing:
         return
-    base = trainer.model.get_base_model() if hasattr(trainer.model, "get_base_model") else trainer.model
+    base = trainer.base
     vision = [module for name, module in base.named_modules() if name and not LANGUAGE.search(name)]
     switch_on = base.gradient_checkpointing_enable
 

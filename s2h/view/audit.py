@@ -3,7 +3,7 @@ and the answers of both sides."""
 
 from __future__ import annotations
 
-from s2h.errors import plural
+from s2h.errors import counted, plural
 from s2h.eval.escape import plot
 
 CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
@@ -85,7 +85,7 @@ def _places(panel, places: dict) -> None:
             range(1, len(heights) + 1),
             heights,
             "o-",
-            label=f"{n} {plural(n, 'image')}, p {found['p']:.2g}",
+            label=f"{counted(n, 'image')}, p {found['p']:.2g}",
             color=f"C{at}",
         )
     panel.axhline(1, color="black", lw=0.8)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b, md5
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import counted
 from s2h.eval.benches import names
 
 TASK = "Relative_Reflectance"
@@ -71,7 +71,7 @@ def told(predictions: Iterable[dict]) -> dict[str, Any] | None:
 def sentence(labels: dict[str, Any]) -> str:
     """What a report says about the labels."""
     count = labels["questions"]
-    which = f"blink: labels of {TASK} ({count} {plural(count, 'question')}): fingerprint {labels['fingerprint']}, "
+    which = f"blink: labels of {TASK} ({counted(count, 'question')}): fingerprint {labels['fingerprint']}, "
     if labels["version"] == NEW:
         return f"{which}version {NEW}"
     wrong = f"about 90% of them were wrong until {CORRECTED}; compare scores without this task"
