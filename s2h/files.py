@@ -77,7 +77,7 @@ def refuse_foreign(path: str, is_ours: Callable[[BinaryIO], bool]) -> None:
             if is_ours(file):
                 return
     raise RecordError(
-        f"{path}: s2h needs this name for a work file, and no earlier run with this output left it (or it is damaged)",
+        f"{path}: s2h needs this name for a work file, and no earlier run with this output left it, or it is damaged",
         remedy="move or remove it, or name another output",
     )
 

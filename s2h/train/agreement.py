@@ -1,4 +1,4 @@
-"""Whether packed rows give the stock step's numbers, told from rounding.
+"""Check that packed rows give the stock step's numbers, but for rounding.
 
 Two ways of computing the same log-probability differ by rounding, in bfloat16 by hundredths of a nat a token, and no fixed
 tolerance fits a short answer and a long one, a small model and a large one. So the check measures what rounding does to this
@@ -94,7 +94,7 @@ def _rms(ours: list[Any], stock: list[Any]) -> float:
 
 
 def _rounded_more(trainer: Any, batch: dict) -> list[Any]:
-    """The same with the output of each layer of the language model moved by up to one unit in its last place."""
+    """As `_logps`, with the output of each layer of the language model moved by up to one unit in its last place."""
     import torch
 
     random = torch.Generator(trainer.accelerator.device).manual_seed(SEED)

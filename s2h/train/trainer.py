@@ -121,7 +121,7 @@ class PairTrainer(DPOTrainer):
         self.data_collator.packed = False
 
     def _share(self, core: Any, pairs: Any, how: str, pack: bool, store: Store | None) -> str | None:
-        """The same with one way of attention."""
+        """Try one way of attention, and return the reason where it can't be used."""
         self._unshare()
         # Where the tower's weights are parted, each process must call it as often as the others.
         parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
