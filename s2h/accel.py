@@ -95,7 +95,7 @@ def state() -> Any:
 
 def device() -> Any:
     """The torch device that this process computes on: its GPU where there is one. cuDNN's attention is left out there: it
-    plans each new shape for a fifth of a second, and nearly every pair has a shape of its own (measured on an H200:
+    plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a shape of its own (measured on an H200:
     examples/results/gpu-check.json)."""
     found = state().device
     if found.type == "cuda":
