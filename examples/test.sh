@@ -23,7 +23,7 @@ while true; do
 done
 venv=${S2H_VENV:-${floor:-.venv-test}}
 if [ -n "$quick" ]; then
-    set -- tests/test_*.py tests/cli tests/exports tests/filters/test_filters.py tests/language tests/mix tests/streams \
+    set -- tests/test_*.py tests/cli tests/formats tests/filters/test_filters.py tests/language tests/mix tests/streams \
         tests/pipes/test_streams.py tests/pipes/test_ends.py tests/eval/test_command.py "$@"
 fi
 

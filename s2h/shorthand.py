@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2h import images, parse, references
+from s2h.images import decoding, references, store
 from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
+from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
 _KINDS = {"iVBOR": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp", "Qk": "bmp"}
@@ -74,7 +75,7 @@ def _reference(image: Any, at: int) -> Any:
         kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), "png")
         held = references.Held(f"data:image/{kind};base64,{data}")
         try:
-            images.stored_name(images.read_bytes(held))
+            store.stored_name(decoding.read_bytes(held))
         except RecordError as error:
             error.field = f"images[{at}].bytes"
             raise

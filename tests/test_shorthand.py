@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from s2h import exports, jsonl, record, shorthand
+from s2h import formats, record, shorthand
 from s2h.cli import eval as eval_
 from s2h.cli import filter as filter_
 from s2h.cli import mix, train, view
-from s2h.images import read_bytes
+from s2h.images.decoding import read_bytes
 from s2h.record import IMAGE, RecordError
+from s2h.streams import jsonl
 from s2h.train.rows import store
 from tests.support.records import pair, pixel
 
@@ -285,7 +286,7 @@ def test_four_fields_go_through_every_command(images, here):
     assert json.loads((here / "audit.json").read_text())["no task"]["pairs"] == count
     run(view, source, "-o", "gallery.html")
     assert (here / "gallery.html").read_text().count("<article") == count
-    for name in exports.FORMATS:
+    for name in formats.FORMATS:
         suffix = (
             "parquet"
             if name in ("parquet", "rlaif-v")

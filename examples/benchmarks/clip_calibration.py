@@ -28,14 +28,14 @@ DIGITS = 3
 
 def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -> dict:
     """The shares of one task's pairs, drawn at a size."""
-    from s2h import levels
+    from s2h import tasks
     from s2h.filters import clip, judge
     from s2h.filters.engine import Engine
-    from s2h.images import Store
+    from s2h.images.store import Store
 
     with tempfile.TemporaryDirectory() as folder:
         made = list(
-            levels.generate(
+            tasks.generate(
                 task,
                 n=n,
                 seed=seed,
@@ -118,8 +118,8 @@ def fingerprint(model) -> str:
 
 
 def main() -> None:
-    from s2h.levels import MAKERS
     from s2h.models import clip
+    from s2h.tasks import MAKERS
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -25,7 +25,8 @@ import torch
 
 from s2h.eval import ask
 from s2h.eval.benches import builtin
-from s2h.images import Store, open_images
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.models import encode, names, vlm
 
 

@@ -89,11 +89,11 @@ def seconds(work) -> float:
 
 def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
     """s2h-filter's judging, reading and writing included, beside the bare encoder and beside a loop over pairs."""
-    from s2h import jsonl
     from s2h.filters import clip, judge
     from s2h.filters.engine import Engine
-    from s2h.images import open_image
+    from s2h.images.decoding import open_image
     from s2h.models import clip as models
+    from s2h.streams import jsonl
 
     model = models.load(model_name)
     records = list(jsonl.read(str(file)))
@@ -163,7 +163,7 @@ def cached(model_name: str, file: Path, folder: Path) -> dict:
 
 def annotated(images: list[str], count: int, folder: Path) -> dict:
     """Records a second and core of `--annotate` with no model: reading, checking, two measures of form, writing."""
-    from s2h import jsonl
+    from s2h.streams import jsonl
 
     file = folder / "many.jsonl"
     with jsonl.Writer(str(file)) as out:
@@ -193,7 +193,7 @@ def main() -> None:
         folder = Path(name)
         images = photos(folder / "photos", given.images)
         file = folder / "pairs.jsonl"
-        from s2h import jsonl
+        from s2h.streams import jsonl
 
         with jsonl.Writer(str(file)) as out:
             for record in pairs(images, TURNS * given.images // 2):

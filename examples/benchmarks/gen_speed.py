@@ -24,14 +24,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from s2h import jsonl, levels
-from s2h.images import Store, open_images
+from s2h import tasks
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.sources import open_source
+from s2h.streams import jsonl
 
 PARTS = {
     "draw": "sources/builtin",
     "encode": "PIL/",
-    "store": "s2h/images.py",
+    "store": "s2h/images/store.py",
     "check": "s2h/record.py",
     "json": "jsonl.py",
 }
@@ -42,7 +44,7 @@ def drawn(n: int, size: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
         start, lines = time.perf_counter(), []
-        for pair in levels.generate("arithmetic", n=n, size=size, images=store):
+        for pair in tasks.generate("arithmetic", n=n, size=size, images=store):
             lines.append(jsonl.dump(pair))
         whole = time.perf_counter() - start
         encoding, count = 0.0, 0
@@ -82,14 +84,14 @@ def referred(n: int, pictures: int) -> dict:
         opened = time.process_time() - start
         # Each picture is opened once, when it is first drawn; these pairs draw nearly all of them.
         start = time.process_time()
-        for _ in levels.generate("search", n=pictures, seed=1, source=source):
+        for _ in tasks.generate("search", n=pictures, seed=1, source=source):
             pass
         first = time.process_time() - start
         memory, tally = [], Counter()
         with open(os.devnull, "wb") as sink:
             writer = jsonl.Writer(sink)
             start = time.process_time()
-            for k, pair in enumerate(levels.generate("search", n=n, source=source, tally=tally)):
+            for k, pair in enumerate(tasks.generate("search", n=n, source=source, tally=tally)):
                 writer.write(pair)
                 if k == n // 10 or k == n - 1:
                     memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -112,7 +114,7 @@ def where_it_goes(n: int, size: int) -> dict:
     profile = cProfile.Profile()
     with tempfile.TemporaryDirectory() as folder:
         profile.enable()
-        for pair in levels.generate("arithmetic", n=n, size=size, images=Store(folder)):
+        for pair in tasks.generate("arithmetic", n=n, size=size, images=Store(folder)):
             jsonl.dump(pair)
         profile.disable()
     shares: Counter = Counter()
@@ -150,7 +152,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     list(
-        levels.generate("arithmetic", n=20, images=Store(tempfile.mkdtemp()))
+        tasks.generate("arithmetic", n=20, images=Store(tempfile.mkdtemp()))
     )  # fonts and scans are read once
     found = {
         "drawn": drawn(options.drawn, options.size),

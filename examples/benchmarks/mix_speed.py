@@ -20,7 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from s2h import jsonl, record
+from s2h import record
+from s2h.streams import jsonl
 
 TASKS = {1: "vqa", 2: "kinship", 3: "search"}
 SAID = "a red star left of two small blue circles above the large green house with straight black hair and grey eyes"

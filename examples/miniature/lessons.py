@@ -13,10 +13,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
-from s2h.levels import arithmetic, kinship, phrasing, search, vqa
-from s2h.levels.draft import NoPair, shown, two_places
 from s2h.sources import Item
 from s2h.sources.builtin import World, families, words
+from s2h.tasks import arithmetic, kinship, phrasing, search, vqa
+from s2h.tasks.draft import NoPair, shown, two_places
 
 SHARES = {"single": 0.22, "captions": 0.38, "present": 0.12, "digits": 0.12, "people": 0.12, "format": 0.04}
 # Before the pictures, words alone, one matter after the other: (share of the lessons, shares). Mixed from the start, sums

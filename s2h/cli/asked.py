@@ -124,7 +124,7 @@ class Options:
         )
 
     def check_source(self, source) -> None:
-        from s2h.levels import possible_negatives
+        from s2h.tasks import possible_negatives
 
         possible = possible_negatives(self.task, source)
         for kind, _ in self.negatives:
@@ -144,7 +144,7 @@ class Options:
 
 def search_messages(given: Options, source) -> list[str]:
     """What to say about the forms of question of search: which default applies, what is assumed, and what is too easy."""
-    from s2h.levels.search import ABOUT_ABSENCE
+    from s2h.tasks.search import ABOUT_ABSENCE
 
     if not hasattr(source, "exhaustive"):
         return []

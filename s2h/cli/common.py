@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s2h import __version__, accel, jsonl
+from s2h import __version__, accel
 from s2h.cli import streams
 from s2h.errors import counted, plural
-from s2h.locks import Lock
 from s2h.record import RecordError
+from s2h.streams import jsonl
+from s2h.streams.locks import Lock
 
 if TYPE_CHECKING:
     from s2h.record import Record

@@ -193,7 +193,7 @@ def main(
             made = answers.rescore(lines, parser, on_error=work.on_error)
         else:
             from s2h.eval.benches import request
-            from s2h.images import Store
+            from s2h.images.store import Store
             from s2h.models import vlm
 
             where = request.located(wishes, data, split)
@@ -285,7 +285,7 @@ class _Asking:
 
     def _listen(self):
         """Of a process that writes nothing, but asks what the first one asks."""
-        from s2h.jsonl import Writer
+        from s2h.streams.jsonl import Writer
 
         if self.grows:
             self.journal.read()
@@ -361,7 +361,7 @@ def _compare(work, files, report, plot, gallery, seed, margin) -> None:
     elif plot:
         comparisons.draw(made, plot, sides[0][0].get("scoring"))
     if gallery:
-        from s2h.files import Whole
+        from s2h.streams.files import Whole
         from s2h.view import gallery as pages
 
         with Whole(gallery) as out:

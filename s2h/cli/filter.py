@@ -153,10 +153,10 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
     """Judge all pairs; returns what the audit finds wrong."""
     from collections import Counter
 
-    from s2h import jsonl
     from s2h.filters import judge
     from s2h.filters.asked import judgements
     from s2h.filters.tally import Histograms, Tally
+    from s2h.streams import jsonl
 
     records = work.read(files)
     with contextlib.ExitStack() as stack:
@@ -247,7 +247,7 @@ def _report(work, found: dict, path: str) -> None:
 def _write_json(found: dict, path: str) -> None:
     import json
 
-    from s2h.files import Whole
+    from s2h.streams.files import Whole
 
     with Whole(path) as out:
         out.write((json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())

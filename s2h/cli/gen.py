@@ -21,7 +21,7 @@ TASKS = (
     "arithmetic",
     "compare",
     "search",
-)  # the same as levels.MAKERS, which is not imported for --help
+)  # the same as tasks.MAKERS, which is not imported for --help
 AT_LEAST_1 = click.IntRange(min=1)
 
 
@@ -216,11 +216,11 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     from collections import Counter
     from functools import partial
 
-    from s2h.images import Store
-    from s2h.levels import LEVELS, block_of, generate
-    from s2h.levels.asking import answers_of, similar_distractors, with_captions
+    from s2h.images.store import Store
     from s2h.record import RecordError
     from s2h.sources import open_source
+    from s2h.tasks import LEVELS, block_of, generate
+    from s2h.tasks.asking import answers_of, similar_distractors, with_captions
 
     source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
     tell_links(work, given)

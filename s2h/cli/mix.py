@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import click
 
-from s2h import exports, jsonl
+from s2h import formats
 from s2h.cli import common, headings, params, places, streams
 from s2h.errors import counted, plural
-from s2h.files import IMAGES
 from s2h.record import RecordError
+from s2h.streams import jsonl
+from s2h.streams.files import IMAGES
 
 AT_LEAST_1 = click.IntRange(min=1)
 SHOWN_TASKS = 12  # in messages; in the summary of each level
@@ -76,9 +77,9 @@ def cores() -> int:
 @headings.under(
     "Export",
     click.option(
-        "--to", type=click.Choice(list(exports.FORMATS)),
+        "--to", type=click.Choice(list(formats.FORMATS)),
         help="Write the format of another tool. "
-        + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in exports.FORMATS.items())
+        + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in formats.FORMATS.items())
         + ".  [default: the records as they are]",
     ),
     click.option(
@@ -141,7 +142,7 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
         raise click.UsageError(
             "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
         )
-    if given.to and (refusal := exports.refuse_place(given.to, given.output)):
+    if given.to and (refusal := formats.refuse_place(given.to, given.output)):
         raise click.UsageError(refusal)
     if given.val is not None and not given.val_output and not given.pack:
         if given.output == "-":
@@ -151,12 +152,12 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
                 f"--val needs --val-output FILE: nothing can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val_output and given.to and (refusal := exports.refuse_place(given.to, given.val_output)):
+    if given.val_output and given.to and (refusal := formats.refuse_place(given.to, given.val_output)):
         raise click.UsageError(f"--val-output: {refusal}")
     outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
     outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
     if given.to == "llama-factory":
-        info = os.path.join(os.path.dirname(given.output), exports.INFO)
+        info = os.path.join(os.path.dirname(given.output), formats.INFO)
         outputs["the list of data sets beside -o,"] = info
     places.check(files, outputs, replaced=given.pack)
 
@@ -166,7 +167,7 @@ def opened(given: SimpleNamespace, path: str):
     if not given.to:
         return common.writer(path, given.image_dir or places.image_store(given.output))
     place = streams.standard_output() if path == "-" else path
-    return exports.open_export(given.to, place, given.image_dir or IMAGES)
+    return formats.open_export(given.to, place, given.image_dir or IMAGES)
 
 
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
@@ -209,7 +210,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         holds = given.val is not None
         held = stack.enter_context(opened(given, given.val_output)) if holds and not given.pack else None
         if given.pack:
-            from s2h.exports import pack
+            from s2h.formats import pack
 
             pack.check_place(given.pack)
         with mix.temporary():
@@ -268,7 +269,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
 
 def folder(index, parts, given: SimpleNamespace, work: common.Session):
     """The pack to write into, with shards where the images of the parts' rows are more than one would have."""
-    from s2h.exports.pack import Pack, Weight
+    from s2h.formats.pack import Pack, Weight
 
     weight = Weight()
     for part in parts:

@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import click
 
-from s2h import files, jsonl
-from s2h.streams import WORK
+from s2h.streams import WORK, files, jsonl
 
 # What s2h-train writes into its run folder.
 RUN = (

@@ -7,8 +7,9 @@ import io
 import os
 import sys
 
-from s2h import accel, files
+from s2h import accel
 from s2h.record import RecordError
+from s2h.streams import files
 
 
 def prepare() -> None:

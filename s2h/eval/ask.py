@@ -13,7 +13,8 @@ from typing import Any
 from s2h import accel
 from s2h.errors import counted, plural
 from s2h.eval import answers, likelihood
-from s2h.images import ImageError, digest, dimensions, open_image, read_bytes
+from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
+from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.fit import Fit, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of

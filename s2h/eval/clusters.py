@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from s2h.eval.benches import names
-from s2h.references import spelled
+from s2h.images.references import spelled
 
 _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name for some bytes
 
@@ -22,7 +22,8 @@ def identity(reference: str, base: str = "") -> str:
     if stored:
         return stored[0]
     if reference.startswith("data:"):
-        from s2h.images import ImageError, digest, read_bytes
+        from s2h.images.decoding import ImageError, read_bytes
+        from s2h.images.store import digest
 
         try:
             return digest(read_bytes(reference))

@@ -328,7 +328,7 @@ def draw(rows: list[dict], path: str, names: tuple[str, str], scoring: str = "ge
     """Before and after as a plot with intervals and chance, PNG."""
     from matplotlib.figure import Figure
 
-    from s2h.files import save_figure
+    from s2h.streams.files import save_figure
 
     figure = Figure(figsize=(8.4, 0.62 * len(rows) + 1.3), layout="constrained")
     axes = figure.subplots()

@@ -234,7 +234,7 @@ def save(path: str, told: dict[str, Any], text: str) -> None:
     """Write a report whole or not at all: its text where the name ends in .md, else JSON."""
     import json
 
-    from s2h.files import Whole
+    from s2h.streams.files import Whole
 
     with Whole(path) as out:
         out.write((text if path.endswith(".md") else json.dumps(told, indent=1) + "\n").encode())
@@ -246,7 +246,7 @@ def heat_map(cells: Iterable[dict], path: str) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from s2h.files import save_figure
+    from s2h.streams.files import save_figure
 
     cells = list(cells)
     rows = sorted({cell["images"] for cell in cells})

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2h.filters import DIGITS, Judgement, add_score
-from s2h.images import ImageError, decode, digest, read_bytes
+from s2h.images.decoding import ImageError, decode, read_bytes
+from s2h.images.store import digest
 from s2h.record import Record, RecordError
 
 NEAR = 4  # bits in which a copy's hash may differ

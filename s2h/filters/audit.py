@@ -17,9 +17,9 @@ from typing import Any
 
 from s2h.errors import plural
 from s2h.filters import blind
-from s2h.images import ImageError, open_image
-from s2h.jsonl import Seen
+from s2h.images.decoding import ImageError, open_image
 from s2h.record import Record, facts_of, target_of
+from s2h.streams.jsonl import Seen
 
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
 PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared

@@ -99,7 +99,7 @@ class Folder:
     def learn_print(self, kind: str, name: str, fingerprint: str, files: Iterable[str]) -> None:
         import orjson
 
-        from s2h.files import Whole
+        from s2h.streams.files import Whole
 
         said = {
             "version": VERSION,

@@ -9,7 +9,7 @@ from typing import Any
 
 from s2h.filters import DIGITS, Judgement, Measure, add_score, earlier_score, is_builtin, is_number
 from s2h.filters.engine import Engine, Place
-from s2h.images import ImageError
+from s2h.images.decoding import ImageError
 from s2h.models.clip import BUNDLED, DEFAULT
 from s2h.record import Record, RecordError, claims_of, target_of, text_of
 

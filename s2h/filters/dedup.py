@@ -21,7 +21,8 @@ from typing import Any
 
 from s2h.filters import Judgement, add_score
 from s2h.filters.against import perceptual_hash
-from s2h.images import ImageError, decode, digest, read_bytes
+from s2h.images.decoding import ImageError, decode, read_bytes
+from s2h.images.store import digest
 from s2h.record import Record, RecordError
 
 PERMUTATIONS = 128  # an index of 0.8 is estimated to within 0.035

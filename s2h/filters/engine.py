@@ -16,7 +16,8 @@ from typing import Any
 
 from s2h import accel
 from s2h.filters.cache import Embeddings, Folder, brief
-from s2h.images import ImageError, digest, open_image, read_bytes
+from s2h.images.decoding import ImageError, open_image, read_bytes
+from s2h.images.store import digest
 from s2h.models import ModelError
 
 THREADS = 4  # that read and open images; Pillow and torch leave the interpreter while they work

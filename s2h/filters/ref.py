@@ -15,7 +15,7 @@ from typing import Any
 
 from s2h.filters import Judgement, Measure, add_score, earlier_score, is_number, within
 from s2h.filters.engine import Engine
-from s2h.images import ImageError, open_image
+from s2h.images.decoding import ImageError, open_image
 from s2h.models import ModelError, fingerprint, hub, names, vlm
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError

@@ -10,9 +10,10 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from s2h import parse, shorthand
+from s2h import shorthand
 from s2h.mix.scan import Found, Kind, Wanted, order_key, read_whole
 from s2h.record import Record, RecordError
+from s2h.streams import parse
 
 if TYPE_CHECKING:
     import numpy

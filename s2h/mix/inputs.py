@@ -15,11 +15,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import BinaryIO
 
-from s2h import files, jsonl
 from s2h.mix.index import Index, Input
 from s2h.mix.scan import Found, Wanted, scan
 from s2h.processes import follow_parent
 from s2h.record import RecordError, fail
+from s2h.streams import files, jsonl
 
 CHUNK = 1 << 21  # bytes of a span, except that of a longer line
 TAIL = 1 << 16  # bytes that are searched at a time for the end of a line

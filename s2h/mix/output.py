@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from s2h import jsonl
 from s2h.mix.index import Index
 from s2h.mix.scan import read_whole
 from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl
 
 if TYPE_CHECKING:
     import numpy

@@ -15,8 +15,10 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from s2h import jsonl, parse, record, references, seeds, shorthand
+from s2h import record, seeds, shorthand
+from s2h.images import references
 from s2h.record import Record, RecordError, facts_of
+from s2h.streams import jsonl, parse
 
 STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # what images.Store calls an image
 PIECE = 1 << 16  # bytes of a span that are looked at together

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from s2h import jsonl
 from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl
 
 
 def interleave(

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any
 
-from s2h.images import ImageError, digest, read_bytes
+from s2h.images.decoding import ImageError, read_bytes
+from s2h.images.store import digest
 from s2h.record import Record
 
 SIZE = 8  # bytes of each of the two halves

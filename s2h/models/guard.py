@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from s2h import files
 from s2h.models import ModelError
+from s2h.streams import files
 
 # Tables of tokens and tensors: large, and no library looks for settings in them.
 _TABLES = re.compile(r"(tokenizer|vocab|added_tokens|.*\.index)\.json")

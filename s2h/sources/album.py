@@ -17,7 +17,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from s2h import references
+from s2h.images import references
 from s2h.language import meaning, nouns, related
 from s2h.language.swaps import Swaps
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording

@@ -84,7 +84,8 @@ def captioned(
 ) -> Album:
     """The same pictures with the model's captions, from the file or written now. write: gives a caption for each of some
     PIL images, "" where it has none; it is only called for pictures that the file lacks."""
-    from s2h.images import decode, digest, read_bytes
+    from s2h.images.decoding import decode, read_bytes
+    from s2h.images.store import digest
 
     def bytes_of(item: Any) -> bytes:
         return item.data() if item.data else read_bytes(item.reference)

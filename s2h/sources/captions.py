@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
-from s2h import parse
 from s2h.language.concepts import find
 from s2h.language.general import general_of
 from s2h.sources import SourceError, files, in_split, links
@@ -25,6 +24,7 @@ from s2h.sources.album import Album
 from s2h.sources.packed import Texts
 from s2h.sources.page import Page
 from s2h.sources.unused import Unused
+from s2h.streams import parse
 
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")

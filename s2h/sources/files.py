@@ -13,8 +13,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from s2h import parse
 from s2h.sources import PICTURES, SourceError, links
+from s2h.streams import parse
 
 SPLITS = {"train": ("train", "training"), "heldout": ("val", "validation", "valid", "test", "testing")}
 FILE, FOLDER, SPECIAL = "a file", "a folder", "not a regular file"

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from s2h import references
-from s2h.files import below
+from s2h.images import references
 from s2h.language import nouns
 from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
@@ -27,6 +26,7 @@ from s2h.sources.captions import COLUMNS, fill
 from s2h.sources.page import Page
 from s2h.sources.quiz import Quiz, Sheet
 from s2h.sources.vqav2 import answers_of, unclear
+from s2h.streams.files import below
 
 QUESTIONS, ANSWERS = (
     ("question", "query", "problem"),
@@ -269,7 +269,7 @@ def _bytes(value: dict | bytes | None, roots: list[str]) -> bytes:
         return value or b""
     if value.get("bytes") or not value.get("path"):
         return value.get("bytes") or b""
-    from s2h.images import ImageError, read_bytes
+    from s2h.images.decoding import ImageError, read_bytes
 
     unused: Counter = Counter()
     for root in roots:

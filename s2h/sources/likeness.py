@@ -13,8 +13,8 @@ FLAT = 2  # grey levels between the darkest and the lightest pixel of a picture 
 
 
 def look_at(image: Any) -> int:
-    """The perceptual hash of an image as `s2h.images.reduced` gives it; 0 where it has one colour, as there is nothing to
-    compare in it."""
+    """Return the perceptual hash of an image that `s2h.images.decoding.reduced` made; 0 for an image of one colour,
+    which has nothing to compare."""
     from s2h.filters.against import perceptual_hash
 
     darkest, lightest = image.convert("L").getextrema()

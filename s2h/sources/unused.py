@@ -35,7 +35,7 @@ class Unused(Mapping):
             self._looks[page] = array("Q", bytes(8 * count if looks else 0))
         prints = self._prints[page]
         if not prints[at]:
-            from s2h.images import ImageError, read_bytes, reduced
+            from s2h.images.decoding import ImageError, read_bytes, reduced
 
             try:
                 data = picture()

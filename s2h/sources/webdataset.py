@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from s2h import references, tars
+from s2h.images import references, tars
 from s2h.language import nouns
 from s2h.sources import SourceError, captions, classes, files, in_split, links
 from s2h.sources.album import Album

@@ -3,7 +3,7 @@ use it. While a run lasts, and after a kill, there lie beside its output NAME:
 
     NAME.partial    what was written so far; the rejects have such a file too
     NAME.progress   the notes: one line of JSON, and after it a line for each partial answer
-    .NAME.lock      held by the session of the command (s2h/locks.py), which opens and closes the journal under it
+    .NAME.lock      held by the session of the command (s2h/streams/locks.py), which opens and closes the journal under it
 
 The notes say how the run was called, how far it has come in its input, and how many bytes of each output that is. They are
 replaced as a whole, after all of these bytes have reached the disk. What an output has beyond them is made again.
@@ -24,9 +24,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from s2h import files, jsonl, parse
 from s2h.record import Record, RecordError
-from s2h.streams import PARTIAL, WORK
+from s2h.streams import PARTIAL, WORK, files, jsonl, parse
 
 VERSION = 3
 EVERY = 1.0  # seconds between two notes

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from s2h.errors import counted
-from s2h.files import Whole
 from s2h.models import adapter, names
+from s2h.streams.files import Whole
 from s2h.train.arguments import Arguments
 from s2h.train.folder import begun
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models import encode
 from s2h.record import Record, RecordError
 from s2h.train import shared

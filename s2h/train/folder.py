@@ -20,10 +20,10 @@ from typing import Any
 
 from s2h import __version__, accel
 from s2h.errors import counted, plural
-from s2h.files import Whole, below
 from s2h.models import adapter
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
+from s2h.streams.files import Whole, below
 from s2h.train.arguments import Arguments
 from s2h.train.rows import Pairs, Stored, emptied, store
 

@@ -10,8 +10,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from s2h import accel, files
+from s2h import accel
 from s2h.models import adapter, vlm
+from s2h.streams import files
 from s2h.train.arguments import Arguments
 
 

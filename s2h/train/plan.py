@@ -105,7 +105,7 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
 
 def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
     """Tokens of a pair: of its images, its prompt with them, both answers, and its longer row."""
-    from s2h.images import open_images
+    from s2h.images.decoding import open_images
 
     if fit is None:
         images = sum(_covered(shape, *image.size) for image in open_images(record))

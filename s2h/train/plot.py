@@ -15,7 +15,7 @@ def draw(metrics: list[dict], path: Path, title: str) -> None:
     """Write the plot as PNG. metrics: the lines of metrics.jsonl."""
     from matplotlib.figure import Figure
 
-    from s2h.files import save_figure
+    from s2h.streams.files import save_figure
 
     train = [line for line in metrics if "loss" in line]
     held = [line for line in metrics if "eval_loss" in line]

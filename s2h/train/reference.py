@@ -16,10 +16,10 @@ from typing import Any
 
 from s2h import __version__, accel
 from s2h.errors import counted
-from s2h.files import Whole
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models import ModelError, fingerprint
 from s2h.models.fit import Fit
+from s2h.streams.files import Whole
 from s2h.train import folder as _folder
 from s2h.train.collate import LENGTH, REFERENCE
 from s2h.train.rows import Pairs

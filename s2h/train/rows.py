@@ -13,11 +13,11 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from s2h import jsonl, parse
 from s2h.errors import counted
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, check, fail, text_of
+from s2h.streams import jsonl, parse
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.errors import counted
-from s2h.images import ImageError
+from s2h.images.decoding import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError, fail

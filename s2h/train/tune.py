@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from s2h import accel, files
+from s2h import accel
 from s2h.models import ModelError, adapter, names, vlm
+from s2h.streams import files
 from s2h.train.arguments import Arguments
 
 

@@ -16,7 +16,7 @@ def draw(report: dict, path: str, most: float | None = None) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    from s2h.files import save_figure
+    from s2h.streams.files import save_figure
 
     tasks = list(report.items()) or [("no pairs", None)]
     figure, axes = pyplot.subplots(

@@ -19,7 +19,8 @@ from typing import Any
 
 from s2h.eval import gold, predictions
 from s2h.filters import is_number
-from s2h.images import ImageError, decode, digest, read_bytes
+from s2h.images.decoding import ImageError, decode, read_bytes
+from s2h.images.store import digest
 from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
 

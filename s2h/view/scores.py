@@ -16,7 +16,7 @@ def draw(report: dict[str, Any], path: str) -> None:
     """Draw a report of filters.tally.Histograms as a PNG."""
     from matplotlib.figure import Figure
 
-    from s2h.files import save_figure
+    from s2h.streams.files import save_figure
 
     measures = report["measures"]
     rows = max(1, math.ceil(len(measures) / ACROSS))

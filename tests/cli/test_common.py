@@ -4,9 +4,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from s2h import jsonl
 from s2h.cli import common
 from s2h.record import RecordError
+from s2h.streams import jsonl
 from tests.support.records import lines, pair
 
 

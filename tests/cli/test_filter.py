@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from s2h import jsonl
 from s2h.cli.filter import main
 from s2h.record import assistant
+from s2h.streams import jsonl
 from tests.support import clips
 from tests.support.records import pair
 

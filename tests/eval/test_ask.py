@@ -9,12 +9,13 @@ from itertools import chain
 
 import pytest
 
-from s2h import images, jsonl
 from s2h.eval import ask, likelihood
 from s2h.eval.benches.pairs import question_of
+from s2h.images import decoding
 from s2h.models import encode, prompts, vlm
 from s2h.models.fit import Fit
 from s2h.record import Record, RecordError
+from s2h.streams import jsonl
 from s2h.streams.journal import Journal
 from tests.support.architectures import make_pairs
 
@@ -76,7 +77,7 @@ def test_each_distinct_image_is_prepared_once(model, pairs):
 
 def test_images_may_be_data_and_members_of_a_tar(model, pairs, tmp_path):
     first = pairs[0]
-    shown = [images.read_bytes(reference) for reference in first["images"]]
+    shown = [decoding.read_bytes(reference) for reference in first["images"]]
     with tarfile.open(tmp_path / "shard.tar", "w") as shard:
         for k, reference in enumerate(first["images"]):
             shard.add(reference, f"{k}.png")
@@ -126,7 +127,7 @@ def test_a_prompt_beyond_the_window_is_told_before_anything_is_said(llava, pairs
     model = vlm.load(str(llava))
     lengths = []
     for line, messages in questions(pairs):
-        shown = prompts.prepare_images(model, images.open_images(line["_pair"]))
+        shown = prompts.prepare_images(model, decoding.open_images(line["_pair"]))
         lengths.append(len(prompts.prepare(model, messages, shown).ids))
     limit = sorted(lengths)[len(lengths) // 2]
     model.model.config.text_config.max_position_embeddings = limit
@@ -146,7 +147,7 @@ def test_letters_are_scored_by_one_pass_over_the_prompt(model, pairs):
     assert lines == list(ask.predict(rows, model, scoring="likelihood", batch_size=6))
     for n, line in enumerate(lines):
         text = encode.prompt_text(model.processor, pairs[n]["prompt"])
-        inputs = encode.encode_prompts(model.processor, [text], [images.open_images(pairs[n])])
+        inputs = encode.encode_prompts(model.processor, [text], [decoding.open_images(pairs[n])])
         with torch.inference_mode():
             logits = torch.log_softmax(model.model(**inputs).logits[0, -1], -1)
         tokens = model.processor.tokenizer.convert_tokens_to_ids(list(choices))
@@ -189,7 +190,7 @@ def test_a_free_answer_can_not_be_scored_by_likelihood(model, pairs):
 def test_pairs_are_compared_by_the_whole_answers(model, pairs):
     lines = list(ask.predict(questions(pairs[:5]), model, scoring="likelihood", batch_size=3))
     rows = [
-        (pair["prompt"], pair[which], images.open_images(pair))
+        (pair["prompt"], pair[which], decoding.open_images(pair))
         for pair in pairs[:5]
         for which in likelihood.PAIR
     ]
@@ -280,7 +281,7 @@ def test_a_run_does_not_go_on_with_other_questions(model, pairs, tmp_path):
 def test_predictions_name_their_images_from_where_they_lie(model, pairs, tmp_path):
     inside = tmp_path / "set"
     inside.mkdir()
-    (inside / "a.png").write_bytes(images.read_bytes(pairs[0]["images"][0]))
+    (inside / "a.png").write_bytes(decoding.read_bytes(pairs[0]["images"][0]))
     pair = Record(pairs[0], base=str(inside))
     pair["images"] = ["a.png"] * len(pair["images"])
     with jsonl.Writer(str(tmp_path / "out.jsonl")) as writer:
@@ -288,4 +289,4 @@ def test_predictions_name_their_images_from_where_they_lie(model, pairs, tmp_pat
             writer.write(line)
     (line,) = jsonl.read(str(tmp_path / "out.jsonl"), check=None)
     assert set(line["images"]) == {"set/a.png"}
-    assert images.read_bytes(line["images"][0], str(tmp_path)) == (inside / "a.png").read_bytes()
+    assert decoding.read_bytes(line["images"][0], str(tmp_path)) == (inside / "a.png").read_bytes()

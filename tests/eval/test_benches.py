@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from s2h import jsonl
 from s2h.eval import benches
 from s2h.eval.benches import lines, names, prompts, questions, rows
-from s2h.images import Store, open_images
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.record import IMAGE, RecordError
+from s2h.streams import jsonl
 from tests.support import benchmarks
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from s2h.eval import clusters, compare, metrics, scores, statistics
-from s2h.images import Store, digest
+from s2h.images.store import Store, digest
 from s2h.record import Record
 from tests.support import benchmarks
 

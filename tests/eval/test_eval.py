@@ -7,12 +7,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from s2h import levels
+from s2h import tasks
 from s2h.cli.eval import main
 from s2h.eval import answers, ask, scores
 from s2h.eval.benches import builtin
 from s2h.eval.parsers import robust
-from s2h.images import Store
+from s2h.images.store import Store
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_chance_is_the_best_blind_guess():
 def test_every_chosen_answer_reads_as_right_and_every_rejected_as_wrong(tmp_path):
     """The reader against what the generator says: 100 pairs of each kind."""
     for category, task, level, per_prompt in builtin.PARTS:
-        made = levels.generate(
+        made = tasks.generate(
             task, n=100, split="heldout", per_prompt=per_prompt, images=Store(tmp_path), size=32
         )
         for pair in made:

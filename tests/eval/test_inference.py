@@ -11,8 +11,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from s2h import jsonl
 from s2h.cli.eval import main
+from s2h.streams import jsonl
 from tests.support.architectures import make_pairs
 from tests.support.commands import BIN
 from tests.support.waiting import until

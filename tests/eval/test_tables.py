@@ -8,7 +8,8 @@ import pytest
 
 from s2h.eval import benches
 from s2h.eval.benches import lines, questions, rows
-from s2h.images import Store, open_images
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.record import Record, RecordError
 from tests.support import benchmarks
 

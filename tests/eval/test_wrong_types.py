@@ -7,7 +7,7 @@ import pytest
 from s2h import seeds
 from s2h.eval import metrics, predictions, report, scores
 from s2h.eval.benches import rows
-from s2h.images import ImageError, read_bytes
+from s2h.images.decoding import ImageError, read_bytes
 from s2h.record import Record, RecordError
 from tests.support.scored import predictions as made
 

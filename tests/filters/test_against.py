@@ -7,7 +7,7 @@ import json
 import pytest
 
 from s2h.filters import against, judge
-from s2h.images import digest
+from s2h.images.store import digest
 from s2h.record import RecordError
 from tests.support.photos import encoded, photo
 from tests.support.records import pair

@@ -8,9 +8,9 @@ import json
 import pytest
 from PIL import Image
 
-from s2h import levels, record
+from s2h import record, tasks
 from s2h.filters import audit, blind
-from s2h.images import Store
+from s2h.images.store import Store
 from tests.support import records
 
 
@@ -24,7 +24,7 @@ def watched(pairs) -> dict:
 def made(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("images"))
     return {
-        task: list(levels.generate(task, n=300, size=32, images=store))
+        task: list(tasks.generate(task, n=300, size=32, images=store))
         for task in ("arithmetic", "compare", "kinship", "search")
     }
 
@@ -47,7 +47,7 @@ def test_the_built_in_tasks_are_blind(pairs):
 
 def test_captions_of_other_images_are_seen_through_by_words(tmp_path):
     """A distractor's caption doesn't name what the prompt asks for."""
-    made = levels.generate(
+    made = tasks.generate(
         "search",
         n=600,
         negatives={"other-image": 1.0},
@@ -91,7 +91,7 @@ def test_sources_are_told_apart(pairs):
 
 
 def test_twins_leave_nothing_to_the_words(tmp_path):
-    made = list(levels.generate("compare", n=150, twins=True, size=32, images=Store(tmp_path)))
+    made = list(tasks.generate("compare", n=150, twins=True, size=32, images=Store(tmp_path)))
     tested = blind.test([blind.texts_of(pair) for pair in made])
     assert 0.4 < tested.auc < 0.55
 

@@ -14,7 +14,7 @@ from s2h.filters import engine as engines
 from s2h.filters import judge
 from s2h.filters.cache import Embeddings
 from s2h.filters.engine import Engine
-from s2h.images import ImageError
+from s2h.images.decoding import ImageError
 from s2h.models import clip as models
 from s2h.record import RecordError, assistant
 from tests.support import clips

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from s2h import levels
+from s2h import tasks
 from s2h.cli.filter import main
 from s2h.filters import clip, form, judge, similarity
 from s2h.filters.engine import Engine
-from s2h.images import Store, open_image
+from s2h.images.decoding import open_image
+from s2h.images.store import Store
 from s2h.models import ModelError
 from s2h.models import clip as clip_models
 from s2h.models import text as text_models
@@ -27,7 +28,7 @@ def pairs(tmp_path_factory) -> list:
     return [
         p
         for task in ("search", "kinship", "arithmetic")
-        for p in levels.generate(task, n=40, images=store, size=64)
+        for p in tasks.generate(task, n=40, images=store, size=64)
     ]
 
 

@@ -8,7 +8,7 @@ import torch
 
 from s2h.filters import judge, ref
 from s2h.filters.engine import Engine
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models import fingerprint, vlm
 from s2h.record import RecordError
 from tests.support.architectures import ARCHITECTURES, make_pairs

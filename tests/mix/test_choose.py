@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl, mix
+from s2h import mix
+from s2h.streams import jsonl
 from tests.support.mixing import names, run, three_levels, write
 from tests.support.records import lines, pair
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl, mix
+from s2h import mix
 from s2h.mix import holdout, inputs
 from s2h.record import RecordError
+from s2h.streams import jsonl
 from tests.support.mixing import loaded, names, run, three_levels, write
 from tests.support.records import lines, pair
 

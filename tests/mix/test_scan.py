@@ -10,9 +10,10 @@ import tempfile
 import orjson
 import pytest
 
-from s2h import jsonl, shorthand
+from s2h import shorthand
 from s2h.mix import scan
 from s2h.record import RecordError
+from s2h.streams import jsonl
 from tests.support.records import pair
 
 ODD = (

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from s2h import images, record
+from s2h import record
+from s2h.images import decoding
 from tests.support.architectures import ARCHITECTURES, make_pairs
 
 TYPES = {
@@ -37,7 +38,7 @@ def render(loaded, messages, **more) -> str:
 
 def encode(loaded, rows):
     texts = [render(loaded, row["prompt"], add_generation_prompt=True) for row in rows]
-    shown = [images.open_images(row) for row in rows]
+    shown = [decoding.open_images(row) for row in rows]
     return loaded.processor(text=texts, images=shown, padding=True, return_tensors="pt")
 
 
@@ -118,7 +119,7 @@ def test_images_and_their_order_matter(loaded, pairs):
 
     pair = showing(pairs, 2)
     text = render(loaded, pair["prompt"], add_generation_prompt=True)
-    one, two = (image.resize((64, 64)) for image in images.open_images(pair))
+    one, two = (image.resize((64, 64)) for image in decoding.open_images(pair))
     last = []
     with torch.no_grad():
         for shown in ([one, two], [two, one], [one, one]):
@@ -160,7 +161,7 @@ def test_pairs_keep_the_contract(pairs, tmp_path):
     for pair in pairs:
         record.check(pair)
         assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
-        assert len(images.open_images(pair)) == len(pair["images"])
+        assert len(decoding.open_images(pair)) == len(pair["images"])
     assert {pair["level"] for pair in pairs} == {1, 2, 3}
     assert {len(pair["images"]) for pair in pairs} == {2, 3, 4, 5}
     assert len({pair["id"] for pair in pairs}) == len(pairs)
@@ -169,7 +170,7 @@ def test_pairs_keep_the_contract(pairs, tmp_path):
         return [{key: value for key, value in pair.items() if key != "images"} for pair in made]
 
     def pixels(made):
-        return [image.tobytes() for pair in made for image in images.open_images(pair)]
+        return [image.tobytes() for pair in made for image in decoding.open_images(pair)]
 
     again = make_pairs(tmp_path, 12)
     assert bare(again) == bare(pairs)

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from s2h import record
-from s2h.levels.attention import selecting
-from s2h.levels.draft import Draft
 from s2h.models import ModelError, attention, encode, vlm
+from s2h.tasks.attention import selecting
+from s2h.tasks.draft import Draft
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from s2h import levels, record
-from s2h.images import Store, open_images
+from s2h import record, tasks
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.models import clip, names, vlm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def mini_clip():
     return clip.load("mini-clip")
 
 
-@pytest.mark.parametrize("task", levels.MAKERS)
+@pytest.mark.parametrize("task", tasks.MAKERS)
 def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibration, mini_clip):
     """The benchmark in small; examples/results/clip-calibration.json has 0.9 and 0.8 or more everywhere."""
     found = calibration["measure"](mini_clip, task, n=40, size=64, split="heldout", seed=3)
@@ -51,7 +52,7 @@ def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibrat
 def test_the_committed_calibration_is_that_of_the_weights_that_ship(calibration, mini_clip):
     committed = json.loads((ROOT / "examples" / "results" / "clip-calibration.json").read_text())
     assert committed["weights"] == calibration["fingerprint"](mini_clip)
-    for task in levels.MAKERS:
+    for task in tasks.MAKERS:
         for share, least in (("right_kept", 0.9), ("wrong_below", 0.8)):
             found = [
                 v["claims"][share] for name, v in committed["tasks"][task].items() if not name.endswith(" 32")
@@ -63,7 +64,7 @@ def test_it_is_good_on_one_image(tmp_path):
     from s2h.language.answers import values_said
 
     made = list(
-        levels.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)
+        tasks.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)
     )
     replies = vlm.generate(vlm.load("mini"), ((p["prompt"], open_images(p)) for p in made), max_new_tokens=12)
     right = [
@@ -91,7 +92,7 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n,
 
     def made(**more):
         return list(
-            levels.generate("vqa", n=n, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
+            tasks.generate("vqa", n=n, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
         )
 
     pairs = made()
@@ -104,7 +105,7 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n,
 
 
 def test_scores_of_answers_agree_at_every_batch_size(tmp_path):
-    made = list(levels.generate("search", n=6, images=Store(tmp_path), size=64))
+    made = list(tasks.generate("search", n=6, images=Store(tmp_path), size=64))
     rows = [(p["prompt"], p[which], open_images(p)) for p in made for which in ("chosen", "rejected")]
     model = vlm.load("mini")
     one, many = (list(vlm.score(model, rows, batch_size=size)) for size in (1, 12))

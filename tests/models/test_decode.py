@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from s2h import images
+from s2h.images import decoding
 from s2h.models import ModelError, decode, encode, prompts, vlm
 from tests.support.architectures import ARCHITECTURES, make_pairs
 
@@ -22,7 +22,7 @@ def asked(request, architectures, pairs):
     import torch
 
     model = vlm.load(str(architectures.get(request.param, request.param)), dtype=torch.float32)
-    rows = [(pair["prompt"], images.open_images(pair), pair["id"]) for pair in pairs]
+    rows = [(pair["prompt"], decoding.open_images(pair), pair["id"]) for pair in pairs]
     for pair in pairs[:3]:
         other = [
             {
@@ -30,7 +30,7 @@ def asked(request, architectures, pairs):
                 "content": [*pair["prompt"][0]["content"][:-1], {"type": "text", "text": "Why?"}],
             }
         ]
-        rows.append((other, images.open_images(pair), pair["id"]))
+        rows.append((other, decoding.open_images(pair), pair["id"]))
     made = [
         prompts.prepare(model, messages, prompts.prepare_images(model, shown), shared=name)
         for messages, shown, name in rows
@@ -168,7 +168,7 @@ def test_logits_that_are_no_numbers_are_an_error(llava, pairs):
     model = vlm.load(str(llava))
     torch.nn.init.constant_(model.model.lm_head.weight, float("nan"))
     with pytest.raises(ModelError, match="no numbers"):
-        list(vlm.generate(model, [(pairs[0]["prompt"], images.open_images(pairs[0]))]))
+        list(vlm.generate(model, [(pairs[0]["prompt"], decoding.open_images(pairs[0]))]))
 
 
 def test_where_the_template_puts_images(llava):

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from s2h.images import ImageError
+from s2h.images.decoding import ImageError
 from s2h.models import encode, fingerprint, vlm
 from s2h.record import assistant
 from tests.support.architectures import ARCHITECTURES, make_pairs

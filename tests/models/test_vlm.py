@@ -8,9 +8,9 @@ import shutil
 
 import pytest
 
-from s2h import images
 from s2h.eval import ask
 from s2h.eval.benches.pairs import question_of
+from s2h.images import decoding
 from s2h.models import ModelError, decode, prompts, vlm
 from tests.support import architectures as support
 
@@ -34,7 +34,7 @@ def run(llava, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     pairs = support.make_pairs(tmp_path_factory.mktemp("pairs"), 4)
-    return [(pair["prompt"], images.open_images(pair)) for pair in pairs]
+    return [(pair["prompt"], decoding.open_images(pair)) for pair in pairs]
 
 
 def test_run_adapter_and_merged_folder_are_one_model(run, llava, rows, tmp_path):
@@ -132,7 +132,7 @@ def test_a_model_that_decode_does_not_know_is_asked_through_transformers(tmp_pat
     together = list(ask.predict(map(question_of, pairs), model, batch_size=5, max_new_tokens=6))
     assert [line["response"] for line in alone] == [line["response"] for line in together]
     assert all(line["response"] for line in alone)
-    shown = [images.open_images(pair) for pair in pairs]
+    shown = [decoding.open_images(pair) for pair in pairs]
     rows = [
         (pair["prompt"], pair[w], image)
         for pair, image in zip(pairs, shown, strict=True)

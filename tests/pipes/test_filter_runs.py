@@ -13,8 +13,8 @@ from typing import IO
 
 import pytest
 
-from s2h import jsonl
 from s2h.record import assistant
+from s2h.streams import jsonl
 from tests.support.commands import BIN, run
 from tests.support.records import lines, pair
 from tests.support.waiting import MOST, until

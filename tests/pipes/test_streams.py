@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl
+from s2h.streams import jsonl
 from tests.support.records import lines, pair
 from tests.support.waiting import MOST, until
 

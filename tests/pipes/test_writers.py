@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from s2h import locks
-from s2h.locks import Lock
 from s2h.record import RecordError
+from s2h.streams import locks
+from s2h.streams.locks import Lock
 from tests.support.commands import BIN
 from tests.support.records import lines
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ from typing import Any
 import zstandard
 from hypothesis import strategies as st
 
-from s2h import jsonl
+from s2h.streams import jsonl
 from tests.robust import folders, layouts, values
 from tests.robust.running import SECRET, Case
 from tests.support.photos import encoded

@@ -21,8 +21,8 @@ LARGEST = 1 << 14  # bytes of an input
 
 def records(data: bytes) -> None:
     """Whatever is read as records is written, and read again as the same; a prediction has its types or a fault."""
-    from s2h import jsonl
     from s2h.eval import predictions
+    from s2h.streams import jsonl
 
     faults: list[Exception] = []
     read = list(jsonl.read(io.BytesIO(data), on_error=faults.append))
@@ -42,7 +42,7 @@ def records(data: bytes) -> None:
 
 def tars(data: bytes) -> None:
     """Every member that an archive lists can be read, or is refused in words."""
-    from s2h import images, tars
+    from s2h.images import decoding, tars
 
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         file.write(data)
@@ -53,8 +53,8 @@ def tars(data: bytes) -> None:
             names = []
         for name in [*names[:20], "a.png"]:
             try:
-                images.read_bytes(f"tar:{file.name}!{name}")
-            except images.ImageError:
+                decoding.read_bytes(f"tar:{file.name}!{name}")
+            except decoding.ImageError:
                 continue
 
 

@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 from click.testing import CliRunner
 
-from s2h import jsonl, record
-from s2h.images import open_images
+from s2h import record
+from s2h.images.decoding import open_images
+from s2h.streams import jsonl
 from tests.support.photos import encoded
 
 SECONDS = 120  # a run of so few records that lasts longer hangs

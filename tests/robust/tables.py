@@ -96,7 +96,7 @@ def check(case: Case) -> int:
     """Read all questions of a case; the number of them. What can't be read goes to on_error as a RecordError, and nothing
     else is ever raised."""
     from s2h.eval.benches import request
-    from s2h.images import Store
+    from s2h.images.store import Store
 
     tried["tables"] += 1
     wish, style = case.line.split(" ")
@@ -123,7 +123,7 @@ def check(case: Case) -> int:
 
 def _sound(line: dict[str, Any], messages: list[dict]) -> None:
     """A question can be written down, and its prompt has a place for each image."""
-    from s2h import jsonl
+    from s2h.streams import jsonl
 
     told = {key: value for key, value in line.items() if key != "_pair"}
     assert json.loads(jsonl.dump(Record(told)))["id"] == line["id"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from s2h import levels, record, seeds
-from s2h.images import Store, open_images
+from s2h import record, seeds, tasks
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.sources import NoPair, SourceError, open_source
 from s2h.sources.page import MANY
 from tests.support.photos import encoded, photo, save
@@ -33,7 +34,7 @@ SYNSETS = {
 
 
 def make(task: str, source, tmp_path, n: int = 60, **more) -> list[record.Record]:
-    made = list(levels.generate(task, n=n, source=source, images=Store(tmp_path / "store"), **more))
+    made = list(tasks.generate(task, n=n, source=source, images=Store(tmp_path / "store"), **more))
     assert len(made) == n * (2 if more.get("twins") else 1)
     for pair in made:
         record.check(pair)
@@ -289,7 +290,7 @@ def test_fashion_mnist(tmp_path):
     assert len(source) == 100 and len(open_source(str(root), split="heldout")) == 40
     make("compare", source, tmp_path, n=20)
     with pytest.raises(SourceError, match="no digit"):
-        next(levels.generate("arithmetic", n=1, source=source, images=Store(tmp_path)))
+        next(tasks.generate("arithmetic", n=1, source=source, images=Store(tmp_path)))
 
 
 def test_a_source_with_too_little_says_why(tmp_path):
@@ -304,7 +305,7 @@ def test_shards_and_order_of_draws_change_nothing(classes, tmp_path):
     store = Store(tmp_path / "store")
 
     def made(**more):
-        return list(levels.generate("search", n=40, source=open_source(str(classes)), images=store, **more))
+        return list(tasks.generate("search", n=40, source=open_source(str(classes)), images=store, **more))
 
     assert made() == [pair for i in (1, 2, 3) for pair in made(shard=(i, 3))]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from s2h import levels, record, seeds
-from s2h.images import Store, open_images
+from s2h import record, seeds, tasks
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.language.concepts import concept_of
 from s2h.language.general import general_of
 from s2h.language.nouns import head_of, indefinite, plural
@@ -133,7 +134,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
     for task in ("search", "vqa"):
         tally: Counter = Counter()
         made = list(
-            levels.generate(
+            tasks.generate(
                 task,
                 n=60,
                 source=open_source(f"captions:{folder}"),
@@ -179,7 +180,7 @@ def test_attributes_in_captions_are_swapped_as_often_as_they_stand_there(tmp_pat
     source = open_source(str(root))
     assert source.swaps and source.tells
     sides = [Counter(), Counter()]
-    made = levels.generate(
+    made = tasks.generate(
         "search", n=900, source=source, per_prompt=(1, 1), images=Store(tmp_path),
         negatives={"attribute-swap": 1.0}, forms={"caption": 1.0},
     )  # fmt: skip
@@ -222,7 +223,7 @@ def test_metadata_files(folder, tmp_path):
 
 def test_sources_that_can_not_serve_say_so(folder, tmp_path):
     with pytest.raises(SourceError, match="no related"):
-        next(levels.generate("kinship", n=1, source=open_source(str(folder)), images=Store(tmp_path)))
+        next(tasks.generate("kinship", n=1, source=open_source(str(folder)), images=Store(tmp_path)))
     with pytest.raises(SourceError, match="no such folder"):
         open_source("nowhere")
     (tmp_path / "bare").mkdir()

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2h import levels
-from s2h.images import Store, open_images
+from s2h import tasks
+from s2h.images.decoding import open_images
+from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
 from s2h.sources.digits import Digits
 
@@ -46,7 +47,7 @@ def test_idx_files_are_found_by_layout(packed, name, values, tmp_path):
         path.write_bytes(gzip.compress(content) if packed else content)
     source = open_source(str(tmp_path))
     assert isinstance(source, Digits) and 320 < len(source) < 400
-    for pair in levels.generate("arithmetic", n=20, source=source, images=Store(tmp_path / "i"), size=32):
+    for pair in tasks.generate("arithmetic", n=20, source=source, images=Store(tmp_path / "i"), size=32):
         seen = [round(image.getpixel((24, 8))[0] / 20) for image in open_images(pair)]
         assert seen == pair["facts"]["values"]
         assert all(image.getpixel((8, 24))[0] == 0 for image in open_images(pair)), "transposed"
@@ -87,9 +88,9 @@ def test_folders_named_by_digits(tmp_path):
     train, held = open_source(str(tmp_path)), open_source(f"digits:{tmp_path}", split="heldout")
     assert len(train) + len(held) == 300 and len(held) > 5
     assert train.unused["not a picture"] == 10
-    for pair in levels.generate("arithmetic", n=200, source=train, per_prompt=(5, 5), twins=True):
+    for pair in tasks.generate("arithmetic", n=200, source=train, per_prompt=(5, 5), twins=True):
         assert len(set(pair["images"])) == 5, "no picture stands beside itself"
-    pair = next(levels.generate("arithmetic", n=1, source=train))
+    pair = next(tasks.generate("arithmetic", n=1, source=train))
     assert [round(i.getpixel((3, 3))[0] / 20) for i in open_images(pair)] == pair["facts"]["values"]
     assert not set(train.names[p] for v in train.by_value for p in v) & {
         held.names[p] for v in held.by_value for p in v
@@ -123,4 +124,4 @@ def test_what_is_wrong_is_told_in_one_line(values, tmp_path):
         open_source(str(tmp_path))
     with pytest.raises(SourceError, match="no target and no without and no another"):
         labels.write_bytes(idx(values))
-        next(levels.generate("search", n=1, source=str(tmp_path)))
+        next(tasks.generate("search", n=1, source=str(tmp_path)))

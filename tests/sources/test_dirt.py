@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2h import levels
-from s2h.images import ImageError, Store, glance, open_images
+from s2h import tasks
+from s2h.images.decoding import ImageError, glance, open_images
+from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
 from tests.support.photos import encoded, photo, save
 
@@ -63,7 +64,7 @@ def links(folder: Path, target: Path) -> None:
 
 
 def pairs(task: str, source, tmp_path, n: int = 60, **more) -> list:
-    made = list(levels.generate(task, n=n, source=source, images=Store(tmp_path / "store"), **more))
+    made = list(tasks.generate(task, n=n, source=source, images=Store(tmp_path / "store"), **more))
     assert len(made) == n
     for pair in made:
         open_images(pair)

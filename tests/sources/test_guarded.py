@@ -15,8 +15,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from s2h import levels
-from s2h.images import ImageError, Store, open_image, open_images
+from s2h import tasks
+from s2h.images.decoding import ImageError, open_image, open_images
+from s2h.images.store import Store
 from s2h.sources import SourceError, files, open_source
 from s2h.sources.digits import IMAGES, LABELS
 from tests.support.photos import encoded, save
@@ -39,7 +40,7 @@ def photos(root: Path, count: int = 30, texts: bool = True) -> Path:
 
 
 def search(source, tmp_path, n: int = 20) -> list:
-    made = list(levels.generate("search", n=n, source=source, images=Store(tmp_path / "store")))
+    made = list(tasks.generate("search", n=n, source=source, images=Store(tmp_path / "store")))
     assert len(made) >= n // 2
     for pair in made:
         open_images(pair)

@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from s2h import levels, record
+from s2h import record, tasks
 from s2h.filters import blind
-from s2h.images import Store
+from s2h.images.store import Store
 from s2h.sources import open_source
 from tests.support.photos import save
 
@@ -50,7 +50,7 @@ def coco(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def pairs(coco, tmp_path_factory):
     source = open_source(str(coco))
-    return list(levels.generate("vqa", n=700, source=source, images=Store(tmp_path_factory.mktemp("i"))))
+    return list(tasks.generate("vqa", n=700, source=source, images=Store(tmp_path_factory.mktemp("i"))))
 
 
 def boxes_of(coco: Path) -> dict[str, dict[str, list]]:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_images
 
-from s2h import levels
-from s2h.images import ImageError, Store, reduced
+from s2h import tasks
+from s2h.images.decoding import ImageError, reduced
+from s2h.images.store import Store
 from s2h.sources import open_source
 from s2h.sources.likeness import look_at, near
 
@@ -74,7 +75,7 @@ def test_two_pictures_of_a_prompt_are_no_near_duplicates(tmp_path):
         (root / f"{i}.txt").write_text(f"A {thing} in the sun, seen on day {i}.")
         photo.resize((200, 140)).save(root / f"{i}-again.jpg", quality=60)
         (root / f"{i}-again.txt").write_text(f"A garden with a fence, seen on day {i}.")
-    made = list(levels.generate("search", n=60, source=open_source(str(root)), images=Store(tmp_path / "s")))
+    made = list(tasks.generate("search", n=60, source=open_source(str(root)), images=Store(tmp_path / "s")))
     assert len(made) == 60
     for pair in made:
         numbers = [Path(reference).stem.removesuffix("-again") for reference in pair["images"]]

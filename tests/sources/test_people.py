@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from s2h import levels, record
-from s2h.images import Store
+from s2h import record, tasks
+from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
 from tests.support.photos import save
 
@@ -20,7 +20,7 @@ GENDERS = {1: "female", 2: "F", 3: "female", 4: "male", 5: "Male"}
 
 
 def made(source, tmp_path, n: int = 60, **more) -> list[record.Record]:
-    found = list(levels.generate("kinship", n=n, source=source, images=Store(tmp_path / "s"), **more))
+    found = list(tasks.generate("kinship", n=n, source=source, images=Store(tmp_path / "s"), **more))
     assert len(found) == n * (2 if more.get("twins") else 1)
     for pair in found:
         record.check(pair)
@@ -85,7 +85,7 @@ def test_fiw_matrices(fiw, tmp_path):
     only = made(source, tmp_path, n=30, relations={"sibling": 1.0})
     assert {pair["facts"]["relation"] for pair in only} == {"sibling"}
     with pytest.raises(SourceError, match="nothing is known of how its people look"):
-        next(levels.generate("kinship", n=1, source=source, images=Store(tmp_path), working=0.5))
+        next(tasks.generate("kinship", n=1, source=source, images=Store(tmp_path), working=0.5))
     matrix = fiw / "F0003" / "mid.csv"
     matrix.write_text(matrix.read_text().replace("1,0,1", "1,0,x", 1))
     (fiw / "F0006" / "F0006.csv").write_text("")

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from s2h import levels, record, seeds
+from s2h import record, seeds, tasks
 from s2h.filters import blind
-from s2h.images import Store
+from s2h.images.store import Store
 from s2h.sources import SourceError, open_source, options
 from s2h.sources.quiz import Sheet
 from tests.support.photos import save
@@ -53,7 +53,7 @@ def test_llava_conversations(llava, tmp_path):
     source = open_source(str(llava))
     assert source.unused["no image"] == 1 and source.unused["file missing"] == 1
     assert source.unused["a turn that leans on an earlier one"] > 20
-    for pair in levels.generate("vqa", n=50, source=source, images=Store(tmp_path)):
+    for pair in tasks.generate("vqa", n=50, source=source, images=Store(tmp_path)):
         record.check(pair)
         facts = pair["facts"]
         assert (
@@ -93,7 +93,7 @@ def test_wrong_answers_are_of_the_kind_that_is_asked_for(tmp_path):
         rows.append({"id": i, "image": f"{i}.png", "conversations": turns})
     (tmp_path / "shapes.json").write_text(json.dumps(rows))
     kinds = dict(asked)
-    for pair in levels.generate("vqa", n=90, source=open_source(str(tmp_path)), images=Store(tmp_path)):
+    for pair in tasks.generate("vqa", n=90, source=open_source(str(tmp_path)), images=Store(tmp_path)):
         wrong = record.text_of(pair["rejected"]).lower().strip(".")
         assert wrong in kinds[pair["facts"]["question"]]
         pictures = [Path(reference).read_bytes() for reference in pair["images"]]
@@ -135,7 +135,7 @@ def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     assert open_source(str(vqav2)).unused["no question or no answer"] == 2
     assert open_source(str(vqav2)).unused["listed twice"] == 1
     questions.write_text(json.dumps({"questions": rows}))
-    made = list(levels.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
+    made = list(tasks.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
     assert len(made) == 60
     for pair, twin in zip(made[::2], made[1::2], strict=True):
         assert pair["negative"] == "counterpart" and pair["prompt"] == twin["prompt"]
@@ -211,7 +211,7 @@ def test_letters_are_dealt_anew_so_that_none_is_the_usual_one(lettered, tmp_path
         source.unused["options that name one another"]
         == source.unused["an answer that is none of the options"]
     )
-    made = list(levels.generate("vqa", n=1000, source=source, images=Store(tmp_path)))
+    made = list(tasks.generate("vqa", n=1000, source=source, images=Store(tmp_path)))
     chosen, rejected = check_letters(made)
     for side in (chosen, rejected):
         for size in (2, 3, 4):
@@ -229,7 +229,7 @@ def test_a_models_letter_is_read_and_the_right_one_never_rejected(lettered, tmp_
 
     tally: Counter = Counter()
     made = list(
-        levels.generate(
+        tasks.generate(
             "vqa", n=90, source=open_source(str(lettered)), images=Store(tmp_path), answer=answer, tally=tally
         )
     )
@@ -269,8 +269,8 @@ def test_no_annotators_answer_is_rejected(vqav2, tmp_path):
         return [[next(said)] for _ in asked]
 
     made = [
-        *levels.generate("vqa", n=150, source=source, images=Store(tmp_path)),
-        *levels.generate("vqa", n=60, source=source, images=Store(tmp_path), answer=answer),
+        *tasks.generate("vqa", n=150, source=source, images=Store(tmp_path)),
+        *tasks.generate("vqa", n=60, source=source, images=Store(tmp_path), answer=answer),
     ]
     assert {"counterpart", "hallucination", "confusion"} <= {pair["negative"] for pair in made} and len(
         made
@@ -310,7 +310,7 @@ def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
     (tmp_path / "q" / "q.json").write_text(json.dumps(rows))
     source = open_source(str(tmp_path / "q"))
     made = list(
-        levels.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2))
+        tasks.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2))
     )
     texts = [blind.texts_of(pair) for pair in made]
     assert len(made) > 650
@@ -333,7 +333,7 @@ def test_yes_and_no_are_in_balance_in_every_stretch_though_most_answers_are_yes(
         rows.append({"id": str(i), "image": f"{i}.png", "conversations": turns})
     (tmp_path / "data.json").write_text(json.dumps(rows))
     source = open_source(f"llava:{tmp_path / 'data.json'}")
-    made = list(levels.generate("vqa", n=300, source=source, shard=shard, images=Store(tmp_path / "i")))
+    made = list(tasks.generate("vqa", n=300, source=source, shard=shard, images=Store(tmp_path / "i")))
     asked = [pair["facts"]["answer"] == "yes" for pair in made if pair["facts"]["answer"] in ("yes", "no")]
     assert len(asked) > len(made) / 4
     assert all(7 <= sum(asked[at : at + 20]) <= 13 for at in range(len(asked) - 19))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl, streams
+from s2h import streams
 from s2h.record import RecordError
-from s2h.streams import journal
+from s2h.streams import journal, jsonl
 from s2h.streams.journal import Journal
 
 SAID = {"seed": 1}

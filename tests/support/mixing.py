@@ -10,8 +10,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from s2h import jsonl, mix
+from s2h import mix
 from s2h.cli.mix import main
+from s2h.streams import jsonl
 from tests.support.records import pair
 
 

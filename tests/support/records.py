@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s2h import jsonl, record
+from s2h import record
+from s2h.streams import jsonl
 
 
 def pair(name: str = "a", images: list[str] | None = None, **fields) -> record.Record:

@@ -10,7 +10,7 @@ import random
 import pytest
 import torch
 
-from s2h.images import ImageError
+from s2h.images.decoding import ImageError
 from s2h.models import vlm
 from s2h.record import Record
 from s2h.train import batches
@@ -135,7 +135,7 @@ def test_workers_read_the_rows_they_were_asked_for(tmp_path):
     """Forked from a process that has the file open, at the same time."""
     from torch.utils.data import DataLoader
 
-    from s2h import jsonl
+    from s2h.streams import jsonl
     from s2h.train.rows import Pairs
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as out:

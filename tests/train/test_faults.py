@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2h import jsonl
 from s2h.models import ModelError
 from s2h.record import RecordError
+from s2h.streams import jsonl
 from s2h.train.arguments import again
 from s2h.train.folder import WRITTEN, RunError, begun, checkpoints, read_result
 from s2h.train.reference import is_whole

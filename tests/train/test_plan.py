@@ -7,11 +7,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from s2h import jsonl
 from s2h.cli.train import main
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models import names
 from s2h.record import RecordError
+from s2h.streams import jsonl
 from s2h.train import plan
 from s2h.train.arguments import fill
 from s2h.train.rows import Pairs
@@ -81,7 +81,9 @@ def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
     longest = max(pairs, key=lambda pair: len(pair["images"]))
     longest["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red and blue " * 40}]}]
     opened: list[list[str]] = []
-    monkeypatch.setattr("s2h.images.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair))
+    monkeypatch.setattr(
+        "s2h.images.decoding.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair)
+    )
     said: list[str] = []
     made = plan.plan(pairs, fill({"model": str(llava)}), say=said.append)
     assert (made["pairs"], made["sampled"], made["opened"]) == (8, 3, 4) and longest["id"] in opened

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl
+from s2h.streams import jsonl
 from s2h.train.folder import read_metrics
 from tests.support.architectures import make_pairs
 

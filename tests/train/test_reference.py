@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from s2h.images import open_images
+from s2h.images.decoding import open_images
 from s2h.models import fingerprint, vlm
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from s2h import accel, jsonl
+from s2h import accel
 from s2h.cli.eval import main as eval_main
 from s2h.cli.filter import main as filter_main
 from s2h.cli.train import main as train_main
 from s2h.models.causes import unavailable
 from s2h.record import assistant
+from s2h.streams import jsonl
 from tests.support.records import pair
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from s2h import jsonl
 from s2h.models import ModelError, encode, vlm
 from s2h.record import RecordError, fail
+from s2h.streams import jsonl
 from s2h.train import features
 from s2h.train.folder import checkpoints
 from s2h.train.rows import Pairs, store
@@ -55,7 +55,7 @@ def test_real_architectures_learn_with_two_to_five_images(name, architectures, p
 
 
 def margin(model, pairs) -> float:
-    from s2h.images import open_images
+    from s2h.images.decoding import open_images
 
     rows = [(p["prompt"], p[which], open_images(p)) for p in pairs for which in ("chosen", "rejected")]
     sums = list(vlm.score(model, rows, batch_size=4))
@@ -65,7 +65,7 @@ def margin(model, pairs) -> float:
 def test_the_loss_is_equation_7_of_dpo(llava, pairs, tmp_path, drawn):
     """-log sigmoid(beta ((chosen - its reference) - (rejected - its reference))), from log-probabilities that
     `vlm.score` computes one answer at a time, with an adapter that has moved."""
-    from s2h.images import open_images
+    from s2h.images.decoding import open_images
 
     beta = 0.3
     folder = tmp_path / "run"
@@ -97,7 +97,7 @@ def test_vision_tower_stays_as_it_was(name, architectures, pairs, tmp_path):
 
 
 def test_a_batch_holds_each_prompt_twice_and_cuts_nothing(llava, pairs):
-    from s2h.images import open_images
+    from s2h.images.decoding import open_images
 
     processor = vlm.load(str(llava)).processor
     some = pairs[:3]

@@ -111,7 +111,7 @@ def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
 
 
 def _images(pair):
-    from s2h.images import open_images
+    from s2h.images.decoding import open_images
 
     return open_images(pair)
 

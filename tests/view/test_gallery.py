@@ -91,7 +91,7 @@ def test_each_distinct_image_is_embedded_once(pairs, tmp_path):
 
 
 def test_a_card_that_fails_takes_its_images_with_it(pairs, tmp_path):
-    from s2h.images import open_image
+    from s2h.images.decoding import open_image
 
     kept = list(pairs[0]["images"])
     pairs[0]["images"] = [kept[0], str(tmp_path / "gone.png")][: len(kept)]

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from s2h import jsonl
 from s2h.errors import plural
 from s2h.eval.benches import names, rows
 from s2h.eval.benches.lines import line
 from s2h.record import RecordError, fail
+from s2h.streams import jsonl
 
 Questions = Iterator[tuple[dict, list[dict]]]
 

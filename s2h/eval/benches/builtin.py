@@ -24,11 +24,11 @@ LABELLED = ("scene", "digit", "face")  # kinds of labels that `words.holds` read
 def questions(*, n: int, seed: int, store: Any, size: int = 64) -> Iterator[tuple[dict, list[dict]]]:
     """n questions of each part, from the split that training never draws. Kinship asks about parents and search for
     captions, as the paper does."""
-    from s2h import levels
+    from s2h import tasks
 
     wishes = {"kinship": {"relations": {"parent": 1.0}}, "search": {"forms": {"caption": 1.0}}}
     for category, task, level, per_prompt in PARTS:
-        for pair in levels.generate(
+        for pair in tasks.generate(
             task,
             n=n,
             seed=seed,

@@ -12,8 +12,8 @@ from typing import Any
 from s2h.eval import gold
 from s2h.eval.benches import prompts
 from s2h.eval.predictions import absent
+from s2h.images.references import anchored
 from s2h.record import Record, RecordError
-from s2h.references import anchored
 
 # What stands for an answer that is not public; of a question with options also what could be another's answer.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from s2h import jsonl
 from s2h.eval.benches import pairs
 from s2h.eval.benches.lines import line
 from s2h.eval.predictions import TYPES
 from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl
 
 _KEPT = (
     "level", "target", "target_labels", "about", "candidates", "l2_category", "question_type", "group", "twin",

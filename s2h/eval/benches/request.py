@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from s2h import jsonl
 from s2h.eval import benches
 from s2h.eval.benches import builtin, names, questions, rows
-from s2h.images import Store
+from s2h.images.store import Store
 from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl
 
 Wish = tuple[
     str, str | None

@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from s2h import jsonl, parse
 from s2h.eval.benches import tsv
-from s2h.files import below
 from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl, parse
+from s2h.streams.files import below
 
 KINDS = (
     ".parquet",

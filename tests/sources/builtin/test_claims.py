@@ -7,9 +7,9 @@ import re
 import pytest
 
 from s2h import seeds
-from s2h.levels import MAKERS
 from s2h.sources import NoPair
 from s2h.sources.builtin import World, claims, scenes, words
+from s2h.tasks import MAKERS
 
 VQA = {"wrong-attribute": 1.0, "other-image": 1.0}
 PLURALS = {words.shape_word(shape, 2) for shape in scenes.SHAPES}

@@ -1,0 +1,256 @@
+"""A folder to carry away: the records, and every image that they refer to once, under the hash of its bytes, by references
+that are relative to the folder. Many images go into tar shards, which s2h-train and the others read as they stand.
+
+    pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from s2h import __version__
+from s2h.images import references
+from s2h.images.decoding import ImageError, file_of, glance, read_bytes
+from s2h.images.store import Store, stored_name
+from s2h.record import Record, RecordError
+from s2h.streams import jsonl
+
+SHARD_SIZE = 1 << 30  # bytes of images from which they go into shards, and about which a shard has
+MANIFEST = "pack.json"
+RECORDS, HELD_OUT = "mix.jsonl", "mix.val.jsonl"
+
+
+class Pack:
+    """Writes a pack beside its place and moves it there when it is whole; an earlier pack there is replaced then.
+
+    shards: whether the images go into tar shards of about `shard_size` bytes (see `weight`), else they are files. The images
+    that are known are kept in a database on disk, so that memory does not grow with them. Raises RecordError where the
+    folder holds something else.
+    """
+
+    def __init__(self, folder: str, *, shards: bool = False, shard_size: int = SHARD_SIZE) -> None:
+        self.folder = os.path.normpath(folder)
+        check_place(self.folder)
+        parent, name = os.path.split(os.path.abspath(self.folder))
+        os.makedirs(parent, exist_ok=True)
+        self._beside = os.path.join(parent, f".{name}.{os.urandom(8).hex()}.part")
+        os.mkdir(self._beside)
+        self._known = sqlite3.connect("", isolation_level=None)  # on disk, gone when closed
+        self._known.execute("create table seen (name blob primary key, reference text) without rowid")
+        self._shards = Shards(self._beside, shard_size) if shards else None
+        self._store = Store(os.path.join(self._beside, "images"))
+        self._outs: dict[str, Part] = {}
+        self.images = self.bytes = 0
+
+    def part(self, name: str) -> Part:
+        """One of the pack's files of records."""
+        self._outs[name] = Part(self, os.path.join(self._beside, name))
+        return self._outs[name]
+
+    def reference(self, reference: str, base: str) -> str:
+        """The reference, relative to the pack, of an image that is in it from now on. Raises ImageError, OSError."""
+        place = _place(reference, base)
+        if (known := self._find(place)) is not None:
+            return known
+        data = read_bytes(reference, base)
+        glance(data, reference[:200])
+        by_content = b"=" + blake2b(data, digest_size=16).digest()
+        if (found := self._find(by_content)) is None:
+            if self._shards is not None:
+                found = self._shards.add(stored_name(data), data)
+            else:
+                found = os.path.relpath(self._store.put(data), self._beside)
+            ask(self._known, "insert into seen values (?, ?)", by_content, found)
+            self.images, self.bytes = self.images + 1, self.bytes + len(data)
+        ask(self._known, "insert into seen values (?, ?)", place, found)
+        return found
+
+    def close(self) -> None:
+        """Moves the pack to its place."""
+        try:
+            with named(self.folder):
+                self._finish()
+        except BaseException:
+            self.discard()
+            raise
+        self._known.close()
+
+    def _finish(self) -> None:
+        if self._shards is not None:
+            self._shards.close()
+        for part in self._outs.values():
+            part.out.close()
+        told = {
+            "s2h": __version__,
+            "records": {name: part.count for name, part in self._outs.items()},
+            "images": self.images,
+            "bytes": self.bytes,
+            "shards": self._shards.count if self._shards is not None else 0,
+        }
+        with open(os.path.join(self._beside, MANIFEST), "w", encoding="utf-8") as file:
+            json.dump(told, file, indent=2)
+            file.write("\n")
+        check_place(self.folder)
+        if not os.path.isdir(self.folder):
+            os.rename(self._beside, self.folder)
+        elif exchange(self._beside, self.folder):
+            shutil.rmtree(self._beside)
+        else:
+            old = self._beside + ".old"
+            os.rename(self.folder, old)
+            os.rename(self._beside, self.folder)
+            shutil.rmtree(old)
+
+    def discard(self) -> None:
+        """Gives the pack up: what was in its place stays."""
+        self._known.close()
+        for part in self._outs.values():
+            part.out.discard()
+        if self._shards is not None:
+            self._shards.discard()
+        shutil.rmtree(self._beside, ignore_errors=True)
+
+    def __enter__(self) -> Pack:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close() if kind is None else self.discard()
+
+    def _find(self, name: bytes) -> str | None:
+        row = ask(self._known, "select reference from seen where name = ?", name).fetchone()
+        return row[0] if row else None
+
+
+class Part:
+    """A file of records in a pack, written as `jsonl.Writer` writes."""
+
+    def __init__(self, pack: Pack, path: str) -> None:
+        self.pack, self.out = pack, jsonl.Writer(path)
+
+    @property
+    def count(self) -> int:
+        return self.out.count
+
+    def write(self, record: Record) -> None:
+        """Writes one record with its images. Raises ImageError with the field, and then nothing of it is written."""
+        images = []
+        with named(self.pack.folder):
+            for i, reference in enumerate(record["images"]):
+                try:
+                    images.append(self.pack.reference(reference, getattr(record, "base", "")))
+                except ImageError as error:
+                    error.field = f"images[{i}]"
+                    raise
+            self.out.write(Record({**record, "images": images}, base=self.out.base))
+
+
+class Shards:
+    """Tar files of about a size. The same images in the same order give the same bytes."""
+
+    def __init__(self, folder: str, size: int) -> None:
+        self.folder, self.size, self.count = folder, size, 0
+        self._tar: Any = None
+
+    def add(self, name: str, data: bytes) -> str:
+        """Puts a member into the shard; returns its reference."""
+        if self._tar is None or self._tar.offset >= self.size:
+            self.close()
+            self._path = f"images-{self.count:05d}.tar"
+            path = os.path.join(self.folder, self._path)
+            self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by `close`
+            self.count += 1
+        info = tarfile.TarInfo(name)  # no owner, no time: the same bytes everywhere
+        info.size = len(data)
+        self._tar.addfile(info, io.BytesIO(data))
+        return references.of_member(self._path, name)
+
+    def close(self) -> None:
+        if self._tar is not None:
+            tar, self._tar = self._tar, None
+            tar.close()
+
+    def discard(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.close()
+
+
+def exchange(one: str, other: str) -> bool:
+    """Let two folders change places in one step, so that a kill leaves one of them at each name. False where the system or
+    the file system can't."""
+    import ctypes
+
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)
+    return not call(here, os.fsencode(one), here, os.fsencode(other), swap)
+
+
+@contextlib.contextmanager
+def named(folder: str) -> Iterator[None]:
+    """A full disk is told by the name that the user gave, not by that of an unfinished file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = folder
+        raise
+
+
+def check_place(folder: str) -> None:
+    """Raises RecordError where a pack can't take the folder's place: it holds something that no pack has."""
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder) or os.path.islink(folder):
+        raise RecordError("is there and is no folder", where=folder, remedy="name a new one")
+    there = set(os.listdir(folder))
+    known = {MANIFEST, RECORDS, HELD_OUT, "images"}
+    other = sorted(
+        name for name in there - known if not (name.startswith("images-") and name.endswith(".tar"))
+    )
+    if other or (there and MANIFEST not in there):
+        shown = other[0] if other else min(there)
+        raise RecordError(
+            f"holds something that is no pack: {shown}", where=folder, remedy="name a new folder"
+        )
+
+
+class Weight:
+    """How many bytes the images of some records have, each reference counted once."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._known = sqlite3.connect("", isolation_level=None)
+        self._known.execute("create table seen (name blob primary key) without rowid")
+
+    def add(self, record: Record) -> None:
+        """Counts a record's images; what can't be had counts nothing, it is told when it is packed."""
+        base = getattr(record, "base", "")
+        for reference in record["images"]:
+            if ask(self._known, "insert or ignore into seen values (?)", _place(reference, base)).rowcount:
+                with contextlib.suppress(ImageError):
+                    path = file_of(reference, base)
+                    self.bytes += os.path.getsize(path) if path else len(read_bytes(reference, base))
+
+
+def ask(known: sqlite3.Connection, question: str, *values: object) -> sqlite3.Cursor:
+    """A question to the database of known images. Raises RecordError where its disk is full."""
+    try:
+        return known.execute(question, values)
+    except sqlite3.OperationalError as error:
+        remedy = "free some space, or set SQLITE_TMPDIR to a folder that has more"
+        raise RecordError(f"the list of known images cannot be kept: {error}", remedy=remedy) from None
+
+
+def _place(reference: str, base: str) -> bytes:
+    """A name of 16 bytes for a reference as seen from a folder."""
+    return blake2b(references.spelled(reference, base).encode(), digest_size=16).digest()

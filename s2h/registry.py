@@ -1,0 +1,62 @@
+"""Find the parts that a user can name: sources, tasks, judgements, formats and benchmarks.
+
+Each room is a package. A module in it that holds a part defines one value in capitals (`SOURCE`, `TASK`, `JUDGEMENT`,
+`FORMAT`, `BENCH`), and the part is called as its file is, with `-` for `_`. So adding a part is adding a file: command-line
+choices, help texts and tables come from here. `names` reads files but imports none, since `--help` must not load torch.
+
+    names("bench")            # ('blink', 'mantis', …)
+    load("bench", "blink")    # s2h.eval.benches.blink.BENCH
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import re
+from typing import Any
+
+# Kind of part: the package that holds its modules, and the name of the value in each.
+ROOMS = {
+    "source": ("s2h.sources", "SOURCE"),
+    "task": ("s2h.tasks", "TASK"),
+    "judgement": ("s2h.filters", "JUDGEMENT"),
+    "format": ("s2h.formats", "FORMAT"),
+    "bench": ("s2h.eval.benches", "BENCH"),
+}
+
+
+@functools.cache
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names of all parts of a kind, in alphabetical order, without importing their modules."""
+    package, value = ROOMS[kind]
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    defines = re.compile(rf"^{value}\b[^=\n]*=", re.MULTILINE)
+    found = set()
+    for folder in folders:
+        for file in os.listdir(folder):
+            stem, ending = os.path.splitext(file)
+            if ending == ".py" and defines.search(_text(os.path.join(folder, file))):
+                found.add(stem.replace("_", "-"))
+    return tuple(sorted(found))
+
+
+@functools.cache
+def load(kind: str, name: str) -> Any:
+    """Import the module of a part and return its value. Raises KeyError for a name that no module has."""
+    if name not in names(kind):
+        raise KeyError(name)
+    package, value = ROOMS[kind]
+    return getattr(importlib.import_module(f"{package}.{name.replace('-', '_')}"), value)
+
+
+def values(kind: str) -> dict[str, Any]:
+    """Import all modules of a kind and return their values by name, in alphabetical order."""
+    return {name: load(kind, name) for name in names(kind)}
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
