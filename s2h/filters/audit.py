@@ -1,11 +1,11 @@
-"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away and how far
-form alone does (blind.py), the lengths, places and answers of both sides, pairs that repeat, and for kinship whether the
-photographs' colours tell.
+"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away and how
+far form alone does (blind.py), the lengths, places and answers of both sides, pairs that repeat, and for kinship
+whether the photographs' colours tell.
 
     s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
 
-Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others counts, and 16 to 32 bytes
-a pair and an image to know repeats by.
+Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others counts, and 16 to 32
+bytes a pair and an image to know repeats by.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ class _Task:
 
 
 def _placed(record: Record, layout: Any) -> tuple[int, list[int]]:
-    """(number of pictures, positions of those that the answer rests on), the tiles of a grid counted each; `layout` as the
-    facts have it, whatever that is."""
+    """(number of pictures, positions of those that the answer rests on), the tiles of a grid counted each; `layout` as
+    the facts have it, whatever that is."""
     if isinstance(layout, dict):
         tiles, target = layout.get("tiles"), layout.get("target")
         if (

@@ -99,8 +99,8 @@ def test(
 
 
 def _features(asked: str, answer: str) -> Iterator[str]:
-    """Words and neighbours of the answer, its length, what it repeats of the question, and every word of the question beside
-    every word of the answer."""
+    """Words and neighbours of the answer, its length, what it repeats of the question, and every word of the question
+    beside every word of the answer."""
     question, said = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
     for one, two in zip(["<", *said], [*said, ">"], strict=True):
         yield two

@@ -1,7 +1,7 @@
-"""What models have computed, kept: in memory while a run lasts, the least recently used going when there are more than a
-stated number, and with --cache in a folder from run to run, by content and model. A kept folder is never trusted: each row
-carries a check of itself, a damaged file or one of another version is told in one line and replaced, and a kill at any
-moment leaves whole rows (SQLite's journal).
+"""What models have computed, kept: in memory while a run lasts, the least recently used going when there are more than
+a stated number, and with --cache in a folder from run to run, by content and model. A kept folder is never trusted:
+each row carries a check of itself, a damaged file or one of another version is told in one line and replaced, and a
+kill at any moment leaves whole rows (SQLite's journal).
 
     s2h-filter l3 --clip 0.25 --cache kept/ > good.jsonl     # again with another threshold: no model is loaded
 """
@@ -34,8 +34,8 @@ class Embeddings:
     def get(
         self, keys: Iterable[bytes], embed: Callable[[list[bytes]], Iterable[tuple[bytes, Any]]]
     ) -> dict[bytes, Any]:
-        """The arrays of the keys. Those not kept are made by one call: embed(missing) gives (key, array) for each of them,
-        or leaves out those that cannot be had, which the answer then lacks too."""
+        """The arrays of the keys. Those not kept are made by one call: embed(missing) gives (key, array) for each of
+        them, or leaves out those that cannot be had, which the answer then lacks too."""
         found, missing = {}, []
         for key in dict.fromkeys(keys):
             if key in self.kept:

@@ -1,6 +1,6 @@
-"""Computing with models: each is loaded when it is first needed; every distinct image and text goes through it once; images
-are opened by threads or worker processes while it runs; and where several processes were launched, each takes its share of
-the chunks. A chunk holds the same images however many processes there are, so the same bytes come out.
+"""Computing with models: each is loaded when it is first needed; every distinct image and text goes through it once;
+images are opened by threads or worker processes while it runs; and where several processes were launched, each takes
+its share of the chunks. A chunk holds the same images however many processes there are, so the same bytes come out.
 
 The main process reads, decides and writes. The others are in `Engine.serve` and do what it shares out.
 """
@@ -30,8 +30,8 @@ Place = tuple[str, str]  # of an image: (base, reference)
 
 
 class Engine:
-    """load: by kind ("clip", "text", "ref") what loads a model by its name. workers: processes that open images; with none
-    threads do. A context manager; use one at a time."""
+    """load: by kind ("clip", "text", "ref") what loads a model by its name. workers: processes that open images; with
+    none threads do. A context manager; use one at a time."""
 
     def __init__(
         self,
@@ -115,7 +115,8 @@ class Engine:
         return accel.gather(found)
 
     def images(self, name: str, places: Iterable[Place]) -> tuple[dict[Place, Any], dict[Place, ImageError]]:
-        """Unit-length embeddings of images by a CLIP, each content once, and what was wrong with those that can't be had."""
+        """Unit-length embeddings of images by a CLIP, each content once, and what was wrong with those that can't be
+        had."""
         places = list(dict.fromkeys(places))
         keys, faults = self._known(places)
         first = {}
@@ -192,8 +193,8 @@ class Engine:
         return found, faults
 
     def _look(self, name: str, chunks: list[list[Place]]) -> Iterator[tuple[Any, dict[int, ImageError]]]:
-        """For each chunk of images the embeddings of those that can be opened, and what was wrong with the others, the next
-        images being opened meanwhile."""
+        """For each chunk of images the embeddings of those that can be opened, and what was wrong with the others, the
+        next images being opened meanwhile."""
         model = self.model("clip", name)
         waiting: deque[list[Future]] = deque()
         ahead = iter(chunks)

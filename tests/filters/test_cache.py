@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from s2h.cli.filter import main
-from s2h.filters import clip as judging
-from s2h.filters import judge
+from s2h.filters import clip_claims, judge
 from s2h.filters.cache import VERSION, Embeddings, Folder, brief
 from s2h.filters.engine import Engine
 from s2h.models import clip as models
@@ -136,7 +135,7 @@ def test_a_second_run_loads_no_model_and_sees_what_has_changed(tmp_path, monkeyp
 
     def run() -> list[float]:
         with Engine({"clip": load}, cache=Folder("kept")) as engine:
-            done = judge([pair(images=["one.png", "two.png"])], [judging.judgement(engine, model=model)])
+            done = judge([pair(images=["one.png", "two.png"])], [clip_claims.build(engine, model=model)])
             return [record["scores"]["clip"]["chosen"] for record, _ in done]
 
     for i, name in enumerate(("one", "two")):
