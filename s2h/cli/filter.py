@@ -88,7 +88,7 @@ def main(files, output, seed, quiet, on_error, **options):
         opens = partial(common.writer, output, store)
     locks = [output, settings.rejects, settings.report, settings.audit]
     with common.session(opens, quiet=quiet, on_error=on_error, locks=locks) as work:
-        run = Run(work, given, settings, journal)
+        run = Run(work, given, settings, journal, store)
         for failure in run.judge_files(files, seed):
             work.failures.append(f"{terminal(failure)}, above {settings.audit_fail:g}")
 
@@ -149,12 +149,12 @@ def _check(given: Given, settings: Settings, output: str) -> None:
 
 
 def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
-    from s2h.filters.cache import folder
+    from s2h.filters.cache import open_folder
     from s2h.filters.engine import Engine
 
     return Engine(
         selection.loaders(work.say, settings.dtype, settings.compile),
-        cache=folder(cache, work.tell),
+        cache=open_folder(cache, work.tell),
         workers=settings.workers,
         dtype=settings.dtype or "auto",
     )
@@ -182,6 +182,7 @@ class Run:
     given: Given
     settings: Settings
     journal: Journal
+    image_store: str
     position: int = 0  # in the input
     unjudged: Counter[str] = field(default_factory=Counter)  # pairs by the reason for which they were skipped
     audit: Audit | None = None
@@ -237,7 +238,7 @@ class Run:
             return self.journal.outputs[1]
         if not self.settings.rejects:
             return None
-        return stack.enter_context(jsonl.Writer(self.settings.rejects, self.work.writer.image_dir))
+        return stack.enter_context(jsonl.Writer(self.settings.rejects, self.image_store))
 
     def _skip(self, error: RecordError) -> None:
         """Count a record that can't be judged."""
@@ -256,7 +257,7 @@ class Run:
             work.skipped.update(self.unjudged)
             records = self._skip_judged(records, judges)
             if self.audit is not None:
-                for record in work.writer.kept():
+                for record in journal.outputs[0].kept():
                     self.audit.add(record)
         self.position = journal.position
         journal.said |= {"tally": counts.noted, "unjudged": self.unjudged}
@@ -273,7 +274,7 @@ class Run:
             any(judge.score([record]) for judge in judges if judge.score)  # until one finds a fault
         if (count, where) != (journal.position, journal.last):
             raise RecordError(
-                f"{self.work.writer.partial}: its last pair came from {journal.last}, which the input doesn't have",
+                f"{journal.outputs[0].partial}: its last pair came from {journal.last}, which the input doesn't have",
                 remedy="give the same input, or leave --resume out and begin anew",
             )
         self.work.say(

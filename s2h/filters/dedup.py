@@ -5,6 +5,7 @@ cat l3.jsonl l3.jsonl | s2h-filter --dedup > once.jsonl
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from s2h.errors import plural
@@ -20,23 +21,40 @@ def build(repeats: Repeats, *, within: bool = True, stream: str = "the stream") 
     """Drop pairs that repeat one before them. Written as scores.repeats.of: the file or stream that has the first one.
     within: whether the stream's own pairs are remembered, and not only those that were learnt."""
 
-    def score(batch: list[Record]) -> dict[int, RecordError]:
+    finder = _Finder(repeats, stream if within else None)
+    return Judge("repeats", finder.score, finder.decide, remembers=within)
+
+
+@dataclass
+class _Finder:
+    """Finds repeats, and keeps what it found until the next batch: an earlier run's score is not what decides.
+
+    stream: the name under which the stream's own pairs are remembered. origins: by the id() of the batch's records, which
+    are alive until the next batch.
+    """
+
+    repeats: Repeats
+    stream: str | None
+    origins: dict[int, str] = field(default_factory=dict)
+
+    def score(self, batch: list[Record]) -> dict[int, RecordError]:
         faults: dict[int, RecordError] = {}
+        self.origins.clear()
         for at, record in enumerate(batch):
             try:
-                origin = repeats.see(record, stream if within else None)
+                origin = self.repeats.see(record, self.stream)
             except RecordError as error:
                 faults[at] = error
                 continue
-            record.repeats = origin or ""
-            if origin is not None and "repeats" not in record.get("scores", {}):
-                add_score(record, "repeats", of=origin)
+            if origin is not None:
+                self.origins[id(record)] = origin
+                if "repeats" not in record.get("scores", {}):
+                    add_score(record, "repeats", of=origin)
         return faults
 
-    def decide(record: Record) -> str:
-        return f"repeats a pair of {record.repeats}" if record.repeats else ""
-
-    return Judge("repeats", score, decide, remembers=within)
+    def decide(self, record: Record) -> str:
+        origin = self.origins.get(id(record))
+        return f"repeats a pair of {origin}" if origin is not None else ""
 
 
 def _from_options(given: Given, tools: Tools) -> Judge:

@@ -69,21 +69,15 @@ class Flag:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of s2h-filter.
+    """An option of s2h-filter."""
 
-    name: with its dashes. asks: giving it asks for its judgement; an option that only refines a judgement is an error
-    without it. repeated: may be given several times. model: the kind of model that it needs, where the judgement needs
-    none otherwise. speed: changes how fast a run is and not its output, and is listed under Performance with this
-    default.
-    """
-
-    name: str
+    name: str  # with its dashes
     value: Number | Bounds | Text | Flag
     help: str
-    asks: bool = True
-    repeated: bool = False
-    model: ModelKind | None = None
-    speed: int | None = None
+    asks: bool = True  # giving it asks for its judgement; otherwise it refines one, and without that one it is an error
+    repeated: bool = False  # may be given several times
+    model: ModelKind | None = None  # the kind of model that it needs, if the judgement needs none without it
+    speed: int | None = None  # the default of an option that changes how fast a run is, and not its output
 
     @property
     def key(self) -> str:
@@ -93,30 +87,25 @@ class Option:
 
 @dataclass(frozen=True)
 class ModelKind:
-    """A kind of model that judgements share.
-
-    said: what standard error says when a model is loaded, before its name. load: (name, number format, whether to
-    compile) to a model. option: names the model, if no judgement has such an option. identify: the full name of a
-    model, as scores are signed. attach: adds work to the engine of every process, beyond the embeddings that the
-    engine knows.
-    """
+    """A kind of model that judgements share; `scorers` has all of them."""
 
     name: str
-    said: str
-    load: Callable[[str, str | None, bool], Any]
-    option: Option | None = None
-    identify: Callable[[str], str] = str
-    attach: Callable[[Engine], None] | None = None
+    said: str  # on standard error when a model is loaded, before the model's name
+    load: Callable[[str, str | None, bool], Any]  # of a name, a number format and whether to compile
+    option: Option | None = None  # names the model, if no judgement has such an option
+    identify: Callable[[str], str] = str  # the full name of a model, which its scores carry
+    attach: Callable[[Engine], None] | None = (
+        None  # adds work to the engine of every process, beyond embeddings
+    )
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a run was asked for. options: the value of every option by its key; None, False or () if it was not given.
-    scores: what --score names. annotate: whether no pair is dropped."""
+    """What a run was asked for."""
 
-    options: Mapping[str, Any]
-    scores: tuple[str, ...] = ()
-    annotate: bool = False
+    options: Mapping[str, Any]  # the value of every option by its key; None, False or () if it was not given
+    scores: tuple[str, ...] = ()  # what --score names
+    annotate: bool = False  # whether no pair is dropped
 
     def __getitem__(self, key: str) -> Any:
         return self.options[key]
@@ -134,55 +123,50 @@ class Given:
 
 @dataclass(frozen=True)
 class Tools:
-    """What a judge may use. engine: models and their cache. read: the records of a file. say: a message on standard
-    error."""
+    """What a judge may use."""
 
-    engine: Engine
-    read: Callable[[str], Iterable[Record]]
-    say: Callable[[str], None]
+    engine: Engine  # models and their cache
+    read: Callable[[str], Iterable[Record]]  # the records of a file
+    say: Callable[[str], None]  # a message on standard error
 
 
 @dataclass(frozen=True)
 class TextMeasure:
-    """A number that the texts of both answers give. All text measures of a run are taken in one pass over the texts,
-    before other judgements; the number is written as scores.SCORE.value.
+    """A number that the texts of both answers give, written as scores.SCORE.value. The text measures of a run are taken
+    together, in one pass over the texts, before other judgements."""
 
-    name: the measure in reasons and in the report. load: returns the function (chosen, rejected) -> number; what is
-    slow to import is imported there. bounds: the least and the most that are kept, from the value of the judgement's
-    first option. reason: why a number outside of the bounds is dropped; by default "NAME below LO" or "NAME above HI".
-    """
-
-    name: str
-    load: Callable[[], Callable[[str, str], float]]
-    bounds: Callable[[Any], Band] = tuple
-    reason: Callable[[float], str] | None = None
+    name: str  # in reasons and in the report
+    load: Callable[
+        [], Callable[[str, str], float]
+    ]  # returns (chosen, rejected) -> number; slow imports belong in it
+    bounds: Callable[[Any], Band] = (
+        tuple  # the least and the most that are kept, of the value of the first option
+    )
+    reason: Callable[[float], str] | None = (
+        None  # why a number is dropped; by default "NAME below LO", "NAME above HI"
+    )
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One judgement of s2h-filter, named as its file is, with `-` for `_`.
+    """One judgement of s2h-filter, named as its file is, with `-` for `_`. It has either `text` or `build`."""
 
-    about: the question that it answers. options: on the command line; the first one has the threshold of a text
-    measure. text, build: exactly one of them; build makes what judges from the options. heading: in --help. order: the
-    place in --help, in the record's scores and among the reasons; cheap judgements come first. score: the key under
-    `scores`, by default the name with `_` for `-`. short: what --score calls it, if not by its name. alone: whether
-    --score may ask for it without any of its options. model: the kind of model that it needs. annotates: whether it is
-    written by --annotate without other options or, if it needs a model, by --annotate with the option that names the
-    model. check: a fault of the options in words, "" if there is none.
-    """
-
-    about: str
+    about: str  # the question that it answers
     options: tuple[Option, ...]
     text: TextMeasure | None = None
     build: Callable[[Given, Tools], Judge] | None = None
-    heading: str = "Other judgements"
-    order: int = 100
-    score: str = ""
-    short: str = ""
-    alone: bool = True
+    heading: str = "Other judgements"  # in --help
+    order: int = 100  # in --help and among the reasons; cheap judgements come first
+    score: str = ""  # its key under `scores`; by default its name with `_` for `-`
+    short: str = ""  # its name for --score, if not its own
+    alone: bool = True  # whether --score can ask for it without any of its options
     model: ModelKind | None = None
-    annotates: bool = False
-    check: Callable[[Given], str] = field(default=lambda given: "")
+    annotates: bool = (
+        False  # whether --annotate alone asks for it; with a model, --annotate and the model's option
+    )
+    check: Callable[[Given], str] = field(
+        default=lambda given: ""
+    )  # a fault of the options in words, "" for none
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.build is None):

@@ -40,15 +40,16 @@ def build(
         said = record["scores"]["ref"]
         if margin is not None and (reason := within(margin_of(said), margin, "margin")):
             return reason
-        for side in SIDES if perplexity is not None else ():
-            if reason := within(_perplexity(said, side), perplexity, f"perplexity of {side}"):
-                return reason
+        if perplexity is not None:
+            for side in SIDES:
+                if reason := within(_perplexity(said, side), perplexity, f"perplexity of {side}"):
+                    return reason
         return ""
 
     columns = [
         Measure("margin", lambda record: margin_of(record["scores"]["ref"]), *(margin or (None, None)))
     ]
-    keys = SIDES
+    keys: tuple[str, ...] = SIDES
     if perplexity is not None:
         columns += [_column(side, perplexity) for side in SIDES]
         keys += tuple(f"{side}_tokens" for side in SIDES)

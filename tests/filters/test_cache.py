@@ -118,7 +118,7 @@ def test_memory_asks_the_file_before_the_model(folder):
         asked.extend(missing)
         return [(key, numpy.ones(64, dtype="float32")) for key in missing]
 
-    memory = Embeddings(kept=folder.open("clip-images", "abc"))
+    memory = Embeddings(file=folder.open("clip-images", "abc"))
     new = brief("new")
     assert len(memory.get([*ROWS, new], embed)) == len(ROWS) + 1 and asked == [new]
     assert set(folder.open("clip-images", "abc").get([new])) == {new}
