@@ -167,7 +167,7 @@ def _from_options(given: Given, tools: Tools) -> Judge:
 
 
 JUDGEMENT = Judgement(
-    about="Does it show an image of a benchmark?",
+    about="Does the pair show an image of a benchmark?",
     options=(
         Option(
             "--against",
