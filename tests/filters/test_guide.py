@@ -15,8 +15,7 @@ def row(name: str) -> str:
         for option in judgement.options
         if option.speed is None
     ]
-    score = judgement.score or name.replace("-", "_")
-    return f"| {judgement.about} | {', '.join(options)} | `scores.{score}` |"
+    return f"| {judgement.about} | {', '.join(options)} | `scores.{judgement.score_key(name)}` |"
 
 
 def test_the_table_of_judgements():
