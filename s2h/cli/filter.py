@@ -116,7 +116,7 @@ class Settings:
 
 
 def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_error: str) -> dict:
-    """What the output depends on: a run that was killed goes on with the same arguments only."""
+    """Return what the output depends on: a run that was killed goes on with the same arguments only."""
     owned = {one.key: given[one.key] for one in selection.options() if one.speed is None}
     more = {"image_dir": settings.image_dir} if settings.image_dir else {}
     return {

@@ -36,7 +36,7 @@ def _click_option(option: Option) -> Callable[[Callable], Callable]:
 
 
 def _listed() -> dict[str, list[Callable]]:
-    """The options of judgements and models, by heading."""
+    """Return the options of judgements and models, by heading."""
     found: dict[str, list[Callable]] = {}
     for judgement in selection.judgements().values():
         for option in judgement.options:

@@ -86,7 +86,7 @@ class _Comparison:
         return faults
 
     def _finding(self, record: Record, at: int) -> _Finding:
-        """The finding of one image, without its cosine. Raises ImageError."""
+        """Return the finding of one image, without its cosine. Raises ImageError."""
         from s2h.images.decoding import ImageError
 
         place = (record.base, record["images"][at])

@@ -136,7 +136,7 @@ def _is_position(value: Any) -> TypeGuard[int]:
 
 
 def _placed(record: Record, layout: Any) -> tuple[int, list[int]]:
-    """The number of pictures and the positions of those that the answer rests on. Each tile of a grid is a picture.
+    """Return the number of pictures and the positions of those that the answer rests on. Each tile of a grid is a picture.
     layout: as the facts have it, of any type."""
     if isinstance(layout, dict):
         tiles, target = layout.get("tiles"), layout.get("target")
@@ -176,7 +176,7 @@ class _Repeats:
 
 
 def _conclusion(text: str) -> str:
-    """The last sentence of an answer, after any working."""
+    """Return the last sentence of an answer, after any working."""
     line = text.strip().splitlines()[-1]
     return line.rstrip(".").rsplit(". ", 1)[-1].strip()
 
@@ -201,7 +201,7 @@ def _lengths(lengths: list[tuple[int, int]]) -> dict:
 
 
 def _evenness(counts: Counter, n: int) -> dict:
-    """How often each place was a target, and the χ² test against equal frequencies."""
+    """Return how often each place was a target, and the χ² test against equal frequencies."""
     from scipy.stats import chisquare
 
     table = [counts[place] for place in range(n)]
@@ -209,7 +209,7 @@ def _evenness(counts: Counter, n: int) -> dict:
 
 
 def _answers(chosen: Counter, rejected: Counter) -> dict:
-    """The commonest conclusions on both sides, and the χ² test of the two distributions."""
+    """Return the commonest conclusions on both sides, and the χ² test of the two distributions."""
     from scipy.stats import chi2_contingency
 
     both = chosen + rejected
@@ -228,8 +228,8 @@ def _answers(chosen: Counter, rejected: Counter) -> dict:
 
 
 def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
-    """Whether similar colours of two pictures tell kin from strangers: the AUC of their histograms' overlap. Far above
-    0.5, the background gives the answer away (Dawson et al. 2018, "From same photo: cheating on visual kinship
+    """Return whether similar colours of two pictures tell kin from strangers: the AUC of their histograms' overlap.
+    Far above 0.5, the background gives the answer away (Dawson et al. 2018, "From same photo: cheating on visual kinship
     challenges")."""
     from sklearn.metrics import roc_auc_score
 
@@ -249,7 +249,7 @@ def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
 
 
 def _colours(image: Image) -> Any:
-    """The shares of 8 x 8 x 8 colours in an image, float64 [512]."""
+    """Return the shares of 8 x 8 x 8 colours in an image, float64 [512]."""
     import numpy as np
 
     pixels = np.asarray(image.resize((64, 64))).reshape(-1, 3).astype(int) >> 5

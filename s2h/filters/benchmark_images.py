@@ -68,7 +68,7 @@ def read(paths: tuple[str, ...], embed: Embed | None = None) -> BenchmarkImages:
 
 
 def _images(path: str) -> Iterator[tuple[str, bytes | None]]:
-    """The reference and the bytes of each image; None for a file that can't be read."""
+    """Yield the reference and the bytes of each image; None for a file that can't be read."""
     from s2h.sources import files
 
     if os.path.isdir(path):
@@ -87,7 +87,7 @@ def _images(path: str) -> Iterator[tuple[str, bytes | None]]:
 
 
 def _in_parquet(path: str) -> Iterator[bytes]:
-    """Every image in every column of a parquet file, as the Hub stores them: {bytes, path}, alone or in lists."""
+    """Yield every image in every column of a parquet file, as the Hub stores them: {bytes, path}, alone or in lists."""
     from pyarrow.parquet import ParquetFile
 
     try:

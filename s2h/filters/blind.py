@@ -76,7 +76,7 @@ def test(
     rows.data = np.minimum(rows.data, 3)
     right = np.tile([1, 0], len(pairs))
     scores = np.zeros(len(right))
-    twice = np.repeat(np.arange(len(pairs)), 2)
+    twice: np.ndarray = np.repeat(np.arange(len(pairs)), 2)
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
     for learn, judge in folds.split(np.arange(len(pairs)), groups=groups):
         inside = np.isin(twice, learn)

@@ -60,7 +60,7 @@ def _ranked(engine: Engine, record: Record, images: Embedded, texts: Embedded) -
 
 
 def _owners(record: Record) -> dict[str, set[int]]:
-    """The distinct texts of the chosen claims, each with the images that it is claimed of."""
+    """Return the distinct texts of the chosen claims, each with the images that it is claimed of."""
     owners: dict[str, set[int]] = {}
     for at, text in claims(record, "chosen"):
         owners.setdefault(text, set()).add(at)

@@ -186,7 +186,7 @@ class Engine:
         return self.kept[name, f"{kind}-{what}"]
 
     def _known(self, places: list[Place]) -> tuple[dict[Place, bytes], dict[Place, ImageError]]:
-        """The digests of images' bytes. A file is read once while its reference is remembered."""
+        """Return the digests of images' bytes. A file is read once while its reference is remembered."""
         found, unread = {}, []
         for place in places:
             key = (place[0], brief(place[1]))
@@ -255,7 +255,7 @@ def _digest(place: Place) -> bytes | ImageError:
 
 
 def _opened(prepare: Callable[[Any], Any], places: list[Place]) -> list[Any]:
-    """Each image as the model's input, or its error."""
+    """Return each image as the model's input, or its error."""
     made: list[Any] = []
     for base, reference in places:
         try:

@@ -111,12 +111,13 @@ class Given:
         return self.options[key]
 
     def has(self, key: str) -> bool:
-        """Whether an option was given."""
+        """Return whether an option was given."""
         value = self.options.get(key)
         return not (value is None or value is False or value == ())
 
     def model(self, kind: ModelKind) -> str | None:
-        """The full name of the model that the option of this kind names; None if it was not given. Raises ModelError."""
+        """Return the full name of the model that the option of this kind names; None if it was not given. Raises
+        ModelError."""
         name = self.options.get(kind.option.key) if kind.option else None
         return kind.identify(name) if name else None
 

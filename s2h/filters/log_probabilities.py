@@ -166,7 +166,7 @@ class _Waiting:
 
 
 def _row(record: Record) -> Row:
-    """What a process needs to score a record."""
+    """Return what a process needs to score a record."""
     return record["prompt"], record["chosen"], record["rejected"], record.base, record["images"]
 
 
@@ -219,7 +219,7 @@ def _opened(base: str, reference: str, at: int) -> Image:
 
 
 def _is_there(record: Record, score: str, name: str, whole: str, keys: tuple[str, ...]) -> bool:
-    """Whether the record already has this score. Raises RecordError for a score of something else."""
+    """Return whether the record already has this score. Raises RecordError for a score of something else."""
     said = record.get("scores", {}).get(score)
     if said is None:
         return False

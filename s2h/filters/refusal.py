@@ -45,8 +45,8 @@ def refusal(chosen: str, rejected: str) -> float:
 
 
 def _may_refuse(low: str) -> bool:
-    """Whether a text in small letters has one of the words that every refusal has. Most texts have none, and this test
-    takes a tenth of the pattern's time."""
+    """Return whether a text in small letters has one of the words that every refusal has. Most texts have none, and
+    this test takes a tenth of the pattern's time."""
     return (
         "'t" in low
         or "’t" in low

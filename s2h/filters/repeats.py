@@ -120,7 +120,7 @@ class Repeats:
         return found
 
     def _image_keys(self, prints: list[int]) -> list[int]:
-        """One key if images must have the same bytes. Otherwise a key for each of b + 1 parts of the first image's
+        """Return one key if images must have the same bytes. Otherwise a key for each of b + 1 parts of the first image's
         hash: of two hashes that differ in b bits at least one part is the same."""
         if self.bits is None:
             return [_hash(b" ".join(b"%d" % one for one in prints))]
@@ -132,7 +132,7 @@ class Repeats:
         ]
 
     def _repeats(self, number: int, text: int, sign: MinHash | None, prints: list[int]) -> bool:
-        """Whether a candidate is the same pair: its key alone says so if neither near images nor near texts count."""
+        """Return whether a candidate is the same pair: its key alone says so if neither near images nor near texts count."""
         if self.bits is None and self.near_texts is None:
             return True
         seen = self.prints[self.starts[number] : self.starts[number + 1]]

@@ -93,7 +93,7 @@ class Counts:
 
 
 def printable(name: str) -> str:
-    """A name from the data, short and without line breaks and escape codes."""
+    """Return a name from the data, short and without line breaks and escape codes."""
     return "".join(sign if sign.isprintable() else " " for sign in name[:40])
 
 

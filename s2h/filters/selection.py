@@ -83,7 +83,7 @@ def _needs(kind: ModelKind, chosen: dict[str, Judgement], given: Given) -> bool:
 
 
 def _users(kind: ModelKind) -> list[str]:
-    """The options that a kind of model is for."""
+    """Return the options that a kind of model is for."""
     return [
         option.name
         for judgement in judgements().values()

@@ -164,7 +164,7 @@ def _known(correct: object) -> bool | None:
 
 
 def _response(name: str, said: dict) -> tuple[str, str, str]:
-    """The (class, heading, text) of a model's reply."""
+    """Return the (class, heading, text) of a model's reply."""
     correct = said.get("correct")
     by = f" · {said['model']}" if said.get("model") else ""
     heading = f"{name}: {VERDICTS.get(correct, 'not scored')}{by}"
@@ -181,7 +181,7 @@ def _answers(*said: tuple[str, str, str]) -> str:
 
 
 def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
-    """One article. keys: the values by which the page's filters choose."""
+    """Return one article. keys: the values by which the page's filters choose."""
     shown = ""
     for at, tag in enumerate(tags):
         marked = " level" if at == 0 else " verdict" if tag == keys.get("verdict") else ""
@@ -212,7 +212,7 @@ def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
 
 
 def _embedded(image: Image) -> str:
-    """A data URI: PNG or JPEG, whichever is smaller."""
+    """Return a data URI: PNG or JPEG, whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
         out = io.BytesIO()
@@ -223,7 +223,7 @@ def _embedded(image: Image) -> str:
 
 
 def _spoken(prompt: list[dict]) -> str:
-    """The prompt's text, without the short parts that only name an image ("Image 1:")."""
+    """Return the prompt's text, without the short parts that only name an image ("Image 1:")."""
     parts = [part["text"] for message in prompt for part in message["content"] if part["type"] == "text"]
     spoken = [
         part for part in parts if not part.strip().rstrip(":").lower().startswith("image ") or len(part) > 14
