@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from types import SimpleNamespace
 
 import click
 
-from s2h import formats
 from s2h.cli import common, headings, params, places, streams
+from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
 from s2h.errors import counted, plural
 from s2h.record import RecordError
 from s2h.streams import jsonl
@@ -75,12 +76,15 @@ def cores() -> int:
     click.option("--val-output", metavar="FILE", help="Write the held-out records to FILE instead."),
 )  # fmt: skip
 @headings.under(
-    "Export",
+    "Formats of other tools",
     click.option(
-        "--to", type=click.Choice(list(formats.FORMATS)),
-        help="Write the format of another tool. "
-        + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in formats.FORMATS.items())
-        + ".  [default: the records as they are]",
+        "--from", "layout", type=FormatName(), cls=FormatOption,
+        help="Layout of the rows in FILEs (JSON lines, a JSON list or Parquet): {titles}.  [default: told from the "
+        "fields of each row]",
+    ),
+    click.option(
+        "--to", type=FormatName(written=True), cls=FormatOption,
+        help="Write the format of another tool: {names}.  [default: the records as they are]",
     ),
     click.option(
         "--image-dir", metavar="DIR",
@@ -90,7 +94,7 @@ def cores() -> int:
     click.option(
         "--pack", metavar="DIR",
         help="Write a folder to carry away: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
-        "once, with relative references.",
+        'once, with relative references. datasets.load_dataset("DIR") reads it.',
     ),
     click.option(
         "--shard-size", metavar="MIB", type=AT_LEAST_1, default=1024, show_default=True,
@@ -114,6 +118,7 @@ def main(files, flat, curriculum, interleave, **given):
     \b
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
     s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
+    s2h-mix --flat mmpr.jsonl RLAIF-V.parquet --to llama-factory -o data/pairs.json
     """
     if flat + curriculum + interleave != 1:
         raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
@@ -142,8 +147,9 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
         raise click.UsageError(
             "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
         )
-    if given.to and (refusal := formats.refuse_place(given.to, given.output)):
-        raise click.UsageError(refusal)
+    form = format_of(given)
+    if form and (refusal := form.refuses(given.output)):
+        raise click.UsageError(f"--to {given.to} {refusal}")
     if given.val is not None and not given.val_output and not given.pack:
         if given.output == "-":
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
@@ -152,22 +158,13 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
                 f"--val needs --val-output FILE: nothing can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val_output and given.to and (refusal := formats.refuse_place(given.to, given.val_output)):
-        raise click.UsageError(f"--val-output: {refusal}")
+    if given.val_output and form and (refusal := form.refuses(given.val_output)):
+        raise click.UsageError(f"--val-output: --to {given.to} {refusal}")
     outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
     outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
-    if given.to == "llama-factory":
-        info = os.path.join(os.path.dirname(given.output), formats.INFO)
-        outputs["the list of data sets beside -o,"] = info
+    if form and form.companion and given.output != "-":
+        outputs[f"{form.companion.words} beside -o,"] = form.companion.path(given.output)
     places.check(files, outputs, replaced=given.pack)
-
-
-def opened(given: SimpleNamespace, path: str):
-    """What writes the mix, or the part that is held out, to this place."""
-    if not given.to:
-        return common.writer(path, given.image_dir or places.image_store(given.output))
-    place = streams.standard_output() if path == "-" else path
-    return formats.open_export(given.to, place, given.image_dir or IMAGES)
 
 
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
@@ -175,11 +172,12 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
     with common.session(
         lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error, locks=[given.output]
     ) as work:
-        from s2h import mix
+        from s2h import mix, shorthand
 
         caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
         most = {by: count for by, count in caps.items() if count}
-        streams = [work.read([name]) for name in files]
+        check = partial(shorthand.accept, layout=given.layout) if given.layout else jsonl.accept
+        streams = [work.read([name], check=check) for name in files]
         mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
         tally: dict[tuple[int | None, str | None], int] = {}
         for record in work.progress(mixed):
@@ -192,6 +190,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
             kind = record.get("level"), record.get("task")
             tally[kind] = tally.get(kind, 0) + 1
         work.say(summary(tally, "in turn"))
+        say_next(work, given)
 
 
 def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
@@ -221,12 +220,13 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             sources=given.per_source is not None,
             links=holds,
             margins=given.hardest is not None or given.order != "shuffle",
+            layout=given.layout or "",
         )
         inputs = [streams.standard_input(work.say) if name == "-" else name for name in files]
         bar = stack.enter_context(work.progress(label="reading"))
         index = mix.load(
             inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),
-            on_error=work.on_error, progress=bar.update,
+            on_error=work.on_error, on_layout=work.on_layout, progress=bar.update,
         )  # fmt: skip
         stack.enter_context(index)
         bar.close()
@@ -265,6 +265,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
                 work.tell(
                     "fewer held out than asked for: most records hang together by a shared image, family or twin"
                 )
+        say_next(work, given)
 
 
 def folder(index, parts, given: SimpleNamespace, work: common.Session):

@@ -1,49 +1,87 @@
-"""Exports that are text: JSON lines or a JSON list, and LLaMA-Factory's list of data sets beside its file."""
+"""Exports: records written in a format, as JSON lines, one JSON list or parquet, with the format's companion file beside."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol
 
-from s2h.formats import INFO, chat
+from s2h.formats import Companion, Format
 from s2h.formats.pictures import Pictures
-from s2h.record import Record, RecordError
+from s2h.record import Record
 from s2h.streams import files, jsonl
 
 
+class Export(Protocol):
+    """What writes records in a format. `write` raises RecordError for a record that the format has no room for, ImageError
+    for one whose image can't be opened; nothing of such a record is written."""
+
+    count: int
+
+    def write(self, record: Record) -> None: ...
+    def close(self) -> None: ...
+    def discard(self) -> None: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_export(
+    form: Format, path: str | BinaryIO, image_dir: str = "s2h-images", held_out: bool = False
+) -> Export:
+    """Open an output in a format.
+
+    path: a file, written whole or not at all, or a binary stream where the format allows one. image_dir: the store for
+    images that are no files (data URIs, members of tar shards), where the format names files. held_out: whether the records
+    are the held-out ones. Raises RecordError where a companion file must not be replaced.
+    """
+    pictures = Pictures(image_dir)
+    if form.features is not None:
+        from s2h.formats.tables import Parquet
+
+        assert isinstance(path, str)
+        return Parquet(path, form, pictures)
+    companion = form.companion
+    if not isinstance(path, str) or (held_out and companion is not None and not companion.held_out):
+        companion = None
+    return Text(path, form, pictures, companion)
+
+
 class Text:
-    """Writes what `convert` makes of each record as JSON, with `between` between two and `head` and `tail` around all. A
-    file is written whole or not at all; then `finished` is called."""
+    """Writes each record as JSON, in lines or in one list, whole or not at all; a context manager. The companion file is
+    written when the export is in its place."""
 
     def __init__(
-        self,
-        path: Any,
-        convert: Callable[[Record], dict],
-        head: str = "",
-        between: str = "\n",
-        tail: str = "\n",
-        finished: Callable[[], None] = bool,
+        self, path: str | BinaryIO, form: Format, pictures: Pictures, companion: Companion | None
     ) -> None:
-        self._out, self._convert, self._finished = jsonl.Writer(path), convert, finished
-        self._next, self._between, self._tail = head.encode(), between.encode(), tail.encode()
-        self._empty = (head + tail if head else "").encode()
+        assert form.write is not None
+        self._write: Callable[[Record, Pictures], dict] = form.write
+        self._pictures, self._path, self._companion = pictures, path, companion
+        if companion is not None:
+            companion_text(companion, str(path))  # before anything is written
+        is_list = form.is_list and not (isinstance(path, str) and path.endswith(jsonl.SUFFIXES))
+        head, self._between, self._tail = (b"[\n", b",\n", b"\n]\n") if is_list else (b"", b"\n", b"\n")
+        self._next, self._empty = head, head + self._tail if is_list else b""
+        self._out = jsonl.Writer(path)
 
     @property
     def count(self) -> int:
         return self._out.count
 
     def write(self, record: Record) -> None:
-        """Writes one record. Raises RecordError where the format has no room for it."""
-        line = jsonl.dump(self._convert(record))[:-1]
+        """Write one record. Raises RecordError where the format has no room for it."""
+        line = jsonl.dump(self._write(record, self._pictures))[:-1]
         self._out.put(self._next + line)
         self._next = self._between
 
     def close(self) -> None:
         self._out.put(self._tail if self.count else self._empty, 0)
         self._out.close()
-        self._finished()
+        if self._companion is not None:
+            place, text = companion_text(self._companion, str(self._path))
+            with files.Whole(place) as out:
+                out.write(text.encode())
 
     def discard(self) -> None:
         self._out.discard()
@@ -55,40 +93,12 @@ class Text:
         self.close() if kind is None else self.discard()
 
 
-def llama_factory(path: str, pictures: Pictures) -> Text:
-    """LLaMA-Factory's file, and its entry in the dataset_info.json of the folder, which keeps its other entries. Raises
-    RecordError where there is one that can't be read."""
-    info = os.path.join(os.path.dirname(path), INFO)
-    entries(info)  # before anything is written
-
-    def list_it() -> None:
-        name = os.path.splitext(os.path.basename(path))[0]
-        entry = {
-            "file_name": os.path.basename(path),
-            "formatting": "sharegpt",
-            "ranking": True,
-            "columns": {
-                "messages": "conversations", "chosen": "chosen", "rejected": "rejected", "images": "images",
-            },
-        }  # fmt: skip
-        text = json.dumps({**entries(info), name: entry}, indent=2, ensure_ascii=False)
-        with files.Whole(info) as out:
-            out.write(text.encode() + b"\n")
-
-    list_lines = path.endswith(".jsonl")
-    frame = ("", "\n", "\n") if list_lines else ("[\n", ",\n", "\n]\n")
-    return Text(path, lambda record: chat.llama_factory(record, pictures), *frame, list_it)
-
-
-def entries(info: str) -> dict:
-    """The data sets that are listed already."""
+def companion_text(companion: Companion, path: str) -> tuple[str, str]:
+    """(place, contents) of the file beside an export."""
+    place = companion.path(path)
     try:
-        with open(info, "rb") as file:
-            found = json.load(file)
+        with open(place, "rb") as file:
+            now = file.read()
     except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise RecordError(f"is no JSON: {error}", where=info, remedy="mend it, or write elsewhere") from None
-    if not isinstance(found, dict):
-        raise RecordError("is no JSON object of data sets", where=info, remedy="mend it, or write elsewhere")
-    return found
+        now = None
+    return place, companion.text(path, now)

@@ -1,7 +1,10 @@
 """A folder to carry away: the records, and every image that they refer to once, under the hash of its bytes, by references
 that are relative to the folder. Many images go into tar shards, which s2h-train and the others read as they stand.
 
-    pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json
+    pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json  pack/README.md
+
+The README.md is a dataset card that names the files of records: `datasets.load_dataset("pack")` would take the folder for
+one of images without it.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from s2h.streams import jsonl
 
 SHARD_SIZE = 1 << 30  # bytes of images from which they go into shards, and about which a shard has
 MANIFEST = "pack.json"
-RECORDS, HELD_OUT = "mix.jsonl", "mix.val.jsonl"
+RECORDS, HELD_OUT, CARD = "mix.jsonl", "mix.val.jsonl", "README.md"
+SPLITS = {RECORDS: "train", HELD_OUT: "validation"}  # as the card calls them
 
 
 class Pack:
@@ -99,6 +103,8 @@ class Pack:
         with open(os.path.join(self._beside, MANIFEST), "w", encoding="utf-8") as file:
             json.dump(told, file, indent=2)
             file.write("\n")
+        with open(os.path.join(self._beside, CARD), "w", encoding="utf-8") as file:
+            file.write(card({name: part.count for name, part in self._outs.items()}))
         check_place(self.folder)
         if not os.path.isdir(self.folder):
             os.rename(self._beside, self.folder)
@@ -213,7 +219,7 @@ def check_place(folder: str) -> None:
     if not os.path.isdir(folder) or os.path.islink(folder):
         raise RecordError("is there and is no folder", where=folder, remedy="name a new one")
     there = set(os.listdir(folder))
-    known = {MANIFEST, RECORDS, HELD_OUT, "images"}
+    known = {MANIFEST, CARD, RECORDS, HELD_OUT, "images"}
     other = sorted(
         name for name in there - known if not (name.startswith("images-") and name.endswith(".tar"))
     )
@@ -222,6 +228,29 @@ def check_place(folder: str) -> None:
         raise RecordError(
             f"holds something that is no pack: {shown}", where=folder, remedy="name a new folder"
         )
+
+
+def card(records: dict[str, int]) -> str:
+    """The dataset card of a pack: which file is which split."""
+    files = "".join(
+        f"  - split: {SPLITS[name]}\n    path: {name}\n"
+        for name in sorted(records, key=list(SPLITS).index)
+        if records[name]
+    )
+    counts = ", ".join(f"{records[name]} in `{name}`" for name in records)
+    return f"""---
+configs:
+- config_name: default
+  data_files:
+{files}---
+
+# Preference pairs
+
+Written by s2h-mix: {counts}. `images` are references relative to this folder.
+
+    datasets.load_dataset("THIS FOLDER")
+    s2h-train --model NAME {RECORDS}
+"""
 
 
 class Weight:

@@ -49,6 +49,7 @@ class Index:
         self.order, self.kind = array("Q"), array("I")
         self.margins = {"ref": array("f"), "clip": array("f")} if wanted.margins else {}
         self.kinds: dict[Kind, int] = {}
+        self._in_layout: list[bool] = []  # by kind: whether its lines are completed when they are read
         self.inputs: list[Input] = []
         self.dropped: set[int] = set()
         self.origin, self.number = array("I"), array("H")
@@ -83,6 +84,7 @@ class Index:
         self.length.frombytes(found.length.tobytes())
         self.order.frombytes(found.order.astype("<u8").tobytes())
         known = [self.kinds.setdefault(kind, len(self.kinds)) for kind in found.kinds]
+        self._in_layout = [kind.layout is not None for kind in self.kinds]
         self.kind.frombytes(np.array(known, "<u4")[found.kind].tobytes())
         if self.wanted.margins:
             self.margins["ref"].frombytes(found.ref.tobytes())
@@ -170,7 +172,8 @@ class Index:
         source = self._input(original)
         fields = parse.loads(read_whole(source.file, self.offset[row], self.length[row]))
         found = Record(fields, base=source.base)
-        shorthand.complete(found)
+        if self._in_layout[self.kind[row]]:
+            shorthand.complete(found, self.wanted.layout)
         if row >= self.copied:
             found["id"] = copy_name(found["id"], self.number[row - self.copied])
         return found

@@ -19,7 +19,7 @@ from s2h.mix.index import Index, Input
 from s2h.mix.scan import Found, Wanted, scan
 from s2h.processes import follow_parent
 from s2h.record import RecordError, fail
-from s2h.streams import files, jsonl
+from s2h.streams import containers, files, jsonl
 
 CHUNK = 1 << 21  # bytes of a span, except that of a longer line
 TAIL = 1 << 16  # bytes that are searched at a time for the end of a line
@@ -35,6 +35,7 @@ def load(
     links: BinaryIO | None = None,
     workers: int = 1,
     on_error: Callable[[RecordError], None] = fail,
+    on_layout: Callable[[str, str], object] | None = None,
     progress: Callable[[int], object] = bool,
 ) -> Index:
     """Reads the inputs (names as `jsonl.find` takes them, or binary streams) into an index; the caller closes it.
@@ -42,8 +43,8 @@ def load(
     spool: an empty binary file to read and write, for what comes from streams and compressed files. links: another such
     file, in which to note what the records share (with wanted.links, for `split`). workers: processes that read spans; the
     outcome is the same. A line that is no record goes to on_error as a RecordError, and so does an id that was there
-    before, with both places: the later record is dropped where that returns. progress gets the number of records read.
-    Raises OSError, and RecordError where the disk of the temporary files is full.
+    before, with both places: the later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets the
+    number of records read. Raises OSError, and RecordError where the disk of the temporary files is full.
     """
     names = [jsonl.find(name) if isinstance(name, str) else name for name in inputs]
     index = Index(wanted, spool, links)
@@ -63,6 +64,9 @@ def load(
                     on_error(error)
                 lines += found.lines
                 index.add(found)
+                for kind in found.kinds:
+                    if kind.layout and on_layout is not None:
+                        on_layout(one.name, kind.layout)
                 progress(len(found.offset))
             if links is not None:
                 links.flush()
@@ -97,6 +101,7 @@ def _spans(index: Index, names: list) -> Iterator[tuple[Input, tuple[int, int] |
         stream = not isinstance(name, str) or name == "-"
         label, base = ("<stdin>", "") if stream else (name, os.path.dirname(name))
         whole = not stream and not name.endswith((".gz", ".zst")) and stat.S_ISREG(os.stat(name).st_mode)
+        whole = whole and not containers.is_container(name)
         plain += whole
         index.open(label, base, name if whole and plain <= OPEN else None)
     for one, name in zip(index.inputs, names, strict=True):
@@ -138,9 +143,17 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
     begin = ended = index.spooled  # of the lines that were not given yet
     since, damage, data = time.monotonic(), None, b"-"
     skipping = False  # the rest of a line that is too long
+    is_first = True
     while data:
         try:
             data = stream.read1(TAIL)
+            if is_first:
+                is_first = False
+                if (rows := containers.unpacked(data, stream)) is not None:
+                    stream = rows
+                    continue
+        except RecordError as error:  # of a container
+            data, damage = b"", error
         except (EOFError, zlib.error, files.Damaged, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise

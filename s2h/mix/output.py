@@ -83,7 +83,7 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
     elsewhere = [os.path.abspath(one.base) != os.path.abspath(out.base) for one in index.inputs]
     number = index.inputs_of(index.originals(rows))
     relative = np.array([one.relative for one in kinds])[kind]
-    short = np.array([one.short for one in kinds])[kind]
+    short = np.array([one.layout is not None for one in kinds])[kind]
     moves = relative & np.array(elsewhere)[number]
     prefixes = [
         prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)

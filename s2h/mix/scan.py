@@ -26,25 +26,27 @@ LINK = [("name", "<u8"), ("row", "<u4")]  # a 64-bit name of something shared, a
 
 
 class Wanted(NamedTuple):
-    """What to look at beside the order. sources: each record's `source`. links: what it shares. margins: its scores."""
+    """What to look at beside the order. sources: each record's `source`. links: what it shares. margins: its scores.
+    layout: the format of rows that are no complete pair, "" to tell it from their fields."""
 
     seed: int = 0
     sources: bool = False
     links: bool = False
     margins: bool = False
+    layout: str = ""
 
 
 class Kind(NamedTuple):
     """What records are told apart by. level, task: None where a record has none. source: None also where it was not wanted.
-    staged: it has a stage. relative: some reference of it starts at the folder of its file. short: its line is in a short
-    form, which is written in full."""
+    staged: it has a stage. relative: some reference of it starts at the folder of its file. layout: that of a line
+    that is no complete pair, which is written anew; None for a complete pair."""
 
     level: int | None
     task: str | None
     source: str | None
     staged: bool
     relative: bool
-    short: bool
+    layout: str | None
 
 
 class Found(NamedTuple):
@@ -99,12 +101,12 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             pair = decode(line)
             for fault in unfit(pair):
                 raise fault
-            short = False
+            layout = None
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
                 here, line = here + len(jsonl.BOM), line[len(jsonl.BOM) :]
             try:
-                pair, short = _careful(line)
+                pair, layout = _careful(line, wanted.layout)
             except RecordError as error:
                 faults.append((number, error))
                 continue
@@ -115,7 +117,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
                 relative = True
                 break
         kind = (
-            pair.level, pair.task, pair.source if wanted.sources else None, pair.stage is not None, relative, short,
+            pair.level, pair.task, pair.source if wanted.sources else None, pair.stage is not None, relative, layout,
         )  # fmt: skip
         kind_of.append(kinds.setdefault(kind, len(kinds)))
         offsets.append(here)
@@ -229,21 +231,18 @@ class _Bonds(NamedTuple):
     families: object
 
 
-def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
-    """(a record as `scan` looks at it, whether its line is in a short form), by the reader of every other stage. Raises
-    RecordError, with its words."""
-    import io
-
-    (found,) = jsonl.read(
-        io.BytesIO(line + b"\n"), check=None
-    )  # a line of white space has been left out before
-    found = Record(found)
-    short = record.typed(found) is None
-    shorthand.accept(found)
+def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
+    """(a record as `scan` looks at it, its layout as a Kind has it), by the reader of every other stage. Raises RecordError,
+    with its words."""
+    found = Record(jsonl.parsed(line + b"\n"))  # as faults are told of a file's lines
+    is_whole = record.typed(found) is not None
+    layout = shorthand.accept(found, layout)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
     names = ("id", "level", "task", "source", "images", "stage", "scores")
-    return SimpleNamespace(**{name: found.get(name) for name in names}, facts=bonds), short
+    return SimpleNamespace(
+        **{name: found.get(name) for name in names}, facts=bonds
+    ), None if is_whole else layout
 
 
 @lru_cache(maxsize=4)

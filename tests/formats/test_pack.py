@@ -53,7 +53,7 @@ def test_a_pack_can_be_carried_away(shards, tmp_path):
     shutil.rmtree("in")
     os.rename("out/pack", "moved")
     there = {name for name in os.listdir("moved") if not name.startswith("images")}
-    assert there == {"mix.jsonl", "mix.val.jsonl", "pack.json"} and os.listdir("out") == []
+    assert there == {"README.md", "mix.jsonl", "mix.val.jsonl", "pack.json"} and os.listdir("out") == []
     told = json.loads(Path("moved/pack.json").read_text())
     found, references = {}, set()
     for name in ("mix.jsonl", "mix.val.jsonl"):
