@@ -134,13 +134,19 @@ class Session:
             self.writer = output() if callable(output) else output
 
     def read(
-        self, files: Iterable[str] = (), *, check: Callable[[dict], str | None] | None = jsonl.accept
+        self,
+        files: Iterable[str] = (),
+        *,
+        check: Callable[[dict], str | None] | None = jsonl.accept,
+        unique: bool = True,
     ) -> Iterator[Record]:
         """The records of the named files in their order; of standard input where none is named or where "-" stands. Says
         once for each file that its rows are in the layout of another tool."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
         sources = [streams.standard_input(self.say) if name == "-" else name for name in names]
-        return jsonl.read_all(sources, check=check, on_error=self.on_error, on_layout=self.on_layout)
+        return jsonl.read_all(
+            sources, check=check, unique=unique, on_error=self.on_error, on_layout=self.on_layout
+        )
 
     def write(self, record: dict) -> None:
         """Writes one record, or any object, as a line of the output."""

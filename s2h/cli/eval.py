@@ -318,7 +318,10 @@ def _lines(work, files, check=None):
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
     return predictions.lines(
-        names, lambda name: work.read([name], check=check), work.on_error, lambda: sum(work.skipped.values())
+        names,
+        lambda name: work.read([name], check=check, unique=False),
+        work.on_error,
+        lambda: sum(work.skipped.values()),
     )
 
 

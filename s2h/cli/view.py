@@ -40,7 +40,7 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
         from s2h.shorthand import convert
         from s2h.view import gallery
 
-        lines = iter(work.progress(work.read(files, check=convert)))
+        lines = iter(work.progress(work.read(files, check=convert, unique=False)))
         if (first := next(lines, None)) is None:
             work.say("no records: the page is empty")
         else:

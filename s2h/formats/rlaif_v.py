@@ -55,7 +55,7 @@ def read(row: dict) -> dict:
     """The image stands before the question. `idx` is a number within the original data set and is no id."""
     image = row.get("image") or row.get("image_path")
     return chat.pair(
-        row, {"image", "question"}, images=chat.listed(image), prompt=chat.prompt(row["question"], "question"),
+        row, {"image", "image_path", "question"}, images=chat.listed(image), prompt=chat.prompt(row["question"], "question"),
         chosen=chat.text(row["chosen"], "chosen"), rejected=chat.text(row["rejected"], "rejected"),
     )  # fmt: skip
 

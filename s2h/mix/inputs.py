@@ -43,8 +43,8 @@ def load(
     spool: an empty binary file to read and write, for what comes from streams and compressed files. links: another such
     file, in which to note what the records share (with wanted.links, for `split`). workers: processes that read spans; the
     outcome is the same. A line that is no record goes to on_error as a RecordError, and so does an id that was there
-    before, with both places: the later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets the
-    number of records read. Raises OSError, and RecordError where the disk of the temporary files is full.
+    before, with both places: the later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets
+    the number of records read. Raises OSError, and RecordError where the disk of the temporary files is full.
     """
     names = [jsonl.find(name) if isinstance(name, str) else name for name in inputs]
     index = Index(wanted, spool, links)

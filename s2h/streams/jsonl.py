@@ -57,6 +57,7 @@ def read(
     name: str | BinaryIO = "-",
     *,
     check: Callable[[dict], str | None] | None = accept,
+    unique: bool = True,
     on_error: Callable[[RecordError], None] = fail,
     on_layout: Callable[[str, str], object] | None = None,
 ) -> Iterator[Record]:
@@ -67,13 +68,13 @@ def read(
     on_layout then gets the file's name and the layout, for every such record.
 
     A line that is no record goes to on_error as a RecordError; where on_error returns, reading goes on with the next
-    line (a broken compression ends the file). With check, an id that a file has twice is an error too (16 bytes of
-    memory a record); standard input may be endless and is not remembered.
+    line (a broken compression ends the file). With check and unique, an id that a file has twice is an error too (16
+    bytes of memory a record); standard input may be endless and is not remembered.
     """
     if isinstance(name, str | os.PathLike):
         path = find(os.fspath(name))
         with files.opened(path) as lines:
-            seen = None if path == "-" or check is None else Seen()
+            seen = None if path == "-" or check is None or not unique else Seen()
             label, base = ("<stdin>", "") if path == "-" else (path, os.path.dirname(path))
             yield from _records(lines, label, base, check, seen, on_error, on_layout)
     else:
