@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 
 from s2h.formats.pack import Pack
 from s2h.images.decoding import open_images
@@ -55,9 +56,12 @@ def test_a_pack_can_be_carried_away(shards, tmp_path):
     there = {name for name in os.listdir("moved") if not name.startswith("images")}
     assert there == {"README.md", "mix.jsonl", "mix.val.jsonl", "pack.json"} and os.listdir("out") == []
     told = json.loads(Path("moved/pack.json").read_text())
+    loaded = load_dataset("moved", cache_dir="cache")
     found, references = {}, set()
     for name in ("mix.jsonl", "mix.val.jsonl"):
         records = list(jsonl.read(f"moved/{name}"))
+        rows = loaded["validation" if "val" in name else "train"]
+        assert [(row["id"], row["images"]) for row in rows] == [(one["id"], one["images"]) for one in records]
         assert told["records"][name] == len(records) > 0
         for one in records:
             assert not any(reference.startswith("/") or ".." in reference for reference in one["images"])
