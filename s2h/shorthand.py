@@ -127,10 +127,9 @@ def _shows_image(prompt: Any) -> bool:
 
 def _part_prompt(record: dict) -> None:
     """Make a prompt of the messages with which both answers begin (TRL's implicit prompt)."""
-    sides = record.get("chosen"), record.get("rejected")
-    if not all(isinstance(side, list) and len(side) > 1 for side in sides):
+    one, other = record.get("chosen"), record.get("rejected")
+    if not (isinstance(one, list) and isinstance(other, list) and len(one) > 1 and len(other) > 1):
         return
-    one, other = sides
     if one[:-1] == other[:-1]:
         record["prompt"], record["chosen"], record["rejected"] = one[:-1], one[-1:], other[-1:]
 

@@ -25,7 +25,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -194,7 +194,7 @@ class Session:
         total: int | None = None,
         unit: str = "pair",
         label: str = "",
-    ) -> Iterable:
+    ) -> Any:
         """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
         whose update(n) moves it."""
         from tqdm import tqdm

@@ -6,6 +6,7 @@ import contextlib
 import os
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import click
 
@@ -200,8 +201,9 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         outputs = [given.pack] if given.pack else [given.output, given.val_output]
         if given.pack:
             os.makedirs(os.path.dirname(os.path.abspath(given.pack)), exist_ok=True)
-        how = {"quiet": given.quiet, "on_error": given.on_error, "locks": outputs}
-        work = stack.enter_context(common.session(output, **how))
+        work = stack.enter_context(
+            common.session(output, quiet=given.quiet, on_error=given.on_error, locks=outputs)
+        )
         import tempfile
 
         from s2h import mix
@@ -223,7 +225,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             layout=given.layout or "",
         )
         inputs = [streams.standard_input(work.say) if name == "-" else name for name in files]
-        bar = stack.enter_context(work.progress(label="reading"))
+        bar: Any = stack.enter_context(work.progress(label="reading"))
         index = mix.load(
             inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),
             on_error=work.on_error, on_layout=work.on_layout, progress=bar.update,

@@ -92,6 +92,7 @@ class Index:
         if len(found.links):
             links = found.links.copy()
             links["row"] += len(self) - len(found.offset)
+            assert self.links is not None  # links are looked for where there is a file for them
             self.links.write(links.tobytes())
             self.linked += len(links)
 
@@ -144,8 +145,11 @@ class Index:
             self.copied = len(self)
         self.origin.append(row)
         self.number.append(number)
-        for column in (self.offset, self.length, self.kind, *self.margins.values()):
-            column.append(column[row])
+        self.offset.append(self.offset[row])
+        self.length.append(self.length[row])
+        self.kind.append(self.kind[row])
+        for margins in self.margins.values():
+            margins.append(margins[row])
         name = copy_name(self.record(row)["id"], number)
         self.order.append(order_key(self.wanted.seed, name))
         return len(self) - 1

@@ -146,7 +146,7 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
     is_first = True
     while data:
         try:
-            data = stream.read1(TAIL)
+            data = stream.read1(TAIL)  # type: ignore[attr-defined]  # typing.BinaryIO does not declare it
             if is_first:
                 is_first = False
                 if (rows := containers.unpacked(data, stream)) is not None:
@@ -221,7 +221,7 @@ def _is_done(outcome: object) -> bool:
     return not isinstance(outcome, Future) or outcome.done()
 
 
-def _taken(one: Input, outcome: object) -> tuple[Input, Found | RecordError]:
+def _taken(one: Input, outcome: Future | Found | RecordError) -> tuple[Input, Found | RecordError]:
     try:
         return one, outcome.result() if isinstance(outcome, Future) else outcome
     except BrokenProcessPool as error:

@@ -49,12 +49,11 @@ def write(
 
     kinds = list(index.kinds)
     counts = np.zeros(len(kinds), np.int64)
-    plain = isinstance(out, jsonl.Writer)
     for begin in range(0, len(rows), BATCH):
         some = rows[begin : begin + BATCH]
         kind = index.column("kind")[some]
         counts += np.bincount(kind, minlength=len(kinds))
-        if plain:
+        if isinstance(out, jsonl.Writer):
             for piece, count in lines(index, some, out, stages):
                 out.put(piece, count)
         else:
@@ -131,7 +130,12 @@ def rebased(line: bytes, prefix: bytes) -> bytes | None:
     if found is None or line.count(b"{", 0, found.start()) > 1 or line.find(b'"images"', found.end()) >= 0:
         return None
     references = found[1]
-    if b"tar:" in references or b"://" in references or not LIST.fullmatch(references):
+    if (
+        b"tar:" in references
+        or b"://" in references
+        or b'"rejected_images"' in line
+        or not LIST.fullmatch(references)
+    ):
         return None
 
     def move(reference: re.Match) -> bytes:

@@ -147,7 +147,11 @@ class Writer:
             record = self._rebased(record)
         if type(images := record.get("images")) is list and references.Held in map(type, images):
             record = self._stored(record, "images")
-        if type(images := record.get("rejected_images")) is list and references.Held in map(type, images):
+        if (
+            "rejected_images" in record
+            and isinstance(images := record["rejected_images"], list)
+            and references.Held in map(type, images)
+        ):
             record = self._stored(record, "rejected_images")
         try:
             line = self._dumps(record, None, self._how)
