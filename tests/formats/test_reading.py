@@ -331,8 +331,11 @@ def test_parquet_keeps_every_field():
         assert {**back, "images": 0, "prompt": 0} == {**one, "images": 0, "prompt": 0}
 
 
-def test_the_registry_is_the_only_list():
-    assert set(formats.readable()) == set(registry.names("format"))
-    done = run("--help")
-    for name, one in formats.readable().items():
-        assert f"{name} is {one.title}".replace(" ", "") in "".join(done.output.split())
+def test_help_and_guide_list_what_the_registry_has():
+    known = formats.readable()
+    assert set(known) == set(registry.names("format"))
+    told = "".join(run("--help").output.split())
+    assert all(f"{name} is {one.title}".replace(" ", "") in told for name, one in known.items())
+    rows = [f"| `{name}` | {one.title} | {'yes' if one.write else 'no'} |" for name, one in known.items()]
+    guide = Path(__file__).parents[2] / "examples/mix/README.md"
+    assert "\n".join(["|---|---|---|", *rows, ""]) in guide.read_text(encoding="utf-8")

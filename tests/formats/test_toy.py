@@ -1,7 +1,8 @@
-"""A format is one file: dropped into the room, it is read, written and listed by the real command."""
+"""A format is one file: the recipe's, dropped into the room, it is read, written and listed by the real command."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,31 +11,14 @@ import s2h
 from tests.support.commands import BIN
 from tests.support.records import pair, pixel
 
-TOY = """
-from s2h.formats import Format, chat
+PAGE = Path(s2h.__file__).parent / "README.md"
 
 
-def write(record, pictures):
-    return {
-        "pictures": pictures.paths(record),
-        "ask": chat.single(record),
-        "good": chat.answer(record, "chosen"),
-        "bad": chat.answer(record, "rejected"),
-    }
-
-
-def read(row):
-    return chat.pair(
-        row, {"pictures", "ask", "good", "bad"}, images=chat.listed(row["pictures"]), prompt=chat.prompt(row["ask"], "ask"),
-        chosen=chat.text(row["good"], "good"), rejected=chat.text(row["bad"], "bad"),
-    )
-
-
-FORMAT = Format(
-    title="a toy", fields=("pictures", "ask", "good", "bad"), read=read, write=write,
-    command=lambda path: f"toy train {path}",
-)
-"""
+def recipe() -> str:
+    """The file that the page about the package shows."""
+    found = re.search(r"`formats/toy.py`:\n\n```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    assert found is not None
+    return found[1]
 
 
 def test_one_file_is_a_format(tmp_path):
@@ -47,7 +31,7 @@ def test_one_file_is_a_format(tmp_path):
         for entry in here.iterdir():
             if entry.name not in ("formats", "__pycache__"):
                 (there / entry.name).symlink_to(entry)
-    (package / "formats/toy.py").write_text(TOY)
+    (package / "formats/toy.py").write_text(recipe())
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
         code = (
