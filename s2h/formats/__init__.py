@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s2h import registry
-from s2h.record import NEEDED
+from s2h.record import NEEDED, RecordError
 
 if TYPE_CHECKING:
     from s2h.formats.pictures import Pictures
@@ -36,6 +38,17 @@ class Companion:
     words: str
     text: Callable[[str, bytes | None], str]
     held_out: bool = False
+
+
+def entries(place: str, now: bytes | None) -> dict[str, Any]:
+    """The entries of a companion file that is a JSON object with one for each data set. Raises RecordError."""
+    try:
+        found = json.loads(now) if now is not None else {}
+    except ValueError as error:
+        raise RecordError(f"is no JSON: {error}", where=place, remedy="mend it, or write elsewhere") from None
+    if not isinstance(found, dict):
+        raise RecordError("is no JSON object of data sets", where=place, remedy="mend it, or write elsewhere")
+    return found
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class Format:
         return f"needs -o FILE that ends in {' or '.join(self.endings)}."
 
 
+@functools.cache
 def readable() -> dict[str, Format]:
     """All formats by name."""
     return registry.values("format")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from s2h.formats import Companion, Format, chat
+from s2h.formats import Companion, Format, chat, entries
 from s2h.formats.pictures import Pictures
 from s2h.record import Record, RecordError
 
@@ -45,25 +45,17 @@ def _beside(path: str) -> str:
     return os.path.join(os.path.dirname(path), INFO)
 
 
-def _entries(path: str, now: bytes | None) -> str:
+def _info(path: str, now: bytes | None) -> str:
     """The list of data sets with an entry for this file; its other entries stay."""
-    try:
-        found = json.loads(now) if now is not None else {}
-    except ValueError as error:
-        raise RecordError(
-            f"is no JSON: {error}", where=_beside(path), remedy="mend it, or write elsewhere"
-        ) from None
-    if not isinstance(found, dict):
-        raise RecordError(
-            "is no JSON object of data sets", where=_beside(path), remedy="mend it, or write elsewhere"
-        )
     columns = {
         "messages": "conversations", "chosen": "chosen", "rejected": "rejected", "images": "images",
     }  # fmt: skip
     entry = {
         "file_name": os.path.basename(path), "formatting": "sharegpt", "ranking": True, "columns": columns,
     }  # fmt: skip
-    return json.dumps({**found, _name(path): entry}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({**entries(_beside(path), now), _name(path): entry}, indent=2, ensure_ascii=False) + "\n"
+    )
 
 
 def _name(path: str) -> str:
@@ -85,6 +77,6 @@ FORMAT = Format(
     write=write,
     endings=(".json", ".jsonl"),
     is_list=True,
-    companion=Companion(path=_beside, words="the list of data sets", text=_entries, held_out=True),
+    companion=Companion(path=_beside, words="the list of data sets", text=_info, held_out=True),
     command=_command,
 )

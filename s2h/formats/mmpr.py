@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from s2h.formats import Format, chat
+from s2h.formats import Companion, Format, chat, entries
 from s2h.formats.pictures import Pictures
 from s2h.record import Record
 
@@ -29,9 +29,21 @@ def read(row: dict) -> dict:
     )  # fmt: skip
 
 
-def _command(path: str) -> str:
-    entry = {"root": "", "annotation": os.path.abspath(path), "data_augment": False, "repeat_time": 1}
-    return f'internvl_chat_dpo.py --meta_path META.json, with {json.dumps({"s2h": entry})} and its "length" in that file'
+def _beside(path: str) -> str:
+    return os.path.splitext(path)[0] + ".meta.json"
+
+
+def _meta(path: str, now: bytes | None) -> str:
+    """InternVL's list of data sets, with this file's number of lines; its other entries stay."""
+    length = 0
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            length = sum(1 for _ in file)
+    entry = {
+        "root": "", "annotation": os.path.abspath(path), "data_augment": False, "repeat_time": 1, "length": length,
+    }  # fmt: skip
+    name = os.path.splitext(os.path.basename(path))[0]
+    return json.dumps({**entries(_beside(path), now), name: entry}, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMAT = Format(
@@ -40,5 +52,6 @@ FORMAT = Format(
     read=read,
     write=write,
     endings=(".jsonl",),
-    command=_command,
+    companion=Companion(path=_beside, words="InternVL's list of data sets", text=_meta),
+    command=lambda path: f"InternVL's internvl_chat_dpo.py with --meta_path {_beside(path)}",
 )

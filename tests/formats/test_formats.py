@@ -151,6 +151,17 @@ def test_llama_factory_finds_it_in_its_list():
     assert "data/dataset_info.json: is no JSON" in done.stderr
 
 
+def test_internvl_finds_it_in_its_list():
+    pairs()
+    run("--flat", "in/pairs", "--to", "mmpr", "-o", "data/mix.jsonl")
+    entry = json.loads(Path("data/mix.meta.json").read_text())["mix"]
+    rows = [json.loads(line) for line in Path(entry["annotation"]).read_text().splitlines()]
+    assert entry["length"] == len(rows) == 8 and entry["root"] == ""
+    for row in rows:
+        paths = row["image"] if isinstance(row["image"], list) else [row["image"]]
+        assert row["question"].count("<image>") == len(paths) and all(map(os.path.isfile, paths))
+
+
 def test_the_tag_stands_where_the_image_stood():
     with jsonl.Writer("a.jsonl") as out:
         pictures = [pixel(Path("in/1.png")), pixel(Path("in/2.png"), "blue")]
@@ -197,7 +208,7 @@ def test_the_folder_is_made_and_the_next_command_named(to):
     done = run("--flat", "in/pairs", "--to", to, "-o", path)
     said = done.stderr.splitlines()[-1]
     assert os.path.isfile(path) and "next: " in said
-    assert any(word in said for word in (path, os.path.abspath(path), "data/pairs.trl.yaml", "dir data "))
+    assert any(word in said for word in (path, "data/pairs.trl.yaml", "data/pairs.meta.json", "dir data "))
     if not formats.readable()[to].endings:
         done = run("--flat", "in/pairs", "--to", to)
         assert (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from s2h import formats, registry
+from s2h import formats, record, registry, shorthand
 from s2h.cli import eval as eval_
 from s2h.cli import filter as filter_
 from s2h.cli import view
@@ -16,6 +16,7 @@ from s2h.formats import chat
 from s2h.images.decoding import read_bytes
 from s2h.record import IMAGE, RecordError, assistant, interleave, text_of
 from s2h.streams import jsonl
+from tests.mix.test_scan import changed
 from tests.support.mixing import run
 from tests.support.records import pair, pixel
 
@@ -106,8 +107,8 @@ LAYOUTS = {
 MANY = ("llava", "llama-factory", "ms-swift", "mmpr")  # rows of two images
 
 
-def prompt_of(record: dict) -> str:
-    return "|".join(text for _, text in chat.turns(record))
+def prompt_of(one: dict) -> str:
+    return "|".join(text for _, text in chat.turns(one))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -250,6 +251,21 @@ def test_what_is_wrong_with_a_row(name, change, words):
         list(jsonl.read(path))
     assert str(caught.value).startswith(f"{path}:1: ") and words in str(caught.value)
     assert words in run("--flat", path, status=1).stderr
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_any_odd_row_is_a_pair_or_a_fault(name):
+    """A row with a part that is lost, doubled or replaced by something odd gives a whole pair, or a fault is told."""
+    found = {"pairs": 0, "faults": 0}
+    for row in changed(LAYOUTS[name][1]):
+        try:
+            shorthand.accept(row)
+        except RecordError:
+            found["faults"] += 1
+        else:
+            found["pairs"] += 1
+            assert not record.faults(row) and not shorthand.accept(row)
+    assert found["pairs"] and found["faults"] > 30
 
 
 def test_a_named_layout_that_the_rows_are_not_in():
