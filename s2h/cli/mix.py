@@ -1,4 +1,4 @@
-"""s2h-mix: one training file from several, its order the product."""
+"""s2h-mix: make one training file from several. Its order is what it is for: the trainer keeps it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN_TASKS = 12  # in messages; in the summary of each level
 
 
 def cores() -> int:
-    """How many processes can run at once."""
+    """Return how many processes can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -128,12 +128,15 @@ def main(files, flat, curriculum, interleave, **given):
     given.weights = by_file("--weights", given.weights, files) if given.weights else None
     given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
     if given.times and min(given.times) < 1:
-        raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
+        raise click.UsageError(
+            "--oversample: each number must be 1 or more; --weights takes a part of a FILE."
+        )
     check_places(given, files or ("-",))
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
-                "--interleave flows: --val, --hardest, --order, --oversample and --pack need the whole (--flat)."
+                "--interleave holds nothing back: --val, --hardest, --order, --oversample and --pack need --flat or "
+                "--curriculum."
             )
         flow(files or ("-",), given)
     else:
@@ -141,12 +144,12 @@ def main(files, flat, curriculum, interleave, **given):
 
 
 def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
-    """Where the records, and the held-out ones, go. Raises UsageError, also where an output is an input."""
+    """Check where the records and the held-out ones go. Raises UsageError, also where an output is an input."""
     if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
     if given.pack and (given.output != "-" or given.val_output or given.to):
         raise click.UsageError(
-            "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
+            "--pack DIR sets the place and the form of the output: leave out --output, --val-output and --to."
         )
     form = format_of(given)
     if form and (refusal := form.refuses(given.output)):
@@ -156,7 +159,7 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
         if os.path.exists(given.output) and not os.path.isfile(given.output):
             raise click.UsageError(
-                f"--val needs --val-output FILE: nothing can be put beside {given.output}."
+                f"--val needs --val-output FILE: no file can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
     if given.val_output and form and (refusal := form.refuses(given.val_output)):
@@ -169,7 +172,7 @@ def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
 
 
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
-    """--interleave."""
+    """Run --interleave: take the files in turn as they flow."""
     with common.session(
         lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error, locks=[given.output]
     ) as work:
@@ -195,7 +198,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
 
 
 def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
-    """--flat and --curriculum."""
+    """Run --flat and --curriculum: read everything, then write it in order."""
     with contextlib.ExitStack() as stack:
         output = None if given.pack else lambda: opened(given, given.output)
         outputs = [given.pack] if given.pack else [given.output, given.val_output]
@@ -265,13 +268,13 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
             if len(out) < given.val * whole:
                 work.tell(
-                    "fewer held out than asked for: most records hang together by a shared image, family or twin"
+                    "fewer are held out than asked for: most records share an image, family or twin with others"
                 )
         say_next(work, given)
 
 
 def folder(index, parts, given: SimpleNamespace, work: common.Session):
-    """The pack to write into, with shards where the images of the parts' rows are more than one would have."""
+    """Return the pack to write into. The images go into shards if those of all rows take more than one shard."""
     from s2h.formats.pack import Pack, Weight
 
     weight = Weight()
@@ -283,7 +286,7 @@ def folder(index, parts, given: SimpleNamespace, work: common.Session):
 
 
 def choose(index, given: SimpleNamespace, work: common.Session):
-    """The rows that come into the mix; given.score is then the name of the score that margins are of."""
+    """Choose the rows of the mix. Sets given.score to the name of the score whose margins are used."""
     from s2h import mix
 
     rows = index.rows()
@@ -298,7 +301,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
             exact = isinstance(given.hardest, int)
             count = given.hardest if exact else round(given.hardest * len(rows))
             if count > len(rows):
-                work.say(f"fewer than {counted(count, 'record')}: all {len(rows)} are kept")
+                work.say(f"there are fewer than {counted(count, 'record')}: all {len(rows)} are kept")
             rows = mix.hardest(index, rows, given.score, count)
             work.say(
                 f"the hardest {counted(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
@@ -319,7 +322,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
 
 
 def in_order(index, rows, given: SimpleNamespace):
-    """The rows as they are written."""
+    """Put the rows in the order in which they are written."""
     from s2h import mix
 
     if given.order == "shuffle" or not len(rows):
@@ -329,7 +332,7 @@ def in_order(index, rows, given: SimpleNamespace):
 
 
 def beside(output: str) -> str:
-    """Where held-out records go: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
+    """Return the file of held-out records: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
     for suffix in sorted((*jsonl.SUFFIXES, ".gz", ".zst"), key=len, reverse=True):
         if output.endswith(suffix):
             return output[: -len(suffix)] + ".val" + suffix
@@ -338,12 +341,12 @@ def beside(output: str) -> str:
 
 
 def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
-    """One number of the option for each file. A name is a file's as it was given or without its folder or ending. Raises
+    """Return the option's number for each file. A file is named as it was given, or without its folder or ending. Raises
     UsageError."""
     if not weights[0][0]:
         if len(weights) != len(files):
             raise click.UsageError(
-                f"{option} has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+                f"{option} has {len(weights)} numbers for {len(files)} named FILEs; give one per FILE."
             )
         return [weight for _, weight in weights]
     found = [1.0] * len(files)
@@ -360,7 +363,7 @@ def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[st
 
 
 def called(file: str) -> set[str]:
-    """What a file may be called: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
+    """Return the names that a file may be given by: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
     names = {file, os.path.basename(file)}
     return names | {
         name.removesuffix(suffix) for name in names for suffix in jsonl.SUFFIXES if name.endswith(suffix)
@@ -368,7 +371,7 @@ def called(file: str) -> set[str]:
 
 
 def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
-    """'300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
+    """Say what was written: '300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
     if not tally:
         return "no records: the output is empty"
     parts = []

@@ -30,7 +30,7 @@ class Parquet:
         self._bytes = self.count = 0
 
     def write(self, record: Record) -> None:
-        """Adds one record. Raises ImageError, RecordError."""
+        """Add one record. Raises ImageError, RecordError."""
         row = self._write(record, self._pictures)
         self._rows.append(row)
         self._bytes += sum(map(_size, row.values()))

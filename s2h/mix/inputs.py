@@ -1,4 +1,4 @@
-"""The inputs of a mix, read into an index: files in spans that several processes look at, streams as they come."""
+"""Read the inputs of a mix into an index: files in spans, which several processes scan, and streams as they come."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def load(
     on_layout: Callable[[str, str], object] | None = None,
     progress: Callable[[int], object] = bool,
 ) -> Index:
-    """Reads the inputs (names as `jsonl.find` takes them, or binary streams) into an index; the caller closes it.
+    """Read the inputs (names as `jsonl.find` takes them, or binary streams) into an index, which the caller closes.
 
-    spool: an empty binary file to read and write, for what comes from streams and compressed files. links: another such
-    file, in which to note what the records share (with wanted.links, for `split`). workers: processes that read spans; the
-    outcome is the same. A line that is no record goes to on_error as a RecordError, and so does an id that was there
-    before, with both places: the later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets
-    the number of records read. Raises OSError, and RecordError where the disk of the temporary files is full.
+    spool: an empty binary file to read and write, for lines from streams and compressed files. links: another such file, for
+    what the records share (with wanted.links, for `split`). workers: processes that read spans; the result is the same. A
+    line that is no record goes to on_error as a RecordError, and so does an id that was there before, with both places: the
+    later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets the number of records read.
+    Raises OSError, and RecordError where the disk of the temporary files is full.
     """
     names = [jsonl.find(name) if isinstance(name, str) else name for name in inputs]
     index = Index(wanted, spool, links)
@@ -71,7 +71,7 @@ def load(
             if links is not None:
                 links.flush()
         after = len(index)
-        for one in reversed(index.inputs):  # what had no line starts where the next input does
+        for one in reversed(index.inputs):  # an input without lines starts where the next one does
             after = one.first = one.first if one.first >= 0 else after
         drop_twice(index, on_error)
     except BaseException:
@@ -82,7 +82,7 @@ def load(
 
 @contextlib.contextmanager
 def temporary() -> Iterator[None]:
-    """Says of a full disk that it is the temporary files'."""
+    """Name the temporary files where the disk that holds them is full."""
     try:
         yield
     except OSError as error:
@@ -95,9 +95,9 @@ def temporary() -> Iterator[None]:
 
 
 def _spans(index: Index, names: list) -> Iterator[tuple[Input, tuple[int, int] | RecordError]]:
-    """Each input's whole lines as spans (begin, end) of its file; a RecordError for what ends an input early."""
+    """Yield the whole lines of each input as spans (begin, end) of its file, and a RecordError where an input ends early."""
     plain = 0
-    for name in names:  # all are open before the first process is forked: it shares them
+    for name in names:  # all are open before the first process is forked, so that it shares them
         stream = not isinstance(name, str) or name == "-"
         label, base = ("<stdin>", "") if stream else (name, os.path.dirname(name))
         whole = not stream and not name.endswith((".gz", ".zst")) and stat.S_ISREG(os.stat(name).st_mode)
@@ -118,7 +118,7 @@ def _spans(index: Index, names: list) -> Iterator[tuple[Input, tuple[int, int] |
 
 
 def _line_end(file: int, begin: int, end: int) -> int:
-    """The end of the last line that ends within CHUNK bytes, or of the first where that is longer."""
+    """Return the end of the last line that ends within CHUNK bytes, or of the first line if that is longer."""
     if end - begin <= CHUNK:
         return end
     low = begin + CHUNK
@@ -136,11 +136,11 @@ def _line_end(file: int, begin: int, end: int) -> int:
 
 
 def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | RecordError]:
-    """Spans of whole lines in the spool, as the stream brings them; a RecordError where it is damaged: the lines before are
-    good."""
+    """Copy a stream to the spool and yield spans of whole lines as they arrive, and a RecordError where it is damaged; the
+    lines before are good."""
     import zlib
 
-    begin = ended = index.spooled  # of the lines that were not given yet
+    begin = ended = index.spooled  # of the lines that were not yielded yet
     since, damage, data = time.monotonic(), None, b"-"
     skipping = False  # the rest of a line that is too long
     is_first = True
@@ -168,7 +168,7 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
         index.spooled += len(kept)
         if not data and damage is None:
             ended = index.spooled  # the last line may lack its newline
-        # A slow stream's faults are told soon.
+        # The faults of a slow stream are reported soon.
         is_long = index.spooled - ended > jsonl.MAX_LINE
         if not data or is_long or index.spooled - begin >= CHUNK or time.monotonic() - since > 1:
             if ended > begin:
@@ -185,8 +185,8 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
 
 
 def _results(tasks: Iterator, wanted: Wanted, workers: int) -> Iterator[tuple[Input, Found | RecordError]]:
-    """The tasks in their order, each with its columns in the place of its span. Spans of some size go to processes, which
-    are forked: they share the open files."""
+    """Scan the spans and yield their columns in the order of the spans. Large spans go to processes, which are forked and so
+    share the open files."""
     waiting: deque[tuple[Input, Future | Found | RecordError]] = deque()
     alone = workers == 1 or "fork" not in multiprocessing.get_all_start_methods()
     with contextlib.ExitStack() as stack:
@@ -231,7 +231,7 @@ def _taken(one: Input, outcome: Future | Found | RecordError) -> tuple[Input, Fo
 
 
 def drop_twice(index: Index, on_error: Callable[[RecordError], None]) -> None:
-    """Drops the later of two records with one id. Only rows with equal keys are looked at again."""
+    """Drop the later of two records with one id. Only rows with equal keys are read again."""
     import numpy as np
 
     keys = np.sort(index.column("order"))

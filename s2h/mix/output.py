@@ -1,4 +1,4 @@
-"""A mix on its way out: a line in which nothing changes is copied as it stands, any other is read and written anew."""
+"""Write a mix. A line in which nothing changes is copied as it stands; any other is read and written anew."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PIECE = 1 << 20  # bytes that are written at a time
 
 
 class Sink(Protocol):
-    """What a mix is written to: a jsonl.Writer or an export."""
+    """The output of a mix: a jsonl.Writer or an export."""
 
     def write(self, record: Record) -> None: ...
 
 
 def staged(record: Record) -> Record:
-    """The record with its level as `stage`, unless it has a stage already."""
+    """Add the level as `stage`, unless the record has a stage already."""
     record.setdefault("stage", record["level"])
     return record
 
@@ -43,8 +43,9 @@ def write(
     on_error: Callable[[RecordError], None] = fail,
     progress: Callable[[int], object] = bool,
 ) -> dict[tuple[int | None, str | None], int]:
-    """Writes the rows, with stages as `staged` has them, and returns how many of each (level, task). A line in which nothing
-    changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left out."""
+    """Write the rows and return how many there are of each (level, task). stages: add a `stage` (see `staged`). A line in
+    which nothing changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left
+    out."""
     import numpy as np
 
     kinds = list(index.kinds)
@@ -74,7 +75,7 @@ def write(
 
 
 def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) -> Iterator[tuple[bytes, int]]:
-    """The rows' lines, as `out` is to have them, in pieces of some size, with the number of lines in each."""
+    """Yield the lines of the rows in pieces, with the number of lines in each, as `out` writes them."""
     import numpy as np
 
     kinds = list(index.kinds)
@@ -118,13 +119,13 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
 
 
 def prefix_of(base: str, out: jsonl.Writer) -> bytes:
-    """What `out` puts before a reference that starts at `base`, as JSON has it; b"" for nothing."""
+    """Return the prefix, as JSON, that `out` puts before a reference that starts at `base`; b"" for none."""
     return out.line(Record({"images": ["x"]}, base=base))[len(b'{"images":["') : -len(b'x"]}\n')]
 
 
 def rebased(line: bytes, prefix: bytes) -> bytes | None:
-    """A record's line with the prefix before its relative references and the rest untouched; None where a line must be read
-    to tell where they stand."""
+    """Put the prefix before the relative references of a record's line and leave the rest untouched. Return None for a line
+    that must be read to find them."""
     found = IMAGES.search(line)
     # Behind a second brace it may be another object's, and of two the last would count.
     if found is None or line.count(b"{", 0, found.start()) > 1 or line.find(b'"images"', found.end()) >= 0:

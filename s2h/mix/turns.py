@@ -1,4 +1,5 @@
-"""Streams in turn, as they flow: nothing is shuffled and nothing waits, so a mix of endless streams has a first record."""
+"""Take records from several streams in turn as they flow. Nothing is shuffled or held back, so that a mix of endless streams
+writes its first records at once."""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ def interleave(
     most: dict[str, int] | None = None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
-    """The records of the streams in turn, each stream as often as its weight says (1 each; 0: never), spread evenly, until
-    all have ended; a stream that ends leaves its turns to the others.
+    """Yield the records of the streams in turn, each stream as often as its weight says (default 1; 0 is never), spread
+    evenly, until all have ended. When a stream ends, the others take its turns.
 
-    most: the first so many of each `level`, `task` or `source` come. An id that came before, from whichever stream, goes to
-    on_error as a RecordError and is left out where that returns: 16 to 32 bytes of memory a record.
+    most: how many of each `level`, `task` or `source` to yield. A record whose id came before, from any stream, goes to
+    on_error as a RecordError and is left out where that returns. Takes 16 to 32 bytes of memory a record.
     """
     weights = [1.0] * len(streams) if weights is None else list(weights)
     turns = [_Turn(iter(stream), weight) for stream, weight in zip(streams, weights, strict=True) if weight]

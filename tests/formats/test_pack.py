@@ -100,13 +100,13 @@ def test_a_folder_that_holds_something_else_is_left_alone():
     Path("pack").mkdir()
     Path("pack/thesis.txt").write_text("x")
     said = run("--flat", "in/pairs", "--pack", "pack", status=1).stderr
-    assert "pack: holds something that is no pack: thesis.txt (name a new folder)" in said
+    assert "pack: holds a file that is not part of a pack: thesis.txt (name a new folder)" in said
     assert os.listdir("pack") == ["thesis.txt"]
     run("--flat", "in/pairs", "--pack", "other")
     Path("other/notes.md").write_text("x")
     assert "notes.md" in run("--flat", "in/pairs", "--pack", "other", status=1).stderr
     Path("file").write_text("x")
-    assert "is no folder" in run("--flat", "in/pairs", "--pack", "file", status=1).stderr
+    assert "exists and is not a folder" in run("--flat", "in/pairs", "--pack", "file", status=1).stderr
     Path("empty").mkdir()
     run("--flat", "in/pairs", "--pack", "empty/")
     assert "pack.json" in os.listdir("empty")
