@@ -88,15 +88,9 @@ def _convert(record: dict, layout: str) -> str:
     if not name:
         return ""
     form = formats.readable()[name]
-    if not form.fits(record):
-        fields = ", ".join(
-            one if isinstance(one, str) else f"{' or '.join(one)}"
-            for one in form.fields
-            if not _has(record, one)
-        )
-        raise RecordError(
-            f"is missing from a row of the layout {name}", fields, remedy="is it in another layout?"
-        )
+    if missing := form.lacks(record):
+        remedy = f"--from {name} was given: is the row in another layout?"
+        raise RecordError(f"is missing in a row of {name}", ", ".join(missing), remedy=remedy)
     if form.read is not None:
         made = form.read(dict(record))
         record.clear()
@@ -108,10 +102,6 @@ def _convert(record: dict, layout: str) -> str:
     ):
         raise LeftOut("shows no image", "images")
     return name
-
-
-def _has(record: dict, field: str | tuple[str, ...]) -> bool:
-    return field in record if isinstance(field, str) else any(name in record for name in field)
 
 
 def _shows_image(prompt: Any) -> bool:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 Row = dict[str, Any]  # one row as the other tool holds it
+IMAGES = (
+    "images",
+    "image",
+)  # fields by which a layout may be told, and which a row without an image may lack
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,17 @@ class Format:
     companion: Companion | None = None
     command: Callable[[str], str] | None = None
 
+    def lacks(self, row: Mapping) -> list[str]:
+        """The fields of this layout that a row has not, but for its images: a row without them shows none."""
+        missing = [
+            one
+            for one in self.fields
+            if not (one in row if isinstance(one, str) else any(name in row for name in one))
+        ]
+        return [one if isinstance(one, str) else " or ".join(one) for one in missing if one not in IMAGES]
+
     def fits(self, row: Mapping) -> bool:
-        """Whether a row has the fields of this layout."""
+        """Whether a row has all fields of this layout."""
         return all(
             name in row if isinstance(name, str) else any(one in row for one in name) for name in self.fields
         )

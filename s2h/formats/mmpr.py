@@ -48,7 +48,7 @@ def _meta(path: str, now: bytes | None) -> str:
 
 FORMAT = Format(
     title="InternVL's MMPR: image, question, chosen, rejected",
-    fields=("image", "question", "chosen", "rejected"),
+    fields=("question", "chosen", "rejected"),
     read=read,
     write=write,
     endings=(".jsonl",),

@@ -68,7 +68,7 @@ def _names_image(text: str) -> bool:
 
 FORMAT = Format(
     title="RLAIF-V: parquet with one image",
-    fields=(("image", "image_path"), "question", "chosen", "rejected", ("ds_name", "origin_dataset")),
+    fields=("question", "chosen", "rejected", ("ds_name", "origin_dataset")),
     read=read,
     write=write,
     endings=(".parquet",),

@@ -57,6 +57,6 @@ def _rating(annotations: Any) -> float | None:
 
 FORMAT = Format(
     title="VLFeedback: prompt, completions with ratings",
-    fields=(("img_path", "image"), "prompt", "completions"),
+    fields=("prompt", "completions"),
     read=read,
 )

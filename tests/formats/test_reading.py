@@ -166,18 +166,13 @@ def test_rows_are_asked_as_questions():
 
 
 @pytest.mark.parametrize("images", ["absent", [], None, ""])
-@pytest.mark.parametrize("name", ["llama-factory", "ms-swift", "mmpr"])
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift", "mmpr", "rlaif-v", "povid"])
 def test_a_row_without_an_image_is_counted_and_left_out(name, images):
     row = LAYOUTS[name][1]
     field = "images" if "images" in row else "image"
-    bare = json.loads(json.dumps(row).replace("<image>", "").replace("<image-placeholder>", "")) | {
-        field: images
-    }
-    if images == "absent" and field == "images":
-        del bare[field]
-    elif images == "absent":
-        bare[field] = None
-    path = write([row, bare])
+    bare = json.loads(json.dumps(row).replace("<image>", "").replace("<image-placeholder>", ""))
+    del bare[field]
+    path = write([row, bare if images == "absent" else bare | {field: images}])
     for way in ("--flat", "--interleave"):
         said = run(way, path, "-o", "x.jsonl", status=3).stderr
         assert (
@@ -188,11 +183,12 @@ def test_a_row_without_an_image_is_counted_and_left_out(name, images):
 
 
 def test_a_named_layout_leaves_rows_without_an_image_out():
-    path = write([MIA, {**MIA, "prompt": "Hi.", "image": []}, {**MIA, "chosen": "Other."}])
+    bare = {**ANSWERS, "prompt": "Hi."}
+    path = write([MIA, {**bare, "image": []}, {**MIA, "chosen": "Other."}, {**bare, "note": 1}])
     said = run("--flat", path, "--from", "llava", "-o", "x.jsonl", status=3).stderr
-    assert "2 pairs" in said and "skipped 1 record" in said
-    path = write([LAYOUTS["trl"][1], {"images": [], "prompt": "Hi.", "chosen": "a", "rejected": "b"}])
-    assert "skipped 1 record" in run("--flat", path, "--from", "trl", "-o", "x.jsonl", status=3).stderr
+    assert "2 pairs" in said and "skipped 2 records: 2 images: shows no image" in said
+    path = write([LAYOUTS["trl"][1], {**bare, "images": []}, bare])
+    assert "skipped 2 records" in run("--flat", path, "--from", "trl", "-o", "x.jsonl", status=3).stderr
 
 
 def test_replies_with_one_rating_are_left_out():
@@ -270,7 +266,10 @@ def test_any_odd_row_is_a_pair_or_a_fault(name):
 
 def test_a_named_layout_that_the_rows_are_not_in():
     said = run("--flat", write([MIA]), "--from", "ms-swift", status=1).stderr
-    assert "messages, rejected_response or rejected_messages or rejected_images: is missing" in said
+    assert (
+        "messages, rejected_response or rejected_messages or rejected_images: is missing in a row of ms-swift"
+        in said
+    )
     assert (
         "'verl' is not one of llama-factory, llava," in run("--flat", "x", "--from", "verl", status=2).stderr
     )
