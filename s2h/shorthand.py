@@ -1,6 +1,6 @@
-"""Rows that are no complete pair, brought to the one form that every stage works with. `s2h.formats` reads the layouts of
-other tools; what all of them share is completed here: texts in place of messages and of their parts, images as objects,
-a prompt that both answers repeat, no id. A complete pair never gets here.
+"""Complete rows that are no full pair, so that every stage sees one form. `s2h.formats` reads the layouts of other tools;
+the short forms that they share are completed here: texts in place of messages and of their parts, images as objects, a
+prompt that both answers repeat, no id. A complete pair passes unchanged.
 
     {"images": ["a.jpg"], "prompt": "What colour is the car?", "chosen": "Red.", "rejected": "Blue."}
 """
@@ -75,7 +75,7 @@ def complete(record: dict, layout: str = "") -> str:
 
 
 def name_of(record: dict) -> str:
-    """The id of a record that has none, from what it says: the same pair has the same id."""
+    """Make an id for a record from its content, so that the same pair has the same id."""
     from hashlib import blake2b
 
     said = parse.dumps([record[name] for name in (*NEEDED, "rejected_images") if name in record])
@@ -83,7 +83,7 @@ def name_of(record: dict) -> str:
 
 
 def _convert(record: dict, layout: str) -> str:
-    """Let the format read the row, in place; returns its name. Raises RecordError, LeftOut."""
+    """Let the format read the row, in place, and return its name. Raises RecordError, LeftOut."""
     name = layout or formats.told(record)
     if not name:
         return ""
@@ -105,7 +105,7 @@ def _convert(record: dict, layout: str) -> str:
 
 
 def _shows_image(prompt: Any) -> bool:
-    """Whether a prompt has a part or a mark for an image."""
+    """Return whether a prompt has a part or a mark for an image."""
     if isinstance(prompt, str):
         return not isinstance(chat.content(prompt), str)
     return isinstance(prompt, list) and any(
@@ -138,7 +138,7 @@ def _reference(image: Any, field: str) -> Any:
 
 
 def _held(data: str, field: str) -> references.Held:
-    """The data URI of some base64. Raises RecordError where it holds no image."""
+    """Return base64 as a data URI. Raises RecordError if it holds no image."""
     kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), "png")
     held = references.Held(f"data:image/{kind};base64,{data}")
     try:
@@ -173,7 +173,7 @@ def _said(parts: list[dict]) -> dict:
 
 
 def _marked(message: Any) -> Any:
-    """A user's message whose content is a text with marks, with images as parts where the marks stand."""
+    """Split the text of a user's message at its marks, with images as parts where they stand."""
     if (
         isinstance(message, dict)
         and message.get("role") == "user"
@@ -185,7 +185,7 @@ def _marked(message: Any) -> Any:
 
 
 def _parted(message: Any) -> Any:
-    """A message whose content is a text, with the text as its only part."""
+    """Make the text of a message its only part."""
     if isinstance(message, dict) and isinstance(said := message.get("content"), str):
         return {**message, "content": [{"type": "text", "text": said}]}
     return message

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 Row = dict[str, Any]  # one row as the other tool holds it
-IMAGES = (
-    "images",
-    "image",
-)  # fields by which a layout may be told, and which a row without an image may lack
+IMAGES = ("images", "image")  # fields that may tell a layout, but that a row without an image may lack
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Companion:
 
 
 def entries(place: str, now: bytes | None) -> dict[str, Any]:
-    """The entries of a companion file that is a JSON object with one for each data set. Raises RecordError."""
+    """Parse a companion file that is a JSON object with an entry for each data set. Raises RecordError."""
     try:
         found = json.loads(now) if now is not None else {}
     except ValueError as error:
@@ -59,12 +56,13 @@ def entries(place: str, now: bytes | None) -> dict[str, Any]:
 class Format:
     """The layout of another tool.
 
-    title: the tool, in a few words. fields: the names that every row has, a tuple for one of several names; a row that has
-    them all is in this layout. read: a row as a pair, in any form that `s2h.shorthand.complete` takes; None where rows are
-    such pairs as they are. write: a pair as a row; None for a layout that is only read. endings: the file names that can be
-    written, () for any name and for a stream. is_list: text is written as one JSON list, except to a .jsonl file. features:
-    the columns of a parquet file, as `datasets.Features`; None for text. companion: a file beside the export. command: what
-    the user runs next, for an export at a path.
+    title: the tool and its fields, in a few words. fields: the names that every row has, a tuple where it has one of
+    several; a row that has them all is in this layout. read: makes a pair of a row, in any form that
+    `s2h.shorthand.complete` takes; None if the rows are such pairs already. write: makes a row of a pair; None for a layout
+    that is only read. endings: the file names that can be written, () for any name and for a stream. is_list: text is
+    written as one JSON list, except to a .jsonl file. features: returns the columns of a parquet file, as
+    `datasets.Features`; None for text. companion: a file beside the export. command: returns what the user runs next, for an
+    export at a path.
 
     `read` and `write` raise RecordError, with the field, for a row or a pair that they can't convert.
     """
@@ -80,7 +78,7 @@ class Format:
     command: Callable[[str], str] | None = None
 
     def lacks(self, row: Mapping) -> list[str]:
-        """The fields of this layout that a row has not, but for its images: a row without them shows none."""
+        """Return the fields of this layout that a row lacks, except those of images."""
         missing = [
             one
             for one in self.fields
@@ -89,13 +87,13 @@ class Format:
         return [one if isinstance(one, str) else " or ".join(one) for one in missing if one not in IMAGES]
 
     def fits(self, row: Mapping) -> bool:
-        """Whether a row has all fields of this layout."""
+        """Return whether a row has all fields of this layout."""
         return all(
             name in row if isinstance(name, str) else any(one in row for one in name) for name in self.fields
         )
 
     def refuses(self, path: str) -> str:
-        """Why the format can't be written to this output, "" where it can."""
+        """Say why the format can't be written to this output; "" if it can."""
         if not self.endings or (path != "-" and path.endswith(self.endings)):
             return ""
         if path == "-":
@@ -105,12 +103,12 @@ class Format:
 
 @functools.cache
 def readable() -> dict[str, Format]:
-    """All formats by name."""
+    """Return all formats by name."""
     return registry.values("format")
 
 
 def writable() -> dict[str, Format]:
-    """The formats that can be written, by name."""
+    """Return the formats that can be written, by name."""
     return {name: one for name, one in readable().items() if one.write is not None}
 
 

@@ -1,5 +1,4 @@
-"""A pair as a conversation in which a mark stands for each image, `<image>`, as most tools hold it: how it is written, and
-how such rows are read."""
+"""Write and read a pair as most tools hold it: as a conversation in which a mark, `<image>`, stands for each image."""
 
 from __future__ import annotations
 
@@ -22,7 +21,8 @@ _MARK = re.compile("|".join(MARKS))
 
 
 def turns(record: Record) -> list[tuple[str, str]]:
-    """(role, text) of each message, with TAG where an image stands. Raises RecordError for a text with such a word in it."""
+    """Return (role, text) of each message, with TAG where an image stands. Raises RecordError for a text that holds a
+    tag."""
     said = []
     for i, message in enumerate(record["prompt"]):
         parts = []
@@ -35,7 +35,7 @@ def turns(record: Record) -> list[tuple[str, str]]:
 
 
 def single(record: Record) -> str:
-    """The prompt as one text. Raises RecordError where it has several messages."""
+    """Return the prompt as one text. Raises RecordError if it has several messages."""
     said = turns(record)
     if len(said) > 1:
         raise RecordError(f"has {len(said)} messages: the format has room for one", "prompt")
@@ -43,14 +43,14 @@ def single(record: Record) -> str:
 
 
 def answer(record: Record, side: str) -> str:
-    """The text of `chosen` or `rejected`. Raises RecordError for a text with a word that stands for an image."""
+    """Return the text of `chosen` or `rejected`. Raises RecordError for a text that holds a tag."""
     text = text_of(record[side])
     refuse_tags(text, side)
     return text
 
 
 def refuse_tags(text: str, field: str) -> None:
-    """Raise RecordError where a reader would take a word of the text for an image."""
+    """Raise RecordError if a reader would take a word of the text for an image."""
     if "<" in text and (found := next((tag for tag in TAGS if tag in text), "")):
         raise RecordError(
             f"holds the word {found}, which readers of this format take for a picture", field,
@@ -62,8 +62,8 @@ def refuse_tags(text: str, field: str) -> None:
 
 
 def pair(row: dict, used: Collection[str], **fields: object) -> dict:
-    """A pair with these fields, with the row's id and with what else the row holds. used: fields of the row that the pair's
-    own fields were made of. A field that has one of our names but another tool's meaning is left out."""
+    """Make a pair of these fields, the row's id and the row's other fields. used: fields of the row that `fields` were made
+    of. A field of another tool that has one of our names is left out, since it may have another meaning."""
     name = row.get("id")
     made = {"id": str(name)} if isinstance(name, str | int) and name != "" else {}
     rest = {key: value for key, value in row.items() if key not in OURS and key not in used}
@@ -71,21 +71,22 @@ def pair(row: dict, used: Collection[str], **fields: object) -> dict:
 
 
 def listed(images: Any) -> list:
-    """The images of a row: a list as it is, one reference or object as a list, nothing as an empty list."""
+    """Return the images of a row as a list, which one reference or object becomes, and null or "" becomes empty."""
     if isinstance(images, list):
         return images
     return [] if images in (None, "") else [images]
 
 
 def text(value: Any, field: str) -> str:
-    """The value as a text. Raises RecordError where it is none."""
+    """Return a value that is a text. Raises RecordError for any other."""
     if not isinstance(value, str):
         raise RecordError(f"must be a text: it is {kind_of(value)}", field)
     return value
 
 
 def content(said: str) -> str | list[dict]:
-    """A text with marks as the parts of a message, with an image where each mark stood; a text without marks as it is."""
+    """Split a text at its marks into the parts of a message, an image for each mark. Return a text without marks as it
+    is."""
     if "<image" not in said or not _MARK.search(said):
         return said
     parts: list[object] = []
@@ -95,20 +96,20 @@ def content(said: str) -> str | list[dict]:
 
 
 def prompt(said: Any, field: str) -> str | list[dict]:
-    """A question as a prompt: with its images where the marks stand, or as a text."""
+    """Make a prompt of a question: one message with images where the marks stand, or the text if it has no marks."""
     found = content(text(said, field))
     return found if isinstance(found, str) else [{"role": "user", "content": found}]
 
 
 def messages(said: Any, field: str) -> list[dict]:
-    """A conversation as messages: {"from", "value"} of sharegpt or {"role", "content"}. Raises RecordError."""
+    """Read a conversation of {"from", "value"}, as in sharegpt, or of {"role", "content"}. Raises RecordError."""
     if not isinstance(said, list) or not said:
         raise RecordError(f"must be a non-empty list of messages: it is {kind_of(said)}", field)
     return [message(one, f"{field}[{at}]") for at, one in enumerate(said)]
 
 
 def message(said: Any, field: str) -> dict:
-    """One message of a conversation. Raises RecordError."""
+    """Read one message of a conversation. Raises RecordError."""
     if not isinstance(said, dict):
         raise RecordError(f"must be a message: it is {kind_of(said)}", field)
     keys = ("from", "value") if "from" in said else ("role", "content")
@@ -123,7 +124,7 @@ def message(said: Any, field: str) -> dict:
 
 
 def answered(said: Any, field: str) -> tuple[list[dict], dict]:
-    """(prompt, answer) of a conversation that ends with an answer. Raises RecordError."""
+    """Split a conversation that ends with an answer into (prompt, answer). Raises RecordError."""
     found = messages(said, field)
     if found[-1]["role"] != "assistant" or len(found) < 2:
         raise RecordError("must hold a question and end with the assistant's answer", field)

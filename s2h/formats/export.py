@@ -13,8 +13,8 @@ from s2h.streams import files, jsonl
 
 
 class Export(Protocol):
-    """What writes records in a format. `write` raises RecordError for a record that the format has no room for, ImageError
-    for one whose image can't be opened; nothing of such a record is written."""
+    """Writes records in a format. `write` raises RecordError for a record that the format can't hold and ImageError for an
+    image that can't be opened; nothing of such a record is written."""
 
     @property
     def count(self) -> int: ...
@@ -70,7 +70,7 @@ class Text:
         return self._out.count
 
     def write(self, record: Record) -> None:
-        """Write one record. Raises RecordError where the format has no room for it."""
+        """Write one record. Raises RecordError if the format can't hold it."""
         line = jsonl.dump(self._write(record, self._pictures))[:-1]
         self._out.put(self._next + line)
         self._next = self._between
@@ -94,7 +94,7 @@ class Text:
 
 
 def companion_text(companion: Companion, path: str) -> tuple[str, str]:
-    """(place, contents) of the file beside an export."""
+    """Return (path, contents) of the file beside an export."""
     place = companion.path(path)
     try:
         with open(place, "rb") as file:

@@ -14,7 +14,7 @@ NAMES = {ours: theirs for theirs, ours in chat.ROLES.items()}
 
 
 def write(record: Record, pictures: Pictures) -> dict:
-    """Turns of human and gpt in alternation, after a system's that may come first."""
+    """Write turns of human and gpt in alternation, after a system text that may come first."""
     said = chat.turns(record)
     talk = said[1:] if said[0][0] == "system" else said
     for at, (role, _) in enumerate(talk):
@@ -31,7 +31,7 @@ def write(record: Record, pictures: Pictures) -> dict:
 
 
 def read(row: dict) -> dict:
-    """The system's text may stand in a field of its own."""
+    """Read a conversation; its system text may stand in a field of its own."""
     said = chat.messages(row["conversations"], "conversations")
     if row.get("system"):
         said.insert(0, {"role": "system", "content": chat.text(row["system"], "system")})
@@ -46,7 +46,7 @@ def _beside(path: str) -> str:
 
 
 def _info(path: str, now: bytes | None) -> str:
-    """The list of data sets with an entry for this file; its other entries stay."""
+    """Return the list of data sets with an entry for this file. Its other entries stay."""
     columns = {
         "messages": "conversations", "chosen": "chosen", "rejected": "rejected", "images": "images",
     }  # fmt: skip

@@ -8,7 +8,7 @@ from s2h.record import Record
 
 
 def write(record: Record, pictures: Pictures) -> dict:
-    """One prompt with its tags, one text a side."""
+    """Write the prompt with its tags, and a text for each answer."""
     return {
         "id": record["id"],
         "image": pictures.paths(record),

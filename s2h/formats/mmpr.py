@@ -34,7 +34,7 @@ def _beside(path: str) -> str:
 
 
 def _meta(path: str, now: bytes | None) -> str:
-    """InternVL's list of data sets, with this file's number of lines; its other entries stay."""
+    """Return InternVL's list of data sets with an entry for this file and its number of lines. Its other entries stay."""
     length = 0
     if os.path.exists(path):
         with open(path, "rb") as file:

@@ -23,7 +23,7 @@ def write(record: Record, pictures: Pictures) -> dict:
 
 
 def read(row: dict) -> dict:
-    """Where only the images are rejected, the rejected answer is the chosen one."""
+    """Read a row. If it only has rejected images, the rejected answer is the chosen one."""
     prompt, chosen = chat.answered(row["messages"], "messages")
     rejected = chosen
     if row.get("rejected_messages"):

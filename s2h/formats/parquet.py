@@ -16,7 +16,7 @@ AS_JSON = ("facts", "grounding", "scores")
 
 
 def features() -> Any:
-    """Every field as a column."""
+    """Return a column for every field."""
     from datasets import Features, Image, List, Value
 
     part = {"type": Value("string"), "text": Value("string")}
@@ -47,7 +47,7 @@ def write(record: Record, _: Pictures) -> dict:
 
 
 def read(row: dict) -> dict:
-    """What `write` wrote, with its JSON texts as values again and without the fields that are null."""
+    """Read what `write` wrote. JSON texts become values again, and null fields are left out."""
     made = {name: value for name, value in row.items() if value is not None}
     texts = [name for name in (*AS_JSON, "more") if isinstance(made.get(name), str)]
     for name in texts:

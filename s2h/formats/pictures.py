@@ -12,7 +12,7 @@ KNOWN = 1 << 14  # references that are not looked at again
 
 
 class Pictures:
-    """Paths of records' images; those of data URIs and tar members are put into a store first."""
+    """Gives images of records as files. Those of data URIs and tar members are put into a store first."""
 
     def __init__(self, folder: str) -> None:
         from s2h.images.store import Store
@@ -21,7 +21,7 @@ class Pictures:
         self._of = lru_cache(maxsize=KNOWN)(self._path)
 
     def paths(self, record: Record, field: str = "images") -> list[str]:
-        """The full path of every image of the field, in its order. Raises ImageError, with the field."""
+        """Return the full path of every image of the field, in its order. Raises ImageError, with the field."""
         from s2h.images.decoding import ImageError
 
         found = []
@@ -47,7 +47,7 @@ class Pictures:
 
 
 def contents(record: Record) -> list[tuple[bytes, str]]:
-    """(bytes, name) of each image. Raises ImageError, with the field."""
+    """Return (bytes, name) of each image. Raises ImageError, with the field."""
     from s2h.images.decoding import ImageError, glance, read_bytes
     from s2h.images.store import digest
 

@@ -7,7 +7,7 @@ from s2h.record import RecordError
 
 
 def read(row: dict) -> dict:
-    """The row's id names its image, and several rows may have one: the pair's is made of what it says."""
+    """Read a row without its id, which names the image, so that several rows may have the same one."""
     prompt, chosen = chat.answered(row["conversations"], "conversations")
     start, rejected = chat.answered(row["rejected_conversations"], "rejected_conversations")
     if start != prompt:

@@ -22,7 +22,7 @@ def features() -> Any:
 
 
 def write(record: Record, _: Pictures) -> dict:
-    """One image as it is, several as a grid that is numbered as the prompt counts them."""
+    """Write one image as it is, several as a grid that is numbered as the prompt counts them."""
     chat.single(record)  # one message, without words that are read as images
     found = contents(record)
     data, name = found[0]
@@ -52,7 +52,7 @@ def write(record: Record, _: Pictures) -> dict:
 
 
 def read(row: dict) -> dict:
-    """The image stands before the question. `idx` is a number within the original data set and is no id."""
+    """Read a row. `idx` is a number within the original data set, so that it is no id."""
     image = row.get("image") or row.get("image_path")
     return chat.pair(
         row, {"image", "image_path", "question"}, images=chat.listed(image), prompt=chat.prompt(row["question"], "question"),
@@ -61,7 +61,7 @@ def read(row: dict) -> dict:
 
 
 def _names_image(text: str) -> bool:
-    """Whether a part only names the image beside it: "Image 2:"."""
+    """Return whether a part only names the image beside it: "Image 2:"."""
     bare = text.strip().rstrip(":").lower()
     return not bare or (bare.startswith("image ") and bare[6:].strip().isdigit())
 

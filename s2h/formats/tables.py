@@ -81,7 +81,7 @@ class _Unowned(io.RawIOBase):
 
 
 def json_text(value: object) -> str | None:
-    """A value as JSON text for a column of texts; None stays."""
+    """Return a value as JSON text, and None as it is."""
     if value is None:
         return None
     if parse.has_digits(value):
@@ -90,7 +90,7 @@ def json_text(value: object) -> str | None:
 
 
 def _size(value: object) -> int:
-    """The bytes of the images in a column."""
+    """Return the number of bytes of the images in a column."""
     if isinstance(value, list):
         return sum(map(_size, value))
     return len(value["bytes"]) if isinstance(value, dict) and "bytes" in value else 0

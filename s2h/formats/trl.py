@@ -14,8 +14,8 @@ HEAD = "# Written by s2h-mix"
 
 
 def write(record: Record, pictures: Pictures) -> dict:
-    """The fields whose type is the same in every record, so that a column has one; `facts`, `scores` and unknown fields,
-    which differ from task to task, stay out. A field that the record lacks is null."""
+    """Keep the fields whose type is the same in every record, as a column needs; `facts`, `scores` and unknown fields differ
+    from task to task. A field that the record lacks is null."""
     return {**{name: record.get(name) for name in PLAIN}, "images": pictures.paths(record)}
 
 

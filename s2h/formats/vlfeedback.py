@@ -30,7 +30,8 @@ def _score(one: tuple[float, str]) -> float:
 
 
 def _replies(completions: Any) -> list[tuple[str, float | None]]:
-    """(reply, mean rating or None) of each completion. They are a list of objects, or in some files an object of lists."""
+    """Return (reply, mean rating or None) of each completion. They are a list of objects, or in some files an object of
+    lists."""
     if isinstance(completions, dict):
         said, ratings = completions.get("response"), completions.get("annotations")
         if not isinstance(said, list) or not isinstance(ratings, list) or len(said) != len(ratings):
@@ -45,7 +46,7 @@ def _replies(completions: Any) -> list[tuple[str, float | None]]:
 
 
 def _rating(annotations: Any) -> float | None:
-    """The mean of the ratings that are numbers; None where there is none."""
+    """Return the mean of the ratings that are numbers, None if there is none."""
     found = []
     for one in annotations.values() if isinstance(annotations, dict) else ():
         try:

@@ -19,7 +19,8 @@ PARQUET = b"PAR1"
 BOM = b"\xef\xbb\xbf"
 PIECE = 1 << 18  # bytes of a list that are read at a time
 ROWS = 16  # rows of a Parquet file that are converted at a time
-_SPACE = re.compile(r"[ \t\r\n]*")
+SPACE = " \t\r\n"  # JSON's white space
+_SPACE = re.compile(f"[{SPACE}]*")
 _BREAKS = str.maketrans("\r\n", "  ")  # outside of strings, where JSON has them, they are white space
 
 
@@ -67,39 +68,54 @@ class _Joined(io.RawIOBase):
 
 
 def _items(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    """The items of a JSON list, each as a line: as they are written, but for line breaks between tokens."""
+    """Yield the items of a JSON list, each as a line: as they are written, but for line breaks between tokens. What follows
+    the list comes as it is, and so does a stream that does not begin with a list of objects, so that the reader says what is
+    wrong with it and goes on."""
     import json
 
-    decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     # Only the end of each item is looked for: numbers keep their digits.
     end_of = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
-    text, at, size, is_whole, before = "", 0, PIECE, False, "["
-    while True:
+    text, at, size, before = "", 0, PIECE, "["
+    taken = [b""]  # what was read, until the first item is whole
+    fault = ""
+    while not fault:
         start = _after_space(text, at)
-        sign = text[start : start + 1]
         begin = _after_space(text, start + 1)
-        if (sign == "]" and before == ",") or (sign == "[" and text[begin : begin + 1] == "]"):
-            return
-        if sign and sign != before:
-            raise _broken(f"expected , or ] and found {text[start : start + 20]!r}")
+        sign, first = text[start : start + 1], text[begin : begin + 1]
+        if before == "," and sign and sign != ",":  # the end of the list, or of what looked like one
+            yield text[start + (sign == "]") :].lstrip(SPACE).encode() + decoder.getstate()[0]
+            break
+        if before == "[" and first == "]":
+            taken.append(stream.read(PIECE))
+            if not (text[begin + 1 :].encode() + taken[-1]).strip():
+                return  # an empty list, and nothing behind it
+        if before == "[" and first and first != "{":
+            break
         try:
             end = end_of(text, begin)[1]
         except RecursionError:
-            raise _broken("an item is nested too deeply") from None
+            fault = "an item is nested too deeply"
         except json.JSONDecodeError as error:  # or the item goes on in the bytes that follow
-            if is_whole:
-                raise _broken(str(error) if sign else "it has no ]") from None
-            if len(text) - at > MAX_LINE:
-                raise _broken(f"an item has more than {MAX_LINE >> 20} MiB, or {error}") from None
-            data, head = head or stream.read(size), b""
+            is_long = len(text) - at > MAX_LINE
+            data, head = b"" if is_long else head or stream.read(size), b""
+            taken.append(data)
             try:
-                text, at, is_whole = text[at:] + decode(data, not data), 0, not data
+                text, at = text[at:] + decoder.decode(data), 0
             except UnicodeDecodeError:
-                raise _broken("it is not valid UTF-8") from None
+                fault = "it is not valid UTF-8"
+            if not data:
+                most = f"an item has more than {MAX_LINE >> 20} MiB, or " if is_long else ""
+                fault = f"{most}{error}" if sign else "it has no ]"
             size *= 2  # so that a long item is not looked at again for every piece
-            continue
-        yield text[begin:end].translate(_BREAKS).encode() + b"\n"
-        at, size, before = end, PIECE, ","
+        else:
+            yield text[begin:end].translate(_BREAKS).encode() + b"\n"
+            at, size, before, taken = end, PIECE, ",", []
+    if fault and before == ",":
+        raise _broken(fault)
+    yield b"".join(taken)
+    while data := stream.read(PIECE):
+        yield data
 
 
 def _after_space(text: str, at: int) -> int:

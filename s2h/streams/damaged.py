@@ -58,7 +58,10 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
     if said.startswith(b"["):
-        return "a JSON array after other lines", "each line holds one record; convert it with jq -c '.[]'"
+        return (
+            "a JSON array",
+            "a list of records must start the file and be whole; or convert it with jq -c '.[]'",
+        )
     if said == b"{" or (said.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", said)):
         return "pretty-printed JSON", "each line holds one record; convert it with jq -c ."
     return None

@@ -39,7 +39,9 @@ tried: Counter = Counter()  # runs by command and "records"; the long run report
 
 
 # What a stage writes anew: references, what it adds, and the short forms of id, prompt and answers.
-WRITTEN = {"id", "images", "prompt", "chosen", "rejected", "scores", "stage", "dropped", "grounding"}
+WRITTEN = {
+    "id", "images", "rejected_images", "prompt", "chosen", "rejected", "scores", "stage", "dropped", "grounding",
+}  # fmt: skip
 
 
 class Link(str):

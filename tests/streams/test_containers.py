@@ -49,9 +49,10 @@ def test_a_list_is_its_items(indent, piece, before, monkeypatch):
     [
         (b'[{"a": 1}, {"b": 2}', 2, "it has no ]"),
         (b'[{"a": 1}, {"b": ', 1, "Expecting value"),
-        (b'[{"a": 1} {"b": 2}]', 1, "expected , or ] and found '{\"b\": 2}]'"),
+        (b'[{"a": 1} {"b": 2}]', 1, "unexpected content"),
         (b'[{"a": 1}, ]', 1, "Expecting value"),
-        (b'[{"a": 1}, {"b": "\xff"}]', 0, "it is not valid UTF-8"),
+        (b'[{"a": 1}, {"b": "\xff"}]', 0, "a JSON array"),
+        (b'[\n{"a": 1},' + b" " * (1 << 19) + b'{"b": "\xff"}]', 1, "it is not valid UTF-8"),
         (b'[{"a": 1}, ' + b"[" * 5000 + b"]" * 5000 + b"]", 1, "nested too deeply"),
     ],
 )
@@ -59,18 +60,31 @@ def test_a_damaged_list_ends_where_it_is_damaged(data, count, words):
     faults = []
     found = list(jsonl.read(io.BytesIO(data), check=None, on_error=faults.append))
     assert len(found) == count and len(faults) == 1
-    assert f"<stdin>:{count + 1}: not a JSON list: " in str(faults[0]) and words in str(faults[0])
+    assert f"<stdin>:{count + 1}: not " in str(faults[0]) and words in str(faults[0])
+
+
+@pytest.mark.parametrize(
+    "first", [b"[]", b"[1]", b"[", b'[{"a": ', b'[{"a":' * 5000 + b"}]" * 5000, b'[{"a": 1}]']
+)
+def test_lines_after_one_that_looks_like_a_list_are_read(first):
+    faults = []
+    data = first + b"\n" + b"".join(map(jsonl.dump, pairs(3)))
+    found = list(jsonl.read(io.BytesIO(data), check=None, on_error=faults.append))
+    assert found[-3:] == pairs(3) and len(faults) + len(found) == 4 - (first == b"[")
+    Path("a.jsonl").write_bytes(data)
+    done = run("--flat", "a.jsonl", "--on-error", "skip", status=0 if first == b"[" else 3)
+    assert "3 pairs" in done.stderr
 
 
 def test_an_item_that_is_too_long_is_told(monkeypatch):
     monkeypatch.setattr(containers, "MAX_LINE", 1 << 12)
     monkeypatch.setattr(containers, "PIECE", 64)
     with pytest.raises(RecordError, match="not a JSON list: an item has more than"):
-        rows(json.dumps([{"a": "x" * (1 << 14)}]).encode())
+        rows(json.dumps([{}, {"a": "x" * (1 << 14)}]).encode())
 
 
 def test_an_empty_list_has_no_rows():
-    assert rows(b"[ \n ]") == [] and list(jsonl.read(io.BytesIO(b"[]"))) == []
+    assert rows(b"[ \n ]\n") == [] and list(jsonl.read(io.BytesIO(b"[]"))) == []
 
 
 def test_every_reader_reads_them():
