@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from s2h import formats
 from s2h.errors import LeftOut
 from s2h.formats import chat
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, types, unfit
 from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
@@ -30,12 +32,28 @@ def accept(record: dict, layout: str = "") -> str:
     layout: the name of a format, for rows that are no complete pair; "" tells it from their fields. Raises RecordError, and
     LeftOut for a row that holds no pair.
     """
-    pair = typed(record)
-    if pair is not None and not any(unfit(pair)):
-        return ""
-    name = complete(record, layout)
-    check(record)
-    return name
+    return acceptor(layout)(record)
+
+
+@lru_cache(maxsize=8)
+def acceptor(layout: str = "") -> Callable[[dict], str]:
+    """Return `accept` as a function that looks nothing up, since it is called for every record."""
+    from msgspec import ValidationError
+    from msgspec import convert as decode
+
+    pairs = types()
+
+    def accept(record: dict) -> str:
+        try:
+            if not unfit(decode(record, pairs)):
+                return ""
+        except ValidationError:
+            pass
+        name = complete(record, layout)
+        check(record)
+        return name
+
+    return accept
 
 
 def convert(record: dict) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,7 +179,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
 
         caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
         most = {by: count for by, count in caps.items() if count}
-        check = partial(shorthand.accept, layout=given.layout) if given.layout else jsonl.accept
+        check = shorthand.acceptor(given.layout) if given.layout else jsonl.accept
         streams = [work.read([name], check=check) for name in files]
         mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
         tally: dict[tuple[int | None, str | None], int] = {}

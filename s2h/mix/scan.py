@@ -15,7 +15,7 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from s2h import record, seeds, shorthand
+from s2h import record, seeds
 from s2h.images import references
 from s2h.record import Record, RecordError, facts_of
 from s2h.streams import jsonl, parse
@@ -99,8 +99,8 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             if number in crowded:
                 parse.loads(line)  # msgspec does not count the levels of what it leaves out
             pair = decode(line)
-            for fault in unfit(pair):
-                raise fault
+            if faults_of := unfit(pair):
+                raise faults_of[0]
             layout = None
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
@@ -234,6 +234,8 @@ class _Bonds(NamedTuple):
 def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
     """(a record as `scan` looks at it, its layout as a Kind has it), by the reader of every other stage. Raises RecordError,
     with its words."""
+    from s2h import shorthand
+
     found = Record(jsonl.parsed(line + b"\n"))  # as faults are told of a file's lines
     is_whole = record.typed(found) is not None
     layout = shorthand.accept(found, layout)

@@ -23,6 +23,7 @@ from s2h.streams.damaged import is_blank, read_slowly, too_long
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
 SKIPPED = 1 << 20  # bytes of the rest of such a line that are read at a time
+_HELD = references.Held
 
 
 def find(name: str) -> str:
@@ -42,15 +43,15 @@ def find(name: str) -> str:
 
 
 def accept(record: dict) -> str:
-    """Check a record and complete it: see shorthand.accept, which is imported for the first record."""
-    return _accept()(record)
+    """Check a record and complete it: see shorthand.acceptor, which is imported for the first record."""
+    return _acceptor()(record)
 
 
 @lru_cache(maxsize=1)
-def _accept() -> Callable[[dict], str]:
+def _acceptor() -> Callable[[dict], str]:
     from s2h import shorthand
 
-    return shorthand.accept
+    return shorthand.acceptor()
 
 
 def read(
@@ -111,6 +112,13 @@ def dump(record: dict) -> bytes:
     return line
 
 
+class _Read(Record):
+    """A record whose `where` and `base` are set after it is made: half the time of Record's own __init__."""
+
+    __slots__ = ()
+    __init__ = dict.__init__
+
+
 class Writer:
     """Writes records to a file or a stream; a context manager.
 
@@ -118,8 +126,11 @@ class Writer:
     record at once. Relative image references are rewritten where the record's base is not the output's folder: relative
     below it, absolute elsewhere. The bytes of image objects (references.Held) go to the store `image_dir`: "" for
     s2h-images beside the file, in the working directory for a stream; None keeps them in the record. `count` is the number
-    of records written. Errors: RecordError (see `dump`), OSError.
+    of records written. A caller that has made sure that no number of a record is NaN or infinite sets `finite`; otherwise
+    the writer searches each line for one. Errors: RecordError (see `dump`), OSError.
     """
+
+    finite = False
 
     def __init__(self, path: str | BinaryIO = "-", image_dir: str | None = "") -> None:
         import orjson
@@ -145,19 +156,19 @@ class Writer:
         """The line that `write` writes."""
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
-        if type(images := record.get("images")) is list and references.Held in map(type, images):
+        if "images" in record and type(images := record["images"]) is list and _HELD in map(type, images):
             record = self._stored(record, "images")
         if (
             "rejected_images" in record
-            and isinstance(images := record["rejected_images"], list)
-            and references.Held in map(type, images)
+            and type(images := record["rejected_images"]) is list
+            and _HELD in map(type, images)
         ):
             record = self._stored(record, "rejected_images")
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
             return dump(record)  # which says what is wrong
-        return dump(record) if b"null" in line else line
+        return line if self.finite or b"null" not in line else dump(record)
 
     def put(self, lines: bytes, count: int = 1) -> None:
         """Writes so many whole lines as they stand."""
@@ -223,6 +234,7 @@ class Writer:
 
 def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error, on_layout) -> Iterator[Record]:
     loads = parse.loads
+    check = _acceptor() if check is accept else check
     for number, line in enumerate(_lines(lines), 1):
         where = f"{label}:{number}"
         try:
@@ -238,7 +250,7 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error, on_l
                 if is_blank(line):
                     continue
                 fields = read_slowly(line, where)
-            found = Record(fields)
+            found = _Read(fields)
             found.where, found.base = where, base
             if check is not None and (layout := check(found)) and on_layout is not None:
                 on_layout(label, layout)
