@@ -18,7 +18,7 @@ from s2h import formats
 from s2h.errors import LeftOut
 from s2h.formats import chat
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, types, unfit
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
 from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
@@ -41,11 +41,11 @@ def acceptor(layout: str = "") -> Callable[[dict], str]:
     from msgspec import ValidationError
     from msgspec import convert as decode
 
-    pairs = types()
+    from s2h.pair import Pair
 
     def accept(record: dict) -> str:
         try:
-            if not unfit(decode(record, pairs)):
+            if not unfit(decode(record, Pair)):
                 return ""
         except ValidationError:
             pass

@@ -4,10 +4,14 @@ that say the remedy. `s2h.streams.jsonl` comes here only with a line that `parse
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from s2h.errors import RecordError
 from s2h.streams import parse
 from s2h.streams.parse import MAX_LINE
+
+if TYPE_CHECKING:
+    import jsonlines
 
 BLANK = b" \t\r\n\v\f"  # what a blank line is made of
 BOM = b"\xef\xbb\xbf"
@@ -67,7 +71,7 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _explained(error: Exception, where: str) -> RecordError:
+def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
     """A jsonlines error as one of ours, with the cause in a reader's words."""
     line, cause = error.line, error.__cause__
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
@@ -84,8 +88,9 @@ def _explained(error: Exception, where: str) -> RecordError:
         return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
     column = getattr(cause, "colno", 0)
     detail = str(getattr(cause, "msg", cause))
-    at = line[max(column - 1, 0) :]
+    text = str(line)
+    at = text[max(column - 1, 0) :]
     for word in ("NaN", "Infinity", "-Infinity"):
-        if at.startswith(word) or (word[0] == "-" and line[max(column - 2, 0) :].startswith(word)):
+        if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
             detail = f"{word} is no JSON number"
     return RecordError(f"not JSON: {detail}, column {column}", where=where)

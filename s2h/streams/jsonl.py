@@ -139,7 +139,8 @@ class Writer:
         self._store: tuple[Any, str] | None = None  # the image store, and what stands before its names
         self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
-        self._whole = None
+        self._whole: files.Whole | None = None
+        self._out: Any
         if path == "-":
             self._out = files.Patient(1, "w")
         elif isinstance(path, str | os.PathLike):
