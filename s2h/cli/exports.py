@@ -49,7 +49,7 @@ class FormatOption(click.Option):
 
 
 def format_of(given: SimpleNamespace) -> Format | None:
-    """The format of --to; None for the records as they are."""
+    """Return the format of --to, None for the records as they are."""
     if not given.to:
         return None
     from s2h.formats import writable
@@ -58,7 +58,7 @@ def format_of(given: SimpleNamespace) -> Format | None:
 
 
 def opened(given: SimpleNamespace, path: str):
-    """What writes the mix, or the part that is held out, to this place."""
+    """Open this place for the mix or for the part that is held out."""
     if (form := format_of(given)) is None:
         return common.writer(path, given.image_dir or places.image_store(given.output))
     from s2h.formats.export import open_export

@@ -50,9 +50,9 @@ class Kind(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The columns of a span as numpy arrays, in the order of its lines: offset, length, order (a 64-bit key of seed and id),
-    kind (a position in `kinds`), ref and clip (margins, NaN where there is none). links: LINK, its rows counted from the
-    span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, its error)."""
+    """The columns of a span as numpy arrays, in the order of its lines: offset, length, order (a 64-bit key of seed and
+    id), kind (a position in `kinds`), ref and clip (margins, NaN where there is none). links: LINK, its rows counted from
+    the span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, its error)."""
 
     offset: Any
     length: Any
@@ -67,7 +67,8 @@ class Found(NamedTuple):
 
 
 def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
-    """The records of the whole lines between two offsets of an open file. Raises RecordError where the file has shrunk."""
+    """Scan the records of the whole lines between two offsets of an open file. Raises RecordError where the file has
+    shrunk."""
     import numpy as np
 
     if end - begin > jsonl.MAX_LINE:  # a span beyond CHUNK is a single line
@@ -146,8 +147,9 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
 
 
 def _crowded(data: bytes, lines: list[bytes]) -> set[int]:
-    """The numbers of the lines that have so many opening brackets that they may be nested too deeply, and some that have
-    nearly as many: brackets are counted by blocks of 64 bytes, which takes a fifth of the time of counting by lines."""
+    """Find the numbers of the lines that have so many opening brackets that they may be nested too deeply, and some that
+    have nearly as many: brackets are counted by blocks of 64 bytes, which takes a fifth of the time of counting by
+    lines."""
     import numpy as np
 
     whole = len(data) // 64 * 64
@@ -166,7 +168,7 @@ def _crowded(data: bytes, lines: list[bytes]) -> set[int]:
 
 
 def read_whole(file: int, offset: int, size: int) -> bytes:
-    """So many bytes of an open file. Raises RecordError where it has fewer: it was changed meanwhile."""
+    """Read so many bytes of an open file. Raises RecordError where it has fewer: it was changed meanwhile."""
     data = os.pread(file, size, offset)
     while len(data) < size:
         more = os.pread(file, size - len(data), offset + len(data))
@@ -179,20 +181,20 @@ def read_whole(file: int, offset: int, size: int) -> bytes:
 
 
 def order_key(seed: int, name: str) -> int:
-    """The 64-bit key by which the record of this id is shuffled."""
+    """Return the 64-bit key by which the record of this id is shuffled."""
     return seeds.seed_of("mix", seed, name)
 
 
 @lru_cache(maxsize=4)
 def _start(seed: int) -> Any:
-    """The hash of `order_key` up to the id: it is the same for all."""
+    """Return the hash of `order_key` up to the id, which is the same for all."""
     text = f"str:mix\x1fint:{seed}\x1fstr:"  # as seeds.seed_of spells it
     return blake2b(text.encode(), digest_size=8)
 
 
 def shared(pair: dict, base: str = "") -> list[int]:
-    """What would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in facts.families,
-    every image (a relative reference starts at base)."""
+    """Return what would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in
+    facts.families, every image (a relative reference starts at base)."""
     facts = facts_of(pair)
     return _shared(pair["images"], facts.get("twin"), facts.get("families"), base)
 
@@ -207,7 +209,7 @@ def _shared(images: list[str], twin: object, families: object, base: str) -> lis
 
 
 def _place(reference: str, base: str) -> str:
-    """An image reference that two files spell alike. An image of a store is known by its name, the hash of its bytes: two
+    """Spell an image reference alike for two files. An image of a store is known by its name, the hash of its bytes: two
     stores may hold the same one."""
     if not reference.startswith("data:") and STORED.fullmatch(name := os.path.basename(reference)):
         return name
@@ -215,7 +217,7 @@ def _place(reference: str, base: str) -> str:
 
 
 def _margin(scores: dict | None, name: str) -> float:
-    """chosen - rejected of a score, NaN where it holds none."""
+    """Return chosen - rejected of a score, NaN if it holds none."""
     said = scores.get(name) if scores else None
     sides = [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
     if any(isinstance(side, bool) or not isinstance(side, int | float) for side in sides):
@@ -232,8 +234,8 @@ class _Bonds(NamedTuple):
 
 
 def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
-    """(a record as `scan` looks at it, its layout as a Kind has it), by the reader of every other stage. Raises RecordError,
-    with its words."""
+    """Read a line as every other stage does. Return (the record as `scan` looks at it, its layout as a Kind has it). Raises
+    RecordError."""
     from s2h import shorthand
 
     found = Record(jsonl.parsed(line + b"\n"))  # as faults are told of a file's lines
@@ -249,7 +251,8 @@ def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
 
 @lru_cache(maxsize=4)
 def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
-    """msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left out."""
+    """Return msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left
+    out."""
     from msgspec import defstruct
     from msgspec.json import Decoder
 

@@ -25,20 +25,20 @@ _BREAKS = str.maketrans("\r\n", "  ")  # outside of strings, where JSON has them
 
 
 def kind_of(head: bytes) -> str:
-    """What the first bytes of a stream are of: "list", "parquet", or "" for lines."""
+    """Tell from its first bytes what a stream holds: "list", "parquet", or "" for lines."""
     if head.startswith(PARQUET):
         return "parquet"
     return "list" if head.removeprefix(BOM).lstrip()[:1] == b"[" else ""
 
 
 def is_container(path: str) -> bool:
-    """Whether a regular file is a JSON list or a Parquet file. Raises OSError."""
+    """Return whether a regular file is a JSON list or a Parquet file. Raises OSError."""
     with open(path, "rb") as file:
         return bool(kind_of(file.read(64)))
 
 
 def unpacked(head: bytes, stream: BinaryIO) -> io.BufferedReader | None:
-    """The rows of a list or a Parquet file as lines; None where the stream holds lines already. head: the first bytes,
+    """Return the rows of a list or a Parquet file as lines, None if the stream holds lines already. head: the first bytes,
     which were read from the stream. Reading the rows raises RecordError where the file is damaged."""
     kind = kind_of(head)
     if not kind:
@@ -128,7 +128,7 @@ def _broken(words: str) -> RecordError:
 
 
 def _rows(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    """The rows of a Parquet file, each as a line; bytes are base64."""
+    """Yield the rows of a Parquet file, each as a line; bytes are base64."""
     import shutil
     import tempfile
 
@@ -153,5 +153,5 @@ def _rows(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> str:
-    """A value of a Parquet file that JSON has no form for."""
+    """Write a value of a Parquet file that JSON has no form for."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

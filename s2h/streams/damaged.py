@@ -19,7 +19,7 @@ GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def is_blank(line: bytes) -> bool:
-    """Whether a line holds nothing: white space, or a byte order mark and nothing else."""
+    """Return whether a line holds nothing: white space, or a byte order mark and nothing else."""
     return not line.removeprefix(BOM).strip(BLANK)
 
 
@@ -30,8 +30,8 @@ def too_long() -> RecordError:
 
 
 def read_slowly(line: bytes, where: str = "") -> dict:
-    """A line that is no plain JSON object, more slowly: after a byte order mark it may be one after all; of any other
-    it is said what is wrong. Raises RecordError."""
+    """Read a line that is no plain JSON object, more slowly: it may be one after a byte order mark. Raises RecordError,
+    which says what is wrong with any other."""
     import jsonlines
 
     if remedy := _other_format(line):
@@ -44,7 +44,7 @@ def read_slowly(line: bytes, where: str = "") -> dict:
 
 
 def _loads(text: str | bytes) -> object:
-    """A value as `parse.loads` reads it; a fault comes in orjson's words, which say the column."""
+    """Read a value as `parse.loads` does. A fault comes in orjson's words, which say the column."""
     import orjson
 
     try:
@@ -57,7 +57,7 @@ def _loads(text: str | bytes) -> object:
 
 
 def _other_format(line: bytes) -> tuple[str, str] | None:
-    """What a line is a part of that is no JSON Lines, and how to convert it; None where that can't be told."""
+    """Tell what other format a line is part of and how to convert it, None if that can't be told."""
     said = line.removeprefix(BOM).strip(BLANK)
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
@@ -72,7 +72,7 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
 
 
 def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
-    """A jsonlines error as one of ours, with the cause in a reader's words."""
+    """Turn a jsonlines error into one of ours, with the cause in a reader's words."""
     line, cause = error.line, error.__cause__
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):
