@@ -38,6 +38,11 @@ class RecordError(ValueError):
         return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
+class LeftOut(RecordError):
+    """A row of another tool's file that holds no pair, such as a question without an image. It is counted and left out, and
+    never ends the work: nothing is wrong with it."""
+
+
 def plural(count: int, one: str, several: str = "") -> str:
     """The word that follows a count: `one` after 1, else `several`, by default `one` with an s."""
     return one if count == 1 else several or f"{one}s"

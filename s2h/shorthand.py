@@ -1,59 +1,83 @@
-"""The shorter forms of a pair that files of other tools hold, above all TRL's, brought to the one form that every stage
-works with: texts in place of messages and of their parts, images as objects, a prompt that both answers repeat, no id.
+"""Complete rows that are no full pair, so that every stage sees one form. `s2h.formats` reads the layouts of other tools;
+the short forms that they share are completed here: texts in place of messages and of their parts, images as objects, a
+prompt that both answers repeat, no id. A complete pair passes unchanged.
 
     {"images": ["a.jpg"], "prompt": "What colour is the car?", "chosen": "Red.", "rejected": "Blue."}
 """
 
 from __future__ import annotations
 
+import base64
+import os
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from s2h import formats
+from s2h.errors import LeftOut
+from s2h.formats import chat
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, unfit
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
 from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
 _KINDS = {"iVBOR": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp", "Qk": "bmp"}
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{100,}={0,2}\s*")  # no image file is shorter
 
 
-def accept(record: dict) -> None:
-    """Check a record as a file may hold it, its short forms completed in place. Raises RecordError."""
-    acceptor()(record)
+def accept(record: dict, layout: str = "") -> str:
+    """Check a record as a file may hold it, completed in place. Return the layout that it was in, "" for a complete pair.
+
+    layout: the name of a format, for rows that are no complete pair; "" tells it from their fields. Raises RecordError, and
+    LeftOut for a row that holds no pair.
+    """
+    return acceptor(layout)(record)
 
 
-@lru_cache(maxsize=1)
-def acceptor() -> Callable[[dict], None]:
+@lru_cache(maxsize=8)
+def acceptor(layout: str = "") -> Callable[[dict], str]:
     """Return `accept` as a function that looks nothing up, since it is called for every record."""
-    from msgspec import ValidationError, convert
+    from msgspec import ValidationError
+    from msgspec import convert as decode
 
     from s2h.pair import Pair
 
-    def accept(record: dict) -> None:
+    def accept(record: dict) -> str:
         try:
-            if not unfit(convert(record, Pair)):
-                return
+            if not unfit(decode(record, Pair)):
+                return ""
         except ValidationError:
             pass
-        complete(record)
+        name = complete(record, layout)
         check(record)
+        return name
 
     return accept
 
 
-def complete(record: dict) -> None:
-    """Bring the short forms of a record to the full one, in place. What is no short form stays, for `check` to name.
+def convert(record: dict) -> str:
+    """Bring a row in the layout of another tool to a pair, in place, and return the layout; leave any other line as it is.
+    For readers of lines that may also be predictions or questions; `accept` completes the pair later. Raises RecordError."""
+    return "" if typed(record) is not None else _convert(record, "")
 
-    images: {"bytes": base64, "path"} becomes a data URI that a Writer puts into a store (references.Held), or without bytes
-    the path. prompt: a text comes after all images, as TRL has it; so does the text of a message without parts where no
-    message shows an image. id: a hash of the four fields. Raises RecordError for bytes that are no base64 or no image.
+
+def complete(record: dict, layout: str = "") -> str:
+    """Bring a row to the full form of a pair, in place, and return the layout that it was in (see `accept`). What can't be
+    completed stays, for `check` to name.
+
+    images: {"bytes": base64, "path"} and base64 text become a data URI that a Writer puts into a store (references.Held), or
+    without bytes the path. prompt: a text has its images where its marks stand (`<image>`), without marks all images come
+    first, as in TRL; so it is with the text of a message without parts where no message shows an image. id: a hash of the
+    four fields. Raises RecordError for bytes that are no base64 or no image.
     """
     if record.get("prompt") is None:
         _part_prompt(record)
+    name = _convert(record, layout)
+    for field in ("images", "rejected_images"):
+        if isinstance(shown := record.get(field), list):
+            record[field] = [_reference(image, f"{field}[{at}]") for at, image in enumerate(shown)]
     shown = record.get("images")
-    if isinstance(shown, list):
-        record["images"] = [_reference(image, at) for at, image in enumerate(shown)]
     if "prompt" in record:
         record["prompt"] = _prompt(record["prompt"], len(shown) if isinstance(shown, list) else 0)
     for side in ("chosen", "rejected"):
@@ -65,48 +89,92 @@ def complete(record: dict) -> None:
         record.pop("id", None)
         if all(name in record for name in NEEDED):
             record["id"] = name_of(record)
+    return name
 
 
 def name_of(record: dict) -> str:
-    """The id of a record that has none, from what it says: the same pair has the same id."""
+    """Make an id for a record from its content, so that the same pair has the same id."""
     from hashlib import blake2b
 
-    said = parse.dumps([record[name] for name in NEEDED])
+    said = parse.dumps([record[name] for name in (*NEEDED, "rejected_images") if name in record])
     return f"pair-{blake2b(said, digest_size=8).hexdigest()}"
+
+
+def _convert(record: dict, layout: str) -> str:
+    """Let the format read the row, in place, and return its name. Raises RecordError, LeftOut."""
+    name = layout or formats.told(record)
+    if not name:
+        return ""
+    form = formats.readable()[name]
+    if missing := form.lacks(record):
+        remedy = f"--from {name} was given: is the row in another layout?"
+        raise RecordError(f"is missing in a row of {name}", ", ".join(missing), remedy=remedy)
+    if form.read is not None:
+        made = form.read(dict(record))
+        record.clear()
+        record.update(made)
+    if (
+        (layout or form.read is not None)
+        and not record.get("images")
+        and not _shows_image(record.get("prompt"))
+    ):
+        raise LeftOut("shows no image", "images")
+    return name
+
+
+def _shows_image(prompt: Any) -> bool:
+    """Return whether a prompt has a part or a mark for an image."""
+    if isinstance(prompt, str):
+        return not isinstance(chat.content(prompt), str)
+    return isinstance(prompt, list) and any(
+        isinstance(part, dict) and part.get("type") == "image"
+        for message in prompt if _has_parts(message)
+        for part in message["content"]
+    )  # fmt: skip
 
 
 def _part_prompt(record: dict) -> None:
     """Make a prompt of the messages with which both answers begin (TRL's implicit prompt)."""
-    sides = record.get("chosen"), record.get("rejected")
-    if not all(isinstance(side, list) and len(side) > 1 for side in sides):
+    one, other = record.get("chosen"), record.get("rejected")
+    if not (isinstance(one, list) and isinstance(other, list) and len(one) > 1 and len(other) > 1):
         return
-    one, other = sides
     if one[:-1] == other[:-1]:
         record["prompt"], record["chosen"], record["rejected"] = one[:-1], one[-1:], other[-1:]
 
 
-def _reference(image: Any, at: int) -> Any:
+def _reference(image: Any, field: str) -> Any:
+    if isinstance(image, str) and image.startswith(tuple(_KINDS)) and _BASE64.fullmatch(image):
+        return image if os.path.isfile(image) else _held(image, field)
     if not isinstance(image, dict):
         return image
     data, path = image.get("bytes"), image.get("path")
+    if isinstance(data, bytes):
+        data = base64.b64encode(data).decode()
     if isinstance(data, str) and data:
-        kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), "png")
-        held = references.Held(f"data:image/{kind};base64,{data}")
-        try:
-            store.stored_name(decoding.read_bytes(held))
-        except RecordError as error:
-            error.field = f"images[{at}].bytes"
-            raise
-        return held
+        return _held(data, f"{field}.bytes")
     return references.of_file(path) if isinstance(path, str) and path else image
+
+
+def _held(data: str, field: str) -> references.Held:
+    """Return base64 as a data URI. Raises RecordError if it holds no image."""
+    kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), "png")
+    held = references.Held(f"data:image/{kind};base64,{data}")
+    try:
+        store.stored_name(decoding.read_bytes(held))
+    except RecordError as error:
+        error.field = field
+        raise
+    return held
 
 
 def _prompt(prompt: Any, images: int) -> Any:
     if isinstance(prompt, str):
-        return interleave([*[IMAGE] * images, prompt])
+        parts = chat.content(prompt)
+        return interleave([*[IMAGE] * images, prompt]) if isinstance(parts, str) else [_said(parts)]
     if not isinstance(prompt, list):
         return prompt
-    messages = [_parted(message) for message in prompt]
+    messages = [_marked(message) for message in prompt]
+    messages = [_parted(message) for message in messages]
     contents = [message["content"] for message in messages if _has_parts(message)]
     if not any(
         isinstance(part, dict) and part.get("type") == "image" for parts in contents for part in parts
@@ -118,8 +186,24 @@ def _prompt(prompt: Any, images: int) -> Any:
     return messages
 
 
+def _said(parts: list[dict]) -> dict:
+    return {"role": "user", "content": parts}
+
+
+def _marked(message: Any) -> Any:
+    """Split the text of a user's message at its marks, with images as parts where they stand."""
+    if (
+        isinstance(message, dict)
+        and message.get("role") == "user"
+        and isinstance(message.get("content"), str)
+    ):
+        parts = chat.content(message["content"])
+        return message if isinstance(parts, str) else {**message, "content": parts}
+    return message
+
+
 def _parted(message: Any) -> Any:
-    """A message whose content is a text, with the text as its only part."""
+    """Make the text of a message its only part."""
     if isinstance(message, dict) and isinstance(said := message.get("content"), str):
         return {**message, "content": [{"type": "text", "text": said}]}
     return message

@@ -25,13 +25,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from s2h import __version__, accel
 from s2h.cli import streams
-from s2h.errors import counted, plural
+from s2h.errors import LeftOut, counted, plural
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.locks import Lock
@@ -109,6 +109,7 @@ class Session:
     def __init__(self, quiet: bool, on_error: str) -> None:
         self.quiet, self.skips = quiet, on_error == "skip"
         self.skipped: dict[str, int] = {}
+        self._layouts: set[tuple[str, str]] = set()
         self.name = _name()
         self.writer: jsonl.Writer | None = None
         self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
@@ -133,12 +134,19 @@ class Session:
             self.writer = output() if callable(output) else output
 
     def read(
-        self, files: Iterable[str] = (), *, check: Callable[[dict], None] | None = jsonl.accept
+        self,
+        files: Iterable[str] = (),
+        *,
+        check: Callable[[dict], str | None] | None = jsonl.accept,
+        unique: bool = True,
     ) -> Iterator[Record]:
-        """The records of the named files in their order; of standard input where none is named or where "-" stands."""
+        """The records of the named files in their order; of standard input where none is named or where "-" stands. Says
+        once for each file that its rows are in the layout of another tool."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
         sources = [streams.standard_input(self.say) if name == "-" else name for name in names]
-        return jsonl.read_all(sources, check=check, on_error=self.on_error)
+        return jsonl.read_all(
+            sources, check=check, unique=unique, on_error=self.on_error, on_layout=self.on_layout
+        )
 
     def write(self, record: dict) -> None:
         """Writes one record, or any object, as a line of the output."""
@@ -152,9 +160,18 @@ class Session:
             text.encode() + b"\n"
         )
 
+    def on_layout(self, file: str, layout: str) -> None:
+        """Say once for a file which layout its rows are in."""
+        if (file, layout) not in self._layouts:
+            self._layouts.add((file, layout))
+            from s2h.formats import readable
+
+            self.say(f"{file}: rows are read as {layout} ({readable()[layout].title})")
+
     def on_error(self, error: RecordError) -> None:
-        """The `on_error` for stages: raises with --on-error fail, else counts the record as skipped and says so."""
-        if not self.skips:
+        """The `on_error` for stages: raises with --on-error fail, else counts the record as skipped and says so. A row that
+        holds no pair is skipped in any case."""
+        if not self.skips and not isinstance(error, LeftOut):
             raise error
         count = self.skipped[error.reason] = self.skipped.get(error.reason, 0) + 1
         if count <= SHOWN_SKIPS and not self.quiet:
@@ -177,7 +194,7 @@ class Session:
         total: int | None = None,
         unit: str = "pair",
         label: str = "",
-    ) -> Iterable:
+    ) -> Any:
         """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
         whose update(n) moves it."""
         if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):

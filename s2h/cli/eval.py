@@ -195,12 +195,13 @@ def main(
             from s2h.eval.benches import request
             from s2h.images.store import Store
             from s2h.models import vlm
+            from s2h.shorthand import convert
 
             where = request.located(wishes, data, split)
             loaded = vlm.load(model)
             run.tell(work, loaded)
             questions = request.questions_of(
-                where, _lines(work, files) if files else None, n=count, seed=seed, store=Store(image_dir),
+                where, _lines(work, files, convert) if files else None, n=count, seed=seed, store=Store(image_dir),
                 style=style, place=place, tell=work.say, on_error=work.on_error,
             )  # fmt: skip
             made = ask.predict(
@@ -311,13 +312,16 @@ class _Asking:
         return [slim(line) for output in self.journal.outputs for line in output.kept()]
 
 
-def _lines(work, files):
-    """The lines of the files, all of which must be there, or of standard input."""
+def _lines(work, files, check=None):
+    """The lines of the files, all of which must be there, or of standard input. check: as `Session.read` takes it."""
     from s2h.eval import predictions
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
     return predictions.lines(
-        names, lambda name: work.read([name], check=None), work.on_error, lambda: sum(work.skipped.values())
+        names,
+        lambda name: work.read([name], check=check, unique=False),
+        work.on_error,
+        lambda: sum(work.skipped.values()),
     )
 
 

@@ -1,15 +1,16 @@
-"""s2h-mix: one training file from several, its order the product."""
+"""s2h-mix: make one training file from several. Its order is what it is for: the trainer keeps it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from types import SimpleNamespace
+from typing import Any
 
 import click
 
-from s2h import formats
 from s2h.cli import common, headings, params, places, streams
+from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
 from s2h.errors import counted, plural
 from s2h.record import RecordError
 from s2h.streams import jsonl
@@ -20,7 +21,7 @@ SHOWN_TASKS = 12  # in messages; in the summary of each level
 
 
 def cores() -> int:
-    """How many processes can run at once."""
+    """Return how many processes can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -75,12 +76,15 @@ def cores() -> int:
     click.option("--val-output", metavar="FILE", help="Write the held-out records to FILE instead."),
 )  # fmt: skip
 @headings.under(
-    "Export",
+    "Formats of other tools",
     click.option(
-        "--to", type=click.Choice(list(formats.FORMATS)),
-        help="Write the format of another tool. "
-        + "; ".join(f"{name}: {told.partition(': ')[0]}" for name, told in formats.FORMATS.items())
-        + ".  [default: the records as they are]",
+        "--from", "layout", type=FormatName(), cls=FormatOption,
+        help="Layout of the rows in FILEs (JSON lines, a JSON list or Parquet): {titles}.  [default: told from the "
+        "fields of each row]",
+    ),
+    click.option(
+        "--to", type=FormatName(written=True), cls=FormatOption,
+        help="Write the format of another tool: {names}.  [default: the records as they are]",
     ),
     click.option(
         "--image-dir", metavar="DIR",
@@ -90,7 +94,7 @@ def cores() -> int:
     click.option(
         "--pack", metavar="DIR",
         help="Write a folder to carry away: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
-        "once, with relative references.",
+        'once, with relative references. datasets.load_dataset("DIR") reads it.',
     ),
     click.option(
         "--shard-size", metavar="MIB", type=AT_LEAST_1, default=1024, show_default=True,
@@ -114,6 +118,7 @@ def main(files, flat, curriculum, interleave, **given):
     \b
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
     s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
+    s2h-mix --flat mmpr.jsonl RLAIF-V.parquet --to llama-factory -o data/pairs.json
     """
     if flat + curriculum + interleave != 1:
         raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
@@ -122,12 +127,15 @@ def main(files, flat, curriculum, interleave, **given):
     given.weights = by_file("--weights", given.weights, files) if given.weights else None
     given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
     if given.times and min(given.times) < 1:
-        raise click.UsageError("--oversample: each must be 1 or more; --weights makes less of a FILE.")
+        raise click.UsageError(
+            "--oversample: each number must be 1 or more; --weights takes a part of a FILE."
+        )
     check_places(given, files or ("-",))
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
-                "--interleave flows: --val, --hardest, --order, --oversample and --pack need the whole (--flat)."
+                "--interleave holds nothing back: --val, --hardest, --order, --oversample and --pack need --flat or "
+                "--curriculum."
             )
         flow(files or ("-",), given)
     else:
@@ -135,51 +143,44 @@ def main(files, flat, curriculum, interleave, **given):
 
 
 def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
-    """Where the records, and the held-out ones, go. Raises UsageError, also where an output is an input."""
+    """Check where the records and the held-out ones go. Raises UsageError, also where an output is an input."""
     if given.val_output and given.val is None:
         raise click.UsageError("--val-output needs --val FRACTION.")
     if given.pack and (given.output != "-" or given.val_output or given.to):
         raise click.UsageError(
-            "--pack DIR has a place and a form of its own: no --output, --val-output or --to."
+            "--pack DIR sets the place and the form of the output: leave out --output, --val-output and --to."
         )
-    if given.to and (refusal := formats.refuse_place(given.to, given.output)):
-        raise click.UsageError(refusal)
+    form = format_of(given)
+    if form and (refusal := form.refuses(given.output)):
+        raise click.UsageError(f"--to {given.to} {refusal}")
     if given.val is not None and not given.val_output and not given.pack:
         if given.output == "-":
             raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
         if os.path.exists(given.output) and not os.path.isfile(given.output):
             raise click.UsageError(
-                f"--val needs --val-output FILE: nothing can be put beside {given.output}."
+                f"--val needs --val-output FILE: no file can be put beside {given.output}."
             )
         given.val_output = beside(given.output)
-    if given.val_output and given.to and (refusal := formats.refuse_place(given.to, given.val_output)):
-        raise click.UsageError(f"--val-output: {refusal}")
+    if given.val_output and form and (refusal := form.refuses(given.val_output)):
+        raise click.UsageError(f"--val-output: --to {given.to} {refusal}")
     outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
     outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
-    if given.to == "llama-factory":
-        info = os.path.join(os.path.dirname(given.output), formats.INFO)
-        outputs["the list of data sets beside -o,"] = info
+    if form and form.companion and given.output != "-":
+        outputs[f"{form.companion.words} beside -o,"] = form.companion.path(given.output)
     places.check(files, outputs, replaced=given.pack)
 
 
-def opened(given: SimpleNamespace, path: str):
-    """What writes the mix, or the part that is held out, to this place."""
-    if not given.to:
-        return common.writer(path, given.image_dir or places.image_store(given.output))
-    place = streams.standard_output() if path == "-" else path
-    return formats.open_export(given.to, place, given.image_dir or IMAGES)
-
-
 def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
-    """--interleave."""
+    """Run --interleave: take the files in turn as they flow."""
     with common.session(
         lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error, locks=[given.output]
     ) as work:
-        from s2h import mix
+        from s2h import mix, shorthand
 
         caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
         most = {by: count for by, count in caps.items() if count}
-        streams = [work.read([name]) for name in files]
+        check = shorthand.acceptor(given.layout) if given.layout else jsonl.accept
+        streams = [work.read([name], check=check) for name in files]
         mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
         tally: dict[tuple[int | None, str | None], int] = {}
         for record in work.progress(mixed):
@@ -192,17 +193,19 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
             kind = record.get("level"), record.get("task")
             tally[kind] = tally.get(kind, 0) + 1
         work.say(summary(tally, "in turn"))
+        say_next(work, given)
 
 
 def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
-    """--flat and --curriculum."""
+    """Run --flat and --curriculum: read everything, then write it in order."""
     with contextlib.ExitStack() as stack:
         output = None if given.pack else lambda: opened(given, given.output)
         outputs = [given.pack] if given.pack else [given.output, given.val_output]
         if given.pack:
             os.makedirs(os.path.dirname(os.path.abspath(given.pack)), exist_ok=True)
-        how = {"quiet": given.quiet, "on_error": given.on_error, "locks": outputs}
-        work = stack.enter_context(common.session(output, **how))
+        work = stack.enter_context(
+            common.session(output, quiet=given.quiet, on_error=given.on_error, locks=outputs)
+        )
         import tempfile
 
         from s2h import mix
@@ -221,12 +224,13 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             sources=given.per_source is not None,
             links=holds,
             margins=given.hardest is not None or given.order != "shuffle",
+            layout=given.layout or "",
         )
         inputs = [streams.standard_input(work.say) if name == "-" else name for name in files]
-        bar = stack.enter_context(work.progress(label="reading"))
+        bar: Any = stack.enter_context(work.progress(label="reading"))
         index = mix.load(
             inputs, spool, wanted=wanted, links=links, workers=given.workers or cores(),
-            on_error=work.on_error, progress=bar.update,
+            on_error=work.on_error, on_layout=work.on_layout, progress=bar.update,
         )  # fmt: skip
         stack.enter_context(index)
         bar.close()
@@ -263,12 +267,13 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
             work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
             if len(out) < given.val * whole:
                 work.tell(
-                    "fewer held out than asked for: most records hang together by a shared image, family or twin"
+                    "fewer are held out than asked for: most records share an image, family or twin with others"
                 )
+        say_next(work, given)
 
 
 def folder(index, parts, given: SimpleNamespace, work: common.Session):
-    """The pack to write into, with shards where the images of the parts' rows are more than one would have."""
+    """Return the pack to write into. The images go into shards if those of all rows take more than one shard."""
     from s2h.formats.pack import Pack, Weight
 
     weight = Weight()
@@ -280,7 +285,7 @@ def folder(index, parts, given: SimpleNamespace, work: common.Session):
 
 
 def choose(index, given: SimpleNamespace, work: common.Session):
-    """The rows that come into the mix; given.score is then the name of the score that margins are of."""
+    """Choose the rows of the mix. Sets given.score to the name of the score whose margins are used."""
     from s2h import mix
 
     rows = index.rows()
@@ -295,7 +300,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
             exact = isinstance(given.hardest, int)
             count = given.hardest if exact else round(given.hardest * len(rows))
             if count > len(rows):
-                work.say(f"fewer than {counted(count, 'record')}: all {len(rows)} are kept")
+                work.say(f"there are fewer than {counted(count, 'record')}: all {len(rows)} are kept")
             rows = mix.hardest(index, rows, given.score, count)
             work.say(
                 f"the hardest {counted(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
@@ -316,7 +321,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
 
 
 def in_order(index, rows, given: SimpleNamespace):
-    """The rows as they are written."""
+    """Put the rows in the order in which they are written."""
     from s2h import mix
 
     if given.order == "shuffle" or not len(rows):
@@ -326,7 +331,7 @@ def in_order(index, rows, given: SimpleNamespace):
 
 
 def beside(output: str) -> str:
-    """Where held-out records go: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
+    """Return the file of held-out records: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
     for suffix in sorted((*jsonl.SUFFIXES, ".gz", ".zst"), key=len, reverse=True):
         if output.endswith(suffix):
             return output[: -len(suffix)] + ".val" + suffix
@@ -335,12 +340,12 @@ def beside(output: str) -> str:
 
 
 def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
-    """One number of the option for each file. A name is a file's as it was given or without its folder or ending. Raises
+    """Return the option's number for each file. A file is named as it was given, or without its folder or ending. Raises
     UsageError."""
     if not weights[0][0]:
         if len(weights) != len(files):
             raise click.UsageError(
-                f"{option} has {len(weights)} for {len(files)} named FILEs; give one per FILE."
+                f"{option} has {len(weights)} numbers for {len(files)} named FILEs; give one per FILE."
             )
         return [weight for _, weight in weights]
     found = [1.0] * len(files)
@@ -357,7 +362,7 @@ def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[st
 
 
 def called(file: str) -> set[str]:
-    """What a file may be called: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
+    """Return the names that a file may be given by: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
     names = {file, os.path.basename(file)}
     return names | {
         name.removesuffix(suffix) for name in names for suffix in jsonl.SUFFIXES if name.endswith(suffix)
@@ -365,7 +370,7 @@ def called(file: str) -> set[str]:
 
 
 def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
-    """'300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
+    """Say what was written: '300 pairs, shuffled: level 1 100 (vqa 100), level 2 200 (kinship 150, arithmetic 50)'."""
     if not tally:
         return "no records: the output is empty"
     parts = []

@@ -37,9 +37,10 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
     with common.session(output, quiet=quiet, on_error=on_error, locks=[output]) as work:
         from itertools import chain, islice
 
+        from s2h.shorthand import convert
         from s2h.view import gallery
 
-        lines = iter(work.progress(work.read(files, check=None)))
+        lines = iter(work.progress(work.read(files, check=convert, unique=False)))
         if (first := next(lines, None)) is None:
             work.say("no records: the page is empty")
         else:

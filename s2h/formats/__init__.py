@@ -1,51 +1,123 @@
-"""Pairs as other tools read them: one file a format, each proved against the reader it is for.
+"""Pairs in the layouts of other tools: one file a format, which reads and writes it. Each file defines one `FORMAT`, which
+`s2h.registry` finds; nothing else lists the formats.
 
-s2h-mix --flat l1 l2 --to llama-factory -o data/pairs.json
+    s2h-mix --flat l1 l2 --to llama-factory -o data/pairs.json
+    s2h-mix --flat data/pairs.json --from llama-factory -o l1.jsonl
+
+`s2h.shorthand` calls `told` and `Format.read` for a row that is no complete pair; `s2h.formats.export` calls `Format.write`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-FORMATS = {
-    "trl": "TRL and `datasets`: JSON lines whose columns have one type throughout",
-    "llama-factory": "LLaMA-Factory: sharegpt with ranking, and its entry in dataset_info.json beside it",
-    "ms-swift": "ms-swift: messages, images, rejected_response",
-    "llava": "LLaVA and MIA-DPO: a JSON list of id, image, prompt, chosen, rejected",
-    "rlaif-v": "RLAIF-V: parquet with one embedded image, several as a numbered grid",
-    "parquet": "`datasets`: parquet with embedded images and every field",
-}
-INFO = "dataset_info.json"  # LLaMA-Factory's list of data sets, beside its files
-ENDINGS = {"llama-factory": (".json", ".jsonl"), "rlaif-v": (".parquet",), "parquet": (".parquet",)}
+from s2h import registry
+from s2h.record import NEEDED, RecordError
 
-
-def refuse_place(to: str, path: str) -> str:
-    """Why a format can't be written to this output, "" where it can."""
-    endings = ENDINGS.get(to)
-    if endings is None:
-        return ""
-    if path == "-":
-        return f"--to {to} needs -o FILE{endings[0]}: it is no stream."
-    return "" if path.endswith(endings) else f"--to {to} needs -o FILE that ends in {' or '.join(endings)}."
-
-
-def open_export(to: str, path: Any, image_dir: str = "s2h-images") -> Any:
-    """What writes records in a format: `write(record)`, `close`, `discard`, `count`.
-
-    path: a file, written whole or not at all, or (trl, ms-swift, llava) a binary stream. image_dir: the store for pictures
-    that are no files (data URIs, members of tar shards), where the format names files. A record that the format has no room
-    for, or whose picture can't be had, is a RecordError from `write`.
-    """
-    from s2h.formats import chat, parquet
+if TYPE_CHECKING:
     from s2h.formats.pictures import Pictures
-    from s2h.formats.text import Text, llama_factory
+    from s2h.record import Record
 
-    if to in ("parquet", "rlaif-v"):
-        return parquet.Parquet(path, parquet.ROWS[to])
-    pictures = Pictures(image_dir)
-    if to == "llama-factory":
-        return llama_factory(path, pictures)
-    if to == "llava":
-        return Text(path, lambda record: chat.llava(record, pictures), "[\n", ",\n", "\n]\n")
-    convert = {"trl": chat.trl, "ms-swift": chat.ms_swift}[to]
-    return Text(path, lambda record: convert(record, pictures))
+Row = dict[str, Any]  # one row as the other tool holds it
+IMAGES = ("images", "image")  # fields that may tell a layout, but that a row without an image may lack
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A small file beside an export, which the other tool reads first.
+
+    path: its place for an export at a path. words: how messages call it. text: its contents, for an export at a path and the
+    bytes that it has now (None: there is no such file); raises RecordError where these must not be replaced. held_out:
+    whether the file of held-out pairs gets one too.
+    """
+
+    path: Callable[[str], str]
+    words: str
+    text: Callable[[str, bytes | None], str]
+    held_out: bool = False
+
+
+def entries(place: str, now: bytes | None) -> dict[str, Any]:
+    """Parse a companion file that is a JSON object with an entry for each data set. Raises RecordError."""
+    try:
+        found = json.loads(now) if now is not None else {}
+    except ValueError as error:
+        raise RecordError(f"is no JSON: {error}", where=place, remedy="mend it, or write elsewhere") from None
+    if not isinstance(found, dict):
+        raise RecordError("is no JSON object of data sets", where=place, remedy="mend it, or write elsewhere")
+    return found
+
+
+@dataclass(frozen=True)
+class Format:
+    """The layout of another tool.
+
+    title: the tool and its fields, in a few words. fields: the names that every row has, a tuple where it has one of
+    several; a row that has them all is in this layout. read: makes a pair of a row, in any form that
+    `s2h.shorthand.complete` takes; None if the rows are such pairs already. write: makes a row of a pair; None for a layout
+    that is only read. endings: the file names that can be written, () for any name and for a stream. is_list: text is
+    written as one JSON list, except to a .jsonl file. features: returns the columns of a parquet file, as
+    `datasets.Features`; None for text. companion: a file beside the export. command: returns what the user runs next, for an
+    export at a path.
+
+    `read` and `write` raise RecordError, with the field, for a row or a pair that they can't convert.
+    """
+
+    title: str
+    fields: tuple[str | tuple[str, ...], ...]
+    read: Callable[[Row], Row] | None = None
+    write: Callable[[Record, Pictures], Row] | None = None
+    endings: tuple[str, ...] = ()
+    is_list: bool = False
+    features: Callable[[], Any] | None = None
+    companion: Companion | None = None
+    command: Callable[[str], str] | None = None
+
+    def lacks(self, row: Mapping) -> list[str]:
+        """Return the fields of this layout that a row lacks, except those of images."""
+        missing = [
+            one
+            for one in self.fields
+            if not (one in row if isinstance(one, str) else any(name in row for name in one))
+        ]
+        return [one if isinstance(one, str) else " or ".join(one) for one in missing if one not in IMAGES]
+
+    def fits(self, row: Mapping) -> bool:
+        """Return whether a row has all fields of this layout."""
+        return all(
+            name in row if isinstance(name, str) else any(one in row for one in name) for name in self.fields
+        )
+
+    def refuses(self, path: str) -> str:
+        """Say why the format can't be written to this output; "" if it can."""
+        if not self.endings or (path != "-" and path.endswith(self.endings)):
+            return ""
+        if path == "-":
+            return f"needs -o FILE{self.endings[0]}: standard output is not supported."
+        return f"needs -o FILE that ends in {' or '.join(self.endings)}."
+
+
+@functools.cache
+def readable() -> dict[str, Format]:
+    """Return all formats by name."""
+    return registry.values("format")
+
+
+def writable() -> dict[str, Format]:
+    """Return the formats that can be written, by name."""
+    return {name: one for name, one in readable().items() if one.write is not None}
+
+
+def told(row: Mapping) -> str:
+    """Name the layout of a row from its fields, "" for an unknown one. Of several that fit, the one that has the most fields
+    of a pair wins, then the one that has the most fields."""
+    fitting = [
+        (sum(name in NEEDED for name in one.fields), len(one.fields), name)
+        for name, one in readable().items()
+        if one.fits(row)
+    ]
+    return max(fitting)[2] if fitting else ""

@@ -1,65 +1,28 @@
-"""A pair as a conversation in which a tag stands for each image, and as the fields of the tools that read those."""
+"""Write and read a pair as most tools hold it: as a conversation in which a mark, `<image>`, stands for each image."""
 
 from __future__ import annotations
 
-from s2h.formats.pictures import Pictures
-from s2h.record import Record, RecordError, text_of
+import re
+from collections.abc import Collection
+from typing import Any
+
+from s2h.record import FIELDS, IMAGE, Record, RecordError, interleave, text_of
+from s2h.schema import kind_of
 
 TAG = "<image>"
-TAGS = (TAG, "<video>", "<audio>")  # words that the tools take for media
-PLAIN = ("id", "level", "task", "images", "prompt", "chosen", "rejected", "target", "negative", "source")
+MARKS = (TAG, "<image-placeholder>")  # words that stand for an image
+TAGS = (*MARKS, "<video>", "<audio>")  # words that the tools take for media
+ROLES = {"human": "user", "gpt": "assistant"}  # sharegpt's names
+OURS = frozenset({*FIELDS, "scores", "stage", "rejected_images"})
+_MARK = re.compile("|".join(MARKS))
 
 
-def trl(record: Record, pictures: Pictures) -> dict:
-    """The fields whose type is the same in every record, so that a column has one; `facts`, `scores` and unknown fields,
-    which differ from task to task, stay out. A field that the record lacks is null."""
-    return {**{name: record.get(name) for name in PLAIN}, "images": pictures.paths(record)}
-
-
-def llama_factory(record: Record, pictures: Pictures) -> dict:
-    """sharegpt: turns of human and gpt in alternation, after a system's that may come first."""
-    names = {"user": "human", "assistant": "gpt", "system": "system"}
-    said = turns(record)
-    talk = said[1:] if said[0][0] == "system" else said
-    for at, (role, _) in enumerate(talk):
-        if role != ("user", "assistant")[at % 2]:
-            raise RecordError(
-                "turns must alternate: user, assistant, user", "prompt", remedy="LLaMA-Factory skips others"
-            )
-    return {
-        "conversations": [{"from": names[role], "value": text} for role, text in said],
-        "chosen": {"from": "gpt", "value": answer(record, "chosen")},
-        "rejected": {"from": "gpt", "value": answer(record, "rejected")},
-        "images": pictures.paths(record),
-    }
-
-
-def ms_swift(record: Record, pictures: Pictures) -> dict:
-    """messages that end with the chosen answer, and the rejected one beside them."""
-    chosen, rejected = answer(record, "chosen"), answer(record, "rejected")
-    if chosen == rejected:
-        raise RecordError("is the chosen answer too", "rejected", remedy="ms-swift refuses such pairs")
-    messages = [{"role": role, "content": text} for role, text in turns(record)]
-    return {
-        "messages": [*messages, {"role": "assistant", "content": chosen}],
-        "rejected_response": rejected,
-        "images": pictures.paths(record),
-    }
-
-
-def llava(record: Record, pictures: Pictures) -> dict:
-    """One prompt with its tags, one text a side."""
-    return {
-        "id": record["id"],
-        "image": pictures.paths(record),
-        "prompt": single(record),
-        "chosen": answer(record, "chosen"),
-        "rejected": answer(record, "rejected"),
-    }
+# Writing
 
 
 def turns(record: Record) -> list[tuple[str, str]]:
-    """(role, text) of each message, with TAG where an image stands. Raises RecordError for a text with such a word in it."""
+    """Return (role, text) of each message, with TAG where an image stands. Raises RecordError for a text that holds a
+    tag."""
     said = []
     for i, message in enumerate(record["prompt"]):
         parts = []
@@ -72,7 +35,7 @@ def turns(record: Record) -> list[tuple[str, str]]:
 
 
 def single(record: Record) -> str:
-    """The prompt as one text. Raises RecordError where it has several messages."""
+    """Return the prompt as one text. Raises RecordError if it has several messages."""
     said = turns(record)
     if len(said) > 1:
         raise RecordError(f"has {len(said)} messages: the format has room for one", "prompt")
@@ -80,15 +43,89 @@ def single(record: Record) -> str:
 
 
 def answer(record: Record, side: str) -> str:
+    """Return the text of `chosen` or `rejected`. Raises RecordError for a text that holds a tag."""
     text = text_of(record[side])
     refuse_tags(text, side)
     return text
 
 
 def refuse_tags(text: str, field: str) -> None:
-    """Raises RecordError where a reader would take a word of the text for an image."""
+    """Raise RecordError if a reader would take a word of the text for an image."""
     if "<" in text and (found := next((tag for tag in TAGS if tag in text), "")):
         raise RecordError(
             f"holds the word {found}, which readers of this format take for a picture", field,
             remedy="reword it, or use --to parquet",
         )  # fmt: skip
+
+
+# Reading
+
+
+def pair(row: dict, used: Collection[str], **fields: object) -> dict:
+    """Make a pair of these fields, the row's id and the row's other fields. used: fields of the row that `fields` were made
+    of. A field of another tool that has one of our names is left out, since it may have another meaning."""
+    name = row.get("id")
+    made = {"id": str(name)} if isinstance(name, str | int) and name != "" else {}
+    rest = {key: value for key, value in row.items() if key not in OURS and key not in used}
+    return {**made, **fields, **rest}
+
+
+def listed(images: Any) -> list:
+    """Return the images of a row as a list, which one reference or object becomes, and null or "" becomes empty."""
+    if isinstance(images, list):
+        return images
+    return [] if images in (None, "") else [images]
+
+
+def text(value: Any, field: str) -> str:
+    """Return a value that is a text. Raises RecordError for any other."""
+    if not isinstance(value, str):
+        raise RecordError(f"must be a text: it is {kind_of(value)}", field)
+    return value
+
+
+def content(said: str) -> str | list[dict]:
+    """Split a text at its marks into the parts of a message, an image for each mark. Return a text without marks as it
+    is."""
+    if "<image" not in said or not _MARK.search(said):
+        return said
+    parts: list[object] = []
+    for at, words in enumerate(_MARK.split(said)):
+        parts += [IMAGE] * (at > 0) + [words] * (words != "")
+    return interleave(parts)[0]["content"]
+
+
+def prompt(said: Any, field: str) -> str | list[dict]:
+    """Make a prompt of a question: one message with images where the marks stand, or the text if it has no marks."""
+    found = content(text(said, field))
+    return found if isinstance(found, str) else [{"role": "user", "content": found}]
+
+
+def messages(said: Any, field: str) -> list[dict]:
+    """Read a conversation of {"from", "value"}, as in sharegpt, or of {"role", "content"}. Raises RecordError."""
+    if not isinstance(said, list) or not said:
+        raise RecordError(f"must be a non-empty list of messages: it is {kind_of(said)}", field)
+    return [message(one, f"{field}[{at}]") for at, one in enumerate(said)]
+
+
+def message(said: Any, field: str) -> dict:
+    """Read one message of a conversation. Raises RecordError."""
+    if not isinstance(said, dict):
+        raise RecordError(f"must be a message: it is {kind_of(said)}", field)
+    keys = ("from", "value") if "from" in said else ("role", "content")
+    role, words = (said.get(key) for key in keys)
+    if not isinstance(role, str):
+        raise RecordError("must be a message with from and value, or with role and content", field)
+    role = ROLES.get(role, role)
+    if isinstance(words, list):
+        return {"role": role, "content": words}
+    words = text(words, f"{field}.{keys[1]}")
+    return {"role": role, "content": content(words) if role == "user" else words}
+
+
+def answered(said: Any, field: str) -> tuple[list[dict], dict]:
+    """Split a conversation that ends with an answer into (prompt, answer). Raises RecordError."""
+    found = messages(said, field)
+    if found[-1]["role"] != "assistant" or len(found) < 2:
+        raise RecordError("must hold a question and end with the assistant's answer", field)
+    return found[:-1], found[-1]

@@ -1,7 +1,10 @@
-"""A folder to carry away: the records, and every image that they refer to once, under the hash of its bytes, by references
-that are relative to the folder. Many images go into tar shards, which s2h-train and the others read as they stand.
+"""Write a folder to carry away: the records, and each of their images once, under the hash of its bytes. References are
+relative to the folder. Many images go into tar shards, which every command reads.
 
-    pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json
+    pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json  pack/README.md
+
+The README.md is a dataset card that names the files of records: `datasets.load_dataset("pack")` would take the folder for
+one of images without it.
 """
 
 from __future__ import annotations
@@ -26,15 +29,16 @@ from s2h.streams import jsonl
 
 SHARD_SIZE = 1 << 30  # bytes of images from which they go into shards, and about which a shard has
 MANIFEST = "pack.json"
-RECORDS, HELD_OUT = "mix.jsonl", "mix.val.jsonl"
+RECORDS, HELD_OUT, CARD = "mix.jsonl", "mix.val.jsonl", "README.md"
+SPLITS = {RECORDS: "train", HELD_OUT: "validation"}  # as the card calls them
 
 
 class Pack:
-    """Writes a pack beside its place and moves it there when it is whole; an earlier pack there is replaced then.
+    """Writes a pack beside its place and moves it there when it is whole; an earlier pack there is then replaced.
 
-    shards: whether the images go into tar shards of about `shard_size` bytes (see `weight`), else they are files. The images
-    that are known are kept in a database on disk, so that memory does not grow with them. Raises RecordError where the
-    folder holds something else.
+    shards: whether the images go into tar shards of about `shard_size` bytes (see `Weight`); else they are files. Known
+    images are kept in a database on disk, so that memory does not grow with them. Raises RecordError if the folder holds
+    something else.
     """
 
     def __init__(self, folder: str, *, shards: bool = False, shard_size: int = SHARD_SIZE) -> None:
@@ -52,12 +56,12 @@ class Pack:
         self.images = self.bytes = 0
 
     def part(self, name: str) -> Part:
-        """One of the pack's files of records."""
+        """Open one of the pack's files of records."""
         self._outs[name] = Part(self, os.path.join(self._beside, name))
         return self._outs[name]
 
     def reference(self, reference: str, base: str) -> str:
-        """The reference, relative to the pack, of an image that is in it from now on. Raises ImageError, OSError."""
+        """Put an image into the pack and return its reference, relative to the pack. Raises ImageError, OSError."""
         place = _place(reference, base)
         if (known := self._find(place)) is not None:
             return known
@@ -75,7 +79,7 @@ class Pack:
         return found
 
     def close(self) -> None:
-        """Moves the pack to its place."""
+        """Move the pack to its place."""
         try:
             with named(self.folder):
                 self._finish()
@@ -99,6 +103,8 @@ class Pack:
         with open(os.path.join(self._beside, MANIFEST), "w", encoding="utf-8") as file:
             json.dump(told, file, indent=2)
             file.write("\n")
+        with open(os.path.join(self._beside, CARD), "w", encoding="utf-8") as file:
+            file.write(card({name: part.count for name, part in self._outs.items()}))
         check_place(self.folder)
         if not os.path.isdir(self.folder):
             os.rename(self._beside, self.folder)
@@ -111,7 +117,7 @@ class Pack:
             shutil.rmtree(old)
 
     def discard(self) -> None:
-        """Gives the pack up: what was in its place stays."""
+        """Give the pack up. An earlier one stays in its place."""
         self._known.close()
         for part in self._outs.values():
             part.out.discard()
@@ -141,7 +147,7 @@ class Part:
         return self.out.count
 
     def write(self, record: Record) -> None:
-        """Writes one record with its images. Raises ImageError with the field, and then nothing of it is written."""
+        """Write one record with its images. Raises ImageError with the field; nothing of the record is written then."""
         images = []
         with named(self.pack.folder):
             for i, reference in enumerate(record["images"]):
@@ -154,14 +160,14 @@ class Part:
 
 
 class Shards:
-    """Tar files of about a size. The same images in the same order give the same bytes."""
+    """Tar files of about one size. The same images in the same order give the same bytes."""
 
     def __init__(self, folder: str, size: int) -> None:
         self.folder, self.size, self.count = folder, size, 0
         self._tar: Any = None
 
     def add(self, name: str, data: bytes) -> str:
-        """Puts a member into the shard; returns its reference."""
+        """Put a member into the shard and return its reference."""
         if self._tar is None or self._tar.offset >= self.size:
             self.close()
             self._path = f"images-{self.count:05d}.tar"
@@ -184,8 +190,8 @@ class Shards:
 
 
 def exchange(one: str, other: str) -> bool:
-    """Let two folders change places in one step, so that a kill leaves one of them at each name. False where the system or
-    the file system can't."""
+    """Exchange two folders in one step, so that a kill leaves one of them at each name. Return False if the system or the
+    file system can't."""
     import ctypes
 
     try:
@@ -198,7 +204,7 @@ def exchange(one: str, other: str) -> bool:
 
 @contextlib.contextmanager
 def named(folder: str) -> Iterator[None]:
-    """A full disk is told by the name that the user gave, not by that of an unfinished file."""
+    """Report a full disk by the name that the user gave, not by that of an unfinished file."""
     try:
         yield
     except OSError as error:
@@ -207,25 +213,48 @@ def named(folder: str) -> Iterator[None]:
 
 
 def check_place(folder: str) -> None:
-    """Raises RecordError where a pack can't take the folder's place: it holds something that no pack has."""
+    """Raise RecordError if a pack can't take the folder's place: it holds something that no pack has."""
     if not os.path.lexists(folder):
         return
     if not os.path.isdir(folder) or os.path.islink(folder):
-        raise RecordError("is there and is no folder", where=folder, remedy="name a new one")
+        raise RecordError("exists and is not a folder", where=folder, remedy="name a new one")
     there = set(os.listdir(folder))
-    known = {MANIFEST, RECORDS, HELD_OUT, "images"}
+    known = {MANIFEST, CARD, RECORDS, HELD_OUT, "images"}
     other = sorted(
         name for name in there - known if not (name.startswith("images-") and name.endswith(".tar"))
     )
     if other or (there and MANIFEST not in there):
         shown = other[0] if other else min(there)
         raise RecordError(
-            f"holds something that is no pack: {shown}", where=folder, remedy="name a new folder"
+            f"holds a file that is not part of a pack: {shown}", where=folder, remedy="name a new folder"
         )
 
 
+def card(records: dict[str, int]) -> str:
+    """Return the dataset card of a pack, which says which file is which split."""
+    files = "".join(
+        f"  - split: {SPLITS[name]}\n    path: {name}\n"
+        for name in sorted(records, key=list(SPLITS).index)
+        if records[name]
+    )
+    counts = ", ".join(f"{records[name]} in `{name}`" for name in records)
+    return f"""---
+configs:
+- config_name: default
+  data_files:
+{files}---
+
+# Preference pairs
+
+Written by s2h-mix: {counts}. `images` are references relative to this folder.
+
+    datasets.load_dataset("THIS FOLDER")
+    s2h-train --model NAME {RECORDS}
+"""
+
+
 class Weight:
-    """How many bytes the images of some records have, each reference counted once."""
+    """Counts the bytes of the images of some records, each reference once."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -233,7 +262,7 @@ class Weight:
         self._known.execute("create table seen (name blob primary key) without rowid")
 
     def add(self, record: Record) -> None:
-        """Counts a record's images; what can't be had counts nothing, it is told when it is packed."""
+        """Count a record's images. One that can't be read counts nothing here and is reported when it is packed."""
         base = getattr(record, "base", "")
         for reference in record["images"]:
             if ask(self._known, "insert or ignore into seen values (?)", _place(reference, base)).rowcount:
@@ -243,7 +272,7 @@ class Weight:
 
 
 def ask(known: sqlite3.Connection, question: str, *values: object) -> sqlite3.Cursor:
-    """A question to the database of known images. Raises RecordError where its disk is full."""
+    """Query the database of known images. Raises RecordError if its disk is full."""
     try:
         return known.execute(question, values)
     except sqlite3.OperationalError as error:
@@ -252,5 +281,5 @@ def ask(known: sqlite3.Connection, question: str, *values: object) -> sqlite3.Cu
 
 
 def _place(reference: str, base: str) -> bytes:
-    """A name of 16 bytes for a reference as seen from a folder."""
+    """Return a name of 16 bytes for a reference as seen from a folder."""
     return blake2b(references.spelled(reference, base).encode(), digest_size=16).digest()

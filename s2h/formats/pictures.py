@@ -1,41 +1,65 @@
-"""Pictures as files that other tools can open: in full, as each tool looks for a relative one somewhere else."""
+"""Images of a pair as other tools need them: as files with a full path, since each tool resolves a relative one in its own
+way, or as bytes."""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
 
-from s2h.images.decoding import ImageError, file_of, glance, read_bytes
-from s2h.images.store import Store
 from s2h.record import Record
 
 KNOWN = 1 << 14  # references that are not looked at again
 
 
 class Pictures:
-    """Paths of records' images; those of data URIs and tar members are put into a store first."""
+    """Gives images of records as files. Those of data URIs and tar members are put into a store first."""
 
     def __init__(self, folder: str) -> None:
+        from s2h.images.store import Store
+
         self._store = Store(folder)
         self._of = lru_cache(maxsize=KNOWN)(self._path)
 
-    def paths(self, record: Record) -> list[str]:
-        """The full path of every image in its order. Raises ImageError, with the field."""
+    def paths(self, record: Record, field: str = "images") -> list[str]:
+        """Return the full path of every image of the field, in its order. Raises ImageError, with the field."""
+        from s2h.images.decoding import ImageError
+
         found = []
-        for i, reference in enumerate(record["images"]):
+        for i, reference in enumerate(record[field]):
             try:
                 # A data URI is as long as its picture: it is not remembered.
                 path = self._path if reference.startswith("data:") else self._of
                 found.append(path(reference, getattr(record, "base", "")))
             except ImageError as error:
-                error.field = f"images[{i}]"
+                error.field = f"{field}[{i}]"
                 raise
         return found
 
     def _path(self, reference: str, base: str) -> str:
+        from s2h.images.decoding import file_of, glance, read_bytes
+
         path = file_of(reference, base)
         if path is not None:
             return path
         data = read_bytes(reference, base)
         glance(data, reference[:60])
         return os.path.abspath(self._store.put(data))
+
+
+def contents(record: Record) -> list[tuple[bytes, str]]:
+    """Return (bytes, name) of each image. Raises ImageError, with the field."""
+    from s2h.images.decoding import ImageError, glance, read_bytes
+    from s2h.images.store import digest
+
+    found = []
+    for i, reference in enumerate(record["images"]):
+        try:
+            data = read_bytes(reference, getattr(record, "base", ""))
+            shown = reference if len(reference) <= 200 else reference[:40]
+            glance(data, shown)
+        except ImageError as error:
+            error.field = f"images[{i}]"
+            raise
+        name = "" if reference.startswith("data:") else os.path.basename(reference.rpartition("!")[2])
+        found.append((data, name or digest(data)))
+    return found

@@ -1,6 +1,5 @@
-"""Which records come into the mix: shares of inputs, caps, the hardest, and copies of what is to come more often. What is
-chosen at random is drawn from each record's key, so it depends neither on the order of the inputs nor on other records.
-"""
+"""Choose the records of a mix: shares of inputs, caps, the hardest, and copies. A random choice is drawn from each record's
+key, so it depends neither on the order of the inputs nor on other records."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ PURPOSES = {"level": PER_LEVEL, "task": PER_TASK, "source": PER_SOURCE}
 
 
 def weigh(index: Index, rows: numpy.ndarray, weights: Sequence[float]) -> numpy.ndarray:
-    """The rows with each input cut to its share: those of the largest weight stay whole, of the others a drawn part in
-    proportion stays, round(count * weight / largest). Weights are one an input, not negative, not all 0 (ValueError).
-    A smaller weight's records are among a larger one's."""
+    """Cut each input to its share. Inputs of the largest weight stay whole; of every other, a random part of round(count *
+    weight / largest) rows stays. The records that a smaller weight keeps are among those that a larger one keeps. Raises
+    ValueError unless there is one weight for each input, none negative and not all 0."""
     import numpy as np
 
     if len(weights) != len(index.inputs) or not max(weights, default=0) > 0 or min(weights) < 0:
@@ -37,14 +36,14 @@ def weigh(index: Index, rows: numpy.ndarray, weights: Sequence[float]) -> numpy.
 
 
 def by_input(index: Index, rows: numpy.ndarray) -> list[numpy.ndarray]:
-    """The rows, which ascend and hold no copy, parted by the input that they are from."""
+    """Split rows, which are in ascending order and hold no copy, by their input."""
     import numpy as np
 
     return np.split(rows, np.searchsorted(rows, [one.first for one in index.inputs[1:]]))
 
 
 def cap(index: Index, rows: numpy.ndarray, by: str, count: int) -> tuple[numpy.ndarray, dict[str | int, int]]:
-    """At most `count` drawn rows of each level, task or source; and those that have fewer, with how many."""
+    """Return at most `count` random rows of each level, task or source, and the number of rows of each that has fewer."""
     import numpy as np
 
     if not len(rows):
@@ -65,8 +64,8 @@ def cap(index: Index, rows: numpy.ndarray, by: str, count: int) -> tuple[numpy.n
 
 
 def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndarray, str]:
-    """(the rows that have a margin, its score's name): `ref` where more records have that one than have `clip`'s or as many,
-    else `clip`; the two have different units and are not mixed. What lacks it goes to on_error as a RecordError."""
+    """Return (the rows that have a margin, the name of its score): `ref` if at least as many records have it as have `clip`,
+    else `clip`. The two have different units and are not mixed. A row without it goes to on_error as a RecordError."""
     import numpy as np
 
     has = {name: ~np.isnan(index.column(name)[rows]) for name in ("ref", "clip")}
@@ -83,7 +82,8 @@ def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndar
 
 
 def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=fail) -> numpy.ndarray:
-    """The rows that have a level, task or source, which an option needs. The others go to on_error as RecordErrors."""
+    """Return the rows that have a level, task or source, which an option needs. The others go to on_error as
+    RecordErrors."""
     import numpy as np
 
     lacks = np.array([getattr(kind, field) is None for kind in index.kinds], bool)[index.column("kind")[rows]]
@@ -96,7 +96,7 @@ def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=
 
 
 def hardest(index: Index, rows: numpy.ndarray, name: str, count: int) -> numpy.ndarray:
-    """The `count` rows with the least margin."""
+    """Return the `count` rows with the smallest margin."""
     import numpy as np
 
     order = np.lexsort((index.column("order")[rows], index.column(name)[rows]))
@@ -104,8 +104,8 @@ def hardest(index: Index, rows: numpy.ndarray, name: str, count: int) -> numpy.n
 
 
 def repeat(index: Index, rows: numpy.ndarray, times: Sequence[float], on_error=fail) -> numpy.ndarray:
-    """The rows with copies, so that each input's come `times` times: 3 adds two copies of each, 1.5 one of a drawn half. A
-    copy has the id ID~2, ID~3 and so on; one that is there already goes to on_error as a RecordError."""
+    """Add copies, so that the rows of each input come `times` times: 3 adds two copies of each row, 1.5 one of a random
+    half. Copies have the ids ID~2, ID~3 and so on; a copy whose id exists already goes to on_error as a RecordError."""
     import numpy as np
 
     new = []
@@ -123,7 +123,8 @@ def repeat(index: Index, rows: numpy.ndarray, times: Sequence[float], on_error=f
 
 
 def drawn(keys: numpy.ndarray, purpose: int) -> numpy.ndarray:
-    """Keys for another draw, uint64: a sample by the order key itself would be a run at the head of the shuffled whole.
+    """Return keys for another draw, uint64. A sample drawn by the order key itself would be the first rows of the shuffled
+    mix.
 
     The finalizer of SplitMix64 (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators, figure 17,
     in Vigna's constants) on key + purpose * golden gamma; arithmetic modulo 2**64.
@@ -137,7 +138,7 @@ def drawn(keys: numpy.ndarray, purpose: int) -> numpy.ndarray:
 
 
 def _sample(index: Index, rows: numpy.ndarray, count: int, purpose: int) -> numpy.ndarray:
-    """`count` of the rows, or all where there are fewer, in their order."""
+    """Return `count` random rows in their order, or all of them if there are fewer."""
     import numpy as np
 
     if count >= len(rows):

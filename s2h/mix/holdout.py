@@ -1,4 +1,5 @@
-"""A part held out: what shares an image, a family or a twin, directly or through others, stays on one side."""
+"""Hold a part of the records out. Records that share an image, a family or a twin, directly or through others, stay on one
+side."""
 
 from __future__ import annotations
 
@@ -16,24 +17,21 @@ AT_ONCE = 1 << 16  # links in memory, at least
 
 
 def split(index: Index, rows: numpy.ndarray, fraction: float) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """(training rows, held-out rows): no twin, family or image is on both sides.
+    """Return (training rows, held-out rows), with no twin, family or image on both sides.
 
-    Rows that share one, directly or through others, are a group. Whole groups are held out, in drawn order, until
-    `fraction` of the rows is reached, so never more than one group beyond it. A group of more than half of the rows is
-    never held out: with one, or where everything hangs together, fewer are held out than asked for. The index must have
-    been loaded with `links`.
+    Rows that share one, directly or through others, are a group. Whole groups are held out in random order until `fraction`
+    of the rows is reached, so that at most one group goes beyond it. A group of more than half of the rows is never held
+    out, so that fewer rows may be held out than asked for. The index must have been loaded with `links`.
     """
     import numpy as np
 
     if not len(rows):
         return rows, rows
     root, order = _roots(index, rows), index.column("order")
-    # A group is drawn by the least key in it, mixed anew: the least key itself would be smaller for a large group.
+    # A group is drawn by a hash of its smallest key: the smallest key itself would be smaller for a large group.
     least = np.full(len(index), np.iinfo(np.uint64).max, np.uint64)
     sizes = np.zeros(len(index), np.uint32)
-    for begin in range(
-        0, len(rows), AT_ONCE
-    ):  # in parts, or what lies between would take more than the index
+    for begin in range(0, len(rows), AT_ONCE):  # in parts: temporary arrays would take more than the index
         some = rows[begin : begin + AT_ONCE]
         np.minimum.at(least, root[some], order[some])
         np.add.at(sizes, root[some], 1)
@@ -54,10 +52,10 @@ def split(index: Index, rows: numpy.ndarray, fraction: float) -> tuple[numpy.nda
 
 
 def _roots(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
-    """For each row of the index the row that stands for its group, uint32: a union-find over what `rows` share.
+    """Return for each row of the index the row that stands for its group, uint32, by union-find over the links of `rows`.
 
-    The links are read in passes, each with a part of the names, so that memory stays at a few bytes a row however many
-    images each has.
+    The links are read in passes, each for a part of the names, so that memory stays at a few bytes a row however many images
+    each has.
     """
     import numpy as np
 
@@ -73,7 +71,7 @@ def _roots(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
         while data := index.links.read(AT_ONCE * np.dtype(LINK).itemsize):
             links = np.frombuffer(data, LINK)
             links = links[(links["name"] % np.uint64(passes) == number) & chosen[links["row"]]]
-            # Joined by the chunk already, so that a name that is everywhere does not pile up.
+            # Joined for each chunk already, so that a name that many rows have does not fill the memory.
             name, row = _join(parent, links["name"], links["row"])
             names.append(name)
             members.append(row)
@@ -86,7 +84,7 @@ def _roots(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
 
 
 def _join(parent: array, names: numpy.ndarray, rows: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Joins the rows that have a name in common; gives each name once, with one of its rows."""
+    """Join the rows that have a name in common. Return each name once, with one of its rows."""
     import numpy as np
 
     def top(row: int) -> int:

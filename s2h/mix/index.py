@@ -1,5 +1,5 @@
-"""Where every record stands, in columns: 24 bytes a record, whatever its size. The records themselves stay in their files,
-which are kept open; what comes from a stream, or is compressed, waits in one temporary file, the spool."""
+"""Keep the place of every record in columns, 24 bytes a record whatever its size. The records stay in their files, which are
+kept open; those from streams and compressed files wait in one temporary file, the spool."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ BLOCK = 1 << 22  # bytes that are looked at when lines are counted
 
 @dataclass
 class Input:
-    """One input: its name in messages, the folder that its references start at, the open file that has its lines, the offset
-    of the first, and the row of its first record; the file's size and time of change, None for what is in the spool."""
+    """One input. name: as messages have it. base: the folder that its references start at. file: the open file that has its
+    lines. begin: offset of the first line. first: row of its first record. state: size and time of change of the file, None
+    for lines in the spool."""
 
     name: str
     base: str
@@ -35,12 +36,12 @@ class Input:
 
 
 class Index:
-    """The records of all inputs; a row is a position in the columns, a context manager that closes the files.
+    """The records of all inputs. A row is a position in the columns. A context manager that closes the files.
 
-    offset, length: of its line. order: the 64-bit key by which it is shuffled. kind: a position in `kinds`. margins: chosen
-    - rejected of its scores, by the score's name; empty where not wanted. links: a file of `linked` entries (scan.LINK), one
-    for everything by which a row may hang together with others. Rows from `copied` on are copies of the row that `origin`
-    names, in the order of their making; their ids are those of `copy_name`.
+    offset, length: of the line. order: the 64-bit key by which the row is shuffled. kind: a position in `kinds`. margins:
+    chosen - rejected of the scores, by name; empty if not wanted. links: a file of `linked` entries (scan.LINK), one for
+    everything that a row may share with others. Rows from `copied` on are copies of the row that `origin` names, in the
+    order in which they were made; their ids are those of `copy_name`.
     """
 
     def __init__(self, wanted: Wanted, spool: BinaryIO, links: BinaryIO | None = None) -> None:
@@ -49,6 +50,7 @@ class Index:
         self.order, self.kind = array("Q"), array("I")
         self.margins = {"ref": array("f"), "clip": array("f")} if wanted.margins else {}
         self.kinds: dict[Kind, int] = {}
+        self._in_layout: list[bool] = []  # by kind: whether its lines are completed when they are read
         self.inputs: list[Input] = []
         self.dropped: set[int] = set()
         self.origin, self.number = array("I"), array("H")
@@ -66,7 +68,7 @@ class Index:
         self._open.close()
 
     def open(self, name: str, base: str, path: str | None) -> Input:
-        """A new input: the file at `path`, or for None what will be in the spool."""
+        """Add an input: the file at `path`, or None for lines that will be in the spool."""
         one = Input(name, base, self.spool.fileno())
         if path is not None:
             one.file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
@@ -76,13 +78,14 @@ class Index:
         return one
 
     def add(self, found: Found) -> None:
-        """The columns of a span of the newest input."""
+        """Add the columns of a span of the newest input."""
         import numpy as np
 
         self.offset.frombytes(found.offset.tobytes())
         self.length.frombytes(found.length.tobytes())
         self.order.frombytes(found.order.astype("<u8").tobytes())
         known = [self.kinds.setdefault(kind, len(self.kinds)) for kind in found.kinds]
+        self._in_layout = [kind.layout is not None for kind in self.kinds]
         self.kind.frombytes(np.array(known, "<u4")[found.kind].tobytes())
         if self.wanted.margins:
             self.margins["ref"].frombytes(found.ref.tobytes())
@@ -90,26 +93,27 @@ class Index:
         if len(found.links):
             links = found.links.copy()
             links["row"] += len(self) - len(found.offset)
+            assert self.links is not None  # links are looked for where there is a file for them
             self.links.write(links.tobytes())
             self.linked += len(links)
 
     def rows(self) -> numpy.ndarray:
-        """Every row but the dropped ones, uint32, as they were read."""
+        """Return every row but the dropped ones, uint32, in the order in which they were read."""
         import numpy as np
 
         rows = np.arange(len(self), dtype=np.uint32)
         return np.delete(rows, sorted(self.dropped)) if self.dropped else rows
 
     def column(self, name: str) -> numpy.ndarray:
-        """A column as a numpy array, without a copy."""
+        """Return a column as a numpy array that shares its memory."""
         import numpy as np
 
         column = self.margins[name] if name in self.margins else getattr(self, name)
         return np.frombuffer(column, column.typecode) if column else np.empty(0, column.typecode)
 
     def told(self, name: str) -> numpy.ndarray:
-        """For each kind a number for its `level`, `task` or `source`; a level's is itself, 0 where
-        there is none, others count from 0."""
+        """Return for each kind a number for its `level`, `task` or `source`. A level is itself, 0 if there is none; others
+        are counted from 0."""
         import numpy as np
 
         values = [getattr(kind, name) for kind in self.kinds]
@@ -119,14 +123,14 @@ class Index:
         return np.array([known[value] for value in values], np.uint32)
 
     def inputs_of(self, rows: numpy.ndarray) -> numpy.ndarray:
-        """For each row, which is no copy, the position of its input."""
+        """Return for each row, none of them a copy, the position of its input."""
         import numpy as np
 
         firsts = np.array([one.first for one in self.inputs])
         return np.searchsorted(firsts, rows, side="right") - 1
 
     def originals(self, rows: numpy.ndarray) -> numpy.ndarray:
-        """The rows with each copy's original in its place."""
+        """Replace each copy by its original."""
         import numpy as np
 
         if not self.origin:
@@ -137,19 +141,22 @@ class Index:
         return rows
 
     def copy(self, row: int, number: int) -> int:
-        """A new row, copy `number` (from 2) of another; its key is that of its id."""
+        """Add a row, copy `number` (from 2) of another. Its key follows from its id."""
         if not self.origin:
             self.copied = len(self)
         self.origin.append(row)
         self.number.append(number)
-        for column in (self.offset, self.length, self.kind, *self.margins.values()):
-            column.append(column[row])
+        self.offset.append(self.offset[row])
+        self.length.append(self.length[row])
+        self.kind.append(self.kind[row])
+        for margins in self.margins.values():
+            margins.append(margins[row])
         name = copy_name(self.record(row)["id"], number)
         self.order.append(order_key(self.wanted.seed, name))
         return len(self) - 1
 
     def where(self, row: int) -> str:
-        """FILE:LINE of a row. Lines are counted when asked for."""
+        """Return FILE:LINE of a row. Lines are counted only here."""
         row = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(row)
         line, place = 1, source.begin
@@ -165,29 +172,30 @@ class Index:
         return f"{source.name}:{line}"
 
     def record(self, row: int) -> Record:
-        """The record of a row, with its base but not its place (see `where`). Raises OSError, RecordError."""
+        """Read the record of a row. It has its base but not its place (see `where`). Raises OSError, RecordError."""
         original = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(original)
         fields = parse.loads(read_whole(source.file, self.offset[row], self.length[row]))
         found = Record(fields, base=source.base)
-        shorthand.complete(found)
+        if self._in_layout[self.kind[row]]:
+            shorthand.complete(found, self.wanted.layout)
         if row >= self.copied:
             found["id"] = copy_name(found["id"], self.number[row - self.copied])
         return found
 
     def _input(self, row: int) -> Input:
-        """Where a row, which is no copy, is from."""
+        """Return the input of a row that is no copy."""
         return self.inputs[bisect.bisect_right(self.inputs, row, key=lambda one: one.first) - 1]
 
     def check_unchanged(self) -> None:
-        """Raises RecordError where a file was written to since it was read: its lines are then no longer where they were."""
+        """Raise RecordError if a file was changed since it was read: its lines may have moved."""
         for one in self.inputs:
             if one.state is not None and one.state != _state(one.file):
                 raise RecordError("was changed while it was mixed", where=one.name, remedy="run again")
 
 
 def copy_name(name: str, number: int) -> str:
-    """The id of a record that comes again, the second time with number 2."""
+    """Return the id of a copy; the first copy has number 2."""
     return f"{name}~{number}"
 
 

@@ -1,4 +1,4 @@
-"""The inputs of a mix, read into an index: files in spans that several processes look at, streams as they come."""
+"""Read the inputs of a mix into an index: files in spans, which several processes scan, and streams as they come."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from s2h.mix.index import Index, Input
 from s2h.mix.scan import Found, Wanted, scan
 from s2h.processes import follow_parent
 from s2h.record import RecordError, fail
-from s2h.streams import files, jsonl
+from s2h.streams import containers, files, jsonl
 
 CHUNK = 1 << 21  # bytes of a span, except that of a longer line
 TAIL = 1 << 16  # bytes that are searched at a time for the end of a line
@@ -35,14 +35,15 @@ def load(
     links: BinaryIO | None = None,
     workers: int = 1,
     on_error: Callable[[RecordError], None] = fail,
+    on_layout: Callable[[str, str], object] | None = None,
     progress: Callable[[int], object] = bool,
 ) -> Index:
-    """Reads the inputs (names as `jsonl.find` takes them, or binary streams) into an index; the caller closes it.
+    """Read the inputs (names as `jsonl.find` takes them, or binary streams) into an index, which the caller closes.
 
-    spool: an empty binary file to read and write, for what comes from streams and compressed files. links: another such
-    file, in which to note what the records share (with wanted.links, for `split`). workers: processes that read spans; the
-    outcome is the same. A line that is no record goes to on_error as a RecordError, and so does an id that was there
-    before, with both places: the later record is dropped where that returns. progress gets the number of records read.
+    spool: an empty binary file to read and write, for lines from streams and compressed files. links: another such file, for
+    what the records share (with wanted.links, for `split`). workers: processes that read spans; the result is the same. A
+    line that is no record goes to on_error as a RecordError, and so does an id that was there before, with both places: the
+    later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets the number of records read.
     Raises OSError, and RecordError where the disk of the temporary files is full.
     """
     names = [jsonl.find(name) if isinstance(name, str) else name for name in inputs]
@@ -63,11 +64,14 @@ def load(
                     on_error(error)
                 lines += found.lines
                 index.add(found)
+                for kind in found.kinds:
+                    if kind.layout and on_layout is not None:
+                        on_layout(one.name, kind.layout)
                 progress(len(found.offset))
             if links is not None:
                 links.flush()
         after = len(index)
-        for one in reversed(index.inputs):  # what had no line starts where the next input does
+        for one in reversed(index.inputs):  # an input without lines starts where the next one does
             after = one.first = one.first if one.first >= 0 else after
         drop_twice(index, on_error)
     except BaseException:
@@ -78,7 +82,7 @@ def load(
 
 @contextlib.contextmanager
 def temporary() -> Iterator[None]:
-    """Says of a full disk that it is the temporary files'."""
+    """Name the temporary files where the disk that holds them is full."""
     try:
         yield
     except OSError as error:
@@ -91,12 +95,13 @@ def temporary() -> Iterator[None]:
 
 
 def _spans(index: Index, names: list) -> Iterator[tuple[Input, tuple[int, int] | RecordError]]:
-    """Each input's whole lines as spans (begin, end) of its file; a RecordError for what ends an input early."""
+    """Yield the whole lines of each input as spans (begin, end) of its file, and a RecordError where an input ends early."""
     plain = 0
-    for name in names:  # all are open before the first process is forked: it shares them
+    for name in names:  # all are open before the first process is forked, so that it shares them
         stream = not isinstance(name, str) or name == "-"
         label, base = ("<stdin>", "") if stream else (name, os.path.dirname(name))
         whole = not stream and not name.endswith((".gz", ".zst")) and stat.S_ISREG(os.stat(name).st_mode)
+        whole = whole and not containers.is_container(name)
         plain += whole
         index.open(label, base, name if whole and plain <= OPEN else None)
     for one, name in zip(index.inputs, names, strict=True):
@@ -113,7 +118,7 @@ def _spans(index: Index, names: list) -> Iterator[tuple[Input, tuple[int, int] |
 
 
 def _line_end(file: int, begin: int, end: int) -> int:
-    """The end of the last line that ends within CHUNK bytes, or of the first where that is longer."""
+    """Return the end of the last line that ends within CHUNK bytes, or of the first line if that is longer."""
     if end - begin <= CHUNK:
         return end
     low = begin + CHUNK
@@ -131,16 +136,24 @@ def _line_end(file: int, begin: int, end: int) -> int:
 
 
 def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | RecordError]:
-    """Spans of whole lines in the spool, as the stream brings them; a RecordError where it is damaged: the lines before are
-    good."""
+    """Copy a stream to the spool and yield spans of whole lines as they arrive, and a RecordError where it is damaged; the
+    lines before are good."""
     import zlib
 
-    begin = ended = index.spooled  # of the lines that were not given yet
+    begin = ended = index.spooled  # of the lines that were not yielded yet
     since, damage, data = time.monotonic(), None, b"-"
     skipping = False  # the rest of a line that is too long
+    is_first = True
     while data:
         try:
-            data = stream.read1(TAIL)
+            data = stream.read1(TAIL)  # type: ignore[attr-defined]  # typing.BinaryIO does not declare it
+            if is_first:
+                is_first = False
+                if (rows := containers.unpacked(data, stream)) is not None:
+                    stream = rows
+                    continue
+        except RecordError as error:  # of a container
+            data, damage = b"", error
         except (EOFError, zlib.error, files.Damaged, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -155,7 +168,7 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
         index.spooled += len(kept)
         if not data and damage is None:
             ended = index.spooled  # the last line may lack its newline
-        # A slow stream's faults are told soon.
+        # The faults of a slow stream are reported soon.
         is_long = index.spooled - ended > jsonl.MAX_LINE
         if not data or is_long or index.spooled - begin >= CHUNK or time.monotonic() - since > 1:
             if ended > begin:
@@ -172,8 +185,8 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
 
 
 def _results(tasks: Iterator, wanted: Wanted, workers: int) -> Iterator[tuple[Input, Found | RecordError]]:
-    """The tasks in their order, each with its columns in the place of its span. Spans of some size go to processes, which
-    are forked: they share the open files."""
+    """Scan the spans and yield their columns in the order of the spans. Large spans go to processes, which are forked and so
+    share the open files."""
     waiting: deque[tuple[Input, Future | Found | RecordError]] = deque()
     alone = workers == 1 or "fork" not in multiprocessing.get_all_start_methods()
     with contextlib.ExitStack() as stack:
@@ -208,7 +221,7 @@ def _is_done(outcome: object) -> bool:
     return not isinstance(outcome, Future) or outcome.done()
 
 
-def _taken(one: Input, outcome: object) -> tuple[Input, Found | RecordError]:
+def _taken(one: Input, outcome: Future | Found | RecordError) -> tuple[Input, Found | RecordError]:
     try:
         return one, outcome.result() if isinstance(outcome, Future) else outcome
     except BrokenProcessPool as error:
@@ -218,7 +231,7 @@ def _taken(one: Input, outcome: object) -> tuple[Input, Found | RecordError]:
 
 
 def drop_twice(index: Index, on_error: Callable[[RecordError], None]) -> None:
-    """Drops the later of two records with one id. Only rows with equal keys are looked at again."""
+    """Drop the later of two records with one id. Only rows with equal keys are read again."""
     import numpy as np
 
     keys = np.sort(index.column("order"))

@@ -1,4 +1,4 @@
-"""The order of a mix: the trainer takes records in the order that is made here."""
+"""Order the records of a mix. The trainer takes them in this order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def flat(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
-    """The rows, all shuffled."""
+    """Shuffle all rows."""
     import numpy as np
 
     return rows[np.argsort(index.column("order")[rows], kind="stable")]
 
 
 def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
-    """The rows by level ascending, shuffled inside a level."""
+    """Order the rows by ascending level and shuffle them inside a level."""
     import numpy as np
 
     level = index.told("level").astype(np.uint8)[index.column("kind")[rows]]
@@ -28,7 +28,7 @@ def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
 def by_margin(
     index: Index, rows: numpy.ndarray, name: str, *, levels: bool = False, hard_first: bool = False
 ):
-    """The rows from the largest margin of a score to the least, which is from easy to hard, or the other way; with levels,
+    """Order the rows from easy (the largest margin of a score) to hard, or with hard_first the other way; with levels,
     inside each level. Equal margins are shuffled."""
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""A mix on its way out: a line in which nothing changes is copied as it stands, any other is read and written anew."""
+"""Write a mix. A line in which nothing changes is copied as it stands; any other is read and written anew."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PIECE = 1 << 20  # bytes that are written at a time
 
 
 class Sink(Protocol):
-    """What a mix is written to: a jsonl.Writer or an export."""
+    """The output of a mix: a jsonl.Writer or an export."""
 
     def write(self, record: Record) -> None: ...
 
 
 def staged(record: Record) -> Record:
-    """The record with its level as `stage`, unless it has a stage already."""
+    """Add the level as `stage`, unless the record has a stage already."""
     record.setdefault("stage", record["level"])
     return record
 
@@ -43,18 +43,18 @@ def write(
     on_error: Callable[[RecordError], None] = fail,
     progress: Callable[[int], object] = bool,
 ) -> dict[tuple[int | None, str | None], int]:
-    """Writes the rows, with stages as `staged` has them, and returns how many of each (level, task). A line in which nothing
-    changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left out."""
+    """Write the rows and return how many there are of each (level, task). stages: add a `stage` (see `staged`). A line in
+    which nothing changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left
+    out."""
     import numpy as np
 
     kinds = list(index.kinds)
     counts = np.zeros(len(kinds), np.int64)
-    plain = isinstance(out, jsonl.Writer)
     for begin in range(0, len(rows), BATCH):
         some = rows[begin : begin + BATCH]
         kind = index.column("kind")[some]
         counts += np.bincount(kind, minlength=len(kinds))
-        if plain:
+        if isinstance(out, jsonl.Writer):
             for piece, count in lines(index, some, out, stages):
                 out.put(piece, count)
         else:
@@ -75,7 +75,7 @@ def write(
 
 
 def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) -> Iterator[tuple[bytes, int]]:
-    """The rows' lines, as `out` is to have them, in pieces of some size, with the number of lines in each."""
+    """Yield the lines of the rows in pieces, with the number of lines in each, as `out` writes them."""
     import numpy as np
 
     kinds = list(index.kinds)
@@ -83,7 +83,7 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
     elsewhere = [os.path.abspath(one.base) != os.path.abspath(out.base) for one in index.inputs]
     number = index.inputs_of(index.originals(rows))
     relative = np.array([one.relative for one in kinds])[kind]
-    short = np.array([one.short for one in kinds])[kind]
+    short = np.array([one.layout is not None for one in kinds])[kind]
     moves = relative & np.array(elsewhere)[number]
     prefixes = [
         prefix_of(one.base, out) if away else b"" for one, away in zip(index.inputs, elsewhere, strict=True)
@@ -119,19 +119,24 @@ def lines(index: Index, rows: numpy.ndarray, out: jsonl.Writer, stages: bool) ->
 
 
 def prefix_of(base: str, out: jsonl.Writer) -> bytes:
-    """What `out` puts before a reference that starts at `base`, as JSON has it; b"" for nothing."""
+    """Return the prefix, as JSON, that `out` puts before a reference that starts at `base`; b"" for none."""
     return out.line(Record({"images": ["x"]}, base=base))[len(b'{"images":["') : -len(b'x"]}\n')]
 
 
 def rebased(line: bytes, prefix: bytes) -> bytes | None:
-    """A record's line with the prefix before its relative references and the rest untouched; None where a line must be read
-    to tell where they stand."""
+    """Put the prefix before the relative references of a record's line and leave the rest untouched. Return None for a line
+    that must be read to find them."""
     found = IMAGES.search(line)
     # Behind a second brace it may be another object's, and of two the last would count.
     if found is None or line.count(b"{", 0, found.start()) > 1 or line.find(b'"images"', found.end()) >= 0:
         return None
     references = found[1]
-    if b"tar:" in references or b"://" in references or not LIST.fullmatch(references):
+    if (
+        b"tar:" in references
+        or b"://" in references
+        or b'"rejected_images"' in line
+        or not LIST.fullmatch(references)
+    ):
         return None
 
     def move(reference: re.Match) -> bytes:

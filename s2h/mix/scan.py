@@ -26,31 +26,33 @@ LINK = [("name", "<u8"), ("row", "<u4")]  # a 64-bit name of something shared, a
 
 
 class Wanted(NamedTuple):
-    """What to look at beside the order. sources: each record's `source`. links: what it shares. margins: its scores."""
+    """What to look at beside the order. sources: each record's `source`. links: what it shares. margins: its scores.
+    layout: the format of rows that are no complete pair, "" to tell it from their fields."""
 
     seed: int = 0
     sources: bool = False
     links: bool = False
     margins: bool = False
+    layout: str = ""
 
 
 class Kind(NamedTuple):
     """What records are told apart by. level, task: None where a record has none. source: None also where it was not wanted.
-    staged: it has a stage. relative: some reference of it starts at the folder of its file. short: its line is in a short
-    form, which is written in full."""
+    staged: it has a stage. relative: some reference of it starts at the folder of its file. layout: that of a line
+    that is no complete pair, which is written anew; None for a complete pair."""
 
     level: int | None
     task: str | None
     source: str | None
     staged: bool
     relative: bool
-    short: bool
+    layout: str | None
 
 
 class Found(NamedTuple):
-    """The columns of a span as numpy arrays, in the order of its lines: offset, length, order (a 64-bit key of seed and id),
-    kind (a position in `kinds`), ref and clip (margins, NaN where there is none). links: LINK, its rows counted from the
-    span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, its error)."""
+    """The columns of a span as numpy arrays, in the order of its lines: offset, length, order (a 64-bit key of seed and
+    id), kind (a position in `kinds`), ref and clip (margins, NaN where there is none). links: LINK, its rows counted from
+    the span's first. lines: how many there are, blank and broken ones too. faults: (line from 1, its error)."""
 
     offset: Any
     length: Any
@@ -65,7 +67,8 @@ class Found(NamedTuple):
 
 
 def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
-    """The records of the whole lines between two offsets of an open file. Raises RecordError where the file has shrunk."""
+    """Scan the records of the whole lines between two offsets of an open file. Raises RecordError where the file has
+    shrunk."""
     import numpy as np
 
     if end - begin > jsonl.MAX_LINE:  # a span beyond CHUNK is a single line
@@ -99,12 +102,12 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             pair = decode(line)
             if faults_of := unfit(pair):
                 raise faults_of[0]
-            short = False
+            layout = None
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
                 here, line = here + len(jsonl.BOM), line[len(jsonl.BOM) :]
             try:
-                pair, short = _careful(line)
+                pair, layout = _careful(line, wanted.layout)
             except RecordError as error:
                 faults.append((number, error))
                 continue
@@ -115,7 +118,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
                 relative = True
                 break
         kind = (
-            pair.level, pair.task, pair.source if wanted.sources else None, pair.stage is not None, relative, short,
+            pair.level, pair.task, pair.source if wanted.sources else None, pair.stage is not None, relative, layout,
         )  # fmt: skip
         kind_of.append(kinds.setdefault(kind, len(kinds)))
         offsets.append(here)
@@ -144,8 +147,9 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
 
 
 def _crowded(data: bytes, lines: list[bytes]) -> set[int]:
-    """The numbers of the lines that have so many opening brackets that they may be nested too deeply, and some that have
-    nearly as many: brackets are counted by blocks of 64 bytes, which takes a fifth of the time of counting by lines."""
+    """Find the numbers of the lines that have so many opening brackets that they may be nested too deeply, and some that
+    have nearly as many: brackets are counted by blocks of 64 bytes, which takes a fifth of the time of counting by
+    lines."""
     import numpy as np
 
     whole = len(data) // 64 * 64
@@ -164,7 +168,7 @@ def _crowded(data: bytes, lines: list[bytes]) -> set[int]:
 
 
 def read_whole(file: int, offset: int, size: int) -> bytes:
-    """So many bytes of an open file. Raises RecordError where it has fewer: it was changed meanwhile."""
+    """Read so many bytes of an open file. Raises RecordError where it has fewer: it was changed meanwhile."""
     data = os.pread(file, size, offset)
     while len(data) < size:
         more = os.pread(file, size - len(data), offset + len(data))
@@ -177,20 +181,20 @@ def read_whole(file: int, offset: int, size: int) -> bytes:
 
 
 def order_key(seed: int, name: str) -> int:
-    """The 64-bit key by which the record of this id is shuffled."""
+    """Return the 64-bit key by which the record of this id is shuffled."""
     return seeds.seed_of("mix", seed, name)
 
 
 @lru_cache(maxsize=4)
 def _start(seed: int) -> Any:
-    """The hash of `order_key` up to the id: it is the same for all."""
+    """Return the hash of `order_key` up to the id, which is the same for all."""
     text = f"str:mix\x1fint:{seed}\x1fstr:"  # as seeds.seed_of spells it
     return blake2b(text.encode(), digest_size=8)
 
 
 def shared(pair: dict, base: str = "") -> list[int]:
-    """What would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in facts.families,
-    every image (a relative reference starts at base)."""
+    """Return what would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in
+    facts.families, every image (a relative reference starts at base)."""
     facts = facts_of(pair)
     return _shared(pair["images"], facts.get("twin"), facts.get("families"), base)
 
@@ -205,7 +209,7 @@ def _shared(images: list[str], twin: object, families: object, base: str) -> lis
 
 
 def _place(reference: str, base: str) -> str:
-    """An image reference that two files spell alike. An image of a store is known by its name, the hash of its bytes: two
+    """Spell an image reference alike for two files. An image of a store is known by its name, the hash of its bytes: two
     stores may hold the same one."""
     if not reference.startswith("data:") and STORED.fullmatch(name := os.path.basename(reference)):
         return name
@@ -213,7 +217,7 @@ def _place(reference: str, base: str) -> str:
 
 
 def _margin(scores: dict | None, name: str) -> float:
-    """chosen - rejected of a score, NaN where it holds none."""
+    """Return chosen - rejected of a score, NaN if it holds none."""
     said = scores.get(name) if scores else None
     sides = [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
     if any(isinstance(side, bool) or not isinstance(side, int | float) for side in sides):
@@ -229,26 +233,26 @@ class _Bonds(NamedTuple):
     families: object
 
 
-def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
-    """(a record as `scan` looks at it, whether its line is in a short form), by the reader of every other stage. Raises
-    RecordError, with its words."""
-    import io
+def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
+    """Read a line as every other stage does. Return (the record as `scan` looks at it, its layout as a Kind has it). Raises
+    RecordError."""
+    from s2h import shorthand
 
-    (found,) = jsonl.read(
-        io.BytesIO(line + b"\n"), check=None
-    )  # a line of white space has been left out before
-    found = Record(found)
-    short = record.typed(found) is None
-    jsonl.accept(found)
+    found = Record(jsonl.parsed(line + b"\n"))  # as faults are told of a file's lines
+    is_whole = record.typed(found) is not None
+    layout = shorthand.accept(found, layout)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
     names = ("id", "level", "task", "source", "images", "stage", "scores")
-    return SimpleNamespace(**{name: found.get(name) for name in names}, facts=bonds), short
+    return SimpleNamespace(
+        **{name: found.get(name) for name in names}, facts=bonds
+    ), None if is_whole else layout
 
 
 @lru_cache(maxsize=4)
 def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
-    """msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left out."""
+    """Return msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left
+    out."""
     from msgspec import defstruct
     from msgspec.json import Decoder
 

@@ -1,11 +1,22 @@
-"""Streams in turn, as they flow: nothing is shuffled and nothing waits, so a mix of endless streams has a first record."""
+"""Take records from several streams in turn as they flow. Nothing is shuffled or held back, so that a mix of endless streams
+writes its first records at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from s2h.record import Record, RecordError, fail
 from s2h.streams import jsonl
+
+
+@dataclass
+class _Turn:
+    """A stream, how often it comes, and how long it has waited for its share."""
+
+    records: Iterator[Record]
+    weight: float
+    waited: float = 0.0
 
 
 def interleave(
@@ -15,34 +26,36 @@ def interleave(
     most: dict[str, int] | None = None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
-    """The records of the streams in turn, each stream as often as its weight says (1 each; 0: never), spread evenly, until
-    all have ended; a stream that ends leaves its turns to the others.
+    """Yield the records of the streams in turn, each stream as often as its weight says (default 1; 0 is never), spread
+    evenly, until all have ended. When a stream ends, the others take its turns.
 
-    most: the first so many of each `level`, `task` or `source` come. An id that came before, from whichever stream, goes to
-    on_error as a RecordError and is left out where that returns: 16 to 32 bytes of memory a record.
+    most: how many of each `level`, `task` or `source` to yield. A record whose id came before, from any stream, goes to
+    on_error as a RecordError and is left out where that returns. Takes 16 to 32 bytes of memory a record.
     """
     weights = [1.0] * len(streams) if weights is None else list(weights)
-    turns = [[0.0, weight, iter(stream)] for stream, weight in zip(streams, weights, strict=True) if weight]
-    seen, came = jsonl.Seen(), {}
+    turns = [_Turn(iter(stream), weight) for stream, weight in zip(streams, weights, strict=True) if weight]
+    seen = jsonl.Seen()
+    most = most or {}
+    came: dict[tuple[str, object], int] = {}
     while turns:
-        # Smooth weighted round robin: who has waited longest for its share comes next, the first of equals.
+        # Smooth weighted round robin: the stream that has waited longest for its share comes next, the first of equals.
         for turn in turns:
-            turn[0] += turn[1]
-        turn = max(turns, key=lambda turn: turn[0])
-        record = next(turn[2], None)
+            turn.waited += turn.weight
+        turn = max(turns, key=lambda turn: turn.waited)
+        record = next(turn.records, None)
         if record is None:
             turns.remove(turn)
             continue
-        turn[0] -= sum(turn[1] for turn in turns)
+        turn.waited -= sum(turn.weight for turn in turns)
         if not seen.add(record["id"]):
             on_error(RecordError(f"is there twice: {record['id']}", "id", getattr(record, "where", "")))
             continue
-        lacking = next((by for by in most or () if record.get(by) is None), None)
+        lacking = next((by for by in most if record.get(by) is None), None)
         if lacking:
             remedy = f"--per-{lacking} counts records by it"
             on_error(RecordError("is missing", lacking, getattr(record, "where", ""), remedy))
             continue
-        places = [(by, record[by]) for by in most or ()]
+        places = [(by, record[by]) for by in most]
         if any(came.get(place, 0) >= most[place[0]] for place in places):
             continue
         for place in places:

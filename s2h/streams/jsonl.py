@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from s2h.images import references
 from s2h.record import Record, RecordError, fail
-from s2h.streams import files, parse
-
-if TYPE_CHECKING:
-    import jsonlines
+from s2h.streams import containers, files, parse
+from s2h.streams.damaged import BOM as BOM
+from s2h.streams.damaged import is_blank, read_slowly, too_long
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
 SKIPPED = 1 << 20  # bytes of the rest of such a line that are read at a time
-BLANK = b" \t\r\n\v\f"  # what a blank line is made of
-BOM = b"\xef\xbb\xbf"
 _HELD = references.Held
-GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def find(name: str) -> str:
@@ -47,13 +42,13 @@ def find(name: str) -> str:
     raise RecordError(f"no such file: {name}", remedy=f"nor with {', '.join(SUFFIXES)} added")
 
 
-def accept(record: dict) -> None:
-    """Check a record and complete its short forms: see shorthand.acceptor, which is imported for the first record."""
-    _acceptor()(record)
+def accept(record: dict) -> str:
+    """Check a record and complete it: see shorthand.acceptor, which is imported for the first record."""
+    return _acceptor()(record)
 
 
 @lru_cache(maxsize=1)
-def _acceptor() -> Callable[[dict], None]:
+def _acceptor() -> Callable[[dict], str]:
     from s2h import shorthand
 
     return shorthand.acceptor()
@@ -62,23 +57,29 @@ def _acceptor() -> Callable[[dict], None]:
 def read(
     name: str | BinaryIO = "-",
     *,
-    check: Callable[[dict], None] | None = accept,
+    check: Callable[[dict], str | None] | None = accept,
+    unique: bool = True,
     on_error: Callable[[RecordError], None] = fail,
+    on_layout: Callable[[str, str], object] | None = None,
 ) -> Iterator[Record]:
-    """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input.
+    """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input. A
+    JSON list and a Parquet file are read row by row (see `containers`).
+
+    check: completes and checks a record in place, and returns the layout that it was in where that is another tool's;
+    on_layout then gets the file's name and the layout, for every such record.
 
     A line that is no record goes to on_error as a RecordError; where on_error returns, reading goes on with the next
-    line (a broken compression ends the file). With check, an id that a file has twice is an error too (16 bytes of
-    memory a record); standard input may be endless and is not remembered.
+    line (a broken compression ends the file). With check and unique, an id that a file has twice is an error too (16
+    bytes of memory a record); standard input may be endless and is not remembered.
     """
     if isinstance(name, str | os.PathLike):
         path = find(os.fspath(name))
         with files.opened(path) as lines:
-            seen = None if path == "-" or check is None else Seen()
+            seen = None if path == "-" or check is None or not unique else Seen()
             label, base = ("<stdin>", "") if path == "-" else (path, os.path.dirname(path))
-            yield from _records(lines, label, base, check, seen, on_error)
+            yield from _records(lines, label, base, check, seen, on_error, on_layout)
     else:
-        yield from _records(name, "<stdin>", "", check, None, on_error)
+        yield from _records(name, "<stdin>", "", check, None, on_error, on_layout)
 
 
 def read_all(names: Iterable[str] = (), **options) -> Iterator[Record]:
@@ -157,7 +158,13 @@ class Writer:
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
         if "images" in record and type(images := record["images"]) is list and _HELD in map(type, images):
-            record = self._stored(record)
+            record = self._stored(record, "images")
+        if (
+            "rejected_images" in record
+            and type(images := record["rejected_images"]) is list
+            and _HELD in map(type, images)
+        ):
+            record = self._stored(record, "rejected_images")
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
@@ -188,8 +195,8 @@ class Writer:
     def __exit__(self, kind: object, *_: object) -> None:
         self.close() if kind is None else self.discard()
 
-    def _stored(self, record: dict) -> dict:
-        """The record with references to the store in place of the bytes of image objects."""
+    def _stored(self, record: dict, field: str) -> dict:
+        """The record with references to the store in place of the bytes of the field's image objects."""
         if self.image_dir is None:
             return record
         from s2h.images.decoding import read_bytes
@@ -201,11 +208,11 @@ class Writer:
             self._store = Store(folder), references.prefix(folder, self.base)
         store, prefix = self._store
         copy = dict(record)
-        copy["images"] = [
+        copy[field] = [
             os.path.join(prefix, os.path.relpath(store.put(read_bytes(one)), store.folder))
             if type(one) is references.Held
             else one
-            for one in record["images"]
+            for one in record[field]
         ]
         return copy
 
@@ -213,21 +220,20 @@ class Writer:
         base = getattr(record, "base", None)
         if base is None or base == self.base:
             return record
-        images = record.get("images")
-        if not isinstance(images, list):
-            return record
         if base not in self._prefixes:
             self._prefixes[base] = references.prefix(base, self.base)
         prefix = self._prefixes[base]
-        moved = [references.moved(one, prefix) if isinstance(one, str) else one for one in images]
-        if moved == images:
-            return record
-        copy = dict(record)
-        copy["images"] = moved
-        return copy
+        for field in ("images", "rejected_images"):
+            images = record.get(field)
+            if not isinstance(images, list):
+                continue
+            moved = [references.moved(one, prefix) if isinstance(one, str) else one for one in images]
+            if moved != images:
+                record = {**record, field: moved}
+        return record
 
 
-def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:
+def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error, on_layout) -> Iterator[Record]:
     loads = parse.loads
     check = _acceptor() if check is accept else check
     for number, line in enumerate(_lines(lines), 1):
@@ -244,11 +250,11 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> I
             if type(fields) is not dict:
                 if is_blank(line):
                     continue
-                fields = _parse(line, where)
+                fields = read_slowly(line, where)
             found = _Read(fields)
             found.where, found.base = where, base
-            if check is not None:
-                check(found)
+            if check is not None and (layout := check(found)) and on_layout is not None:
+                on_layout(label, layout)
             if seen is not None and not seen.add(found.get("id")):
                 raise _again(found, "id" in fields)
         except RecordError as error:
@@ -256,6 +262,17 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> I
             on_error(error)
         else:
             yield found
+
+
+def parsed(line: bytes) -> dict:
+    """The JSON object of one line. Raises RecordError."""
+    try:
+        fields = parse.loads(line)
+    except parse.LimitError as error:
+        raise RecordError(str(error)) from None
+    except ValueError:
+        fields = None
+    return fields if type(fields) is dict else read_slowly(line)
 
 
 def _again(found: Record, named: bool) -> RecordError:
@@ -266,18 +283,27 @@ def _again(found: Record, named: bool) -> RecordError:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
-    """The lines of a binary stream as bytes; as errors a line beyond MAX_LINE, and damaged compression, which ends it."""
+    """The lines of a binary stream as bytes, the rows of a JSON list or a Parquet file as lines; as errors a line beyond
+    MAX_LINE, and damaged data, which end it."""
     import zlib
 
-    readline = stream.readline
+    readline, is_first = stream.readline, True
     while True:
         try:
             line = readline(MAX_LINE + 1)
+            if is_first:
+                is_first = False
+                if (rows := containers.unpacked(line, stream)) is not None:
+                    readline = rows.readline
+                    continue
             if len(line) > MAX_LINE:
                 while line and not line.endswith(b"\n"):
                     line = readline(SKIPPED)
                 yield too_long()
                 continue
+        except RecordError as error:  # of a container
+            yield error
+            return
         except (EOFError, zlib.error, files.Damaged, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -286,83 +312,6 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
         if not line:
             return
         yield line
-
-
-def is_blank(line: bytes) -> bool:
-    """Whether a line holds nothing: white space, or a byte order mark and nothing else."""
-    return not line.removeprefix(BOM).strip(BLANK)
-
-
-def too_long() -> RecordError:
-    return RecordError(
-        f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
-    )
-
-
-def _parse(line: bytes, where: str) -> dict:
-    """A line that is no plain JSON object, more slowly: after a byte order mark it may be one after all; of any other
-    it is said what is wrong. Raises RecordError."""
-    import jsonlines
-
-    if remedy := _other_format(line):
-        raise RecordError(f"not a JSON object: {remedy[0]}", where=where, remedy=remedy[1])
-    reader = jsonlines.Reader([line], loads=_loads)
-    try:
-        return reader.read(type=dict)
-    except jsonlines.InvalidLineError as error:
-        raise _explained(error, where) from None
-
-
-def _loads(text: str | bytes) -> object:
-    """A value as `parse.loads` reads it; a fault comes in orjson's words, which say the column."""
-    import orjson
-
-    try:
-        return parse.loads(text.encode() if isinstance(text, str) else text)
-    except parse.LimitError:
-        raise
-    except ValueError:
-        orjson.loads(text)
-        raise
-
-
-def _other_format(line: bytes) -> tuple[str, str] | None:
-    """What a line is a part of that is no JSON Lines, and how to convert it; None where that can't be told."""
-    said = line.removeprefix(BOM).strip(BLANK)
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
-        return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
-    if line.startswith(b"PAR1"):
-        return "a Parquet file", "convert it to JSON Lines"
-    if said.startswith(b"["):
-        return "a JSON array", "each line holds one record; convert it with jq -c '.[]'"
-    if said == b"{" or (said.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", said)):
-        return "pretty-printed JSON", "each line holds one record; convert it with jq -c ."
-    return None
-
-
-def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
-    """A jsonlines error as one of ours, with the cause in a reader's words."""
-    line, cause = error.line, error.__cause__
-    data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
-    if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):
-        kind, tool = ("gzip", "zcat") if data.startswith(GZIP_MAGIC) else ("Zstandard", "zstdcat")
-        return RecordError(
-            f"not JSON: {kind} data", where=where, remedy=f"name the file .gz or .zst, or use {tool}"
-        )
-    if isinstance(cause, UnicodeDecodeError):
-        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", where=where)
-    if isinstance(cause, parse.LimitError):
-        return RecordError(str(cause), where=where)
-    if cause is None:
-        return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
-    column = getattr(cause, "colno", 0)
-    detail = str(getattr(cause, "msg", cause))
-    text = str(line)
-    at = text[max(column - 1, 0) :]
-    for word in ("NaN", "Infinity", "-Infinity"):
-        if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
-            detail = f"{word} is no JSON number"
-    return RecordError(f"not JSON: {detail}, column {column}", where=where)
 
 
 class Seen:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from s2h import formats
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.record import IMAGE, assistant, interleave, text_of
@@ -48,16 +49,42 @@ def load(kind: str, path: str):
     return load_dataset(kind, data_files=path, cache_dir="cache", split="train")
 
 
-@pytest.mark.parametrize("to", ["trl", "parquet"])
-def test_trl_trains_on_it(to, llava):
+def is_untrained(loss: float) -> bool:
+    """Whether it is the loss before the first step, ln 2."""
+    return loss == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_trl_dpo_takes_the_settings(llava, monkeypatch):
+    """The script of `trl dpo`, in this process, with the arguments that s2h-mix names."""
+    from trl.scripts import dpo
+
+    pairs()
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", "cache")
+    done = run("--flat", "in/pairs", "--to", "trl", "-o", "data/mix.jsonl", "--val", "0.3")
+    _, _, command = done.stderr.partition("next: trl dpo ")
+    words = command.split("\n")[0].replace("MODEL", str(llava)).replace("RUN", "run").split()
+    assert words[:2] == ["--config", "data/mix.trl.yaml"]
+    assert sorted(os.listdir("data")) == ["mix.jsonl", "mix.trl.yaml", "mix.val.jsonl"]
+    options = "--max_steps 1 --per_device_train_batch_size 2 --use_cpu --report_to none --bf16 False --disable_tqdm True"
+    options += " --save_steps 1 --logging_steps 1"
+    given = dpo.make_parser().parse_args_and_config([*words, *options.split()])
+    assert given[1].max_length is None  # no image token is cut
+    dpo.main(*given)
+    state = json.loads(Path("run/checkpoint-1/trainer_state.json").read_text())
+    assert is_untrained(state["log_history"][0]["loss"])
+    Path("data/mix.trl.yaml").write_text("mine: true\n")
+    done = run("--flat", "in/pairs", "--to", "trl", "-o", "data/mix.jsonl", status=1)
+    assert "data/mix.trl.yaml: is there, and s2h-mix has not written it" in done.stderr
+
+
+def test_trl_trains_on_parquet(llava):
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from trl import DPOConfig, DPOTrainer
 
     pairs()
-    path = {"trl": "mix.jsonl", "parquet": "mix.parquet"}[to]
-    run("--flat", "in/pairs", "--to", to, "-o", path)
-    rows = load({"trl": "json"}.get(to, to), path)
+    run("--flat", "in/pairs", "--to", "parquet", "-o", "mix.parquet")
+    rows = load("parquet", "mix.parquet")
     assert [row["id"] for row in rows] == [one["id"] for one in in_order("in/pairs")]
     torch.manual_seed(0)
     options = DPOConfig(
@@ -69,9 +96,7 @@ def test_trl_trains_on_it(to, llava):
         processing_class=AutoProcessor.from_pretrained(llava),
     )  # fmt: skip
     trainer.train()
-    assert trainer.state.log_history[0]["loss"] == pytest.approx(
-        0.6931, abs=1e-3
-    )  # ln 2 before the first step
+    assert is_untrained(trainer.state.log_history[0]["loss"])
 
 
 def test_parquet_has_every_field_and_the_pictures_bytes():
@@ -126,6 +151,17 @@ def test_llama_factory_finds_it_in_its_list():
     assert "data/dataset_info.json: is no JSON" in done.stderr
 
 
+def test_internvl_finds_it_in_its_list():
+    pairs()
+    run("--flat", "in/pairs", "--to", "mmpr", "-o", "data/mix.jsonl")
+    entry = json.loads(Path("data/mix.meta.json").read_text())["mix"]
+    rows = [json.loads(line) for line in Path(entry["annotation"]).read_text().splitlines()]
+    assert entry["length"] == len(rows) == 8 and entry["root"] == ""
+    for row in rows:
+        paths = row["image"] if isinstance(row["image"], list) else [row["image"]]
+        assert row["question"].count("<image>") == len(paths) and all(map(os.path.isfile, paths))
+
+
 def test_the_tag_stands_where_the_image_stood():
     with jsonl.Writer("a.jsonl") as out:
         pictures = [pixel(Path("in/1.png")), pixel(Path("in/2.png"), "blue")]
@@ -160,6 +196,25 @@ def test_llava_is_one_list():
     assert sorted(len(row["image"]) for row in rows) == sorted(len(one["images"]) for one in made)
     assert run("--flat", "--to", "llava").stdout == "[\n\n]\n" and json.loads("[\n\n]\n") == []
     assert run("--interleave", "in/pairs", "--to", "llava").stdout.count('"id"') == 8
+    for name in ("mix.jsonl", "mix.jsonl.gz"):
+        run("--flat", "in/pairs", "--to", "llava", "-o", name)
+        assert list(jsonl.read(name, check=None)) == rows
+
+
+@pytest.mark.parametrize("to", sorted(formats.writable()))
+def test_the_folder_is_made_and_the_next_command_named(to):
+    pairs(2)
+    path = f"data/pairs{(formats.readable()[to].endings or ('.jsonl',))[0]}"
+    done = run("--flat", "in/pairs", "--to", to, "-o", path)
+    said = done.stderr.splitlines()[-1]
+    assert os.path.isfile(path) and "next: " in said
+    assert any(word in said for word in (path, "data/pairs.trl.yaml", "data/pairs.meta.json", "dir data "))
+    if not formats.readable()[to].endings:
+        done = run("--flat", "in/pairs", "--to", to)
+        assert (
+            "FILE" in done.stderr.splitlines()[-1]
+            and done.stdout.count('"images"') + done.stdout.count('"image"') >= 2
+        )
 
 
 def test_rlaif_v_shows_several_images_as_one():
@@ -194,11 +249,11 @@ def test_images_that_are_no_files_become_some():
     assert Path(row["images"][0]).read_bytes() == data
 
 
-@pytest.mark.parametrize("to", ["trl", "llama-factory", "ms-swift", "llava", "rlaif-v", "parquet"])
+@pytest.mark.parametrize("to", sorted(formats.writable()))
 def test_a_missing_image_is_told_and_nothing_half_written_stays(to):
     made = pairs()
     os.remove(made[3]["images"][1])
-    path = {"rlaif-v": "mix.parquet", "parquet": "mix.parquet"}.get(to, "mix.json")
+    path = f"mix{(formats.readable()[to].endings or ('.json',))[0]}"
     Path(path).write_bytes(b"old")
     said = run("--flat", "in/pairs", "--to", to, "-o", path, status=1).stderr
     assert "in/pairs.jsonl:4: images[1]: no such file" in said

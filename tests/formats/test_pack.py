@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 
 from s2h.formats.pack import Pack
 from s2h.images.decoding import open_images
@@ -53,11 +54,14 @@ def test_a_pack_can_be_carried_away(shards, tmp_path):
     shutil.rmtree("in")
     os.rename("out/pack", "moved")
     there = {name for name in os.listdir("moved") if not name.startswith("images")}
-    assert there == {"mix.jsonl", "mix.val.jsonl", "pack.json"} and os.listdir("out") == []
+    assert there == {"README.md", "mix.jsonl", "mix.val.jsonl", "pack.json"} and os.listdir("out") == []
     told = json.loads(Path("moved/pack.json").read_text())
+    loaded = load_dataset("moved", cache_dir="cache")
     found, references = {}, set()
     for name in ("mix.jsonl", "mix.val.jsonl"):
         records = list(jsonl.read(f"moved/{name}"))
+        rows = loaded["validation" if "val" in name else "train"]
+        assert [(row["id"], row["images"]) for row in rows] == [(one["id"], one["images"]) for one in records]
         assert told["records"][name] == len(records) > 0
         for one in records:
             assert not any(reference.startswith("/") or ".." in reference for reference in one["images"])
@@ -96,13 +100,13 @@ def test_a_folder_that_holds_something_else_is_left_alone():
     Path("pack").mkdir()
     Path("pack/thesis.txt").write_text("x")
     said = run("--flat", "in/pairs", "--pack", "pack", status=1).stderr
-    assert "pack: holds something that is no pack: thesis.txt (name a new folder)" in said
+    assert "pack: holds a file that is not part of a pack: thesis.txt (name a new folder)" in said
     assert os.listdir("pack") == ["thesis.txt"]
     run("--flat", "in/pairs", "--pack", "other")
     Path("other/notes.md").write_text("x")
     assert "notes.md" in run("--flat", "in/pairs", "--pack", "other", status=1).stderr
     Path("file").write_text("x")
-    assert "is no folder" in run("--flat", "in/pairs", "--pack", "file", status=1).stderr
+    assert "exists and is not a folder" in run("--flat", "in/pairs", "--pack", "file", status=1).stderr
     Path("empty").mkdir()
     run("--flat", "in/pairs", "--pack", "empty/")
     assert "pack.json" in os.listdir("empty")

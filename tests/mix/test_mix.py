@@ -102,7 +102,7 @@ def test_one_image_named_from_two_folders_is_one_image():
 def test_where_all_hangs_together_nothing_is_held_out():
     said = run("--flat", "--val", "0.1", "-o", "mix.jsonl.gz", data=lines(10)).stderr
     assert len(names("mix")) == 10 and names("mix.val.jsonl.gz") == []
-    assert "0 of 10 held out" in said and "fewer held out than asked for" in said
+    assert "0 of 10 held out" in said and "fewer are held out than asked for" in said
 
 
 def test_references_keep_their_pictures():

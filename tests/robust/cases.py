@@ -10,6 +10,7 @@ from typing import Any
 import zstandard
 from hypothesis import strategies as st
 
+from s2h import formats
 from s2h.streams import jsonl
 from tests.robust import folders, layouts, values
 from tests.robust.running import SECRET, Case
@@ -45,9 +46,9 @@ FILTERS = (
     "--dedup-against in/b.jsonl", "--dedup --near-images 2 --near-text 0.8", "--against in/known", "--against in/b.jsonl",
 )  # fmt: skip
 EXPORTS = {
-    "trl": "jsonl", "llama-factory": "json", "ms-swift": "jsonl", "llava": "json",
-    "rlaif-v": "parquet", "parquet": "parquet",
-}  # fmt: skip
+    name: (one.endings or (".json" if one.is_list else ".jsonl",))[0][1:]
+    for name, one in formats.writable().items()
+}
 BOMBS = (b"[" * (66 << 20), b'{"a":[' + b"[]," * (2 << 20) + b"0]}", bytes(66 << 20))
 
 

@@ -39,7 +39,9 @@ tried: Counter = Counter()  # runs by command and "records"; the long run report
 
 
 # What a stage writes anew: references, what it adds, and the short forms of id, prompt and answers.
-WRITTEN = {"id", "images", "prompt", "chosen", "rejected", "scores", "stage", "dropped", "grounding"}
+WRITTEN = {
+    "id", "images", "rejected_images", "prompt", "chosen", "rejected", "scores", "stage", "dropped", "grounding",
+}  # fmt: skip
 
 
 class Link(str):
@@ -170,7 +172,7 @@ def _account(case: Case, name: str, arguments: list[str], outcome: Outcome, told
 
 def _count(path: Path) -> int:
     """How many records an output holds; 0 where it is a report."""
-    if path.name.startswith(("report", "dataset_info")):
+    if path.name.startswith(("report", "dataset_info")) or path.name.endswith((".meta.json", ".trl.yaml")):
         return 0
     if path.is_dir():
         return sum(map(_count, path.glob("*.jsonl")))

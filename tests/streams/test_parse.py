@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -91,8 +92,7 @@ def test_a_bomb_takes_little_memory(tmp_path):
             file.write(out.compress(b"a" * (1 << 24)))
         file.write(out.compress(b"\n" + good.replace(b'"a"', b'"b"', 1)) + out.flush())
     code = (
-        "import sys; from s2h.streams import jsonl; "
-        "print(len(list(jsonl.read(sys.argv[1], on_error=lambda e: print(e)))))"
+        "import sys; from s2h.streams import jsonl; print(len(list(jsonl.read(sys.argv[1], on_error=print))))"
     )
     run = [sys.executable, "-c", code, str(tmp_path / "bomb.jsonl.zst")]
     # A child's peak is at least what its parent had when it was started.
@@ -108,18 +108,17 @@ def test_a_bomb_takes_little_memory(tmp_path):
 @pytest.mark.parametrize(
     ("data", "remedy"),
     [
-        (json.dumps([pair("a")]).encode(), "jq -c '.[]'"),
-        (json.dumps([pair("a")], indent=1).encode(), "jq -c '.[]'"),
+        (b"\n" + json.dumps([pair("a")]).encode(), "jq -c '.[]'"),
+        (b"\n" + json.dumps([pair("a")], indent=1).encode(), "jq -c '.[]'"),
         (json.dumps(pair("a"), indent=1).encode(), "jq -c ."),
         (json.dumps(pair("a")).encode("utf-16"), "iconv -f utf-16 -t utf-8"),
         (json.dumps(pair("a")).encode("utf-16-le"), "iconv -f utf-16 -t utf-8"),
-        (b"PAR1\x15\x04\n", "convert it to JSON Lines"),
     ],
 )
 def test_other_formats_name_the_remedy(data, remedy):
     with pytest.raises(jsonl.RecordError) as found:
         list(jsonl.read(io.BytesIO(data)))
-    assert str(found.value).startswith("<stdin>:1: not a JSON object: ") and remedy in str(found.value)
+    assert re.match("<stdin>:[12]: not a JSON object: ", str(found.value)) and remedy in str(found.value)
 
 
 @pytest.mark.parametrize("blank", [b"\x0c\n", b"\x0b \x0c\n", b"\xef\xbb\xbf\n", b"\xef\xbb\xbf", b" \r\n"])

@@ -1,0 +1,75 @@
+"""The formats of other tools on the command line: `--from` and `--to`, with the formats listed in the help, what opens an
+output in a format, and the line that says what to run next."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from s2h.cli import common, places, streams
+from s2h.streams.files import IMAGES
+
+if TYPE_CHECKING:
+    from s2h.formats import Format
+
+
+class FormatName(click.ParamType):
+    """The name of a format: of one that can be written, or of any. The formats are loaded when a name is looked at."""
+
+    name = "FORMAT"
+
+    def __init__(self, written: bool = False) -> None:
+        self.written = written
+
+    def formats(self) -> dict[str, Format]:
+        from s2h.formats import readable, writable
+
+        return writable() if self.written else readable()
+
+    def convert(self, value, param, ctx):
+        if value not in self.formats():
+            self.fail(f"{value!r} is not one of {', '.join(self.formats())}.", param, ctx)
+        return value
+
+    def shell_complete(self, ctx, param, incomplete):
+        return [CompletionItem(name) for name in self.formats() if name.startswith(incomplete)]
+
+
+class FormatOption(click.Option):
+    """An option whose help lists the formats."""
+
+    def get_help_record(self, ctx):
+        known = self.type.formats()
+        titles = "; ".join(f"{name} is {one.title}" for name, one in known.items())
+        self.help = self.help.format(names=", ".join(known), titles=titles)
+        return super().get_help_record(ctx)
+
+
+def format_of(given: SimpleNamespace) -> Format | None:
+    """Return the format of --to, None for the records as they are."""
+    if not given.to:
+        return None
+    from s2h.formats import writable
+
+    return writable()[given.to]
+
+
+def opened(given: SimpleNamespace, path: str):
+    """Open this place for the mix or for the part that is held out."""
+    if (form := format_of(given)) is None:
+        return common.writer(path, given.image_dir or places.image_store(given.output))
+    from s2h.formats.export import open_export
+
+    place = streams.standard_output() if path == "-" else path
+    return open_export(form, place, given.image_dir or IMAGES, held_out=path == given.val_output)
+
+
+def say_next(work: common.Session, given: SimpleNamespace) -> None:
+    """Say how the other tool reads what was written."""
+    if given.pack:
+        work.say(f'next: datasets.load_dataset("{given.pack}"), or s2h-train {given.pack}/mix.jsonl')
+    elif (form := format_of(given)) is not None and form.command is not None:
+        work.say(f"next: {form.command('FILE' if given.output == '-' else given.output)}")

@@ -1,0 +1,96 @@
+"""Lines that are no plain JSON object: blank ones, ones after a byte order mark, and what is wrong with all others, in words
+that say the remedy. `s2h.streams.jsonl` comes here only with a line that `parse.loads` doesn't take."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from s2h.errors import RecordError
+from s2h.streams import parse
+from s2h.streams.parse import MAX_LINE
+
+if TYPE_CHECKING:
+    import jsonlines
+
+BLANK = b" \t\r\n\v\f"  # what a blank line is made of
+BOM = b"\xef\xbb\xbf"
+GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+def is_blank(line: bytes) -> bool:
+    """Return whether a line holds nothing: white space, or a byte order mark and nothing else."""
+    return not line.removeprefix(BOM).strip(BLANK)
+
+
+def too_long() -> RecordError:
+    return RecordError(
+        f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
+    )
+
+
+def read_slowly(line: bytes, where: str = "") -> dict:
+    """Read a line that is no plain JSON object, more slowly: it may be one after a byte order mark. Raises RecordError,
+    which says what is wrong with any other."""
+    import jsonlines
+
+    if remedy := _other_format(line):
+        raise RecordError(f"not a JSON object: {remedy[0]}", where=where, remedy=remedy[1])
+    reader = jsonlines.Reader([line], loads=_loads)
+    try:
+        return reader.read(type=dict)
+    except jsonlines.InvalidLineError as error:
+        raise _explained(error, where) from None
+
+
+def _loads(text: str | bytes) -> object:
+    """Read a value as `parse.loads` does. A fault comes in orjson's words, which say the column."""
+    import orjson
+
+    try:
+        return parse.loads(text.encode() if isinstance(text, str) else text)
+    except parse.LimitError:
+        raise
+    except ValueError:
+        orjson.loads(text)
+        raise
+
+
+def _other_format(line: bytes) -> tuple[str, str] | None:
+    """Tell what other format a line is part of and how to convert it, None if that can't be told."""
+    said = line.removeprefix(BOM).strip(BLANK)
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
+        return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
+    if said.startswith(b"["):
+        return (
+            "a JSON array",
+            "a list of records must start the file and be whole; or convert it with jq -c '.[]'",
+        )
+    if said == b"{" or (said.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", said)):
+        return "pretty-printed JSON", "each line holds one record; convert it with jq -c ."
+    return None
+
+
+def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
+    """Turn a jsonlines error into one of ours, with the cause in a reader's words."""
+    line, cause = error.line, error.__cause__
+    data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+    if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):
+        kind, tool = ("gzip", "zcat") if data.startswith(GZIP_MAGIC) else ("Zstandard", "zstdcat")
+        return RecordError(
+            f"not JSON: {kind} data", where=where, remedy=f"name the file .gz or .zst, or use {tool}"
+        )
+    if isinstance(cause, UnicodeDecodeError):
+        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", where=where)
+    if isinstance(cause, parse.LimitError):
+        return RecordError(str(cause), where=where)
+    if cause is None:
+        return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
+    column = getattr(cause, "colno", 0)
+    detail = str(getattr(cause, "msg", cause))
+    text = str(line)
+    at = text[max(column - 1, 0) :]
+    for word in ("NaN", "Infinity", "-Infinity"):
+        if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
+            detail = f"{word} is no JSON number"
+    return RecordError(f"not JSON: {detail}, column {column}", where=where)
