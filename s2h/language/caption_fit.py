@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from s2h.language import related_names
 from s2h.language.attribute_swaps import KINDS
-from s2h.language.concepts import read, without_openings
+from s2h.language.caption_openings import without_openings
+from s2h.language.concepts import read
 from s2h.language.unmentioned_things import may_go_without_saying
 
 _NUMBERS = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import nouns
+from s2h.language.caption_openings import LONGEST, without_openings
 from s2h.language.noun_categories import is_body_part
 from s2h.language.noun_phrases import (
     CLOSED,
@@ -26,6 +27,7 @@ from s2h.language.noun_phrases import (
     seen,
     tokens_of,
 )
+from s2h.language.readable_captions import LITTLE_WORDS, is_english, is_file_name
 from s2h.language.related_names import parse
 from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
 from s2h.language.word_tables import word_set
@@ -37,66 +39,7 @@ NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
 MOST_WORDS = 4
-LONGEST = 600  # characters of a caption that are read
 
-_PICTURE = r"(?:image|picture|photo|photograph|photography|video|pic|scene|shot|snapshot|illustration|frame)"
-_SHOWS = (
-    r"(?:shows?|depicts?|features?|displays?|captures?|portrays?|contains?|presents?|illustrates?|showcases?|includes?|"
-    r"consists\sof|is\sof|focuses\son|showing|featuring|depicting|displaying|appears\sto\s(?:be|show)|has|is(?=\san?\s))"
-)
-_SEE = (
-    r"(?:there(?:['’]s|\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe))|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
-    r"(?:is|are)\s(?:shown|seen|depicted))"
-)
-# What captioning models and alt texts begin with.
-_OPENINGS = re.compile(
-    rf"""^(?:
-      (?:in|on|at)\s(?:this|the|an?)\s(?:\w+\s)?{_PICTURE},?\s(?:{_SEE}\s)?
-    | (?:in|at|on|to)\sthe\s(?:far\s)?(?:foreground|background|center|centre|middle|distance|top|bottom|left|right|front)
-      (?:\s(?:side|part|half|corner|edge))?(?:\sof\s(?:the|this)\s{_PICTURE})?,?\s(?:{_SEE}\s)?
-    | (?:the|this)\s(?:main\s|central\s)?(?:subject|focus|focal\spoint)\s(?:of\s(?:the|this)\s{_PICTURE}\s)?is\s
-    | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
-    | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
-    | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
-      (?:{_PICTURE}|close[\s-]?ups?|view|panorama|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
-    | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
-    | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
-    | {_PICTURE}:\s | caption:\s | alt:\s
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# 'Tux the penguin': a name, which only its bearer's noun tells from others.
-_NAME = re.compile(
-    r"^(?!(?:In|On|At|By|Of|To|From|With|For|Behind|Under|Over|Outside|Inside|Near|Around|Across|Through|Along|Above|Below|"
-    r"Beside|Against|During|After|Before|While|When|Where|Into|Onto|Past|Down|Up|Off|All|Both|Half|Among|Between|Atop)\b)"
-    r"[A-Z][a-z]+ (?=the [a-z])"
-)
-_FILE = re.compile(
-    r"^\S+\.(?:jpe?g|png|gif|webp|heic|bmp|tiff?|avif|mp4|mov)$|^(?:img|dsc[fn]?|pxl|mvimg|image|photo|pict?|screenshot|"
-    r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^\S+\s?\(\d+\)$|^[0-9a-f]{8,}$|^https?://",
-    re.IGNORECASE,
-)
-# Words of other languages written in Latin letters, none of them an English word that a caption is likely to have.
-_FOREIGN = word_set(
-    """der das ein eine einer einem einen und auf mit im am zum zur ist sind steht sitzt liegt zwei drei vor dem den des
-    el los las una unos unas con sobre del en por para y es está están dos tres su
-    le les une des du sur dans avec et est sont deux trois aux au devant à
-    il lo gli uno una di del della con su nel nella due tre che
-    um uma os as com na no nas nos em dois três ao da
-    een het op met en zijn twee bij
-    en ett och på med som är två i av det er og til
-    w na z i jest się przed dwa trzy oraz ve bir"""
-) - word_set(
-    "as no i am do as on a des du la en in z w met den der em er das os com na au su est es ve dos av lo di il"
-)
-_FOREIGN_FIRST = word_set(
-    """ein eine der die das el la los las un una une le les des il lo gli um uma o os een het en ett unos unas zwei dos deux
-    due"""
-)
-_FUNCTION = word_set(
-    """a an the of with in on at and or to for from by is are his her their its this that two three near under over behind
-    while as into through"""
-)
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
 EMPTY = word_set(
     """thing stuff object item part piece side top bottom corner front back end edge area surface view scene setting
@@ -108,8 +51,8 @@ EMPTY = word_set(
     fall look run walk call help world remains nature earth universe love life death space red green blue yellow
     purple pink brown black white gray grey beige turquoise adult male female air sky nobody anybody anyone art
     industry business website john jack bill mark peter tom dick harry jerry ray victor smith paris lovely beauty
-    cutie wonderland darling"""
-)
+    cutie wonderland darling music transportation infrastructure homework"""
+) | {"still life", "cross section"}
 
 
 # What is not the whole of a thing, and groups of what has no plural of its own.
@@ -119,7 +62,7 @@ _GROUPS = word_set("herd flock group pack school bunch couple pair row line")
 _PLACES = word_set("bed bridge hood trunk bow crown tip heel shoulder foot mouth")
 _SHAPES = word_set(
     """blanket carpet forest river curtain mountain tower wall cloud ocean pyramid tunnel jungle storm wave shower ring
-    circle rain ribbon wheel road house tree"""
+    circle rain ribbon wheel road house tree stream column plume trail"""
 )
 _EVENTS = word_set(
     """auction show race fair festival market parade ceremony game match party rally drive roundup raid contest competition
@@ -164,11 +107,11 @@ def find(caption: str) -> Found:
     text = " ".join(caption.split())[:LONGEST]
     if not any(c.isalnum() for c in text):
         return Found("", NO_PHRASE)
-    if _FILE.search(text):
+    if is_file_name(text):
         return Found("", FILE_NAME)
     text = without_openings(text)
     tokens = tokens_of(text)
-    if not _is_english(text):
+    if not is_english(text):
         return Found("", NOT_ENGLISH)
     start = 0
     if tokens and verb_of(tokens[0].low)[1] == "ing" and "," in text:
@@ -306,38 +249,10 @@ def _is_name(phrase: Phrase, text: str) -> bool:
     named = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
     if not named or " " in parse(phrase.text)[0]:
         return False
-    rest = [word for word in text.split() if word not in phrase.words and word not in _FUNCTION]
+    rest = [word for word in text.split() if word not in phrase.words and word not in LITTLE_WORDS]
     if rest:
         return not all(word[0].isupper() for word in rest)
     return any(not shares(word) and not seen(word) for word in words)
-
-
-@lru_cache(maxsize=1 << 14)
-def without_openings(text: str) -> str:
-    """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
-    shows a dog.' gives 'a dog.'."""
-    text = " ".join(text.split())[:LONGEST]
-    for _ in range(3):
-        found = _OPENINGS.match(text)
-        if not found or found.end() >= len(text):
-            break
-        text = text[found.end() :]
-    name = _NAME.match(text)
-    return text[name.end() :] if name and not name[0].endswith("s ") else text
-
-
-def _is_english(text: str) -> bool:
-    """Whether a text can be read as English: Latin letters, and English little words rather than others."""
-    letters = [c for c in text if c.isalpha()]
-    if sum(c > "\u024f" for c in letters) > 0.2 * len(letters):
-        return False
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    english = sum(word in _FUNCTION for word in words)
-    foreign = sum(word in _FOREIGN for word in words) + (words[0] in _FOREIGN_FIRST and len(words) > 1)
-    known = sum(bool(shares(word)) or word in _FUNCTION or seen(word) for word in words)
-    if foreign and foreign >= english:
-        return False
-    return known * 2 >= len(words) or len(words) < 3
 
 
 @lru_cache(maxsize=1 << 10)

@@ -58,8 +58,11 @@ def singular(word: str) -> str:
     man = word[:-3] + "man"
     if word.endswith("men") and (man in word_tables.things().senses or man in word_tables.everyday().same):
         return man
-    if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(word) < 4:
+    if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
         return word
+    if word.endswith(("us", "is")):  # 'menus' and 'taxis', but 'cactus' and 'iris'
+        senses = word_tables.things().senses
+        return word[:-1] if word[:-1] in senses and word not in senses else word
     stems = [word[:-1]]
     if word.endswith("ies"):
         stems.insert(0, word[:-3] + "y")

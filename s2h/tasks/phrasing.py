@@ -7,7 +7,7 @@ from functools import lru_cache
 from random import Random
 
 from s2h.language import nouns, related_names
-from s2h.language.concepts import without_openings
+from s2h.language.caption_openings import without_openings
 from s2h.language.noun_categories import is_person
 
 # {}: the concept; {is} and {it} agree with its number.
