@@ -289,7 +289,7 @@ class _Reader:
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
             # a sports car, but 'Two girls braid' and 'Clothes dry'
-            modifies = head in _PLURAL_MODIFIERS and not acts(head) or self._must_go_on(head, begins)
+            modifies = (head in _PLURAL_MODIFIERS and not acts(head)) or self._must_go_on(head, begins)
             modifies = modifies and share.get("n", 0) > share.get("v", 0)
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
