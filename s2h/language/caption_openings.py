@@ -41,7 +41,7 @@ _OPENINGS = re.compile(
     | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
     | (?:the|this|an?)\s(?P<shown>{_DESCRIBES}{{0,3}}?){_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?P<told>{_DESCRIBES}{{0,4}}?)
-      (?:{_PICTURE}|close[\s-]?ups?|view|panorama|portrait|selfie|silhouette|cross[\s-]sections?|flat[\s-]lay|
+      (?:{_PICTURE}|close[\s-]?ups?|view|glimpse|panorama|portrait|selfie|silhouette|cross[\s-]sections?|flat[\s-]lay|
       selective\sfocus)\s(?:shot\s|view\s|image\s|photo\s)?of\s
     | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
     | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)

@@ -194,6 +194,9 @@ class _Reader:
         begins, tokens = "bare", self.tokens
         while at < len(tokens):
             low = tokens[at].low
+            if low == "of" and begins == "many" and self._low(at + 1) in _OPEN:
+                at += 1  # 'two of the dogs'
+                continue
             if low not in DETERMINERS and not low.isdigit():
                 break
             if low in _NOT:
@@ -254,6 +257,7 @@ class _Reader:
             )
         if not share.get("v") and share.get("a", 0) <= 4:
             modifies = head.casefold() in _PLURAL_MODIFIERS or self._must_go_on(head, begins)
+            modifies = modifies or (head.casefold() in SAME_FORM and begins != "many")  # 'Deer feeder'
             return "noun" if modifies or not _is_plural(head) else "stop"
         return self._agreed(at, low, head.casefold(), begins, after)
 
@@ -294,7 +298,7 @@ class _Reader:
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
             if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'
-                modifies = share.get("n", 0) >= max(4, share.get("v", 0))
+                modifies = share.get("n", 0) >= max(4, share.get("v", 0)) and after not in _BEGINNINGS
             return "noun" if modifies and seen(low) else "stop"
         if head in COLLECTIVE and not plural:
             return "stop"

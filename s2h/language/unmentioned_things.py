@@ -144,7 +144,9 @@ _SCENES = tuple(
 )
 
 
-_SCENES_OF: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}  # thing left out -> (what tells, what rules out)
+_SCENES_OF: dict[
+    str, list[tuple[frozenset[str], frozenset[str]]]
+] = {}  # thing left out -> (what tells, what rules out)
 for _left_out, _told, _ruled_out in _SCENES:
     for _thing in _left_out:
         _SCENES_OF.setdefault(_thing, []).append((_told, _ruled_out))
