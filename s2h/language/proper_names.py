@@ -45,10 +45,7 @@ def is_name(phrase: Phrase, caption: str) -> bool:
     """Whether the first phrase of a caption is the name of one thing, by its capitals and by lists of names.
 
     A caption all of whose words begin with a capital tells nothing ("Brown Dog On A Sofa"), and neither does a phrase that
-    the tables know ("Golden Retriever on a lawn").
-
-    >>> is_name(phrase_at(tokens_of("Golden Gate Bridge in fog"), 0), "Golden Gate Bridge in fog")
-    True
+    the tables know ("Golden Retriever on a lawn"). "Golden Gate Bridge in fog" begins with a name.
     """
     first = phrase.words[0]
     if phrase.begins == "bare" and len(phrase.words) == 1 and first.istitle():
