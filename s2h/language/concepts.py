@@ -15,7 +15,7 @@ from s2h.language.noun_categories import acts, is_body_part
 from s2h.language.noun_phrases import Phrase, Token, phrase_at, phrases_of, seen, tokens_of
 from s2h.language.nouns import MASS
 from s2h.language.phrase_words import CLOSED, COLLECTIVE, DETERMINERS, PARTITIVE
-from s2h.language.proper_names import is_name, without_owner
+from s2h.language.proper_names import is_name, is_name_with_of, without_owner
 from s2h.language.readable_captions import is_english, is_file_name
 from s2h.language.related_names import parse
 from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
@@ -103,9 +103,11 @@ def find(caption: str) -> Found:
     while phrase and _only_counts(phrase, tokens):
         part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
     after = tokens[phrase.stop].low if phrase and phrase.stop < len(tokens) else ""
-    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, after)):
+    if phrase and (
+        phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, after) or _counts_else(phrase)
+    ):
         return Found("", UNSURE)
-    if phrase and is_name(phrase, text):
+    if phrase and (is_name(phrase, text) or is_name_with_of(phrase, tokens)):
         return Found("", NAME)
     if phrase is None or phrase.begins == "no" or after in _QUOTES:
         return Found("", NO_PHRASE)
@@ -154,6 +156,13 @@ def _is_event(phrase: Phrase, after: str) -> bool:
         return False
     share = shares(after)
     return share.get("n", 0) > share.get("v", 0) or head == "cattle"
+
+
+def _counts_else(phrase: Phrase) -> bool:
+    """Whether a number counts something before the head, which is a singular: "Three legged dog", "Five star hotel"."""
+    head = phrase.words[-1].casefold()
+    alone = singular(head) == head and not is_plural_form(head) and head not in SAME_FORM | MASS | COLLECTIVE
+    return phrase.begins == "many" and alone and seen(head)
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:

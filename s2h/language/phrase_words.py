@@ -36,8 +36,8 @@ COLLECTIVE = word_set("couple family team crowd group pair band class crew audie
 PARTITIVE = word_set(
     """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
     number variety collection assortment array series lots dozens hundreds thousands swarm school pack gaggle litter bouquet
-    handful load loads plenty kind type sort breed species gang trio portion chunk scoop heap tons selection stretch patch
-    clump mass sea team line bits bit sheet strip block pool pride pod colony troop flight slab wedge rack"""
+    handful load loads plenty kind type sort breed species gang trio portion chunk scoop suit heap tons selection stretch
+    patch clump mass sea team line bits bit sheet strip block pool pride pod colony troop flight slab wedge rack"""
 )
 # Words in -ing that name something behind a noun ("a brick building").
 THINGS_IN_ING = word_set(

@@ -32,7 +32,7 @@ ONLY_PLURAL = word_set(
 )
 SAME_FORM = word_set(
     """sheep deer fish aircraft moose bison buffalo antelope caribou reindeer salmon trout cod tuna shrimp squid swine quail
-    spacecraft hovercraft series species offspring elk"""
+    goldfish jellyfish starfish catfish swordfish shellfish crayfish spacecraft hovercraft series species offspring elk"""
 )
 _NO_PLURAL = word_set(
     """gas lens canvas atlas christmas bus grass glass dress cross mattress compass christmas iris tennis pancreas cactus
