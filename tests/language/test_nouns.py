@@ -74,6 +74,15 @@ def test_an_adjective_decides_the_article():
     assert with_article("old man") == "an old man" and with_article("young man") == "a young man"
 
 
+@pytest.mark.parametrize(
+    "word", ["barista", "shirtless", "arafed", "ewok", "onesie", "unboxing", "mths", "hygge"]
+)
+def test_articles_of_words_beyond_the_tables_are_those_of_inflect(word):
+    import inflect
+
+    assert nouns.with_article(word) == inflect.engine().a(word)
+
+
 def test_articles_and_plurals_of_the_tables_words_are_those_of_inflect():
     import inflect
 
