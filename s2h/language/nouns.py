@@ -98,7 +98,7 @@ def with_article(phrase: str) -> str:
     if first.isupper() and len(first) > 1 and first not in _READ:
         return f"{'an' if first[0] in _VOWEL_LETTERS else 'a'} {phrase}"
     word = first.casefold()
-    if word in word_tables.named() or _PLAIN.fullmatch(first):
+    if _PLAIN.fullmatch(first) or word in word_tables.named():
         return f"{word_tables.inflected().get(word, ('', ''))[0] or plain_article(word)} {phrase}"
     return _engine().a(phrase)
 
