@@ -180,6 +180,9 @@ class Session:
     ) -> Iterable:
         """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
         whose update(n) moves it."""
+        if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
+            return iterable
+
         from tqdm import tqdm
 
         return tqdm(
@@ -236,7 +239,7 @@ def session(
         streams.flush()
         accel.leave()
     except click.ClickException as error:
-        error.message = _CONTROL.sub(" ", error.message)  # click prints it by itself
+        error.message = _CONTROL.sub(" ", error.message)  # type: ignore[misc]  # click prints it by itself
         raise
     except (click.exceptions.Exit, click.Abort):
         raise
@@ -248,6 +251,8 @@ def session(
         if os.environ.get("S2H_DEBUG"):
             raise
         _end(work, FAILED, _message(error))
+    if work is None:
+        return
     if work.skipped:
         work.report_skips()
     for failure in work.failures:

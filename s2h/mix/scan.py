@@ -1,5 +1,5 @@
 """A span of a file of records as columns: what mixing has to know of each line, and what is wrong with those that are no
-records. A line that msgspec can read as `record.types`, and in which `record.unfit` finds no fault, is a pair; every other
+records. A line that msgspec can read as a `pair.Pair`, and in which `record.unfit` finds no fault, is a pair; every other
 goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it stays
 where it is.
 """
@@ -15,7 +15,7 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from s2h import record, seeds, shorthand
+from s2h import record, seeds
 from s2h.images import references
 from s2h.record import Record, RecordError, facts_of
 from s2h.streams import jsonl, parse
@@ -97,8 +97,8 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             if number in crowded:
                 parse.loads(line)  # msgspec does not count the levels of what it leaves out
             pair = decode(line)
-            for fault in unfit(pair):
-                raise fault
+            if faults_of := unfit(pair):
+                raise faults_of[0]
             short = False
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
@@ -239,7 +239,7 @@ def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
     )  # a line of white space has been left out before
     found = Record(found)
     short = record.typed(found) is None
-    shorthand.accept(found)
+    jsonl.accept(found)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
     names = ("id", "level", "task", "source", "images", "stage", "scores")
@@ -252,6 +252,10 @@ def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
     from msgspec import defstruct
     from msgspec.json import Decoder
 
+    from s2h.pair import Pair
+
     bonds = [(name, Any, None) for name in ("twin", "families")] if wanted.links else []
-    scores = dict[str, Any] if wanted.margins else defstruct("Scores", [])
-    return Decoder(record.types(defstruct("Facts", bonds), scores)).decode
+    facts: Any = defstruct("Facts", bonds)
+    scores: Any = dict if wanted.margins else defstruct("Scores", [])
+    columns = [("facts", facts | None, None), ("scores", scores | None, None)]
+    return Decoder(defstruct("Pair", columns, bases=(Pair,), kw_only=True, gc=False)).decode

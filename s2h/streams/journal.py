@@ -22,6 +22,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 from s2h.record import Record, RecordError
@@ -33,6 +34,7 @@ SHARE = 50  # how many times longer a run works than it waits for its notes to r
 BUFFER = 1 << 18
 _HEAD = b'{"digest": "'  # how notes begin
 ANEW = "leave --resume out and begin anew"
+_MARK = attrgetter("size", "count")  # how far an output is
 
 
 class Journal:
@@ -59,7 +61,8 @@ class Journal:
         self._paths, self._resume, self.buffered = list(paths), resume, buffered
         self.image_dir = image_dir
         self.arguments = json.loads(json.dumps(arguments or {}, default=str))
-        self.said, self.since = {}, []
+        self.said: dict[str, Any] = {}
+        self.since: list[Any] = []
         self.outputs: list[Growing] = []
         # Position, last, bytes and records of each output there: one value, so that no interrupt comes between them.
         self._at = 0, "", [(0, 0)] * len(self._paths)
@@ -89,6 +92,8 @@ class Journal:
                 rest = file.read() if notes else b""
         except FileNotFoundError:
             return False
+        if notes is None:  # another process has changed them since they were checked
+            raise RecordError(f"{self._notes}: is damaged", remedy=ANEW)
         if notes["version"] != VERSION:
             raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
         if differences := list(_differences(notes["arguments"], self.arguments)):
@@ -129,9 +134,8 @@ class Journal:
         files.refuse_foreign(self._notes, is_notes)
         files.refuse_foreign(self._draft, _begins_notes)
         for path, name in zip(self._paths, self._names(), strict=True):
-            files.refuse_foreign(
-                _beside(path, PARTIAL), lambda file, name=name: name in vouched or not file.read(1)
-            )
+            is_ours = _is_any if name in vouched else _is_empty
+            files.refuse_foreign(_beside(path, PARTIAL), is_ours)
 
     def _names(self) -> list[str]:
         """The outputs' work files, as seen from the notes."""
@@ -142,7 +146,9 @@ class Journal:
         """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
         if position == self._at[0]:
             return
-        self._at, self.since = (position, last, self._marks()), []
+        self._at = position, last, self._marks()
+        if self.since:
+            self.since = []
         if self.outputs and time.monotonic() >= self._due:
             self._note()
 
@@ -187,7 +193,7 @@ class Journal:
             os.unlink(self._draft)
 
     def _marks(self) -> list[tuple[int, int]]:
-        return [(output.size, output.count) for output in self.outputs]
+        return list(map(_MARK, self.outputs))
 
     def _note(self, finishing: bool = False) -> None:
         """Replace the notes, once all that they vouch for is on the disk."""
@@ -320,6 +326,14 @@ def _opened(line: bytes) -> dict | None:
         return notes if _sealed(notes) == line else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _is_any(file: BinaryIO) -> bool:
+    return True
+
+
+def _is_empty(file: BinaryIO) -> bool:
+    return not file.read(1)
 
 
 def _begins_notes(file: BinaryIO) -> bool:
