@@ -133,8 +133,8 @@ class Swaps:
 
 
 def _is_plain(caption: str, place: Place) -> bool:
-    """Whether another word in a place makes the caption false without making it strange: a little boy may be a big one, and
-    light brown can't become light white."""
+    """Tell whether another word in a place makes the caption false without making it strange: a little boy may be a
+    big one, and light brown can't become light white."""
     if place.word in _SIZES:
         return not is_person(place.noun)
     before = _WORD.findall(caption[: place.start].casefold())[-1:]

@@ -60,7 +60,7 @@ def _number(word: str) -> int:
 
 
 def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
-    """Whether a caption may be true of a picture that has other captions.
+    """Tell whether a caption may be true of a picture that has other captions.
 
     Each visible thing that it mentions must be one of theirs, without another number or attribute, or one that captions
     leave out. A caption that mentions nothing visible may fit anything.
@@ -74,13 +74,13 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
 
 
 def is_mentioned(concept: str, things: Iterable[str]) -> bool:
-    """Whether one of some things may also be called by a concept's name, or by a broader or a narrower one."""
+    """Tell whether one of some things may also be called by a concept's name, or by a broader or a narrower one."""
     return any(related_names.may_be(concept, thing) for thing in things)
 
 
 def may_show(concept: str, things: Collection[str]) -> bool:
-    """Whether a picture whose captions mention some things may also show a concept, so that a prompt for the concept must
-    not have it as a distractor.
+    """Tell whether a picture whose captions mention some things may also show a concept, so that a prompt for the
+    concept must not have it as a distractor.
 
     A broader or narrower name of a mentioned thing may be the concept, and so may a thing that shares a noun with it ("rice
     terrace" and "rice field"), that belongs to the scene, or that is a part of somebody.
@@ -112,7 +112,8 @@ def _may_hold(claim: Claim, known: set[Claim]) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def _may_be_one(claim: Claim, other: Claim) -> bool | None:
-    """Whether two claims may be about one thing: None if their things differ, False if only numbers or attributes do."""
+    """Tell whether two claims may be about one thing: None if their things differ, False if only numbers or
+    attributes do."""
     if not related_names.may_be(claim.thing, other.thing):
         return None
     if claim.number and other.number and claim.number != other.number:
@@ -121,7 +122,7 @@ def _may_be_one(claim: Claim, other: Claim) -> bool | None:
 
 
 def _contradicts(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether both have attributes of one kind, and no common one: a red car is no blue car."""
+    """Tell whether both have attributes of one kind, and no common one: a red car is no blue car."""
     for kind in {_EXCLUSIVE[word] for word in one & _EXCLUSIVE.keys()}:
         mine, theirs = ({w for w in words if _EXCLUSIVE.get(w) == kind} for words in (one, other))
         if theirs and not mine & theirs:

@@ -80,7 +80,7 @@ def without_openings(text: str) -> str:
 
 
 def _tells_an_act(words: str) -> bool:
-    """Whether the words before "photo of" say what somebody does: "Tourist taking" and "Artist paints"."""
+    """Tell whether the words before "photo of" say what somebody does: "Tourist taking" and "Artist paints"."""
     for word in words.casefold().split():
         if verb_of(word)[1] in ("s", "ing") and word not in _DESCRIPTIVE and shares(word)["v"] > 1:
             return True

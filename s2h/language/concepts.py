@@ -126,7 +126,7 @@ def _start(tokens: list[Token]) -> int:
 
 
 def _only_counts(phrase: Phrase, tokens: list[Token]) -> bool:
-    """Whether a phrase only counts what "of" adds to it: "a couple" of ducks."""
+    """Tell whether a phrase only counts what "of" adds to it: "a couple" of ducks."""
     last = phrase.words[-1].casefold()
     of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
     if last == "head" and of and phrase.stop + 1 < len(tokens) and tokens[phrase.stop + 1].low in DETERMINERS:
@@ -135,7 +135,7 @@ def _only_counts(phrase: Phrase, tokens: list[Token]) -> bool:
 
 
 def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
-    """Whether "of" makes another thing of a noun: the bed of a truck, the hands of a clock, a blanket of snow."""
+    """Tell whether "of" makes another thing of a noun: the bed of a truck, the hands of a clock, a blanket of snow."""
     ahead = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
     if len(ahead) < 2 or ahead[0] != "of":
         return False
@@ -150,7 +150,7 @@ def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
 
 
 def _is_event(phrase: Phrase, after: str) -> bool:
-    """Whether an event follows a noun that has no other plural: a cattle auction is no cattle."""
+    """Tell whether an event follows a noun that has no other plural: a cattle auction is no cattle."""
     head = phrase.words[-1].casefold()
     if after not in _EVENTS or not (head in SAME_FORM or head in ONLY_PLURAL):
         return False
@@ -159,15 +159,15 @@ def _is_event(phrase: Phrase, after: str) -> bool:
 
 
 def _counts_else(phrase: Phrase) -> bool:
-    """Whether a number counts something before the head, which is a singular: "Three legged dog", "Five star hotel"."""
+    """Tell whether a number counts something before the head, which is a singular: "Three legged dog", "Five star hotel"."""
     head = phrase.words[-1].casefold()
     alone = singular(head) == head and not is_plural_form(head) and head not in SAME_FORM | MASS | COLLECTIVE
     return phrase.begins == "many" and alone and seen(head)
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:
-    """Whether the noun alone would say another number than its part or its group: a slice of lemon is no lemon, and a flock
-    of sheep no sheep; but a sheet of paper is paper."""
+    """Tell whether the noun alone would say another number than its part or its group: a slice of lemon is no lemon,
+    and a flock of sheep no sheep; but a sheet of paper is paper."""
     head = whole.words[-1].casefold()
     if head in SAME_FORM:
         return singular(part.words[-1]) in _GROUPS
@@ -200,7 +200,7 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
 
 
 def _is_exclaimed(phrase: Phrase, words: list[str], after: str) -> bool:
-    """Whether one word without an article is no noun here: "Lovely!", "Keep calm"."""
+    """Tell whether one word without an article is no noun here: "Lovely!", "Keep calm"."""
     if len(words) > 1:
         return False
     last = words[0].casefold()
@@ -215,7 +215,7 @@ def _is_exclaimed(phrase: Phrase, words: list[str], after: str) -> bool:
 
 
 def _name_goes_on(phrase: Phrase, last: str, after: str) -> bool:
-    """Whether a verb follows that one thing cannot have, so that the name goes on behind it: "A dry erase marker"."""
+    """Tell whether a verb follows that one thing cannot have, so that the name goes on behind it: "A dry erase marker"."""
     if phrase.begins not in ("one", "open", "bare") or singular(last) != last:
         return False
     if phrase.begins != "one" and (last in SAME_FORM | COLLECTIVE or is_plural_form(last)):
@@ -244,7 +244,7 @@ def things_of(tokens: list[Token]) -> Iterator[Phrase]:
 
 
 def is_thing(phrase: Phrase) -> bool:
-    """Whether a phrase names something that can be seen."""
+    """Tell whether a phrase names something that can be seen."""
     head = parse(phrase.text)[0]
     if head.startswith("letter "):
         return True

@@ -37,14 +37,14 @@ _PLACES = word_set(
 
 @lru_cache(maxsize=1 << 14)
 def is_body_part(noun: str) -> bool:
-    """Whether a noun in the singular names a part of a body, by its first sense."""
+    """Tell whether a noun in the singular names a part of a body, by its first sense."""
     things = word_tables.things()
     return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
 
 
 @lru_cache(maxsize=1 << 14)
 def moves(head: str) -> bool:
-    """Whether a noun names a vehicle, which does what a participle behind it says: "Train crossing a bridge"."""
+    """Tell whether a noun names a vehicle, which does what a participle behind it says: "Train crossing a bridge"."""
     noun, things = singular(head), word_tables.things()
     above = things.above(things.senses.get(noun, ())[:1])
     named = {name for number in above for name in things.names[number]}
@@ -53,7 +53,7 @@ def moves(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def acts(head: str) -> bool:
-    """Whether a noun names a person or an animal: a word behind it that can be a verb mostly is one."""
+    """Tell whether a noun names a person or an animal: a word behind it that can be a verb mostly is one."""
     noun, things = singular(head), word_tables.things()
     kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
     alive = kinds & {"person", "animal"} or noun in ("person", "animal")  # WordNet's tops are in no such file
@@ -63,7 +63,7 @@ def acts(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_person(noun: str) -> bool:
-    """Whether a noun in the singular names a person, by its first sense.
+    """Tell whether a noun in the singular names a person, by its first sense.
 
     For a noun that names an animal too ("kid", "whale") the everyday table must say so.
     """
@@ -75,7 +75,8 @@ def is_person(noun: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
-    """Whether a noun names an animal, by its first sense, or by another one where the first names a person ("whale")."""
+    """Tell whether a noun names an animal, by its first sense, or by another one where the first names a person
+    ("whale")."""
     things = word_tables.things()
     files = [things.files[number] for number in things.senses.get(singular(head), ())]
     return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
@@ -83,7 +84,7 @@ def is_animal(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_place(noun: str) -> bool:
-    """Whether a noun in the singular names somewhere to be, by its first sense: "kitchen", "beach", "street"."""
+    """Tell whether a noun in the singular names somewhere to be, by its first sense: "kitchen", "beach", "street"."""
     things = word_tables.things()
     first = things.senses.get(noun, ())[:1]
     if noun.rpartition(" ")[2] in _PLACES or any(things.files[number] == "location" for number in first):
@@ -92,7 +93,8 @@ def is_place(noun: str) -> bool:
 
 
 def may_name_an_act(head: str, gerund: str, after: str, goes_on: bool) -> bool:
-    """Whether a noun and a gerund may name an activity: "Horse racing track" and "Whale watching", not "Horse racing past".
+    """Tell whether a noun and a gerund may name an activity: "Horse racing track" and "Whale watching", not "Horse
+    racing past".
 
     after: the next word. goes_on: whether the phrase may go on to it.
     """

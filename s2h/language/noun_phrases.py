@@ -142,8 +142,8 @@ class _Reader:
         return Phrase(tuple(words), start, at, begins, self._may_go_on(at, words, begins))
 
     def _may_go_on(self, at: int, words: list[str], begins: str) -> bool:
-        """Whether a participle follows that may belong to a noun behind it: 'Fire breathing dragon', but not 'Dog chasing
-        ball' and 'A fire burning in a stove'."""
+        """Tell whether a participle follows that may belong to a noun behind it: 'Fire breathing dragon', but not
+        'Dog chasing ball' and 'A fire burning in a stove'."""
         low, after = self._low(at), self._low(at + 1)
         head = words[-1].casefold()
         if begins not in ("bare", "one") or verb_of(low)[1] != "ing" or after in BEGINNINGS:
@@ -297,17 +297,17 @@ class _Reader:
         return "noun" if base and (not seen(after) or self._low(at + 2) in BEGINNINGS) else "stop"
 
     def _must_go_on(self, head: str, begins: str) -> bool:
-        """Whether a plural cannot be the head of its phrase: 'a sales clerk'."""
+        """Tell whether a plural cannot be the head of its phrase: 'a sales clerk'."""
         return begins == "one" and singular(head) != head.casefold()
 
     def _verb_at(self, at: int) -> bool:
-        """Whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""
+        """Tell whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""
         share, after = shares(self._low(at)), self._low(at + 1) or "."
         closes = after in CLOSED or after in BEGINNINGS or not after[0].isalnum()
         return share.get("v", 0) >= share.get("n", 0) and closes
 
     def _joins_adjectives(self, at: int) -> bool:
-        """Whether two adjectives joined by 'and' begin here, before a noun: 'black and white cat'."""
+        """Tell whether two adjectives joined by 'and' begin here, before a noun: 'black and white cat'."""
         if self._low(at + 1) != "and":
             return False
         ahead = [token.low for token in self.tokens[at : at + 4]]
@@ -318,7 +318,7 @@ class _Reader:
         )
 
     def _plural_ahead(self, at: int) -> bool:
-        """Whether a plural noun ends the row of nouns that begins at a word: 'two stop signs'."""
+        """Tell whether a plural noun ends the row of nouns that begins at a word: 'two stop signs'."""
         for token in self.tokens[at + 1 : at + 4]:
             if token.low in CLOSED or not token.low.isalpha():
                 return False
@@ -327,7 +327,7 @@ class _Reader:
         return False
 
     def _compound(self, one: str, other: str) -> bool:
-        """Whether two words are one noun in the tables: 'stop sign'."""
+        """Tell whether two words are one noun in the tables: 'stop sign'."""
         pair = f"{one.casefold()} {singular(other)}"
         if (
             pair in word_tables.things().senses
@@ -340,7 +340,7 @@ class _Reader:
         return joined and share.get("n", 0) > share.get("v", 0)
 
     def _noun_like(self, low: str) -> bool:
-        """Whether a word may be the head of a noun phrase or stand before it."""
+        """Tell whether a word may be the head of a noun phrase or stand before it."""
         if not low or low in ENDS or not low[0].isalpha():
             return bool(low) and low[0] in _OPENING_QUOTES
         share = shares(low)
@@ -349,7 +349,7 @@ class _Reader:
 
 @lru_cache(maxsize=1 << 15)
 def seen(word: str) -> bool:
-    """Whether a word names something that can be seen: 'dogs', but not 'happiness'."""
+    """Tell whether a word names something that can be seen: 'dogs', but not 'happiness'."""
     noun = singular(word)
     return (
         noun in word_tables.things().senses
@@ -360,6 +360,6 @@ def seen(word: str) -> bool:
 
 
 def _is_plural(head: str) -> bool:
-    """Whether a verb behind a noun may be in the plural: 'dogs', 'sheep', 'police'."""
+    """Tell whether a verb behind a noun may be in the plural: 'dogs', 'sheep', 'police'."""
     low = head.casefold()
     return singular(low) != low or low in SAME_FORM or low in ONLY_PLURAL

@@ -123,13 +123,13 @@ def sentence(text: str) -> str:
 
 
 def is_plural(name: str) -> bool:
-    """Whether a verb after the name is in the plural: "dogs", "trousers", "police", "people"."""
+    """Tell whether a verb after the name is in the plural: "dogs", "trousers", "police", "people"."""
     last = _head(name)
     return last[1:].islower() and is_plural_form(last)
 
 
 def is_mass(name: str) -> bool:
-    """Whether a name takes no "a": "broccoli", "wet sand"."""
+    """Tell whether a name takes no "a": "broccoli", "wet sand"."""
     return _head(name).casefold() in MASS
 
 

@@ -50,7 +50,7 @@ def general_of(concept: str) -> str:
 
 
 def _describe(concept: str, before: str, last: str) -> bool:
-    """Whether the words before the last one only describe it."""
+    """Tell whether the words before the last one only describe it."""
     head, noun = related_names.parse(concept)[0], singular(last)
     senses = word_tables.things().senses
     if head != noun:
@@ -64,7 +64,7 @@ def _describe(concept: str, before: str, last: str) -> bool:
 
 
 def _is_kind(compound: str, noun: str) -> bool:
-    """Whether a compound of the tables is a kind of what its last word first means."""
+    """Tell whether a compound of the tables is a kind of what its last word first means."""
     things, said = word_tables.things(), word_tables.everyday()
     gerund = any(verb_of(word)[1] == "ing" for word in compound.split()[:-1])
     if gerund and noun in _NEEDS_MORE:

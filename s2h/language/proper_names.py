@@ -42,7 +42,7 @@ _TITLED = re.compile(r"[A-Z]\w+ [A-Z]")
 
 
 def is_name(phrase: Phrase, caption: str) -> bool:
-    """Whether the first phrase of a caption is the name of one thing, by its capitals and by lists of names.
+    """Tell whether the first phrase of a caption is the name of one thing, by its capitals and by lists of names.
 
     A caption all of whose words begin with a capital tells nothing ("Brown Dog On A Sofa"), and neither does a phrase that
     the tables know ("Golden Retriever on a lawn"). "Golden Gate Bridge in fog" begins with a name.
@@ -66,7 +66,7 @@ def is_name(phrase: Phrase, caption: str) -> bool:
 
 
 def is_name_with_of(phrase: Phrase, tokens: list[Token]) -> bool:
-    """Whether "of" and a name follow a phrase without an article: "Statue of Liberty", "Leaning Tower of Pisa"."""
+    """Tell whether "of" and a name follow a phrase without an article: "Statue of Liberty", "Leaning Tower of Pisa"."""
     ahead = tokens[phrase.stop : phrase.stop + 2]
     if phrase.begins != "bare" or len(ahead) < 2 or ahead[0].text != "of":
         return False
@@ -74,7 +74,7 @@ def is_name_with_of(phrase: Phrase, tokens: list[Token]) -> bool:
 
 
 def _is_first_name(word: str, caption: str) -> bool:
-    """Whether a noun that begins a caption alone and with a capital is somebody's name."""
+    """Tell whether a noun that begins a caption alone and with a capital is somebody's name."""
     name = word.casefold()
     if name in _CALLED or (name in _RELATIVES and _TITLED.match(caption)):
         return True
@@ -85,7 +85,7 @@ def _is_first_name(word: str, caption: str) -> bool:
 
 
 def without_owner(words: list[str]) -> list[str]:
-    """Return the words of a phrase without an owner whom no picture tells.
+    """Return the words of a phrase without an owner that no picture shows.
 
     >>> without_owner(["Emma's", "birthday", "cake"]), without_owner(["woman's", "black", "boots"])
     (['birthday', 'cake'], ["woman's", 'black', 'boots'])

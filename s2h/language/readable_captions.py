@@ -37,13 +37,13 @@ _LAST_LATIN = "\u024f"
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a caption is the name of a file or a mere number: "IMG_2034.jpg", "DSC00123", "0042"."""
+    """Tell whether a caption is the name of a file or a mere number: "IMG_2034.jpg", "DSC00123", "0042"."""
     return bool(_FILE.search(text))
 
 
 def is_english(text: str) -> bool:
-    """Whether a caption is written in Latin letters, has more English little words than foreign ones, and at least every
-    second word of it is in the tables.
+    """Tell whether a caption is written in Latin letters, has more English little words than foreign ones, and at
+    least every second word of it is in the tables.
 
     >>> is_english("A dog on a sofa"), is_english("Ein Hund auf dem Sofa")
     (True, False)
@@ -61,7 +61,7 @@ def is_english(text: str) -> bool:
 
 
 def _knows_half(words: list[str]) -> bool:
-    """Whether the tables know at least every second word; stops as soon as that is sure, since a look-up is slow."""
+    """Tell whether the tables know at least every second word; stops as soon as that is sure, since a look-up is slow."""
     wanted = (len(words) + 1) // 2 - sum(word in LITTLE_WORDS for word in words)
     for word in words:
         if wanted <= 0:

@@ -111,14 +111,14 @@ def nouns_of(phrase: str) -> frozenset[str]:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are synonyms or spellings of one name: "sofa" and "couch", "grey wall" and "gray wall"."""
+    """Tell whether two names are synonyms or spellings of one name: "sofa" and "couch", "grey wall" and "gray wall"."""
     (a, before_a), (b, before_b) = parse(one), parse(other)
     return bool(a) and before_a == before_b and (a == b or b in _synonyms(a))
 
 
 @lru_cache(maxsize=1 << 18)
 def may_be(one: str, other: str) -> bool:
-    """Whether a picture of the one may be described by the other name too: "guy" and "person". In doubt it may."""
+    """Tell whether a picture of the one may be described by the other name too: "guy" and "person". In doubt it may."""
     a, b = head(one), head(other)
     if not a or not b:
         return False
@@ -137,13 +137,13 @@ def may_be(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def has_kinds(noun: str) -> bool:
-    """Whether the tables know several kinds of a noun: of a monument, but not of a chessboard."""
+    """Tell whether the tables know several kinds of a noun: of a monument, but not of a chessboard."""
     things = word_tables.things()
     return any(things.narrower[sense] >= SEVERAL for sense in things.senses.get(noun, ())[:1])
 
 
 def is_unknown(noun: str) -> bool:
-    """Whether no table has a noun, as is true of most names of places and species."""
+    """Tell whether no table has a noun, as is true of most names of places and species."""
     return (
         bool(noun)
         and not _known(noun, word_tables.things().senses, word_tables.everyday())
@@ -164,8 +164,8 @@ def _synonyms(noun: str) -> frozenset[str]:
 
 
 def _is_kind(one: str, other: str) -> bool:
-    """Whether a name is another one with a word more, and so a kind or a part of it: "baseball glove" and "glove", "banana
-    tree" and "banana"."""
+    """Tell whether a name is another one with a word more, and so a kind or a part of it: "baseball glove" and
+    "glove", "banana tree" and "banana"."""
     return one.endswith(f" {other}") or (one.startswith(f"{other} ") and one.split()[-1] in _GROWS)
 
 

@@ -77,7 +77,7 @@ _NO_ANSWER = re.compile(
 
 
 def is_answer(text: str) -> bool:
-    """Whether a text gives a value, rather than saying that none can be seen."""
+    """Tell whether a text gives a value, rather than saying that none can be seen."""
     return not _NO_ANSWER.fullmatch(text.strip(" .!?"))
 
 
@@ -153,7 +153,7 @@ def key(text: str) -> str:
 
 
 def _answers_no(words: tuple[str, ...]) -> bool:
-    """Whether a text that begins with "no" denies, as "no it is not" does and "no parking" does not."""
+    """Tell whether a text that begins with "no" denies, as "no it is not" does and "no parking" does not."""
     return len(words) == 1 or words[1] in ("it", "they", "there", "he", "she", "this", "that")
 
 
@@ -165,7 +165,8 @@ def parts_of(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 16)
 def same(one: str, other: str) -> bool:
-    """Whether two answers mean the same: "11" and "eleven", "sofa" and "couch", "white and blue" and "blue and white"."""
+    """Tell whether two answers mean the same: "11" and "eleven", "sofa" and "couch", "white and blue" and "blue and
+    white"."""
     if key(one) == key(other):
         return True
     a, b = parts_of(one), parts_of(other)
@@ -191,7 +192,7 @@ def _same_part(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def differ(one: str, other: str) -> bool:
-    """Whether two answers surely differ in meaning, so that one is wrong where the other is right. Symmetric.
+    """Tell whether two answers surely differ in meaning, so that one is wrong where the other is right. Symmetric.
 
     False where it can't be decided: one is broader than the other, they share a word, or people use both for one thing.
     """
@@ -222,14 +223,15 @@ def differ(one: str, other: str) -> bool:
 
 
 def _may_be_kind(one: str, other: str) -> bool:
-    """Whether a name that is in no table may be that of a kind: the Palais des Papes is a monument."""
+    """Tell whether a name that is in no table may be that of a kind: the Palais des Papes is a monument."""
     return related_names.is_unknown(related_names.head(one)) and related_names.has_kinds(
         related_names.head(other)
     )
 
 
 def _stems_meet(one: set[str], other: set[str]) -> bool:
-    """Whether a word of one answer begins or ends with a word of the other: "ski" and "skiing", "truck" and "firetruck"."""
+    """Tell whether a word of one answer begins or ends with a word of the other: "ski" and "skiing", "truck" and
+    "firetruck"."""
     return any(_of_one_stem(*sorted((x, y), key=len)) for x in one for y in other)
 
 

@@ -154,7 +154,7 @@ for _left_out, _told, _ruled_out in _SCENES:
 
 
 def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
-    """Whether a thing may be in a picture though captions that mention the known things leave it out.
+    """Tell whether a thing may be in a picture though captions that mention the known things leave it out.
 
     >>> may_go_without_saying("pillow", ["bed"]), may_go_without_saying("pillow", ["street"])
     (True, False)
@@ -163,7 +163,7 @@ def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
 
 
 def belongs_there(thing: str, known: Collection[str]) -> bool:
-    """Whether a thing belongs to the scene that the known things tell of, or to a person or a meal among them."""
+    """Tell whether a thing belongs to the scene that the known things tell of, or to a person or a meal among them."""
     if thing in _WORN:
         return any(map(is_person, known))
     if thing.rpartition(" ")[2] in _SET and any(map(_is_food, known)):

@@ -87,7 +87,7 @@ def singular(word: str) -> str:
 
 
 def is_plural_form(word: str) -> bool:
-    """Whether a noun is in the plural, or has only a plural ("scissors", "police")."""
+    """Tell whether a noun is in the plural, or has only a plural ("scissors", "police")."""
     word = word.casefold()
     return word in ONLY_PLURAL or singular(word) != word
 
@@ -147,7 +147,7 @@ def shares(word: str) -> dict[str, int]:
 
 @lru_cache(maxsize=1 << 14)
 def only_participle(word: str) -> bool:
-    """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
+    """Tell whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
     verb = word_tables.irregular_verbs().get(word, "")
     other = any(form != word and one == verb for form, one in word_tables.irregular_verbs().items())
     return bool(verb) and word != verb and word.endswith("n") and other
