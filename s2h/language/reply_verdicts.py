@@ -1,6 +1,8 @@
-"""A model's reply to a question with a short answer: right, wrong or undecided. Only a reply that surely differs in
-meaning is wrong, and then it is known which value it gives. A refusal, a hedge, several values, a broader or a narrower
-term or anything that isn't an answer of this kind of question is undecided, with the reason."""
+"""Judge a model's reply to a question with a short answer: right, wrong or undecided.
+
+A reply is wrong only if it surely differs in meaning and gives a known value. A refusal, a hedge, several values, a broader
+or a narrower term, or anything that no question of this kind has for an answer is undecided, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from s2h.language import values
+from s2h.language import short_answers
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
-LONG = 12  # words of a reply beyond which no single value is read out of it
-SPAN = 4  # words of a value that is looked for inside a reply
+LONG = 12  # words of the longest reply out of which a value is read
+SPAN = 4  # words of the longest value that is looked for inside a reply
 _REFUSES = re.compile(
     r"\b(?:sorry|can(?:no|')t|can not|unable|impossible|not (?:sure|clear|possible|visible|known|able|certain|enough|"
     r"provided|applicable|specified|shown)|unclear|unknown|unsure|uncertain|don't know|do not know|no (?:idea|information|"
@@ -39,8 +41,8 @@ _MARKS = re.compile(r"[*_`\"“”<>\[\]{}]|</?s>")
 
 @dataclass(frozen=True)
 class Verdict:
-    """kind: right, wrong or undecided. value: of a wrong reply the value that it gives, as the source writes it. reason:
-    why nothing was decided."""
+    """What a reply says. kind: right, wrong or undecided. value: what a wrong reply gives, in the source's spelling.
+    reason: why nothing was decided."""
 
     kind: str
     value: str = ""
@@ -48,6 +50,7 @@ class Verdict:
 
 
 def undecided(reason: str) -> Verdict:
+    """Return the verdict on a reply that can't be used."""
     return Verdict(UNDECIDED, reason=reason)
 
 
@@ -58,10 +61,13 @@ def judge(
     known: Mapping[str, str],
     surely_wrong: Collection[str] = (),
 ) -> Verdict:
-    """What a reply says against the accepted answers (the right one first, then those of other annotators).
+    """Compare a reply with the accepted answers: the right one, then those of other annotators.
 
-    known: the answers that this kind of question has, key -> spelling; a wrong reply gives one of them. surely_wrong: values
-    that are known to be wrong here, as the other values of an attribute that has one.
+    known: the answers that this kind of question has, each key with its spelling; a wrong reply gives one of them.
+    surely_wrong: values that are known to be wrong here, as are the other values of an attribute.
+
+    >>> judge("A couch.", "What is this?", ["sofa"], {"sofa": "sofa", "cat": "cat"}).kind
+    'right'
     """
     text = _MARKS.sub("", reply).strip()
     if not re.search(r"\w", text):
@@ -70,29 +76,29 @@ def judge(
         return undecided("the model refused")
     if text.lower().find("answer") >= 0:
         text = _ANSWER.sub("", text).strip() or text
-    yes_no = {values.key(answer) for answer in accepted} & {"yes", "no"}
+    yes_no = {short_answers.key(answer) for answer in accepted} & {"yes", "no"}
     if yes_no:
         return _yes_no(text, yes_no, known)
     said = text.rstrip(" .!?")
-    if any(values.same(said, answer) for answer in accepted):
+    if any(short_answers.same(said, answer) for answer in accepted):
         return Verdict(RIGHT)
     if _HEDGES.search(text):
         return undecided("the model hedged")
     if _DENIES.search(text):
         return undecided("the model denied something")
-    if values.key(accepted[0]).isdigit():
+    if short_answers.key(accepted[0]).isdigit():
         return _number(text, accepted, known)
-    wrong = {values.key(value): value for value in surely_wrong}
+    wrong = {short_answers.key(value): value for value in surely_wrong}
     words = _core(text, question, (*accepted, *wrong, *(known if len(known) < 64 else ())))
     return _phrase(words, accepted, known, wrong)
 
 
 def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
-    words = values.words_of(text)
+    words = short_answers.words_of(text)
     first, rest = words[0] if words else "", set(words)
-    polarity = "yes" if first in values.YES else "no" if first in values.NO else ""
-    both = rest & values.YES and rest & values.NO
-    contrary = polarity == "yes" and (rest & values.NO or _DENIES.search(text))
+    polarity = "yes" if first in short_answers.YES else "no" if first in short_answers.NO else ""
+    both = rest & short_answers.YES and rest & short_answers.NO
+    contrary = polarity == "yes" and (rest & short_answers.NO or _DENIES.search(text))
     if not polarity or both or contrary or len(right) > 1 or _HEDGES.search(text):
         return undecided("no clear yes or no")
     if polarity in right:
@@ -101,16 +107,16 @@ def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
 
 
 def _number(text: str, accepted: Sequence[str], known: Mapping[str, str]) -> Verdict:
-    said = {word for word in values.words_of(text) if word.isdigit()}
+    said = {word for word in short_answers.words_of(text) if word.isdigit()}
     if re.search(r"\d\s*[:.\-/]\s*\d", text) or len(said) > 1:
         return undecided("the model gave several values")
     if not said:
         return undecided("no value of this kind of question")
     (number,) = said
-    right = {values.key(answer) for answer in accepted}
+    right = {short_answers.key(answer) for answer in accepted}
     if number in right:
         return Verdict(RIGHT)
-    if not all(answer.isdigit() for answer in right) or len(values.words_of(text)) > LONG:
+    if not all(answer.isdigit() for answer in right) or len(short_answers.words_of(text)) > LONG:
         return undecided("too near to the right answer")
     return _known(number, known)
 
@@ -122,14 +128,16 @@ def _known(key: str, known: Mapping[str, str]) -> Verdict:
 
 
 def _core(text: str, question: str, kept: Sequence[str]) -> str:
-    """The part of a reply that answers: without an opening as 'It is', and without the words of the question that no value
-    has. Commas and 'and' stay, as they join values."""
+    """Return the part of a reply that answers: without an opening such as "It is" and without the question's words, unless a
+    value has them. Commas and "and" stay, since they join values."""
     text = _OPENING.sub("", text.rstrip(" .!?"))
-    asked = set(values.words_of(question)) - {word for value in kept for word in values.words_of(value)}
+    asked = set(short_answers.words_of(question)) - {
+        word for value in kept for word in short_answers.words_of(value)
+    }
     parts = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*|[,&/;]", text)
     left = []
     for part in parts:
-        words = values.words_of(part)
+        words = short_answers.words_of(part)
         if (
             part in ",&/;"
             or part.lower() == "and"
@@ -143,23 +151,23 @@ def _core(text: str, question: str, kept: Sequence[str]) -> str:
 def _phrase(
     said: str, accepted: Sequence[str], known: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Verdict:
-    if any(values.same(said, answer) for answer in accepted):
+    if any(short_answers.same(said, answer) for answer in accepted):
         return Verdict(RIGHT)
-    key, words = values.key(said), values.words_of(said)
+    key, words = short_answers.key(said), short_answers.words_of(said)
     if key in wrong:
         return Verdict(WRONG, wrong[key])
     if len(words) > LONG:
         return undecided("a long reply to a short question")
-    if any(not values.differ(said, answer) for answer in accepted):
+    if any(not short_answers.differ(said, answer) for answer in accepted):
         return undecided("too near to the right answer")
     if key in known:
         return Verdict(WRONG, known[key])
-    if len(values.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
+    if len(short_answers.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
         return undecided("the model gave several values")
     inside = _inside(words, {**known, **wrong})
     if len(inside) == 1 and len(words) <= SPAN + 2:
         value = inside.pop()
-        if value in wrong or all(values.differ(value, answer) for answer in accepted):
+        if value in wrong or all(short_answers.differ(value, answer) for answer in accepted):
             return Verdict(WRONG, wrong.get(value) or known[value])
     if len(inside) > 1:
         return undecided("the model gave several values")
@@ -167,7 +175,7 @@ def _phrase(
 
 
 def _inside(words: tuple[str, ...], known: Mapping[str, str]) -> set[str]:
-    """The known values that stand in a reply, the longer one where one is part of another."""
+    """Return the known values that a reply contains; where one is part of another, only the longer one."""
     found, at = set(), 0
     while at < len(words):
         for length in range(min(SPAN, len(words) - at), 0, -1):

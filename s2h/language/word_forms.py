@@ -1,16 +1,16 @@
-"""The dictionary form of a word, and the parts of speech that it may have, by the tables.
+"""Find the dictionary form of a word and its parts of speech, by the tables.
 
-A form that the tables don't know is taken apart by the regular endings, and the result counts only where a table knows it.
+A form that is not in the tables loses its regular ending. The result counts only if it is in a table.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from s2h.language import table
-from s2h.language.table import word_set
+from s2h.language import word_tables
+from s2h.language.word_tables import word_set
 
-# Plurals that WordNet's exceptions don't list, and words in -s that are no plural.
+# Plurals that are not among WordNet's exceptions, nouns without a singular or a plural, and words in -s that are no plural.
 _PLURALS = {
     "people": "person",
     "leaves": "leaf",
@@ -31,8 +31,8 @@ ONLY_PLURAL = word_set(
     premises people folk """
 )
 SAME_FORM = word_set(
-    """sheep deer fish aircraft moose bison salmon trout shrimp squid swine spacecraft hovercraft series species offspring
-    elk"""
+    """sheep deer fish aircraft moose bison buffalo antelope caribou reindeer salmon trout cod tuna shrimp squid swine quail
+    goldfish jellyfish starfish catfish swordfish shellfish crayfish spacecraft hovercraft series species offspring elk"""
 )
 _NO_PLURAL = word_set(
     """gas lens canvas atlas christmas bus grass glass dress cross mattress compass christmas iris tennis pancreas cactus
@@ -46,20 +46,23 @@ _NO_PLURAL = word_set(
 
 @lru_cache(maxsize=1 << 16)
 def singular(word: str) -> str:
-    """A noun in the singular, lower case: 'wolves' gives 'wolf', 'sheep' 'sheep', 'scissors' 'scissors'."""
+    """Return a noun in the singular and in lower case: "wolves" gives "wolf", "scissors" stays."""
     word = word.casefold()
     if word in _PLURALS:
         return _PLURALS[word]
     if word in ONLY_PLURAL or word in SAME_FORM or word in _NO_PLURAL:
         return word
-    nouns = table.words()
-    if word in table.irregular_plurals() and not word.endswith("s"):
-        return table.irregular_plurals()[word]
+    nouns = word_tables.words()
+    if word in word_tables.irregular_plurals() and not word.endswith("s"):
+        return word_tables.irregular_plurals()[word]
     man = word[:-3] + "man"
-    if word.endswith("men") and (man in table.things().senses or man in table.everyday().same):
+    if word.endswith("men") and (man in word_tables.things().senses or man in word_tables.everyday().same):
         return man
-    if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(word) < 4:
+    if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
         return word
+    if word.endswith(("us", "is")):  # 'menus' and 'taxis', but 'cactus' and 'iris'
+        senses = word_tables.things().senses
+        return word[:-1] if word[:-1] in senses and word not in senses else word
     stems = [word[:-1]]
     if word.endswith("ies"):
         stems.insert(0, word[:-3] + "y")
@@ -73,33 +76,37 @@ def singular(word: str) -> str:
             stems.pop()
     if word.endswith("zzes"):
         stems.append(word[:-3])
-    known = [stem for stem in stems if "n" in nouns.get(stem, {}) or stem in table.things().senses]
+    known = [stem for stem in stems if "n" in nouns.get(stem, {}) or stem in word_tables.things().senses]
     if known:
         return known[0]
-    if word in table.irregular_plurals():
-        return table.irregular_plurals()[word]
-    if "n" in nouns.get(word, {}) and word in table.things().senses:
+    if word in word_tables.irregular_plurals():
+        return word_tables.irregular_plurals()[word]
+    if "n" in nouns.get(word, {}) and word in word_tables.things().senses:
         return word
     return stems[0]
 
 
 def is_plural_form(word: str) -> bool:
-    """Whether a noun stands in the plural, or has none but the plural's form and use ('scissors', 'police')."""
+    """Tell whether a noun is in the plural, or has only a plural ("scissors", "police")."""
     word = word.casefold()
     return word in ONLY_PLURAL or singular(word) != word
 
 
 @lru_cache(maxsize=1 << 16)
 def verb_of(word: str) -> tuple[str, str]:
-    """(verb, form) of a word that may be a verb's: base, s, ing, past; ("", "") where it can't be one."""
+    """Return (verb, form) of a word that can be a verb, ("", "") of another. The forms are base, s, ing and past.
+
+    >>> verb_of("rides"), verb_of("sofa")
+    (('ride', 's'), ('', ''))
+    """
     word = word.casefold()
-    known = table.words()
+    known = word_tables.words()
 
     def is_verb(stem: str) -> bool:
         return "v" in known.get(stem, {})
 
-    if word in table.irregular_verbs():
-        verb = table.irregular_verbs()[word]
+    if word in word_tables.irregular_verbs():
+        verb = word_tables.irregular_verbs()[word]
         return verb, "ing" if word.endswith("ing") and word != verb else "past"
     if is_verb(word):
         return word, "base"
@@ -122,9 +129,13 @@ def verb_of(word: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1 << 16)
 def shares(word: str) -> dict[str, int]:
-    """Tenths of a word's uses by part of speech, of its dictionary forms: 'stops' as 'stop'."""
+    """Return the tenths of a word's uses by part of speech; a form has those of its dictionary form ("stops": "stop").
+
+    >>> shares("dogs")
+    {'n': 9, 'v': 1}
+    """
     word = word.casefold()
-    known = table.words()
+    known = word_tables.words()
     found = dict(known.get(word, {}))
     noun, (verb, form) = singular(word), verb_of(word)
     if noun != word and "n" in known.get(noun, {}):
@@ -136,7 +147,7 @@ def shares(word: str) -> dict[str, int]:
 
 @lru_cache(maxsize=1 << 14)
 def only_participle(word: str) -> bool:
-    """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
-    verb = table.irregular_verbs().get(word, "")
-    other = any(form != word and one == verb for form, one in table.irregular_verbs().items())
+    """Tell whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
+    verb = word_tables.irregular_verbs().get(word, "")
+    other = any(form != word and one == verb for form, one in word_tables.irregular_verbs().items())
     return bool(verb) and word != verb and word.endswith("n") and other
