@@ -9,7 +9,7 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-from s2h.eval.benches import names
+from s2h.eval import benches
 from s2h.language.answers import normalise
 from s2h.record import RecordError
 
@@ -64,14 +64,17 @@ def hidden(answer: Any) -> bool:
 
 
 def kind_of(line: dict) -> str:
-    """The type of the answer: `answer_type`, else choice where the line has choices, yes/no where the benchmark or the
-    answer is of that kind, number for a number, else word."""
+    """Return the type of the answer: `answer_type`, else choice if the line has choices, the type of its benchmark if that
+    has only one, yes/no for such an answer, number for a number, else word."""
     if line.get("answer_type"):
         return line["answer_type"]
     answer = line.get("answer")
     if line.get("choices"):
         return "choice"
-    if names.plain(line.get("bench")) == "pope" or isinstance(answer, bool):
+    bench = benches.named(line.get("bench"))
+    if bench and bench.answer_type:
+        return bench.answer_type
+    if isinstance(answer, bool):
         return "yes/no"
     if isinstance(answer, str) and _word_of(answer) in ("yes", "no", "y", "n"):
         return "yes/no"

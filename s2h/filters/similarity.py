@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2h.eval import answers
+from s2h.eval import reading
 from s2h.filters import Judgement, Measure, add_score, earlier_score, is_builtin, is_number, within
 from s2h.filters.engine import Engine
 from s2h.models.text import BUNDLED, DEFAULT
@@ -24,13 +24,13 @@ VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_ty
 def conclusion(record: Record, side: str) -> str:
     """What an answer concludes: its text without the working, where the facts say that there is one."""
     text = text_of(record[side])
-    return (answers.caption(text) or text) if facts_of(record).get("working") else text
+    return (reading.caption(text) or text) if facts_of(record).get("working") else text
 
 
 def value(record: Record, side: str) -> Any:
     """What an answer concludes where that is a value, for an answer type of VALUES; None where it can't be read."""
     line = {"response": text_of(record[side]), "answer_type": facts_of(record)["answer_type"]}
-    return answers.read(line)[0]
+    return reading.read(line)[0]
 
 
 def captions_of_others(record: Record) -> list[str]:

@@ -7,12 +7,30 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator
+from string import ascii_uppercase
 
+from s2h.eval.benches import Question
 from s2h.record import Record, RecordError
 
 REFERENCE = 64  # characters: a shorter 'image' is the index of the row that has it
 _READ = {"index", "image", "image_path", "question", "hint", "answer", "category", *"ABCDEFGH"}
 _REMEDY = "write a quote inside a field twice, and put the field in quotes"
+
+
+def question(row: Record) -> Question:
+    """Make a question of a row; its options are the columns A to Z that are not empty, under their letters."""
+    options = {letter: row[letter] for letter in ascii_uppercase if letter in row}
+    l2 = row.get("l2-category") or row.get("l2_category")
+    return Question(
+        id=row.get("index"),
+        category=row.get("category", ""),
+        text=row.get("question"),
+        options=options or None,
+        answer=row.get("answer"),
+        images=row.get("image") or [],
+        hint=row.get("hint"),
+        fields={"l2_category": l2} if l2 else {},
+    )
 
 
 def read(

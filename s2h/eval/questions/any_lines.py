@@ -1,5 +1,5 @@
-"""Any lines of questions as a benchmark: `images` (or `image`), `question`, `choices` (an object of letters or a list) or
-`answer`, and where they are known `id`, `bench`, `category`, `target`. Lines that are pairs go to `pairs`.
+"""Questions of any lines: `images` (or `image`), `question`, `choices` (an object of letters or a list) or `answer`, and
+where they are known `id`, `bench`, `category`, `target`. Lines that are pairs go to `pairs`.
 
     {"images": ["a.png", "b.png"], "question": "<image> <image> Which is red?", "choices": ["one", "two"], "answer": "A"}
 """
@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
-from s2h.eval.benches import pairs
-from s2h.eval.benches.lines import line
+from s2h.eval.benches import Asked, Question
 from s2h.eval.predictions import TYPES
-from s2h.record import Record, RecordError, fail
+from s2h.eval.questions import Settings, pairs
+from s2h.eval.questions.lines import line
+from s2h.record import Record, RecordError
 from s2h.streams import jsonl
 
 _KEPT = (
@@ -22,11 +22,9 @@ _KEPT = (
 _REMEDY = "a question has images, question, and choices or answer; a pair has prompt, chosen and rejected"
 
 
-def read(
-    records: Iterable[Record], *, store: Any = None, style: str = "llava", place: str = "interleaved",
-    bench: str = "", on_error: Callable[[Exception], None] = fail,
-) -> Iterator[tuple[dict, list[dict]]]:  # fmt: skip
-    """Questions of lines in their order. bench: their name where a line has none, else the name of their file."""
+def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Asked:
+    """Yield the questions of lines in their order. bench: the benchmark of lines that don't name one; by default the name
+    of their file. What can't be read goes to settings.on_error."""
     seen = jsonl.Seen()
     for record in records:
         try:
@@ -34,12 +32,12 @@ def read(
                 made = pairs.question_of(record)
             else:
                 name = str(record.get("bench") or bench or _name(record.where))
-                made = line(name, record, asked(record), style=style, place=place, store=store)
+                made = line(name, record, _question(record), settings)
             if not seen.add(made[0]["id"]):
                 raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
         except RecordError as error:
             error.where = error.where or record.where
-            on_error(error)
+            settings.on_error(error)
             continue
         yield made
 
@@ -49,9 +47,9 @@ def _name(where: str) -> str:
     return stem.strip("<>") or "questions"
 
 
-def asked(record: Record) -> dict[str, Any]:
-    question = record.get("question")
-    if not isinstance(question, str) or not question.strip():
+def _question(record: Record) -> Question:
+    text = record.get("question")
+    if not isinstance(text, str) or not text.strip():
         raise RecordError("is missing", "question", record.where, _REMEDY)
     images = record.get("images", record.get("image"))
     if images is None:
@@ -63,10 +61,15 @@ def asked(record: Record) -> dict[str, Any]:
         raise RecordError(
             f"unknown: {record['answer_type']!r}", "answer_type", record.where, f"one of {', '.join(TYPES)}"
         )
-    return {
-        "id": str(record.get("id", record.where.rpartition(":")[2])), "own_id": "id" in record,
-        "category": str(record.get("category") or ""), "question": question,
-        "options": options, "answer": record.get("answer"), "images": [images] if isinstance(images, str) else images,
-        "answer_type": record.get("answer_type"), "hint": record.get("hint"),
-        "more": {key: record[key] for key in _KEPT if key in record},
-    }  # fmt: skip
+    return Question(
+        id=str(record.get("id", record.where.rpartition(":")[2])),
+        own_id="id" in record,
+        category=str(record.get("category") or ""),
+        text=text,
+        images=[images] if isinstance(images, str) else images,
+        options=options,
+        answer=record.get("answer"),
+        answer_type=record.get("answer_type"),
+        hint=record.get("hint"),
+        fields={key: record[key] for key in _KEPT if key in record},
+    )

@@ -1,8 +1,9 @@
 """A question in the form that all benchmarks share: what a row asks as a prediction line without its response, and the
-prompt's messages beside it."""
+messages of its prompt beside it."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
@@ -10,84 +11,83 @@ from string import ascii_letters, ascii_uppercase
 from typing import Any
 
 from s2h.eval import gold
-from s2h.eval.benches import prompts
+from s2h.eval.benches import Line, Question
 from s2h.eval.predictions import absent
+from s2h.eval.questions import Settings, styles
 from s2h.images.references import anchored
+from s2h.images.store import Store
 from s2h.record import Record, RecordError
 
 # What stands for an answer that is not public; of a question with options also what could be another's answer.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")
 
 
-def line(
-    bench: str, row: Record, asked: dict[str, Any], *, style: str, place: str, store: Any
-) -> tuple[dict, list[dict]]:
-    """A question in the form of all. asked: id, category, question (with <image> where images stand), options (None for a
-    free answer), answer, images (references, bytes, base64, or what parquet files hold); where they help answer_type,
-    prompt, hint, letters (of options inside the question) and more (fields that the line keeps). Raises RecordError."""
-    for field in ("id", "question"):
-        if not isinstance(asked[field], str) or not asked[field].strip() or asked[field] == "None":
-            raise RecordError("is missing", field, row.where)
-    asked = dict(asked)
-    _choose(asked, row.where)
-    images = asked["images"]
+def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[Line, list[dict]]:
+    """Bring what a row asks to the form of all: (line, messages). Raises RecordError."""
+    for name, text in (("id", asked.id), ("question", asked.text)):
+        if not isinstance(text, str) or not text.strip() or text == "None":
+            raise RecordError("is missing", name, row.where)
+    asked = _settled(asked, row.where)
+    images = asked.images
     if not isinstance(images, list) or not images or any(image is None for image in images):
         raise RecordError("is missing or no list", "images", row.where)
-    references = [_stored(image, i, row, store) for i, image in enumerate(images)]
-    made: dict[str, Any] = {
-        "id": asked["id"] if asked.get("own_id") or asked["id"].startswith(bench) else f"{bench}/{asked['id']}",
-        "bench": bench, "category": asked["category"], "images": references, "question": asked["question"],
+    references = [_stored(image, i, row, settings.store) for i, image in enumerate(images)]
+    whole = asked.own_id or asked.id.startswith(bench)
+    made: Line = {
+        "id": asked.id if whole else f"{bench}/{asked.id}", "bench": bench, "category": asked.category,
+        "images": references, "question": asked.text,
     }  # fmt: skip
-    if asked["choices"]:
-        made["choices"] = asked["choices"]
-    made["answer"] = asked["answer"]
-    made["answer_type"] = asked["answer_type"]
-    made |= asked.get("more") or {}
+    if asked.choices:
+        made["choices"] = asked.choices
+    made["answer"] = asked.answer
+    made["answer_type"] = asked.answer_type
+    made |= asked.fields
     # It must be readable before a model is asked; a free answer stays in its own words.
     answer = gold.read(made)
-    if asked["choices"]:
+    if asked.choices:
         made["answer"] = answer
-    messages = prompts.messages(bench, asked, style, place)
+    messages = styles.messages(bench, asked, settings.style, settings.place)
     made["_pair"] = Record({"images": references}, where=row.where)
     return made, messages
 
 
-def _choose(asked: dict[str, Any], where: str) -> None:
-    """Settles choices, the kind of answer, and whether the answer is hidden."""
-    answer = asked["answer"]
+def _settled(asked: Question, where: str) -> Question:
+    """The question with its choices, its kind of answer, and None for an answer that is hidden."""
+    answer, kind, in_text = asked.answer, asked.answer_type, False
     if isinstance(answer, float) and math.isnan(answer):
-        answer = asked["answer"] = None
-    labelled, numbers = lettered(asked.get("options"), where)
+        answer = None
+    labelled, numbers = lettered(asked.options, where)
+    choices: dict[str, str] = {}
     if labelled:
-        asked["labelled"] = labelled
-        asked["choices"] = _unlabelled(labelled)
+        choices = _unlabelled(labelled)
         if not numbers:
-            asked["choices"], numbers = _unnumbered(asked["choices"])
-        answer = asked["answer"] = _by_number(answer, asked["choices"], numbers, where)
-    else:
-        asked["choices"] = {}
-        if asked.get("answer_type") in (None, "choice"):
-            within = options_within(asked["question"])
-            if answer is not None and str(answer).strip("(). ") not in within:
-                within = {}
-            if not within and asked.get("answer_type") == "choice":
-                within = dict.fromkeys(asked.get("letters", ""), "")
-                if not within:
-                    raise RecordError("is missing", "choices", where)
-            asked["choices"], asked["options_within"] = within, bool(within)
-    hidden = HIDDEN + (HIDDEN_CHOICE if asked["choices"] else ())
+            choices, numbers = _unnumbered(choices)
+        answer = _by_number(answer, choices, numbers, where)
+    elif kind in (None, "choice"):
+        choices = options_within(asked.text)
+        if answer is not None and str(answer).strip("(). ") not in choices:
+            choices = {}
+        if not choices and kind == "choice":
+            choices = dict.fromkeys(asked.letters, "")
+            if not choices:
+                raise RecordError("is missing", "choices", where)
+        in_text = bool(choices)
+    hidden = HIDDEN + (HIDDEN_CHOICE if choices else ())
     if isinstance(answer, str):
         said = answer.strip().lower()
-        if said in hidden and said not in (option.strip().lower() for option in asked["choices"].values()):
-            asked["answer"] = None
-    if not asked.get("answer_type"):
-        said = str(asked["answer"]).strip().lower()
-        asked["answer_type"] = "choice" if asked["choices"] else "yes/no" if said in ("yes", "no") else "word"
+        if said in hidden and said not in (option.strip().lower() for option in choices.values()):
+            answer = None
+    if not kind:
+        said = str(answer).strip().lower()
+        kind = "choice" if choices else "yes/no" if said in ("yes", "no") else "word"
+    return dataclasses.replace(
+        asked, answer=answer, answer_type=kind, choices=choices, labelled=labelled, in_text=in_text
+    )
 
 
 def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
-    """(the options by letter, letter by number). A list has the letters from A on; an object has letters, or numbers, which
-    become letters in their order. What is null or empty is no option, and the others keep their letters. Raises
+    """Return (options by letter, letter by number). A list has the letters from A on; an object has letters, or numbers,
+    which become letters in their order. What is null or empty is no option; the others keep their letters. Raises
     RecordError."""
     if options is None:
         return {}, {}
@@ -115,7 +115,7 @@ def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _unlabelled(options: dict[str, str]) -> dict[str, str]:
-    """Options without labels of their own ('(A) yes', 'B. no'), where all have the right one."""
+    """Take the options' own labels off ('(A) yes', 'B. no') if each has the right one."""
     found = {
         letter: re.fullmatch(
             rf"\s*(?:\({re.escape(letter)}\)|{re.escape(letter)}[.):])\s*(\S.*)", option, re.DOTALL
@@ -129,8 +129,8 @@ _NUMBERED = re.compile(r"\s*\(?(\d{1,2})[.):]\s+(\S.*)", re.DOTALL)
 
 
 def _unnumbered(options: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """(options, letter by number) where all are numbered in their order from 1 on ('1. red', '2. blue'), else the options as
-    they stand."""
+    """Return (options without numbers, letter by number) if all are numbered in their order ('1. red', '2. blue'), else the
+    options as they stand."""
     found = {letter: _NUMBERED.fullmatch(option) for letter, option in options.items()}
     right = all(
         match and int(match[1]) == ascii_uppercase.find(letter) + 1 for letter, match in found.items()
@@ -144,8 +144,8 @@ def _unnumbered(options: dict[str, str]) -> tuple[dict[str, str], dict[str, str]
 
 
 def _by_number(answer: Any, choices: dict[str, str], numbers: dict[str, str], where: str) -> Any:
-    """The letter of the option that an answer names by its number ('2', '2.', '2. blue'), where options are numbered. Raises
-    RecordError where another option's text is that number."""
+    """Return the letter of the option that an answer names by its number ('2', '2.', '2. blue'), if options are numbered.
+    Raises RecordError if another option's text is that number."""
     if not numbers or answer is None or isinstance(answer, bool):
         return answer
     said = str(answer).strip()
@@ -167,8 +167,8 @@ _OPTION = re.compile(r"(?:^|(?<=[\s,;]))\(?([A-Z])(?:\)|[.:])\s*", re.MULTILINE)
 
 
 def options_within(question: str) -> dict[str, str]:
-    """The options that a question has in its text ('Options: A: left, B: right', 'A. …' lines), by letter: the last run of
-    labels from A on; none where there is no such run of at least two."""
+    """Return the options that stand in a question's text ('Options: A: left, B: right', 'A. …' lines) by letter: the last
+    run of labels from A on, if it has at least two."""
     marks = list(_OPTION.finditer(question))
     starts = [i for i, mark in enumerate(marks) if mark[1] == "A"]
     for start in reversed(starts):
@@ -188,8 +188,8 @@ def options_within(question: str) -> dict[str, str]:
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{65,}")
 
 
-def _stored(image: Any, i: int, row: Record, store: Any) -> str:
-    """An image as a reference that holds in the working directory: bytes go to the store, files stay where they are."""
+def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
+    """Return a reference that holds in the working directory: bytes go to the store, files stay where they are."""
     import base64
     import binascii
 
@@ -200,6 +200,8 @@ def _stored(image: Any, i: int, row: Record, store: Any) -> str:
         if isinstance(image, str) and _BASE64.fullmatch(image[:200]) and not _is_file(image, row.base):
             image = base64.b64decode("".join(image.split()), validate=True)
         if isinstance(image, bytes):
+            if store is None:
+                raise RecordError("lies inside the file", remedy="name a folder for images")
             return store.put(image)
     except (RecordError, binascii.Error) as error:
         message = error.message if isinstance(error, RecordError) else f"damaged base64: {error}"

@@ -1,52 +1,63 @@
-"""Reading an answer out of free text: choices and yes/no by the parser that is asked for (s2h.eval.parsers), numbers,
-images, orders, words and captions in one way. A value counts only where it stands as whole words, and nothing is ever
-guessed; what can't be read is None and its share is reported."""
+"""Read a reply: the answer in its free text, and whether it is right. Choices and yes/no are read by the parser that is
+asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read in one way. A value counts only if it
+stands as whole words, and nothing is ever guessed: what can't be read is None, and its share is reported."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from s2h.eval import gold
-from s2h.eval.benches import names
-from s2h.eval.gold import key, options
-from s2h.eval.parsers import lmms, mentions, official, plain, robust, vlmevalkit
+from s2h.eval import benches, gold
+from s2h.eval.benches import Line
+from s2h.eval.gold import options
+from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
 from s2h.eval.predictions import TYPES
 from s2h.record import RecordError, fail
 
-__all__ = ["TYPES", "caption", "image", "key", "number", "options", "order", "read", "rescore"]
 SHORT = 12  # words of a free answer that is still one
+# What each parser does where a benchmark has no rules of its own for it (`Bench.rules`).
+_CHOICE: dict[str, Callable[[str, dict[str, str]], str | None]] = {
+    "robust": robust.choice, "vlmevalkit": vlmevalkit.choice, "lmms": lmms.choice, "official": robust.choice,
+}  # fmt: skip
+_YES_NO: dict[str, Callable[[str], str | None]] = {
+    "robust": robust.yes_no, "vlmevalkit": vlmevalkit.yes_no, "lmms": lmms.yes_no, "official": official.yes_no,
+}  # fmt: skip
+_OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
 
 
-def read(line: dict, parser: str = "robust") -> tuple[object, bool | None]:
-    """(parsed, correct) of a prediction line: `response` against `answer` by its `answer_type`; without one it is a choice
-    where the line has `choices`, yes/no where the answer is that, else words. The parser (`parsers.NAMES`) decides about
-    choices and yes/no, `official` about short answers too; all else is read in one way only. correct is None where the
-    answer is unknown (a hidden test split). Raises RecordError for an answer that is none of the choices."""
+def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
+    """Return (parsed, correct) of a prediction: its `response` against its `answer`, by the answer's type (`gold.kind_of`).
+
+    parser: one of `parsers.NAMES`, for choices and yes/no; `official` also reads the short answers of some benchmarks.
+    correct is None if the answer is hidden. Raises RecordError for an answer that is none of the choices."""
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
     if kind == "caption":
         return _caption(response, line, answer)
+    bench = benches.named(line.get("bench"))
+    own = bench.rules.get(parser, Rules()) if bench else Rules()
     if kind == "word":
-        return _word(response, line, answer, parser)
+        if own.word is not None and answer is not None:
+            return own.word(response, str(answer), str(line.get("category")))
+        return _word(response, line, answer)
+    parsed: object
     if kind == "choice":
-        parsed: object = _chosen(response, line, parser)
+        parsed = (own.choice or _CHOICE[parser])(response, options(line))
     elif kind == "yes/no":
-        parsed = _yes_no(response, parser)
+        parsed = (own.yes_no or _YES_NO[parser])(response)
     else:
-        readers: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
-        parsed = readers[kind](response)
+        parsed = _OWN_WAY[kind](response)
     return parsed, None if answer is None else parsed == answer
 
 
 def rescore(
-    lines: Iterable[dict], parser: str = "robust", *, on_error: Callable[[Exception], None] = fail
-) -> Iterator[dict]:
-    """Prediction lines with `parsed` and `correct` made anew from `response`; needs id, bench, answer and response. Lines
-    scored by likelihood have no reply to read and stay as they are."""
+    lines: Iterable[Line], parser: str = "robust", *, on_error: Callable[[Exception], None] = fail
+) -> Iterator[Line]:
+    """Yield prediction lines with `parsed` and `correct` made anew from `response`. They need id, bench, answer, response.
+    Lines scored by likelihood have no reply to read and stay as they are."""
     for line in lines:
         where = getattr(line, "where", "")
         made = line.copy()
@@ -75,29 +86,9 @@ def rescore(
         yield made
 
 
-def _chosen(response: str, line: dict, parser: str) -> str | None:
-    choices = options(line)
-    bench = names.plain(line.get("bench"))
-    if parser == "vlmevalkit":
-        return vlmevalkit.choice(response, choices)
-    if parser == "lmms":
-        return lmms.choice(response, choices, bench)
-    if parser == "official" and bench in official.READERS:
-        return official.choice(response, choices, bench)
-    return robust.choice(response, choices)
-
-
-def _yes_no(response: str, parser: str) -> str | None:
-    reader = {"vlmevalkit": vlmevalkit, "lmms": lmms, "official": official}.get(parser, robust)
-    return reader.yes_no(response)
-
-
-def _word(response: str, line: dict, answer: object, parser: str) -> tuple[object, bool | None]:
-    """A short free answer: one of the candidates where the line names some, else right where it says the answer (or one of
-    several right ones) as whole words in its conclusion; any other conclusion is read as it stands if it is short."""
-    bench = names.plain(line.get("bench"))
-    if parser == "official" and bench in ("mantis", "mirb") and answer is not None:
-        return official.word(response, str(answer), bench, str(line.get("category")))
+def _word(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
+    """Read a short free answer: one of the candidates if the line names some. Else the reply is right if its conclusion says
+    the answer, or one of several right ones, as whole words. Any other conclusion is read as it stands if it is short."""
     told = robust.conclusion(response)
     if told and not plain.corrected(response):  # it only asks
         told = response = ""
@@ -138,8 +129,9 @@ _LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
 
 
 def caption(text: str) -> str | None:
-    """What is said apart from the working: lines that begin as 'Image 2 shows …' are left out, and of a single line the
-    leading sentences of that kind. A lone such sentence is the caption itself; several and nothing else are none."""
+    """Return what a reply says apart from its working: lines that begin as 'Image 2 shows …' are left out, and the leading
+    sentences of that kind in a single line. A lone such sentence is the caption itself; several and nothing else are
+    none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if plain := [line for line in lines if not _LOOK.match(line)]:
         return " ".join(plain)
@@ -151,10 +143,10 @@ def caption(text: str) -> str | None:
     return rest or (lines[0] if looks == 1 else None)
 
 
-def _caption(response: str, line: dict, answer: object) -> tuple[object, bool | None]:
-    """A caption is right when everything that it says is true of the target and it says something. Without labels, as over
-    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Of
-    an answer that tells its working only the conclusion counts."""
+def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
+    """A caption is right if it says something and all of it is true of the target. Without labels, as over photographs, no
+    exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Only the conclusion
+    counts of an answer that tells its working."""
     parsed, labels = caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
     if answer == "none":  # that no image shows it

@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from s2h.eval.benches import tsv
+from s2h.eval.benches import Columns
+from s2h.eval.questions import tsv
 from s2h.record import Record, RecordError, fail
 from s2h.streams import jsonl, parse
 from s2h.streams.files import below
@@ -22,8 +23,6 @@ KINDS = (
     ".json",
 )  # in the order in which a folder is searched
 BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
-
-Columns = Sequence[str | tuple[str, ...]]  # names that must be there; a tuple: one of them
 
 
 def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
@@ -206,3 +205,12 @@ def _knock(name: str) -> None:
 def first(row: dict, *names: str) -> Any:
     """The first of the fields that a row has and that is not null."""
     return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def beside(row: Record, file: str, folders: Iterable[str]) -> str | None:
+    """Return the path of an image's file in the first of some folders beside a row's own file; None if no folder has it."""
+    for folder in folders:
+        path = os.path.normpath(os.path.join(row.base or "", folder, file))
+        if os.path.isfile(path):
+            return os.path.abspath(path)
+    return None
