@@ -256,7 +256,8 @@ class _Asking:
 
         rank, self.of = accel.launched()
         self.output, self.resume, self.asks, self.image_dir = output, resume, asks, image_dir
-        self.first, self.told = not asks or rank == 0, {}
+        self.first = not asks or rank == 0
+        self.told: dict[str, str] = {}
         self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")

@@ -265,7 +265,7 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
-        where=getattr(record, "where", ""), base=getattr(record, "base", None),
+        where=getattr(record, "where", ""), base=getattr(record, "base", ""),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
         said = made["response"]

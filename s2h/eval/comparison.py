@@ -75,7 +75,7 @@ def rows_of(pairs: list[Pair], names: tuple[str, str], seed: int = 0, margin: fl
             "no question in common whose answer is known", where=f"{names[0]} and {names[1]}",
             remedy="ask both models the same questions",
         )  # fmt: skip
-    later = {line["id"]: line for _, line in pairs}
+    by_id = {line["id"]: (line, other) for line, other in pairs}
     groups: dict[str, list[Line]] = {}
     for name, some in accuracy.groups([line for line, _ in pairs]).items():
         groups[name] = some
@@ -84,13 +84,10 @@ def rows_of(pairs: list[Pair], names: tuple[str, str], seed: int = 0, margin: fl
             rest = [line for line in some if not revisions.concerns(revision, line.get("category"))]
             if 0 < len(rest) < len(some):
                 groups[f"{name} without {revision.category}"] = rest
-    many = [line for line, _ in pairs if not single(line)]
+    many: list[Line] = [line for line, _ in pairs if not single(line)]
     if len({benches.plain(line["bench"]) for line in many}) > 1:
         groups["all"] = many
-    return [
-        _row(name, [(line, later[line["id"]]) for line in some], seed, margin)
-        for name, some in groups.items()
-    ]
+    return [_row(name, [by_id[line["id"]] for line in some], seed, margin) for name, some in groups.items()]
 
 
 def single(line: Line) -> bool:

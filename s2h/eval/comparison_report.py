@@ -11,6 +11,7 @@ from s2h.eval.benches import Line
 from s2h.eval.comparison import FEWEST, MARGIN, MCNEMAR, SIGN_FLIP
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import plot, terminal
+from s2h.record import Record
 
 
 def rows_table(rows: list[dict], margin: float = MARGIN) -> str:
@@ -86,7 +87,7 @@ def side_by_side(compared: list[dict]) -> list[dict]:
     ]
 
 
-def draw_rows(rows: list[dict], path: str, names: tuple[str, str], scoring: str = "generate") -> None:
+def draw_rows(rows: list[dict], path: str, names: tuple[str, str], scoring: str | None = None) -> None:
     """Draw before and after with intervals and chance, as PNG."""
     from matplotlib.figure import Figure
 
@@ -158,7 +159,7 @@ def draw(made: list[dict[str, Any]], path: str, scoring: str | None) -> None:
     draw_rows(rows, path, titles, scoring)
 
 
-def changed(sides: list[list[Line]], files: tuple[str, ...]) -> list[Line]:
+def changed(sides: list[list[Line]], files: tuple[str, ...]) -> list[Record]:
     """Return the questions gained and lost in each comparison."""
     return [
         line

@@ -46,8 +46,12 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
 def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
     """(name, the splits that are added up to a table, for each table whose metrics are averaged)."""
     every = tuple(range(len(splits)))
-    made = [(f"{split} ", [(at,)]) for at, split in enumerate(splits)]
-    return [*made, ("mean ", [(at,) for at in every]), ("pooled ", [every])] if len(splits) > 1 else made
+    made: list[tuple[str, list[tuple[int, ...]]]] = [
+        (f"{split} ", [(at,)]) for at, split in enumerate(splits)
+    ]
+    if len(splits) > 1:
+        made += [("mean ", [(at,) for at in every]), ("pooled ", [every])]
+    return made
 
 
 def _cell(p: Line) -> tuple[str, str | None]:

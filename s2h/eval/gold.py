@@ -150,13 +150,15 @@ def _order(answer: Any) -> list[int] | None:
     if not isinstance(answer, list) or not answer:
         return None
     found = [_image(one) for one in answer]
-    return found if all(type(one) is int for one in found) else None
+    numbers = [one for one in found if isinstance(one, int)]
+    return numbers if len(numbers) == len(found) else None
 
 
 def _word(answer: Any) -> str | list[str] | None:
     if isinstance(answer, list):
-        found = [one for each in answer if not hidden(each) for one in [_word(each)]]
-        return found if all(isinstance(one, str) for one in found) else None
+        found = [_word(one) for one in answer if not hidden(one)]
+        texts = [one for one in found if isinstance(one, str)]
+        return texts if len(texts) == len(found) else None
     if isinstance(answer, bool):
         return str(answer).lower()
     return str(answer) if isinstance(answer, str | int | float) else None

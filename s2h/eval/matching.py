@@ -8,9 +8,9 @@ from typing import Any
 from s2h.errors import counted
 from s2h.eval import benches, gold, predictions, revisions
 from s2h.eval.benches import Line
-from s2h.record import RecordError, fail
+from s2h.record import Record, RecordError, fail
 
-Pair = tuple[Line, Line]  # before, after
+Pair = tuple[Record, Record]  # before, after
 NAMED = 3  # differing questions that an error names
 _RESCORE = "--score reads both anew with one --parser"
 _REMEDIES = {"answer": _RESCORE, "parser": _RESCORE, "scoring": "ask both models with the same --scoring"}
@@ -50,7 +50,7 @@ def join(
                 where=where, remedy="ask both models with the same --bench, -n and --seed",
             )
         )  # fmt: skip
-    pairs = {key: (line, second[key]) for key, line in first.items() if key in second}
+    pairs: dict[str, Pair] = {key: (line, second[key]) for key, line in first.items() if key in second}
     left_out = _relabelled(pairs, names, on_error)
     differing: dict[str, list[str]] = {}
     for key, (line, other) in pairs.items():
@@ -154,7 +154,7 @@ def _ignored(error: Exception) -> None:
     """Leave a question out without a word: `join` has already told of it."""
 
 
-def changed(before: list[Line], after: list[Line], names: tuple[str, str]) -> list[Line]:
+def changed(before: list[Line], after: list[Line], names: tuple[str, str]) -> list[Record]:
     """Return the later lines of the questions gained and lost, gained ones first, with `change` and what was `before`."""
     made = []
     for line, other in judged(join(before, after, names, on_error=_ignored)):

@@ -36,13 +36,13 @@ def _table(model: str, source: str, known: dict[str, Bench], measured: dict[str,
     made: list[dict[str, Any]] = [
         {"name": "measured here", "published": False, "scores": {name: measured[name] for name in shown}}
     ]
-    for row, scores in printed.items():
-        some = {name: scores[name] for name in shown if name in scores}
+    for row, values in printed.items():
+        some = {name: values[name] for name in shown if name in values}
         made.append({"name": row, "model": model, "source": source, "published": True, "scores": some})
     if len(shown) == len(columns):
-        for one in made:
-            if len(one["scores"]) == len(shown):
-                one["scores"]["mean"] = sum(one["scores"].values()) / len(shown)
+        for line in made:
+            if len(line["scores"]) == len(shown):
+                line["scores"]["mean"] = sum(line["scores"].values()) / len(shown)
     return made
 
 

@@ -6,17 +6,18 @@ A file in this folder is enough to add one: `s2h-eval --list`, `--help` and `--b
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h import registry
 from s2h.eval.parsers import Rules
-from s2h.images.store import Store
 from s2h.record import Record
+
+if TYPE_CHECKING:
+    from s2h.images.store import Store
 
 Line = dict[str, Any]  # a prediction, see contract.md; before a model has replied, a question
 Asked = Iterator[tuple[Line, list[dict]]]  # questions, each with the messages of its prompt
@@ -217,4 +218,6 @@ def _letters(name: str) -> str:
 
 def closest(name: str) -> list[str]:
     """Return the names that a misspelt one may have meant, the likeliest first."""
+    import difflib
+
     return difflib.get_close_matches(name.lower(), registry.names("bench"), n=3, cutoff=0.4)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from s2h.images.store import Store
 from s2h.record import fail
+
+if TYPE_CHECKING:
+    from s2h.images.store import Store
 
 
 def silent(words: str) -> None:

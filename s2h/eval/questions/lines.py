@@ -116,13 +116,12 @@ def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _unlabelled(options: dict[str, str]) -> dict[str, str]:
     """Take the options' own labels off ('(A) yes', 'B. no') if each has the right one."""
-    found = {
-        letter: re.fullmatch(
-            rf"\s*(?:\({re.escape(letter)}\)|{re.escape(letter)}[.):])\s*(\S.*)", option, re.DOTALL
-        )
-        for letter, option in options.items()
-    }
-    return {letter: match[1] for letter, match in found.items()} if all(found.values()) else options
+    found = {}
+    for letter, option in options.items():
+        label = re.escape(letter)
+        if match := re.fullmatch(rf"\s*(?:\({label}\)|{label}[.):])\s*(\S.*)", option, re.DOTALL):
+            found[letter] = match[1]
+    return found if len(found) == len(options) else options
 
 
 _NUMBERED = re.compile(r"\s*\(?(\d{1,2})[.):]\s+(\S.*)", re.DOTALL)
@@ -131,16 +130,13 @@ _NUMBERED = re.compile(r"\s*\(?(\d{1,2})[.):]\s+(\S.*)", re.DOTALL)
 def _unnumbered(options: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return (options without numbers, letter by number) if all are numbered in their order ('1. red', '2. blue'), else the
     options as they stand."""
-    found = {letter: _NUMBERED.fullmatch(option) for letter, option in options.items()}
-    right = all(
-        match and int(match[1]) == ascii_uppercase.find(letter) + 1 for letter, match in found.items()
-    )
-    if not right or len(options) < 2:
-        return options, {}
-    return (
-        {letter: match[2] for letter, match in found.items()},
-        {str(int(match[1])): letter for letter, match in found.items()},
-    )
+    texts, numbers = {}, {}
+    for letter, option in options.items():
+        match = _NUMBERED.fullmatch(option)
+        if match and int(match[1]) == ascii_uppercase.find(letter) + 1:
+            texts[letter] = match[2]
+            numbers[str(int(match[1]))] = letter
+    return (texts, numbers) if len(texts) == len(options) > 1 else (options, {})
 
 
 def _by_number(answer: Any, choices: dict[str, str], numbers: dict[str, str], where: str) -> Any:

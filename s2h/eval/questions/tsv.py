@@ -3,9 +3,11 @@ is not closed would swallow rows, and a row with too few fields would shift them
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from string import ascii_uppercase
 
@@ -39,7 +41,7 @@ def read(
     """Rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image` that
     is the index of another row is exchanged for that row's. demand raises RecordError where a column is missing. What is
     wrong with a row goes to on_error; what is wrong with the file is raised."""
-    shared = _shared(name)
+    shared = _Shared(name)
     for where, fields in table(name, demand):
         try:
             if isinstance(fields, RecordError):
@@ -49,7 +51,7 @@ def read(
             )
             if "image" in row:
                 listed = _list(row["image"], where)
-                listed = [shared(one, where) if len(one) <= REFERENCE else one for one in listed]
+                listed = [shared.image(one, where) if len(one) <= REFERENCE else one for one in listed]
                 row["image"] = [_decoded(one, where) for one in listed]
             else:
                 row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
@@ -201,37 +203,36 @@ def _list(value: str, where: str) -> list[str]:
     return listed
 
 
-def _shared(name: str) -> Callable[[str, str], str]:
-    """The images of a TSV that other rows point at by index, as a function of (index, where). They lie in a temporary file,
-    and only those that are pointed at."""
-    import contextlib
-    import tempfile
+class _Shared:
+    """The images of a TSV that other rows point at by index. They lie in a temporary file, and only those that are pointed
+    at."""
 
-    wanted: set[str] = set()
-    for where, fields in table(name):
-        if isinstance(fields, RecordError):
-            continue
-        with contextlib.suppress(RecordError):  # told when the row is read
-            wanted.update(one for one in _list(fields.get("image") or "[]", where) if len(one) <= REFERENCE)
-    held = tempfile.TemporaryFile()  # noqa: SIM115
-    places: dict[str, tuple[int, int]] = {}
-    for _, fields in table(name) if wanted else ():
-        if isinstance(fields, RecordError):
-            continue
-        image, index = fields.get("image") or "", fields.get("index") or ""
-        if index in wanted and len(image) > REFERENCE:
-            data = image.encode()
-            places[index] = (held.tell(), len(data))
-            held.write(data)
+    def __init__(self, name: str) -> None:
+        wanted: set[str] = set()
+        for where, fields in table(name):
+            if isinstance(fields, RecordError):
+                continue
+            with contextlib.suppress(RecordError):  # told when the row is read
+                listed = _list(fields.get("image") or "[]", where)
+                wanted.update(one for one in listed if len(one) <= REFERENCE)
+        self.held = tempfile.TemporaryFile()  # noqa: SIM115
+        self.places: dict[str, tuple[int, int]] = {}
+        for _, fields in table(name) if wanted else ():
+            if isinstance(fields, RecordError):
+                continue
+            image, index = fields.get("image") or "", fields.get("index") or ""
+            if index in wanted and len(image) > REFERENCE:
+                data = image.encode()
+                self.places[index] = (self.held.tell(), len(data))
+                self.held.write(data)
 
-    def image(index: str, where: str) -> str:
-        if index not in places:
+    def image(self, index: str, where: str) -> str:
+        """Return the image of the row with this index. Raises RecordError if it has none or several."""
+        if index not in self.places:
             raise RecordError(f"points at a row without an image of its own: index {index}", "image", where)
-        start, length = places[index]
-        held.seek(start)
-        found = _list(held.read(length).decode(), where)
+        start, length = self.places[index]
+        self.held.seek(start)
+        found = _list(self.held.read(length).decode(), where)
         if len(found) != 1:
             raise RecordError(f"points at a row with several images: index {index}", "image", where)
         return found[0]
-
-    return image
