@@ -64,22 +64,24 @@ def subset(name: str, some: list[Line], seed: int) -> list[Metric]:
 
 
 def all_right(
-    name: str,
-    known: list[Line],
-    group: Callable[[Line], str],
-    seed: int,
-    chance: float | None = None,
+    name: str, placed: list[tuple[str, Line]], seed: int, guess: float | None = None
 ) -> list[Metric]:
     """The share of groups in which every question is answered right; nothing if each question is a group of its own. n
-    counts the groups."""
+    counts the groups.
+
+    placed: each question with the name of its group. guess: what a blind guesser gets of one question, for the chance that
+    all of a group are right.
+    """
     found: dict[str, Line] = {}
-    for p in known:
-        one = found.setdefault(group(p), {"correct": True, "shared": []})
+    for group, p in placed:
+        one = found.setdefault(group, {"correct": True, "shared": [], "size": 0})
         one["correct"] = one["correct"] and bool(p["correct"])
         one["shared"] = [*one["shared"], *clusters.keys(p)]
-    if len(found) == len(known):
-        return []
+        one["size"] += 1
     groups = list(found.values())
+    if len(groups) == len(placed):
+        return []
+    chance = None if guess is None else sum(guess ** one["size"] for one in groups) / len(groups)
     return [Metric(name, *accuracy(groups, seed), len(groups), chance)]
 
 

@@ -20,41 +20,55 @@ if TYPE_CHECKING:
     from s2h.images.store import Store
 
 Line = dict[str, Any]  # a prediction, see contract.md; before a model has replied, a question
-Asked = Iterator[tuple[Line, list[dict]]]  # questions, each with the messages of its prompt
+Questions = Iterator[tuple[Line, list[dict]]]  # questions, each with the messages of its prompt
 Columns = Sequence[str | tuple[str, ...]]  # names of columns; a tuple: one of them
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a row of a benchmark asks.
+    """What a row of a benchmark asks. None for a value that the row lacks is an error that names the row.
 
-    id, text: needed. Write <image> in the text where an image stands; images without a mark come first.
-    images: references, bytes, base64 or `{"bytes", "path"}` objects.
+    id: a name or a number in the benchmark. text: with <image> where an image stands; images without a mark come first.
+    images: references, bytes, base64 or `{"bytes", "path"}` objects. answer: as the row has it; None if it is hidden.
     options: a list, or an object of letters; None for a free answer and for options that stand in the text.
     letters: of options that stand in the text without labels that can be found.
-    answer: as the row has it; None where it is hidden.
     answer_type: one of `predictions.TYPES`. None: choice if there are options, yes/no for such an answer, else word.
-    hint, prompt: what some prompts show before the question, and the benchmark's own prompt, where rows have it.
+    hint, prompt: what some prompts show before the question, and the benchmark's own prompt, if rows have them.
     fields: what the prediction line keeps of the row, such as the group that a metric needs.
-    own_id: the id is not to be prefixed with the benchmark's name.
+    own_id: the line's id is not prefixed with the benchmark's name.
     """
 
-    id: Any
-    text: Any
-    images: Any
+    id: str | int | None
+    text: str | None
+    images: list | None
     answer: Any = None
-    category: Any = ""
-    options: Any = None
+    category: str = ""
+    options: list | dict | None = None
     letters: tuple[str, ...] = ()
     answer_type: str | None = None
     hint: str | None = None
     prompt: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     own_id: bool = False
-    # Set by `s2h.eval.questions.lines.line`:
-    choices: dict[str, str] = field(default_factory=dict)  # options by letter, without labels of their own
-    labelled: dict[str, str] = field(default_factory=dict)  # the same as the row writes them
-    in_text: bool = False  # whether the options stand in the text
+
+
+@dataclass(frozen=True)
+class CheckedQuestion:
+    """A question as prompts are worded from it (`Bench.prompts`).
+
+    choices: options by letter, without labels of their own; labelled: the same as the row writes them; in_text: the options
+    stand in the text. images: how many there are.
+    """
+
+    text: str
+    images: int
+    category: str
+    answer_type: str
+    choices: dict[str, str]
+    labelled: dict[str, str]
+    in_text: bool
+    hint: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,15 +132,15 @@ def no_metrics(known: list[Line], seed: int) -> list[Metric]:
 
 @dataclass(frozen=True)
 class Bench:
-    """A benchmark. Only title, about, splits and question (or draw) are needed; the name is the file's.
+    """A benchmark. It needs a title, a line about it, and `question` or `draw`; its name is that of its file.
 
     Where it can be had:
     title, about: how it calls itself, and one line about it.
     hub, configs: the data set on the Hub and its configurations.
-    splits: each split's names in files and on the Hub; scores are reported on the first one.
+    splits: each split's names in files and on the Hub; the first one is asked unless --split names another.
     rows: how many questions a split has, for a warning where there are more or fewer.
     layouts, license: for `--list`.
-    required: columns that its parquet files and the Hub's tables must have.
+    required: columns that a parquet file or a table of the Hub must have; a tuple: one of them.
     owns: whether a file is its own, by the name without an ending; for folders in which several benchmarks lie.
     aliases: what else it is called, in lower case without signs; case, signs and owners of names never count.
     draw: makes n questions of each kind without any file, as (n, seed, store).
@@ -156,18 +170,18 @@ class Bench:
     about: str
     hub: str = ""
     configs: tuple[str | None, ...] = (None,)
-    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"test": ("test",)})
     rows: Mapping[str, int] = field(default_factory=dict)
     layouts: str = "parquet, JSON Lines, TSV in VLMEvalKit's form"
-    license: str = "not stated"
-    required: Columns = ("question",)
+    license: str = "see its page"
+    required: Columns = ()
     owns: Callable[[str], bool] | None = None
     aliases: tuple[str, ...] = ()
-    draw: Callable[[int, int, Store], Asked] | None = None
+    draw: Callable[[int, int, Store], Questions] | None = None
 
     question: Callable[[Record, str], Question] | None = None
     table: Callable[[Record], Question] | None = None
-    prompts: Mapping[str, Callable[[Question], str]] = field(default_factory=dict)
+    prompts: Mapping[str, Callable[[CheckedQuestion], str]] = field(default_factory=dict)
     single_image: bool = False
     answer_type: str | None = None
 

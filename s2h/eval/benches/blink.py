@@ -8,7 +8,7 @@ its authors corrected them on 2025-09-03 (issue 13 of zeyofu/BLINK_Benchmark). V
 from __future__ import annotations
 
 from s2h.eval import revisions
-from s2h.eval.benches import Bench, Line, Metric, Published, Question, Revision
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Published, Question, Revision
 from s2h.eval.bootstrap import accuracy, by_category
 from s2h.eval.parsers import Rules, lmms
 from s2h.eval.published import MODEL, S2H_DPO
@@ -45,12 +45,12 @@ def question(row: Record, file: str) -> Question:
     )
 
 
-def own_prompt(asked: Question) -> str:
+def own_prompt(asked: CheckedQuestion) -> str:
     """The prompt column; without it (in a TSV) the same words."""
     return asked.prompt or f"{asked.text}\nSelect from the following choices.{listed(asked, '({}) {}')}"
 
 
-def lmms_prompt(asked: Question) -> str:
+def lmms_prompt(asked: CheckedQuestion) -> str:
     letters = ", ".join(asked.choices)
     note = f"Note: You only need to respond with {letters} without providing any additional information."
     return f"{note}\n{own_prompt(asked)}"

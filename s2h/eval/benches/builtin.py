@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2h.eval.benches import Asked, Bench
+from s2h.eval.benches import Bench, Questions
 from s2h.eval.questions.pairs import SINGLE, question
 from s2h.images.store import Store
 
@@ -16,7 +16,7 @@ PARTS = (
 )
 
 
-def questions(count: int, seed: int, store: Store, size: int = 64) -> Asked:
+def questions(count: int, seed: int, store: Store, size: int = 64) -> Questions:
     """Draw `count` questions of each part from the split that training never draws. Kinship asks about parents and search
     for captions, as the paper does. size: of the images, in pixels."""
     from s2h import tasks

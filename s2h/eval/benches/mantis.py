@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.benches import Bench, Line, Metric, Published, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Published, Question
 from s2h.eval.bootstrap import subset
 from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
@@ -34,17 +34,17 @@ def question(row: Record, file: str) -> Question:
     )
 
 
-def lmms_prompt(asked: Question) -> str:
+def lmms_prompt(asked: CheckedQuestion) -> str:
     return _SHORT_ANSWER.format(asked.text) if asked.answer_type == "word" else llava(asked)
 
 
-def official_prompt(asked: Question) -> str:
+def official_prompt(asked: CheckedQuestion) -> str:
     if asked.answer_type == "word":
         return _SHORT_ANSWER.format(asked.text)
     return f"{asked.text}{_labelled(asked)}\n{LETTER}"
 
 
-def _labelled(asked: Question) -> str:
+def _labelled(asked: CheckedQuestion) -> str:
     """Options with a label, unless they have one of their own."""
     made = ""
     for letter, option in asked.labelled.items():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 
-from s2h.eval.benches import Bench, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules
 from s2h.eval.questions.tables import first
@@ -64,15 +64,15 @@ def question(row: Record, file: str) -> Question:
     )
 
 
-def instruction(asked: Question) -> str:
+def instruction(asked: CheckedQuestion) -> str:
     return next(words for starts, words in _INSTRUCTIONS if asked.category.startswith(starts))
 
 
-def lmms_prompt(asked: Question) -> str:
+def lmms_prompt(asked: CheckedQuestion) -> str:
     return instruction(asked) + asked.text
 
 
-def official_prompt(asked: Question) -> str:
+def official_prompt(asked: CheckedQuestion) -> str:
     return f"{instruction(asked)}\n{asked.text}\nAnswer:"
 
 
@@ -122,6 +122,7 @@ BENCH = Bench(
     splits={"test": ("test",)},
     rows={"test": 925},
     layouts="parquet, the release's JSON files beside images/",
+    license="not stated",
     required=(("questions", "question"), ("answers", "answer"), ("image_list", "images")),
     owns=owns,
     aliases=("mirbhf",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2h.eval.benches import Bench, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules, lmms
 from s2h.eval.questions.styles import LETTER, listed
@@ -22,7 +22,7 @@ def question(row: Record, file: str) -> Question:
     )
 
 
-def lmms_prompt(asked: Question) -> str:
+def lmms_prompt(asked: CheckedQuestion) -> str:
     return f"{asked.text.strip()}{listed(asked)}\n{LETTER[:-1]}"  # without the period
 
 
@@ -51,6 +51,7 @@ BENCH = Bench(
     splits={"val": ("val", "validation", "mmstar")},
     rows={"val": 1500},
     layouts="parquet, VLMEvalKit's MMStar.tsv",
+    license="not stated",
     required=("question", "image", "answer", "category"),
     question=question,
     single_image=True,

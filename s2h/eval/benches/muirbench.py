@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from s2h.eval.benches import Bench, Line, Metric, Question, by_group
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question, by_group
 from s2h.eval.bootstrap import by_category, subset
 from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
@@ -34,11 +34,11 @@ def table(row: Record) -> Question:
     return dataclasses.replace(made, category=row.get("task") or made.category)
 
 
-def vlmevalkit_prompt(asked: Question) -> str:
+def vlmevalkit_prompt(asked: CheckedQuestion) -> str:
     return f"{asked.text}{listed(asked)}\n{LETTER}"
 
 
-def official_prompt(asked: Question) -> str:
+def official_prompt(asked: CheckedQuestion) -> str:
     hint = "Hint: Please provide the correct option letter, such as A, B, C, D, directly."
     return f"Question: {asked.text}\nChoices:{listed(asked, '({}) {}')}\n{hint}\nAnswer:"
 
@@ -87,6 +87,7 @@ BENCH = Bench(
     splits={"test": ("test",)},
     rows={"test": 2600},
     layouts="parquet, VLMEvalKit's MUIRBench.tsv",
+    license="not stated",
     required=("question", ("options", "choices"), "answer", ("image_list", "images")),
     aliases=("muir",),
     question=question,

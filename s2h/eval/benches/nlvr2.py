@@ -93,7 +93,7 @@ def related(line: Line) -> list[str]:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    return all_right("consistency", known, sentence, seed)
+    return all_right("consistency", [(sentence(p), p) for p in known], seed)
 
 
 BENCH = Bench(

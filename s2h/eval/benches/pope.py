@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from s2h.eval.benches import Bench, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
 from s2h.eval.confusion import by_split
 from s2h.eval.questions.tables import beside, first
 from s2h.record import Record, RecordError
@@ -38,7 +38,7 @@ def _photograph(row: Record, name: str) -> str:
     return path
 
 
-def own_prompt(asked: Question) -> str:
+def own_prompt(asked: CheckedQuestion) -> str:
     """The question alone."""
     return asked.text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from s2h.eval.benches import Asked, Question
+from s2h.eval.benches import Question, Questions
 from s2h.eval.predictions import TYPES
 from s2h.eval.questions import Settings, pairs
 from s2h.eval.questions.lines import line
@@ -22,7 +22,7 @@ _KEPT = (
 _REMEDY = "a question has images, question, and choices or answer; a pair has prompt, chosen and rejected"
 
 
-def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Asked:
+def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Questions:
     """Yield the questions of lines in their order. bench: the benchmark of lines that don't name one; by default the name
     of their file. What can't be read goes to settings.on_error."""
     seen = jsonl.Seen()

@@ -13,7 +13,7 @@ import re
 from s2h import registry
 from s2h.errors import plural
 from s2h.eval import revisions
-from s2h.eval.benches import Asked, Bench, Question, plain
+from s2h.eval.benches import Bench, Question, Questions, plain
 from s2h.eval.questions import Settings, tables, tsv
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
@@ -57,7 +57,7 @@ def locate(name: str, path: str | None = None, data: str | None = None, split: s
     return split, tables.files(path, bench.splits[split], lambda file: owns(_stem(file)))
 
 
-def read(name: str, located: Located, settings: Settings) -> Asked:
+def read(name: str, located: Located, settings: Settings) -> Questions:
     """Yield the questions of a benchmark, where `locate` has found it. What can't be read goes to settings.on_error and is
     left out; settings.tell hears if there are more or fewer rows than the benchmark has."""
     bench: Bench = registry.load("bench", name)
@@ -96,7 +96,8 @@ def _question(bench: Bench, row: Record, file: str) -> Question:
             version = revisions.of_file(bench.revision, file)
             made = made if version is None else _with_field(made, "label_version", version)
     else:
-        assert bench.question is not None  # a benchmark without it is drawn
+        if bench.question is None:
+            raise RecordError(f"{bench.title} is read from a TSV only", where=row.where)
         made = bench.question(row, file)
     return dataclasses.replace(made, answer_type=made.answer_type or bench.answer_type)
 

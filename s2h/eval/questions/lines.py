@@ -3,7 +3,6 @@ messages of its prompt beside it."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import re
@@ -11,7 +10,7 @@ from string import ascii_letters, ascii_uppercase
 from typing import Any
 
 from s2h.eval import gold
-from s2h.eval.benches import Line, Question
+from s2h.eval.benches import CheckedQuestion, Line, Question
 from s2h.eval.predictions import absent
 from s2h.eval.questions import Settings, styles
 from s2h.images.references import anchored
@@ -24,35 +23,40 @@ HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "
 
 def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[Line, list[dict]]:
     """Bring what a row asks to the form of all: (line, messages). Raises RecordError."""
-    for name, text in (("id", asked.id), ("question", asked.text)):
-        if not isinstance(text, str) or not text.strip() or text == "None":
-            raise RecordError("is missing", name, row.where)
-    asked = _settled(asked, row.where)
+    name = str(asked.id) if type(asked.id) is int else asked.id
+    name, text = _text(name, "id", row.where), _text(asked.text, "question", row.where)
+    checked, answer = _checked(asked, text, row.where)
     images = asked.images
     if not isinstance(images, list) or not images or any(image is None for image in images):
         raise RecordError("is missing or no list", "images", row.where)
     references = [_stored(image, i, row, settings.store) for i, image in enumerate(images)]
-    whole = asked.own_id or asked.id.startswith(bench)
+    whole = asked.own_id or name.startswith(bench)
     made: Line = {
-        "id": asked.id if whole else f"{bench}/{asked.id}", "bench": bench, "category": asked.category,
-        "images": references, "question": asked.text,
+        "id": name if whole else f"{bench}/{name}", "bench": bench, "category": asked.category, "images": references,
+        "question": text,
     }  # fmt: skip
-    if asked.choices:
-        made["choices"] = asked.choices
-    made["answer"] = asked.answer
-    made["answer_type"] = asked.answer_type
+    if checked.choices:
+        made["choices"] = checked.choices
+    made["answer"] = answer
+    made["answer_type"] = checked.answer_type
     made |= asked.fields
     # It must be readable before a model is asked; a free answer stays in its own words.
-    answer = gold.read(made)
-    if asked.choices:
-        made["answer"] = answer
-    messages = styles.messages(bench, asked, settings.style, settings.place)
+    read = gold.read(made)
+    if checked.choices:
+        made["answer"] = read
+    messages = styles.messages(bench, checked, settings.style, settings.place)
     made["_pair"] = Record({"images": references}, where=row.where)
     return made, messages
 
 
-def _settled(asked: Question, where: str) -> Question:
-    """The question with its choices, its kind of answer, and None for an answer that is hidden."""
+def _text(value: object, field: str, where: str) -> str:
+    if not isinstance(value, str) or not value.strip() or value == "None":
+        raise RecordError("is missing", field, where)
+    return value
+
+
+def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, Any]:
+    """Find the options and the kind of answer: (the question, its answer, None if it is hidden)."""
     answer, kind, in_text = asked.answer, asked.answer_type, False
     if isinstance(answer, float) and math.isnan(answer):
         answer = None
@@ -64,7 +68,7 @@ def _settled(asked: Question, where: str) -> Question:
             choices, numbers = _unnumbered(choices)
         answer = _by_number(answer, choices, numbers, where)
     elif kind in (None, "choice"):
-        choices = options_within(asked.text)
+        choices = options_within(text)
         if answer is not None and str(answer).strip("(). ") not in choices:
             choices = {}
         if not choices and kind == "choice":
@@ -80,9 +84,12 @@ def _settled(asked: Question, where: str) -> Question:
     if not kind:
         said = str(answer).strip().lower()
         kind = "choice" if choices else "yes/no" if said in ("yes", "no") else "word"
-    return dataclasses.replace(
-        asked, answer=answer, answer_type=kind, choices=choices, labelled=labelled, in_text=in_text
-    )
+    images = len(asked.images) if isinstance(asked.images, list) else 0
+    checked = CheckedQuestion(
+        text=text, images=images, category=asked.category, answer_type=kind, choices=choices, labelled=labelled,
+        in_text=in_text, hint=asked.hint, prompt=asked.prompt,
+    )  # fmt: skip
+    return checked, answer
 
 
 def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from s2h import registry
-from s2h.eval.benches import Asked, closest, plain
+from s2h.eval.benches import Questions, closest, plain
 from s2h.eval.questions import Settings, any_lines, copies, tables
 from s2h.record import Record, RecordError
 from s2h.streams import jsonl
@@ -54,7 +54,7 @@ def located(wishes: Iterable[Wish], data: str | None, split: str | None) -> list
     return made
 
 
-def questions_of(places: list[Place], lines: Iterable[Record] | None, settings: Settings) -> Asked:
+def questions_of(places: list[Place], lines: Iterable[Record] | None, settings: Settings) -> Questions:
     """Yield the questions of `lines`, then those of the places; those of DEFAULT if there are neither."""
     if lines is not None:
         yield from any_lines.read(lines, settings)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from s2h.eval.benches import Question, exact
+from s2h.eval.benches import CheckedQuestion, exact
 from s2h.record import IMAGE, RecordError, interleave
 
 PLACES = ("interleaved", "first")
@@ -15,32 +15,32 @@ WORD = "Answer the question using a single word or phrase."
 _MARK = re.compile(r"<image(?:[\s_-]*(\d+))?>", re.IGNORECASE)
 
 
-def messages(bench: str, asked: Question, style: str, place: str = "interleaved") -> list[dict]:
+def messages(bench: str, asked: CheckedQuestion, style: str, place: str = "interleaved") -> list[dict]:
     """Return the prompt of a question as messages, with as many image parts as it has images."""
-    return interleave(parts(text(bench, asked, style), len(asked.images), place))
+    return interleave(parts(text(bench, asked, style), asked.images, place))
 
 
-def text(bench: str, asked: Question, style: str) -> str:
+def text(bench: str, asked: CheckedQuestion, style: str) -> str:
     """Return the prompt's words, with <image> where images stand."""
     known = exact(bench)
     words = known.prompts.get(style) if known else None
     return (words or USUAL[style])(asked)
 
 
-def listed(asked: Question, form: str = "{}. {}") -> str:
+def listed(asked: CheckedQuestion, form: str = "{}. {}") -> str:
     """Return the options, each on a line of its own; nothing if they stand in the question's text."""
     if asked.in_text:
         return ""
     return "".join("\n" + form.format(letter, option) for letter, option in asked.choices.items())
 
 
-def llava(asked: Question) -> str:
+def llava(asked: CheckedQuestion) -> str:
     """The question, its options, and how to answer."""
     ending = LETTER if asked.answer_type == "choice" else WORD
     return f"{asked.text.strip()}{listed(asked)}\n{ending}"
 
 
-def vlmevalkit(asked: Question) -> str:
+def vlmevalkit(asked: CheckedQuestion) -> str:
     """The question between a hint and its options; a question without options alone."""
     if asked.answer_type != "choice":
         return asked.text
@@ -52,7 +52,7 @@ def vlmevalkit(asked: Question) -> str:
 
 
 # The words of each style for a benchmark without words of its own in it.
-USUAL: dict[str, Callable[[Question], str]] = {
+USUAL: dict[str, Callable[[CheckedQuestion], str]] = {
     "llava": llava, "vlmevalkit": vlmevalkit, "lmms": llava, "official": llava,
 }  # fmt: skip
 STYLES = tuple(USUAL)
