@@ -18,8 +18,8 @@ from random import Random
 from typing import Any
 
 from s2h.images import references
-from s2h.language import meaning, nouns, related
-from s2h.language.swaps import Swaps
+from s2h.language import caption_fit, nouns
+from s2h.language.attribute_swaps import Swaps
 from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.counted import Counted, number_of
 from s2h.sources.inquiry import Inquiry
@@ -162,9 +162,9 @@ class Album:
         """Whether a concept may occur in a picture: something that is listed or mentioned there may be called by its name,
         by a broader one or by a narrower one."""
         found = self.page(page)
-        for thing in found.things(at):
-            if related.may_be(name, thing):
-                return True
+        may_show = caption_fit.is_mentioned if found.sorted else caption_fit.may_show
+        if may_show(name, found.things(at)):
+            return True
         if not self._words and self._kin is None:
             return False
         listed = [found.concepts[number] for number in found.of_picture[at]]
@@ -324,7 +324,7 @@ class Album:
     def fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
         others = item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])
-        return meaning.may_fit(caption, others)
+        return caption_fit.may_fit(caption, others)
 
     def claim(self, item: Item) -> str:
         if captions := item.labels.get("captions"):
