@@ -1,5 +1,5 @@
-"""The audit as a page of plots: a row a task, with the blind test of words and of form, the lengths, the targets' places,
-and the answers of both sides."""
+"""Plot an audit: a row for each task, with the blind tests of words and of form, the lengths, the places of the
+targets, and the answers of both sides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
 
 
 def draw(report: dict, path: str, most: float | None = None) -> None:
-    """Write the page as PNG. most: the bound of the blind AUC, drawn as a line."""
+    """Write the plots as PNG. report: that of `s2h.filters.audit.Audit`. most: the bound of --audit-fail, drawn as a
+    line."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""A page of plots of what a filter measured: a histogram for each score, kept pairs above dropped ones, with the
+"""Plot the scores of a run of s2h-filter: a histogram for each measure, kept pairs above dropped ones, with the
 thresholds."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ACROSS = 3
 
 
 def draw(report: dict[str, Any], path: str) -> None:
-    """Draw a report of filters.tally.Histograms as a PNG."""
+    """Draw a report of `s2h.filters.run_report.Histograms` as a PNG."""
     from matplotlib.figure import Figure
 
     from s2h.streams.files import save_figure

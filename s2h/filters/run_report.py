@@ -1,5 +1,5 @@
-"""What a run of judgements came to: how many pairs of each task were kept or dropped and for which reason, as a table; and
-how the scores lie about their thresholds, as histograms."""
+"""The result of a run: how many pairs of each task were kept or dropped and for which reason, as a table; and the
+distribution of the scores around their thresholds, as histograms. `s2h.view.score_plots` draws the histograms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from s2h.errors import plural
-from s2h.filters import Judgement, Measure
+from s2h.filters import Judge, Measure
 from s2h.record import Record
 
 SHOWN_TASKS = 20  # in the table; the rest are one row
@@ -16,8 +16,8 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 50
 
 
-class Tally:
-    """Pairs by task and first reason. annotate: whether none was dropped for its reason."""
+class Counts:
+    """Numbers of pairs by task and first reason to drop them. annotate: whether they were kept all the same."""
 
     def __init__(self, annotate: bool) -> None:
         self.annotate = annotate
@@ -27,21 +27,22 @@ class Tally:
         self.counts[task, reasons[0] if reasons else ""] += 1
 
     def noted(self) -> list[list]:
-        """The counts, in a form that JSON has, for `recall` in a later run."""
+        """Return the counts as JSON can hold them, for `recall` in a later run."""
         return [[*key, n] for key, n in self.counts.items()]
 
     def recall(self, noted: list[list]) -> None:
+        """Add the counts that an earlier run noted."""
         self.counts.update({(task, reason): n for task, reason, n in noted})
 
-    def told(self) -> Counter[tuple[str, str]]:
-        """The counts by names of tasks that a terminal can show."""
+    def printable(self) -> Counter[tuple[str, str]]:
+        """Return the counts with names of tasks that a terminal can show."""
         shown: Counter[tuple[str, str]] = Counter()
         for (task, reason), n in self.counts.items():
             shown[printable(task), reason] += n
         return shown
 
     def lines(self, judged: bool, skipped: bool) -> list[str]:
-        """One line and, where pairs were dropped, a table under it."""
+        """Return one line and, if pairs were dropped, the lines of a table."""
         total = sum(self.counts.values())
         kept = sum(n for (_, reason), n in self.counts.items() if not reason)
         pairs = f"{total:,} {plural(total, 'pair')}"
@@ -58,7 +59,7 @@ class Tally:
         return [head, *(self._table(reasons) if reasons else [])]
 
     def _table(self, reasons: list[str]) -> list[str]:
-        counts = self.told()
+        counts = self.printable()
 
         def total(reason: str, tasks: Iterable[str]) -> str:
             return f"{sum(counts[task, reason] for task in tasks):,}"
@@ -97,11 +98,11 @@ def printable(name: str) -> str:
 
 
 class Histograms:
-    """How the numbers that judgements decide by are distributed, among the kept pairs and the dropped ones. Numbers are
-    counted by their first three digits, so that memory doesn't grow with the pairs."""
+    """The distribution of the numbers that judges decide by, among kept and dropped pairs. Numbers are counted by
+    their first three digits, so that memory doesn't grow with the pairs."""
 
-    def __init__(self, judgements: list[Judgement]) -> None:
-        self.measures: list[Measure] = [m for judgement in judgements for m in judgement.measures]
+    def __init__(self, judges: list[Judge]) -> None:
+        self.measures: list[Measure] = [measure for judge in judges for measure in judge.measures]
         self.counts: list[dict[bool, Counter[float]]] = [
             {True: Counter(), False: Counter()} for _ in self.measures
         ]
@@ -112,17 +113,17 @@ class Histograms:
             if value is not None:
                 counts[kept][float(f"{value:.3g}")] += 1
 
-    def report(self, tally: Tally) -> dict[str, Any]:
-        """Counts by task and reason, and for each measure its thresholds, its spread and its histogram."""
+    def report(self, counts: Counts) -> dict[str, Any]:
+        """Return the counts by task and reason, and for each measure its thresholds, its spread and its histogram."""
         tasks: dict[str, dict[str, int]] = {}
-        for (task, reason), n in sorted(tally.told().items()):
+        for (task, reason), n in sorted(counts.printable().items()):
             tasks.setdefault(task, {})[reason or "kept"] = n
         measures = {
-            measure.name: _summary(measure, counts)
-            for measure, counts in zip(self.measures, self.counts, strict=True)
-            if counts[True] or counts[False]
+            measure.name: _summary(measure, values)
+            for measure, values in zip(self.measures, self.counts, strict=True)
+            if values[True] or values[False]
         }
-        return {"annotated": tally.annotate, "tasks": tasks, "measures": measures}
+        return {"annotated": counts.annotate, "tasks": tasks, "measures": measures}
 
 
 def _summary(measure: Measure, counts: dict[bool, Counter[float]]) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def _summary(measure: Measure, counts: dict[bool, Counter[float]]) -> dict[str, 
     total = int(weights.sum())
     ranks = np.cumsum(weights)
     mean = float((values * weights).sum() / total)
-    # The bins span what most pairs have; what lies beyond counts in the outermost ones.
+    # The bins span the middle 99.8%; numbers beyond them count in the outermost bins.
     low, high = (float(values[np.searchsorted(ranks, share * total)]) for share in (0.001, 0.999))
     ends = [
         e

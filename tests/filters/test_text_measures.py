@@ -2,7 +2,10 @@ import random
 
 import pytest
 
-from s2h.filters import form, is_number, judge
+from s2h.filters import edit_distance, is_number, judge, length_ratio, text_measures
+from s2h.filters.refusal import JUDGEMENT as REFUSAL
+from s2h.filters.refusal import refusal
+from s2h.filters.repetition import repetition
 from s2h.record import RecordError, assistant
 from tests.support.records import pair
 
@@ -17,9 +20,20 @@ def table(one: str, other: str) -> int:
     return row[-1]
 
 
+def by(**bands):
+    """The judges of some measures with their bands."""
+    known = {
+        "length_ratio": length_ratio.JUDGEMENT,
+        "edit_distance": edit_distance.JUDGEMENT,
+        "refusal": REFUSAL,
+    }
+    return text_measures.judges({name: (known[name].text, band) for name, band in bands.items()})
+
+
 def test_edit_distance_is_the_tables():
-    assert form.edit_distance("kitten", "sitting") == pytest.approx(3 / 7)
-    assert (form.edit_distance("", ""), form.edit_distance("a", ""), form.edit_distance("", "ab")) == (
+    measured = edit_distance.load()
+    assert measured("kitten", "sitting") == pytest.approx(3 / 7)
+    assert (measured("", ""), measured("a", ""), measured("", "ab")) == (
         0,
         1,
         1,
@@ -27,7 +41,7 @@ def test_edit_distance_is_the_tables():
     rng = random.Random(1)
     for _ in range(400):
         one, other = ("".join(rng.choices("abcé☃", k=rng.randrange(1, 90))) for _ in range(2))
-        assert form.edit_distance(one, other) * max(len(one), len(other)) == pytest.approx(table(one, other))
+        assert measured(one, other) * max(len(one), len(other)) == pytest.approx(table(one, other))
 
 
 def test_bands_keep_their_ends():
@@ -38,16 +52,14 @@ def test_bands_keep_their_ends():
         ((2.1, 9), "length ratio below 2.1"),
         ((0, 1.5), "length ratio above 1.5"),
     ):
-        [(judged, reasons)] = judge([record.copy()], form.judgements({"length_ratio": band}))
+        [(judged, reasons)] = judge([record.copy()], by(length_ratio=band))
         assert judged["scores"] == {"length_ratio": {"value": 2.0}}
         assert reasons == ([reason] if reason else [])
 
 
 def test_every_reason_is_told_and_earlier_scores_stay():
     record = pair(chosen=assistant("abcd"), rejected=assistant("abce"), scores={"ref": {"chosen": -1.0}})
-    [(judged, reasons)] = judge(
-        [record], form.judgements({"length_ratio": (2, 3), "edit_distance": (0.5, 1)})
-    )
+    [(judged, reasons)] = judge([record], by(length_ratio=(2, 3), edit_distance=(0.5, 1)))
     assert reasons == ["length ratio below 2", "edit distance below 0.5"]
     assert judged["scores"] == {
         "ref": {"chosen": -1.0},
@@ -58,14 +70,14 @@ def test_every_reason_is_told_and_earlier_scores_stay():
 
 def test_an_earlier_measure_is_never_rewritten():
     record = pair(chosen=assistant("abcd"), rejected=assistant("ab"), scores={"length_ratio": {"value": 2.0}})
-    [(judged, reasons)] = judge([record], form.judgements({"length_ratio": (0, 1.5)}))
+    [(judged, reasons)] = judge([record], by(length_ratio=(0, 1.5)))
     assert judged["scores"] == {"length_ratio": {"value": 2.0}} and reasons == ["length ratio above 1.5"]
     for said in ({"value": 1.4}, "long"):
         record["scores"]["length_ratio"] = said
         with pytest.raises(
             RecordError, match=r"scores.length_ratio: is not what the answers measure: 2 .*del"
         ):
-            list(judge([record], form.judgements({"length_ratio": (0, 9)})))
+            list(judge([record], by(length_ratio=(0, 9))))
 
 
 REFUSALS = (
@@ -82,16 +94,16 @@ ANSWERS = (
 
 
 def test_refusals_and_answers_that_only_sound_like_it():
-    assert [text for text in REFUSALS if form.refusal(text, "A dog.") != 2] == []
-    assert [text for text in ANSWERS if form.refusal(text, text)] == []
+    assert [text for text in REFUSALS if refusal(text, "A dog.") != 2] == []
+    assert [text for text in ANSWERS if refusal(text, text)] == []
     both = pair(chosen=assistant("Sorry."), rejected=assistant("No image was provided."))
-    [(_, reasons)] = judge([both], form.judgements({"refusal": (0.0, 0.0)}))
+    [(_, reasons)] = judge([both], by(refusal=(0.0, 0.0)))
     assert reasons == ["both answers refuse"]
 
 
 def test_repetition():
-    assert form.repetition("a dog and a cat", "one two three four") == 0
-    assert form.repetition("a dog", "no dog no dog no dog no dog") == pytest.approx(4 / 6)
+    assert repetition("a dog and a cat", "one two three four") == 0
+    assert repetition("a dog", "no dog no dog no dog no dog") == pytest.approx(4 / 6)
 
 
 def test_what_is_a_number_to_compute_with():
