@@ -33,6 +33,7 @@ QUESTIONS = (
 MAKERS = {
     "blink": benchmarks.blink, "mantis": benchmarks.mantis, "nlvr2": benchmarks.nlvr2, "mmstar": benchmarks.mmstar,
     "pope": benchmarks.pope, "muirbench": benchmarks.muirbench, "mirb": benchmarks.mirb_release,
+    "naturalbench": benchmarks.naturalbench, "hallusionbench": benchmarks.hallusionbench,
 }  # fmt: skip
 TABLES = {"mmstar": ("MMStar.tsv", benchmarks.mmstar_tsv), "pope": ("POPE.tsv", benchmarks.pope_tsv)}
 
