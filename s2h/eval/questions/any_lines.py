@@ -34,7 +34,7 @@ def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Q
                 name = str(record.get("bench") or bench or _name(record.where))
                 made = line(name, record, _question(record), settings)
             if not seen.add(made[0]["id"]):
-                raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
+                raise RecordError(f"duplicate: {made[0]['id']}", "id", record.where)
         except RecordError as error:
             error.where = error.where or record.where
             settings.on_error(error)
