@@ -133,7 +133,7 @@ class Options:
                                          param_hint="--negative")  # fmt: skip
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        if self.clip_model and self.distractors == "random" and source.exhaustive:
+        if self.clip_model and self.distractors == "random" and source.photos.exhaustive:
             raise click.UsageError(
                 f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."
             )
@@ -146,21 +146,22 @@ def search_messages(given: Options, source) -> list[str]:
     """What to say about the forms of question of search: which default applies, what is assumed, and what is too easy."""
     from s2h.tasks.search import ABOUT_ABSENCE
 
-    if not hasattr(source, "exhaustive"):
+    photos = source.photos
+    if photos is None:
         return []
     said, asked = [], {form for form, weight in given.forms if weight}
-    tells = getattr(source, "tells", True)
-    if not source.exhaustive and not asked:
+    tells = photos.captions_say_more
+    if not photos.exhaustive and not asked:
         said.append(
             "captions don't prove what a picture does not show: caption questions only, as with --form caption=1 (locate, "
             "count and absent are made if you ask for them)"
         )
-    elif not source.exhaustive and asked & set(ABOUT_ABSENCE):
+    elif not photos.exhaustive and asked & set(ABOUT_ABSENCE):
         said.append(
             'what the captions don\'t mention is assumed to be absent (facts.absence is "assumed"): '
             f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
         )
-    if not tells and not asked and source.exhaustive:
+    if not tells and not asked and photos.exhaustive:
         said.append(
             "the captions say no more than what is searched for: locate and count questions instead of captions (full "
             "captions: --captioner MODEL)"

@@ -225,7 +225,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
     tell_links(work, given)
     if given.captioner:
-        total = len(source) if hasattr(source, "__len__") else None
+        total = source.size
         source = with_captions(
             given, source, work.say, partial(work.progress, total=total, unit="picture", label="captions")
         )
@@ -275,11 +275,11 @@ def tell_links(work: common.Session, given: Options) -> None:
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
     """Say how many pictures a source has and what it couldn't use; after the work what was found out since `before`."""
-    unused = dict(getattr(source, "unused", {}))
-    if unused != before and (unused or before is None) and hasattr(source, "__len__"):
-        about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
+    unused = dict(source.unused)
+    if unused != before and (unused or before is None) and source.size is not None:
+        about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
         work.say(
-            f"{source.spec}: {counted(len(source), 'picture')}{about}"
+            f"{source.spec}: {counted(source.size, 'picture')}{about}"
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from random import Random
-from typing import Any
 
 from s2h.sources import Item, NoPair
+from s2h.sources.shapes import DIGITS, DigitSet
 from s2h.tasks.draft import WORKING, Draft, Twin, branch, in_turn, items_of, name_images, pick_kind
 
-NEEDS = ("digit",)
+NEEDS = DIGITS
 NEGATIVES = {
     "off-by-one": 0.35,
     "other-image": 0.35,
@@ -125,7 +125,7 @@ SHOW = (
 )
 
 
-def possible_negatives(source: Any) -> list[str]:
+def possible_negatives(source: DigitSet) -> list[str]:
     return list(NEGATIVES)
 
 
@@ -143,7 +143,7 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
 
 
 def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
+    rng: Random, source: DigitSet, n_images: int, weights: dict[str, float], working: float = WORKING
 ) -> Draft:
     """One arithmetic pair of `n_images` images of digits."""
     if n_images < 2:
@@ -338,12 +338,14 @@ def _taken_for_another(rng: Random, operation: str, values: list[int], operands:
     return world
 
 
-def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], mistake: Mistake) -> Draft:
+def _draft(
+    rng: Random, source: DigitSet, task: Task, kind: str, values: list[int], mistake: Mistake
+) -> Draft:
     operation, operands, digit, shows = task.operation, task.operands, task.digit, task.shows
     ask = task.ask(rng)
     items: list[Item] = []
     for value in values:
-        items.append(source.digit(rng, value, items))
+        items.append(source.draw_digit(rng, value, items))
     read = [values[p] for p in operands]
 
     def claims(seen: list[int | None]) -> list[tuple[int, str]]:
@@ -364,7 +366,9 @@ def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], m
 
     twin = None
     if mistake.world is not None:
-        moved = items_of(items, values, mistake.world, lambda value, there: source.digit(rng, value, there))
+        moved = items_of(
+            items, values, mistake.world, lambda value, there: source.draw_digit(rng, value, there)
+        )
         twin = Twin(moved, facts(mistake.world, mistake.wrong))
     return Draft(
         items,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h.errors import counted
+from s2h.sources.shapes import Dataset
 
 
-def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) -> dict:
+def answers_of(given: Any, model: str, source: Dataset, say: Callable[[str], None]) -> dict:
     """The arguments of `generate` that come from a model: its answers, and what is made of them. given: the options of
     s2h-gen."""
     from s2h import seeds
@@ -74,7 +75,7 @@ def _alike(given: Any, say: Callable[[str], None]) -> Callable[[str, str], bool]
     return judge
 
 
-def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> Callable | None:
+def similar_distractors(given: Any, source: Dataset, say: Callable[[str], None]) -> Callable | None:
     """What chooses distractors by CLIP, if that is asked for: those that resemble the target, and for search none that
     seems to show the concept."""
     near = given.distractors == "similar"
@@ -87,7 +88,7 @@ def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> 
     model = clip.load(name)
     if near:
         say(f"distractors are like the target by {model.name}")
-    if given.task == "search" and not source.exhaustive:
+    if given.task == "search" and not source.photos.exhaustive:
         say(f"distractors don't show what is searched for by {model.name} and the captions")
     return Similar(
         lambda image: model.images([model.prepare(image)])[0],
@@ -97,7 +98,7 @@ def similar_distractors(given: Any, source: Any, say: Callable[[str], None]) -> 
     )
 
 
-def with_captions(given: Any, source: Any, say: Callable[[str], None], progress: Callable) -> Any:
+def with_captions(given: Any, source: Dataset, say: Callable[[str], None], progress: Callable) -> Dataset:
     """The source with captions that a model has written for its pictures (--captioner)."""
     from s2h.sources import SourceError
     from s2h.sources.album import Album

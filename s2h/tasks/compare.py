@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from s2h.sources import Item, NoPair, Trait
+from s2h.sources.shapes import COMPARABLE, Comparable
 from s2h.tasks.draft import (
     WORKING,
     Draft,
@@ -22,7 +23,7 @@ from s2h.tasks.draft import (
     yes_or_no,
 )
 
-NEEDS = ("trait", "showing")
+NEEDS = COMPARABLE
 REDRAWS = 100
 NEGATIVES = {
     "false-same": 1.0,
@@ -112,17 +113,17 @@ SHOW = (
 )
 
 
-def possible_negatives(source: Any) -> list[str]:
+def possible_negatives(source: Comparable) -> list[str]:
     return list(NEGATIVES)
 
 
 def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
+    rng: Random, source: Comparable, n_images: int, weights: dict[str, float], working: float = WORKING
 ) -> Draft:
     """One comparison of `n_images` images; raises NoPair where the source has too few values for it."""
     if n_images < 2:
         raise NoPair("compare needs two images or more")
-    numbers = getattr(source, "numbers", 0.0)
+    numbers = source.count_share
     wanted = frozenset(kind for kind, weight in weights.items() if weight > 0)
     answer = yes_or_no(rng, lambda n: _share(numbers, n, wanted), n_images)
     places = two_places(rng, n_images)
@@ -157,7 +158,7 @@ def make(
     how = "working" if shows else "short" if ending else "sentence"
 
     def draw(value: Any, together: list[Item]) -> Item:
-        return source.showing(rng, trait, value, together)
+        return source.draw_showing(rng, trait, value, together)
 
     items: list[Item] = []
     for value in values:
@@ -212,10 +213,10 @@ def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
     return 1 - others
 
 
-def _trait(rng: Random, source: Any, counted: bool) -> Trait:
+def _trait(rng: Random, source: Comparable, counted: bool) -> Trait:
     """One of the source's traits, a number of things or another."""
     for _ in range(REDRAWS):
-        trait = source.trait(rng)
+        trait = source.draw_trait(rng)
         if bool(trait.things) == counted:
             return trait
     raise NoPair("nothing in which pictures can be compared")

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 from random import Random
-from typing import Any
 
 from s2h.sources import Item, NoPair, Trait
-from s2h.sources.shared import SharedQuestion
+from s2h.sources.shapes import SHARED_QUESTIONS
+from s2h.sources.shared import SharedQuestion, SharedQuestions
 from s2h.tasks import compare
 from s2h.tasks.draft import (
     WORKING,
@@ -24,7 +24,7 @@ from s2h.tasks.draft import (
     yes_or_no,
 )
 
-NEEDS = ("shared",)
+NEEDS = SHARED_QUESTIONS
 NEGATIVES = {"false-same": 1.0, "false-different": 1.0, "wrong-image": 1.0}
 BRIEF, SHOW = (
     compare.BRIEF,
@@ -86,12 +86,12 @@ TYPES = (
 _WHERE = re.compile(r"\s+(?:in|on) (?:the|this) (?:image|picture|photo)$", re.IGNORECASE)
 
 
-def possible_negatives(source: Any) -> list[str]:
+def possible_negatives(source: SharedQuestions) -> list[str]:
     return list(NEGATIVES)
 
 
 def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
+    rng: Random, source: SharedQuestions, n_images: int, weights: dict[str, float], working: float = WORKING
 ) -> Draft:
     """One comparison of `n_images` pictures of which the same is asked; raises NoPair where the draw has too few."""
     if n_images < 2:
@@ -105,7 +105,7 @@ def make(
         kind = pick_kind(rng, weights, ["false-same", "false-different"], by_answer=True)
         form = "same" if answer == (kind == "false-different") else "different"
     least = n_images - 1 if answer is None else 2
-    question: SharedQuestion = source.shared.draw(rng, least)
+    question: SharedQuestion = source.draw(rng, least)
     one, other = question.rows
     if answer is None:
         at, wrong = places
@@ -121,7 +121,7 @@ def make(
     how = "working" if shows else "short" if ending else "sentence"
 
     def draw(value: str, together: list[Item]) -> Item:
-        return source.shared.item(rng, question, value, together)
+        return source.draw_picture(rng, question, value, together)
 
     items: list[Item] = []
     for value in seen:

@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 
 from s2h.sources import Item, NoPair
+from s2h.sources.shapes import PEOPLE, KinshipPeople
 from s2h.tasks.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind, two_places, yes_or_no
 
-NEEDS = ("related", "stranger", "portrait")
+NEEDS = PEOPLE
 NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed-kin": 1.0}
 # relation -> what the first and the second are called, and the same with both sexes named.
 RELATIONS = {
@@ -113,13 +114,13 @@ BRIEF = ("", "", " Answer briefly.", " Give a short answer.")
 SHOW = (" Say what you see first.", " Describe the people, then answer.", " Explain by their looks.")
 
 
-def possible_negatives(source: Any) -> list[str]:
+def possible_negatives(source: KinshipPeople[Any]) -> list[str]:
     return list(NEGATIVES)
 
 
 def make(
     rng: Random,
-    source: Any,
+    source: KinshipPeople[Any],
     n_images: int,
     weights: dict[str, float],
     working: float = WORKING,
@@ -139,18 +140,18 @@ def make(
     if not questions:
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
     relation, form = branch(rng, list(questions), list(questions.values()), f"question {truth}")
-    share = working if hasattr(source, "look") else 0
+    share = working if source.describes_faces else 0
     shows = in_turn(rng, (True, False), (share, 1 - share), "working")
     ending = rng.choice(SHOW if shows else BRIEF)
     asked = Asked(source, relation, form, places, shows, ending)
-    first, second = source.related(rng, relation)
+    first, second = source.draw_relatives(rng, relation)
     if truth is not None:
         return _yes_no(rng, asked, first, second, n_images, weights, truth)
     build = _find if form.startswith("find") else _which
     return build(rng, asked, first, second, n_images, weights)
 
 
-def _relations(source: Any) -> dict[str, float]:
+def _relations(source: KinshipPeople[Any]) -> dict[str, float]:
     return {name: 1.0 if name != "parent" else len(source.relations) for name in source.relations}
 
 
@@ -191,7 +192,7 @@ def _share(relations: tuple[tuple[str, float], ...], n_images: int, wanted: froz
 class Asked:
     """What one pair asks about, and how its answers are worded."""
 
-    source: Any
+    source: KinshipPeople[Any]
     relation: str
     form: str
     places: tuple[int, int]
@@ -223,7 +224,7 @@ class Asked:
             "relation": self.relation,
             "form": self.name,
             "working": self.shows,
-            "people": [self.source.told(person) for person in people],
+            "people": [self.source.facts_about(person) for person in people],
             "families": sorted({person.family for person in people}),
             **more,
         }
@@ -233,14 +234,17 @@ class Asked:
         if not self.shows:
             return ""
         return (
-            " ".join(f"Image {at + 1} shows {self.source.look(person)}." for at, person in said.items()) + " "
+            " ".join(
+                f"Image {at + 1} shows {self.source.describe_face(person)}." for at, person in said.items()
+            )
+            + " "
         )
 
     def claims(self, said: dict[int, Any]) -> list[tuple[int, str]]:
-        return [(at, self.source.claim_of(person)) for at, person in said.items()]
+        return [(at, self.source.claim_about_person(person)) for at, person in said.items()]
 
     def portraits(self, rng: Random, people: list) -> list[Item]:
-        return [self.source.portrait(rng, person) for person in people]
+        return [self.source.draw_portrait(rng, person) for person in people]
 
     def verdict(self, a: int, b: int, truth: str) -> str:
         """The answer to a yes-no question about the images at places a and b. truth: `kin` (a is b's elder), `turned` (b is
@@ -273,7 +277,7 @@ def crowd(
     while len(others) < n_images - 2:
         like = rng.choice((first, second))
         taken = (first, second, *others, *apart)
-        others.append(asked.source.stranger(rng, like=like, unlike=(first, second), apart=taken))
+        others.append(asked.source.draw_stranger(rng, like=like, unlike=(first, second), apart=taken))
     return _placed(asked.places, first, second, others)
 
 
@@ -297,7 +301,7 @@ def _yes_no(
     `are-kin` and `are-siblings` ask for kin or strangers only."""
     source = asked.source
     kind = pick_kind(rng, weights, _kinds(asked.form, truth))
-    other = source.stranger(rng, like=second, unlike=(first, second), apart=(first, second))
+    other = source.draw_stranger(rng, like=second, unlike=(first, second), apart=(first, second))
     strangers = not truth and kind == "false-kin"
     shown = other if strangers else second
     # What the wrong answer takes the second face for: its own with the roles turned, or one of the other kind.
@@ -318,7 +322,7 @@ def _yes_no(
         believed = {at: imagined if person is shown else person for at, person in seen.items()}
         at = a if a_person is shown else b
         others, other_items = [*people[:at], imagined, *people[at + 1 :]], list(items)
-        other_items[at] = source.portrait(rng, imagined)
+        other_items[at] = source.draw_portrait(rng, imagined)
     yes = asked.verdict(a, b, kin)
     no = asked.verdict(a, b, "turned" if kind == "swapped-roles" else "strangers")
     right, wrong = (yes, no) if truth else (no, yes)
@@ -372,7 +376,7 @@ def _find(rng: Random, asked: Asked, first: Any, second: Any, n_images: int, wei
     others: list = []
     while len(others) < n_images - 2:
         taken = (known, sought, *others)
-        others.append(asked.source.stranger(rng, like=sought, unlike=(known,), apart=taken))
+        others.append(asked.source.draw_stranger(rng, like=sought, unlike=(known,), apart=taken))
     people, at_known, at_sought = _placed(asked.places, known, sought, others)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
     items = asked.portraits(rng, people)

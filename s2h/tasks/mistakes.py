@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from s2h import seeds
 from s2h.language import replies, values
@@ -20,6 +19,7 @@ from s2h.language.answers import normalise
 from s2h.language.replies import RIGHT, UNDECIDED, WRONG, Verdict
 from s2h.record import Record
 from s2h.sources.options import Asked
+from s2h.sources.shapes import QuestionSet
 from s2h.tasks import vqa
 from s2h.tasks.draft import Draft
 
@@ -43,7 +43,7 @@ class Asker:
 
 def hallucinated(
     block: range,
-    source: Any,
+    source: QuestionSet,
     draft: Callable[[int, int], Draft | None],
     record: Callable[[Draft, int], Record],
     asker: Asker,
@@ -149,7 +149,7 @@ def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> V
     return Verdict(WRONG, text)
 
 
-def _pair(made: Draft, text: str, value: str, source: Any, tally: Counter) -> Draft | None:
+def _pair(made: Draft, text: str, value: str, source: QuestionSet, tally: Counter) -> Draft | None:
     """The draft with the model's wrong value, or, about every second time, turned round."""
     question = made.question
     made.facts["reply"] = text
@@ -158,9 +158,9 @@ def _pair(made: Draft, text: str, value: str, source: Any, tally: Counter) -> Dr
     vqa.reject(made, value)
     if made.negative == "nonexistent":
         return made
-    if not hasattr(source, "asked") or len(normalise(question.answer)) > vqa.FEW:
+    if len(normalise(question.answer)) > vqa.FEW:
         return made
-    partner = source.asked(seeds.rng("confusion", made.luck), question, value)
+    partner = source.find_answered(seeds.rng("confusion", made.luck), question, value)
     if partner is None or any(partner[0].key == item.key for item in made.items):
         tally["no other picture shows what the model said"] += 1
         return None

@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from s2h.sources import SourceError
+from s2h.sources.shapes import COMPARABLE, SHARED_QUESTIONS, Dataset, lacks, shape_of
 from s2h.tasks import arithmetic, compare, compare_answers, kinship, search, vqa
 
 MAKERS = {"vqa": vqa, "kinship": kinship, "arithmetic": arithmetic, "compare": compare, "search": search}
 LEVELS = {"vqa": 1, "kinship": 2, "arithmetic": 2, "compare": 2, "search": 3}
 
 
-def maker_of(task: str, source: Any) -> Any:
+def maker_of(task: str, source: Dataset) -> Any:
     """The module that makes a task's pairs from this source."""
-    if task != "compare" or hasattr(source, "trait"):
+    if task != "compare" or COMPARABLE.take(source) is not None:
         return MAKERS[task]
-    if hasattr(source, "shared"):
+    if SHARED_QUESTIONS.take(source) is not None:
         return compare_answers
-    raise SourceError(
-        f"source {source.spec!r}: nothing is known in which its pictures can be compared (give classes:PATH, coco:PATH, or "
-        "questions with answers: vqav2:PATH, llava:PATH)"
-    )
+    raise SourceError(lacks(source, [COMPARABLE, SHARED_QUESTIONS], task=task))
 
 
-def possible_negatives(task: str, source: Any) -> list[str]:
+def possible_negatives(task: str, source: Dataset) -> list[str]:
     """The kinds of rejected answers that a task can make from this source without a model."""
-    return maker_of(task, source).possible_negatives(source)
+    maker = maker_of(task, source)
+    return maker.possible_negatives(shape_of(source, maker.NEEDS, task=task))

@@ -15,7 +15,8 @@ from typing import Any
 
 from s2h import seeds
 from s2h.record import Record
-from s2h.sources import NoPair, SourceError, open_source, require
+from s2h.sources import NoPair, SourceError, open_source
+from s2h.sources.shapes import Dataset, shape_of
 from s2h.tasks import search
 from s2h.tasks.draft import WORKING, Draft
 from s2h.tasks.mistakes import Asker, hallucinated
@@ -49,7 +50,7 @@ class Recipe:
     task: str
     n: int = 1000
     seed: int = 0
-    source: Any = "builtin"
+    source: str | Dataset = "builtin"
     split: str = "train"
     per_prompt: tuple[int, int] = (2, 5)
     layout: str = "sequence"
@@ -77,16 +78,16 @@ class Recipe:
         if isinstance(self.source, str):
             self.source = open_source(self.source, seed=self.seed, split=self.split)
         self._maker = maker_of(self.task, self.source)
-        require(self.source, self.task, *self._maker.NEEDS)
+        self._data = shape_of(self.source, self._maker.NEEDS, task=self.task)
         self._sizes = _sizes(self.task, self.layout, self.per_prompt)
-        if self.working and self.task == "kinship" and not hasattr(self.source, "look"):
+        if self.working and self.task == "kinship" and not self._data.describes_faces:
             raise SourceError(
                 f"source {self.source.spec!r}: nothing is known of how its people look (leave out the working)"
             )
         if self.working == WORKING:
             self.working = None  # the default said aloud gives the same names
         self._wishes = self._wished()
-        self._weights = _weights(self._maker, self.source, self.negatives, self.answer is not None)
+        self._weights = _weights(self._maker, self._data, self.negatives, self.answer is not None)
         if self.images is None:
             from s2h.images.store import Store
 
@@ -100,7 +101,7 @@ class Recipe:
             asker = Asker(self.answer, self.size, ASKED, self.alike, self.choose)
             for start in range(slots.start, slots.stop, BLOCK):
                 block = range(start, min(start + BLOCK, slots.stop))
-                yield from hallucinated(block, self.source, self.draft, self.record, asker, self.tally)
+                yield from hallucinated(block, self._data, self.draft, self.record, asker, self.tally)
         elif self.workers > 1:
             from s2h.tasks.workers import spread
 
@@ -128,7 +129,7 @@ class Recipe:
         rng = seeds.slot_rng(run, k, attempt, self._sizes, free=attempt >= tries // 3)
         number = self._sizes[rng.whole.take("images", (1,) * len(self._sizes))]
         try:
-            made = self._maker.make(rng, self.source, number, self._weights, **self._wishes)
+            made = self._maker.make(rng, self._data, number, self._weights, **self._wishes)
             if self.twins and made.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:
@@ -160,7 +161,7 @@ class Recipe:
         settings += [self.working, self.answer is not None]
         settings += [sorted(wish.items()) for wish in (self.forms, self.relations) if wish is not None]
         settings += [self.answerer] * bool(self.answerer)
-        if captioner := getattr(self.source, "captioner", ""):
+        if captioner := self.source.photos.captioner if self.source.photos else "":
             settings.append(captioner)
         settings += [self.layout] * (self.layout != "sequence")
         settings += [self.nonexistent] * bool(self.nonexistent) + ["similar"] * bool(self.similar)
@@ -172,7 +173,9 @@ class Recipe:
         if self.forms is not None:
             wishes["forms"] = _known(self.forms, search.FORMS, "form of question")
         if self.relations is not None:
-            wishes["relations"] = _known(self.relations, getattr(self.source, "relations", ()), "relation")
+            wishes["relations"] = _known(
+                self.relations, self.source.people.relations if self.source.people else (), "relation"
+            )
         if self.task == "vqa":
             wishes |= {"layout": self.layout, "nonexistent": self.nonexistent}
         if self.task in ("vqa", "search"):
@@ -219,11 +222,11 @@ def _known(wanted: dict[str, float], known: Any, what: str) -> dict[str, float]:
     return wanted
 
 
-def _weights(maker: Any, source: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
+def _weights(maker: Any, data: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
     """The kinds of rejected answers with their weights. Raises SourceError for a kind that the source can't give."""
     if by_model:
         return {"hallucination": 1.0}
-    possible = maker.possible_negatives(source)
+    possible = maker.possible_negatives(data)
     if negatives is None:
         return {kind: weight for kind, weight in maker.NEGATIVES.items() if kind in possible}
     if unknown := sorted(set(negatives) - set(possible)):

@@ -21,13 +21,14 @@ from itertools import permutations
 from random import Random
 from typing import Any
 
-from s2h.sources import Item, NoPair
+from s2h.sources import Concept, Item, NoPair
+from s2h.sources.shapes import PHOTOS, PhotoSet
 from s2h.tasks import phrasing
 from s2h.tasks.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind
 from s2h.tasks.phrasing import form_of, none_shows, one_form, scan, scan_found
 
 ASKS, SHOW = phrasing.ASKS, phrasing.SHOW  # under the names that they have in every task
-NEEDS = ("target", "without", "another", "caption", "fits", "generic")
+NEEDS = PHOTOS
 NEGATIVES = {
     "same-concept": 0.6,
     "attribute-swap": 0.3,
@@ -60,12 +61,12 @@ class Search:
     CLIP, see similar.py."""
 
     rng: Random
-    source: Any
+    source: PhotoSet
     n: int
     weights: dict[str, float]
     shows: bool
     target: Item
-    concept: str
+    concept: Concept
     pick: Any = None
 
     def scan(self, at: int | None) -> str:
@@ -76,20 +77,20 @@ class Search:
         return scan(self.concept, reading) if self.source.exhaustive else scan_found(self.concept, reading)
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return [kind for kind in NEGATIVES if kind != "attribute-swap" or getattr(source, "swaps", False)]
+def possible_negatives(source: PhotoSet) -> list[str]:
+    return [kind for kind in NEGATIVES if kind != "attribute-swap" or source.attribute_swaps != "none"]
 
 
-def default_forms(source: Any) -> dict[str, float]:
+def default_forms(source: PhotoSet) -> dict[str, float]:
     """The forms of question and their weights where none are asked for."""
     if not source.exhaustive:
         return WITHOUT_ABSENCE
-    return FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
+    return FORMS if source.captions_say_more else WITHOUT_CAPTIONS
 
 
 def make(
     rng: Random,
-    source: Any,
+    source: PhotoSet,
     n_images: int,
     weights: dict[str, float],
     working: float = WORKING,
@@ -105,13 +106,13 @@ def make(
     form = branch(rng, list(fitting), list(fitting.values()), "form")
     shows = n_images > 1 and rng.random() < working
     build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
-    target, concept = source.target(rng)
+    target, concept = source.draw_target(rng)
     search = Search(rng, source, n_images, weights, shows, target, concept, similar)
     draft = build(search)
     common: dict[str, Any] = {"form": form, "concept": str(concept), "working": shows}
     if form != "caption" or (shows and source.exhaustive):
         common["absence"] = "annotated" if source.exhaustive else "assumed"
-    if captioner := getattr(source, "captioner", ""):
+    if captioner := source.captioner:
         common["captioner"] = captioner
     named_only = form == "caption" and not source.exhaustive
     draft.ask = phrasing.ask(rng, form, concept, shows, named_only)
@@ -140,9 +141,9 @@ def _fill(search: Search, together: list[Item], n: int) -> list[Item]:
     while len(found) < n:
         here = [*together, *found]
         if search.pick is None:
-            found.append(search.source.without(search.rng, search.concept, here))
+            found.append(search.source.draw_without(search.rng, search.concept, here))
             continue
-        some = [search.source.without(search.rng, search.concept, here) for _ in range(CANDIDATES)]
+        some = [search.source.draw_without(search.rng, search.concept, here) for _ in range(CANDIDATES)]
         if not search.source.exhaustive:
             claim = search.source.claim_of_concept(search.concept)
             some = search.pick.unlike(claim, search.target, some)
@@ -159,7 +160,7 @@ def _draft(
 def _caption(search: Search) -> Draft:
     """The caption of the one image that shows the concept."""
     rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
-    kinds = _kinds(n > 1, getattr(source, "swaps", False))
+    kinds = _kinds(n > 1, source.attribute_swaps != "none")
     kind = pick_kind(rng, _within_reach(search), kinds)
     distractors = _fill(search, [target], n - 1)
     at = in_turn(rng, range(n))
@@ -168,23 +169,23 @@ def _caption(search: Search) -> Draft:
     if kind == "other-image":
         mistaken = rng.choice(distractors)
     elif kind == "same-concept":
-        mistaken = source.another(rng, concept, items)
+        mistaken = source.draw_with(rng, concept, items)
     elif kind == "attribute-swap":
-        mistaken = source.swapped(rng, target, concept)
-    right = one_form(source.caption(rng, target))
+        mistaken = source.swap_attribute(rng, target, concept)
+    right = one_form(source.caption_of(rng, target))
     if mistaken is None:
-        wrong = claim = one_form(source.generic(rng, target))
+        wrong = claim = one_form(source.generic_caption(rng, target))
     else:
-        wrong, claim = one_form(source.caption(rng, mistaken)), source.claim(mistaken)
+        wrong, claim = one_form(source.caption_of(rng, mistaken)), source.claim_about(mistaken)
         # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
-        if wrong == right or source.fits(wrong, target) or source.fits(right, mistaken):
+        if wrong == right or source.caption_fits(wrong, target) or source.caption_fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
         if form_of(wrong) != form_of(right):
             raise NoPair("captions of two forms")
     # A distractor's caption comes of a search that ended there.
     ends = items.index(mistaken) if kind == "other-image" else at
     twin = None
-    if kind == "same-concept" or (kind == "attribute-swap" and source.swaps == "drawn"):
+    if kind == "same-concept" or (kind == "attribute-swap" and source.attribute_swaps == "picture"):
         twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
     return _draft(
         items,
@@ -193,7 +194,7 @@ def _caption(search: Search) -> Draft:
         kind,
         [at],
         _said(right, "caption", [at]),
-        chosen_claims=[(at, source.claim(target))],
+        chosen_claims=[(at, source.claim_about(target))],
         rejected_claims=[(at, claim)],
         twin=twin,
     )
@@ -208,7 +209,7 @@ def _kinds(several: bool, swaps: bool) -> list[str]:
 def _within_reach(search: Search) -> dict[str, float]:
     """The weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do would
     come again and again. Other images take the rest."""
-    weights, least = search.weights, getattr(search.source, "repeats", 1.0)
+    weights, least = search.weights, search.source.same_concept_share
     most = least * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
     if over <= 0 or search.n == 1 or not weights.get("other-image"):
@@ -226,9 +227,9 @@ def _absent(search: Search) -> Draft:
     kind = pick_kind(search.rng, search.weights, ["false-absence", "false-presence"])
     distractors = _fill(search, [search.target], search.n)
     at = in_turn(search.rng, range(search.n))
-    caption = one_form(search.source.caption(search.rng, search.target))
+    caption = one_form(search.source.caption_of(search.rng, search.target))
     places = (at, None) if kind == "false-absence" else (None, at)
-    answer = Answer("caption", lambda _: caption, lambda _: caption, search.source.claim(search.target))
+    answer = Answer("caption", lambda _: caption, lambda _: caption, search.source.claim_about(search.target))
     return _somewhere(search, distractors, kind, places, answer)
 
 
@@ -297,9 +298,9 @@ def _somewhere(
     )
 
 
-def _claims(source: Any, items: list[Item]) -> list[tuple[int, str]]:
+def _claims(source: PhotoSet, items: list[Item]) -> list[tuple[int, str]]:
     """What the images show, where an answer says what they don't."""
-    return [(i, source.claim(item)) for i, item in enumerate(items)]
+    return [(i, source.claim_about(item)) for i, item in enumerate(items)]
 
 
 def _count(search: Search) -> Draft:
@@ -315,7 +316,7 @@ def _count(search: Search) -> Draft:
     # One more of each than this prompt shows: what stands at the changed place in the twin.
     with_it = [search.target]
     while len(with_it) < max(count, count + step):
-        with_it.append(source.another(rng, concept, with_it))
+        with_it.append(source.draw_with(rng, concept, with_it))
     without = _fill(search, with_it, n - min(count, count + step))
     changed = rng.choice(sorted(there if step < 0 else set(range(n)) - there))
     items, others = _dealt(n, there, changed, with_it, without)

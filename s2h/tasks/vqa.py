@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 from string import ascii_uppercase
-from typing import Any
 
 from s2h.language import values
 from s2h.language.answers import normalise
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.options import lettered
+from s2h.sources.shapes import QUESTIONS, QuestionSet
 from s2h.tasks.draft import Draft, Twin, in_turn, pick_kind, yes_or_no
 
 CANDIDATES = 8  # distractors among which a similar one is chosen
@@ -25,7 +25,7 @@ SHOWN = 8  # candidates that facts list
 TRUTH = {"yes": True, "no": False}
 WANTED = {True: "a question that yes answers", False: "a question that no answers", None: "another question"}
 DENIAL = "There is no Image {k}."
-NEEDS = ("subject", "companion", "questions")
+NEEDS = QUESTIONS
 NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
 FRAMES = (
     "Look at Image {k}. {q}",
@@ -79,13 +79,13 @@ _OPENERS = frozenset(
 )
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return [kind for kind in NEGATIVES if kind != "counterpart" or getattr(source, "twins", False)]
+def possible_negatives(source: QuestionSet) -> list[str]:
+    return [kind for kind in NEGATIVES if kind != "counterpart" or source.has_counterparts]
 
 
 def make(
     rng: Random,
-    source: Any,
+    source: QuestionSet,
     n_images: int,
     weights: dict[str, float],
     layout: str = "sequence",
@@ -100,14 +100,14 @@ def make(
     """
     by_model = "hallucination" in weights
     choose = _one_of(rng, source) if by_model else _in_balance(rng, source, n_images)
-    target = source.subject(rng)
-    question = choose(source.questions(target))
+    target = source.draw_subject(rng)
+    question = choose(source.questions_about(target))
     kind, rejected, partner = (
         ("hallucination", "", None) if by_model else _unlike(rng, source, question, weights)
     )
     together = [target]
     while len(together) < n_images:
-        some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
+        some = [source.draw_distractor(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
         together.append(some[0] if similar is None else similar(rng, target, some))
     distractors = together[1:]
     if kind == "other-image":
@@ -150,9 +150,9 @@ def make(
     return draft
 
 
-def _one_of(rng: Random, source: Any) -> Callable[[list[Question]], Question]:
+def _one_of(rng: Random, source: QuestionSet) -> Callable[[list[Question]], Question]:
     """Chooses a question; where a source asks by type, each type equally often."""
-    if not getattr(source, "by_type", False):
+    if not source.balance_kinds:
         return rng.choice
 
     def choose(questions: list[Question]) -> Question:
@@ -162,10 +162,10 @@ def _one_of(rng: Random, source: Any) -> Callable[[list[Question]], Question]:
     return choose
 
 
-def _in_balance(rng: Random, source: Any, n_images: int) -> Callable[[list[Question]], Question]:
+def _in_balance(rng: Random, source: QuestionSet, n_images: int) -> Callable[[list[Question]], Question]:
     """Chooses a question so that yes and no are right by turns over the questions of a run that they answer. The source
     tells the share of these (`yes_no`)."""
-    choose, share = _one_of(rng, source), getattr(source, "yes_no", 0.0)
+    choose, share = _one_of(rng, source), source.yes_no_share
     if not share or getattr(rng, "turn", None) is None:
         return choose
     truth = yes_or_no(rng, lambda n: share, n_images)
@@ -183,10 +183,10 @@ def _in_balance(rng: Random, source: Any, n_images: int) -> Callable[[list[Quest
 
 
 def _unlike(
-    rng: Random, source: Any, question: Question, weights: dict[str, float]
+    rng: Random, source: QuestionSet, question: Question, weights: dict[str, float]
 ) -> tuple[str, str, tuple[Item, Question] | None]:
     """(kind of negative, rejected value, the counterpart); the value of other-image is found among the distractors."""
-    partner = source.counterpart(question) if getattr(source, "twins", False) else None
+    partner = source.counterpart_of(question)
     if partner is not None and not (
         apart(partner[1].answer, question) and apart(question.answer, partner[1])
     ):
@@ -222,13 +222,13 @@ def apart(value: str, question: Question) -> bool:
 
 
 def _elsewhere(
-    rng: Random, source: Any, question: Question, distractors: list[Item], weights: dict[str, float]
+    rng: Random, source: QuestionSet, question: Question, distractors: list[Item], weights: dict[str, float]
 ) -> tuple[str, str]:
     """The value that a distractor has; where none is asked the same, a wrong value if that is wanted too."""
     found = [
         other.answer
         for item in distractors
-        for other in source.questions(item)
+        for other in source.questions_about(item)
         if other.ask == question.ask and (question.odds is not None or other.answer != question.answer)
     ]
     if not found:
@@ -240,9 +240,7 @@ def _elsewhere(
     value = rng.choice(found)
     if values.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
-    if getattr(
-        source, "apart", False
-    ):  # its companions never have the right answer, which makes it likelier than by odds
+    if source.distractors_differ:  # none has the right answer, which makes a wrong one likelier than by odds
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
         if rng.random() * there > here:
             raise NoPair("a wrong answer that words would tell")

@@ -61,7 +61,7 @@ def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
-    pages, bad = source.unused.hand_over() if hasattr(source, "unused") else ({}, {})
+    pages, bad = source.unused.hand_over()
     return made, tally, pages, bad
 
 
