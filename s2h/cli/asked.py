@@ -133,7 +133,7 @@ class Options:
                                          param_hint="--negative")  # fmt: skip
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        if self.clip_model and self.distractors == "random" and source.photos.exhaustive:
+        if self.clip_model and self.distractors == "random" and source.photos and source.photos.exhaustive:
             raise click.UsageError(
                 f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h.errors import counted
-from s2h.sources.shapes import Dataset
+from s2h.sources.shapes import PHOTOS, Dataset, shape_of
 
 
 def answers_of(given: Any, model: str, source: Dataset, say: Callable[[str], None]) -> dict:
@@ -88,7 +88,7 @@ def similar_distractors(given: Any, source: Dataset, say: Callable[[str], None])
     model = clip.load(name)
     if near:
         say(f"distractors are like the target by {model.name}")
-    if given.task == "search" and not source.photos.exhaustive:
+    if given.task == "search" and not shape_of(source, PHOTOS, task="search").exhaustive:
         say(f"distractors don't show what is searched for by {model.name} and the captions")
     return Similar(
         lambda image: model.images([model.prepare(image)])[0],

@@ -122,6 +122,6 @@ def test_what_is_wrong_is_told_in_one_line(values, tmp_path):
     labels.write_bytes(idx([1] * 400))
     with pytest.raises(SourceError, match="no picture of the digit 0"):
         open_source(str(tmp_path))
-    with pytest.raises(SourceError, match="no target and no without and no another"):
+    with pytest.raises(SourceError, match="no pictures with captions or classes, which search needs"):
         labels.write_bytes(idx(values))
         next(tasks.generate("search", n=1, source=str(tmp_path)))

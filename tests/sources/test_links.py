@@ -100,7 +100,7 @@ def test_a_list_of_pairs(tmp_path):
     kept = open_source(str(tmp_path / "faces"), follow=False)
     (told,) = (reason for reason in kept.unused if "fd_pairs.mat" in reason)
     assert REFUSED in told and kept.unused[told] == 6 and kept.size < whole.size
-    assert all(person.family.startswith("ms") for person in kept.people.values())
+    assert all(person.family.startswith("ms") for person in kept._people.values())
 
 
 def test_what_datasets_saved(tmp_path):
