@@ -18,8 +18,8 @@ from random import Random
 from typing import Any, Literal
 
 from s2h.images import references
-from s2h.language import meaning, nouns, related
-from s2h.language.swaps import Swaps
+from s2h.language import caption_fit, nouns, related_names
+from s2h.language.attribute_swaps import Swaps
 from s2h.sources import Concept, Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.inquiry import Inquiry
 from s2h.sources.likeness import near
@@ -165,7 +165,7 @@ class Album(Dataset):
         by a broader one or by a narrower one."""
         found = self.page(page)
         for thing in found.things(at):
-            if related.may_be(name, thing):
+            if related_names.may_be(name, thing):
                 return True
         if not self._words and self._kin is None:
             return False
@@ -329,7 +329,7 @@ class Album(Dataset):
     def caption_fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
         others = item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])
-        return meaning.may_fit(caption, others)
+        return caption_fit.may_fit(caption, others)
 
     def claim_about(self, item: Item) -> str:
         if captions := item.labels.get("captions"):

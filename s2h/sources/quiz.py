@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
 
-from s2h.language import values
-from s2h.language.answers import normalise
+from s2h.language import short_answers
+from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, options
 from s2h.sources.packed import Groups, Texts
 from s2h.sources.shapes import Dataset
@@ -114,7 +114,7 @@ class Sheet:
         if "\ufffd" in question or "\ufffd" in answer:
             return "a question or an answer that is not UTF-8"
         asked, answer = options.parse(question), " ".join(answer.split())
-        if not values.is_answer(answer):
+        if not short_answers.is_answer(answer):
             return "an answer that tells no value"
         if not _is_text(asked.stem):
             return "no question or no answer"
@@ -141,7 +141,7 @@ class Sheet:
         return ""
 
     def _value(self, answer: str) -> int:
-        key = values.key(answer)
+        key = short_answers.key(answer)
         if key not in self._keys:
             self._keys[key] = len(self._keys)
             self.keys.append(key)
@@ -201,7 +201,7 @@ class Odds:
 
     def share(self, value: str) -> float:
         """How often an answer is the right one."""
-        at = values.key(value)
+        at = short_answers.key(value)
         return sum(
             weight * counts.get(at, 0) / max(1, counts.total())
             for name, group, weight in self._levels
@@ -218,7 +218,7 @@ class Odds:
 
     def rows(self, value: str) -> list[int]:
         """Rows whose right answer that is: of the same question where there are some, else of the nearest ones."""
-        key = values.key(value)
+        key = short_answers.key(value)
         for name, group, _ in self._levels:
             rows = getattr(self._sheet, name)[group]
             found = [row for row in rows if self._sheet.keys[self._sheet.value_of[row]] == key]

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from s2h import seeds
-from s2h.language import replies, values
-from s2h.language.answers import normalise
-from s2h.language.replies import RIGHT, UNDECIDED, WRONG, Verdict
+from s2h.language import reply_verdicts, short_answers
+from s2h.language.normalisation import normalise
+from s2h.language.reply_verdicts import RIGHT, UNDECIDED, WRONG, Verdict
 from s2h.record import Record
 from s2h.sources.options import Asked
 from s2h.sources.shapes import QuestionSet
@@ -108,7 +108,7 @@ def judged(made: Draft, text: str, alike: Callable[[str, str], bool] | None = No
     option's text, of a long answer the reply itself."""
     question = made.question
     if not re.search(r"\w", text):
-        return replies.undecided("the model said nothing")
+        return reply_verdicts.undecided("the model said nothing")
     if question.options:
         return _option(made, text)
     if made.negative == "nonexistent" and _DENIES.search(text):
@@ -116,8 +116,10 @@ def judged(made: Draft, text: str, alike: Callable[[str, str], bool] | None = No
     if len(normalise(question.answer)) > vqa.FEW:
         return _long(question.answer, text, alike)
     known = question.odds.known if question.odds is not None else {}
-    known = {**{values.key(value): value for value in (question.answer, *question.wrong)}, **known}
-    verdict = replies.judge(text, question.ask, (question.answer, *question.accepted), known, question.wrong)
+    known = {**{short_answers.key(value): value for value in (question.answer, *question.wrong)}, **known}
+    verdict = reply_verdicts.judge(
+        text, question.ask, (question.answer, *question.accepted), known, question.wrong
+    )
     if made.negative == "nonexistent" and verdict.kind == RIGHT:  # of a picture that isn't there
         return Verdict(WRONG, question.answer)
     return verdict
@@ -131,7 +133,7 @@ def _option(made: Draft, text: str) -> Verdict:
     at = asked.index_of(text)
     letter = list(choices)[at] if at is not None else robust.choice(text, choices)
     if letter is None:
-        return replies.undecided("no option can be read out of the reply")
+        return reply_verdicts.undecided("no option can be read out of the reply")
     if letter == made.facts["answer"]:
         return Verdict(RIGHT)
     return Verdict(WRONG, choices[letter])
@@ -145,7 +147,7 @@ def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> V
     if alike is not None and alike(answer, text):
         return Verdict(RIGHT)
     if len(normalise(text)) <= vqa.FEW or not 1 / LONGEST <= len(text) / len(answer) <= LONGEST:
-        return replies.undecided("a reply of another length than the answer")
+        return reply_verdicts.undecided("a reply of another length than the answer")
     return Verdict(WRONG, text)
 
 

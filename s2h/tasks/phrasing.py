@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import lru_cache
 from random import Random
 
-from s2h.language import nouns, related
+from s2h.language import nouns, related_names
 from s2h.language.concepts import without_openings
-from s2h.language.sorts import is_person
+from s2h.language.noun_categories import is_person
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
@@ -96,7 +96,7 @@ def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = Fa
 @lru_cache(maxsize=1 << 14)
 def _it(concept: str) -> str:
     """What stands for a concept in the singular: a person is no 'it'."""
-    return "such a person" if is_person(related.head(concept)) else "it"
+    return "such a person" if is_person(related_names.head(concept)) else "it"
 
 
 def is_many(concept: str) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from random import Random
 from string import ascii_uppercase
 
-from s2h.language import values
-from s2h.language.answers import normalise
+from s2h.language import short_answers
+from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.options import lettered
 from s2h.sources.shapes import QUESTIONS, QuestionSet
@@ -171,7 +171,7 @@ def _in_balance(rng: Random, source: QuestionSet, n_images: int) -> Callable[[li
     truth = yes_or_no(rng, lambda n: share, n_images)
 
     def balanced(questions: list[Question]) -> Question:
-        fit = [question for question in questions if TRUTH.get(values.key(question.answer)) is truth]
+        fit = [question for question in questions if TRUTH.get(short_answers.key(question.answer)) is truth]
         if not fit:
             raise NoPair(f"a picture without {WANTED[truth]}")
         return choose(fit)
@@ -207,7 +207,7 @@ def _drawn(rng: Random, question: Question) -> str:
             raise NoPair("a long answer, for which only a model gives a wrong one")
         return rng.choice(list(question.wrong))
     value = question.odds.draw(rng)
-    if values.same(value, question.answer):
+    if short_answers.same(value, question.answer):
         raise NoPair("the draw of a wrong answer gave the right one")
     if not apart(value, question) or len(normalise(value)) > FEW:
         raise NoPair("a drawn answer that may be right as well")
@@ -218,7 +218,7 @@ def apart(value: str, question: Question) -> bool:
     """Whether a value is surely none of the right answers."""
     if value in question.wrong:
         return True
-    return all(values.differ(value, right) for right in (question.answer, *question.accepted))
+    return all(short_answers.differ(value, right) for right in (question.answer, *question.accepted))
 
 
 def _elsewhere(
@@ -238,7 +238,7 @@ def _elsewhere(
     if question.odds is None:
         return "other-image", rng.choice(sorted(set(found)))
     value = rng.choice(found)
-    if values.same(value, question.answer) or not apart(value, question):
+    if short_answers.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
     if source.distractors_differ:  # none has the right answer, which makes a wrong one likelier than by odds
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
@@ -299,7 +299,7 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
             found.append(value)
     unlike: dict[str, str] = {}
     for value in found:
-        unlike.setdefault(values.key(value), value)
+        unlike.setdefault(short_answers.key(value), value)
     return list(unlike.values())
 
 
@@ -341,7 +341,7 @@ def deal(draft: Draft, rng: Random, wrong: int | None) -> Draft:
 def turn_to(draft: Draft, item: Item, question: Question, value: str) -> None:
     """Give a draft its twin: the picture of which the same is asked and whose right answer is the rejected value."""
     (at,), facts = draft.target, draft.facts
-    rest = (one for one in facts["candidates"] if values.key(one) != values.key(value))
+    rest = (one for one in facts["candidates"] if short_answers.key(one) != short_answers.key(value))
     twin_facts = {**facts, "question": question.ask, "answer": value, "candidates": [value, *rest]}
     twin_facts.pop("answers", None)
     twin_facts.pop("reply", None)

@@ -13,8 +13,8 @@ from s2h import record, seeds, tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.language.concepts import concept_of
-from s2h.language.general import general_of
 from s2h.language.nouns import head_of, indefinite, plural
+from s2h.language.one_word_names import general_of
 from s2h.sources import SourceError, open_source
 from tests.support.photos import save
 
