@@ -12,7 +12,7 @@ from tests.support.forks import Server
 
 # What the commands import late.
 LIGHT = ("scipy.stats", "sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg",
-         "s2h.language.related.head=two toy cats")  # fmt: skip
+         "s2h.language.related_names.head=two toy cats")  # fmt: skip
 HEAVY = (
     "s2h.models.vlm.load=mini",
     "s2h.train.trainer",

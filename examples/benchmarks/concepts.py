@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from s2h.language import concepts, forms, phrases, related
+from s2h.language import concepts, noun_phrases, related_names, word_forms
 
 HERE = Path(__file__).parent
 Tagger = Callable[[list[str]], list[str]]
@@ -61,14 +61,17 @@ def seen_only(concept: Callable[[str], str]) -> Callable[[str], str]:
     def kept(caption: str) -> str:
         found = concept(caption)
         return (
-            found if found and (phrases.seen(found.split()[-1]) or phrases.seen(related.head(found))) else ""
+            found
+            if found
+            and (noun_phrases.seen(found.split()[-1]) or noun_phrases.seen(related_names.head(found)))
+            else ""
         )
 
     return kept
 
 
 def by_rules(caption: str) -> str:
-    for function in (concepts.find, forms.singular, forms.shares, forms.verb_of):
+    for function in (concepts.find, word_forms.singular, word_forms.shares, word_forms.verb_of):
         function.cache_clear()
     return concepts.find(caption).concept
 
@@ -97,7 +100,7 @@ def measure(concept: Callable[[str], str], rows: list[tuple[str, set[str]]]) -> 
     found = [concept(caption) for caption, _ in rows]
     seconds = time.process_time() - start
     given = [(one, heads) for one, (_, heads) in zip(found, rows, strict=True) if one]
-    wrong = [one for one, heads in given if related.head(one) not in heads]
+    wrong = [one for one, heads in given if related_names.head(one) not in heads]
     wanted = [one for one, (_, heads) in zip(found, rows, strict=True) if heads]
     return {
         "captions": len(rows),

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import inflect
 
-from s2h.language import table
+from s2h.language import word_tables
 from s2h.language.nouns import plain_article, plain_plural
 
-OUT = Path(table.HERE) / "inflected.tsv"
+OUT = Path(word_tables.HERE) / "inflected.tsv"
 
 
 def main() -> None:
     engine = inflect.engine()
     rows = []
-    for word in sorted(table.named()):
+    for word in sorted(word_tables.named()):
         article = engine.a(word).split()[0]
         plural = engine.plural_noun(word) or word
         told = "" if article == plain_article(word) else article

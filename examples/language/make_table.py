@@ -17,7 +17,7 @@ from pathlib import Path
 
 from wordfreq import zipf_frequency
 
-from s2h.language.table import word_set
+from s2h.language.word_tables import word_set
 
 # Lexicographer files of nouns, in the order of their numbers from 3.
 FILES = """tops act animal artifact attribute body cognition communication event feeling food group location motive object

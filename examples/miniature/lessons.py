@@ -71,7 +71,7 @@ class PoolWorld(World):
             if shape is None or any(g["shape"] == shape and colour in (None, g["colour"]) for g in groups):
                 return item
 
-    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+    def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
         item = self._any(rng, "digit")
         while value is not None and item.labels["value"] != value:
             item = self._any(rng, "digit")
@@ -110,7 +110,7 @@ def present(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
 def single(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
     """Several questions about one image, with and without an index, and a caption."""
     item = world._any(rng, pick_kind(rng))
-    asked = rng.sample(world.questions(item), k=min(4, len(world.questions(item))))
+    asked = rng.sample(world.questions_about(item), k=min(4, len(world.questions_about(item))))
     turns = []
     for question in asked:
         frame = rng.choice(vqa.ALONE)

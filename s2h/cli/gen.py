@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +15,12 @@ from s2h.cli.gen_options import Options
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.errors import counted
 from s2h.streams import can_grow
-from s2h.tasks import WORKING, by_level
+from s2h.tasks import WORKING, by_level, data_for
 
 if TYPE_CHECKING:
+    from s2h.sources.shapes import Dataset
     from s2h.streams.journal import Journal
+    from s2h.tasks.recipe import Recipe
 
 AT_LEAST_1 = click.IntRange(min=1)
 
@@ -204,8 +206,9 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
 
     source = _open(work, given)
     told = tell_source(work, source)
-    given.check_source(source)
-    for note in given.maker.notes(source, given.own):
+    data = data_for(given.task, source)
+    given.check_data(data, source)
+    for note in given.maker.notes(data, given.own):
         work.say(note)
     first = journal.position
     if given.resume and work.writer is not None:
@@ -226,19 +229,18 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     work.say(f"{counted(made, 'pair')} of level {given.maker.level} ({given.task}){again}")
 
 
-def _open(work: common.Session, given: Options) -> Any:
+def _open(work: common.Session, given: Options) -> Dataset:
     """Return the source, with the captions of a model where these are asked for."""
     from s2h.cli.gen_models import with_captions
     from s2h.sources import open_source
 
     source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
     tell_links(work, given)
-    total = len(source) if hasattr(source, "__len__") else None
-    progress = partial(work.progress, total=total, unit="picture", label="captions")
+    progress = partial(work.progress, total=source.size, unit="picture", label="captions")
     return with_captions(given, source, work.say, progress)
 
 
-def _recipe(work: common.Session, given: Options, source: Any, first: int, tally: Counter) -> Any:
+def _recipe(work: common.Session, given: Options, source: Dataset, first: int, tally: Counter) -> Recipe:
     """Return what the run makes, with the models that help."""
     from s2h.cli.gen_models import answerer, similar_distractors
     from s2h.images.store import Store
@@ -276,13 +278,13 @@ def tell_links(work: common.Session, given: Options) -> None:
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
-def tell_source(work: common.Session, source: Any, before: dict | None = None) -> dict:
+def tell_source(work: common.Session, source: Dataset, before: dict | None = None) -> dict:
     """Say how many pictures a source has and what could not be used; after the work only what was found since `before`."""
-    unused = dict(getattr(source, "unused", {}))
-    if unused != before and (unused or before is None) and hasattr(source, "__len__"):
-        about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
+    unused = dict(source.unused)
+    if unused != before and (unused or before is None) and source.size is not None:
+        about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
         work.say(
-            f"{source.spec}: {counted(len(source), 'picture')}{about}"
+            f"{source.spec}: {counted(source.size, 'picture')}{about}"
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2h.cli.gen_options import Options
 from s2h.errors import counted
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from s2h.models.text import TextModel
     from s2h.models.vlm import VLM
+    from s2h.sources.shapes import Dataset
     from s2h.tasks.hallucinations import Answerer
     from s2h.tasks.similar import Similar
 
 Say = Callable[[str], None]
 
 
-def answerer(given: Options, source: Any, say: Say) -> Answerer | None:
+def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
     """Return the model whose wrong replies become the rejected answers, None where no model gives them."""
     name = given.answering_model
     if name is None:
@@ -112,7 +113,7 @@ class Paraphrase:
         return float(a @ b) >= self.given.alike
 
 
-def similar_distractors(given: Options, source: Any, say: Say) -> Similar | None:
+def similar_distractors(given: Options, source: Dataset, say: Say) -> Similar | None:
     """Return what chooses distractors by CLIP, if that is asked for: those that resemble the target, and for search none
     that seems to show the concept."""
     near = given.distractors == "similar"
@@ -125,7 +126,7 @@ def similar_distractors(given: Options, source: Any, say: Say) -> Similar | None
     model = clip.load(name)
     if near:
         say(f"distractors are like the target by {model.name}")
-    if "clip_model" in given.maker.takes and not source.exhaustive:
+    if "clip_model" in given.maker.takes and source.photos and not source.photos.exhaustive:
         say(f"distractors don't show what is searched for by {model.name} and the captions")
     return Similar(
         lambda image: model.images([model.prepare(image)])[0],
@@ -161,7 +162,9 @@ class CaptionWriter:
         return [whole(text, len(ids) >= most) for text, ids in zip(texts, tokens, strict=True)]
 
 
-def with_captions(given: Options, source: Any, say: Say, progress: Callable[[Iterable], Iterable]) -> Any:
+def with_captions(
+    given: Options, source: Dataset, say: Say, progress: Callable[[Iterable], Iterable]
+) -> Dataset:
     """Return the source, with captions that a model has written for its pictures where --captioner asks for them."""
     if given.captioner is None or given.captions_file is None:
         return source

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from s2h import registry
 from s2h.cli import headings, places
 from s2h.cli.params import Weight
 from s2h.tasks import Task, by_level
+
+if TYPE_CHECKING:
+    from s2h.sources.shapes import Dataset
 
 TYPES: dict[str, dict[str, Any]] = {
     "weights": {"type": Weight(), "multiple": True},
@@ -174,9 +177,9 @@ class Options:
             grow=("-o",),
         )
 
-    def check_source(self, source: Any) -> None:
-        """Refuse what doesn't go with the source."""
-        possible = self.maker.negatives_from(source)
+    def check_data(self, data: Any, source: Dataset) -> None:
+        """Refuse what doesn't go with the task's data from the source."""
+        possible = self.maker.negatives_from(data)
         for kind, _ in self.negatives:
             if kind not in possible:
                 raise click.BadParameter(
@@ -185,7 +188,7 @@ class Options:
                 )
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
             raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
-        if self.clip_model and self.distractors == "random" and source.exhaustive:
+        if self.clip_model and self.distractors == "random" and source.photos and source.photos.exhaustive:
             raise click.UsageError(
                 f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."
             )

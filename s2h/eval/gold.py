@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from s2h.eval.benches import names
-from s2h.language.answers import normalise
+from s2h.language.normalisation import normalise
 from s2h.record import RecordError
 
 YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from s2h.language import nouns
-from s2h.language.forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
-from s2h.language.phrases import (
+from s2h.language.noun_categories import is_body_part
+from s2h.language.noun_phrases import (
     CLOSED,
     COLLECTIVE,
     DETERMINERS,
@@ -26,9 +26,9 @@ from s2h.language.phrases import (
     seen,
     tokens_of,
 )
-from s2h.language.related import parse
-from s2h.language.sorts import is_body_part
-from s2h.language.table import word_set
+from s2h.language.related_names import parse
+from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
+from s2h.language.word_tables import word_set
 
 NOT_ENGLISH = "a caption that is not English"
 FILE_NAME = "a file name for a caption"

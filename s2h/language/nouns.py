@@ -6,10 +6,10 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from s2h.language import table
-from s2h.language.answers import normalise
-from s2h.language.forms import ONLY_PLURAL, is_plural_form, singular
-from s2h.language.table import word_set
+from s2h.language import word_tables
+from s2h.language.normalisation import normalise
+from s2h.language.word_forms import ONLY_PLURAL, is_plural_form, singular
+from s2h.language.word_tables import word_set
 
 if TYPE_CHECKING:
     import inflect
@@ -89,8 +89,8 @@ def with_article(phrase: str) -> str:
     if first.isupper() and len(first) > 1 and first not in _READ:
         return f"{'an' if first[0] in _VOWEL_LETTERS else 'a'} {phrase}"
     word = first.casefold()
-    if word in table.named():
-        return f"{table.inflected().get(word, ('', ''))[0] or plain_article(word)} {phrase}"
+    if word in word_tables.named():
+        return f"{word_tables.inflected().get(word, ('', ''))[0] or plain_article(word)} {phrase}"
     return _engine().a(phrase)
 
 
@@ -139,6 +139,6 @@ def plural(name: str) -> str:
         return f"{name}s"
     if is_plural_form(last) or last.casefold() in MASS or last.casefold() in ONLY_PLURAL:
         return name
-    if last in table.named():
-        return " ".join((*before, table.inflected().get(last, ("", ""))[1] or plain_plural(last)))
+    if last in word_tables.named():
+        return " ".join((*before, word_tables.inflected().get(last, ("", ""))[1] or plain_plural(last)))
     return " ".join((*before, _engine().plural_noun(last) or last))

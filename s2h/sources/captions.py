@@ -18,7 +18,7 @@ from functools import partial
 from itertools import islice
 
 from s2h.language.concepts import find
-from s2h.language.general import general_of
+from s2h.language.one_word_names import general_of
 from s2h.sources import SourceError, files, in_split, links
 from s2h.sources.album import Album
 from s2h.sources.packed import Texts

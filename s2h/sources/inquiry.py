@@ -13,7 +13,7 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
-from s2h.language import nouns, values
+from s2h.language import nouns, short_answers
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.page import MANY, Page
 
@@ -40,7 +40,7 @@ class Weighed:
 
     @cached_property
     def known(self) -> dict[str, str]:
-        return {values.key(value): value for value in self._weights}
+        return {short_answers.key(value): value for value in self._weights}
 
 
 class Ranked:
@@ -62,7 +62,7 @@ class Ranked:
 
     @property
     def known(self) -> dict[str, str]:
-        return {values.key(name): name for name in self._names.values()}
+        return {short_answers.key(name): name for name in self._names.values()}
 
     def pick(self, rng: Random, value: str) -> None:
         return None

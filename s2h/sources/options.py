@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from s2h.language import values
+from s2h.language import short_answers
 
 _OPTION = re.compile(r"\s*\(?([A-Z])[.):]\)?\s+(\S.*?)\s*")
 _INLINE = re.compile(r"(?:(?<=\s)|^)\(?([A-Z])[.)]\)?\s+")
@@ -47,7 +47,7 @@ class Asked:
             return at if at >= 0 else None
         match = re.match(r"\(?([A-Z])[).:]\)?\s+(\S.*)", answer)
         said = match[2] if match else answer
-        same = [at for at, option in enumerate(self.options) if values.same(option, said)]
+        same = [at for at, option in enumerate(self.options) if short_answers.same(option, said)]
         if len(same) != 1 or (match and letters.find(match[1]) != same[0]):
             return None
         return same[0]
@@ -109,7 +109,7 @@ def why_not(asked: Asked, answer: str) -> str:
         return "a letter question without options" if wants_letter(asked.closing) else ""
     if any(_REFERS.search(option) for option in asked.options):
         return "options that name one another"
-    keys = [values.key(option) for option in asked.options]
+    keys = [short_answers.key(option) for option in asked.options]
     if len(set(keys)) < len(keys) or not all(keys):
         return "options that say the same"
     if asked.index_of(answer) is None:

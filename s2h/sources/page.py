@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Iterable
 from functools import lru_cache
 
-from s2h.language import forms, nouns
-from s2h.language.meaning import things_in
+from s2h.language import nouns, word_forms
+from s2h.language.caption_fit import things_in
 from s2h.sources.packed import Groups, Texts
 
 MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
@@ -19,20 +19,8 @@ MANY = MOST_COUNTED + 1
 @lru_cache(maxsize=1 << 16)
 def _names_something(word: str) -> bool:
     """Whether a word may be a noun, also one that the tables don't know."""
-    shares = forms.shares(word)
+    shares = word_forms.shares(word)
     return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
-
-
-class Concept(str):
-    """What a prompt looks for, in words, with the page and the number under which its pictures are found."""
-
-    page: int
-    number: int
-
-    def __new__(cls, text: str, page: int, number: int) -> Concept:
-        made = super().__new__(cls, text)
-        made.page, made.number = page, number
-        return made
 
 
 class Page:

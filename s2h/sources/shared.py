@@ -9,8 +9,8 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from s2h.language import values
-from s2h.language.answers import normalise
+from s2h.language import short_answers
+from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair
 
 SHORT = 4  # words of an answer that is a value
@@ -80,7 +80,7 @@ class SharedQuestions:
         for row in rows:
             picture = sheet.picture_of[row]
             first = of_picture.setdefault(picture, row)
-            if not values.same(sheet.answers[first], sheet.answers[row]):
+            if not short_answers.same(sheet.answers[first], sheet.answers[row]):
                 torn.add(picture)
         found: dict[str, list[int]] = {}
         for picture, row in of_picture.items():
@@ -90,16 +90,16 @@ class SharedQuestions:
 
     def _apart(self, found: dict[str, list[int]], one: str, other: str) -> bool:
         """Whether two answers surely differ, and no annotator gave the one where the other is right."""
-        if one == other or not values.differ(one, other):
+        if one == other or not short_answers.differ(one, other):
             return False
         accepted = self._quiz.sheet.accepted
         for wrong, right in ((one, other), (other, one)):
             said = {line for row in found[right] for line in accepted[row].split("\n") if line}
-            if any(values.same(wrong, line) for line in said):
+            if any(short_answers.same(wrong, line) for line in said):
                 return False
         return True
 
-    def item(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
+    def draw_picture(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
         """A picture for which the value is the right answer, and which is no copy of one that is there."""
         rows = list(question.rows[value])
         rng.shuffle(rows)

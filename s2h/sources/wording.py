@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from s2h.language.answers import normalise
+from s2h.language.normalisation import normalise
 
 LONG = 9  # words of a caption that surely says more than a concept
 PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")

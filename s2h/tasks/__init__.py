@@ -15,6 +15,7 @@ from s2h import registry
 
 if TYPE_CHECKING:
     from s2h.record import Record
+    from s2h.sources.shapes import Dataset, Shape
     from s2h.tasks.pair import Pair
     from s2h.tasks.similar import Similar
     from s2h.tasks.slots import Slot
@@ -75,37 +76,49 @@ class Task:
     """A kind of pair. The name of its module is the task's name.
 
     level: 1, 2 or 3. about: one line for --help. negatives: the kinds of rejected answers with their weights. answers:
-    what `facts.answer_type` can be. make: a pair for a slot, from an opened source; it raises NoPair where a draw gives
-    none. needs: what a source must be able to do. possible: which kinds of rejected answers can be made from a source, by
-    default all. options: its own options. takes: options of s2h-gen that only some tasks can use: `working`, `model`,
-    `distractors`, `clip_model` (which refuses distractors), `captioner`. layouts: how its images can be shown. check:
-    raises SourceError where what was asked for does not fit the source. notes: what the user should know about a run, a
-    line each."""
+    what `facts.answer_type` can be. make: from a slot and data to a pair; it raises NoPair where a draw gives none.
+    needs: shapes of data that the task can work with; `data` is the first of them that a source has. possible: which
+    kinds of rejected answers can be made from the data, by default all. options: its own. takes: options of s2h-gen that
+    only some tasks can use: `working`, `model`, `distractors`, `clip_model` (which refuses distractors), `captioner`.
+    layouts: how its images can be shown. check: raises SourceError where what was asked for does not fit the data. notes:
+    what the user should know about a run, a line each."""
 
     level: Literal[1, 2, 3]
     about: str
     negatives: dict[str, float]
     answers: dict[str, Answer]
     make: Callable[[Slot, Any, Wanted], Pair]
-    needs: Callable[[Any], tuple[str, ...]]
+    needs: tuple[Shape[Any], ...]
     possible: Callable[[Any], tuple[str, ...]] | None = None
     options: tuple[Option, ...] = ()
     takes: frozenset[str] = frozenset()
     layouts: tuple[str, ...] = ("sequence", "grid")
-    check: Callable[[Any, Wanted], None] = lambda source, wanted: None
-    notes: Callable[[Any, Mapping[str, Any]], list[str]] = lambda source, options: []
+    check: Callable[[Any, Wanted], None] = lambda data, wanted: None
+    notes: Callable[[Any, Mapping[str, Any]], list[str]] = lambda data, options: []
 
-    def negatives_from(self, source: Any) -> dict[str, float]:
-        """Return the kinds of rejected answers, with their weights, that can be made from a source without a model."""
+    def negatives_from(self, data: Any) -> dict[str, float]:
+        """Return the kinds of rejected answers, with their weights, that can be made from data without a model."""
         if self.possible is None:
             return self.negatives
-        possible = self.possible(source)
+        possible = self.possible(data)
         return {kind: weight for kind, weight in self.negatives.items() if kind in possible}
 
 
 def by_level() -> dict[str, Task]:
     """Return all tasks by name, in the order of their levels."""
     return dict(sorted(registry.values("task").items(), key=lambda item: (item[1].level, item[0])))
+
+
+def data_for(task: str, source: Dataset) -> Any:
+    """Return the data that a task works with. Raises SourceError where a source has none of its shapes."""
+    from s2h.sources import SourceError
+    from s2h.sources.shapes import lacks
+
+    needs = registry.load("task", task).needs
+    for shape in needs:
+        if (found := shape.take(source)) is not None:
+            return found
+    raise SourceError(lacks(source, list(needs), task=task))
 
 
 def check_weights(weights: Mapping[str, float], names: Iterable[str], what: str) -> None:

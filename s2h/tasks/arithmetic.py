@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import combinations, product
 from random import Random
-from typing import Any
 
 from s2h.sources import Item, NoPair
+from s2h.sources.shapes import DIGITS, DigitSet
 from s2h.tasks import Answer, Task, Wanted
 from s2h.tasks.arithmetic_words import ASKS, BRIEF, RESULT_ONLY, SHORT, SHOW
 from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
@@ -63,7 +63,7 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
     return values.index(best) if values.count(best) == 1 else None
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, data: DigitSet, wanted: Wanted) -> Pair:
     """Make one pair of images of digits."""
     rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
     if n_images < 2:
@@ -97,7 +97,7 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
         forth, back = (mistake.right, mistake.wrong), (mistake.wrong, mistake.right)
         if balance is None or rng.random() * balance[forth] < balance.get(back, 0.0):
             ending = rng.choice(SHOW if shows else BRIEF)
-            return _pair(rng, source, Problem(operation, operands, digit, ending), kind, values, mistake)
+            return _pair(rng, data, Problem(operation, operands, digit, ending), kind, values, mistake)
     raise NoPair(f"no digits found for the mistake {kind}")
 
 
@@ -298,14 +298,16 @@ def _taken_for_another(rng: Random, operation: str, values: list[int], operands:
     return world
 
 
-def _pair(rng: Random, source: Any, problem: Problem, kind: str, values: list[int], mistake: Mistake) -> Pair:
+def _pair(
+    rng: Random, data: DigitSet, problem: Problem, kind: str, values: list[int], mistake: Mistake
+) -> Pair:
     ask = problem.ask(rng)
     items: list[Item] = []
     for value in values:
-        items.append(source.digit(rng, value, items))
+        items.append(data.draw_digit(rng, value, items))
     twin = None
     if mistake.world is not None:
-        moved = rearranged(items, values, mistake.world, partial(source.digit, rng))
+        moved = rearranged(items, values, mistake.world, partial(data.draw_digit, rng))
         twin = Twin(moved, problem.facts(mistake.world, mistake.wrong))
     read: list[int | None] = [values[p] for p in problem.operands]
     return Pair(
@@ -331,6 +333,6 @@ TASK = Task(
         "image": Answer(lambda images: images),
     },
     make=make,
-    needs=lambda source: ("digit",),
+    needs=(DIGITS,),
     takes=frozenset({"working"}),
 )

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import factorial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
-from s2h.sources import Item, NoPair, SourceError, Trait
+from s2h.sources import Item, NoPair, Trait
+from s2h.sources.shapes import COMPARABLE, SHARED_QUESTIONS, Comparable
 from s2h.tasks import Answer, Task, Wanted
 from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
+
+if TYPE_CHECKING:
+    from s2h.sources.shared import SharedQuestions
 
 REDRAWS = 100
 NEGATIVES = {
@@ -169,16 +173,18 @@ class Comparison:
         return " ".join([*(f"Image {p + 1} shows {trait.phrase(values[p])}." for p in self.operands), final])
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair:
     """Make one comparison; raises NoPair where the source has too few values for it."""
     if slot.n_images < 2:
         raise NoPair("compare needs two images or more")
-    if not hasattr(source, "trait"):
+    from s2h.sources.shared import SharedQuestions
+
+    if isinstance(data, SharedQuestions):
         from s2h.tasks import compare_answers
 
-        return compare_answers.make(slot, source, wanted)
+        return compare_answers.make(slot, data, wanted)
     rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
-    numbers = getattr(source, "numbers", 0.0)
+    numbers = data.count_share
     kinds = frozenset(kind for kind, weight in weights.items() if weight > 0)
     answer = slot.yes_or_no(lambda n: _share(numbers, n, kinds))
     places = slot.two_places()
@@ -192,7 +198,7 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
     else:
         kind, form = same_or_different(slot, weights, answer)
         counted = slot.deal((True, False), (numbers, 1 - numbers), "trait")
-    trait = _draw_trait(rng, source, counted)
+    trait = _draw_trait(rng, data, counted)
     if form == "order" and len(trait.values) < n_images:
         form, descending = slot.deal(("more", "fewer"), name="instead"), False
     values, world, operands = worlds(rng, form, trait.values, n_images, places, kind == "false-different")
@@ -201,7 +207,7 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
     how = "working" if shows else "short" if ending else "sentence"
     comparison = Comparison(form, trait, operands, descending, how)
     ask = comparison.ask(rng) + ending
-    draw = partial(source.showing, rng, trait)
+    draw = partial(data.draw_showing, rng, trait)
     items: list[Item] = []
     for value in values:
         items.append(draw(value, items))
@@ -245,10 +251,10 @@ def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
     return 1 - others
 
 
-def _draw_trait(rng: Random, source: Any, counted: bool) -> Trait:
+def _draw_trait(rng: Random, data: Comparable, counted: bool) -> Trait:
     """Draw one of the source's traits, a number of things or another."""
     for _ in range(REDRAWS):
-        trait = source.trait(rng)
+        trait = data.draw_trait(rng)
         if bool(trait.things) == counted:
             return trait
     raise NoPair("nothing in which pictures can be compared")
@@ -314,17 +320,12 @@ def short(answer: str | int | list[int]) -> str:
     return f"{', '.join(f'Image {number}' for number in numbers)}."
 
 
-def needs(source: Any) -> tuple[str, ...]:
-    if hasattr(source, "trait") or hasattr(source, "shared"):
-        return ()
-    raise SourceError(
-        f"source {source.spec!r}: nothing is known in which its pictures can be compared (give classes:PATH, coco:PATH, or "
-        "questions with answers: vqav2:PATH, llava:PATH)"
+def possible(data: Comparable | SharedQuestions) -> tuple[str, ...]:
+    from s2h.sources.shared import SharedQuestions
+
+    return tuple(
+        kind for kind in NEGATIVES if kind != "swapped-images" or not isinstance(data, SharedQuestions)
     )
-
-
-def possible(source: Any) -> tuple[str, ...]:
-    return tuple(kind for kind in NEGATIVES if kind != "swapped-images" or hasattr(source, "trait"))
 
 
 TASK = Task(
@@ -337,7 +338,7 @@ TASK = Task(
         "order": Answer(factorial),
     },
     make=make,
-    needs=needs,
+    needs=(COMPARABLE, SHARED_QUESTIONS),
     possible=possible,
     takes=frozenset({"working"}),
 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2h.sources import Item
 from s2h.tasks import Wanted
@@ -18,7 +18,7 @@ from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:
-    from s2h.sources.shared import SharedQuestion
+    from s2h.sources.shared import SharedQuestion, SharedQuestions
 
 SHOW = (" Give the answer for each image first.", " Answer for each image, then conclude.")
 ASKS = {
@@ -139,7 +139,7 @@ class Query:
         return f"{told}\n{final}"
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, data: SharedQuestions, wanted: Wanted) -> Pair:
     """Make one comparison of pictures about which the same is asked; raises NoPair where the draw has too few."""
     rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
     kinds = {kind for kind, weight in weights.items() if weight > 0}
@@ -149,7 +149,7 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
         kind, form = "wrong-image", slot.branch(["which"] + ["odd"] * (n_images > 2), name="question")
     else:
         kind, form = same_or_different(slot, weights, answer)
-    question: SharedQuestion = source.shared.draw(rng, n_images - 1 if answer is None else 2)
+    question: SharedQuestion = data.draw(rng, n_images - 1 if answer is None else 2)
     one, other = question.rows
     if answer is None:
         operands = list(range(n_images))
@@ -161,7 +161,7 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
     ending = rng.choice(SHOW if shows else BRIEF)
     how = "working" if shows else "short" if ending else "sentence"
     query = Query(form, question.ask, operands, other, how)
-    draw = partial(source.shared.item, rng, question)
+    draw = partial(data.draw_picture, rng, question)
     items: list[Item] = []
     for value in seen:
         items.append(draw(value, items))

@@ -12,13 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2h import seeds
-from s2h.language import replies, values
-from s2h.language.answers import normalise
-from s2h.language.replies import RIGHT, UNDECIDED, WRONG, Verdict
+from s2h.language import reply_verdicts, short_answers
+from s2h.language.normalisation import normalise
+from s2h.language.reply_verdicts import RIGHT, UNDECIDED, WRONG, Verdict
 from s2h.sources.options import Asked
+from s2h.sources.shapes import QuestionSet
 from s2h.tasks import vqa
 from s2h.tasks.pair import Pair, Posed, Size
 
@@ -48,7 +49,7 @@ def hallucinated(
     draw: Callable[[int, int], Pair | None],
     tries: int,
     answerer: Answerer,
-    source: Any,
+    data: QuestionSet,
     size: Size,
     tally: Counter,
 ) -> Iterator[tuple[int, Pair]]:
@@ -72,7 +73,7 @@ def hallucinated(
                 tally["a prompt that the model can't take"] += 1
                 continue
             taken = _taken(pair, pictures, said, answerer, tally)
-            finished = None if taken is None else _finished(pair, *taken, source, tally)
+            finished = None if taken is None else _finished(pair, *taken, data, tally)
             if finished is not None:
                 found[k] = finished
     for k in block:
@@ -113,7 +114,7 @@ def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = Non
     it; of options it is an option's text, of a long answer the reply itself."""
     question = _posed(pair).question
     if not re.search(r"\w", text):
-        return replies.undecided("the model said nothing")
+        return reply_verdicts.undecided("the model said nothing")
     if question.options:
         return _option(pair, text)
     if pair.negative == "nonexistent" and _DENIES.search(text):
@@ -121,8 +122,10 @@ def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = Non
     if len(normalise(question.answer)) > vqa.FEW:
         return _long(question.answer, text, alike)
     known = question.odds.known if question.odds is not None else {}
-    known = {**{values.key(value): value for value in (question.answer, *question.wrong)}, **known}
-    verdict = replies.judge(text, question.ask, (question.answer, *question.accepted), known, question.wrong)
+    known = {**{short_answers.key(value): value for value in (question.answer, *question.wrong)}, **known}
+    verdict = reply_verdicts.judge(
+        text, question.ask, (question.answer, *question.accepted), known, question.wrong
+    )
     if pair.negative == "nonexistent" and verdict.kind == RIGHT:  # about a picture that isn't there
         return Verdict(WRONG, question.answer)
     return verdict
@@ -142,7 +145,7 @@ def _option(pair: Pair, text: str) -> Verdict:
     at = asked.index_of(text)
     letter = list(choices)[at] if at is not None else robust.choice(text, choices)
     if letter is None:
-        return replies.undecided("no option can be read out of the reply")
+        return reply_verdicts.undecided("no option can be read out of the reply")
     if letter == pair.facts["answer"]:
         return Verdict(RIGHT)
     return Verdict(WRONG, choices[letter])
@@ -156,11 +159,11 @@ def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> V
     if alike is not None and alike(answer, text):
         return Verdict(RIGHT)
     if len(normalise(text)) <= vqa.FEW or not 1 / LONGEST <= len(text) / len(answer) <= LONGEST:
-        return replies.undecided("a reply of another length than the answer")
+        return reply_verdicts.undecided("a reply of another length than the answer")
     return Verdict(WRONG, text)
 
 
-def _finished(pair: Pair, text: str, value: str, source: Any, tally: Counter) -> Pair | None:
+def _finished(pair: Pair, text: str, value: str, data: QuestionSet, tally: Counter) -> Pair | None:
     """Return the pair with the model's wrong value as its rejected answer, or, about every second time, mirrored."""
     posed = _posed(pair)
     question = posed.question
@@ -170,9 +173,9 @@ def _finished(pair: Pair, text: str, value: str, source: Any, tally: Counter) ->
     vqa.reject(pair, value)
     if pair.negative == "nonexistent":
         return pair
-    if not hasattr(source, "asked") or len(normalise(question.answer)) > vqa.FEW:
+    if len(normalise(question.answer)) > vqa.FEW:
         return pair
-    partner = source.asked(seeds.rng("confusion", posed.luck), question, value)
+    partner = data.find_answered(seeds.rng("confusion", posed.luck), question, value)
     if partner is None or any(partner[0].key == item.key for item in pair.items):
         tally["no other picture shows what the model said"] += 1
         return None

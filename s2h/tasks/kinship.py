@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from s2h.sources import Item, NoPair, SourceError
+from s2h.sources.shapes import PEOPLE, KinshipPeople
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights
 from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
 from s2h.tasks.pair import Claims, Pair, Twin
@@ -21,14 +22,14 @@ NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed
 YES_NO = ("is-elder", "are-kin", "are-siblings")
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, data: KinshipPeople[Any], wanted: Wanted) -> Pair:
     """Make one pair of faces. The option `relations` holds the relations asked about and their weights; by default parent
     half of the time, and the others that the source knows."""
     rng, n_images = slot.rng, slot.n_images
     if n_images < 2:
         raise NoPair("kinship needs two images or more")
     weights = wanted.negatives
-    chances = tuple((wanted.options.get("relations") or _relations(source)).items())
+    chances = tuple((wanted.options.get("relations") or _relations(data)).items())
     kinds = frozenset(kind for kind, weight in weights.items() if weight > 0)
     truth = slot.yes_or_no(lambda n: _share(chances, n, kinds))
     places = slot.two_places()
@@ -38,19 +39,19 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
     if not questions:
         raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
     relation, form = slot.branch(list(questions), list(questions.values()), f"question {truth}")
-    share = wanted.working_share if hasattr(source, "look") else 0
+    share = wanted.working_share if data.describes_faces else 0
     shows = slot.deal((True, False), (share, 1 - share), "working")
     ending = rng.choice(SHOW if shows else BRIEF)
-    query = Query(source, relation, form, places, shows, ending)
-    first, second = source.related(rng, relation)
+    query = Query(data, relation, form, places, shows, ending)
+    first, second = data.draw_relatives(rng, relation)
     if truth is not None:
         return _yes_no(slot, query, first, second, weights, truth)
     build = _find if form.startswith("find") else _which
     return build(slot, query, first, second, weights)
 
 
-def _relations(source: Any) -> dict[str, float]:
-    return {name: 1.0 if name != "parent" else len(source.relations) for name in source.relations}
+def _relations(data: KinshipPeople[Any]) -> dict[str, float]:
+    return {name: 1.0 if name != "parent" else len(data.relations) for name in data.relations}
 
 
 @lru_cache
@@ -90,7 +91,7 @@ def _share(relations: tuple[tuple[str, float], ...], n_images: int, wanted: froz
 class Query:
     """What one pair asks about, and how its answers are worded. ending: of the prompt, which says how to answer."""
 
-    source: Any
+    data: KinshipPeople[Any]
     relation: str
     form: str
     places: tuple[int, int]
@@ -122,7 +123,7 @@ class Query:
             "relation": self.relation,
             "form": self.name,
             "working": self.shows,
-            "people": [self.source.told(person) for person in people],
+            "people": [self.data.facts_about(person) for person in people],
             "families": sorted({person.family for person in people}),
             **more,
         }
@@ -132,14 +133,17 @@ class Query:
         if not self.shows:
             return ""
         return (
-            " ".join(f"Image {at + 1} shows {self.source.look(person)}." for at, person in said.items()) + " "
+            " ".join(
+                f"Image {at + 1} shows {self.data.describe_face(person)}." for at, person in said.items()
+            )
+            + " "
         )
 
     def claims(self, said: dict[int, Any]) -> Claims:
-        return [(at, self.source.claim_of(person)) for at, person in said.items()]
+        return [(at, self.data.claim_about_person(person)) for at, person in said.items()]
 
     def portraits(self, rng: Random, people: list) -> list[Item]:
-        return [self.source.portrait(rng, person) for person in people]
+        return [self.data.draw_portrait(rng, person) for person in people]
 
     def verdict(self, a: int, b: int, truth: str) -> str:
         """Return the answer to a yes/no question about the images at places a and b. truth: `kin` (a is b's elder), `turned`
@@ -173,7 +177,7 @@ def crowd(
     while len(others) < n_images - 2:
         like = rng.choice((first, second))
         taken = (first, second, *others, *apart)
-        others.append(query.source.stranger(rng, like=like, unlike=(first, second), apart=taken))
+        others.append(query.data.draw_stranger(rng, like=like, unlike=(first, second), apart=taken))
     return _placed(query.places, first, second, others)
 
 
@@ -195,9 +199,9 @@ def _yes_no(
 ) -> Pair:
     """Ask whether two people are kin. `is-elder` asks whether a is the parent of b; where not, the roles are swapped or they
     are strangers. `are-kin` and `are-siblings` are about kin and strangers only."""
-    rng, source = slot.rng, query.source
+    rng, data = slot.rng, query.data
     kind = slot.negative(weights, _kinds(query.form, truth))
-    other = source.stranger(rng, like=second, unlike=(first, second), apart=(first, second))
+    other = data.draw_stranger(rng, like=second, unlike=(first, second), apart=(first, second))
     strangers = not truth and kind == "false-kin"
     shown = other if strangers else second
     # The wrong answer takes the second face for this one: its own with the roles swapped, or one of the other kind.
@@ -218,7 +222,7 @@ def _yes_no(
         believed = {at: imagined if person is shown else person for at, person in seen.items()}
         at = a if a_person is shown else b
         others, other_items = [*people[:at], imagined, *people[at + 1 :]], list(items)
-        other_items[at] = source.portrait(rng, imagined)
+        other_items[at] = data.draw_portrait(rng, imagined)
     yes = query.verdict(a, b, kin)
     no = query.verdict(a, b, "turned" if kind == "swapped-roles" else "strangers")
     right, wrong = (yes, no) if truth else (no, yes)
@@ -274,7 +278,7 @@ def _find(slot: Slot, query: Query, first: Any, second: Any, weights: dict[str, 
     others: list = []
     while len(others) < n_images - 2:
         taken = (known, sought, *others)
-        others.append(query.source.stranger(rng, like=sought, unlike=(known,), apart=taken))
+        others.append(query.data.draw_stranger(rng, like=sought, unlike=(known,), apart=taken))
     people, at_known, at_sought = _placed(query.places, known, sought, others)
     at_wrong = rng.choice([i for i in range(n_images) if i not in (at_known, at_sought)])
     items = query.portraits(rng, people)
@@ -301,14 +305,12 @@ def _find(slot: Slot, query: Query, first: Any, second: Any, weights: dict[str, 
     )
 
 
-def check(source: Any, wanted: Wanted) -> None:
+def check(data: KinshipPeople[Any], wanted: Wanted) -> None:
     """Raise SourceError where the source does not know what was asked for."""
     if "relations" in wanted.options:
-        check_weights(wanted.options["relations"], source.relations, "relation")
-    if wanted.working and not hasattr(source, "look"):
-        raise SourceError(
-            f"source {source.spec!r}: nothing is known of how its people look (leave out --working)"
-        )
+        check_weights(wanted.options["relations"], data.relations, "relation")
+    if wanted.working and not data.describes_faces:
+        raise SourceError("nothing is known about how the people of this source look (leave out --working)")
 
 
 TASK = Task(
@@ -317,7 +319,7 @@ TASK = Task(
     negatives=NEGATIVES,
     answers={"yes/no": Answer(lambda images: 2), "image": Answer(lambda images: images)},
     make=make,
-    needs=lambda source: ("related", "stranger", "portrait"),
+    needs=(PEOPLE,),
     options=(
         Option(
             "--relation", "relations", "weights",

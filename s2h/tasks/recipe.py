@@ -15,8 +15,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from s2h import registry, seeds
-from s2h.sources import NoPair, SourceError, open_source, require
-from s2h.tasks import BY_MODEL, WORKING, Task, Wanted, by_level
+from s2h.sources import NoPair, SourceError, open_source
+from s2h.sources.shapes import Dataset
+from s2h.tasks import BY_MODEL, WORKING, Task, Wanted, by_level, data_for
 from s2h.tasks.slots import Run
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Recipe:
     task: str
     n: int = 1000
     seed: int = 0
-    source: Any = "builtin"
+    source: str | Dataset = "builtin"
     split: str = "train"
     per_prompt: tuple[int, int] = PER_PROMPT["sequence"]
     layout: str = "sequence"
@@ -75,23 +76,24 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self.maker: Task = _task(self.task)
-        if isinstance(self.source, str):
-            self.source = open_source(self.source, seed=self.seed, split=self.split)
-        require(self.source, self.task, *self.maker.needs(self.source))
+        source = self.source
+        if isinstance(source, str):
+            source = open_source(source, seed=self.seed, split=self.split)
+        self.dataset, self.data = source, data_for(self.task, source)
         self.run = Run(
-            (self.source.spec, self.seed, self.split, self.task),
+            (source.spec, self.seed, self.split, self.task),
             _sizes(self.task, self.maker, self.layout, self.per_prompt),
         )
         self.wanted = Wanted(
-            _weights(self.maker, self.source, self.negatives, self.answerer is not None),
+            _weights(self.maker, self.data, self.negatives, self.answerer is not None),
             None
             if self.working == WORKING
-            else self.working,  # the default given explicitly makes the same ids
+            else self.working,  # the default makes the same ids where it is given
             self.layout,
             self.similar,
             _own(self.task, self.maker, self.options),
         )
-        self.maker.check(self.source, self.wanted)
+        self.maker.check(self.data, self.wanted)
         from s2h.images.store import Store
 
         self.store = self.images or Store()
@@ -103,16 +105,13 @@ class Recipe:
         if self.workers > 1:
             from s2h.tasks.workers import spread
 
-            return spread(self.made, slots, self.workers, self.source, self.tally)
+            return spread(self.made, slots, self.workers, self.dataset, self.tally)
         return self.made(slots, self.tally)
 
     def made(self, slots: range, tally: Counter) -> Iterator[Record]:
         """Yield the records of some slots, each followed by its twin if there shall be twins."""
-        if self.answerer is not None:
-            pairs = self._by_model(self.answerer, slots, tally)
-        else:
-            pairs = self._by_design(slots, tally)
-        for k, pair in pairs:
+        answerer = self.answerer
+        for k, pair in self._by_model(answerer, slots, tally) if answerer else self._by_design(slots, tally):
             record = self.record(pair, k)
             if self.twins and pair.twin is not None:
                 twin = self.record(pair.mirrored(pair.twin), k)
@@ -141,14 +140,14 @@ class Recipe:
         for start in range(slots.start, slots.stop, BLOCK):
             block = range(start, min(start + BLOCK, slots.stop))
             draw = partial(self.draw, tries=TRIES_BY_MODEL, tally=tally)
-            yield from hallucinated(block, draw, TRIES_BY_MODEL, answerer, self.source, self.size, tally)
+            yield from hallucinated(block, draw, TRIES_BY_MODEL, answerer, self.data, self.size, tally)
 
     def draw(self, k: int, attempt: int, tries: int, tally: Counter) -> Pair | None:
         """Return an attempt at the pair of slot k, or None, counted, where it gives none. The first third of the tries keep
         to what the slot was dealt."""
         slot = self.run.slot(k, attempt, free=attempt >= tries // DEALT)
         try:
-            pair = self.maker.make(slot, self.source, self.wanted)
+            pair = self.maker.make(slot, self.data, self.wanted)
             if self.twins and pair.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:
@@ -160,12 +159,12 @@ class Recipe:
     def record(self, pair: Pair, k: int) -> Record:
         """Return the pair as the record of slot k, its pictures drawn and stored."""
         name = f"{self.task}-{self.name}-{k:06d}"
-        return pair.record(name, self.maker.level, self.task, self.source.spec, self.store, self.size)
+        return pair.record(name, self.maker.level, self.task, self.dataset.spec, self.store, self.size)
 
     @cached_property
     def name(self) -> str:
         """The hash of all that the pairs depend on, which stands in their ids."""
-        weights, shares = [], []
+        weights, shares, photos = [], [], self.dataset.photos
         for option in self.maker.options:
             if option.name in self.wanted.options:
                 value = self.wanted.options[option.name]
@@ -174,7 +173,7 @@ class Recipe:
                 elif value:
                     shares.append(value)
         settings = [
-            self.source.spec,
+            self.dataset.spec,
             self.seed,
             self.split,
             self.per_prompt,
@@ -182,7 +181,7 @@ class Recipe:
         ]
         settings += [self.wanted.working, self.answerer is not None, *weights]
         settings += [self.answerer.name] if self.answerer and self.answerer.name else []
-        settings += [captioner] if (captioner := getattr(self.source, "captioner", "")) else []
+        settings += [captioner] if (captioner := photos.captioner if photos else "") else []
         settings += [self.layout] if self.layout != "sequence" else []
         settings += [*shares, *(["similar"] if self.similar else [])]
         return f"{seeds.seed_of(*settings) >> 40:06x}"
@@ -227,11 +226,11 @@ def _sizes(name: str, task: Task, layout: str, per_prompt: tuple[int, int]) -> t
     return sizes
 
 
-def _weights(task: Task, source: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
-    """Return the kinds of rejected answers with their weights. Raises SourceError for a kind that the source can't give."""
+def _weights(task: Task, data: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
+    """Return the kinds of rejected answers with their weights. Raises SourceError for a kind that the data can't give."""
     if by_model:
         return {BY_MODEL: 1.0}
-    possible = task.negatives_from(source)
+    possible = task.negatives_from(data)
     if negatives is None:
         return possible
     if unknown := sorted(set(negatives) - set(possible)):

@@ -21,7 +21,8 @@ from itertools import permutations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from s2h.sources import Item, NoPair
+from s2h.sources import Concept, Item, NoPair
+from s2h.sources.shapes import PHOTOS, PhotoSet
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights, search_words
 from s2h.tasks.pair import Claims, Pair, Twin
 from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_found
@@ -60,11 +61,11 @@ class Search:
     """What one prompt looks for. shows: whether the answer shows its working. similar: chooses distractors by CLIP."""
 
     slot: Slot
-    source: Any
+    photos: PhotoSet
     weights: dict[str, float]
     shows: bool
     target: Item
-    concept: str
+    concept: Concept
     similar: Similar | None = None
 
     @property
@@ -80,7 +81,7 @@ class Search:
         if not self.shows:
             return ""
         reading = [i == at for i in range(self.n)]
-        return scan(self.concept, reading) if self.source.exhaustive else scan_found(self.concept, reading)
+        return scan(self.concept, reading) if self.photos.exhaustive else scan_found(self.concept, reading)
 
     def distractors(self, together: list[Item], n: int) -> list[Item]:
         """Draw n pictures in which the concept does not occur."""
@@ -88,45 +89,45 @@ class Search:
         while len(found) < n:
             here = [*together, *found]
             if self.similar is None:
-                found.append(self.source.without(self.rng, self.concept, here))
+                found.append(self.photos.draw_without(self.rng, self.concept, here))
                 continue
-            some = [self.source.without(self.rng, self.concept, here) for _ in range(CANDIDATES)]
-            if not self.source.exhaustive:
-                claim = self.source.claim_of_concept(self.concept)
+            some = [self.photos.draw_without(self.rng, self.concept, here) for _ in range(CANDIDATES)]
+            if not self.photos.exhaustive:
+                claim = self.photos.claim_of_concept(self.concept)
                 some = self.similar.unlike(claim, self.target, some)
             found.append(self.similar(self.rng, self.target, some))
         return found
 
 
-def possible(source: Any) -> tuple[str, ...]:
-    return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or getattr(source, "swaps", False))
+def possible(photos: PhotoSet) -> tuple[str, ...]:
+    return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or photos.attribute_swaps != "none")
 
 
-def default_forms(source: Any) -> dict[str, float]:
+def default_forms(photos: PhotoSet) -> dict[str, float]:
     """Return the forms of question and their weights where none are asked for."""
-    if not source.exhaustive:
+    if not photos.exhaustive:
         return WITHOUT_ABSENCE
-    return FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
+    return FORMS if photos.captions_say_more else WITHOUT_CAPTIONS
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
     """Make one search pair; raises NoPair where this draw can't give one. The option `forms` holds the forms of question and
     their weights."""
     weights, several = wanted.negatives, slot.n_images > 1
-    forms = wanted.options.get("forms") or default_forms(source)
+    forms = wanted.options.get("forms") or default_forms(photos)
     fitting = _fitting(tuple(forms.items()), several, tuple(weights.items()))
     if not fitting or not sum(fitting.values()):
         raise NoPair(f"no form of question fits ({slot.n_images} images, {', '.join(weights)})")
     form = slot.branch(list(fitting), list(fitting.values()), "form")
     shows = several and slot.rng.random() < wanted.working_share
-    target, concept = source.target(slot.rng)
-    pair = BUILD[form](Search(slot, source, weights, shows, target, concept, wanted.similar))
+    target, concept = photos.draw_target(slot.rng)
+    pair = BUILD[form](Search(slot, photos, weights, shows, target, concept, wanted.similar))
     common: dict[str, Any] = {"form": form, "concept": str(concept), "working": shows}
-    if form != "caption" or (shows and source.exhaustive):
-        common["absence"] = "annotated" if source.exhaustive else "assumed"
-    if captioner := getattr(source, "captioner", ""):
+    if form != "caption" or (shows and photos.exhaustive):
+        common["absence"] = "annotated" if photos.exhaustive else "assumed"
+    if captioner := photos.captioner:
         common["captioner"] = captioner
-    named_only = form == "caption" and not source.exhaustive
+    named_only = form == "caption" and not photos.exhaustive
     pair.ask = search_words.ask(slot.rng, form, concept, shows, named_only)
     pair.facts = {**common, **pair.facts}
     if pair.twin is not None:
@@ -162,8 +163,8 @@ def _pair(
 
 def _caption(search: Search) -> Pair:
     """Ask for the caption of the one image that shows the concept."""
-    rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
-    kind = search.slot.negative(_within_reach(search), _kinds(n > 1, getattr(source, "swaps", False)))
+    rng, photos, n, target, concept = search.rng, search.photos, search.n, search.target, search.concept
+    kind = search.slot.negative(_within_reach(search), _kinds(n > 1, photos.attribute_swaps != "none"))
     distractors = search.distractors([target], n - 1)
     at = search.slot.deal(range(n))
     items = [*distractors[:at], target, *distractors[at:]]
@@ -171,22 +172,22 @@ def _caption(search: Search) -> Pair:
     if kind == "other-image":
         mistaken = rng.choice(distractors)
     elif kind == "same-concept":
-        mistaken = source.another(rng, concept, items)
+        mistaken = photos.draw_with(rng, concept, items)
     elif kind == "attribute-swap":
-        mistaken = source.swapped(rng, target, concept)
-    right, twin, ends = one_form(source.caption(rng, target)), None, at
+        mistaken = photos.swap_attribute(rng, target, concept)
+    right, twin, ends = one_form(photos.caption_of(rng, target)), None, at
     if mistaken is None:
-        wrong = claim = one_form(source.generic(rng, target))
+        wrong = claim = one_form(photos.generic_caption(rng, target))
     else:
-        wrong, claim = one_form(source.caption(rng, mistaken)), source.claim(mistaken)
+        wrong, claim = one_form(photos.caption_of(rng, mistaken)), photos.claim_about(mistaken)
         # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
-        if wrong == right or source.fits(wrong, target) or source.fits(right, mistaken):
+        if wrong == right or photos.caption_fits(wrong, target) or photos.caption_fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
         if form_of(wrong) != form_of(right):
             raise NoPair("captions of two forms")
         if kind == "other-image":  # the search for a distractor's caption ended at the distractor
             ends = items.index(mistaken)
-        elif kind == "same-concept" or source.swaps == "drawn":
+        elif kind == "same-concept" or photos.attribute_swaps == "picture":
             twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
     return _pair(
         items,
@@ -194,7 +195,7 @@ def _caption(search: Search) -> Pair:
         kind,
         [at],
         _said(right, "caption", [at]),
-        ([(at, source.claim(target))], [(at, claim)]),
+        ([(at, photos.claim_about(target))], [(at, claim)]),
         twin,
     )
 
@@ -209,7 +210,7 @@ def _kinds(several: bool, swaps: bool) -> tuple[str, ...]:
 def _within_reach(search: Search) -> dict[str, float]:
     """Return the weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do
     would be repeated often. Other images take the rest."""
-    weights, least = search.weights, getattr(search.source, "repeats", 1.0)
+    weights, least = search.weights, search.photos.same_concept_share
     most = least * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
     if over <= 0 or search.n == 1 or not weights.get("other-image"):
@@ -227,9 +228,9 @@ def _absent(search: Search) -> Pair:
     kind = search.slot.negative(search.weights, ["false-absence", "false-presence"])
     distractors = search.distractors([search.target], search.n)
     at = search.slot.deal(range(search.n))
-    caption = one_form(search.source.caption(search.rng, search.target))
+    caption = one_form(search.photos.caption_of(search.rng, search.target))
     places = (at, None) if kind == "false-absence" else (None, at)
-    claim = search.source.claim(search.target)
+    claim = search.photos.claim_about(search.target)
     return _somewhere(Somewhere(search, distractors, "caption", claim, caption), kind, *places)
 
 
@@ -240,7 +241,7 @@ def _locate(search: Search) -> Pair:
     if not search.weights.get(kind):
         raise NoPair(f"none of the wanted negatives fits ({', '.join(search.weights)})")
     distractors = search.distractors([search.target], search.n)
-    claim = search.source.claim_of_concept(search.concept)
+    claim = search.photos.claim_of_concept(search.concept)
     return _somewhere(Somewhere(search, distractors, "image", claim), kind, at, wrong)
 
 
@@ -283,7 +284,7 @@ class Somewhere:
         return _said(self.caption or at + 1, self.answer_type, [at])
 
     def claims(self, at: int | None) -> Claims:
-        return _claims(self.search.source, self.items(at)) if at is None else [(at, self.claim)]
+        return _claims(self.search.photos, self.items(at)) if at is None else [(at, self.claim)]
 
     def target(self, at: int | None) -> list[int]:
         return list(range(len(self.distractors))) if at is None else [at]
@@ -302,15 +303,15 @@ def _somewhere(world: Somewhere, kind: str, at: int | None, wrong: int | None) -
     )
 
 
-def _claims(source: Any, items: list[Item]) -> Claims:
+def _claims(photos: PhotoSet, items: list[Item]) -> Claims:
     """Return what the images show, where an answer says what they don't."""
-    return [(i, source.claim(item)) for i, item in enumerate(items)]
+    return [(i, photos.claim_about(item)) for i, item in enumerate(items)]
 
 
 def _count(search: Search) -> Pair:
     """Ask how many images show the concept: each number from none to all equally often. The wrong answer takes one image for
     what it is not."""
-    rng, source, n, concept = search.rng, search.source, search.n, search.concept
+    rng, photos, n, concept = search.rng, search.photos, search.n, search.concept
     kind = search.slot.negative(search.weights, ["miscount"])
     count = rng.randint(0, n)
     step = rng.choice((-1, 1))
@@ -320,7 +321,7 @@ def _count(search: Search) -> Pair:
     # One more of each than this prompt shows, for the changed place in the twin.
     with_it = [search.target]
     while len(with_it) < max(count, count + step):
-        with_it.append(source.another(rng, concept, with_it))
+        with_it.append(photos.draw_with(rng, concept, with_it))
     without = search.distractors(with_it, n - min(count, count + step))
     changed = rng.choice(sorted(there if step < 0 else set(range(n)) - there))
     items, others = _dealt(n, there, changed, with_it, without)
@@ -342,8 +343,8 @@ def _say_count(search: Search, there: set[int]) -> str:
 
 
 def _claim_count(search: Search, there: set[int], items: list[Item]) -> Claims:
-    claim = search.source.claim_of_concept(search.concept)
-    return [(i, claim) for i in sorted(there)] or _claims(search.source, items)
+    claim = search.photos.claim_of_concept(search.concept)
+    return [(i, claim) for i in sorted(there)] or _claims(search.photos, items)
 
 
 def _dealt(
@@ -361,16 +362,16 @@ def _dealt(
     return items, twin
 
 
-def check(source: Any, wanted: Wanted) -> None:
+def check(photos: PhotoSet, wanted: Wanted) -> None:
     """Raise SourceError for a form of question that there is not."""
     if "forms" in wanted.options:
         check_weights(wanted.options["forms"], FORMS, "form of question")
 
 
-def notes(source: Any, options: Mapping[str, Any]) -> list[str]:
+def notes(photos: PhotoSet, options: Mapping[str, Any]) -> list[str]:
     """Return what the user should know about the forms of question."""
     asked = {form for form, weight in (options.get("forms") or {}).items() if weight}
-    return search_words.notes(source.exhaustive, getattr(source, "tells", True), asked)
+    return search_words.notes(photos.exhaustive, photos.captions_say_more, asked)
 
 
 BUILD: dict[str, Callable[[Search], Pair]] = {
@@ -389,7 +390,7 @@ TASK = Task(
         "number": Answer(lambda images: images + 1),
     },
     make=make,
-    needs=lambda source: ("target", "without", "another", "caption", "fits", "generic"),
+    needs=(PHOTOS,),
     possible=possible,
     options=(
         Option(

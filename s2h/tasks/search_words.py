@@ -93,10 +93,10 @@ def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = Fa
 @lru_cache(maxsize=1 << 14)
 def _it(concept: str) -> str:
     """Return the pronoun of a concept in the singular: a person is not 'it'."""
-    from s2h.language import related
-    from s2h.language.sorts import is_person
+    from s2h.language import related_names
+    from s2h.language.noun_categories import is_person
 
-    return "such a person" if is_person(related.head(concept)) else "it"
+    return "such a person" if is_person(related_names.head(concept)) else "it"
 
 
 def is_many(concept: str) -> bool:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 from string import ascii_uppercase
-from typing import Any
 
-from s2h.language.answers import normalise
+from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
+from s2h.sources.shapes import QUESTIONS, QuestionSet
 from s2h.tasks import BY_MODEL, Answer, Option, Task, Wanted
 from s2h.tasks.pair import Pair, Posed, Twin
 from s2h.tasks.slots import Slot
@@ -57,21 +57,21 @@ _OPENERS = frozenset((
 ))  # fmt: skip
 
 
-def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
+def make(slot: Slot, data: QuestionSet, wanted: Wanted) -> Pair:
     """Make one pair. Where a model gives the rejected answer, that stays empty.
 
     The option `nonexistent` is the share of questions that turn on whether the image exists: half of them name a number
     beyond the last image, and the right answer says so; for the other half the wrong answer says so."""
     rng, n_images = slot.rng, slot.n_images
-    by_truth = None if wanted.by_model else _by_truth(slot, source)
-    target = source.subject(rng)
-    question = _draw_question(rng, source, source.questions(target), by_truth)
+    by_truth = None if wanted.by_model else _by_truth(slot, data)
+    target = data.draw_subject(rng)
+    question = _draw_question(rng, data, data.questions_about(target), by_truth)
     kind, rejected, partner = BY_MODEL, "", None
     if not wanted.by_model:
-        kind, rejected, partner = _mistake(slot, source, question, wanted.negatives)
-    distractors = _distractors(rng, source, target, n_images, wanted)
+        kind, rejected, partner = _mistake(slot, data, question, wanted.negatives)
+    distractors = _distractors(rng, data, target, n_images, wanted)
     if kind == "other-image":
-        kind, rejected = _elsewhere(rng, source, question, distractors, wanted.negatives)
+        kind, rejected = _elsewhere(rng, data, question, distractors, wanted.negatives)
     at = 1 if wanted.layout == "pip" else slot.deal(range(n_images))
     phrases = INSIDE if wanted.layout == "pip" else FRAMES if n_images > 1 else ALONE
     posed = Posed(question, _phrase(rng, question, phrases), at + 1)
@@ -107,39 +107,39 @@ def make(slot: Slot, source: Any, wanted: Wanted) -> Pair:
     return pair
 
 
-def _by_truth(slot: Slot, source: Any) -> tuple[bool | None] | None:
+def _by_truth(slot: Slot, data: QuestionSet) -> tuple[bool | None] | None:
     """Return the right answer that the slot's question shall have, as (yes or no,), or (None,) for another answer, so that
     yes and no are right equally often over the run; None where any question will do."""
-    share = getattr(source, "yes_no", 0.0)
+    share = data.yes_no_share
     if not share or slot.stratum is None:
         return None
     return (slot.yes_or_no(lambda n_images: share),)
 
 
 def _draw_question(
-    rng: Random, source: Any, questions: Sequence[Question], by_truth: tuple[bool | None] | None
+    rng: Random, data: QuestionSet, questions: Sequence[Question], by_truth: tuple[bool | None] | None
 ) -> Question:
-    """Draw one of the questions about a picture; where a source asks by kind, each kind equally often."""
+    """Draw one of the questions about a picture; where a data asks by kind, each kind equally often."""
     if by_truth is not None:
-        from s2h.language import values
+        from s2h.language import short_answers
 
         (truth,) = by_truth
-        questions = [one for one in questions if TRUTH.get(values.key(one.answer)) is truth]
+        questions = [one for one in questions if TRUTH.get(short_answers.key(one.answer)) is truth]
         if not questions:
             raise NoPair(f"a picture without {WANTED[truth]}")
-    if getattr(source, "by_type", False):
+    if data.balance_kinds:
         kind = rng.choice(sorted({question.about for question in questions}))
         questions = [question for question in questions if question.about == kind]
     return rng.choice(questions)
 
 
-def _distractors(rng: Random, source: Any, target: Item, n_images: int, wanted: Wanted) -> list[Item]:
+def _distractors(rng: Random, data: QuestionSet, target: Item, n_images: int, wanted: Wanted) -> list[Item]:
     together = [target]
     while len(together) < n_images:
         if wanted.similar is None:
-            together.append(source.companion(rng, together))
+            together.append(data.draw_distractor(rng, together))
         else:
-            some = [source.companion(rng, together) for _ in range(CANDIDATES)]
+            some = [data.draw_distractor(rng, together) for _ in range(CANDIDATES)]
             together.append(wanted.similar(rng, target, some))
     return together[1:]
 
@@ -147,15 +147,15 @@ def _distractors(rng: Random, source: Any, target: Item, n_images: int, wanted: 
 # The rejected answer without a model ---------------------------------------------------------------------------
 
 
-def possible(source: Any) -> tuple[str, ...]:
-    return tuple(kind for kind in NEGATIVES if kind != "counterpart" or getattr(source, "twins", False))
+def possible(data: QuestionSet) -> tuple[str, ...]:
+    return tuple(kind for kind in NEGATIVES if kind != "counterpart" or data.has_counterparts)
 
 
 def _mistake(
-    slot: Slot, source: Any, question: Question, weights: dict[str, float]
+    slot: Slot, data: QuestionSet, question: Question, weights: dict[str, float]
 ) -> tuple[str, str, tuple[Item, Question] | None]:
     """Return (kind of negative, rejected value, the counterpart). The value of `other-image` comes from the distractors."""
-    partner = source.counterpart(question) if getattr(source, "twins", False) else None
+    partner = data.counterpart_of(question)
     if partner is not None and not (
         apart(partner[1].answer, question) and apart(question.answer, partner[1])
     ):
@@ -175,10 +175,10 @@ def _draw_wrong(rng: Random, question: Question) -> str:
         if not question.wrong:
             raise NoPair("a long answer, for which only a model gives a wrong one")
         return rng.choice(list(question.wrong))
-    from s2h.language import values
+    from s2h.language import short_answers
 
     value = question.odds.draw(rng)
-    if values.same(value, question.answer):
+    if short_answers.same(value, question.answer):
         raise NoPair("the draw of a wrong answer gave the right one")
     if not apart(value, question) or len(normalise(value)) > FEW:
         raise NoPair("a drawn answer that may be right as well")
@@ -189,20 +189,20 @@ def apart(value: str, question: Question) -> bool:
     """Tell whether a value is surely none of the right answers."""
     if value in question.wrong:
         return True
-    from s2h.language import values
+    from s2h.language import short_answers
 
-    return all(values.differ(value, right) for right in (question.answer, *question.accepted))
+    return all(short_answers.differ(value, right) for right in (question.answer, *question.accepted))
 
 
 def _elsewhere(
-    rng: Random, source: Any, question: Question, distractors: list[Item], weights: dict[str, float]
+    rng: Random, data: QuestionSet, question: Question, distractors: list[Item], weights: dict[str, float]
 ) -> tuple[str, str]:
     """Return `other-image` and the value that a distractor has; where the same is asked about none, `wrong-attribute` and a
     wrong value, if that kind is wanted too."""
     found = [
         other.answer
         for item in distractors
-        for other in source.questions(item)
+        for other in data.questions_about(item)
         if other.ask == question.ask and (question.odds is not None or other.answer != question.answer)
     ]
     if not found:
@@ -211,13 +211,13 @@ def _elsewhere(
         return "wrong-attribute", _draw_wrong(rng, question)
     if question.odds is None:
         return "other-image", rng.choice(sorted(set(found)))
-    from s2h.language import values
+    from s2h.language import short_answers
 
     value = rng.choice(found)
-    if values.same(value, question.answer) or not apart(value, question):
+    if short_answers.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
     # Where a source's distractors never have the right answer, this value is likelier than by its odds.
-    if getattr(source, "apart", False):
+    if data.distractors_differ:
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
         if rng.random() * there > here:
             raise NoPair("a wrong answer that words would tell")
@@ -270,7 +270,7 @@ def _facts(rng: Random, question: Question, rejected: str = "") -> dict:
 
 def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
     """Return the answer and wrong values, drawn by the odds where the question has no list of its own."""
-    from s2h.language import values
+    from s2h.language import short_answers
 
     found = [question.answer, *([rejected] if rejected else []), *question.wrong]
     for _ in range(SHOWN if question.odds is not None and not question.wrong else 0):
@@ -282,7 +282,7 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
             found.append(value)
     unlike: dict[str, str] = {}
     for value in found:
-        unlike.setdefault(values.key(value), value)
+        unlike.setdefault(short_answers.key(value), value)
     return list(unlike.values())
 
 
@@ -327,10 +327,10 @@ def deal_options(pair: Pair, rng: Random, wrong: int | None) -> Pair:
 def add_twin(pair: Pair, item: Item, question: Question, value: str) -> Twin:
     """Give a pair its twin, and return it: the picture about which the same is asked and whose right answer is the rejected
     value."""
-    from s2h.language import values
+    from s2h.language import short_answers
 
     (at,), facts = pair.target, pair.facts
-    rest = (one for one in facts["candidates"] if values.key(one) != values.key(value))
+    rest = (one for one in facts["candidates"] if short_answers.key(one) != short_answers.key(value))
     twin_facts = {**facts, "question": question.ask, "answer": value, "candidates": [value, *rest]}
     twin_facts.pop("answers", None)
     twin_facts.pop("reply", None)
@@ -370,7 +370,7 @@ TASK = Task(
         "image": Answer(lambda images: images + 1),  # an image that isn't there
     },
     make=make,
-    needs=lambda source: ("subject", "companion", "questions"),
+    needs=(QUESTIONS,),
     possible=possible,
     options=(
         Option(

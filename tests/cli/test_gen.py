@@ -53,7 +53,7 @@ def test_what_a_source_lacks_is_one_line(light, tmp_path):
     for arguments, said in (
         (
             ["kinship", "--source", "t"],
-            "source 't' has no related and no stranger and no portrait for the task kinship",
+            "source 't': it has no portraits of people whose kinship is known, which kinship needs",
         ),
         (
             ["search", "--source", "t", "--form", "rhyme"],

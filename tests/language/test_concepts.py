@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from s2h.language import concepts
+from s2h.language.caption_fit import things_in
 from s2h.language.concepts import concept_of, find
-from s2h.language.meaning import things_in
 
 CAPTIONS = {
     # present tense, where the verb could be a noun
@@ -219,8 +219,9 @@ def test_all_things_of_a_caption():
 def test_inflect_and_the_tables_are_read_only_where_captions_are():
     code = """if True:
         import sys, s2h.cli.gen, s2h.sources.captions
-        from s2h.language import table
-        print('inflect' in sys.modules, table.things.cache_info().currsize + table.words.cache_info().currsize)"""
+        from s2h.language import word_tables
+        read = word_tables.things.cache_info().currsize + word_tables.words.cache_info().currsize
+        print('inflect' in sys.modules, read)"""
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["False", "0"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language import nouns, table
-from s2h.language.general import general_of
+from s2h.language import nouns, word_tables
 from s2h.language.nouns import indefinite, is_mass, is_plural, plural, with_article
+from s2h.language.one_word_names import general_of
 
 ARTICLES = {
     "8": "an 8", "11": "an 11", "18": "an 18", "80": "an 80", "3": "a 3", "110": "a 110", "UK flag": "a UK flag",
@@ -77,10 +77,10 @@ def test_an_adjective_decides_the_article():
 def test_articles_and_plurals_of_the_tables_words_are_those_of_inflect():
     import inflect
 
-    engine, words = inflect.engine(), sorted(table.named())
+    engine, words = inflect.engine(), sorted(word_tables.named())
     for word in words[::37]:
         assert nouns.with_article(word) == engine.a(word)
         if nouns.plural(word) != word:
             assert nouns.plural(word) == engine.plural_noun(word)
-    for word in table.inflected():
-        assert word in table.named()
+    for word in word_tables.inflected():
+        assert word in word_tables.named()

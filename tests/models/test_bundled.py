@@ -61,7 +61,7 @@ def test_the_committed_calibration_is_that_of_the_weights_that_ship(calibration,
 
 
 def test_it_is_good_on_one_image(tmp_path):
-    from s2h.language.answers import values_said
+    from s2h.language.normalisation import values_said
 
     made = list(
         tasks.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)

@@ -128,7 +128,7 @@ def vqav2(tmp_path) -> Path:
 
 def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     source = open_source(str(vqav2))
-    assert source.twins
+    assert source.has_counterparts
     questions = vqav2 / "v2_OpenEnded_mscoco_train2014_questions.json"
     rows = json.loads(questions.read_text())["questions"]
     odd = [{**rows[0], "question": None}, {**rows[1], "question": " "}, *rows[2:], rows[3]]

@@ -216,7 +216,7 @@ def test_where_few_pictures_share_a_concept_they_do_not_come_again_and_again(tmp
         save(tmp_path / f"{i}.png", i)
         (tmp_path / f"{i}.txt").write_text(f"A {thing} beside a {other}.\n")
     source = open_source(f"captions:{tmp_path}")
-    assert 0 < source.repeats < 0.5
+    assert 0 < source.same_concept_share < 0.5
     made = list(tasks.generate("search", n=40, source=source, images=Store(tmp_path / "i")))
     kinds = Counter(pair["negative"] for pair in made)
     assert len(made) == 40 and 0 < kinds["same-concept"] <= 20 and kinds["other-image"] > 15

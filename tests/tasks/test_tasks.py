@@ -21,7 +21,7 @@ SHOW = {
     "kinship": kinship.SHOW,
     "arithmetic": arithmetic.SHOW,
     "compare": compare.SHOW,
-    "search": search.SHOW,
+    "search": search_words.SHOW,
 }
 
 
@@ -373,7 +373,7 @@ def test_vqa_asks_about_the_image_that_it_names(pairs):
 
 def test_at_least_ten_phrasings():
     assert len(set(vqa.FRAMES)) >= 10
-    for maker in (arithmetic, kinship, compare, search):
+    for maker in (arithmetic, kinship, compare, search_words):
         for asks in maker.ASKS.values():
             assert len(set(asks)) >= 10
 

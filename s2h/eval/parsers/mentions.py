@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.language.answers import normalise
+from s2h.language.normalisation import normalise
 
 _WORD = re.compile(r"(?<![\w.])-\d+(?:[.,/:]\d+)*|\d+(?:[.,/:]\d+)+|[^\W_]+|[.!?;,\n]")
 _DENYING = frozenset(
@@ -34,7 +34,7 @@ _REACH = 3  # words that may stand between a denial and what is denied
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in one form (s2h.language.answers.normalise), where '3.5' and '-3' are each one word."""
+    """The words of a text in one form (s2h.language.normalisation.normalise), where '3.5' and '-3' are each one word."""
     return tuple(word for word in _tokens(text) if word not in ".!?;,\n")
 
 

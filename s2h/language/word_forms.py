@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from s2h.language import table
-from s2h.language.table import word_set
+from s2h.language import word_tables
+from s2h.language.word_tables import word_set
 
 # Plurals that WordNet's exceptions don't list, and words in -s that are no plural.
 _PLURALS = {
@@ -52,11 +52,11 @@ def singular(word: str) -> str:
         return _PLURALS[word]
     if word in ONLY_PLURAL or word in SAME_FORM or word in _NO_PLURAL:
         return word
-    nouns = table.words()
-    if word in table.irregular_plurals() and not word.endswith("s"):
-        return table.irregular_plurals()[word]
+    nouns = word_tables.words()
+    if word in word_tables.irregular_plurals() and not word.endswith("s"):
+        return word_tables.irregular_plurals()[word]
     man = word[:-3] + "man"
-    if word.endswith("men") and (man in table.things().senses or man in table.everyday().same):
+    if word.endswith("men") and (man in word_tables.things().senses or man in word_tables.everyday().same):
         return man
     if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(word) < 4:
         return word
@@ -73,12 +73,12 @@ def singular(word: str) -> str:
             stems.pop()
     if word.endswith("zzes"):
         stems.append(word[:-3])
-    known = [stem for stem in stems if "n" in nouns.get(stem, {}) or stem in table.things().senses]
+    known = [stem for stem in stems if "n" in nouns.get(stem, {}) or stem in word_tables.things().senses]
     if known:
         return known[0]
-    if word in table.irregular_plurals():
-        return table.irregular_plurals()[word]
-    if "n" in nouns.get(word, {}) and word in table.things().senses:
+    if word in word_tables.irregular_plurals():
+        return word_tables.irregular_plurals()[word]
+    if "n" in nouns.get(word, {}) and word in word_tables.things().senses:
         return word
     return stems[0]
 
@@ -93,13 +93,13 @@ def is_plural_form(word: str) -> bool:
 def verb_of(word: str) -> tuple[str, str]:
     """(verb, form) of a word that may be a verb's: base, s, ing, past; ("", "") where it can't be one."""
     word = word.casefold()
-    known = table.words()
+    known = word_tables.words()
 
     def is_verb(stem: str) -> bool:
         return "v" in known.get(stem, {})
 
-    if word in table.irregular_verbs():
-        verb = table.irregular_verbs()[word]
+    if word in word_tables.irregular_verbs():
+        verb = word_tables.irregular_verbs()[word]
         return verb, "ing" if word.endswith("ing") and word != verb else "past"
     if is_verb(word):
         return word, "base"
@@ -124,7 +124,7 @@ def verb_of(word: str) -> tuple[str, str]:
 def shares(word: str) -> dict[str, int]:
     """Tenths of a word's uses by part of speech, of its dictionary forms: 'stops' as 'stop'."""
     word = word.casefold()
-    known = table.words()
+    known = word_tables.words()
     found = dict(known.get(word, {}))
     noun, (verb, form) = singular(word), verb_of(word)
     if noun != word and "n" in known.get(noun, {}):
@@ -137,6 +137,6 @@ def shares(word: str) -> dict[str, int]:
 @lru_cache(maxsize=1 << 14)
 def only_participle(word: str) -> bool:
     """Whether a past form is a participle and never the simple past: 'drawn', 'worn'."""
-    verb = table.irregular_verbs().get(word, "")
-    other = any(form != word and one == verb for form, one in table.irregular_verbs().items())
+    verb = word_tables.irregular_verbs().get(word, "")
+    other = any(form != word and one == verb for form, one in word_tables.irregular_verbs().items())
     return bool(verb) and word != verb and word.endswith("n") and other

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from s2h.language import table
-from s2h.language.forms import singular
+from s2h.language import word_tables
 from s2h.language.nouns import MASS
-from s2h.language.table import word_set
+from s2h.language.word_forms import singular
+from s2h.language.word_tables import word_set
 
 # What people do to animals, and with them where a thing for it follows ('Dog grooming table'): names of what is done, in
 # which the animal itself may be missing.
@@ -28,29 +28,29 @@ _DONE_BY_PEOPLE = word_set(
 @lru_cache(maxsize=1 << 14)
 def is_body_part(noun: str) -> bool:
     """Whether a noun in the singular names a part of a body, by its first sense."""
-    things = table.things()
+    things = word_tables.things()
     return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
 
 
 @lru_cache(maxsize=1 << 14)
 def moves(head: str) -> bool:
     """Whether a noun names a vehicle, which does what a participle behind it says: 'Train crossing bridge'."""
-    noun, things = singular(head), table.things()
+    noun, things = singular(head), word_tables.things()
     above = things.above(things.senses.get(noun, ())[:1])
     named = {name for number in above for name in things.names[number]}
-    return "vehicle" in named or "vehicle" in table.everyday().kinds.get(noun, ())
+    return "vehicle" in named or "vehicle" in word_tables.everyday().kinds.get(noun, ())
 
 
 @lru_cache(maxsize=1 << 14)
 def acts(head: str) -> bool:
     """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
-    noun, things = singular(head), table.things()
+    noun, things = singular(head), word_tables.things()
     kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
     alive = kinds & {"person", "animal"} or noun in (
         "person",
         "animal",
     )  # the tops of WordNet are in no such file
-    unknown = not kinds and noun not in MASS and noun not in table.everyday().things
+    unknown = not kinds and noun not in MASS and noun not in word_tables.everyday().things
     return bool(alive) or (noun.endswith("er") and unknown)
 
 
@@ -58,7 +58,7 @@ def acts(head: str) -> bool:
 def is_person(noun: str) -> bool:
     """Whether a noun in the singular names a person, by its first sense; of what names an animal too ('kid', 'whale') the
     everyday table must say so."""
-    things, said = table.things(), table.everyday()
+    things, said = word_tables.things(), word_tables.everyday()
     files = [things.files[number] for number in things.senses.get(noun, ())]
     human = noun in said.kinds or noun in said.same
     return noun == "person" or (files[:1] == ["person"] and (human or "animal" not in files))
@@ -67,7 +67,7 @@ def is_person(noun: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
     """Whether a noun names an animal, by its first sense, or by another one where the first names a person ('whale')."""
-    things = table.things()
+    things = word_tables.things()
     files = [things.files[number] for number in things.senses.get(singular(head), ())]
     return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from s2h import seeds
-from s2h.language.swaps import Swaps
+from s2h.language.attribute_swaps import Swaps
 from s2h.sources import NoPair
 
 HORSES = [
@@ -91,7 +91,7 @@ def test_a_man_becomes_a_woman_only_where_nothing_else_depends_on_it(caption, ne
 
 
 def test_a_rare_noun_keeps_its_values_among_many_captions(monkeypatch):
-    monkeypatch.setattr("s2h.language.swaps.PARSED", 60)
+    monkeypatch.setattr("s2h.language.attribute_swaps.PARSED", 60)
     many = [f"A {('red', 'blue', 'red')[i % 3]} car near a tree." for i in range(900)]
     swaps = Swaps([*many[:450], "A green kayak.", *many[450:], "A white kayak."])
     assert set(swaps.counts["kayak"]) == {"green", "white"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language import values
-from s2h.language.replies import judge
+from s2h.language import short_answers
+from s2h.language.reply_verdicts import judge
 
 COLOURS = ("red", "blue", "gray", "white", "black and white", "white and blue", "brown", "silver", "yellow")
 THINGS = (
@@ -25,7 +25,7 @@ NUMBERS = tuple(map(str, range(0, 25)))
 
 
 def known(group: tuple[str, ...]) -> dict[str, str]:
-    return {values.key(value): value for value in group}
+    return {short_answers.key(value): value for value in group}
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def known(group: tuple[str, ...]) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_values_that_mean_the_same(one, other):
-    assert values.same(one, other) and values.same(other, one)
-    assert not values.differ(one, other) and not values.differ(other, one)
+    assert short_answers.same(one, other) and short_answers.same(other, one)
+    assert not short_answers.differ(one, other) and not short_answers.differ(other, one)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_values_that_mean_the_same(one, other):
     ],
 )  # fmt: skip
 def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one, other):
-    assert not values.same(one, other)
-    assert not values.differ(one, other) and not values.differ(other, one)
+    assert not short_answers.same(one, other)
+    assert not short_answers.differ(one, other) and not short_answers.differ(other, one)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one
     ],
 )  # fmt: skip
 def test_values_that_differ(one, other):
-    assert values.differ(one, other) and values.differ(other, one)
+    assert short_answers.differ(one, other) and short_answers.differ(other, one)
 
 
 @pytest.mark.parametrize(

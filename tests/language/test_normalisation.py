@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language.answers import values_said
+from s2h.language.normalisation import values_said
 
 
 @pytest.mark.parametrize(

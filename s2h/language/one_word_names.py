@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from s2h.language import related, table
+from s2h.language import related_names, word_tables
 from s2h.language.concepts import EMPTY
-from s2h.language.forms import shares, singular, verb_of
-from s2h.language.sorts import is_body_part, moves
-from s2h.language.table import word_set
+from s2h.language.noun_categories import is_body_part, moves
+from s2h.language.word_forms import shares, singular, verb_of
+from s2h.language.word_tables import word_set
 
 # What makes another thing of the noun that follows it: a sea lion is no lion, a toy truck no truck.
 _OTHER_THING = word_set(
@@ -48,8 +48,8 @@ def general_of(concept: str) -> str:
 
 def _describe(concept: str, before: str, last: str) -> bool:
     """Whether the words before the last one describe it and make no other thing of it."""
-    head, noun = related.parse(concept)[0], singular(last)
-    senses = table.things().senses
+    head, noun = related_names.parse(concept)[0], singular(last)
+    senses = word_tables.things().senses
     if head != noun:
         return _is_kind(head, noun)
     share = shares(before)
@@ -62,7 +62,7 @@ def _describe(concept: str, before: str, last: str) -> bool:
 
 def _is_kind(compound: str, noun: str) -> bool:
     """Whether a compound of the tables is a kind of what its last word first means."""
-    things, said = table.things(), table.everyday()
+    things, said = word_tables.things(), word_tables.everyday()
     gerund = any(verb_of(word)[1] == "ing" for word in compound.split()[:-1])
     if gerund and noun in _NEEDS_MORE:
         return False  # a sewing machine is a machine, but nobody calls it so
@@ -76,6 +76,6 @@ def _is_kind(compound: str, noun: str) -> bool:
 
 def _file(noun: str) -> str:
     """The kind of a noun's first sense: animal, person, artifact, …"""
-    things = table.things()
+    things = word_tables.things()
     first = things.senses.get(noun, ())[:1]
     return things.files[first[0]] if first else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language.related import broader, may_be, parse, same
-from s2h.language.sorts import is_person
+from s2h.language.noun_categories import is_person
+from s2h.language.related_names import broader, may_be, parse, same
 
 SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
     cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from s2h.language import values
+from s2h.language import short_answers
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
 LONG = 12  # words of a reply beyond which no single value is read out of it
@@ -70,29 +70,29 @@ def judge(
         return undecided("the model refused")
     if text.lower().find("answer") >= 0:
         text = _ANSWER.sub("", text).strip() or text
-    yes_no = {values.key(answer) for answer in accepted} & {"yes", "no"}
+    yes_no = {short_answers.key(answer) for answer in accepted} & {"yes", "no"}
     if yes_no:
         return _yes_no(text, yes_no, known)
     said = text.rstrip(" .!?")
-    if any(values.same(said, answer) for answer in accepted):
+    if any(short_answers.same(said, answer) for answer in accepted):
         return Verdict(RIGHT)
     if _HEDGES.search(text):
         return undecided("the model hedged")
     if _DENIES.search(text):
         return undecided("the model denied something")
-    if values.key(accepted[0]).isdigit():
+    if short_answers.key(accepted[0]).isdigit():
         return _number(text, accepted, known)
-    wrong = {values.key(value): value for value in surely_wrong}
+    wrong = {short_answers.key(value): value for value in surely_wrong}
     words = _core(text, question, (*accepted, *wrong, *(known if len(known) < 64 else ())))
     return _phrase(words, accepted, known, wrong)
 
 
 def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
-    words = values.words_of(text)
+    words = short_answers.words_of(text)
     first, rest = words[0] if words else "", set(words)
-    polarity = "yes" if first in values.YES else "no" if first in values.NO else ""
-    both = rest & values.YES and rest & values.NO
-    contrary = polarity == "yes" and (rest & values.NO or _DENIES.search(text))
+    polarity = "yes" if first in short_answers.YES else "no" if first in short_answers.NO else ""
+    both = rest & short_answers.YES and rest & short_answers.NO
+    contrary = polarity == "yes" and (rest & short_answers.NO or _DENIES.search(text))
     if not polarity or both or contrary or len(right) > 1 or _HEDGES.search(text):
         return undecided("no clear yes or no")
     if polarity in right:
@@ -101,16 +101,16 @@ def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
 
 
 def _number(text: str, accepted: Sequence[str], known: Mapping[str, str]) -> Verdict:
-    said = {word for word in values.words_of(text) if word.isdigit()}
+    said = {word for word in short_answers.words_of(text) if word.isdigit()}
     if re.search(r"\d\s*[:.\-/]\s*\d", text) or len(said) > 1:
         return undecided("the model gave several values")
     if not said:
         return undecided("no value of this kind of question")
     (number,) = said
-    right = {values.key(answer) for answer in accepted}
+    right = {short_answers.key(answer) for answer in accepted}
     if number in right:
         return Verdict(RIGHT)
-    if not all(answer.isdigit() for answer in right) or len(values.words_of(text)) > LONG:
+    if not all(answer.isdigit() for answer in right) or len(short_answers.words_of(text)) > LONG:
         return undecided("too near to the right answer")
     return _known(number, known)
 
@@ -125,11 +125,13 @@ def _core(text: str, question: str, kept: Sequence[str]) -> str:
     """The part of a reply that answers: without an opening as 'It is', and without the words of the question that no value
     has. Commas and 'and' stay, as they join values."""
     text = _OPENING.sub("", text.rstrip(" .!?"))
-    asked = set(values.words_of(question)) - {word for value in kept for word in values.words_of(value)}
+    asked = set(short_answers.words_of(question)) - {
+        word for value in kept for word in short_answers.words_of(value)
+    }
     parts = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*|[,&/;]", text)
     left = []
     for part in parts:
-        words = values.words_of(part)
+        words = short_answers.words_of(part)
         if (
             part in ",&/;"
             or part.lower() == "and"
@@ -143,23 +145,23 @@ def _core(text: str, question: str, kept: Sequence[str]) -> str:
 def _phrase(
     said: str, accepted: Sequence[str], known: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Verdict:
-    if any(values.same(said, answer) for answer in accepted):
+    if any(short_answers.same(said, answer) for answer in accepted):
         return Verdict(RIGHT)
-    key, words = values.key(said), values.words_of(said)
+    key, words = short_answers.key(said), short_answers.words_of(said)
     if key in wrong:
         return Verdict(WRONG, wrong[key])
     if len(words) > LONG:
         return undecided("a long reply to a short question")
-    if any(not values.differ(said, answer) for answer in accepted):
+    if any(not short_answers.differ(said, answer) for answer in accepted):
         return undecided("too near to the right answer")
     if key in known:
         return Verdict(WRONG, known[key])
-    if len(values.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
+    if len(short_answers.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
         return undecided("the model gave several values")
     inside = _inside(words, {**known, **wrong})
     if len(inside) == 1 and len(words) <= SPAN + 2:
         value = inside.pop()
-        if value in wrong or all(values.differ(value, answer) for answer in accepted):
+        if value in wrong or all(short_answers.differ(value, answer) for answer in accepted):
             return Verdict(WRONG, wrong.get(value) or known[value])
     if len(inside) > 1:
         return undecided("the model gave several values")

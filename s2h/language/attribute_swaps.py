@@ -16,10 +16,10 @@ from functools import lru_cache, partial
 from random import Random
 
 from s2h.language.concepts import read
+from s2h.language.noun_categories import is_person
 from s2h.language.nouns import with_article
-from s2h.language.related import parse
-from s2h.language.sorts import is_person
-from s2h.language.table import word_set
+from s2h.language.related_names import parse
+from s2h.language.word_tables import word_set
 from s2h.sources import NoPair
 
 KINDS = (

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from s2h.language import table
-from s2h.language.forms import ONLY_PLURAL, SAME_FORM, only_participle, shares, singular, verb_of
+from s2h.language import word_tables
+from s2h.language.noun_categories import acts, is_body_part, may_name_an_act, moves
 from s2h.language.nouns import MASS
-from s2h.language.sorts import acts, is_body_part, may_name_an_act, moves
-from s2h.language.table import word_set
+from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, only_participle, shares, singular, verb_of
+from s2h.language.word_tables import word_set
 
 _TOKEN = re.compile(r"“[^”]+”|\"[^\"]+\"|[^\W_]+(?:['’.-][^\W_]+)*|[^\w\s]")
 _ONE = word_set("a an one another each every this that")
@@ -218,7 +218,7 @@ class _Reader:
         if low.endswith(("'s", "’s", "s'", "s’")) or low[0] in '“"':
             return "modifier"
         share = shares(low)
-        noun = share.get("n", 0) > 0 or singular(low) in table.things().senses
+        noun = share.get("n", 0) > 0 or singular(low) in word_tables.things().senses
         form = verb_of(low)[1]
         after = self.tokens[at + 1].low if at + 1 < len(self.tokens) else ""
         if not head:
@@ -353,10 +353,14 @@ class _Reader:
     def _compound(self, one: str, other: str) -> bool:
         """Whether two words are one noun in the table: 'stop sign'."""
         pair = f"{one.casefold()} {singular(other)}"
-        if pair in table.things().senses or pair in table.everyday().kinds or pair in table.everyday().same:
+        if (
+            pair in word_tables.things().senses
+            or pair in word_tables.everyday().kinds
+            or pair in word_tables.everyday().same
+        ):
             return True
         share = shares(other)  # 'street lights': a streetlight; but 'the sun sets'
-        joined = pair.replace(" ", "") in table.things().senses and not acts(one)
+        joined = pair.replace(" ", "") in word_tables.things().senses and not acts(one)
         return joined and share.get("n", 0) > share.get("v", 0)
 
     def _noun_like(self, low: str) -> bool:
@@ -372,9 +376,9 @@ def seen(word: str) -> bool:
     """Whether a word names something that can be seen."""
     noun = singular(word)
     return (
-        noun in table.things().senses
-        or noun in table.everyday().kinds
-        or noun in table.everyday().same
+        noun in word_tables.things().senses
+        or noun in word_tables.everyday().kinds
+        or noun in word_tables.everyday().same
         or word in MASS
     )
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from s2h.language import related, table
-from s2h.language.answers import normalise
-from s2h.language.forms import singular
-from s2h.language.table import word_set
+from s2h.language import related_names, word_tables
+from s2h.language.normalisation import normalise
+from s2h.language.word_forms import singular
+from s2h.language.word_tables import word_set
 
 YES = frozenset(["yes", "yeah", "yep", "yup", "yea"])
 NO = frozenset(["no", "nope", "nah"])
@@ -176,7 +176,7 @@ def _numbers(words: list[str]) -> list[str]:
 def _without_es(plural: re.Match) -> str:
     """The singular of a plural that loses more than an s: fishes, butterflies, knives."""
     noun = singular(plural[0])
-    return noun if noun in table.things().senses else plural[0]
+    return noun if noun in word_tables.things().senses else plural[0]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -237,9 +237,9 @@ def _same_part(one: str, other: str) -> bool:
     if one == other or one.replace(" ", "") == other.replace(" ", ""):  # skate board
         return True
     a, b = one.split(), other.split()
-    if related.same(one, other):
+    if related_names.same(one, other):
         return True
-    return len(a) == len(b) and all(x == y or related.same(x, y) for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(x == y or related_names.same(x, y) for x, y in zip(a, b, strict=True))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -269,12 +269,14 @@ def differ(one: str, other: str) -> bool:
     pairs = [(x, y) for x in parts_of(one) for y in parts_of(other)]
     if any(_may_be_kind(x, y) or _may_be_kind(y, x) for x, y in pairs):
         return False
-    return not any(related.may_be(x, y) or related.may_be(y, x) for x, y in pairs)
+    return not any(related_names.may_be(x, y) or related_names.may_be(y, x) for x, y in pairs)
 
 
 def _may_be_kind(one: str, other: str) -> bool:
     """Whether a name that no table knows may be that of a kind of something: the Palais des Papes is a monument."""
-    return related.is_unknown(related.head(one)) and related.has_kinds(related.head(other))
+    return related_names.is_unknown(related_names.head(one)) and related_names.has_kinds(
+        related_names.head(other)
+    )
 
 
 def _stems_meet(one: set[str], other: set[str]) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from s2h.language import table
-from s2h.language.forms import shares, singular
-from s2h.language.sorts import is_animal
-from s2h.language.table import word_set
+from s2h.language import word_tables
+from s2h.language.noun_categories import is_animal
+from s2h.language.word_forms import shares, singular
+from s2h.language.word_tables import word_set
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SKIPPED = word_set(
@@ -72,7 +72,7 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         _SPELLED.get(words[-1]) or singular(words[-1]),
         [_SPELLINGS.get(word, word) for word in words[:-1]],
     )
-    known, said = table.things().senses, table.everyday()
+    known, said = word_tables.things().senses, word_tables.everyday()
     one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
         compound = " ".join((*before[-size:], one))
@@ -94,7 +94,7 @@ def _is_noun(word: str) -> bool:
     return share.get("n", 0) > max(share.get("a", 0), share.get("v", 0))
 
 
-def _known(noun: str, senses: dict, said: table.Everyday) -> bool:
+def _known(noun: str, senses: dict, said: word_tables.Everyday) -> bool:
     return noun in senses or noun in said.same or noun in said.kinds
 
 
@@ -138,25 +138,29 @@ def may_be(one: str, other: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def has_kinds(noun: str) -> bool:
     """Whether the tables know kinds of a noun: of a monument, and not of a chessboard."""
-    things = table.things()
+    things = word_tables.things()
     return any(things.narrower[sense] >= SEVERAL for sense in things.senses.get(noun, ())[:1])
 
 
 def is_unknown(noun: str) -> bool:
     """Whether no table knows a noun, as with most names of places and of species."""
-    return bool(noun) and not _known(noun, table.things().senses, table.everyday()) and not shares(noun)
+    return (
+        bool(noun)
+        and not _known(noun, word_tables.things().senses, word_tables.everyday())
+        and not shares(noun)
+    )
 
 
 @lru_cache(maxsize=1 << 14)
 def _synonyms(noun: str) -> frozenset[str]:
     """Words for the same thing: of the noun's first sense, and by the everyday table."""
-    found = set(table.everyday().same.get(noun, ()))
-    things = table.things()
+    found = set(word_tables.everyday().same.get(noun, ()))
+    things = word_tables.things()
     for sense in things.senses.get(noun, ())[:1]:
         # a synonym whose own first sense is another says the same only now and then
         firsts = (name for name in things.names[sense] if things.senses.get(name, [-1])[0] == sense)
         found |= {name for name in firsts if not _is_kind(name, noun) and not _is_kind(noun, name)}
-    return frozenset(found - table.everyday().unlike.get(noun, set()) - {noun})
+    return frozenset(found - word_tables.everyday().unlike.get(noun, set()) - {noun})
 
 
 def _is_kind(one: str, other: str) -> bool:
@@ -168,7 +172,7 @@ def _is_kind(one: str, other: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _names(noun: str) -> frozenset[str]:
     """Synonyms and broader terms of a head: of all its senses, and of the first sense of what the everyday table adds."""
-    said, things = table.everyday(), table.things()
+    said, things = word_tables.everyday(), word_tables.things()
     found, ahead = set(), [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
     while ahead:
         name = ahead.pop()
@@ -192,5 +196,5 @@ def _names(noun: str) -> frozenset[str]:
 @lru_cache(maxsize=1 << 14)
 def _near(noun: str) -> frozenset[str]:
     """What captions take for a thing or its kinds, by the everyday table."""
-    near = table.everyday().near
+    near = word_tables.everyday().near
     return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun))))

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from s2h.language import related
+from s2h.language import related_names
+from s2h.language.attribute_swaps import KINDS
 from s2h.language.concepts import read, without_openings
-from s2h.language.scenes import may_go_without_saying
-from s2h.language.swaps import KINDS
+from s2h.language.unmentioned_things import may_go_without_saying
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
@@ -38,7 +38,7 @@ def claims(caption: str) -> frozenset[Claim]:
     """The visible things that a caption mentions, each with its attributes and its number."""
     (tokens, things), found = read(without_openings(caption)), set()
     for phrase in things:
-        head, before = related.parse(phrase.text)
+        head, before = related_names.parse(phrase.text)
         told = frozenset(_SAME.get(word, word) for word in before)
         number = next(
             (n for token in tokens[phrase.start : phrase.stop] if (n := _number(token.low))), _ANY_NUMBER
@@ -82,7 +82,7 @@ def _may_hold(claim: Claim, known: set[Claim]) -> bool:
 def _may_be_one(claim: Claim, other: Claim) -> bool | None:
     """Whether two claims may be about one thing: None where their things differ, False where only their numbers or
     attributes do."""
-    if not related.may_be(claim.thing, other.thing):
+    if not related_names.may_be(claim.thing, other.thing):
         return None
     if claim.number and other.number and claim.number != other.number:
         return False

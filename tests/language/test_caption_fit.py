@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language.meaning import Claim, claims, may_fit
+from s2h.language.caption_fit import Claim, claims, may_fit
 
 
 def test_a_caption_claims_things_with_attributes_and_numbers():

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from s2h.language import table
-from s2h.language.sorts import is_body_part, is_person
-from s2h.language.table import word_set
+from s2h.language import word_tables
+from s2h.language.noun_categories import is_body_part, is_person
+from s2h.language.word_tables import word_set
 
 
 def _nouns(text: str) -> frozenset[str]:
@@ -161,6 +161,6 @@ def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
 
 
 def _is_food(noun: str) -> bool:
-    things = table.things()
-    said = "food" in table.everyday().kinds.get(noun, ())
+    things = word_tables.things()
+    said = "food" in word_tables.everyday().kinds.get(noun, ())
     return said or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])
