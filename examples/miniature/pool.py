@@ -28,7 +28,7 @@ def draw_chunk(kind: str, chunk: int, count: int):
     from s2h.sources.builtin import World
 
     world = World(seed=SEED, split="train")
-    draw = {"scene": world.scene, "face": world.face, "digit": world.digit}[kind]
+    draw = {"scene": world.scene, "face": world.face, "digit": world.draw_digit}[kind]
     pictures, labels = [], []
     for i in range(count):
         rng = seeds.rng(SEED, kind, chunk, i)

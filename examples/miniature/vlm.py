@@ -206,8 +206,8 @@ def make_tokenizer(labels: dict, seed: int) -> PreTrainedTokenizerFast:
         draft = task_draft(rng, world)
         corpus += [draft.ask, draft.chosen, draft.rejected]
     for _ in range(2000):
-        subject = world.subject(rng)
-        for question in world.questions(subject):
+        subject = world.draw_subject(rng)
+        for question in world.questions_about(subject):
             corpus += [question.ask, question.statement(question.answer), words.describe(subject.labels)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -69,6 +69,18 @@ class Item:
     )
 
 
+class Concept(str):
+    """What a prompt looks for, in words ("a dog"), and where its photo set finds the pictures that show it."""
+
+    page: int
+    number: int
+
+    def __new__(cls, text: str, page: int = 0, number: int = -1) -> Concept:
+        made = super().__new__(cls, text)
+        made.page, made.number = page, number
+        return made
+
+
 @dataclass(frozen=True)
 class Question:
     """One question about one image: `ask` has no image index in it; `wrong` are other values that surely are wrong here;
@@ -101,13 +113,15 @@ class Question:
 class Trait:
     """One respect in which pictures can be compared: `what` it is called ('kind of object', 'number of stars'), the values
     that it takes (of a number of `things`: numbers), what a picture with a value shows, as `phrase(value)`, and the caption
-    that claims it of a picture, as `claim(value)`."""
+    that claims it of a picture, as `claim(value)`. page, number: where its photo set finds the pictures."""
 
     what: str
     values: tuple
     phrase: Callable[[Any], str] = field(compare=False)
     things: str = ""
     caption: str = field(default="a picture of {}", kw_only=True)  # holds one {} for the phrase
+    page: int = field(default=0, kw_only=True)
+    number: int = field(default=-1, kw_only=True)
 
     def claim(self, value: Any) -> str:
         return self.caption.replace("{}", self.phrase(value))
@@ -214,12 +228,3 @@ def in_split(kind: str, name: str, split: str | None, unused: Counter, what: str
     if not here:
         unused[f"{what}not in the {split} split"] += 1
     return here
-
-
-def require(source: Any, task: str, *abilities: str) -> None:
-    """Say in one line that this source can't serve this task."""
-    missing = [name for name in abilities if not hasattr(source, name)]
-    if missing:
-        raise SourceError(
-            f"source {source.spec!r} has no {' and no '.join(missing)} for the task {task} (use --source builtin)"
-        )

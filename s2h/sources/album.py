@@ -15,17 +15,17 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from s2h.images import references
 from s2h.language import caption_fit, nouns
 from s2h.language.attribute_swaps import Swaps
-from s2h.sources import Item, NoPair, Question, SourceError, Trait, wording
-from s2h.sources.counted import Counted, number_of
+from s2h.sources import Concept, Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.inquiry import Inquiry
 from s2h.sources.likeness import near
 from s2h.sources.packed import Groups
-from s2h.sources.page import MANY, Concept, Page
+from s2h.sources.page import MANY, Page
+from s2h.sources.shapes import Dataset
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
@@ -33,7 +33,7 @@ KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
 SAMPLE = 400  # captions that are looked at to learn what a source's captions are like
 
 
-class Album:
+class Album(Dataset):
     """Pictures in pages.
 
     pages: (weight, reader) of each, a reader taking the Counter of what it can't use; the weight is its number of
@@ -43,8 +43,8 @@ class Album:
     what it is a picture of, and not one object of many.
     """
 
-    by_type = True  # the kinds of question come in equally often
-    apart = True  # a companion never shows what the target shows
+    balance_kinds = distractors_differ = True
+    has_counterparts, shared_questions = False, None
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Album:
         one_each: bool = True,
     ) -> None:
         self.spec, self.root, self.unused = spec, root, Unused(listed)
+        self.photos = self.questions = self
         self._weights = [weight for weight, _ in pages]
         self._readers, self._pages = [reader for _, reader in pages], [None] * len(pages)
         self._ends: list[int] = []
@@ -73,7 +74,8 @@ class Album:
 
     # Pages ----------------------------------------------------------------------------------------------------
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """How many pictures there are, or are likely to be, by those of the pages that were read."""
         any(len(self.page(number)) for number in range(len(self._pages)))  # up to the first that has some
         pages = zip(self._pages, self._weights, strict=True)
@@ -82,8 +84,8 @@ class Album:
         return pictures + round(pictures / weight * (self._ends[-1] - weight))
 
     @property
-    def whole(self) -> bool:
-        """Whether every page was read, so that the counts are final."""
+    def size_is_final(self) -> bool:
+        """Whether every page was read."""
         return all(page is not None for page in self._pages)
 
     @cached_property
@@ -197,30 +199,30 @@ class Album:
 
     # Level 1 --------------------------------------------------------------------------------------------------
 
-    def subject(self, rng: Random) -> Item:
+    def draw_subject(self, rng: Random) -> Item:
         page, at = self._pick(rng)
         if not len(self.page(page).of_picture[at]):
             raise NoPair("a picture without a concept")
         return self._item(page, at)
 
-    def companion(self, rng: Random, together: list[Item]) -> Item:
+    def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
         """A distractor that neither is the target nor shows any of its concepts."""
         page, at = _place(together[0])
         concepts = self.page(page).concepts
         shown = [Concept(concepts[number], page, number) for number in self.page(page).of_picture[at]]
         return self._draw(rng, shown, together)
 
-    def questions(self, item: Item) -> list[Question]:
+    def questions_about(self, item: Item) -> list[Question]:
         """Everything that can be asked of a picture; see inquiry.py."""
         page, at = _place(item)
         return self._inquiry(page).questions(at, item)
 
     @property
-    def yes_no(self) -> float:
+    def yes_no_share(self) -> float:
         """The share of questions that yes or no answers; the first part with pictures tells."""
         return next((self._inquiry(n).yes_no for n in range(len(self._pages)) if len(self.page(n))), 0.0)
 
-    def asked(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
+    def find_answered(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
         """Another picture of which the same is asked, and whose right answer is the value."""
         if (found := self._inquiry(question.row).another(rng, question, value)) is None:
             return None
@@ -228,9 +230,12 @@ class Album:
         item = self._item(question.row, at)
         if posed is None:
             posed = next(
-                (q for q in self.questions(item) if q.ask == question.ask and q.answer == value), None
+                (q for q in self.questions_about(item) if q.ask == question.ask and q.answer == value), None
             )
         return None if posed is None else (item, posed)
+
+    def counterpart_of(self, question: Question) -> None:
+        return None
 
     def _inquiry(self, number: int) -> Inquiry:
         if number not in self._inquiries:
@@ -246,14 +251,14 @@ class Album:
 
     # Level 3 --------------------------------------------------------------------------------------------------
 
-    def target(self, rng: Random) -> tuple[Item, Concept]:
+    def draw_target(self, rng: Random) -> tuple[Item, Concept]:
         page, at = self._pick(rng)
         return self._item(page, at), self._named(rng, page, at)
 
-    def without(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
+    def draw_without(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
         return self._draw(rng, [concept], together)
 
-    def another(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
+    def draw_with(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
         groups = self.page(concept.page).by_concept
         return self._new(rng, concept.page, groups, concept.number, together)
 
@@ -270,9 +275,9 @@ class Album:
         raise NoPair("no other picture of the same concept")
 
     @property
-    def swaps(self) -> bool:
+    def attribute_swaps(self) -> Literal["none", "caption"]:
         """Whether captions tell attributes that can be exchanged."""
-        return self._swaps.share > 0.1
+        return "caption" if self._swaps.share > 0.1 else "none"
 
     @cached_property
     def _swaps(self) -> Swaps:
@@ -281,7 +286,7 @@ class Album:
             caption for at in range(len(page)) for caption in page.captions[at].split("\n") if caption
         )
 
-    def swapped(self, rng: Random, item: Item, concept: str) -> Item:
+    def swap_attribute(self, rng: Random, item: Item, concept: str) -> Item:
         """The item with one attribute told wrongly in one of its captions; its picture stays."""
         captions = item.labels.get("captions") or []
         text = self._swaps.swap(rng, rng.choice(captions), str(concept)) if captions else None
@@ -292,13 +297,13 @@ class Album:
         )
 
     @cached_property
-    def tells(self) -> bool:
+    def captions_say_more(self) -> bool:
         """Whether most captions say more than the concept that a prompt would name."""
         sample = self._sample()
         return sum(map(wording.says_more, sample)) > len(sample) / 2
 
     @cached_property
-    def repeats(self) -> float:
+    def same_concept_share(self) -> float:
         """The share of pictures that show what another one shows as well: only for these is there a same-concept mistake."""
         page = next((page for n in range(len(self._pages)) if len(page := self.page(n))), None)
         places = range(0, len(page), max(1, len(page) // SAMPLE)) if page else ()
@@ -311,22 +316,22 @@ class Album:
         places = islice(range(0, len(page), max(1, len(page) // SAMPLE)), SAMPLE)
         return [(page.captions[at].splitlines(), list(page.counts_of(at))) for at in places]
 
-    def caption(self, rng: Random, item: Item) -> str:
+    def caption_of(self, rng: Random, item: Item) -> str:
         """One of the picture's captions, where most captions say more than a prompt would name one that does."""
         if captions := item.labels.get("captions"):
-            if self.tells:
+            if self.captions_say_more:
                 captions = [one for one in captions if wording.says_more_than(item.labels["concepts"], one)]
             if not captions:
                 raise NoPair("a caption that says no more than what is searched for")
             return rng.choice(captions)
         return nouns.sentence(rng.choice(wording.PLAIN).format(nouns.indefinite(item.labels["concepts"][0])))
 
-    def fits(self, caption: str, item: Item) -> bool:
+    def caption_fits(self, caption: str, item: Item) -> bool:
         """Whether a caption may be true of a picture, by the meaning of the picture's own captions."""
         others = item.labels.get("captions") or map(nouns.indefinite, item.labels["concepts"])
         return caption_fit.may_fit(caption, others)
 
-    def claim(self, item: Item) -> str:
+    def claim_about(self, item: Item) -> str:
         if captions := item.labels.get("captions"):
             return captions[0]
         return f"a photo of {nouns.indefinite(item.labels['concepts'][0])}"
@@ -334,13 +339,13 @@ class Album:
     def claim_of_concept(self, concept: str) -> str:
         return f"a photo of {concept}"
 
-    def generic(self, rng: Random, item: Item) -> str:
+    def generic_caption(self, rng: Random, item: Item) -> str:
         return rng.choice(wording.GENERIC)
 
     # Comparisons ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def numbers(self) -> float:
+    def count_share(self) -> float:
         """The share of traits that are numbers of things: all where things were counted, else none."""
         return float(
             any(self.page(number).counted for number in range(len(self._pages)) if self._seen(number))
@@ -350,7 +355,7 @@ class Album:
         """Whether a page is the first that has pictures, which shows what the source is like."""
         return all(not len(self.page(before)) for before in range(number))
 
-    def trait(self, rng: Random) -> Trait:
+    def draw_trait(self, rng: Random) -> Trait:
         """The number of some things where they were counted, else the kind of object where each picture shows one."""
         page = rng.choices(range(len(self._weights)), self._weights)[0]
         found = self.page(page)
@@ -359,7 +364,7 @@ class Album:
             number = rng.randrange(many)
             counts = tuple(c for c in range(1, MANY) if found.by_count.size(number * MANY + c) > 1)
             if len(counts) > 1:
-                return number_of(found.concepts[number], counts, page, number)
+                return _number_of(found.concepts[number], counts, page, number)
         if self.one_each and many and not found.sorted:
             raise SourceError(
                 f"source {self.spec!r}: captions don't sort pictures into kinds that can be compared (put each kind into a "
@@ -374,13 +379,23 @@ class Album:
                 values.append(name)
         if len(values) < 2:
             raise NoPair("nothing in which pictures can be compared")
-        return Counted("kind of object", tuple(values), nouns.indefinite, page=page)
+        return Trait("kind of object", tuple(values), nouns.indefinite, page=page)
 
-    def showing(self, rng: Random, trait: Trait, value: Any, together: list[Item]) -> Item:
+    def draw_showing(self, rng: Random, trait: Trait, value: Any, together: list[Item]) -> Item:
         page = self.page(trait.page)
         if trait.number < 0:
             return self._new(rng, trait.page, page.by_concept, page.concepts.index(value), together)
         return self._new(rng, trait.page, page.by_count, trait.number * MANY + value, together)
+
+
+def _number_of(thing: str, counts: tuple[int, ...], page: int, number: int) -> Trait:
+    """The number of a thing in a picture, as a trait that takes these counts."""
+    things = nouns.plural(thing)
+
+    def phrase(n: int) -> str:
+        return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
+
+    return Trait(f"number of {things}", counts, phrase, things, page=page, number=number)
 
 
 def _repeats(item: Item, together: list[Item]) -> bool:

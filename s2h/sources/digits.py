@@ -31,6 +31,7 @@ from typing import Any
 
 from s2h.sources import Item, NoPair, SourceError, Trait, files, in_split
 from s2h.sources.packed import Texts
+from s2h.sources.shapes import Dataset
 from s2h.sources.unused import Unused
 
 IMAGES, LABELS = 2051, 2049
@@ -223,17 +224,21 @@ def _idx(path: str | Path, magic: int) -> tuple[Any, int]:
     return found[: whole * each].reshape(whole, *shape[1:]), shape[0]
 
 
-class Digits:
+class Digits(Dataset):
     """Pictures of digits by value; a place is a number, in the order in which files and folders were read."""
+
+    count_share = 0.0
 
     def __init__(self, root: str, spec: str) -> None:
         self.root, self.spec, self.unused, self.count = root, spec, Unused(), 0
+        self.digits = self
         self.by_value = [array("I") for _ in range(10)]
         self.names = Texts()  # of pictures in folders
         self.arrays: list[tuple[Any, bool]] = []  # of idx files: pictures, and whether they are transposed
         self.starts: list[int] = []  # the place of each array's first picture
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         return sum(map(len, self.by_value))
 
     def read_idx(self, parts: Iterable[tuple]) -> Iterator[tuple[int, str]]:
@@ -254,7 +259,7 @@ class Digits:
                     self.names.append(name)
                     yield int(folder), name
 
-    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+    def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
         """A picture of a digit, any or that of a value, which isn't there yet."""
         value = rng.randrange(10) if value is None else value
         for _ in range(REDRAWS):
@@ -271,11 +276,11 @@ class Digits:
         seen = self.unused.check(0, place, len(self.names), lambda: path)
         return Item(self.names[place], labels, reference=path, print=seen)
 
-    def trait(self, rng: Random) -> Trait:
+    def draw_trait(self, rng: Random) -> Trait:
         return TRAIT
 
-    def showing(self, rng: Random, trait: Trait, value: int, together: list[Item]) -> Item:
-        return self.digit(rng, value, together)
+    def draw_showing(self, rng: Random, trait: Trait, value: int, together: list[Item]) -> Item:
+        return self.draw_digit(rng, value, together)
 
     def draw(self, place: int, size: int) -> Any:
         """A picture of an idx file, enlarged to size x size pixels, RGB."""

@@ -23,18 +23,6 @@ def _names_something(word: str) -> bool:
     return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
 
 
-class Concept(str):
-    """What a prompt looks for, in words, with the page and the number under which its pictures are found."""
-
-    page: int
-    number: int
-
-    def __new__(cls, text: str, page: int, number: int) -> Concept:
-        made = super().__new__(cls, text)
-        made.page, made.number = page, number
-        return made
-
-
 class Page:
     """Some of an album's pictures. Fill it with `add`, then `seal`. prefix: what all their names begin with."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from s2h.sources import Item, NoPair, SourceError
+from s2h.sources.shapes import Dataset
 from s2h.sources.unused import Unused
 
 REDRAWS = 60
@@ -32,11 +33,13 @@ class Person:
     pictures: tuple[str, ...] = field(repr=False)
 
 
-class Album:
+class Album(Dataset):
     """People and who is whose parent, grandparent or sibling.
 
     relatives: (a, relation, b), a being the relation of b; `members` are made of them and of the pictures.
     """
+
+    describes_faces = False
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Album:
         for person in people.values():
             if person.key in self.of:
                 self.alike[person.sex, person.generation].append(person)
-        self.people = people
+        self.people, self._people = self, people
         if not self.relations:
             raise SourceError(
                 f"source {spec!r}: no two relatives with pictures ({self.unused.why('no pictures')})"
@@ -67,13 +70,16 @@ class Album:
         names = (name for person in people.values() for name in person.pictures)
         self._places = {name: at for at, name in enumerate(names)}
 
-    def __len__(self) -> int:
-        return sum(len(person.pictures) for person in self.people.values())
+    @property
+    def size(self) -> int:
+        return sum(len(person.pictures) for person in self._people.values())
 
-    def related(self, rng: Random, relation: str) -> tuple[Person, Person]:
+    def draw_relatives(self, rng: Random, relation: str) -> tuple[Person, Person]:
         return rng.choice(self.pairs[relation])
 
-    def stranger(self, rng: Random, like: Person, unlike: tuple[Person, ...], apart: object = ()) -> Person:
+    def draw_stranger(
+        self, rng: Random, like: Person, unlike: tuple[Person, ...], apart: tuple[Person, ...] = ()
+    ) -> Person:
         """Somebody of the sex and generation of `like` whose family is none of those of `unlike` and `apart`."""
         families = {person.family for person in (*unlike, *apart)}
         for _ in range(REDRAWS):
@@ -82,14 +88,14 @@ class Album:
                 return person
         raise NoPair("no stranger of the same sex and generation found")
 
-    def portrait(self, rng: Random, person: Person) -> Item:
+    def draw_portrait(self, rng: Random, person: Person) -> Item:
         name = rng.choice(person.pictures)
         path = os.path.join(self.root, name)
         self.unused.check(0, self._places[name], len(self._places), lambda: path)
         labels = {"kind": "portrait", "file": name, "person": person.key, "sex": person.sex or "unknown"}
         return Item(name, labels, reference=path)
 
-    def told(self, person: Person) -> dict:
+    def facts_about(self, person: Person) -> dict:
         return {
             "person": person.key,
             "family": person.family,
@@ -97,5 +103,8 @@ class Album:
             "is": dict(self.of[person.key]),
         }
 
-    def claim_of(self, person: Person) -> str:
+    def claim_about_person(self, person: Person) -> str:
         return f"a photo of the face of {NOUNS[person.sex]}"
+
+    def describe_face(self, person: Person) -> str:
+        return ""

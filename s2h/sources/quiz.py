@@ -17,6 +17,7 @@ from s2h.language import short_answers
 from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question, SourceError, options
 from s2h.sources.packed import Groups, Texts
+from s2h.sources.shapes import Dataset
 from s2h.sources.shared import SharedQuestions
 from s2h.sources.unused import Unused
 
@@ -226,8 +227,10 @@ class Odds:
         return []
 
 
-class Quiz:
+class Quiz(Dataset):
     """Pictures that questions are known about. read gives the bytes of a picture that is no file of its own."""
+
+    balance_kinds = distractors_differ = False
 
     def __init__(
         self,
@@ -239,29 +242,31 @@ class Quiz:
         listed: Counter | None = None,
     ) -> None:
         self.spec, self.root, self.unused, self._read = spec, root, Unused(listed), read
+        self.questions = self
         self.sheet = sheet(self.unused.listed)
         self._count = lru_cache(maxsize=4096)(self._counted)
         if len(self.sheet.pictures) < 2:
             why = self.unused.why("no questions")
             raise SourceError(f"source {spec!r}: fewer than two pictures with a question can be used ({why})")
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         return len(self.sheet.pictures)
 
     @cached_property
-    def shared(self) -> SharedQuestions:
+    def shared_questions(self) -> SharedQuestions:
         """The questions that are asked of several pictures, for comparisons."""
         return SharedQuestions(self)
 
     @cached_property
-    def yes_no(self) -> float:
+    def yes_no_share(self) -> float:
         """The share of questions that yes or no answers; 0 where hardly any has the one or the other."""
         keys = [self.sheet.keys[number] for number in self.sheet.value_of]
         yes, no = (keys.count(word) / len(keys) for word in ("yes", "no"))
         return yes + no if min(yes, no) > SCARCE * (yes + no) else 0.0
 
     @cached_property
-    def twins(self) -> bool:
+    def has_counterparts(self) -> bool:
         """Whether some questions are asked of two pictures with different answers."""
         return any(partner >= 0 for partner in self.sheet.partner)
 
@@ -282,26 +287,26 @@ class Quiz:
         name = self.sheet.pictures[at]
         labels = {"kind": "photo", "file": name}
         reference = "" if self._read is not None else os.path.join(self.root, name)
-        seen = self.unused.check(0, at, len(self), lambda: reference or self._read(name))
+        seen = self.unused.check(0, at, self.size, lambda: reference or self._read(name))
         if self._read is not None:
             return Item(str(at), labels, data=lambda: self._read(name), print=seen)
         return Item(str(at), labels, reference=reference, print=seen)
 
-    def subject(self, rng: Random) -> Item:
+    def draw_subject(self, rng: Random) -> Item:
         return self._item(self.sheet.picture_of[rng.randrange(len(self.sheet))])
 
-    def companion(self, rng: Random, together: list[Item]) -> Item:
+    def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
         """Another picture, which is no copy of one that is there."""
         taken = {item.key for item in together}
         for _ in range(TRIED):
-            at = rng.randrange(len(self))
+            at = rng.randrange(self.size)
             if str(at) not in taken:
                 item = self._item(at)
                 if all(item.print != other.print for other in together):
                     return item
         raise NoPair("too few pictures for the distractors")
 
-    def questions(self, item: Item) -> list[Question]:
+    def questions_about(self, item: Item) -> list[Question]:
         return [self._question(row) for row in self.sheet.by_picture[int(item.key)]]
 
     def _question(self, row: int) -> Question:
@@ -318,7 +323,7 @@ class Quiz:
             more["odds"] = Odds(self.sheet, row, self._count)
         return Question("question", asked.stem, answer, (), claim, accepted=accepted, **more)
 
-    def asked(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
+    def find_answered(self, rng: Random, question: Question, value: str) -> tuple[Item, Question] | None:
         """Another picture of which the same, or the nearest to it, is asked, and whose right answer is the value."""
         rows = question.odds.rows(value) if question.odds is not None else []
         if not rows:
@@ -326,7 +331,7 @@ class Quiz:
         row = rng.choice(rows)
         return self._item(self.sheet.picture_of[row]), self._question(row)
 
-    def counterpart(self, question: Question) -> tuple[Item, Question] | None:
+    def counterpart_of(self, question: Question) -> tuple[Item, Question] | None:
         """The other picture of which the same is asked, with its question."""
         other = self.sheet.partner[question.row]
         if other < 0:

@@ -99,7 +99,7 @@ class SharedQuestions:
                 return False
         return True
 
-    def item(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
+    def draw_picture(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
         """A picture for which the value is the right answer, and which is no copy of one that is there."""
         rows = list(question.rows[value])
         rng.shuffle(rows)

@@ -58,10 +58,12 @@ def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> N
 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
+    if _work is None:
+        raise RuntimeError("a worker that was not told what to make")
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
-    pages, bad = source.unused.hand_over() if hasattr(source, "unused") else ({}, {})
+    pages, bad = source.unused.hand_over()
     return made, tally, pages, bad
 
 

@@ -49,7 +49,7 @@ def test_one_parquet_file_of_several(damage, tmp_path):
     else:
         path.write_bytes(damaged[damage])
     source = open_source(str(tmp_path))
-    assert len(source) + source.unused["not in the train split"] == 20
+    assert source.size + source.unused["not in the train split"] == 20
     assert (
         reasons(
             source, "a parquet file with other columns" if damage == "columns" else "1.parquet: can't be read"
@@ -100,7 +100,7 @@ TABLE = "file_name,text\n" + "".join(f'{i}.jpg,"{caption(i)}"\n' for i in range(
 def test_a_table_with_one_bad_row(table, why, tmp_path):
     (photos(tmp_path) / "metadata.csv").write_bytes(table)
     source = open_source(str(tmp_path))
-    assert len(source) + source.unused["not in the train split"] == (11 if why else 12)
+    assert source.size + source.unused["not in the train split"] == (11 if why else 12)
     assert not why or source.unused[why] == 1
 
 
@@ -115,7 +115,7 @@ def test_one_byte_that_is_not_utf8_costs_one_row_of_a_list(tmp_path):
     photos(tmp_path)
     (tmp_path / "x.json").write_bytes(json.dumps(rows).encode().replace(b"owl", b"\xe9wl"))
     source = open_source(f"llava:{tmp_path / 'x.json'}")
-    assert source.unused["a question or an answer that is not UTF-8"] == 1 and len(source) > 5
+    assert source.unused["a question or an answer that is not UTF-8"] == 1 and source.size > 5
 
 
 def test_links_that_lead_out_are_told_and_refused(light, tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def test_idx_files_are_found_by_layout(packed, name, values, tmp_path):
         path = tmp_path / (name.format(kind, rank) + (".gz" if packed else ""))
         path.write_bytes(gzip.compress(content) if packed else content)
     source = open_source(str(tmp_path))
-    assert isinstance(source, Digits) and 320 < len(source) < 400
+    assert isinstance(source, Digits) and 320 < source.size < 400
     for pair in tasks.generate("arithmetic", n=20, source=source, images=Store(tmp_path / "i"), size=32):
         seen = [round(image.getpixel((24, 8))[0] / 20) for image in open_images(pair)]
         assert seen == pair["facts"]["values"]
@@ -69,7 +69,7 @@ def test_emnist_with_all_its_sets_in_one_folder(tmp_path):
     mapping.write_text("".join(f"{i} {ord('A') + i}\n{10 + i} {ord('0') + i}\n" for i in range(10)))
     put("balanced-test", [10 + i % 10 for i in range(50)])
     train, held = (open_source(str(tmp_path), split=split) for split in ("train", "heldout"))
-    assert (len(train), len(held)) == (100, 50)
+    assert (train.size, held.size) == (100, 50)
     assert train.unused["not a digit"] == 370 and train.unused["files of other sets of EMNIST"] == 1
     mapping.write_text("A 65\n")
     with pytest.raises(SourceError, match=r"emnist-balanced-mapping\.txt: not EMNIST's mapping"):
@@ -86,7 +86,7 @@ def test_folders_named_by_digits(tmp_path):
             picture.save(path)
         (tmp_path / str(value) / "notes.txt").write_text("seen")
     train, held = open_source(str(tmp_path)), open_source(f"digits:{tmp_path}", split="heldout")
-    assert len(train) + len(held) == 300 and len(held) > 5
+    assert train.size + held.size == 300 and held.size > 5
     assert train.unused["not a picture"] == 10
     for pair in tasks.generate("arithmetic", n=200, source=train, per_prompt=(5, 5), twins=True):
         assert len(set(pair["images"])) == 5, "no picture stands beside itself"
@@ -122,6 +122,6 @@ def test_what_is_wrong_is_told_in_one_line(values, tmp_path):
     labels.write_bytes(idx([1] * 400))
     with pytest.raises(SourceError, match="no picture of the digit 0"):
         open_source(str(tmp_path))
-    with pytest.raises(SourceError, match="no target and no without and no another"):
+    with pytest.raises(SourceError, match="no pictures with captions or classes, which search needs"):
         labels.write_bytes(idx(values))
         next(tasks.generate("search", n=1, source=str(tmp_path)))

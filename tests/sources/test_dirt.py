@@ -140,7 +140,7 @@ def test_rows_of_a_metadata_file(kind, tmp_path):
     shutil.copy(path, tmp_path / "test")
     for split in ("train", "heldout"):
         source = open_source(str(tmp_path), split=split)
-        assert len(source) == 56, dict(source.unused)
+        assert source.size == 56, dict(source.unused)
         wanted = {"no file_name": 1, "listed twice": 1, "file missing": 1}
         wanted |= {"no caption": 2, "a line that is not JSON": 1} if kind == "jsonl" else {"no caption": 3}
         assert dict(source.unused) == wanted
@@ -227,7 +227,7 @@ def test_large_metadata_files_are_read_in_blocks(tmp_path, monkeypatch):
         for number in range(len(source._weights)):
             page = source.page(number)
             found |= {page.names[at]: page.captions[at] for at in range(len(page))}
-        assert len(source) == len(found) or source.unused["listed twice"] == 0
+        assert source.size == len(found) or source.unused["listed twice"] == 0
         return found, dict(source.unused)
 
     (tmp_path / "metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
@@ -265,7 +265,7 @@ def test_members_of_shards(light, tmp_path):
     (tmp_path / "y.tar").write_bytes(b"no tar" * 500)
     (tmp_path / "A.tar").write_bytes(b"")
     source = open_source(str(tmp_path))
-    assert len(source) > 30 and not source.whole, "an empty shard is no sign that all are"
+    assert source.size > 30 and not source.size_is_final, "an empty shard is no sign that all are"
     pairs("search", source, tmp_path, n=80)
     assert source.unused["no caption"] == 3 and source.unused["a class that has a number and no name"] == 1
     assert any("can't be read to its end (y.tar" in reason for reason in source.unused)

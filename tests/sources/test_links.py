@@ -30,9 +30,9 @@ def moved(path: Path, away: Path) -> None:
 def counts(spec: Path) -> tuple[int, int, int]:
     """(usable where links are followed, usable where they are refused, refused)."""
     source = open_source(str(spec))
-    whole = len(source)
+    whole = source.size
     kept = open_source(str(spec), follow=False)
-    return whole, len(kept), kept.unused[REFUSED]
+    return whole, kept.size, kept.unused[REFUSED]
 
 
 def picture_of(name: str, number: int) -> str:
@@ -79,7 +79,7 @@ def test_pictures_that_rows_name(layout, tmp_path):
     links._fenced.clear()
     moved(paths[0].parent, tmp_path / "away")  # the whole folder of pictures
     with pytest.raises(SourceError, match=r"24 a link that leads out of the folder"):
-        len(open_source(str(root), follow=False))
+        open_source(str(root), follow=False)
 
 
 def test_a_list_of_pairs(tmp_path):
@@ -99,8 +99,8 @@ def test_a_list_of_pairs(tmp_path):
     whole = open_source(str(tmp_path / "faces"))
     kept = open_source(str(tmp_path / "faces"), follow=False)
     (told,) = (reason for reason in kept.unused if "fd_pairs.mat" in reason)
-    assert REFUSED in told and kept.unused[told] == 6 and len(kept) < len(whole)
-    assert all(person.family.startswith("ms") for person in kept.people.values())
+    assert REFUSED in told and kept.unused[told] == 6 and kept.size < whole.size
+    assert all(person.family.startswith("ms") for person in kept._people.values())
 
 
 def test_what_datasets_saved(tmp_path):
@@ -120,7 +120,7 @@ def test_what_datasets_saved(tmp_path):
     links._fenced.clear()
     moved(tmp_path / "both" / "train", tmp_path / "away")
     kept = open_source(str(tmp_path / "both"), follow=False)
-    assert kept.unused[REFUSED] == 1 and len(kept) + kept.unused["not in the train split"] == 24
+    assert kept.unused[REFUSED] == 1 and kept.size + kept.unused["not in the train split"] == 24
     links._fenced.clear()
     moved(tmp_path / "both" / "validation", tmp_path / "away")
     with pytest.raises(SourceError, match=r"no table in it.*refused by --no-follow"):
@@ -132,7 +132,7 @@ def test_a_folder_that_a_reader_goes_into(tmp_path):
         for n in range(12):
             save(tmp_path / "photos" / which / f"{n}.jpg", f"{which} {n}")
             (tmp_path / "photos" / which / f"{n}.txt").write_text("A red car.")
-    assert len(open_source(str(tmp_path / "photos"))) == 12
+    assert open_source(str(tmp_path / "photos")).size == 12
     moved(tmp_path / "photos" / "train", tmp_path / "away")
     with pytest.raises(SourceError, match="1 a link that leads out of the folder"):
         open_source(str(tmp_path / "photos"), follow=False)

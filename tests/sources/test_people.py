@@ -81,7 +81,7 @@ def test_fiw_matrices(fiw, tmp_path):
     assert {"is-parent", "which-grandparent", "find-grandchild", "are-siblings", "find-sibling"} <= forms
     made(source, tmp_path, n=30, twins=True)
     held = open_source(str(fiw), split="heldout")
-    assert not {p.family for p in held.people.values()} & {p.family for p in source.people.values()}
+    assert not {p.family for p in held._people.values()} & {p.family for p in source._people.values()}
     only = made(source, tmp_path, n=30, relations={"sibling": 1.0})
     assert {pair["facts"]["relation"] for pair in only} == {"sibling"}
     with pytest.raises(SourceError, match="nothing is known of how its people look"):
@@ -115,7 +115,7 @@ def test_headers_and_cells_of_fiw_as_spreadsheets_leave_them(header, member, cel
             rows.append([member.format(i), *codes, *last])
         (folder / "mid.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(map(",".join, rows)).encode("latin-1"))
     dirty = open_source(str(fiw))
-    assert dirty.people == plain.people and dirty.of == plain.of and dirty.unused == plain.unused
+    assert dirty._people == plain._people and dirty.of == plain.of and dirty.unused == plain.unused
 
 
 def test_kinfacew(tmp_path):

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Literal
 
 from s2h import seeds
-from s2h.sources import Item, NoPair, Trait
+from s2h.sources import Concept, Item, NoPair, Trait
 from s2h.sources.builtin import digits, families, scenes, words
+from s2h.sources.shapes import Dataset
+from s2h.sources.unused import Unused
 
 # Of eight traits, so that a look can always tell.
 LEAST_SHARED_BY_KIN, MAX_SHARED_BY_STRANGERS = 4, 2
@@ -16,17 +19,21 @@ REDRAWS = 200
 DOMAINS = ("scene", "face", "digit")
 
 
-class World:
+class World(Dataset):
     """One endless album. `split` goes into every key: what `train` draws, `heldout` can't."""
 
     spec = "builtin"
     exhaustive = True  # everything that a picture shows is known
-    swaps = "drawn"  # captions are made from labels, so one attribute can be exchanged, in the picture too
-    relations = ("parent", "grandparent", "sibling")
-    numbers = 0.4  # of the traits are numbers of things
+    attribute_swaps: Literal["picture"] = "picture"  # captions are made from labels
+    captions_say_more, same_concept_share, captioner = True, 1.0, ""
+    relations, describes_faces = ("parent", "grandparent", "sibling"), True
+    count_share = 0.4
+    balance_kinds = distractors_differ = has_counterparts = False
+    yes_no_share, shared_questions = 0.0, None
 
     def __init__(self, seed: int = 0, split: str = "train") -> None:
-        self.seed, self.split = seed, split
+        self.seed, self.split, self.unused = seed, split, Unused()
+        self.photos = self.questions = self.digits = self.people = self
 
     def _key(self, *parts: object) -> str:
         return " ".join(map(str, (self.split, self.seed, *parts)))
@@ -38,7 +45,7 @@ class World:
         scene = scenes.sample(rng, self._key("scene", rng.getrandbits(60)), **wanted)
         return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
 
-    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+    def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
         """A digit, any or one of a value; none was ever there (`together`)."""
         digit = digits.sample(rng, self._key("digit", rng.getrandbits(60)), value=value, split=self.split)
         return Item(digit.key, words.labels_of(digit), draw=lambda size: digits.draw(digit, size))
@@ -47,7 +54,7 @@ class World:
         key = self._key("family", rng.getrandbits(60))
         return families.family(seeds.rng(key), key)
 
-    def related(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
+    def draw_relatives(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
         """Two of one family, the first of whom is the `relation` of the second; they share at least four of eight traits."""
         for _ in range(REDRAWS):
             first, second = rng.choice(families.RELATED[relation](self.family(rng)))
@@ -55,8 +62,12 @@ class World:
                 return first, second
         raise NoPair(f"no {relation} with a likeness found")
 
-    def stranger(
-        self, rng: Random, like: families.Person, unlike: tuple[families.Person, ...], apart: object = ()
+    def draw_stranger(
+        self,
+        rng: Random,
+        like: families.Person,
+        unlike: tuple[families.Person, ...],
+        apart: tuple[families.Person, ...] = (),
     ) -> families.Person:
         """Somebody of another family (than anyone's in `apart` too: each stranger has his own) with the sex and age of
         `like` who shares at most two of eight traits with each person in `unlike`."""
@@ -66,11 +77,11 @@ class World:
             if all(families.shared(person, other) <= MAX_SHARED_BY_STRANGERS for other in unlike):
                 return person
 
-    def look(self, person: families.Person) -> str:
+    def describe_face(self, person: families.Person) -> str:
         """What an answer that shows its working says of a person."""
         return words.look(words.labels_of(person))
 
-    def told(self, person: families.Person) -> dict:
+    def facts_about(self, person: families.Person) -> dict:
         """What is known of a person, so that anyone can find who is whose kin."""
         return {
             "person": person.key,
@@ -79,10 +90,10 @@ class World:
             "parents": list(person.parents),
         }
 
-    def claim_of(self, person: families.Person) -> str:
-        return f"the face of {self.look(person)}"
+    def claim_about_person(self, person: families.Person) -> str:
+        return f"the face of {self.describe_face(person)}"
 
-    def portrait(self, rng: Random, person: families.Person) -> Item:
+    def draw_portrait(self, rng: Random, person: families.Person) -> Item:
         """A picture of a person; pose, light, clothes and background are drawn anew and never tell who it is."""
         from s2h.sources.builtin import faces
 
@@ -95,42 +106,47 @@ class World:
     def face(self, rng: Random, sex: str | None = None, age: str | None = None) -> Item:
         key = self._key("person", rng.getrandbits(60))
         sex, age = sex or rng.choice(("female", "male")), age or rng.choice(("child", "adult", "old"))
-        return self.portrait(rng, families.person(seeds.rng(key), key, sex=sex, age=age))
+        return self.draw_portrait(rng, families.person(seeds.rng(key), key, sex=sex, age=age))
 
     # Level 1 --------------------------------------------------------------------------------------------------
 
-    def subject(self, rng: Random) -> Item:
+    def draw_subject(self, rng: Random) -> Item:
         """A picture to ask about."""
         return self.thing(rng, rng.choices(DOMAINS, (0.5, 0.3, 0.2))[0])
 
-    def companion(self, rng: Random, together: list[Item]) -> Item:
+    def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
         """One more distractor, of the first item's kind, so that the question could be asked of it as well."""
         return self.thing(rng, together[0].labels["kind"])
 
     def thing(self, rng: Random, kind: str) -> Item:
-        return {"scene": self.scene, "face": self.face, "digit": self.digit}[kind](rng)
+        return {"scene": self.scene, "face": self.face, "digit": self.draw_digit}[kind](rng)
 
-    def questions(self, item: Item) -> list[words.Question]:
+    def questions_about(self, item: Item) -> list[words.Question]:
         return words.questions(item.labels)
 
-    def asked(self, rng: Random, question: words.Question, value: str) -> tuple[Item, words.Question] | None:
+    def find_answered(
+        self, rng: Random, question: words.Question, value: str
+    ) -> tuple[Item, words.Question] | None:
         """Another picture of which the same is asked, and whose right answer is the value."""
         for _ in range(REDRAWS):
             item = self._asked(rng, question, value)
-            for other in self.questions(item):
+            for other in self.questions_about(item):
                 if (other.ask, other.answer) == (question.ask, value):
                     return item, other
+        return None
+
+    def counterpart_of(self, question: words.Question) -> None:
         return None
 
     def _asked(self, rng: Random, question: words.Question, value: str) -> Item:
         """A picture of which that is likely to be asked."""
         if question.about == "digit":
-            return self.digit(rng, int(value))
+            return self.draw_digit(rng, int(value))
         if question.about == "person":
             sex, age = words.PEOPLE[value]
             return self.face(rng, sex=sex, age=age)
         if question.about in words.OF_FACES or question.about == "hand":
-            return self.digit(rng) if question.about == "hand" else self.face(rng)
+            return self.draw_digit(rng) if question.about == "hand" else self.face(rng)
         said = question.ask.rstrip("?").split()
         shape = next((words.SINGULAR.get(word, word) for word in said if word in words.NAMED_SHAPES), None)
         colour = next((word for word in said if word in scenes.COLOURS), None)
@@ -143,21 +159,20 @@ class World:
 
     # Level 3 --------------------------------------------------------------------------------------------------
 
-    def target(self, rng: Random) -> tuple[Item, str]:
+    def draw_target(self, rng: Random) -> tuple[Item, Concept]:
         """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man'). It is drawn like `another` of that
         concept, so that of the two nobody can tell which is the target."""
         first = self.face(rng) if rng.random() < 0.3 else self.scene(rng)
         concept = self.concept(rng, first)
-        return self.another(rng, concept, [first]), concept
+        return self.draw_with(rng, concept, [first]), concept
 
-    def concept(self, rng: Random, item: Item) -> str:
+    def concept(self, rng: Random, item: Item) -> Concept:
         """Something that a scene or a portrait shows."""
         if item.labels["kind"] == "face":
-            return words.with_article(words.noun_of(item.labels))
+            return Concept(words.with_article(words.noun_of(item.labels)))
         group = rng.choice(item.labels["groups"])
-        return words.with_article(
-            f"{group['colour']} {group['shape']}" if rng.random() < 0.4 else group["shape"]
-        )
+        name = f"{group['colour']} {group['shape']}" if rng.random() < 0.4 else group["shape"]
+        return Concept(words.with_article(name))
 
     def shows(self, item: Item, concept: str) -> bool:
         """Whether the concept occurs in the picture, in any number and size."""
@@ -167,14 +182,14 @@ class World:
         groups = item.labels.get("groups", ())
         return any(g["shape"] == name and (not attributes or g["colour"] == attributes[0]) for g in groups)
 
-    def without(self, rng: Random, concept: str, together: list[Item]) -> Item:
+    def draw_without(self, rng: Random, concept: str, together: list[Item]) -> Item:
         """A picture of the first item's kind in which the concept does not occur."""
         while True:
-            item = self.companion(rng, together)
+            item = self.draw_distractor(rng, together)
             if not self.shows(item, concept):
                 return item
 
-    def another(self, rng: Random, concept: str, together: list[Item]) -> Item:
+    def draw_with(self, rng: Random, concept: str, together: list[Item]) -> Item:
         """Another picture that shows the concept, of the first item's kind."""
         _, *attributes, name = concept.split()
         if together[0].labels["kind"] == "face":
@@ -182,14 +197,14 @@ class World:
             return self.face(rng, sex=sex, age=age)
         return self.scene(rng, shape=name, **({"colour": attributes[0]} if attributes else {}))
 
-    def caption(self, rng: Random, item: Item) -> str:
+    def caption_of(self, rng: Random, item: Item) -> str:
         return words.caption(item.labels, rng)
 
-    def fits(self, caption: str, item: Item) -> bool:
+    def caption_fits(self, caption: str, item: Item) -> bool:
         """Whether a caption is true of a picture."""
         return words.holds(caption, item.labels)
 
-    def claim(self, item: Item) -> str:
+    def claim_about(self, item: Item) -> str:
         return words.describe(item.labels)
 
     def claim_of_concept(self, concept: str) -> str:
@@ -197,10 +212,10 @@ class World:
         noun = " ".join(rest)
         return words.face_of(noun) if noun in words.PEOPLE else f"an image containing {concept}"
 
-    def generic(self, rng: Random, item: Item) -> str:
+    def generic_caption(self, rng: Random, item: Item) -> str:
         return rng.choice(words.GENERIC[item.labels["kind"]])
 
-    def swapped(self, rng: Random, item: Item, concept: str) -> Item:
+    def swap_attribute(self, rng: Random, item: Item, concept: str) -> Item:
         """The same picture but for one attribute, which is never the concept's."""
         from s2h.sources.builtin.swaps import swap
 
@@ -208,15 +223,15 @@ class World:
         key = self._key("swapped", rng.getrandbits(60))
         if labels["kind"] == "face":
             someone = words.person_of(labels, key)
-            return self.portrait(rng, someone)
+            return self.draw_portrait(rng, someone)
         scene = words.scene_of(labels, key)
         return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
 
     # Comparisons ----------------------------------------------------------------------------------------------
 
-    def trait(self, rng: Random) -> Trait:
+    def draw_trait(self, rng: Random) -> Trait:
         """Something in which pictures can be compared."""
-        if rng.random() < self.numbers:
+        if rng.random() < self.count_share:
             shape = rng.choice(scenes.SHAPES)
             things = words.shape_word(shape, 2)
             return Trait(
@@ -229,10 +244,10 @@ class World:
             )
         return rng.choice(TRAITS)
 
-    def showing(self, rng: Random, trait: Trait, value: object, together: list[Item]) -> Item:
+    def draw_showing(self, rng: Random, trait: Trait, value: object, together: list[Item]) -> Item:
         """A picture in which the trait has that value."""
         if trait.what == "digit":
-            return self.digit(rng, value)
+            return self.draw_digit(rng, value)
         if trait.what == "kind of person":
             sex, age = words.PEOPLE[value]
             return self.face(rng, sex=sex, age=age)

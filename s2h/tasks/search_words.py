@@ -1,14 +1,10 @@
-"""The words of level 3: how prompts ask, how answers say what an image shows, and in which form captions are written, so
-that chosen and rejected answers differ in what they say and not in how they are written."""
+"""The words of the task search: how prompts ask, how answers say what an image shows, and in which form captions are
+written, so that chosen and rejected answers differ in what they say and not in how they are written."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from random import Random
-
-from s2h.language import nouns, related_names
-from s2h.language.caption_openings import without_openings
-from s2h.language.noun_categories import is_person
 
 # {}: the concept; {is} and {it} agree with its number.
 ASKS = {
@@ -79,11 +75,12 @@ NAME = (
     " Name the image before you answer.",
     " Begin with the number of that image.",
 )
+ABOUT_ABSENCE = ("locate", "count", "absent")  # forms of question
 _ENDS = " \t.!?…,;:"
 
 
 def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = False) -> str:
-    """The prompt's question about a concept. shows: whether it asks for the working; named_only: which then names the
+    """Return the prompt's question about a concept. shows: whether it asks for the working; named_only: which then names the
     image that was found and none of the others."""
     many = is_many(concept)
     asked = rng.choice(ASKS[form]).format(
@@ -95,30 +92,35 @@ def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = Fa
 
 @lru_cache(maxsize=1 << 14)
 def _it(concept: str) -> str:
-    """What stands for a concept in the singular: a person is no 'it'."""
+    """Return the pronoun of a concept in the singular: a person is not 'it'."""
+    from s2h.language import related_names
+    from s2h.language.noun_categories import is_person
+
     return "such a person" if is_person(related_names.head(concept)) else "it"
 
 
 def is_many(concept: str) -> bool:
-    """Whether a concept is plural: 'dogs', but neither 'a dog' nor 'snow'."""
+    """Tell whether a concept is plural: 'dogs', but neither 'a dog' nor 'snow'."""
+    from s2h.language import nouns
+
     return not concept.startswith(("a ", "an ")) and nouns.is_plural(concept)
 
 
 def absent(concept: str) -> str:
-    """'no fish' for 'a fish', 'no dogs' for 'dogs'."""
+    """Return 'no fish' for 'a fish', 'no dogs' for 'dogs'."""
     article, _, name = concept.partition(" ")
     return f"no {name if article in ('a', 'an') and name else concept}"
 
 
 def scan(concept: str, reading: list[bool], whole: bool = False) -> str:
-    """The search through the images, up to the first that shows the concept or to the end: a line before the answer."""
+    """Return the search through the images, up to the first that shows the concept or to the end: a line of its own."""
     last = len(reading) if whole or True not in reading else reading.index(True) + 1
     said = (concept if there else absent(concept) for there in reading[:last])
     return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(said)) + "\n"
 
 
 def scan_found(concept: str, reading: list[bool]) -> str:
-    """The same where only the image that shows the concept is named."""
+    """Return the same where only the image that shows the concept is named."""
     return f"Image {reading.index(True) + 1} shows {concept}.\n"
 
 
@@ -128,8 +130,8 @@ def none_shows(concept: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def one_form(caption: str) -> str:
-    """A caption with the same words as a sentence: a capital at the start and one period at the end. Capitals throughout
-    become small letters."""
+    """Return a caption as a sentence: the same words with a capital first and one period last. All capitals become small
+    letters."""
     text = " ".join(caption.split()).rstrip(_ENDS)
     if text.isupper() and len(text.split()) > 1:
         text = text.lower()
@@ -138,8 +140,38 @@ def one_form(caption: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def form_of(caption: str) -> tuple[bool, bool]:
-    """What else tells one way of writing captions from another: whether there is an opening such as 'In this image, ', and
-    whether Most Words Begin With a Capital."""
+    """Return what else tells one way of writing captions from another: whether there is an opening such as 'In this
+    image, ', and whether Most Words Begin With a Capital."""
+    from s2h.language.caption_openings import without_openings
+
     words = [word for word in caption.split()[1:] if len(word) > 3 and word[0].isalpha()]
     titled = len(words) > 1 and sum(word[0].isupper() for word in words) > len(words) / 2
     return without_openings(caption) != caption, titled
+
+
+def notes(exhaustive: bool, tells: bool, asked: set[str]) -> list[str]:
+    """Return what the user should know about the forms of question: the default, what is assumed, and what is too easy.
+    exhaustive: whether the source notes what its pictures don't show. tells: whether its captions say more than the concept.
+    asked: the forms that were asked for."""
+    said = []
+    if not exhaustive and not asked:
+        said.append(
+            "captions don't prove what a picture does not show: caption questions only, as with --form caption=1 (locate, "
+            "count and absent are made if you ask for them)"
+        )
+    elif not exhaustive and asked & set(ABOUT_ABSENCE):
+        said.append(
+            'what the captions don\'t mention is assumed to be absent (facts.absence is "assumed"): '
+            f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
+        )
+    if not tells and not asked and exhaustive:
+        said.append(
+            "the captions say no more than what is searched for: locate and count questions instead of captions (full "
+            "captions: --captioner MODEL)"
+        )
+    elif not tells and (not asked or asked & {"caption", "absent"}):
+        said.append(
+            "the captions say no more than what is searched for, so that wrong ones can be told from the words alone (full "
+            "captions: --captioner MODEL)"
+        )
+    return said
