@@ -55,7 +55,9 @@ def predict(
         chunk, ended = _window(questions, WINDOW * batch_size)
         made = {at: one for answers in journal.since for at, one in answers}
         looks = [_images_of(line, takes) for line, _ in chunk]
-        batches = [batch for batch in _batches(chunk, looks, batch_size) if not all(at in made for at in batch)]
+        batches = [
+            batch for batch in _batches(chunk, looks, batch_size) if not all(at in made for at in batch)
+        ]
 
         def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
             return _prepare(beside, seen, [(at, *chunk[at], looks[at]) for at in batch], scoring)

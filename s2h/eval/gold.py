@@ -9,7 +9,7 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-from s2h.eval import benches
+from s2h.eval import answer_types, benches
 from s2h.language.normalisation import normalise
 from s2h.record import RecordError
 
@@ -29,7 +29,8 @@ _REMEDY = {
 def read(line: dict, kind: str | None = None) -> Any:
     """Return the answer of a question or prediction in its one form: None if it is hidden (null or empty), 'yes' or 'no', a
     number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
-    right texts. kind: the answer's type, by default `kind_of` the line.
+    right texts. An answer of a type that only a task reads stays as it is. kind: the answer's type, by default `kind_of` the
+    line.
 
     Raises RecordError, which names the field `answer`, the line's place if known (`line.where`), and a remedy."""
     answer = line.get("answer")
@@ -38,6 +39,8 @@ def read(line: dict, kind: str | None = None) -> Any:
     kind = kind or kind_of(line)
     if kind == "choice":
         return key(line)
+    if kind not in answer_types.TYPES:
+        return answer
     readers = {
         "yes/no": _yes_no,
         "number": _number,

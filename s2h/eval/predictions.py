@@ -11,10 +11,9 @@ from typing import Any
 
 from s2h import schema
 from s2h.errors import first_of
+from s2h.eval import answer_types
 from s2h.record import Record, RecordError, fail
 from s2h.schema import Rule
-
-TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # what answer_type may be
 
 
 def lines(
@@ -77,8 +76,8 @@ def read(line: dict) -> Record:
     if faults := schema.faults(made, _types(), _RULES):
         raise first_of(faults)
     answer, kind = made.get("answer"), made.get("answer_type")
-    if kind and kind not in TYPES:
-        raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")
+    if kind:
+        answer_types.check(kind)
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
         raise RecordError(
             "must be a text or a number: it is a list",

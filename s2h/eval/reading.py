@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from s2h.eval import benches, gold
+from s2h.eval import answer_types, benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
 from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
-from s2h.eval.predictions import TYPES
 from s2h.record import RecordError, fail
 
 SHORT = 12  # words of a free answer that is still one
@@ -37,6 +36,10 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     answer = gold.read(line, kind)
     if kind == "caption":
         return _caption(response, line, answer)
+    task = answer_types.of_task(line, kind)
+    if task is not None and task.read is not None:
+        said = task.read(response, line)
+        return said, None if answer is None else said == answer
     bench = benches.named(line.get("bench"))
     own = bench.rules.get(parser, Rules()) if bench else Rules()
     if kind == "word":
@@ -67,10 +70,7 @@ def rescore(
                     raise RecordError(
                         "missing", name, where, "a prediction has id, bench, answer and response"
                     )
-            if (line.get("answer_type") or "choice") not in TYPES:
-                raise RecordError(
-                    f"unknown: {line['answer_type']!r}", "answer_type", where, f"one of {', '.join(TYPES)}"
-                )
+            answer_types.check(line.get("answer_type") or "choice", where=where)
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
             if line.get("answer_type") == "choice" and not line.get("choices"):

@@ -30,7 +30,7 @@ class Answer:
 
     possible: from the number of images, how many answers such a question can have, which gives what a blind guesser gets;
     None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read. A
-    type that s2h-eval knows (`s2h.eval.predictions.TYPES`) needs no `read`."""
+    type that s2h-eval knows (`s2h.eval.answer_types.TYPES`) needs no `read`."""
 
     possible: Callable[[int], int | None] = lambda images: None
     read: Callable[[str, dict], object] | None = None
