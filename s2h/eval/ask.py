@@ -31,7 +31,7 @@ def predict(
     batch_size: int = 32,
     max_new_tokens: int = 192,
     parser: str = "robust",
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
     journal: Journal | None = None,
 ) -> Iterator[dict]:
     """Yield predictions (contract.md, One prediction, one line). Each of accelerate's processes answers its part of the

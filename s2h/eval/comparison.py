@@ -23,7 +23,7 @@ def make(
     files: tuple[str, ...],
     seed: int,
     margin: float,
-    on_error: Callable[[Exception], None],
+    on_error: Callable[[RecordError], None],
 ) -> list[dict[str, Any]]:
     """For each file but the first: before and after (the models' names), margin, rows (see `rows_of`), cosine (see
     `cosine.compared`) where there are some, and notes, which say what was left out. Raises RecordError for a file without
@@ -34,7 +34,7 @@ def make(
     models = [str(side[0].get("model") or name) for side, name in zip(sides, files, strict=True)]
     made = []
     for at in range(1, len(files)):
-        pair, errors = (files[0], files[at]), list[Exception]()
+        pair, errors = (files[0], files[at]), list[RecordError]()
         pairs = matching.join(sides[0], sides[at], pair, errors.append)
         for error in errors:
             on_error(error)
@@ -58,7 +58,7 @@ def compare(
     after: list[Line],
     names: tuple[str, str],
     seed: int = 0,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
     margin: float = MARGIN,
 ) -> list[dict]:
     """Return the rows of two models' lines: see `matching.join` and `rows_of`."""

@@ -20,7 +20,7 @@ def join(
     before: Iterable[Line],
     after: Iterable[Line],
     names: tuple[str, str],
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> list[Pair]:
     """Return the two models' lines of each question. A RecordError goes to on_error for questions that are left out: those
     that stand in one file only, those with another question, choices, answer, scoring or parser in the two files, and those
@@ -73,7 +73,7 @@ def judged(pairs: list[Pair]) -> list[Pair]:
 
 
 def _relabelled(
-    pairs: dict[str, Pair], names: tuple[str, str], on_error: Callable[[Exception], None]
+    pairs: dict[str, Pair], names: tuple[str, str], on_error: Callable[[RecordError], None]
 ) -> set[str]:
     """The ids of the categories whose answers were corrected, if the two files have different ones."""
     by_bench: dict[str, list[str]] = {}

@@ -19,7 +19,7 @@ from s2h.schema import Rule
 def lines(
     names: Iterable[str],
     read: Callable[[str], Iterator[Record]],
-    on_error: Callable[[Exception], None],
+    on_error: Callable[[RecordError], None],
     skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
     """Yield the lines of files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
@@ -42,7 +42,7 @@ def checked(
     needed: Iterable[str] = (),
     *,
     name: str = "",
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
     """Yield the lines whose fields can be read, with ids as text and without options that are null. A line that lacks a
     field in `needed`, has a field of another type or a duplicate id goes to on_error as a RecordError and is left out. name:

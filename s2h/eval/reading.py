@@ -57,7 +57,7 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
 
 
 def rescore(
-    lines: Iterable[Line], parser: str = "robust", *, on_error: Callable[[Exception], None] = fail
+    lines: Iterable[Line], parser: str = "robust", *, on_error: Callable[[RecordError], None] = fail
 ) -> Iterator[Line]:
     """Yield prediction lines with `parsed` and `correct` made anew from `response`. They need id, bench, answer, response.
     Lines scored by likelihood have no reply to read and stay as they are."""

@@ -35,7 +35,7 @@ CHANGES: dict[tuple[bool | None, bool | None], str] = {
 
 
 def page(
-    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[Exception], None] = fail
+    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[RecordError], None] = fail
 ) -> Iterator[bytes]:
     """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s2h.record import fail
+from s2h.record import RecordError, fail
 
 if TYPE_CHECKING:
     from s2h.images.store import Store
@@ -34,5 +34,5 @@ class Settings:
     place: str = "interleaved"
     count: int = 200
     seed: int = 0
-    on_error: Callable[[Exception], None] = fail
+    on_error: Callable[[RecordError], None] = fail
     tell: Callable[[str], None] = silent

@@ -67,31 +67,37 @@ def _of_split(name: str, root: str, splits: Sequence[str]) -> bool:
 
 
 def read(
-    names: Iterable[str], *, required: Columns = (), on_error: Callable[[Exception], None] = fail
+    names: Iterable[str], *, required: Columns = (), on_error: Callable[[RecordError], None] = fail
 ) -> Iterator[tuple[str, Record]]:
     """Yield (file, row) of files in their order. A row knows its file and line, and the folder that its images are relative
     to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows."""
     for name in names:
-        failed: list[Exception] = []
-
-        def told(error: Exception, failed: list[Exception] = failed) -> None:
-            failed.append(error)
-            on_error(error)
-
+        errors = _Counted(on_error)
         found = False
         try:
             if os.path.getsize(name) == 0:
                 raise RecordError("is empty", where=name, remedy="a failed download?")
-            for row in _rows(name, required, told):
+            for row in _rows(name, required, errors):
                 found = True
                 yield name, row
         except RecordError as error:
-            told(error)
-        if not found and not failed:
+            errors(error)
+        if not found and not errors.count:
             on_error(RecordError("holds no rows", where=name, remedy="a failed download?"))
 
 
-def _rows(name: str, required: Columns, on_error: Callable[[Exception], None]) -> Iterator[Record]:
+class _Counted:
+    """An on_error that counts the errors."""
+
+    def __init__(self, on_error: Callable[[RecordError], None]) -> None:
+        self.on_error, self.count = on_error, 0
+
+    def __call__(self, error: RecordError) -> None:
+        self.count += 1
+        self.on_error(error)
+
+
+def _rows(name: str, required: Columns, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
     if name.endswith(".parquet"):
         yield from _parquet(name, required)
     elif name.endswith(".tsv"):
@@ -133,7 +139,7 @@ def _parquet(name: str, required: Columns) -> Iterator[Record]:
         raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
 
 
-def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
+def _json(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
     """Yield the rows of a JSON list, or of JSON Lines with that ending, as some benchmarks are published."""
     with open(name, "rb") as file:
         listed = file.read(64).lstrip()[:1] == b"["
@@ -160,7 +166,7 @@ def hub(
     configs: Sequence[str | None],
     splits: Sequence[str],
     required: Columns = (),
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
     """Stream (name/config, row) of a data set on the Hub. What can't be loaded goes to on_error as a RecordError."""
     import datasets

@@ -36,7 +36,7 @@ def question(row: Record) -> Question:
 
 
 def read(
-    name: str, demand: Callable[[list[str]], None], on_error: Callable[[Exception], None]
+    name: str, demand: Callable[[list[str]], None], on_error: Callable[[RecordError], None]
 ) -> Iterator[Record]:
     """Yield rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image`
     that is the index of another row is replaced by that row's. demand: raises RecordError if a column is missing. An error
