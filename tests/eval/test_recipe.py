@@ -52,7 +52,7 @@ def evaluate(tmp_path_factory):
 
 def test_help_the_list_and_errors_name_it(evaluate):
     assert "nlvr2, odd-one, pope" in " ".join(evaluate("--help").stdout.split())
-    assert "odd-one     Odd one out: which of three pictures" in evaluate("--list").stdout
+    assert "odd-one         Odd one out: which of three pictures" in evaluate("--list").stdout
     told = evaluate("--model", "mini", "--bench", "odd-on", status=2).stderr
     assert "did you mean odd-one" in told
 

@@ -25,17 +25,19 @@ Located = tuple[str, list[str] | None]  # a split and its files; None: on the Hu
 def listing() -> str:
     """Say of each benchmark what it is, where it can be had, which files are read, and how many questions it has."""
     told = []
-    for name, bench in registry.values("bench").items():
-        told.append(f"{name:12s}{bench.title}: {bench.about}")
+    benches: dict[str, Bench] = registry.values("bench")
+    width = max(map(len, benches)) + 2
+    for name, bench in benches.items():
+        told.append(f"{name:{width}s}{bench.title}: {bench.about}")
         if bench.draw is not None:
             continue
         counts = ", ".join(f"{split} {count:,}" for split, count in bench.rows.items())
         where = f"Hub: {bench.hub} " if bench.hub else ""
         questions = f"{counts} questions; " if counts else ""
-        told.append(f"{'':12s}{where}({questions}license: {bench.license})")
-        told.append(f"{'':12s}read from a local copy: {bench.layouts}")
+        told.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
+        told.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
     told += [
-        "FILE        any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
+        f"{'FILE':{width}s}any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
         "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either the Hub is asked",
     ]
     return "\n".join(told)
