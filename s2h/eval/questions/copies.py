@@ -92,15 +92,20 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
 
 
 def _question(bench: Bench, row: Record, file: str) -> Question:
-    if file.endswith(".tsv"):
-        made = (bench.table or tsv.question)(row)
-        if bench.revision and revisions.concerns(bench.revision, made.category):
-            version = revisions.of_file(bench.revision, file)
-            made = made if version is None else _with_field(made, "label_version", version)
-    else:
-        if bench.question is None:
-            raise RecordError(f"{bench.title} is read from a TSV only", where=row.where)
-        made = bench.question(row, file)
+    """Let the benchmark make a question of a row. Raises RecordError."""
+    try:
+        if file.endswith(".tsv"):
+            made = (bench.table or tsv.question)(row)
+        elif bench.question is not None:
+            made = bench.question(row, file)
+        else:
+            raise RecordError(f"{bench.title} is read from a TSV only")
+    except KeyError as error:
+        raise RecordError("is missing", str(error.args[0])) from None
+    revision = bench.revision
+    if revision and file.endswith(".tsv") and revisions.concerns(revision, made.category):
+        version = revisions.of_file(revision, file)
+        made = made if version is None else _with_field(made, "label_version", version)
     return dataclasses.replace(made, answer_type=made.answer_type or bench.answer_type)
 
 
