@@ -1,11 +1,15 @@
-"""How well captions give a concept: by the rules of `s2h/language`, and by taggers; and how fast.
+"""Measure how well captions give a concept, by the rules of `s2h/language` and by part-of-speech taggers, and how fast.
 
     python examples/benchmarks/concepts.py                        # the captions of examples/benchmarks/captions.txt
     python examples/benchmarks/concepts.py --more captions.jsonl  # and how many of your own give a concept
 
-A concept is right where its head is one of those that captions.txt names. `wrong` is the share of the concepts that are not
-right, `found` the share of the captions that should give a concept and do, right or wrong. The taggers have their models
-in their packages and are measured where they are installed (pip install HanTa textblob). Prints JSON.
+A concept is right if its head is one that captions.txt names. `wrong` is the share of concepts that are not right, `found`
+the share of the captions that should give a concept and do, right or wrong. The taggers have their models in their packages
+and are measured if they are installed (pip install HanTa textblob).
+
+`pairs` compares captions of one scene in other words: `same` is the share that `may_fit` takes for one scene (the others may
+become chosen and rejected answers), `different` the share of pairs of two scenes that it takes for one (such a draw is
+repeated), and `prompt_fits_both` the share of concepts that a picture of the same scene is not thought to show. Prints JSON.
 """
 
 from __future__ import annotations
@@ -18,21 +22,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from s2h.language import concepts, noun_phrases, related_names, word_forms
+from s2h.language import caption_fit, concepts, noun_phrases, nouns, related_names, word_forms
 
 HERE = Path(__file__).parent
 Tagger = Callable[[list[str]], list[str]]
+Row = tuple[
+    str, set[str], list[str]
+]  # a caption, its heads, and a caption of the same scene and of another one
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[.,!?;:]")
 
 
-def read() -> dict[str, list[tuple[str, set[str]]]]:
-    found: dict[str, list[tuple[str, set[str]]]] = {}
+def read() -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
     for line in (HERE / "captions.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             rows = found.setdefault(line.strip("[]"), [])
         elif line and not line.startswith("#"):
-            caption, heads = line.split("|")
-            rows.append((caption, set(filter(None, heads.split(",")))))
+            caption, heads, *pair = line.split("|")
+            rows.append((caption, set(filter(None, heads.split(","))), pair))
     return found
 
 
@@ -94,14 +101,14 @@ def taggers() -> dict[str, Tagger]:
     return found
 
 
-def measure(concept: Callable[[str], str], rows: list[tuple[str, set[str]]]) -> dict:
+def measure(concept: Callable[[str], str], rows: list[Row]) -> dict:
     concept(rows[0][0])
     start = time.process_time()
-    found = [concept(caption) for caption, _ in rows]
+    found = [concept(caption) for caption, *_ in rows]
     seconds = time.process_time() - start
-    given = [(one, heads) for one, (_, heads) in zip(found, rows, strict=True) if one]
+    given = [(one, heads) for one, (_, heads, _) in zip(found, rows, strict=True) if one]
     wrong = [one for one, heads in given if related_names.head(one) not in heads]
-    wanted = [one for one, (_, heads) in zip(found, rows, strict=True) if heads]
+    wanted = [one for one, (_, heads, _) in zip(found, rows, strict=True) if heads]
     return {
         "captions": len(rows),
         "found": round(sum(map(bool, wanted)) / max(1, len(wanted)), 3),
@@ -109,6 +116,34 @@ def measure(concept: Callable[[str], str], rows: list[tuple[str, set[str]]]) -> 
         "wrong_concepts": wrong[:12],
         "captions_per_second": round(len(rows) / max(seconds, 1e-9)),
     }
+
+
+def measure_pairs(rows: list[Row]) -> dict:
+    several = [(caption, *pair) for caption, _, pair in rows if pair]
+    same = [fits(one, other) for one, other, _ in several]
+    different = [fits(one, other) for one, _, other in several]
+    ways = [way for one, other, _ in several for way in ((one, other), (other, one))]
+    asked = [(concept, other) for one, other in ways if (concept := concepts.concept_of(one))]
+    missed = [
+        f"{concept} | {other}" for concept, other in asked if not caption_fit.may_show(concept, things(other))
+    ]
+    return {
+        "pairs": len(several),
+        "same": round(sum(same) / len(several), 3),
+        "different": round(sum(different) / len(several), 3),
+        "prompt_fits_both": round(len(missed) / len(asked), 3),
+        "concepts_that_fit_both": missed,
+    }
+
+
+def fits(one: str, other: str) -> bool:
+    """Whether two captions may be of one scene, as level 3 asks it."""
+    return caption_fit.may_fit(one, [other]) or caption_fit.may_fit(other, [one])
+
+
+def things(caption: str) -> set[str]:
+    """All that a caption mentions, as a source of captions keeps it."""
+    return {*caption_fit.things_in(caption), *nouns.words_of(caption)}
 
 
 def main() -> None:
@@ -126,6 +161,9 @@ def main() -> None:
     report: dict = {
         way: {name: measure(concept, rows) for name, rows in read().items()} for way, concept in ways.items()
     }
+    report["pairs"] = {
+        name: measure_pairs(rows) for name, rows in read().items() if any(pair for _, _, pair in rows)
+    }
     if arguments.more:
         captions = [
             json.loads(line)["caption"] for line in arguments.more.read_text(encoding="utf-8").splitlines()
@@ -138,7 +176,7 @@ def main() -> None:
             "without": missed,
         }
     report["cached_captions_per_second"] = cached(
-        [caption for rows in read().values() for caption, _ in rows]
+        [caption for rows in read().values() for caption, *_ in rows]
     )
     print(json.dumps(report, indent=1, ensure_ascii=False))
 

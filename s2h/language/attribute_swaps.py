@@ -1,15 +1,15 @@
-"""One attribute of a caption told wrongly: a colour, number, size or place exchanged for another that the captions have with
-the same noun, so that no red grass tells a swapped caption from a true one, and as often as its reverse, so that the words
-don't tell either.
+"""Make a caption false by one attribute: exchange a colour, number, size or place for another one.
 
-A swap between man and woman is made only where nothing else in the caption depends on it.
+The new word is one that the source's captions have with the same noun, so that no "red grass" tells a false caption from a
+true one. Each swap is as frequent as its reverse, so that the words tell nothing either. "man" becomes "woman" only where
+nothing else in the caption depends on it.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -33,15 +33,12 @@ KINDS = (
 )
 # Nouns that are exchanged themselves.
 PEOPLE = (("man", "woman"), ("boy", "girl"), ("men", "women"), ("boys", "girls"))
-SAME = (
-    {"grey", "gray"},
-    {"small", "tiny", "little"},
-    {"large", "huge", "big"},
-)  # no swap: nothing would be false
+# No swap within these: nothing would be false.
+SAME = ({"grey", "gray"}, {"small", "tiny", "little"}, {"large", "huge", "big"})
 KIND_OF = {word: kind for kind in (*KINDS, *PEOPLE) for word in kind}
 _NUMBERS = frozenset(KINDS[1])
 _NAMED = frozenset(word for kind in PEOPLE for word in kind)
-# What a swap between man and woman would make wrong or strange.
+# Words beside which a swap between man and woman would be wrong or strange.
 _GENDERED = word_set(
     """he she his her him hers himself herself beard bearded beards mustache moustache mustached bald pregnant bikini bra
     dress dresses skirt skirts gown makeup lipstick tie tuxedo bride groom wife husband mother father brother sister
@@ -49,18 +46,18 @@ _GENDERED = word_set(
     waitress waiter actress boyfriend girlfriend sari saris hijab headscarf turban kilt heels tutu lingerie blouse purse
     handbag stubble shave shaves shaving nun nuns monk monks ballerina cowboy"""
 )
-# Before a colour they leave few others: no horse is light white.
+# Before a colour these leave few others: no horse is light white.
 _SHADES = word_set("light dark pale bright deep")
 _SIZES = frozenset(KINDS[2])
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGNS = re.compile(r"[^\w\s]")
-PARSED = 10_000  # places of attributes that are parsed to learn what a source's captions have
-SAMPLE = 400  # captions by which the share is told
+PARSED = 10_000  # places of attributes that are parsed to learn which attributes a source's captions have
+SAMPLE = 400  # captions by which the share is estimated
 
 
 @dataclass(frozen=True)
 class Place:
-    """An attribute in a caption: where it stands, its word, and the noun that it belongs to ('' for a noun itself)."""
+    """An attribute in a caption: where it begins, its word, and the noun that it belongs to ("" for a noun itself)."""
 
     start: int
     word: str
@@ -68,12 +65,13 @@ class Place:
 
 
 class Swaps:
-    """How often captions have each attribute with each noun, and swaps by it. share: the share of captions in which
-    something can be exchanged.
+    """Swaps of a source's attributes, by how often its captions have each attribute with each noun (`counts`).
 
-    All captions are searched for attributes, but at most PARSED places are parsed. They are grouped by the word that follows
-    the attribute, which mostly is the noun: all places of a rare word are parsed, and of a common one some, evenly spread.
-    Each of these counts for those that it stands for, so that frequencies stay right.
+    share: the share of captions in which something can be exchanged.
+
+    All captions are searched for attributes, but at most `PARSED` places are parsed. They are grouped by the word behind the
+    attribute, mostly the noun: all places of a rare word are parsed, and some of a common one, evenly spread. Each of these
+    counts for those that it stands for, so that frequencies stay right.
     """
 
     def __init__(self, captions: Iterable[str]) -> None:
@@ -83,7 +81,8 @@ class Swaps:
             for word in _following(caption):
                 places[word].append(number)
         most = _most_of_each(map(len, places.values()), PARSED)
-        self.counts: dict[str, Counter[str]] = defaultdict(Counter)  # noun -> how often it has each attribute
+        # noun -> how often captions have each attribute with it
+        self.counts: dict[str, dict[str, float]] = defaultdict(partial(defaultdict, float))
         self._known: dict[tuple[str, str], list[str]] = {}  # see _others
         for word, numbers in places.items():
             taken = min(most, len(numbers))
@@ -97,10 +96,12 @@ class Swaps:
         self.share = sum(found) / max(1, len(found))
 
     def swap(self, rng: Random, caption: str, concept: str) -> str | None:
-        """The caption with one attribute exchanged, never one that the concept names; None where there is none.
+        """Return the caption with one attribute exchanged, None where none can be. Attributes of the concept stay.
 
-        A word comes in by its frequency with the noun. Where a swap is still more likely than its reverse, it is given up
-        (NoPair) as often as makes both alike.
+        The new word is drawn by its frequency with the noun. Where a swap is still more likely than its reverse, it is given
+        up so often that both are equally likely: then NoPair is raised.
+
+        "A brown horse in a field." becomes "A white horse in a field.", where captions have white horses.
         """
         named = set(_WORD.findall(concept.casefold()))
         places = [
@@ -122,7 +123,7 @@ class Swaps:
         return _exchanged(caption, place, new)
 
     def _others(self, place: Place) -> list[str]:
-        """The words that may stand in a word's place: seen with the same noun, and not saying the same."""
+        """Return the words that may replace a word: captions have them with the same noun, and they mean something else."""
         found = self._known.get((place.word, place.noun))
         if found is None:
             counts = self.counts.get(place.noun, {})
@@ -132,7 +133,7 @@ class Swaps:
 
 
 def _is_plain(caption: str, place: Place) -> bool:
-    """Whether another word in a place is surely wrong and no nonsense: a little boy is not another boy than a big one, and
+    """Whether another word in a place makes the caption false without making it strange: a little boy may be a big one, and
     light brown can't become light white."""
     if place.word in _SIZES:
         return not is_person(place.noun)
@@ -141,7 +142,7 @@ def _is_plain(caption: str, place: Place) -> bool:
 
 
 def _following(caption: str) -> set[str]:
-    """The words that follow an attribute in a caption; "" for a noun that is exchanged itself."""
+    """Return the words that follow an attribute in a caption; "" for a noun that is exchanged itself."""
     low = caption.casefold()
     if KIND_OF.keys().isdisjoint(_SIGNS.sub(" ", low).split()):
         return set()
@@ -158,7 +159,11 @@ def _word_after(caption: str, place: Place) -> str:
 
 
 def _most_of_each(sizes: Iterable[int], budget: int) -> int:
-    """The greatest number of which as many of each group, where it has them, stay within the budget; at least one."""
+    """Return how many members of each group can be taken, where it has them, for all to stay within a budget; at least one.
+
+    >>> _most_of_each([1, 10, 100], 21)
+    10
+    """
     ordered = sorted(sizes)
     for at, size in enumerate(ordered):
         share = budget // (len(ordered) - at)
@@ -170,7 +175,7 @@ def _most_of_each(sizes: Iterable[int], budget: int) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def places_of(caption: str) -> tuple[Place, ...]:
-    """The attributes of a caption that could be exchanged, with their nouns."""
+    """Return the attributes of a caption that could be exchanged, with their nouns."""
     return tuple(_places(caption))
 
 
@@ -183,11 +188,11 @@ def _places(caption: str) -> Iterator[Place]:
         head = parse(phrase.text)[0]
         own = set(head.split())
         inside = tokens[phrase.start : phrase.stop]
-        kinds = Counter(KIND_OF.get(token.low) for token in inside)
+        kinds = [KIND_OF.get(token.low) for token in inside]
         for token in inside:
             word = token.low if token.start == 0 else token.text
             last = token is inside[-1]
-            if word not in KIND_OF or kinds[KIND_OF[word]] > 1:
+            if word not in KIND_OF or kinds.count(KIND_OF[word]) > 1:
                 continue  # 'a black and white cat' may not become a white and white one
             if word in _NAMED and last and plain:
                 yield Place(token.start, word, "")
@@ -196,7 +201,7 @@ def _places(caption: str) -> Iterator[Place]:
 
 
 def _exchanged(caption: str, place: Place, new: str) -> str:
-    """The caption with the new word, and with the article that it takes."""
+    """Return the caption with the new word and the article that it takes."""
     before, after = caption[: place.start], caption[place.start + len(place.word) :]
     if not before:
         new = new.capitalize()

@@ -1,7 +1,7 @@
-"""Whether a caption may be true of a picture that other captions describe, by meaning and not by words.
+"""Tell whether a caption, or a concept, may be true of a picture that other captions describe, by meaning.
 
 "A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. In
-doubt a caption may be true, so that it is not used as a wrong one.
+doubt a caption may be true, and then it is not used as a wrong answer.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
     "twelve": 12, "dozen": 12,
 }  # fmt: skip
-# Attributes of which a thing has one at a time in a caption, each by the word that stands for its synonyms.
+# Attributes that exclude each other, with the number of their kind. One word stands for its synonyms.
 _SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
 _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
 _ANY_NUMBER = 0
 
 
 class Claim(NamedTuple):
-    """A thing that a caption says is there. number: how many by a number word, 0 where it says none."""
+    """A thing that a caption mentions. number: how many, 0 where it gives no number."""
 
     thing: str
     attributes: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Claim(NamedTuple):
 
 @lru_cache(maxsize=1 << 15)
 def claims(caption: str) -> frozenset[Claim]:
-    """The visible things that a caption mentions, each with its attributes and its number."""
+    """Return the visible things that a caption mentions: "Two brown dogs" gives {Claim("dog", {"brown"}, 2)}."""
     (tokens, things), found = read(without_openings(caption)), set()
     for phrase in things:
         head, before = related_names.parse(phrase.text)
@@ -50,7 +50,7 @@ def claims(caption: str) -> frozenset[Claim]:
 
 
 def things_in(caption: str) -> frozenset[str]:
-    """All visible nouns that a caption mentions, in the singular: 'A dog on a couch' gives {'dog', 'couch'}."""
+    """Return all visible nouns that a caption mentions, in the singular: "A dog on a couch" gives {"dog", "couch"}."""
     return frozenset(claim.thing for claim in claims(caption))
 
 
@@ -60,9 +60,14 @@ def _number(word: str) -> int:
 
 
 def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
-    """Whether a caption may be true of a picture that has other captions: each visible thing that it mentions may be
-    one of theirs that has no other number or attribute, or is so common that captions leave it out. A caption that mentions
-    no other visible thing may fit anything."""
+    """Whether a caption may be true of a picture that has other captions.
+
+    Each visible thing that it mentions must be one of theirs, without another number or attribute, or one that captions
+    leave out. A caption that mentions nothing visible may fit anything.
+
+    >>> may_fit("A guy on a couch", ["A man sits on a sofa."]), may_fit("A red car", ["A blue car on a street"])
+    (True, False)
+    """
     known: set[Claim] = set()
     known.update(*map(claims, other_captions))
     return all(_may_hold(claim, known) for claim in claims(caption))
@@ -107,8 +112,7 @@ def _may_hold(claim: Claim, known: set[Claim]) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def _may_be_one(claim: Claim, other: Claim) -> bool | None:
-    """Whether two claims may be about one thing: None where their things differ, False where only their numbers or
-    attributes do."""
+    """Whether two claims may be about one thing: None if their things differ, False if only numbers or attributes do."""
     if not related_names.may_be(claim.thing, other.thing):
         return None
     if claim.number and other.number and claim.number != other.number:
@@ -117,7 +121,7 @@ def _may_be_one(claim: Claim, other: Claim) -> bool | None:
 
 
 def _contradicts(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether both name attributes of a kind, and share none of it: a red car is no blue one."""
+    """Whether both have attributes of one kind, and no common one: a red car is no blue car."""
     for kind in {_EXCLUSIVE[word] for word in one & _EXCLUSIVE.keys()}:
         mine, theirs = ({w for w in words if _EXCLUSIVE.get(w) == kind} for words in (one, other))
         if theirs and not mine & theirs:

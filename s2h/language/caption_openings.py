@@ -25,7 +25,8 @@ _SHOWS = (
 )
 _SEE = (
     r"(?:there(?:['’]s|\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe))|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
-    r"(?:is|are)\s(?:shown|seen|depicted)|(?:is|are|stands?|sits?|lies?|hangs?)(?=\s(?:an?|the|some|two|three|several)\s))"
+    r"(?:is|are)\s(?:shown|seen|depicted)|(?:is|are|stands?|sits?|lies?|hangs?)(?=\s(?:an?|the|some|two|three|several)\s)|"
+    r"(?:look\sat|check\sout|meet)(?=\s(?:this|these|that|the|my|our)\s))"
 )
 # A word that describes a picture: "a blurry black and white photo of", but not "a man takes a photo of".
 _DESCRIBES = (
@@ -41,7 +42,7 @@ _OPENINGS = re.compile(
     | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
     | (?:the|this|an?)\s(?P<shown>{_DESCRIBES}{{0,3}}?){_PICTURE}\s{_SHOWS}\s
     | (?:an?|the|this)?\s?(?P<told>{_DESCRIBES}{{0,4}}?)
-      (?:{_PICTURE}|close[\s-]?ups?|view|glimpse|panorama|portrait|selfie|silhouette|cross[\s-]sections?|flat[\s-]lay|
+      (?:{_PICTURE}|close[\s-]?ups?|view|glimpse|details?|panorama|portrait|selfie|silhouette|cross[\s-]sections?|flat[\s-]lay|
       selective\sfocus)\s(?:shot\s|view\s|image\s|photo\s)?of\s
     | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
     | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)

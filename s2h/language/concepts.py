@@ -1,7 +1,7 @@
 """Find what a caption names: its concept (`find`), and the noun phrases of all visible things that it mentions (`read`).
 
-A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Prompts of level 3 search for it. A caption that
-gives none gives a reason instead, which the source counts. No concept is better than a wrong one.
+A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Prompts of level 3 search for it. For a
+caption without one the reason is returned, and the source counts it. No concept is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -12,20 +12,10 @@ from functools import lru_cache
 
 from s2h.language.caption_openings import LONGEST, without_openings
 from s2h.language.noun_categories import acts, is_body_part
-from s2h.language.noun_phrases import (
-    CLOSED,
-    COLLECTIVE,
-    DETERMINERS,
-    PARTITIVE,
-    Phrase,
-    Token,
-    phrase_at,
-    phrases_of,
-    seen,
-    tokens_of,
-)
+from s2h.language.noun_phrases import Phrase, Token, phrase_at, phrases_of, seen, tokens_of
 from s2h.language.nouns import MASS
-from s2h.language.proper_names import is_name, without_owner
+from s2h.language.phrase_words import CLOSED, COLLECTIVE, DETERMINERS, PARTITIVE
+from s2h.language.proper_names import is_name, is_name_with_of, without_owner
 from s2h.language.readable_captions import is_english, is_file_name
 from s2h.language.related_names import parse
 from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
@@ -95,7 +85,7 @@ def concept_of(caption: str) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def find(caption: str) -> Found:
-    """Return a caption's concept: its first noun phrase without the article, at most `MOST_WORDS` words; or why there is none.
+    """Return a caption's concept, or why there is none. A concept is the first noun phrase, without its article.
 
     >>> find("Riding a wave")
     Found(concept='', reason='a caption that begins with no noun phrase')
@@ -113,9 +103,11 @@ def find(caption: str) -> Found:
     while phrase and _only_counts(phrase, tokens):
         part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
     after = tokens[phrase.stop].low if phrase and phrase.stop < len(tokens) else ""
-    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, after)):
+    if phrase and (
+        phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, after) or _counts_else(phrase)
+    ):
         return Found("", UNSURE)
-    if phrase and is_name(phrase, text):
+    if phrase and (is_name(phrase, text) or is_name_with_of(phrase, tokens)):
         return Found("", NAME)
     if phrase is None or phrase.begins == "no" or after in _QUOTES:
         return Found("", NO_PHRASE)
@@ -164,6 +156,13 @@ def _is_event(phrase: Phrase, after: str) -> bool:
         return False
     share = shares(after)
     return share.get("n", 0) > share.get("v", 0) or head == "cattle"
+
+
+def _counts_else(phrase: Phrase) -> bool:
+    """Whether a number counts something before the head, which is a singular: "Three legged dog", "Five star hotel"."""
+    head = phrase.words[-1].casefold()
+    alone = singular(head) == head and not is_plural_form(head) and head not in SAME_FORM | MASS | COLLECTIVE
+    return phrase.begins == "many" and alone and seen(head)
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:

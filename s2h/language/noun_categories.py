@@ -1,5 +1,7 @@
-"""What sort of thing a noun names, by its first sense: somebody who acts, a vehicle, a part of a body. Also tells whether a
-noun and a gerund name an act."""
+"""Tell what a noun names, by its first sense in the tables: a person, an animal, a vehicle, a place, a part of a body.
+
+`noun_phrases.py` reads words behind these nouns differently: a person does what a verb says, a thing may be named by it.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from s2h.language.nouns import MASS
 from s2h.language.word_forms import singular
 from s2h.language.word_tables import word_set
 
-# What people do to animals, and with them where a thing for it follows ('Dog grooming table'): names of what is done, in
-# which the animal itself may be missing.
+# What people do to animals, and with them where a thing for it follows ("Dog grooming table"). The animal may be missing in
+# the picture.
 _DONE_TO = word_set("watching spotting farming breeding milking shearing hunting")
 _DONE_WITH = word_set(
     "racing riding walking grooming training feeding fighting herding boarding jumping sledding changing"
 )
 _DONE_WITH_VEHICLES = word_set("racing riding spotting parking washing building driving repairing sharing")
-# What only people do: behind a thing it makes the name of a sport or work of it ('Ice skating in the park').
+# What only people do: behind a thing it names a sport or a craft ("Ice skating in the park").
 _DONE_BY_PEOPLE = word_set(
     """skating climbing tasting surfing diving hunting watching dancing lifting fishing riding gazing picking throwing
     carving making eating drinking tubing skiing racing hiking farming fighting shopping painting knitting weaving brewing
@@ -42,7 +44,7 @@ def is_body_part(noun: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def moves(head: str) -> bool:
-    """Whether a noun names a vehicle, which does what a participle behind it says: 'Train crossing bridge'."""
+    """Whether a noun names a vehicle, which does what a participle behind it says: "Train crossing a bridge"."""
     noun, things = singular(head), word_tables.things()
     above = things.above(things.senses.get(noun, ())[:1])
     named = {name for number in above for name in things.names[number]}
@@ -51,21 +53,20 @@ def moves(head: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def acts(head: str) -> bool:
-    """Whether a noun names a person or an animal, behind which a word that may be a verb mostly is one."""
+    """Whether a noun names a person or an animal: a word behind it that can be a verb mostly is one."""
     noun, things = singular(head), word_tables.things()
     kinds = {things.files[number] for number in things.senses.get(noun, ())[:1]}
-    alive = kinds & {"person", "animal"} or noun in (
-        "person",
-        "animal",
-    )  # the tops of WordNet are in no such file
+    alive = kinds & {"person", "animal"} or noun in ("person", "animal")  # WordNet's tops are in no such file
     unknown = not kinds and noun not in MASS and noun not in word_tables.everyday().things
     return bool(alive) or (noun.endswith("er") and unknown)
 
 
 @lru_cache(maxsize=1 << 14)
 def is_person(noun: str) -> bool:
-    """Whether a noun in the singular names a person, by its first sense; of what names an animal too ('kid', 'whale') the
-    everyday table must say so."""
+    """Whether a noun in the singular names a person, by its first sense.
+
+    For a noun that names an animal too ("kid", "whale") the everyday table must say so.
+    """
     things, said = word_tables.things(), word_tables.everyday()
     files = [things.files[number] for number in things.senses.get(noun, ())]
     human = noun in said.kinds or noun in said.same
@@ -74,7 +75,7 @@ def is_person(noun: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
-    """Whether a noun names an animal, by its first sense, or by another one where the first names a person ('whale')."""
+    """Whether a noun names an animal, by its first sense, or by another one where the first names a person ("whale")."""
     things = word_tables.things()
     files = [things.files[number] for number in things.senses.get(singular(head), ())]
     return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
@@ -91,8 +92,10 @@ def is_place(noun: str) -> bool:
 
 
 def may_name_an_act(head: str, gerund: str, after: str, goes_on: bool) -> bool:
-    """Whether a noun and a gerund may be the name of what is done with the thing: 'Horse racing track' and 'Whale watching',
-    but 'Horse racing past'. after: the next word; goes_on: whether the phrase may go on to it."""
+    """Whether a noun and a gerund may name an activity: "Horse racing track" and "Whale watching", not "Horse racing past".
+
+    after: the next word. goes_on: whether the phrase may go on to it.
+    """
     if acts(head):
         done = is_animal(head) or head == "baby"
         return done and (gerund in _DONE_TO or (gerund in _DONE_WITH and goes_on and not acts(after)))

@@ -1,9 +1,10 @@
-"""The noun phrases of a caption, by agreement and by the tables of parts of speech.
+"""Find the noun phrases of a caption, by agreement and by the tables of parts of speech.
 
-A caption's words are mostly either noun or verb ("A dog walks", "dog walks in the city"). What an English phrase begins with
-mostly decides: after "a" the head is a singular, so that a following word in -s is the verb; after "two" it is a plural, and
-the verb comes right behind it. What agreement leaves open is taken for the verb: a name too short is better than one
-with a verb in it. Taggers were tried in place of this and beside it, see `examples/benchmarks/concepts.py`.
+Most words of a caption can be noun or verb ("A dog walks", "dog walks in the city"). The beginning of a phrase mostly
+decides: after "a" the head is a singular, so a following word in -s is the verb; after "two" the head is a plural, and the
+verb follows at once. Where agreement decides nothing, the word counts as the verb: a name too short is better than one with
+a verb in it.
+`examples/benchmarks/concepts.py` compares these rules with part-of-speech taggers.
 """
 
 from __future__ import annotations
@@ -11,93 +12,60 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from s2h.language import word_tables
 from s2h.language.noun_categories import acts, is_body_part, may_name_an_act, moves
 from s2h.language.nouns import MASS
+from s2h.language.phrase_words import (
+    ANY_NUMBER,
+    BEGINNINGS,
+    CLOSED,
+    COLLECTIVE,
+    DETERMINERS,
+    ENDS,
+    MADE,
+    MATERIALS,
+    MOTIONS,
+    NEGATIONS,
+    NO_START,
+    PARTLY,
+    PAST_IS_NOUN,
+    PLURAL,
+    PLURAL_MODIFIERS,
+    SINGULAR,
+    STATES,
+    THINGS_IN_ING,
+    VIEWS,
+)  # fmt: skip
 from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, only_participle, shares, singular, verb_of
-from s2h.language.word_tables import word_set
 
 _TOKEN = re.compile(r"“[^”]+”|\"[^\"]+\"|[^\W_]+(?:['’.-][^\W_]+)*|[^\w\s]")
-_ONE = word_set("a an one another each every this that")
-_MANY = word_set(
-    """two three four five six seven eight nine ten eleven twelve dozen twenty several many few both these those various
-    multiple numerous assorted different"""
-)
-_OPEN = word_set("the some his her their its my our your all any no other more most such")
-_NOT = word_set("no without")
-# Words that end a noun phrase.
-CLOSED = word_set(
-    """of with in on at that which who whose where when and or but nor to for from by near next beside besides under over
-    behind above below against along across inside outside through throughout while as is are was were be been being am
-    has have had do does did will would can could may might must should shall into onto off out up down around among amid
-    between beneath underneath past toward towards upon via per than then there here it he she they we i you him them us
-    me not so if because before after during until since about atop alongside within without like unlike despite plus
-    versus vs very too also just only together away back ahead nearby indoors outdoors outside overhead apart side"""
-)
-_ADVERBS = word_set(
-    "very really quite extremely brightly freshly partially fully half newly nicely well slightly mostly"
-)
-_PARTLY = word_set("half partially")
-# Plurals that stand before a noun ("a sports car"), and nouns in the singular that take a plural verb ("a couple walk").
-_PLURAL_MODIFIERS = word_set(
-    "sports clothes women men ladies news arts goods jeans glasses games savings kids girls boys"
-)
-COLLECTIVE = word_set("couple family team crowd group pair band class crew audience staff trio duo")
-# Nouns to which "of" adds what is really there ("a group of people").
-PARTITIVE = word_set(
-    """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
-    number variety collection assortment array series lots dozens hundreds thousands swarm school pack gaggle litter bouquet
-    handful load loads plenty kind type sort breed species gang trio portion chunk scoop heap tons selection stretch patch
-    clump mass sea team line bits bit sheet strip block pool pride pod colony troop flight slab wedge rack"""
-)
-# Words in -ing that name something behind a noun ("a brick building").
-_THINGS_IN_ING = word_set(
-    """building painting ceiling wedding railing stocking clothing earring string ring king wing crossing awning lighting
-    frosting bedding topping dressing pudding dumpling duckling seedling carving drawing icing lettering siding spring swing
-    sling pairing sting herring gosling sapling molding moulding flooring paneling panelling seating scaffolding plumbing
-    wiring tubing piping bunting rigging netting cladding carpeting fencing roofing grating edging dwelling engraving
-    etching lining outbuilding stitching"""
-)
-_MATERIALS = word_set(
-    """stone wood metal brick glass concrete paper plastic steel iron leather marble cement bronze bamboo wicker
-    cardboard clay granite velvet silk cotton wool"""
-)
-_THROUGH = word_set("through across into onto from down past")
-_VIEWS = word_set("aerial top side front rear back panoramic")  # before "view", behind what is seen so
-# Participles that describe the noun behind them where no article tells ("Sleeping cat", and not "Eating pizza").
-_STATES = word_set(
-    """smiling sleeping running flying standing sitting laughing crying barking swimming jumping dancing burning falling
-    blooming flowering grazing hanging floating sparkling shining glowing growing moving rolling rising howling galloping
-    roaring soaring melting boiling yawning kneeling rotting crumbling drooping leaning lounging resting crawling hatching
-    living existing surviving flickering blossoming aging charming amazing stunning interesting surprising breathtaking
-    adoring loving caring missing matching winning leading remaining rippling winding towering sprawling looming
-    shimmering"""
-)
-_BEGINNINGS = _ONE | _OPEN | _MANY
-DETERMINERS = _BEGINNINGS | _NOT | _ADVERBS
-_ENDS = CLOSED | _BEGINNINGS
-_NO_START = CLOSED - DETERMINERS  # at these no noun phrase can begin
-# Past forms that say of a thing how it was made, behind a noun that does nothing itself: 'home made pizza'.
-_MADE = word_set("made built fed cut lit held bound spun knit sewn hewn shorn strung hung fought sown")
-_PAST_IS_NOUN = 5  # tenths of its uses as a noun that a past form must have to count as one
+_OPENING_QUOTES = '“"'
+Role = Literal["noun", "modifier", "stop"]
+Begins = Literal["one", "many", "open", "bare", "no"]
 
 
 class Token(NamedTuple):
+    """A word or a sign of a text, the same in lower case, and its place in the text."""
+
     text: str
     low: str
     start: int
 
 
 class Phrase(NamedTuple):
-    """A noun phrase: its words without determiners, the last being the head; where it stands; what it began with (one, many,
-    open, bare, no). unsure: it may also go on behind a participle: 'Fire breathing dragon'."""
+    """A noun phrase of a caption.
+
+    words: its words without determiners, the head last. start, stop: its tokens. begins: with "one" thing ("a"), "many"
+    ("two"), either ("open", as "the"), "no" thing, or without a determiner ("bare"). unsure: whether it may go on behind a
+    participle ("Fire breathing dragon").
+    """
 
     words: tuple[str, ...]
     start: int
     stop: int
-    begins: str
+    begins: Begins
     unsure: bool = False
 
     @property
@@ -106,19 +74,24 @@ class Phrase(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
+    """Split a text into words, quoted parts and signs."""
     return [Token(word := found[0], word.casefold(), found.start()) for found in _TOKEN.finditer(text)]
 
 
 def phrase_at(tokens: list[Token], at: int) -> Phrase | None:
-    """The noun phrase that begins at a token, None where none does."""
+    """Return the noun phrase that begins at a token, None where none does.
+
+    >>> phrase_at(tokens_of("A stop sign stands here"), 0).words
+    ('stop', 'sign')
+    """
     return _Reader(tokens).read(at)
 
 
 def phrases_of(tokens: list[Token]) -> Iterator[Phrase]:
-    """All noun phrases of a caption, from left to right."""
+    """Yield all noun phrases of a caption, from left to right."""
     reader, at, last = _Reader(tokens), 0, -1
     while at < len(tokens):
-        if tokens[at].low in _NO_START:
+        if tokens[at].low in NO_START:
             at, last = at + 1, -1
             continue
         found = reader.read(at)
@@ -127,59 +100,53 @@ def phrases_of(tokens: list[Token]) -> Iterator[Phrase]:
             found = None  # the verb that follows a phrase
         if found:
             yield found
-        at = last = found.stop if found else at + 1
-        last = last if found else -1
+        at = found.stop if found else at + 1
+        last = at if found else -1
 
 
 class _Reader:
-    """Reads the phrases of one caption."""
+    """Reads the noun phrases of one caption, token by token."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
 
     def read(self, start: int) -> Phrase | None:
+        """Return the noun phrase that begins at a token, None where none does."""
         at, begins = self._determiners(start)
         words: list[str] = []
         nouns = 0  # how many of the last words are nouns
         while at < len(self.tokens):
             token = self.tokens[at]
             low = token.low
-            if self._joined(at, words, nouns):  # 'black and white cat'
+            if not nouns and self._joins_adjectives(at):
                 words += [token.text, self.tokens[at + 1].text, self.tokens[at + 2].text]
                 at += 3
                 continue
-            if low in _ENDS or low.isdigit() or (not low[0].isalnum() and low[0] not in '“"'):
+            if low in ENDS or low.isdigit() or (not low[0].isalnum() and low[0] not in _OPENING_QUOTES):
                 break
+            role = self._role(at, words[-1] if nouns else "", begins)
             if (
                 words
                 and words[-1].casefold() in ("letter", "number")
-                and len(token.text) == 1
+                and len(low) == 1
                 and token.text.isupper()
             ):
                 role = "noun"  # 'the letter X'
-            else:
-                role = self._role(at, words[-1] if nouns else "", begins)
             if role == "stop":
                 break
             words.append(token.text)
             nouns = nouns + 1 if role == "noun" else 0
             at += 1
-        while words and not nouns:  # 'a big red', with no noun behind
-            words.pop()
-            at -= 1
-            nouns = 0
-            if words:
-                return None
-        if not words:
+        if not nouns:  # 'a big red', with no noun behind
             return None
         return Phrase(tuple(words), start, at, begins, self._may_go_on(at, words, begins))
 
     def _may_go_on(self, at: int, words: list[str], begins: str) -> bool:
-        """Whether a participle follows that may also belong to a noun behind it: 'Fire breathing dragon', but 'Dog chasing
+        """Whether a participle follows that may belong to a noun behind it: 'Fire breathing dragon', but not 'Dog chasing
         ball' and 'A fire burning in a stove'."""
         low, after = self._low(at), self._low(at + 1)
         head = words[-1].casefold()
-        if begins not in ("bare", "one") or verb_of(low)[1] != "ing" or after in _BEGINNINGS:
+        if begins not in ("bare", "one") or verb_of(low)[1] != "ing" or after in BEGINNINGS:
             return False
         if _is_plural(head) or head in COLLECTIVE:
             return False
@@ -190,43 +157,45 @@ class _Reader:
     def _low(self, at: int) -> str:
         return self.tokens[at].low if at < len(self.tokens) else ""
 
-    def _determiners(self, at: int) -> tuple[int, str]:
-        begins, tokens = "bare", self.tokens
+    def _determiners(self, at: int) -> tuple[int, Begins]:
+        """Return the token behind the determiners, and the kind of beginning that they make."""
+        begins: Begins = "bare"
+        tokens = self.tokens
         while at < len(tokens):
             low = tokens[at].low
-            if low == "of" and begins == "many" and self._low(at + 1) in _OPEN:
+            if low == "of" and begins == "many" and self._low(at + 1) in ANY_NUMBER:
                 at += 1  # 'two of the dogs'
                 continue
             if low not in DETERMINERS and not low.isdigit():
                 break
-            if low in _NOT:
+            if low in NEGATIONS:
                 begins = "no"
-            elif low in _MANY or (low.isdigit() and low != "1"):
+            elif low in PLURAL or (low.isdigit() and low != "1"):
                 begins = "no" if begins == "no" else "many"
-            elif low in _ONE or low == "1":
+            elif low in SINGULAR or low == "1":
                 begins = "one" if begins == "bare" else begins
-            elif low in _OPEN:
+            elif low in ANY_NUMBER:
                 begins = "open" if begins == "bare" else begins
-            elif low in _PARTLY and verb_of(self._low(at + 1))[1] == "past":
+            elif low in PARTLY and verb_of(self._low(at + 1))[1] == "past":
                 break  # what is half eaten is not eaten
             at += 1
         return at, begins
 
-    def _role(self, at: int, head: str, begins: str) -> str:
-        """noun, modifier, or stop: what a word is behind `head`, the noun before it ('' where none is)."""
+    def _role(self, at: int, head: str, begins: str) -> Role:
+        """Return the role of a word in the phrase. head: the noun before it, '' where there is none yet."""
         token = self.tokens[at]
         low = token.low
-        if head and low in _VIEWS and self._low(at + 1) == "view":
+        if head and low in VIEWS and self._low(at + 1) == "view":
             return "stop"  # 'Stadium aerial view'
         if low.endswith(("'s", "’s", "s'", "s’")) or low[0] in '“"':
             return "modifier"
         share = shares(low)
         noun = share.get("n", 0) > 0 or singular(low) in word_tables.things().senses
         form = verb_of(low)[1]
-        after = self.tokens[at + 1].low if at + 1 < len(self.tokens) else ""
+        after = self._low(at + 1)
         if not head:
             return self._first(low, share, noun, form, after, begins)
-        alone = begins == "one" and head.casefold() not in _PLURAL_MODIFIERS and not _plural_only(head)
+        alone = begins == "one" and head.casefold() not in PLURAL_MODIFIERS | ONLY_PLURAL
         if form == "s" and alone and (share.get("v") or not noun):
             return "stop"
         if begins == "one" and alone and not form and low[-1] == "s" and singular(low) != low:
@@ -237,42 +206,39 @@ class _Reader:
         if "-" in low and not noun:
             return "modifier" if self._noun_like(after) else "stop"
         if form == "ing":
-            a_thing = low in _THINGS_IN_ING and not acts(head) and after not in _BEGINNINGS
+            a_thing = low in THINGS_IN_ING and not acts(head) and after not in BEGINNINGS
             crosses = low == "crossing" and moves(head) and after not in ("sign", "signs", "gate", "gates")
             return "noun" if a_thing and not crosses else "stop"
         if form == "past":
             if low.endswith("ed") and seen(after) and begins != "many":
                 return "modifier"  # 'orange handled scissors'
             if seen(after) and begins != "many" and not _is_plural(head):
-                made = low in _MADE and (not acts(head) or (head.casefold(), low) == ("man", "made"))
+                made = low in MADE and (not acts(head) or (head.casefold(), low) == ("man", "made"))
                 if only_participle(low) or made:
                     return "modifier"  # 'hand drawn flowers', but 'Dog caught ball'
-            return "noun" if share.get("n", 0) >= _PAST_IS_NOUN and seen(low) else "stop"
+            return "noun" if share.get("n", 0) >= PAST_IS_NOUN and seen(low) else "stop"
         if not noun:
             unknown = not share and low.isalpha() and not low.endswith(("ing", "ed", "ly"))
-            return (
-                "noun"
-                if unknown and not _is_plural(head) and not (begins == "one" and low[-1] == "s")
-                else "stop"
-            )
+            agrees = not _is_plural(head) and not (begins == "one" and low[-1] == "s")
+            return "noun" if unknown and agrees else "stop"
         if not share.get("v") and share.get("a", 0) <= 4:
-            modifies = head.casefold() in _PLURAL_MODIFIERS or self._must_go_on(head, begins)
+            modifies = head.casefold() in PLURAL_MODIFIERS or self._must_go_on(head, begins)
             modifies = modifies or (head.casefold() in SAME_FORM and begins != "many")  # 'Deer feeder'
             return "noun" if modifies or not _is_plural(head) else "stop"
         return self._agreed(at, low, head.casefold(), begins, after)
 
-    def _first(self, low: str, share: dict, noun: bool, form: str, after: str, begins: str) -> str:
-        """A word before which there is no noun yet: a noun or what describes one."""
+    def _first(self, low: str, share: dict, noun: bool, form: str, after: str, begins: str) -> Role:
+        """Return the role of a word before which there is no noun yet."""
         adjective = share.get("a", 0)
         if low.endswith("ly") and not noun:
             return "modifier" if after and after not in CLOSED else "stop"
         if form == "ing" and not noun and self._compound(low, after):
             return "modifier"  # 'a wooden rocking chair'
-        if form == "ing" and begins == "bare" and low not in _STATES and not self._compound(low, after):
-            return "noun" if low in _THINGS_IN_ING else "stop"  # 'Eating pizza' names no thing
-        if form == "ing" and low not in _THINGS_IN_ING and not self._compound(low, after):
+        if form == "ing" and begins == "bare" and low not in STATES and not self._compound(low, after):
+            return "noun" if low in THINGS_IN_ING else "stop"  # 'Eating pizza' names no thing
+        if form == "ing" and low not in THINGS_IN_ING and not self._compound(low, after):
             return "modifier" if self._noun_like(after) else "stop"
-        if form == "past" and not (noun and share.get("n", 0) >= _PAST_IS_NOUN):
+        if form == "past" and not (noun and share.get("n", 0) >= PAST_IS_NOUN):
             return "modifier" if self._noun_like(after) else "stop"
         if adjective and (adjective >= share.get("n", 0) or not seen(low)) and self._noun_like(after):
             a_verb = verb_of(after)[1] == "s" and shares(after).get("v", 0) > shares(after).get("n", 0)
@@ -287,18 +253,18 @@ class _Reader:
             return "stop"
         return "noun" if low.isalpha() else "modifier"
 
-    def _agreed(self, at: int, low: str, head: str, begins: str, after: str) -> str:
-        """A word that may be noun or verb, behind a noun."""
+    def _agreed(self, at: int, low: str, head: str, begins: str, after: str) -> Role:
+        """Return the role of a word behind a noun that can be noun or verb."""
         plural = singular(low) != low or verb_of(low)[1] == "s"
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
             # a sports car, but 'Two girls braid' and 'Clothes dry'
-            modifies = (head in _PLURAL_MODIFIERS and not acts(head)) or self._must_go_on(head, begins)
+            modifies = (head in PLURAL_MODIFIERS and not acts(head)) or self._must_go_on(head, begins)
             modifies = modifies and share.get("n", 0) > share.get("v", 0)
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
             if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'
-                modifies = share.get("n", 0) >= max(4, share.get("v", 0)) and after not in _BEGINNINGS
+                modifies = share.get("n", 0) >= max(4, share.get("v", 0)) and after not in BEGINNINGS
             return "noun" if modifies and seen(low) else "stop"
         if head in COLLECTIVE and not plural:
             return "stop"
@@ -308,10 +274,10 @@ class _Reader:
             if share.get("a", 0) > share.get("n", 0) and not seen(low):
                 return "stop"
             return "noun" if seen(low) or self._noun_like(after) or share.get("n", 0) >= 4 else "stop"
-        if head in _MATERIALS and seen(low) and after not in _BEGINNINGS:
+        if head in MATERIALS and seen(low) and after not in BEGINNINGS:
             return "noun"  # 'stone steps'
-        streams = head in MASS and share.get("v", 0) and after in _THROUGH  # 'sunlight streams through'
-        if begins == "one" or not seen(low) or after in _BEGINNINGS or streams:
+        streams = head in MASS and share.get("v", 0) and after in MOTIONS  # 'sunlight streams through'
+        if begins == "one" or not seen(low) or after in BEGINNINGS or streams:
             return "stop"
         acting = share.get("v", 0) and acts(head)
         base = verb_of(after)[1] == "base"
@@ -328,7 +294,7 @@ class _Reader:
         if verb_of(after)[1] == "ing" and not acting and not moves(head):
             return "noun"  # 'Autumn leaves floating'
         # 'train tracks run' and 'neon signs light a street', but 'train stops at'
-        return "noun" if base and (not seen(after) or self._low(at + 2) in _BEGINNINGS) else "stop"
+        return "noun" if base and (not seen(after) or self._low(at + 2) in BEGINNINGS) else "stop"
 
     def _must_go_on(self, head: str, begins: str) -> bool:
         """Whether a plural cannot be the head of its phrase: 'a sales clerk'."""
@@ -336,16 +302,13 @@ class _Reader:
 
     def _verb_at(self, at: int) -> bool:
         """Whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""
-        share, after = (
-            shares(self.tokens[at].low),
-            self.tokens[at + 1].low if at + 1 < len(self.tokens) else ".",
-        )
-        closes = after in CLOSED or after in _BEGINNINGS or not after[0].isalnum()
+        share, after = shares(self._low(at)), self._low(at + 1) or "."
+        closes = after in CLOSED or after in BEGINNINGS or not after[0].isalnum()
         return share.get("v", 0) >= share.get("n", 0) and closes
 
-    def _joined(self, at: int, words: list[str], nouns: int) -> bool:
-        """Whether an adjective, 'and' and another one begin here, before a noun."""
-        if nouns or self._low(at + 1) != "and":
+    def _joins_adjectives(self, at: int) -> bool:
+        """Whether two adjectives joined by 'and' begin here, before a noun: 'black and white cat'."""
+        if self._low(at + 1) != "and":
             return False
         ahead = [token.low for token in self.tokens[at : at + 4]]
         return (
@@ -355,7 +318,7 @@ class _Reader:
         )
 
     def _plural_ahead(self, at: int) -> bool:
-        """Whether a plural noun ends the row of nouns that a word begins."""
+        """Whether a plural noun ends the row of nouns that begins at a word: 'two stop signs'."""
         for token in self.tokens[at + 1 : at + 4]:
             if token.low in CLOSED or not token.low.isalpha():
                 return False
@@ -364,7 +327,7 @@ class _Reader:
         return False
 
     def _compound(self, one: str, other: str) -> bool:
-        """Whether two words are one noun in the table: 'stop sign'."""
+        """Whether two words are one noun in the tables: 'stop sign'."""
         pair = f"{one.casefold()} {singular(other)}"
         if (
             pair in word_tables.things().senses
@@ -377,16 +340,16 @@ class _Reader:
         return joined and share.get("n", 0) > share.get("v", 0)
 
     def _noun_like(self, low: str) -> bool:
-        """Whether a word may stand in a noun phrase before its head or as it."""
-        if not low or low in CLOSED or low in _ONE or low in _OPEN or low in _MANY or not low[0].isalpha():
-            return bool(low) and low[0] in '“"'
+        """Whether a word may be the head of a noun phrase or stand before it."""
+        if not low or low in ENDS or not low[0].isalpha():
+            return bool(low) and low[0] in _OPENING_QUOTES
         share = shares(low)
         return not share or "n" in share or "a" in share or verb_of(low)[1] in ("ing", "past")
 
 
 @lru_cache(maxsize=1 << 15)
 def seen(word: str) -> bool:
-    """Whether a word names something that can be seen."""
+    """Whether a word names something that can be seen: 'dogs', but not 'happiness'."""
     noun = singular(word)
     return (
         noun in word_tables.things().senses
@@ -397,9 +360,6 @@ def seen(word: str) -> bool:
 
 
 def _is_plural(head: str) -> bool:
+    """Whether a verb behind a noun may be in the plural: 'dogs', 'sheep', 'police'."""
     low = head.casefold()
     return singular(low) != low or low in SAME_FORM or low in ONLY_PLURAL
-
-
-def _plural_only(head: str) -> bool:
-    return head.casefold() in ONLY_PLURAL

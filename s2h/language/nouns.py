@@ -1,4 +1,7 @@
-"""The names of things: articles, plurals, heads, and the name that a class folder gives, with inflect."""
+"""Give names of things their articles and plurals, and read them from the names of class folders.
+
+The tables hold most words. For others inflect is asked, which takes seconds to import.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ MASS = word_set(
     sunshine surf sushi tableware tea tinsel toast tofu traffic transportation trash turf undergrowth underwear vapor vapour
     vegetation wallpaper water wax wheat wicker wildlife wine wood wool wreckage yarn yogurt"""
 )
-# Letters that are said with a vowel first, and acronyms that are read as words.
+# Letters whose names begin with a vowel ("an X-ray"), and acronyms that are read as words ("a NASA rocket").
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")
 _READ = word_set("NASA NATO LEGO RADAR LASER SIM RAM FIFA")
 _VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
@@ -46,33 +49,35 @@ _VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
 
 @cache
 def _engine() -> inflect.engine:
-    """inflect, whose import takes seconds: asked for words beyond the tables only."""
+    """Return inflect's engine. Its import takes seconds, so it is only asked for words that are not in the tables."""
     import inflect
 
     return inflect.engine()
 
 
 def name_of_class(folder: str) -> str:
-    """A class's name from its folder's: '001.Black_footed_Albatross' gives 'Black footed Albatross'."""
+    """Return a class's name from that of its folder: "001.Black_footed_Albatross" gives "Black footed Albatross"."""
     name = re.sub(r"^\d+[._\- ]+(?=\D)", "", folder)
     return " ".join(re.sub(r"[_\-+]+", " ", name).split())
 
 
 def words_of(text: str) -> frozenset[str]:
-    """The words of a text in the form in which they are compared: lower case, singular, no articles."""
+    """Return the words of a text in the form in which they are compared: lower case, singular, no articles."""
     return frozenset(map(singular, normalise(text)))
 
 
 def head_of(name: str) -> str:
-    """The word that says what a thing is: the last one ('Indian blackbuck': 'blackbuck'); '' where there is none."""
+    """Return the word that says what a thing is, the last one: "Indian blackbuck" gives "blackbuck". "" for no words."""
     words = normalise(name)
     return singular(words[-1]) if words else ""
 
 
 @lru_cache(maxsize=1 << 14)
 def indefinite(name: str) -> str:
-    """A name with its article, where it takes one: 'an Indian blackbuck', 'a race car', 'dogs', 'green grass'. A capital at
-    the start goes unless it is the word's own ('Indian', 'iPod') or others follow ('Edward Bear')."""
+    """Return a name with its article, where it takes one: "an Indian blackbuck", "a race car", "dogs", "green grass".
+
+    A capital at the start becomes small unless the word has it always ("Indian", "iPod") or others follow ("Edward Bear").
+    """
     first, *rest = name.split()
     others = any(word[0].isupper() and len(word) > 1 for word in rest)
     if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & PROPER:
@@ -84,7 +89,7 @@ def indefinite(name: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def with_article(phrase: str) -> str:
-    """A singular phrase with 'a' or 'an': 'an 8', 'a UK flag', 'an old man'."""
+    """Return a singular phrase with "a" or "an": "an 8", "a UK flag", "an old man"."""
     first = re.split("[-'’]", phrase.split()[0])[0]
     if _VOWEL_NUMBER.match(first):
         return f"an {phrase}"
@@ -97,12 +102,12 @@ def with_article(phrase: str) -> str:
 
 
 def plain_article(word: str) -> str:
-    """'a' or 'an' by the first letter alone."""
+    """Return "a" or "an" by the first letter alone."""
     return "an" if word[0] in "aeiou" else "a"
 
 
 def plain_plural(word: str) -> str:
-    """The plural by the ending alone."""
+    """Return the plural by the ending alone: "box" gives "boxes"."""
     if word.endswith(("s", "x", "z", "ch", "sh")):
         return f"{word}es"
     if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
@@ -111,29 +116,30 @@ def plain_plural(word: str) -> str:
 
 
 def sentence(text: str) -> str:
+    """Return a text with a capital at the start and a sign at the end: "a dog" gives "A dog."."""
     return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def is_plural(name: str) -> bool:
-    """Whether a verb after the name is in the plural: 'dogs', 'trousers', 'police', 'people'."""
+    """Whether a verb after the name is in the plural: "dogs", "trousers", "police", "people"."""
     last = _head(name)
     return last[1:].islower() and is_plural_form(last)
 
 
 def is_mass(name: str) -> bool:
-    """Whether a name takes no 'a': 'broccoli', 'wet sand'."""
+    """Whether a name takes no "a": "broccoli", "wet sand"."""
     return _head(name).casefold() in MASS
 
 
 def _head(name: str) -> str:
-    """The word of a name with which a verb agrees: 'slices of pizza' are slices."""
+    """Return the word of a name with which a verb agrees: "slices of pizza" gives "slices"."""
     words = name.split()
     return words[words.index("of") - 1] if "of" in words[1:] else words[-1]
 
 
 @lru_cache(maxsize=1 << 14)
 def plural(name: str) -> str:
-    """'dog' gives 'dogs', 'wine glass' 'wine glasses', 'person' 'people'; mass nouns and plurals stay."""
+    """Return the plural of a name: "wine glass" gives "wine glasses". Mass nouns and plurals stay."""
     *before, last = name.split()
     if last == "passerby":
         return "passersby"

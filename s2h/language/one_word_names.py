@@ -1,7 +1,7 @@
-"""The one word for a thing: 'race car' gives 'car', so that pictures of different cars share a concept.
+"""Find the one word for a thing: "race car" gives "car", so that pictures of different cars share a concept.
 
-A last word says what a thing is only where the words before it describe it. A bus stop is no stop, a license plate no plate
-and the leg of a table no leg, so the tables must say that the compound is a kind of what its last word first means.
+The last word says what a thing is only where the words before it describe it. A bus stop is no stop and a license plate no
+plate, so the tables must say that the compound is a kind of what its last word first means.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from s2h.language.noun_categories import is_body_part, moves
 from s2h.language.word_forms import shares, singular, verb_of
 from s2h.language.word_tables import word_set
 
-# What makes another thing of the noun that follows it: a sea lion is no lion, a toy truck no truck.
+# With these before it a noun names another thing: a sea lion is no lion, a toy truck no truck.
 _OTHER_THING = word_set(
     """sea guinea hot corn prairie flying toy rubber teddy gummy gingerbread chocolate candy marzipan stuffed plastic fake
     rocking computer chess piggy paper snow cardboard model horse water paw"""
 )
-# Words that name a thing by what is before them, though they have few other meanings.
+# Words that need the word before them to say what a thing is, though they have few other meanings.
 _NEEDS_MORE = word_set(
     """artist bag bar barrel bed block board booth bulb cab car carriage carrier coach collector control court
     crossing cutter dog end engine face float gear guard hall hand head jam keeper light line lot machine maker meter
@@ -31,8 +31,11 @@ _ALIVE = ("person", "animal")
 
 @lru_cache(maxsize=1 << 14)
 def general_of(concept: str) -> str:
-    """What a thing is in one word: 'race car' gives 'car'; '' where the last word alone would be another thing ('sea lion',
-    'bus stop') or says nothing ('letter J')."""
+    """Return the one word for a thing, "" where its last word alone would name another thing ("sea lion") or nothing.
+
+    >>> general_of("race car"), general_of("bus stop"), general_of("letter J")
+    ('car', '', '')
+    """
     *before, last = concept.split()
     if (
         len(last) < 3
@@ -42,12 +45,12 @@ def general_of(concept: str) -> str:
     ):
         return ""
     if "of" in before:
-        return ""  # a slice of pizza is no pizza
+        return ""  # a slice of pizza is not a pizza
     return last if not before or _describe(concept, before[-1].casefold(), last) else ""
 
 
 def _describe(concept: str, before: str, last: str) -> bool:
-    """Whether the words before the last one describe it and make no other thing of it."""
+    """Whether the words before the last one only describe it."""
     head, noun = related_names.parse(concept)[0], singular(last)
     senses = word_tables.things().senses
     if head != noun:
@@ -55,8 +58,8 @@ def _describe(concept: str, before: str, last: str) -> bool:
     share = shares(before)
     named = before.endswith(("'s", "’s")) or share.get("n", 0) >= max(1, share.get("a", 0))
     if not named or verb_of(before)[1] == "past":
-        return True  # 'old boat', 'hand drawn flowers'; but a door handle is named by another noun
-    plain = len(senses.get(noun, ())) == 1 or _file(noun) in _ALIVE or moves(noun)
+        return True  # 'old boat', 'hand drawn flowers'; but 'door handle' has another noun
+    plain = len(senses.get(noun, ())) == 1 or word_tables.things().first_file(noun) in _ALIVE or moves(noun)
     return plain and noun not in _NEEDS_MORE and not is_body_part(noun)
 
 
@@ -71,11 +74,5 @@ def _is_kind(compound: str, noun: str) -> bool:
     first = things.senses.get(noun, ())[:1]
     if set(first) & things.above(things.senses.get(compound, ())[:1]):
         return True
-    return _file(noun) in _ALIVE and _file(noun) == _file(compound) and noun not in _NEEDS_MORE
-
-
-def _file(noun: str) -> str:
-    """The kind of a noun's first sense: animal, person, artifact, …"""
-    things = word_tables.things()
-    first = things.senses.get(noun, ())[:1]
-    return things.files[first[0]] if first else ""
+    file = things.first_file(noun)
+    return file in _ALIVE and file == things.first_file(compound) and noun not in _NEEDS_MORE

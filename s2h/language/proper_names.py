@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from s2h.language.noun_categories import acts
-from s2h.language.noun_phrases import Phrase, seen
+from s2h.language.noun_phrases import Phrase, Token, seen
 from s2h.language.nouns import PROPER
 from s2h.language.readable_captions import LITTLE_WORDS
 from s2h.language.related_names import parse
@@ -45,10 +45,7 @@ def is_name(phrase: Phrase, caption: str) -> bool:
     """Whether the first phrase of a caption is the name of one thing, by its capitals and by lists of names.
 
     A caption all of whose words begin with a capital tells nothing ("Brown Dog On A Sofa"), and neither does a phrase that
-    the tables know ("Golden Retriever on a lawn").
-
-    >>> is_name(phrase_at(tokens_of("Golden Gate Bridge in fog"), 0), "Golden Gate Bridge in fog")
-    True
+    the tables know ("Golden Retriever on a lawn"). "Golden Gate Bridge in fog" begins with a name.
     """
     first = phrase.words[0]
     if phrase.begins == "bare" and len(phrase.words) == 1 and first.istitle():
@@ -66,6 +63,14 @@ def is_name(phrase: Phrase, caption: str) -> bool:
     if rest:
         return not all(word[0].isupper() for word in rest)
     return any(not shares(word) and not seen(word) for word in words)
+
+
+def is_name_with_of(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether "of" and a name follow a phrase without an article: "Statue of Liberty", "Leaning Tower of Pisa"."""
+    ahead = tokens[phrase.stop : phrase.stop + 2]
+    if phrase.begins != "bare" or len(ahead) < 2 or ahead[0].text != "of":
+        return False
+    return ahead[1].text.istitle() and ahead[1].low not in PROPER
 
 
 def _is_first_name(word: str, caption: str) -> bool:

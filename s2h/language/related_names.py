@@ -1,7 +1,7 @@
-"""Which names may mean one thing: synonyms, broader terms, and words that captions use for each other.
+"""Tell which names may mean one thing: synonyms, broader terms, and words that captions use for each other.
 
-Names are noun phrases, in singular or plural, with or without an article. The head counts, as long as nothing before it
-makes another thing of it: a hot dog is no dog, a toy truck no truck.
+A name is a noun phrase, in singular or plural, with or without an article. Its head counts, with the words that make another
+thing of it: a hot dog is no dog, a toy truck no truck.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SKIPPED = word_set(
     """a an the some any this that these those his her their its my our your one two three four five six seven eight nine
     ten several many few couple both all no another each every of"""
 )
-# What makes another thing of the noun that follows it, and what it then is. Of animals, people and vehicles all do so (a
-# paper plane, a sea lion), of other things only toys do: a paper bag is a bag.
+# Words that make another thing of the noun behind them, and what that thing is. Before animals, people and vehicles all do
+# so (a paper plane, a sea lion); before other nouns only the words for toys do: a paper bag is a bag.
 _TOYS = word_set("toy stuffed plush teddy lego rocking inflatable miniature model gingerbread doll")
 OTHER_THING = {
     **dict.fromkeys(_TOYS, "toy"),
@@ -31,7 +31,7 @@ OTHER_THING = {
     **dict.fromkeys(word_set("sea guinea corn prairie flying computer chess piggy water paw"), ""),
 }
 _ALIVE = word_set("animal person vehicle")
-# Adjectives that say the same.
+# Adjectives that mean the same, and spellings.
 _SPELLINGS = {
     "grey": "gray", "elderly": "old", "aged": "old", "big": "large", "huge": "large", "little": "small", "tiny": "small",
     "blonde": "blond", "coloured": "colored", "colourful": "colorful", "wood": "wooden", "colour": "color",
@@ -43,14 +43,14 @@ _WIDE = word_set(
     product creation group collection area region location being soul mortal somebody artefact cause commodity facility
     hominid homo primate mammalian"""
 )
-SEVERAL = 3  # kinds of what other names may say too
+SEVERAL = 3  # kinds that a noun must have for other names to mean one of them
 _GROWS = word_set("tree plant vine bush girl")
-# Pairs of people that no picture can be both of.
+# Names of people that exclude each other.
 _MALE, _FEMALE = (
     frozenset(("man", "boy", "male", "male child")),
     frozenset(("woman", "girl", "female", "lady")),
 )
-# Kinds whose members captions confuse: a collie may be called a poodle, a sedan a coupe.
+# Kinds whose members captions confuse: a collie may be called a poodle, and a sedan a coupe.
 _BASIC = word_set(
     """dog cat horse bird fish cow sheep bear snake lizard monkey insect butterfly spider frog flower tree plant car truck
     bus van train boat airplane bicycle motorcycle chair sofa table bed lamp cup glass bottle bowl plate bag hat shirt
@@ -62,16 +62,17 @@ _BASIC = word_set(
 
 @lru_cache(maxsize=1 << 16)
 def parse(phrase: str) -> tuple[str, frozenset[str]]:
-    """(head, modifiers) of a noun phrase: 'Two brown teddy bears' gives ('teddy bear', {'brown'}); the head in the
-    singular, with the words that make it another thing: 'a toy truck' gives ('toy truck', {})."""
+    """Return (head, modifiers) of a noun phrase: the head in the singular, with the words that make another thing of it.
+
+    >>> parse("Two brown teddy bears"), parse("a toy truck")
+    (('teddy bear', frozenset({'brown'})), ('toy truck', frozenset()))
+    """
     *before, last = _WORD.findall(phrase.casefold()) or [""]
     words = [word for word in before if word not in _SKIPPED] + [last]
     if not last:
         return "", frozenset()
-    head, before = (
-        _SPELLED.get(words[-1]) or singular(words[-1]),
-        [_SPELLINGS.get(word, word) for word in words[:-1]],
-    )
+    head = _SPELLED.get(words[-1]) or singular(words[-1])
+    before = [_SPELLINGS.get(word, word) for word in words[:-1]]
     known, said = word_tables.things().senses, word_tables.everyday()
     one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
@@ -99,32 +100,25 @@ def _known(noun: str, senses: dict, said: word_tables.Everyday) -> bool:
 
 
 def head(phrase: str) -> str:
+    """Return the head of a noun phrase: "two brown teddy bears" gives "teddy bear"."""
     return parse(phrase)[0]
 
 
 @lru_cache(maxsize=1 << 14)
 def nouns_of(phrase: str) -> frozenset[str]:
-    """The words of a noun phrase that are mostly nouns, in the singular: 'a red fire truck' gives {'fire', 'truck'}."""
+    """Return the words of a phrase that are mostly nouns, in the singular: "a red fire truck" gives {"fire", "truck"}."""
     return frozenset(singular(word) for word in _WORD.findall(phrase.casefold()) if _is_noun(singular(word)))
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are synonyms or spellings of one: sofa and couch, grey wall and gray wall."""
+    """Whether two names are synonyms or spellings of one name: "sofa" and "couch", "grey wall" and "gray wall"."""
     (a, before_a), (b, before_b) = parse(one), parse(other)
     return bool(a) and before_a == before_b and (a == b or b in _synonyms(a))
 
 
-def broader(one: str, other: str) -> bool:
-    """Whether each thing called `one` is also what `other` says: collie and dog, brown dog and dog."""
-    (a, before_a), (b, before_b) = parse(one), parse(other)
-    if not a or not b or before_b - before_a or (a, before_a) == (b, before_b) or same(one, other):
-        return False
-    return a == b or b in _names(a)
-
-
 @lru_cache(maxsize=1 << 18)
 def may_be(one: str, other: str) -> bool:
-    """Whether a picture of one might also be described by the other. Where in doubt, it might."""
+    """Whether a picture of the one may be described by the other name too: "guy" and "person". In doubt it may."""
     a, b = head(one), head(other)
     if not a or not b:
         return False
@@ -143,13 +137,13 @@ def may_be(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def has_kinds(noun: str) -> bool:
-    """Whether the tables know kinds of a noun: of a monument, and not of a chessboard."""
+    """Whether the tables know several kinds of a noun: of a monument, but not of a chessboard."""
     things = word_tables.things()
     return any(things.narrower[sense] >= SEVERAL for sense in things.senses.get(noun, ())[:1])
 
 
 def is_unknown(noun: str) -> bool:
-    """Whether no table knows a noun, as with most names of places and of species."""
+    """Whether no table has a noun, as is true of most names of places and species."""
     return (
         bool(noun)
         and not _known(noun, word_tables.things().senses, word_tables.everyday())
@@ -159,25 +153,25 @@ def is_unknown(noun: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def _synonyms(noun: str) -> frozenset[str]:
-    """Words for the same thing: of the noun's first sense, and by the everyday table."""
+    """Return the words for the same thing, by the noun's first sense and by the everyday table."""
     found = set(word_tables.everyday().same.get(noun, ()))
     things = word_tables.things()
     for sense in things.senses.get(noun, ())[:1]:
-        # a synonym whose own first sense is another says the same only now and then
+        # a synonym whose own first sense is another one seldom means the same
         firsts = (name for name in things.names[sense] if things.senses.get(name, [-1])[0] == sense)
         found |= {name for name in firsts if not _is_kind(name, noun) and not _is_kind(noun, name)}
     return frozenset(found - word_tables.everyday().unlike.get(noun, set()) - {noun})
 
 
 def _is_kind(one: str, other: str) -> bool:
-    """Whether a name is another one with a word more, which mostly tells a kind or a part of it: a baseball glove is a
-    glove, and no banana is a banana tree."""
+    """Whether a name is another one with a word more, and so a kind or a part of it: "baseball glove" and "glove", "banana
+    tree" and "banana"."""
     return one.endswith(f" {other}") or (one.startswith(f"{other} ") and one.split()[-1] in _GROWS)
 
 
 @lru_cache(maxsize=1 << 14)
 def _names(noun: str) -> frozenset[str]:
-    """Synonyms and broader terms of a head: of all its senses, and of the first sense of what the everyday table adds."""
+    """Return synonyms and broader terms of a head: in all its senses, and in the first one of the everyday table's names."""
     said, things = word_tables.everyday(), word_tables.things()
     found, ahead = set(), [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
     while ahead:
@@ -201,6 +195,6 @@ def _names(noun: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _near(noun: str) -> frozenset[str]:
-    """What captions take for a thing or its kinds, by the everyday table."""
+    """Return what captions take a thing for, by the everyday table."""
     near = word_tables.everyday().near
     return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun))))

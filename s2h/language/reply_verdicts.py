@@ -1,6 +1,8 @@
-"""A model's reply to a question with a short answer: right, wrong or undecided. Only a reply that surely differs in
-meaning is wrong, and then it is known which value it gives. A refusal, a hedge, several values, a broader or a narrower
-term or anything that isn't an answer of this kind of question is undecided, with the reason."""
+"""Judge a model's reply to a question with a short answer: right, wrong or undecided.
+
+A reply is wrong only if it surely differs in meaning and gives a known value. A refusal, a hedge, several values, a broader
+or a narrower term, or anything that no question of this kind has for an answer is undecided, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 from s2h.language import short_answers
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
-LONG = 12  # words of a reply beyond which no single value is read out of it
-SPAN = 4  # words of a value that is looked for inside a reply
+LONG = 12  # words of the longest reply out of which a value is read
+SPAN = 4  # words of the longest value that is looked for inside a reply
 _REFUSES = re.compile(
     r"\b(?:sorry|can(?:no|')t|can not|unable|impossible|not (?:sure|clear|possible|visible|known|able|certain|enough|"
     r"provided|applicable|specified|shown)|unclear|unknown|unsure|uncertain|don't know|do not know|no (?:idea|information|"
@@ -39,8 +41,8 @@ _MARKS = re.compile(r"[*_`\"“”<>\[\]{}]|</?s>")
 
 @dataclass(frozen=True)
 class Verdict:
-    """kind: right, wrong or undecided. value: of a wrong reply the value that it gives, as the source writes it. reason:
-    why nothing was decided."""
+    """What a reply says. kind: right, wrong or undecided. value: what a wrong reply gives, in the source's spelling.
+    reason: why nothing was decided."""
 
     kind: str
     value: str = ""
@@ -48,6 +50,7 @@ class Verdict:
 
 
 def undecided(reason: str) -> Verdict:
+    """Return the verdict on a reply that can't be used."""
     return Verdict(UNDECIDED, reason=reason)
 
 
@@ -58,10 +61,13 @@ def judge(
     known: Mapping[str, str],
     surely_wrong: Collection[str] = (),
 ) -> Verdict:
-    """What a reply says against the accepted answers (the right one first, then those of other annotators).
+    """Compare a reply with the accepted answers: the right one, then those of other annotators.
 
-    known: the answers that this kind of question has, key -> spelling; a wrong reply gives one of them. surely_wrong: values
-    that are known to be wrong here, as the other values of an attribute that has one.
+    known: the answers that this kind of question has, each key with its spelling; a wrong reply gives one of them.
+    surely_wrong: values that are known to be wrong here, as are the other values of an attribute.
+
+    >>> judge("A couch.", "What is this?", ["sofa"], {"sofa": "sofa", "cat": "cat"}).kind
+    'right'
     """
     text = _MARKS.sub("", reply).strip()
     if not re.search(r"\w", text):
@@ -122,8 +128,8 @@ def _known(key: str, known: Mapping[str, str]) -> Verdict:
 
 
 def _core(text: str, question: str, kept: Sequence[str]) -> str:
-    """The part of a reply that answers: without an opening as 'It is', and without the words of the question that no value
-    has. Commas and 'and' stay, as they join values."""
+    """Return the part of a reply that answers: without an opening such as "It is" and without the question's words, unless a
+    value has them. Commas and "and" stay, since they join values."""
     text = _OPENING.sub("", text.rstrip(" .!?"))
     asked = set(short_answers.words_of(question)) - {
         word for value in kept for word in short_answers.words_of(value)
@@ -169,7 +175,7 @@ def _phrase(
 
 
 def _inside(words: tuple[str, ...], known: Mapping[str, str]) -> set[str]:
-    """The known values that stand in a reply, the longer one where one is part of another."""
+    """Return the known values that a reply contains; where one is part of another, only the longer one."""
     found, at = set(), 0
     while at < len(words):
         for length in range(min(SPAN, len(words) - at), 0, -1):

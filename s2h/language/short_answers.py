@@ -1,6 +1,7 @@
-"""Short answers as values: one form for those that differ only in spelling, number words, order or articles, and whether two
-of them surely differ in meaning. Used to count the answers of a question, to draw wrong ones and to judge a model's replies
-(replies.py). Whether one noun is broader than another is known by related.py."""
+"""Compare short answers by meaning: `same` and `differ` decide only what is sure, and `key` gives one form of an answer.
+
+Sources count answers by their key, tasks draw wrong ones that differ, and `reply_verdicts.py` judges a model's replies.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +13,14 @@ from s2h.language.normalisation import normalise
 from s2h.language.word_forms import singular
 from s2h.language.word_tables import word_set
 
-YES = frozenset(["yes", "yeah", "yep", "yup", "yea"])
-NO = frozenset(["no", "nope", "nah"])
+YES = word_set("yes yeah yep yup yea")
+NO = word_set("no nope nah")
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen"""
 _UNITS = {word: n for n, word in enumerate(_ONES.split())} | {"dozen": 12}
-_TENS = {
-    word: 10 * n
-    for n, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-} | {"fourty": 40}
-# Spelling variants of whole words, the first as it is in American English.
+_TENS_IN_ORDER = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: 10 * n for n, word in enumerate(_TENS_IN_ORDER.split(), start=2)} | {"fourty": 40}
+# Spelling variants of whole words, the American one first.
 _SPELLINGS = (
     "gray grey", "blond blonde", "airplane aeroplane", "donut doughnut", "tire tyre", "mustache moustache",
     "pajama pyjama", "yogurt yoghurt", "jewelry jewellery", "program programme", "plow plough", "curb kerb",
@@ -36,7 +33,7 @@ _SAME_ADJECTIVES = (
     "cloudy overcast", "snowy snowing", "wood wooden", "young youthful", "male masculine", "female feminine",
     "silver silvery", "gold golden", "rest resting", "asleep sleeping", "turquoise aqua teal",
 )  # fmt: skip
-# Colours that people give to the same thing: whether they differ can't be decided.
+# Words that people use for the same thing, so that it can't be decided whether they differ.
 _NEAR = tuple(
     frozenset(words.split())
     for words in (
@@ -52,80 +49,22 @@ _NEAR = tuple(
         "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
     )
 )  # fmt: skip
-# What somebody may do while doing something else: 'sitting' and 'eating'.
+# What somebody may do while doing something else: "sitting" and "eating".
 _POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
-_COLOURS = frozenset(
-    [
-        "red",
-        "orange",
-        "yellow",
-        "green",
-        "blue",
-        "purple",
-        "pink",
-        "brown",
-        "black",
-        "white",
-        "gray",
-        "silver",
-        "gold",
-        "beige",
-        "tan",
-        "maroon",
-        "navy",
-        "turquoise",
-        "violet",
-        "cream",
-        "teal",
-        "burgundy",
-        "magenta",
-    ]
+_COLOURS = word_set(
+    """red orange yellow green blue purple pink brown black white gray silver gold beige tan maroon navy turquoise
+    violet cream teal burgundy magenta"""
 )
 _CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
 _RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
 _OUR = re.compile(r"(?<=[a-z]{2})our(?=$|ful$|ed$|ing$|ite$)")  # colour, favourite, harbour
-_NOT_OUR = frozenset(
-    [
-        "four",
-        "hour",
-        "flour",
-        "sour",
-        "tour",
-        "pour",
-        "your",
-        "our",
-        "detour",
-        "velour",
-        "contour",
-        "devour",
-        "scour",
-    ]
-)
+_NOT_OUR = word_set("four hour flour sour tour pour your our detour velour contour devour scour")
 _SPACED = re.compile(r"\b([a-z])\.(?:\s?([a-z])\.)+", re.IGNORECASE)  # T.V., U.S.A.
 _T_SHIRT = re.compile(r"\bt(?:ee)?[- ]shirt", re.IGNORECASE)
 _IN_ES = re.compile(r"\b[^\W\d_]{3,}es\b", re.IGNORECASE)
 _PARTS = re.compile(r"\s*(?:,|;|&|/|\+|\band\b|\bwith\b)\s*", re.IGNORECASE)
-# Words that carry no value by themselves.
-EMPTY = frozenset(
-    [
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "the",
-        "some",
-        "any",
-        "very",
-        "it",
-        "is",
-        "are",
-        "colour",
-        "color",
-        "colored",
-    ]
-)
-
+# Words that give no value by themselves.
+EMPTY = word_set("of in on at to the some any very it is are colour color colored")
 
 # What annotators write where they see no answer.
 _NO_ANSWER = re.compile(
@@ -138,12 +77,12 @@ _NO_ANSWER = re.compile(
 
 
 def is_answer(text: str) -> bool:
-    """Whether a text gives a value, and does not say that there is none to be seen."""
+    """Whether a text gives a value, rather than saying that none can be seen."""
     return not _NO_ANSWER.fullmatch(text.strip(" .!?"))
 
 
 def _spelled(word: str) -> str:
-    """One word in American spelling."""
+    """Return a word in American spelling."""
     if word in _CANONICAL:  # 'turquoise' is no spelling of 'turquoize'
         return _CANONICAL[word]
     if word not in _NOT_OUR:
@@ -155,7 +94,7 @@ def _spelled(word: str) -> str:
 
 
 def _numbers(words: list[str]) -> list[str]:
-    """Number words as digits: 'twenty', 'one' gives '21', 'one', 'hundred' gives '100'."""
+    """Return words with numbers as digits: "twenty", "one" becomes "21" and "one", "hundred" becomes "100"."""
     found: list[str] = []
     after_tens = False
     for word in words:
@@ -174,14 +113,18 @@ def _numbers(words: list[str]) -> list[str]:
 
 
 def _without_es(plural: re.Match) -> str:
-    """The singular of a plural that loses more than an s: fishes, butterflies, knives."""
+    """Return the singular of a plural that loses more than an s: fishes, butterflies, knives."""
     noun = singular(plural[0])
     return noun if noun in word_tables.things().senses else plural[0]
 
 
 @lru_cache(maxsize=1 << 16)
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits."""
+    """Return the words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits.
+
+    >>> words_of("The grey sofas")
+    ('gray', 'sofa')
+    """
     text = _SPACED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
     text = _T_SHIRT.sub("tshirt", text)
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)  # 1,000
@@ -192,8 +135,12 @@ def words_of(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def key(text: str) -> str:
-    """One form of a value: equal for values that differ in case, spelling, number words, articles, plural and the order
-    of what 'and' joins. 'yes it is' is 'yes'."""
+    """Return one form of an answer, equal for answers that differ only in case, spelling, number words, articles, plural and
+    the order of what "and" joins.
+
+    >>> key("White and grey"), key("yes it is"), key("Twenty-one")
+    ('gray and white', 'yes', '21')
+    """
     words = words_of(text)
     if words and words[0] in YES and not set(words) & (NO | {"not"}):
         return "yes"
@@ -206,19 +153,19 @@ def key(text: str) -> str:
 
 
 def _answers_no(words: tuple[str, ...]) -> bool:
-    """Whether a text that begins with 'no' denies, as 'no', 'no it is not' do and 'no parking' does not."""
+    """Whether a text that begins with "no" denies, as "no it is not" does and "no parking" does not."""
     return len(words) == 1 or words[1] in ("it", "they", "there", "he", "she", "this", "that")
 
 
 def parts_of(text: str) -> frozenset[str]:
-    """What 'and' joins, each in one form: 'white and blue' gives white and blue."""
+    """Return what "and" joins, each part in one form: "white and blue" gives {"white", "blue"}."""
     parts = (" ".join(w for w in words_of(part) if w not in EMPTY) for part in _PARTS.split(text))
     return frozenset(part for part in parts if part)
 
 
 @lru_cache(maxsize=1 << 16)
 def same(one: str, other: str) -> bool:
-    """Whether two values mean the same."""
+    """Whether two answers mean the same: "11" and "eleven", "sofa" and "couch", "white and blue" and "blue and white"."""
     if key(one) == key(other):
         return True
     a, b = parts_of(one), parts_of(other)
@@ -244,8 +191,10 @@ def _same_part(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def differ(one: str, other: str) -> bool:
-    """Whether two values surely differ in meaning, so that one is wrong where the other is right. Symmetric. False where
-    it can't be decided: one is broader than the other, they share a word, or people use both for the same thing."""
+    """Whether two answers surely differ in meaning, so that one is wrong where the other is right. Symmetric.
+
+    False where it can't be decided: one is broader than the other, they share a word, or people use both for one thing.
+    """
     if same(one, other):
         return False
     a, b = key(one), key(other)
@@ -264,7 +213,7 @@ def differ(one: str, other: str) -> bool:
         one & _POSTURES and any(word.endswith("ing") for word in other) for one, other in (words, words[::-1])
     ):
         return False
-    if words[0] <= _COLOURS and words[1] <= _COLOURS:  # as nouns some are related: white and red are wines
+    if words[0] <= _COLOURS and words[1] <= _COLOURS:  # as nouns some are related: red and white are wines
         return True
     pairs = [(x, y) for x in parts_of(one) for y in parts_of(other)]
     if any(_may_be_kind(x, y) or _may_be_kind(y, x) for x, y in pairs):
@@ -273,14 +222,14 @@ def differ(one: str, other: str) -> bool:
 
 
 def _may_be_kind(one: str, other: str) -> bool:
-    """Whether a name that no table knows may be that of a kind of something: the Palais des Papes is a monument."""
+    """Whether a name that is in no table may be that of a kind: the Palais des Papes is a monument."""
     return related_names.is_unknown(related_names.head(one)) and related_names.has_kinds(
         related_names.head(other)
     )
 
 
 def _stems_meet(one: set[str], other: set[str]) -> bool:
-    """Whether a word of the one begins like a word of the other, or ends with it: ski and skiing, fire and firetruck."""
+    """Whether a word of one answer begins or ends with a word of the other: "ski" and "skiing", "truck" and "firetruck"."""
     return any(_of_one_stem(*sorted((x, y), key=len)) for x in one for y in other)
 
 

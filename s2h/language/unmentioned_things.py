@@ -1,5 +1,6 @@
-"""What a picture shows whether its captions say so or not: things that are in most pictures, what people wear, and what
-belongs to the kind of scene that the captions tell of. meaning.py asks it for things that no caption mentions."""
+"""Tell what a picture may show though its captions leave it out: what most pictures show, what people wear, and what belongs
+to the scene that the captions tell of. `caption_fit.py` asks for things that no caption mentions.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from s2h.language.word_tables import word_set
 
 
 def _nouns(text: str) -> frozenset[str]:
-    """The nouns of a text that spaces part; in a noun of several words "_" stands for the space."""
+    """Return the nouns of a text that spaces separate; in a noun of several words "_" stands for the space."""
     return frozenset(word.replace("_", " ") for word in text.split())
 
 
-# What is in most pictures; parts of a body are so as well.
+# Things in most pictures, beside parts of a body.
 _ALL_OVER = word_set(
     """sky ground floor wall ceiling air background cloud shadow sun light hair beard clothes clothing smile face glasses
     sunlight daylight reflection day night camera distance top side corner edge picture photo view scene shirt shoe pants
@@ -26,7 +27,7 @@ _SET = word_set("table plate napkin fork knife spoon tray tablecloth")  # for a 
 _MEALS = word_set("meal food dish lunch dinner breakfast supper")
 _COOKS = word_set("cook chef kitchen restaurant cafe")
 _LAND = "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
-# What captions of a kind of scene leave out as often as they say it, what tells of such a scene, and what rules it out.
+# For each kind of scene: what its captions often leave out, what tells of such a scene, and what rules it out.
 _SCENES = tuple(
     tuple(map(_nouns, told))
     for told in (

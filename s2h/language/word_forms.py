@@ -1,6 +1,6 @@
-"""The dictionary form of a word, and the parts of speech that it may have, by the tables.
+"""Find the dictionary form of a word and its parts of speech, by the tables.
 
-A form that the tables don't know is taken apart by the regular endings, and the result counts only where a table knows it.
+A form that is not in the tables loses its regular ending. The result counts only if it is in a table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 from s2h.language import word_tables
 from s2h.language.word_tables import word_set
 
-# Plurals that WordNet's exceptions don't list, and words in -s that are no plural.
+# Plurals that are not among WordNet's exceptions, nouns without a singular or a plural, and words in -s that are no plural.
 _PLURALS = {
     "people": "person",
     "leaves": "leaf",
@@ -32,7 +32,7 @@ ONLY_PLURAL = word_set(
 )
 SAME_FORM = word_set(
     """sheep deer fish aircraft moose bison buffalo antelope caribou reindeer salmon trout cod tuna shrimp squid swine quail
-    spacecraft hovercraft series species offspring elk"""
+    goldfish jellyfish starfish catfish swordfish shellfish crayfish spacecraft hovercraft series species offspring elk"""
 )
 _NO_PLURAL = word_set(
     """gas lens canvas atlas christmas bus grass glass dress cross mattress compass christmas iris tennis pancreas cactus
@@ -46,7 +46,7 @@ _NO_PLURAL = word_set(
 
 @lru_cache(maxsize=1 << 16)
 def singular(word: str) -> str:
-    """A noun in the singular, lower case: 'wolves' gives 'wolf', 'sheep' 'sheep', 'scissors' 'scissors'."""
+    """Return a noun in the singular and in lower case: "wolves" gives "wolf", "scissors" stays."""
     word = word.casefold()
     if word in _PLURALS:
         return _PLURALS[word]
@@ -87,14 +87,18 @@ def singular(word: str) -> str:
 
 
 def is_plural_form(word: str) -> bool:
-    """Whether a noun stands in the plural, or has none but the plural's form and use ('scissors', 'police')."""
+    """Whether a noun is in the plural, or has only a plural ("scissors", "police")."""
     word = word.casefold()
     return word in ONLY_PLURAL or singular(word) != word
 
 
 @lru_cache(maxsize=1 << 16)
 def verb_of(word: str) -> tuple[str, str]:
-    """(verb, form) of a word that may be a verb's: base, s, ing, past; ("", "") where it can't be one."""
+    """Return (verb, form) of a word that can be a verb, ("", "") of another. The forms are base, s, ing and past.
+
+    >>> verb_of("rides"), verb_of("sofa")
+    (('ride', 's'), ('', ''))
+    """
     word = word.casefold()
     known = word_tables.words()
 
@@ -125,7 +129,11 @@ def verb_of(word: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1 << 16)
 def shares(word: str) -> dict[str, int]:
-    """Tenths of a word's uses by part of speech, of its dictionary forms: 'stops' as 'stop'."""
+    """Return the tenths of a word's uses by part of speech; a form has those of its dictionary form ("stops": "stop").
+
+    >>> shares("dogs")
+    {'n': 9, 'v': 1}
+    """
     word = word.casefold()
     known = word_tables.words()
     found = dict(known.get(word, {}))

@@ -26,8 +26,8 @@ def word_set(text: str) -> frozenset[str]:
 class Things:
     """Visible nouns, as WordNet groups them into synsets. A synset is a number: an index into the lists.
 
-    files: WordNet's file of each synset (animal, artifact, food, …). broader: the synsets that are broader. names: its words.
-    narrower: how many synsets each one is broader than. senses: the synsets of each noun, the first sense first.
+    files: WordNet's file of each synset (animal, artifact, food, …). broader: the synsets that are broader. names: its
+    words. narrower: how many synsets each one is broader than. senses: the synsets of each noun, the first sense first.
     """
 
     files: list[str] = field(default_factory=list)

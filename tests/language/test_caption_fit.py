@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language.caption_fit import Claim, claims, may_fit
+from s2h.language.caption_fit import Claim, claims, may_fit, may_show
 
 
 def test_a_caption_claims_things_with_attributes_and_numbers():
@@ -64,3 +64,33 @@ def test_a_caption_claims_things_with_attributes_and_numbers():
 )
 def test_a_caption_may_fit_a_picture_with_other_captions(caption, others, fits):
     assert may_fit(caption, others) is fits
+
+
+@pytest.mark.parametrize(
+    ("caption", "others", "fits"),
+    [
+        ("An Egyptian mummy in a museum", ["A mummy lies in a painted coffin."], True),
+        ("People harvest grapes in a vineyard.", ["Workers pick grapes."], True),
+        ("A heron on a beach", ["A heron in a kitchen"], False),
+        ("A fork truck in a factory", ["A forklift lifts pallets."], True),
+    ],
+)
+def test_captions_may_leave_out_where_they_are(caption, others, fits):
+    assert may_fit(caption, others) is fits
+
+
+@pytest.mark.parametrize(
+    ("concept", "things", "shown"),
+    [
+        ("collie", ["dog", "grass"], True),
+        ("rice terraces", ["rice", "field"], True),  # a common noun
+        ("robot arm", ["robot", "car"], True),
+        ("pillow", ["bed", "lamp"], True),  # it belongs to the scene
+        ("hands", ["man", "guitar"], True),  # a part of somebody
+        ("hands", ["guitar", "stage"], False),
+        ("pillow", ["street", "bus"], False),
+        ("stop sign", ["kitchen", "cat"], False),
+    ],
+)
+def test_what_a_picture_may_show_beside_what_its_captions_mention(concept, things, shown):
+    assert may_show(concept, things) is shown

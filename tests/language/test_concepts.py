@@ -105,6 +105,31 @@ CAPTIONS = {
     "interior of a modern living room": "modern living room",
     "Golden Retriever on a lawn": "Golden Retriever",
     "Brown Dog On A Red Couch": "Brown Dog",
+    # openings of captioning models and alt texts, and acts that look like them
+    "3d render of a golden trophy": "golden trophy",
+    "Selective focus of a syringe on a tray": "syringe",
+    "A digital artwork depicting a dragon perched on a cliff.": "dragon",
+    "The main object in the image is a silver teapot.": "silver teapot",
+    "At the center of the composition is a marble statue of a lion.": "marble statue",
+    "A glimpse of a deer between the trees": "deer",
+    "Look at this cute puppy!": "cute puppy",
+    "An artist sketches a portrait of a tourist.": "artist",
+    "Tourist taking photo of a castle": "Tourist",
+    # a plural behind "a", or of animals, that goes on; a verb behind a plural
+    "A sales clerk folds sweaters on a shelf.": "sales clerk",
+    "Deer feeder in the woods": "Deer feeder",
+    "Water buffalo plow a rice paddy.": "Water buffalo",
+    "Neon signs light a wet alley.": "Neon signs",
+    "Car lights streak past a bus stop.": "Car lights",
+    "Crane lifts a bridge section into place": "Crane",
+    "Two women in saris carry pots.": "women",
+    "Two of the puppies are sleeping in a crate.": "puppies",
+    # visible nouns of other kinds than things: places, injuries, substances
+    "A rash on the forearm of a child": "rash",
+    "Rooftops of an old town from a church tower": "Rooftops",
+    "A tapestry shows a unicorn in a garden.": "tapestry",
+    "A scoop of vanilla ice cream melts in a cone.": "vanilla ice cream",
+    "Light wooden table in a hall": "Light wooden table",
     # nothing that can be seen comes first
     "Wait for the green light": "",
     "A renewable": "",
@@ -138,6 +163,9 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
                 "Dog sledding team crossing a frozen lake",
                 "Motorcycle racing team in the pits",
                 "Water skiing champion performing a trick",
+                "Three legged dog running on a beach",
+                "Five star hotel by the sea",
+                "Streams of headlights curve along a highway at night.",
             ],
         ),
         (
@@ -159,6 +187,9 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
                 "Mount Fuji behind a pagoda",
                 "Eiffel Tower at night",
                 "Daisy chasing a ball",
+                "Rose smelling a flower in the yard",
+                "Statue of Liberty behind fog",
+                "The Thinker in the garden of a museum",
             ],
         ),
         (
@@ -188,7 +219,16 @@ def test_a_concept_is_a_noun_phrase_whose_head_can_be_seen(caption):
         (concepts.NO_PHRASE, ["!!!", "🙂🙂", "Riding a wave", "We went to the beach", "", "No parking"]),
         (
             concepts.NOT_SEEN,
-            ["Wait for the green light", "Nature", "Renewable energy", "Home sweet home", "Family dinner"],
+            [
+                *(
+                    "Wait for the green light",
+                    "Nature",
+                    "Renewable energy",
+                    "Home sweet home",
+                    "Family dinner",
+                ),
+                *("First steps", "Throwback to Bali", "Still life with pears and a jug"),
+            ],
         ),
     ],
 )

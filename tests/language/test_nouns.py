@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.language import nouns, word_tables
+from s2h.language import nouns, word_forms, word_tables
 from s2h.language.nouns import indefinite, is_mass, is_plural, plural, with_article
 from s2h.language.one_word_names import general_of
 
@@ -84,3 +84,18 @@ def test_articles_and_plurals_of_the_tables_words_are_those_of_inflect():
             assert nouns.plural(word) == engine.plural_noun(word)
     for word in word_tables.inflected():
         assert word in word_tables.named()
+
+
+@pytest.mark.parametrize(
+    ("word", "noun"),
+    [
+        ("saris", "sari"),
+        ("taxis", "taxi"),
+        ("menus", "menu"),
+        ("iris", "iris"),
+        ("cactus", "cactus"),
+        ("bus", "bus"),
+    ],
+)
+def test_words_in_is_and_us_are_plurals_only_of_nouns_that_the_tables_have(word, noun):
+    assert word_forms.singular(word) == noun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h.language.noun_categories import is_person
-from s2h.language.related_names import broader, may_be, parse, same
+from s2h.language.related_names import may_be, parse, same
 
 SAME = """sofa/couch TV/television restroom/bathroom grey/gray guy/man men/guys kid/child bike/bicycle plane/jet lady/woman
     cellphone/smartphone fridge/refrigerator motorbike/motorcycle purse/handbag donut/doughnut elderly_man/old_man
@@ -17,8 +17,6 @@ NOT_SAME = """bike/motorcycle toilet/bathroom turtle/turtleneck snow/nose_candy 
 BROADER = """collie/dog man/person swan/bird dog/animal woman/person child/person panda/animal duck/bird cow/animal
     great_pyramid/monument brown_dog/dog polar_bears/bear surfer/person boys/child race_car/car toy_truck/toy gray/color
     tulip/flower oak/tree pizza/food sedan/vehicle labrador/animal"""
-NOT_BROADER = """dog/collie hot_dog/dog teddy_bear/bear sea_lion/lion toy_truck/truck dog/brown_dog cat/fish chair/person
-    paper_plane/airplane person/man sofa/couch man/animal guinea_pig/pig computer_mouse/animal"""
 MAY_BE = """guy/people surfer/man surfer/woman woman/lady car/truck table/desk family/woman couple/man boy/man man/people
     chair/couch lake/water husky/dog police/man puppy/collie dog/dogs street/road baby/child person/rider toddler/girl"""
 NOT_MAY_BE = """man/woman dog/cat person/dog kite/umbrella plane/bird horse/zebra pizza/banana train/elephant boy/woman
@@ -31,8 +29,8 @@ def pairs(names: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("test", "right", "wrong"),
-    [(same, SAME, NOT_SAME), (broader, BROADER, NOT_BROADER), (may_be, MAY_BE, NOT_MAY_BE)],
-    ids=["same", "broader", "may_be"],
+    [(same, SAME, NOT_SAME), (may_be, f"{BROADER} {MAY_BE}", NOT_MAY_BE)],
+    ids=["same", "may_be"],
 )
 def test_names_are_told_apart_by_meaning(test, right, wrong):
     assert [pair for pair in pairs(right) if not test(*pair)] == []
@@ -43,7 +41,7 @@ def test_what_is_the_same_or_broader_may_be_one_thing_both_ways():
     for one, other in pairs(f"{SAME} {BROADER} {MAY_BE}"):
         assert may_be(one, other) and may_be(other, one), (one, other)
     for one, other in pairs(SAME):
-        assert same(other, one) and not broader(one, other), (one, other)
+        assert same(other, one), (one, other)
     for one, other in pairs(NOT_MAY_BE):
         assert not may_be(other, one), (one, other)
 

@@ -61,14 +61,15 @@ def test_the_committed_calibration_is_that_of_the_weights_that_ship(calibration,
 
 
 def test_it_is_good_on_one_image(tmp_path):
-    from s2h.language.normalisation import values_said
+    from s2h.language.reply_verdicts import RIGHT, judge
 
     made = list(
         tasks.generate("vqa", n=80, split="heldout", per_prompt=(1, 1), images=Store(tmp_path), size=64)
     )
     replies = vlm.generate(vlm.load("mini"), ((p["prompt"], open_images(p)) for p in made), max_new_tokens=12)
     right = [
-        values_said(said, p["facts"]["candidates"]) == [p["facts"]["answer"]]
+        judge(said, "", [p["facts"]["answer"]], {value: value for value in p["facts"]["candidates"]}).kind
+        == RIGHT
         for p, said in zip(made, replies, strict=True)
     ]
     assert sum(right) / len(right) > 0.6
