@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @filter_options.models
 @filter_options.performance
 @common.stream_options
-def main(files, output, seed, quiet, on_error, **options):
+def main(files: tuple[str, ...], output: str, seed: int, quiet: bool, on_error: str, **options: Any) -> None:
     """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
     Every score is written into the record (scores.clip, scores.mpnet, ...) before anything is decided, so another threshold

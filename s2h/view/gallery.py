@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.eval import gold, predictions
 from s2h.filters import is_number
@@ -23,6 +23,9 @@ from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.store import digest
 from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PAGE = Path(__file__).with_name("page.html")
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
@@ -208,7 +211,7 @@ def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
     return f'<div class="images">{"".join(figures)}</div>'
 
 
-def _embedded(image: Any) -> str:
+def _embedded(image: Image) -> str:
     """A data URI: PNG or JPEG, whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
