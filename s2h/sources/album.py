@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, Literal
 
 from s2h.images import references
-from s2h.language import caption_fit, nouns, related_names
+from s2h.language import caption_fit, nouns
 from s2h.language.attribute_swaps import Swaps
 from s2h.sources import Concept, Item, NoPair, Question, SourceError, Trait, wording
 from s2h.sources.inquiry import Inquiry
@@ -164,9 +164,9 @@ class Album(Dataset):
         """Whether a concept may occur in a picture: something that is listed or mentioned there may be called by its name,
         by a broader one or by a narrower one."""
         found = self.page(page)
-        for thing in found.things(at):
-            if related_names.may_be(name, thing):
-                return True
+        may_show = caption_fit.is_mentioned if found.sorted else caption_fit.may_show
+        if may_show(name, found.things(at)):
+            return True
         if not self._words and self._kin is None:
             return False
         listed = [found.concepts[number] for number in found.of_picture[at]]

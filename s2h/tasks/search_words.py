@@ -142,7 +142,7 @@ def one_form(caption: str) -> str:
 def form_of(caption: str) -> tuple[bool, bool]:
     """Return what else tells one way of writing captions from another: whether there is an opening such as 'In this
     image, ', and whether Most Words Begin With a Capital."""
-    from s2h.language.concepts import without_openings
+    from s2h.language.caption_openings import without_openings
 
     words = [word for word in caption.split()[1:] if len(word) > 3 and word[0].isalpha()]
     titled = len(words) > 1 and sum(word[0].isupper() for word in words) > len(words) / 2

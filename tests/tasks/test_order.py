@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from s2h import record, tasks
-from s2h.eval import answers
+from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.tasks.slots import Stratum
 
@@ -93,8 +93,8 @@ def test_answers_have_the_length_that_is_asked_for_and_are_read_as_right(task, t
         if pair["task"] == "arithmetic" and len(pair["target"]) == 2:
             assert not re.search(r"largest|smallest|lowest|biggest", asked + chosen)
         line = {k: pair["facts"][k] for k in ("answer", "answer_type")}
-        assert answers.read({**line, "response": chosen})[1] is True, (asked, chosen)
-        assert answers.read({**line, "response": rejected})[1] is False, (asked, rejected)
+        assert reading.read({**line, "response": chosen})[1] is True, (asked, chosen)
+        assert reading.read({**line, "response": rejected})[1] is False, (asked, rejected)
 
 
 def test_sums_and_differences_take_as_many_images_as_there_are(tmp_path):
