@@ -7,15 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import factorial
 
+from s2h import tasks
 from s2h.eval import gold
 from s2h.eval.benches import Line
-
-TERMS = 3  # digits that an arithmetic question adds up at most; each is at most 9
 
 
 def possible(line: Line) -> int | None:
     """Return how many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the
-    images of the prompt, the numbers that a built-in task can ask for. None if that is unknown (captions, free answers)."""
+    images of the prompt, or what its task says. None if that is unknown (captions, free answers)."""
     choices, kind = line.get("choices"), gold.kind_of(line)
     if line.get("scoring") == "likelihood" and not choices:
         return 2
@@ -23,20 +22,16 @@ def possible(line: Line) -> int | None:
         return len(choices)
     if kind == "yes/no":
         return 2
-    if kind == "word":
-        return len(line.get("candidates") or ()) or None
+    if kind == "word" and line.get("candidates"):
+        return len(line["candidates"])
     images = len(line.get("images") or ())
-    if not images or kind not in ("image", "order", "number"):
+    if not images:
         return None
-    if kind == "order":
-        return factorial(images)
-    task = line.get("category") if "level" in line else None
+    if (answer := tasks.answer_of(line, kind)) is not None:
+        return answer.possible(images)
     if kind == "image":
-        # A search may be for what no image shows, and a question may name an image that isn't there.
-        return images + (task not in ("arithmetic", "kinship", "compare"))
-    if task == "arithmetic":
-        return 9 * min(TERMS, images) + 1
-    return images + 1 if task == "search" else None  # counts how many of the images show something
+        return images + 1  # or none of them
+    return factorial(images) if kind == "order" else None
 
 
 def chance(predictions: Iterable[Line]) -> float | None:

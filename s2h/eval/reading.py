@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from s2h import tasks
 from s2h.eval import benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
@@ -35,15 +36,19 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
+    parsed: object
     if kind == "caption":
         return _caption(response, line, answer)
+    task_answer = tasks.answer_of(line, kind)
+    if task_answer is not None and task_answer.read is not None:
+        parsed = task_answer.read(response, line)
+        return parsed, None if answer is None else parsed == answer
     bench = benches.named(line.get("bench"))
     own = bench.rules.get(parser, Rules()) if bench else Rules()
     if kind == "word":
         if own.word is not None and answer is not None:
             return own.word(response, str(answer), str(line.get("category")))
         return _word(response, line, answer)
-    parsed: object
     if kind == "choice":
         parsed = (own.choice or _CHOICE[parser])(response, options(line))
     elif kind == "yes/no":

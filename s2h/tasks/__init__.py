@@ -26,11 +26,11 @@ BY_MODEL = "hallucination"  # the kind of a rejected answer that a model gives
 
 @dataclass(frozen=True)
 class Answer:
-    """One type of answer (`facts.answer_type`) that the questions of a task have.
+    """One type of answer (`facts.answer_type`, one of `s2h.eval.predictions.TYPES`) that the questions of a task have.
 
     possible: from the number of images, how many answers such a question can have, which gives what a blind guesser gets;
-    None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read. A
-    type that s2h-eval knows (`s2h.eval.predictions.TYPES`) needs no `read`."""
+    None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read; by
+    default s2h-eval reads it as it reads every answer of the type."""
 
     possible: Callable[[int], int | None] = lambda images: None
     read: Callable[[str, dict], object] | None = None
