@@ -47,9 +47,9 @@ class Option:
     help: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wanted:
-    """What was asked for that bears on single pairs.
+    """What was asked for that bears on single pairs. There is one in a run, by which a task may cache what follows from it.
 
     negatives: kinds of rejected answers and their weights. working: the share of prompts that ask the answer to say first
     what it sees, None by default. layout: `sequence`, `grid` or `pip`. similar: chooses distractors by CLIP. options: the
