@@ -1,4 +1,4 @@
-"""s2h-eval: answers of a model, their scores, and comparison_report."""
+"""s2h-eval: answers of a model, their scores, and comparisons."""
 
 from __future__ import annotations
 
@@ -150,9 +150,9 @@ def main(
         raise click.UsageError("--scoring likelihood goes with --model: --score has no model.")
     of_compare = {"--margin": margin, "--plot": plot, "--gallery": gallery}
     _check_usage(files, model, benches, score, compare, of_compare, heatmap)
-    wishes = _understood(benches)
+    requested = _requested(benches)
     asking = not score and not compare
-    reads = (model, text_model, data, *(path for _, path in wishes)) if asking else (text_model,)
+    reads = (model, text_model, data, *(path for _, path in requested)) if asking else (text_model,)
     places.check(
         [*(files or (() if asking else ("-",))), *filter(None, reads)],
         {
@@ -195,7 +195,7 @@ def main(
             from s2h.images.store import Store
             from s2h.models import vlm
 
-            where = request.located(wishes, data, split)
+            where = request.locate(requested, data, split)
             loaded = vlm.load(model)
             run.tell(work, loaded)
             settings = Settings(
@@ -209,7 +209,7 @@ def main(
                 max_new_tokens=max_new_tokens, parser=parser, on_error=work.on_error, journal=run.journal,
             )  # fmt: skip
         if scoring == "cosine" and run.first:
-            # A line that waits for others would be missing after a kill, so a model's replies are compared one by one.
+            # A line that waits for others would be lost in a kill, so a model's replies are compared one by one.
             made = cosine.scored(made, lambda: cosine.load(text_model, work.say), batch=64 if score else 1)
 
         def slim(line):
@@ -245,7 +245,7 @@ def main(
 
 
 class _Asking:
-    """How the questions are asked: by which processes, and into which file, that may have been begun before."""
+    """How the questions are asked: by which processes, and into which file, which an earlier run may have started."""
 
     def __init__(
         self, asked: dict, output: str, processes: int, resume: bool, asks: bool, image_dir: str
@@ -268,7 +268,7 @@ class _Asking:
             self.journal = Journal([output], asked, resume=resume, image_dir=image_dir)
 
     def alive(self, made):
-        """The predictions, as long as all processes are there."""
+        """Yield the predictions as long as all processes are alive."""
         from s2h import accel
 
         try:
@@ -279,13 +279,13 @@ class _Asking:
             raise
 
     def writer(self):
-        """The output for the session: a file that can be gone on with wherever that is possible."""
+        """Return the output for the session: a file that a later run can continue, if possible."""
         if not self.first:
             return self._listen
         return self.journal.open if self.grows else partial(common.writer, self.output, self.image_dir)
 
     def _listen(self):
-        """Of a process that writes nothing, but asks what the first one asks."""
+        """Return the output of a process that writes nothing, but asks what the first one asks."""
         from s2h.streams.jsonl import Writer
 
         if self.grows:
@@ -293,7 +293,7 @@ class _Asking:
         return Writer(os.devnull)
 
     def tell(self, work, loaded) -> None:
-        """Say what a reader of the scores must know: where the images stood, and what was there already."""
+        """Say where the images stand in the prompts, and what an earlier run has done."""
         from s2h.models.prompts import images_first
 
         first = images_first(loaded.processor)
@@ -308,12 +308,12 @@ class _Asking:
             )
 
     def done(self, slim) -> list[dict]:
-        """What a run that goes on needs for its table of the predictions that are there."""
+        """Return what the table needs of the predictions that an earlier run has made."""
         return [slim(line) for output in self.journal.outputs for line in output.kept()]
 
 
 def _lines(work, files):
-    """The lines of the files, all of which must be there, or of standard input."""
+    """Yield the lines of the files, which must all exist, or of standard input."""
     from s2h.eval import predictions
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
@@ -340,11 +340,11 @@ def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> 
         raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
 
 
-def _understood(benches) -> list:
+def _requested(benches) -> list:
     from s2h.eval.questions import request
 
     try:
-        return [request.understood(bench) for bench in benches]
+        return [request.parse(bench) for bench in benches]
     except common.RecordError as error:
         raise click.UsageError(str(error)) from None
 

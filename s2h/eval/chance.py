@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import factorial
 
-from s2h import tasks
-from s2h.eval import gold
+from s2h.eval import answer_types, gold
 from s2h.eval.benches import Line
 
 
 def possible(line: Line) -> int | None:
     """Return how many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the
-    images of the prompt, or what its task says. None if that is unknown (captions, free answers)."""
+    images of the prompt, those that its task tells (`s2h.tasks.Task.answers`). None if that is unknown (captions, free
+    answers)."""
     choices, kind = line.get("choices"), gold.kind_of(line)
     if line.get("scoring") == "likelihood" and not choices:
         return 2
@@ -22,16 +22,16 @@ def possible(line: Line) -> int | None:
         return len(choices)
     if kind == "yes/no":
         return 2
-    if kind == "word" and line.get("candidates"):
-        return len(line["candidates"])
+    if kind == "word":
+        return len(line.get("candidates") or ()) or None
     images = len(line.get("images") or ())
     if not images:
         return None
-    if (answer := tasks.answer_of(line, kind)) is not None:
+    if (answer := answer_types.of_task(line, kind)) is not None:
         return answer.possible(images)
-    if kind == "image":
-        return images + 1  # or none of them
-    return factorial(images) if kind == "order" else None
+    if kind == "order":
+        return factorial(images)
+    return images + 1 if kind == "image" else None  # a question may name an image that isn't there
 
 
 def chance(predictions: Iterable[Line]) -> float | None:

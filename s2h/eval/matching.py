@@ -32,7 +32,6 @@ def join(
                 lines,
                 ("id", "bench", "correct"),
                 name=name,
-                twice="a question stands twice",
                 on_error=on_error,
             )
         }

@@ -7,14 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from s2h import tasks
-from s2h.eval import benches, gold
+from s2h.eval import answer_types, benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
 from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
-from s2h.eval.predictions import TYPES
 from s2h.record import RecordError, fail
 
 SHORT = 12  # words of a free answer that is still one
@@ -36,19 +34,19 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
-    parsed: object
     if kind == "caption":
         return _caption(response, line, answer)
-    task_answer = tasks.answer_of(line, kind)
-    if task_answer is not None and task_answer.read is not None:
-        parsed = task_answer.read(response, line)
-        return parsed, None if answer is None else parsed == answer
+    task = answer_types.of_task(line, kind)
+    if task is not None and task.read is not None:
+        said = task.read(response, line)
+        return said, None if answer is None else said == answer
     bench = benches.named(line.get("bench"))
     own = bench.rules.get(parser, Rules()) if bench else Rules()
     if kind == "word":
         if own.word is not None and answer is not None:
             return own.word(response, str(answer), str(line.get("category")))
         return _word(response, line, answer)
+    parsed: object
     if kind == "choice":
         parsed = (own.choice or _CHOICE[parser])(response, options(line))
     elif kind == "yes/no":
@@ -72,10 +70,7 @@ def rescore(
                     raise RecordError(
                         "missing", name, where, "a prediction has id, bench, answer and response"
                     )
-            if (line.get("answer_type") or "choice") not in TYPES:
-                raise RecordError(
-                    f"unknown: {line['answer_type']!r}", "answer_type", where, f"one of {', '.join(TYPES)}"
-                )
+            answer_types.check(line.get("answer_type") or "choice", where=where)
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
             if line.get("answer_type") == "choice" and not line.get("choices"):

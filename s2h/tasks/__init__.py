@@ -26,7 +26,8 @@ BY_MODEL = "hallucination"  # the kind of a rejected answer that a model gives
 
 @dataclass(frozen=True)
 class Answer:
-    """One type of answer (`facts.answer_type`, one of `s2h.eval.predictions.TYPES`) that the questions of a task have.
+    """One type of answer (`facts.answer_type`) that the questions of a task have: one that s2h-eval reads
+    (`s2h.eval.answer_types.TYPES`), or the task's own, which needs `read`.
 
     possible: from the number of images, how many answers such a question can have, which gives what a blind guesser gets;
     None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read; by
@@ -129,15 +130,6 @@ def check_weights(weights: Mapping[str, float], names: Iterable[str], what: str)
         raise SourceError(f"no {what} {unknown[0]!r} here (choose from {', '.join(names) or 'none'})")
     if not sum(weights.values()) > 0:
         raise SourceError(f"the weights of every {what} add up to nothing")
-
-
-def answer_of(line: dict, kind: str) -> Answer | None:
-    """Return how the task reads an answer of this type to the question of a line; None where no task says so. Lines of pairs
-    have a level, and their task as the category."""
-    name = line.get("category")
-    if "level" not in line or name not in registry.names("task"):
-        return None
-    return registry.load("task", name).answers.get(kind)
 
 
 def generate(task: str, **asked: Any) -> Iterator[Record]:

@@ -67,7 +67,6 @@ def policy(whole: str) -> str:
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
         "base-uri 'none'; form-action 'none'"
-
     )
 
 

@@ -69,7 +69,9 @@ def test_lines_come_in_order_and_the_same_at_every_batch_size(model, pairs):
 def test_each_distinct_image_is_prepared_once(model, pairs):
     seen, takes = prompts.Images(model), Fit.of(model.model, model.processor, model.name)
     again = [Record(pair, images=pair["images"][:1] * len(pair["images"])) for pair in pairs]
-    batch = [(at, *question, ask._look(question[0], takes)) for at, question in enumerate(questions(again))]
+    batch = [
+        (at, *question, ask._images_of(question[0], takes)) for at, question in enumerate(questions(again))
+    ]
     ready, errors = ask._prepare(model, seen, batch, "generate")
     assert len(ready) == len(pairs) and not errors
     assert seen.made == len({image for pair in again for image in pair["images"]})

@@ -211,7 +211,7 @@ def test_the_hub_is_read_through_datasets(tmp_path, monkeypatch):
     )
     with pytest.raises(RecordError, match="no such column"):
         list(tables.hub(str(tmp_path / "POPE"), (None,), ("test",), ("options",)))
-    with pytest.raises(RecordError, match="can't be had from the Hub"):
+    with pytest.raises(RecordError, match="can't be loaded from the Hub"):
         list(tables.hub(str(tmp_path / "none"), (None,), ("test",)))
 
 
@@ -236,7 +236,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path):
         ({"question": None}, "row 1: question: is missing"),
         ({"image_1": None}, "row 1: images: is missing or no list"),
         ({"image_1": {"bytes": b"no image", "path": "x"}}, r"row 1: images[0]: not an image"),
-        ({"idx": "val_Counting_2"}, "row 2: id: is here twice: blink/val_Counting_2"),
+        ({"idx": "val_Counting_2"}, "row 2: id: duplicate: blink/val_Counting_2"),
     ],
 )
 def test_a_bad_row_is_told_by_file_row_and_field(ask, tmp_path, change, message):

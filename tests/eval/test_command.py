@@ -191,7 +191,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--model", "mini", "--bench", "blink", "--data", "."], 1, "no copy of blink in .: it holds"),
         (["--model", "mini", "--bench", "pope", "--split", "val"], 1, "pope has no split 'val': it has test"),
         (["--model", "mini", "--bench", "blink=empty"], 1, "no file of the benchmark in this folder: empty"),
-        (["--model", "mini", "--bench", "pope", "-o", "x.jsonl"], 1, "can't be had from the Hub"),
+        (["--model", "mini", "--bench", "pope", "-o", "x.jsonl"], 1, "can't be loaded from the Hub"),
         (["--model", "mini", "--bench", "x.jsonl"], 1, "no such file: x.jsonl"),
         (["--model", "mini", "--report", "no/such/x.json"], 1, "cannot be written: no/such/x.json"),
         (["--score", "bad.jsonl"], 1, "bad.jsonl:1: answer: is none of the choices: 'Q' of A, B"),

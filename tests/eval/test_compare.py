@@ -78,7 +78,7 @@ def test_other_questions_are_refused_or_left_out():
         comparison.compare(lines([True]), [lines([True])[0] | {"answer": "no"}], ("a", "b"))
     with pytest.raises(RecordError, match="another parser"):
         comparison.compare(lines([True], parser="lmms"), lines([True]), ("a", "b"))
-    with pytest.raises(RecordError, match="stands twice"):
+    with pytest.raises(RecordError, match="duplicate"):
         comparison.compare(lines([True]) * 2, lines([True]), ("a", "b"))
     with pytest.raises(RecordError, match="correct: is missing"):
         comparison.compare([{"id": "1", "bench": "x"}], lines([True]), ("a", "b"))

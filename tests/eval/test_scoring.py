@@ -84,12 +84,12 @@ def test_a_field_of_another_type_is_told_by_line_and_field(run, tmp_path, more, 
 
 def test_an_id_stands_once(run, tmp_path):
     write(tmp_path / "p.jsonl", [line(1), line(2), line("1")])
-    assert "p.jsonl:3: id: is here twice: '1', first in p.jsonl:1" in run("--score", "p.jsonl", status=1)
+    assert "p.jsonl:3: id: duplicate: '1', first in p.jsonl:1" in run("--score", "p.jsonl", status=1)
     told = run("--compare", "p.jsonl", "p.jsonl", status=1)
-    assert "p.jsonl:3: id: a question stands twice: '1', first in p.jsonl:1" in told
+    assert "p.jsonl:3: id: duplicate: '1', first in p.jsonl:1" in told
     write(tmp_path / "other.jsonl", [line(2)])
     write(tmp_path / "one.jsonl", [line(1) | {"id": 2}])
-    assert "one.jsonl:1: id: is here twice" in run("--score", "other.jsonl", "one.jsonl", status=1)
+    assert "one.jsonl:1: id: duplicate" in run("--score", "other.jsonl", "one.jsonl", status=1)
     run("--score", "p.jsonl", "--on-error", "skip", "--report", "r.json", status=3)
     assert json.loads((tmp_path / "r.json").read_text())["rows"][0]["n"] == 2
 

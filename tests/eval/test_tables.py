@@ -72,7 +72,7 @@ def test_quotes_of_pandas_are_read(ask, tmp_path):
     [
         (row(1)[:-2], "m.tsv:3: too few fields: 5 in 7 columns"),
         ((*row(1), "x"), "m.tsv:3: too many fields: 8 in 7 columns"),
-        (row(0), "m.tsv:3: id: is here twice: mmstar/0"),
+        (row(0), "m.tsv:3: id: duplicate: mmstar/0"),
         (row(1, C="", answer="C"), "m.tsv:3: answer: is none of the choices: 'C' of A, B"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_bad_row_is_told_by_its_line_and_counted(ask, tmp_path, bad, message):
 
 def test_a_column_that_stands_twice_is_told(ask, tmp_path):
     path = written(tmp_path / "m.tsv", row(0), columns=(*COLUMNS[:5], "B", "answer"))
-    with pytest.raises(RecordError, match=r"m.tsv:1: the column stands twice: 'B'"):
+    with pytest.raises(RecordError, match=r"m.tsv:1: duplicate column: 'B'"):
         ask(path)
 
 

@@ -76,7 +76,7 @@ def tables(data: bytes) -> None:
 
 def replies(data: bytes) -> None:
     """A reply is read as something or as nothing, and an option that is read is one of the options."""
-    from s2h.eval import predictions, reading
+    from s2h.eval import answer_types, reading
 
     line = {
         "bench": "m",
@@ -84,7 +84,7 @@ def replies(data: bytes) -> None:
         "response": data.decode("utf-8", "replace"),
         "choices": {"A": "a cat", "B": "2"},
     }
-    for kind in predictions.TYPES:
+    for kind in answer_types.TYPES:
         parsed, _ = reading.read({**line, "answer_type": kind})
         assert kind != "choice" or parsed in (None, "A", "B")
 

@@ -104,7 +104,7 @@ def check(case: Case) -> int:
     faults: list[Exception] = []
     with in_folder(case), timed():
         try:
-            located = request.located([request.understood(wish)], None, None)
+            located = request.locate([request.parse(wish)], None, None)
             asked = list(
                 request.questions_of(
                     located,

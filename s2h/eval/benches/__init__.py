@@ -32,7 +32,7 @@ class Question:
     images: references, bytes, base64 or `{"bytes", "path"}` objects. answer: as the row has it; None if it is hidden.
     options: a list, or an object of letters; None for a free answer and for options that stand in the text.
     letters: of options that stand in the text without labels that can be found.
-    answer_type: one of `predictions.TYPES`. None: choice if there are options, yes/no for such an answer, else word.
+    answer_type: one of `answer_types.TYPES`. None: choice if there are options, yes/no for such an answer, else word.
     hint, prompt: what some prompts show before the question, and the benchmark's own prompt, if rows have them.
     fields: what the prediction line keeps of the row, such as the group that a metric needs.
     own_id: the line's id is not prefixed with the benchmark's name.

@@ -22,9 +22,9 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules of a parser for a benchmark; None where it reads that kind of answer as it reads other benchmarks'.
+    """Rules of a parser for one benchmark; None for kinds of answers that it reads as in any other.
 
-    choice: (reply, options by letter) to a letter, or None where nothing can be read.
+    choice: (reply, options by letter) to a letter, or None if nothing can be read.
     yes_no: reply to "yes", "no" or None.
     word: (reply, right answer, category) to what was read and whether it is right.
     """

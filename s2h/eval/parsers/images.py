@@ -1,5 +1,5 @@
-"""The image that a reply names, and the order of images that it gives. An image that is denied ('not image 1'), that another
-is compared with ('than Image 1'), or that explains ('since Image 1 shows …') is not the one that the reply declares."""
+"""Read the image that a reply names, and the order of images that it gives. An image that is denied ('not image 1'),
+compared with ('than Image 1') or given as a reason ('since Image 1 shows …') is not the one that the reply declares."""
 
 from __future__ import annotations
 
@@ -63,14 +63,15 @@ Named = int | str
 
 
 def exact(text: str) -> int | None:
-    """The image of a text that is nothing but its name or number."""
+    """Return the image of a text that is only its name or number."""
     text = plain.plain(text)
     found = _BARE.fullmatch(text) if len(text) <= plain.SHORT else None
     return _index(found["said"]) if found else None
 
 
 def image(text: str) -> Named | None:
-    """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
+    """Return the 1-based number of the image that a reply declares, 'none' if it says that there is no such image, or
+    None."""
     text = plain.corrected(text, by_no=True)
     said: Named | plain.Ambiguous | None = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
@@ -93,8 +94,8 @@ def image(text: str) -> Named | None:
 
 
 def order(text: str) -> list[int] | None:
-    """The order of images that a reply gives: a list of their names or numbers and nothing between them but 'and', 'then',
-    commas, arrows. Of several lists the declared one, or the one that all agree on."""
+    """Return the order of images that a reply gives: a list of their names or numbers with only 'and', 'then', commas and
+    arrows between them. If there are several lists, it is the declared one, or the one that all agree on."""
     text = _FIRST.sub("", plain.corrected(text, by_no=True))
     said = plain.declared(
         text,
@@ -118,7 +119,7 @@ def _index(said: str) -> int | None:
 
 
 def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
-    """Where images are named, and which: (start, end, indices)."""
+    """Find where images are named, and which: (start, end, indices)."""
     found = []
     for match in MENTION.finditer(text):
         one = match["number"] or match["nth"] or match["cn"] or match["cnth"]
@@ -134,7 +135,7 @@ def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
 
 
 def _claimed(text: str) -> set[Named]:
-    """The images that a text names and neither denies nor compares with; 'none' where it says that no image fits."""
+    """Return the images that a text names and neither denies nor compares with; 'none' if it says that no image fits."""
     found: set[Named] = set()
     named, denied = _mentions(text), False
     for at, (start, end, indices) in enumerate(named):
@@ -153,7 +154,7 @@ def _claimed(text: str) -> set[Named]:
 
 
 def _stated(rest: str) -> Named | plain.Ambiguous | None:
-    """The image right after a declaration."""
+    """Return the image right after a declaration."""
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest.strip().replace("fig.", "fig"), maxsplit=1)[0]
     if re.match(r"[\s\"'(\[:]*(?:either|both|neither)\b", sentence, re.IGNORECASE):
         return plain.AMBIGUOUS
@@ -183,7 +184,7 @@ def _stated(rest: str) -> Named | plain.Ambiguous | None:
 
 
 def _bare(text: str) -> Named | plain.Ambiguous | None:
-    """The image that is the whole reply, or its first or last line or sentence."""
+    """Return the image that is the whole reply, or its first or last line or sentence."""
     parts, lines = plain.sentences(text), [line.strip() for line in text.splitlines() if line.strip()]
     found: set[Named | None] = set()
     for part in {text, *parts[:1], *parts[-1:], *lines[:1], *lines[-1:]}:
@@ -203,7 +204,7 @@ def _bare(text: str) -> Named | plain.Ambiguous | None:
 
 
 def _concluding(text: str) -> Named | plain.Ambiguous | None:
-    """What 'so', 'therefore', 'it is' and the like say of one image."""
+    """Return the one image that follows 'so', 'therefore', 'it is' or a similar phrase."""
     return plain.declared(text, _stated_at_once, _FIRST_PERSON)
 
 
@@ -222,7 +223,7 @@ def _stated_at_once(rest: str) -> Named | plain.Ambiguous | None:
 
 
 def _subject(text: str) -> Named | plain.Ambiguous | None:
-    """The only image of which it is said that something 'is in' it, in the clauses before reasons."""
+    """Return the only image that something 'is in', in the clauses before reasons."""
     found: set[Named] = set()
     for start, _, indices in _mentions(text):
         before = plain.before(text, start)
@@ -238,14 +239,14 @@ def _subject(text: str) -> Named | plain.Ambiguous | None:
 
 
 def _alone(text: str, found: set) -> bool:
-    """Whether the last sentence that names images names no other than the found one."""
+    """Whether the last sentence that names images names only the found one."""
     named = [part for part in plain.sentences(text) if _claimed(part)]
     return bool(named) and _claimed(named[-1]) <= found
 
 
 def _judged(text: str) -> Named | plain.Ambiguous | None:
-    """The only image of the last sentence, where that one judges ('the larger', 'more') what was said of the images before,
-    or of the first sentence, where reasons follow it."""
+    """Return the only image of the last sentence, if that judges ('the larger', 'more') what was said about the images
+    before; or of the first sentence, if reasons follow it."""
     parts = [part for part in plain.sentences(text) if _claimed(part)]
     if len(parts) > 1:
         last, before = _claimed(parts[-1]), set().union(*map(_claimed_or_denied, parts[:-1]))
@@ -279,7 +280,7 @@ _SEQUENCE = re.compile(
 
 
 def _lists(text: str) -> list[list[int]]:
-    """The lists of at least two different images in a text."""
+    """Return the lists of at least two different images in a text."""
     found = []
     for match in _SEQUENCE.finditer(text):
         first = _SEQUENCE_ITEM.match(match[0])

@@ -1,4 +1,4 @@
-"""The labels of lmms-eval 0.7.3, which reads benchmarks by different rules; a benchmark's file names its own
+"""Give the labels of lmms-eval 0.7.3, which reads benchmarks by different rules; a benchmark's file names its own
 (`Bench.rules`). Only letters of the question's options are labels. Short free answers are read by our rules."""
 
 from __future__ import annotations

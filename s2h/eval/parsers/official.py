@@ -1,6 +1,6 @@
-"""The labels of benchmarks' own scripts. A benchmark's file has the rules of its script (`Bench.rules`). Yes/no questions of
-all benchmarks are read by the rule of POPE's script, which stands here. What a script hands to another model or decides by
-lot is unread."""
+"""Give the labels of benchmarks' own scripts. A benchmark's file has the rules of its script (`Bench.rules`). Yes/no
+questions of all benchmarks are read by the rule of POPE's script, which stands here. What a script hands to another model or
+decides by lot is unread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our own reading of a choice: only the question's letters count. A declaration ('the answer is B') comes first, then a
-reply that is nothing but a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing
-is ever guessed: where several options are declared, where the evidence points to several, or where the reply hedges, the
-answer is unread. `yesno`, `numbers` and `images` read the other kinds."""
+"""Read a choice by our own rules: only the question's letters count. A declaration ('the answer is B') comes first, then a
+reply that is just a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing is
+guessed: if several options are declared, if the evidence points to several, or if the reply hedges, it is unread. `yesno`,
+`numbers` and `images` read the other kinds of answers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _NEITHER = re.compile(r"\bneither\b[^.;,!?\n]*\bnor\b[^.;,!?\n]*", re.IGNORECASE
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter of an option, or None."""
+    """Return the letter of an option, or None."""
     text = plain.corrected(text, by_no=not any(_yes_or_no(option) for option in choices.values()))
     if re.search(r"\w", rest := _NEITHER.sub(" ", text)):
         text = rest
@@ -107,7 +107,8 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def conclusion(text: str) -> str:
-    """A short free answer without what leads up to it: what follows the last 'final answer:' or 'answer is', else all."""
+    """Return a short free answer without its introduction: the text after the last 'final answer:' or 'answer is', else
+    all."""
     text = plain.plain(text)
     found = list(plain.DECLARING.finditer(text))
     rest = text[found[-1].end() :].split("</answer>")[0].strip(" \n:") if found else ""
@@ -115,7 +116,7 @@ def conclusion(text: str) -> str:
 
 
 def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """What the declarations say: a letter, AMBIGUOUS, or None where there is none."""
+    """Return the letter that the text declares."""
     found = []
     for match in _DECLARING.finditer(text):
         rest = text[match.end() : match.end() + plain.FAR]
@@ -138,7 +139,7 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Sa
 
 
 def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The only option that is called right where several are judged one by one ('A: no. B: yes.')."""
+    """Return the only option that is called right in a text that judges several one by one ('A: no. B: yes.')."""
     found = _VERDICT.findall(text)
     right = {letter.upper() for letter, word in found if word.lower() in _RIGHT}
     judged = {letter.upper() for letter, _ in found}
@@ -148,8 +149,8 @@ def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
 
 
 def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter
-    beside the text of another option."""
+    """Return the option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several options, and for
+    a letter beside the text of another option."""
     if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
         return AMBIGUOUS
     found = _LETTER.match(rest)
@@ -185,7 +186,7 @@ def _begins(text: str, option: str) -> bool:
 
 
 def _beginning(rest: str, choices: dict[str, str]) -> Said:
-    """The option whose text the words begin with, of several the longest; AMBIGUOUS where another one follows after 'or'."""
+    """Return the option whose text the words begin with, the longest of several; AMBIGUOUS if another follows after 'or'."""
     rest = rest[:400]
     said = mentions.words(rest)
     texts = {letter: mentions.words(option) for letter, option in choices.items()}
@@ -203,7 +204,7 @@ def _beginning(rest: str, choices: dict[str, str]) -> Said:
 
 
 def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """A reply, or its first or last line, that is nothing but letters."""
+    """Return the letter that is the whole reply, or its first or last line."""
     lines = [line for line in text.splitlines() if line.strip()]
     found: set[str] = set()
     for part in {text, *lines[-1:], *lines[:1]}:
@@ -215,8 +216,8 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
 
 
 def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands beside
-    another option's text."""
+    """Return the label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands
+    beside another option's text."""
     first = _LABEL.match(text) or _LEADING.match(text)
     if first is None or (said := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None
@@ -237,13 +238,13 @@ def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Sai
 
 
 def _after(tail: str, option: str) -> str:
-    """What follows an option's text at the start of `tail`."""
+    """Return the text after an option's text at the start of `tail`."""
     at = tail.lower().find(option.strip().lower())
     return tail[at + len(option.strip()) :] if at >= 0 else ""
 
 
 def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The only letter in brackets; of several the one that a concluding last sentence has alone."""
+    """Return the only letter in brackets; if there are several, the only one in a concluding last sentence."""
     parts = plain.sentences(text)
     for part in (text, *parts[-1:]):
         if part is not text and not _CONCLUDING.search(part):
@@ -264,8 +265,8 @@ def _flat(text: str) -> str:
 
 
 def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The option whose text the reply is, or begins with and stops at ('Yes. There is no …'), else the only one that it
-    says. Options that are all numbers, images, or yes and no are read as these are."""
+    """Return the option whose text is the reply or its first sentence ('Yes. There is no …'), else the only option that it
+    says. Options that are all numbers, images, or yes and no are read as such."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
     if len(same) == 1:
         return same[0]
@@ -300,7 +301,7 @@ def _yes_or_no(option: str) -> str | None:
 
 
 def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """The only upper-case letter that stands as a word and is neither an article nor a pronoun nor denied."""
+    """Return the only upper-case letter that is a word, is neither an article nor a pronoun, and is not denied."""
     found: set[str] = set()
     others: set[str] = set()
     denied, end = False, 0

@@ -1,6 +1,6 @@
 """Questions: from what a user asks for to prediction lines that still lack a response, with the messages of their prompts.
 
-`request` reads the wishes of the command line, `copies` finds a benchmark's files, `tables` and `tsv` read their rows,
+`request` reads what the command line asks for, `copies` finds a benchmark's files, `tables` and `tsv` read their rows,
 `lines` brings a question to the form that all benchmarks share, and `styles` words its prompt. `any_lines` and `pairs` read
 files that belong to no benchmark.
 """

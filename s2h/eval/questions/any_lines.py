@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from s2h.eval import answer_types
 from s2h.eval.benches import Question, Questions
-from s2h.eval.predictions import TYPES
 from s2h.eval.questions import Settings, pairs
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
@@ -34,7 +34,7 @@ def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Q
                 name = str(record.get("bench") or bench or _name(record.where))
                 made = line(name, record, _question(record), settings)
             if not seen.add(made[0]["id"]):
-                raise RecordError(f"is here twice: {made[0]['id']}", "id", record.where)
+                raise RecordError(f"duplicate: {made[0]['id']}", "id", record.where)
         except RecordError as error:
             error.where = error.where or record.where
             settings.on_error(error)
@@ -57,10 +57,8 @@ def _question(record: Record) -> Question:
     options = record.get("choices", record.get("options"))
     if options is None and "answer" not in record:
         raise RecordError("is missing", "choices or answer", record.where, _REMEDY)
-    if record.get("answer_type") not in (None, *TYPES):
-        raise RecordError(
-            f"unknown: {record['answer_type']!r}", "answer_type", record.where, f"one of {', '.join(TYPES)}"
-        )
+    if record.get("answer_type") is not None:
+        answer_types.check(record["answer_type"], where=record.where)
     return Question(
         id=str(record.get("id", record.where.rpartition(":")[2])),
         own_id="id" in record,

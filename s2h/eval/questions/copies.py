@@ -74,7 +74,7 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
             made = line(name, row, _question(bench, row, file), settings)
             if not seen.add(made[0]["id"]):
                 raise RecordError(
-                    f"is here twice: {made[0]['id']}", "id", row.where, "one copy of a split is enough"
+                    f"duplicate: {made[0]['id']}", "id", row.where, "one copy of a split is enough"
                 )
         except RecordError as error:
             error.where = error.where or row.where

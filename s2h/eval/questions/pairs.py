@@ -4,9 +4,8 @@ published numbers."""
 
 from __future__ import annotations
 
-from s2h.eval import gold
+from s2h.eval import answer_types, gold
 from s2h.eval.benches import Line
-from s2h.eval.predictions import TYPES
 from s2h.record import Record, RecordError, facts_of, target_of, text_of
 from s2h.shorthand import accept
 
@@ -27,13 +26,7 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     """The same with a given category and level: (line, messages)."""
     facts, target = facts_of(pair), target_of(pair)
     kind = facts.get("answer_type", "caption")
-    if kind not in TYPES:
-        raise RecordError(
-            f"unknown answer type: {kind!r}",
-            field="facts.answer_type",
-            where=pair.where,
-            remedy=f"one of {', '.join(TYPES)}",
-        )
+    answer_types.check(kind, "facts.answer_type", pair.where)
     line = {
         "id": f"{category}/{pair['id']}",
         "bench": bench,

@@ -12,12 +12,12 @@ from s2h.streams import jsonl
 
 DEFAULT = "builtin"  # what is asked where nothing is asked for
 # A benchmark and its path, or a name of one's own ("" for the file's) and a file of lines.
-Wish = tuple[str, str | None]
+Request = tuple[str, str | None]
 # A benchmark and its copy, None for one that is drawn; or a name of one's own and a file of lines.
 Place = tuple[str, copies.Located | str | None]
 
 
-def understood(text: str) -> Wish:
+def parse(text: str) -> Request:
     """Read one `--bench`. Raises RecordError for an unknown benchmark, with the names that are like it."""
     name, sign, path = text.partition("=")
     if not sign and text.endswith(jsonl.SUFFIXES):
@@ -36,14 +36,14 @@ def understood(text: str) -> Wish:
     raise RecordError(f"unknown benchmark {text[:60]!r}: {hint} --list tells more.")
 
 
-def located(wishes: Iterable[Wish], data: str | None, split: str | None) -> list[Place]:
-    """Find all that is asked for, before anything is read. Raises RecordError for what can't be had."""
+def locate(requested: Iterable[Request], data: str | None, split: str | None) -> list[Place]:
+    """Find all that is asked for, before anything is read. Raises RecordError if something is missing."""
     made: list[Place] = []
-    for name, path in wishes:
+    for name, path in requested:
         known = name in registry.names("bench")
         if known and name in dict(made):
             raise RecordError(
-                f"{name} is asked for twice", remedy="one --bench each: two copies can't be told apart"
+                f"duplicate --bench: {name}", remedy="one --bench each: two copies can't be told apart"
             )
         if not known:
             made.append((name, jsonl.find(path or "")))

@@ -1,6 +1,5 @@
-"""The rows of a benchmark as they lie on a disk: the Hub's parquet files, VLMEvalKit's TSV, JSON and JSON Lines; or from
-the Hub through `datasets`. Rows are read one after another, with what their images are, so that memory does not grow with
-them."""
+"""Read the rows of a benchmark: from the Hub's parquet files, VLMEvalKit's TSV, JSON or JSON Lines on a disk, or from the
+Hub through `datasets`. Rows are read one by one with their images, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -26,8 +25,9 @@ BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row
 
 
 def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
-    """The files of a benchmark below a path, all of one kind: those of the split where names tell it (`val-00000-of-00001`),
-    else all. belongs tells a benchmark's own file by its name, for folders in which several lie. Raises RecordError."""
+    """Return the files of a benchmark below a path, all of one kind: those of the split if their names tell it
+    (`val-00000-of-00001`), else all. belongs: whether a file is the benchmark's own, for folders in which several benchmarks
+    lie. Raises RecordError."""
     if os.path.isfile(path):
         return [path]
     if not os.path.isdir(path):
@@ -52,7 +52,7 @@ def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> l
 
 
 def _snapshot(path: str) -> str:
-    """The newest snapshot where the folder is a Hub cache's."""
+    """Return the newest snapshot if the folder is a Hub cache's, else the folder."""
     place = os.path.join(path, "snapshots")
     if not os.path.isdir(place):
         return path
@@ -69,9 +69,8 @@ def _of_split(name: str, root: str, splits: Sequence[str]) -> bool:
 def read(
     names: Iterable[str], *, required: Columns = (), on_error: Callable[[Exception], None] = fail
 ) -> Iterator[tuple[str, Record]]:
-    """(file, row) of files in their order. A row remembers its file and line or row, and the folder that its images are
-    relative to. A column that is missing from a file, or a file that is empty or can't be read, goes to on_error and ends
-    that file."""
+    """Yield (file, row) of files in their order. A row knows its file and line, and the folder that its images are relative
+    to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows."""
     for name in names:
         failed: list[Exception] = []
 
@@ -106,7 +105,7 @@ def _rows(name: str, required: Columns, on_error: Callable[[Exception], None]) -
 
 
 def demand(names: Iterable[str], required: Columns, where: str) -> None:
-    """Raises RecordError where a column is missing."""
+    """Raise RecordError if a column is missing."""
     names = list(names)
     for wanted in required:
         either = (wanted,) if isinstance(wanted, str) else wanted
@@ -130,12 +129,12 @@ def _parquet(name: str, required: Columns) -> Iterator[Record]:
                     yield Record(fields, where=f"{name}: row {number}", base=os.path.dirname(name))
     except RecordError:
         raise
-    except Exception as error:  # whatever a damaged file makes pyarrow stumble over
+    except Exception as error:  # a damaged file can raise anything in pyarrow
         raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
 
 
 def _json(name: str, on_error: Callable[[Exception], None]) -> Iterator[Record]:
-    """A JSON list of rows; or JSON Lines under that name, as POPE and NLVR2 are published."""
+    """Yield the rows of a JSON list, or of JSON Lines with that ending, as some benchmarks are published."""
     with open(name, "rb") as file:
         listed = file.read(64).lstrip()[:1] == b"["
     if not listed:
@@ -163,7 +162,7 @@ def hub(
     required: Columns = (),
     on_error: Callable[[Exception], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
-    """(name/config, row) of a data set on the Hub, streamed. What can't be had goes to on_error as a RecordError."""
+    """Stream (name/config, row) of a data set on the Hub. What can't be loaded goes to on_error as a RecordError."""
     import datasets
 
     from s2h.models.hub import quiet, reason
@@ -188,14 +187,14 @@ def hub(
                 yield label, Record(fields, where=f"{label}: row {number}")
     except RecordError as error:
         on_error(error)
-    except Exception as error:  # whatever the Hub's client and the network raise
+    except Exception as error:  # the Hub's client and the network raise many kinds
         remedy = "give a local copy: --bench NAME=PATH"
-        on_error(RecordError(f"can't be had from the Hub: {reason(error)}", where=label, remedy=remedy))
+        on_error(RecordError(f"can't be loaded from the Hub: {reason(error)}", where=label, remedy=remedy))
 
 
 def _knock(name: str) -> None:
-    """Asks the Hub once for a file that every data set has: `datasets` by itself tries for half a minute where there is no
-    network. Raises what the Hub's client raises."""
+    """Ask the Hub once for a file that every data set has: without a network, `datasets` would try for half a minute. Raises
+    what the Hub's client raises."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     if not os.path.isdir(name):
@@ -203,7 +202,7 @@ def _knock(name: str) -> None:
 
 
 def first(row: dict, *names: str) -> Any:
-    """The first of the fields that a row has and that is not null."""
+    """Return the first of some fields that a row has and that is not null."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 

@@ -1,5 +1,5 @@
-"""VLMEvalKit's tables: tab-separated values with quotes doubled, as pandas writes them, and images as base64. A quote that
-is not closed would swallow rows, and a row with too few fields would shift them; both are errors that name the line."""
+"""Read VLMEvalKit's tables: tab-separated values with doubled quotes, as pandas writes them, and images as base64. A quote
+that is not closed would swallow rows, and a row with too few fields would shift them; both are errors that name the line."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def question(row: Record) -> Question:
 def read(
     name: str, demand: Callable[[list[str]], None], on_error: Callable[[Exception], None]
 ) -> Iterator[Record]:
-    """Rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image` that
-    is the index of another row is exchanged for that row's. demand raises RecordError where a column is missing. What is
-    wrong with a row goes to on_error; what is wrong with the file is raised."""
+    """Yield rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image`
+    that is the index of another row is replaced by that row's. demand: raises RecordError if a column is missing. An error
+    in a row goes to on_error; an error in the file is raised."""
     shared = _Shared(name)
     for where, fields in table(name, demand):
         try:
@@ -64,9 +64,9 @@ def read(
 def table(
     name: str, demand: Callable[[list[str]], None] = lambda columns: None
 ) -> Iterator[tuple[str, dict[str, str] | RecordError]]:
-    """(FILE:LINE, row by column) of a table; in place of a row with another number of fields than columns, the error.
-    Raises RecordError for a quote that is not closed, text behind a closing quote, a column that stands twice."""
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # of the whole process; a field holds images
+    """Yield (FILE:LINE, row by column) of a table, with a RecordError in place of a row that has another number of fields
+    than columns. Raises RecordError for a quote that is not closed, text behind a closing quote, or a duplicate column."""
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # for the whole process: a field holds images
     first = 1  # the line that the row begins in
     try:
         with open(name, encoding="utf-8-sig", newline="") as file:
@@ -74,7 +74,7 @@ def table(
             columns = next(lines, [])
             twice = next((one for one in columns if one and columns.count(one) > 1), None)
             if twice is not None:
-                raise RecordError(f"the column stands twice: {twice[:60]!r}", where=f"{name}:1")
+                raise RecordError(f"duplicate column: {twice[:60]!r}", where=f"{name}:1")
             _check_names(columns, name)
             demand(columns)
             first = lines.line_num + 1
@@ -104,8 +104,8 @@ def table(
 
 
 def _check_names(columns: list[str], name: str) -> None:
-    """Raises RecordError for a column that would be read if it were written otherwise ('Answer', 'A '): answers and options
-    would be missing without a word."""
+    """Raise RecordError for a column that would be read if it were spelled right ('Answer', 'A '): otherwise answers and
+    options would be missing silently."""
     for column in columns:
         plain = column.strip()
         meant = plain.upper() if len(plain) == 1 else plain.lower()
@@ -118,8 +118,8 @@ def _check_names(columns: list[str], name: str) -> None:
 
 
 def _whole(fields: list[str], columns: int, name: str, line: int) -> None:
-    """Raises RecordError where a field of several lines has swallowed rows, because the quote that begins it was meant as a
-    sign: a line inside it is a whole row, or its first line is the end of a row and its last line the beginning of one."""
+    """Raise RecordError if a field of several lines has swallowed rows because the quote that begins it was meant literally:
+    a line inside it is a whole row, or its first line is the end of a row and its last line the beginning of one."""
     for at, field in enumerate(fields):
         tabs = [inside.count("\t") for inside in field.split("\n")]
         joined = columns > 4 and (tabs[0], tabs[-1]) == (columns - 1 - at, at)
@@ -132,7 +132,7 @@ def _whole(fields: list[str], columns: int, name: str, line: int) -> None:
 
 
 def _explained(error: csv.Error, name: str, first: int) -> RecordError:
-    """What is wrong with the row that begins in a line. Its characters are walked once more, which csv does not tell."""
+    """Find the error in the row that begins in a line. csv does not tell its place, so the characters are read again."""
     opened = 0
     with open(name, encoding="utf-8-sig", newline="") as file:
         for number, line in enumerate(file, 1):
@@ -182,14 +182,14 @@ def _decoded(text: str, where: str) -> bytes:
 
 
 def _placed(path: str, name: str) -> str:
-    """An `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
+    """Find an `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
     root, stem = os.path.dirname(name), os.path.basename(name).removesuffix(".tsv")
     tried = [path, os.path.join("images", stem, path), os.path.join("images", path)]
     return next((one for one in tried if os.path.isfile(os.path.join(root, one))), path)
 
 
 def _list(value: str, where: str) -> list[str]:
-    """A field that holds one text or a Python list of texts."""
+    """Read a field that holds one text or a Python list of texts."""
     import ast
 
     if not (value.startswith("[") and value.endswith("]")):
@@ -199,7 +199,7 @@ def _list(value: str, where: str) -> list[str]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         listed = None
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-        raise RecordError("is no list of texts", "image", where)
+        raise RecordError("must be a list of texts", "image", where)
     return listed
 
 
@@ -212,7 +212,7 @@ class _Shared:
         for where, fields in table(name):
             if isinstance(fields, RecordError):
                 continue
-            with contextlib.suppress(RecordError):  # told when the row is read
+            with contextlib.suppress(RecordError):  # raised when the row is read
                 listed = _list(fields.get("image") or "[]", where)
                 wanted.update(one for one in listed if len(one) <= REFERENCE)
         self.held = tempfile.TemporaryFile()  # noqa: SIM115
