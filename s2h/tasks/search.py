@@ -40,10 +40,9 @@ NEGATIVES = {
 }
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
-# Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
-WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
-# Where nobody noted what an image does not show.
-WITHOUT_ABSENCE = {"caption": 1.0}
+# What is asked by default. Where captions say no more than the concept that the prompt names, the words alone would give
+# every wrong one away; and some sources do not note what an image does not show.
+DEFAULTS = {"all": FORMS, "no captions": {"locate": 0.6, "count": 0.4}, "captions only": {"caption": 1.0}}
 CANDIDATES = 8  # distractors among which CLIP chooses
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
@@ -99,18 +98,18 @@ def possible(photos: PhotoSet) -> tuple[str, ...]:
     return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or photos.attribute_swaps != "none")
 
 
-def default_forms(photos: PhotoSet) -> dict[str, float]:
-    """Return the forms of question and their weights where none are asked for."""
+def default_forms(photos: PhotoSet) -> str:
+    """Return which of DEFAULTS are the forms of question and their weights where none are asked for."""
     if not photos.exhaustive:
-        return WITHOUT_ABSENCE
-    return FORMS if photos.captions_say_more else WITHOUT_CAPTIONS
+        return "captions only"
+    return "all" if photos.captions_say_more else "no captions"
 
 
 def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
     """Make one search pair; raises NoPair where this draw can't give one. The option `forms` holds the forms of question and
     their weights."""
     weights, several = wanted.negatives, slot.n_images > 1
-    forms, shares = _fitting(wanted, photos, several)
+    forms, shares = _fitting(wanted, default_forms(photos), several)
     if not sum(shares):
         raise NoPair(f"no form of question fits ({slot.n_images} images, {', '.join(weights)})")
     form = slot.branch(forms, shares, "form")
@@ -131,11 +130,11 @@ def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
 
 
 @lru_cache(maxsize=4)
-def _fitting(wanted: Wanted, photos: PhotoSet, several: bool) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def _fitting(wanted: Wanted, default: str, several: bool) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Return the forms of question that can be asked about one or several images and have a wanted mistake, and their
     weights."""
     kinds = {kind for kind, weight in wanted.negatives.items() if weight > 0}
-    forms = wanted.options.get("forms") or default_forms(photos)
+    forms = wanted.options.get("forms") or DEFAULTS[default]
     fitting = [
         form
         for form in forms
@@ -161,7 +160,8 @@ def _caption(search: Search) -> Pair:
     """Ask for the caption of the one image that shows the concept."""
     rng, photos, n, target, concept = search.rng, search.photos, search.n, search.target, search.concept
     kind = search.slot.negative(
-        _within_reach(search.wanted, photos, n > 1), _kinds(n > 1, photos.attribute_swaps != "none")
+        _within_reach(search.wanted, photos.same_concept_share, n > 1),
+        _kinds(n > 1, photos.attribute_swaps != "none"),
     )
     distractors = search.distractors([target], n - 1)
     at = search.slot.deal(range(n))
@@ -206,11 +206,11 @@ def _kinds(several: bool, swaps: bool) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def _within_reach(wanted: Wanted, photos: PhotoSet, several: bool) -> dict[str, float]:
-    """Return the weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do
-    would be repeated often. Other images take the rest."""
+def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, float]:
+    """Return the weights of the mistakes, with no more of same-concept than the share of pictures that share a concept: the
+    few that do would be repeated often. Other images take the rest."""
     weights = wanted.negatives
-    most = photos.same_concept_share * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
+    most = shared * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
     if over <= 0 or not several or not weights.get("other-image"):
         return weights
