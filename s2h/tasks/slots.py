@@ -20,7 +20,7 @@ from s2h.sources import NoPair
 
 Option = TypeVar("Option")
 YES_NO = "yes/no"
-_SHUFFLE = Random(0)  # seeded anew for each block; a new generator would be seeded twice
+_SHUFFLE = Random(0)  # seeded again for each block; a new generator would be seeded twice
 
 
 class Stratum(NamedTuple):
