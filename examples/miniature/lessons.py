@@ -14,7 +14,8 @@ from dataclasses import replace
 from random import Random
 
 from s2h.sources import Item
-from s2h.sources.builtin import World, families, words
+from s2h.sources.builtin import families, words
+from s2h.sources.builtin.world import World
 from s2h.tasks import arithmetic, kinship, phrasing, search, vqa
 from s2h.tasks.draft import NoPair, shown, two_places
 

@@ -266,16 +266,16 @@ def tell_links(work: common.Session, given: Options) -> None:
     """Say how many links in a source's folder lead out of it."""
     import os
 
-    from s2h.sources import folder_of, links
+    from s2h.sources import folder_of, symlinks
 
-    if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
+    if os.path.isdir(folder := folder_of(given.spec)) and (many := symlinks.leading_out(folder)):
         said = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
 def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
     """Say how many pictures a source has and what it couldn't use; after the work what was found out since `before`."""
-    unused = dict(source.unused)
+    unused = dict(source.excluded)
     if unused != before and (unused or before is None) and source.size is not None:
         about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
         work.say(

@@ -67,10 +67,10 @@ def known_images(paths: tuple[str, ...], embed: Callable[[Any], Any] | None = No
 
 def _images(path: str) -> Iterator[bytes | None]:
     """The files' bytes; None for one that can't be read."""
-    from s2h.sources import files
+    from s2h.sources import picture_folders
 
     if os.path.isdir(path):
-        for name in files.pictures(path):
+        for name in picture_folders.pictures(path):
             try:
                 yield read_bytes(os.path.join(os.path.abspath(path), name))
             except ImageError:

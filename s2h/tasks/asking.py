@@ -101,10 +101,10 @@ def similar_distractors(given: Any, source: Dataset, say: Callable[[str], None])
 def with_captions(given: Any, source: Dataset, say: Callable[[str], None], progress: Callable) -> Dataset:
     """The source with captions that a model has written for its pictures (--captioner)."""
     from s2h.sources import SourceError
-    from s2h.sources.album import Album
     from s2h.sources.captioner import PROMPT, Sidecar, captioned, whole
+    from s2h.sources.photo_set import Photos
 
-    if not isinstance(source, Album):
+    if not isinstance(source, Photos):
         raise SourceError(
             f"source {source.spec!r}: --captioner captions pictures in files, as of classes:PATH or captions:PATH"
         )

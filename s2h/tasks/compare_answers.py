@@ -9,7 +9,7 @@ from random import Random
 
 from s2h.sources import Item, NoPair, Trait
 from s2h.sources.shapes import SHARED_QUESTIONS
-from s2h.sources.shared import SharedQuestion, SharedQuestions
+from s2h.sources.shared_questions import SharedQuestion, SharedQuestions
 from s2h.tasks import compare
 from s2h.tasks.draft import (
     WORKING,

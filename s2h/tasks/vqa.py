@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from s2h.language import short_answers
 from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
-from s2h.sources.options import lettered
+from s2h.sources.lettered_options import lettered
 from s2h.sources.shapes import QUESTIONS, QuestionSet
 from s2h.tasks.draft import Draft, Twin, in_turn, pick_kind, yes_or_no
 
