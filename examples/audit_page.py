@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from s2h.view.audit import draw
+from s2h.view.audit_plots import draw
 
 FORM = 0.55  # whatever words may tell, form must not
 LIMITS = {"deep": 0.55, "level1": 0.58, "model": 0.6}

@@ -29,7 +29,7 @@ DIGITS = 3
 def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -> dict:
     """The shares of one task's pairs, drawn at a size."""
     from s2h import tasks
-    from s2h.filters import clip, judge
+    from s2h.filters import clip_claims, judge
     from s2h.filters.engine import Engine
     from s2h.images.store import Store
 
@@ -46,10 +46,10 @@ def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -
             )
         )
         engine = Engine({"clip": lambda name: model})
-        pairs = [pair for pair, _ in judge(made, [clip.judgement(engine, least=BOUNDARY)])]
+        pairs = [pair for pair, _ in judge(made, [clip_claims.build(engine, least=BOUNDARY)])]
         # Then each claim as an answer of its own.
         singles = [single for pair in pairs for single in claims_apart(pair)]
-        judged = [single for single, _ in judge(singles, [clip.judgement(engine, least=BOUNDARY)])]
+        judged = [single for single, _ in judge(singles, [clip_claims.build(engine, least=BOUNDARY)])]
     cosines: dict[bool, list[float]] = defaultdict(list)
     for single in judged:
         cosines[single["fits"]].append(single["scores"]["clip"]["chosen"])
@@ -118,13 +118,15 @@ def fingerprint(model) -> str:
 
 
 def main() -> None:
+    from s2h import registry
     from s2h.models import clip
-    from s2h.tasks import MAKERS
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tasks", nargs="+", default=list(MAKERS), choices=list(MAKERS), metavar="TASK")
+    parser.add_argument(
+        "--tasks", nargs="+", default=registry.names("task"), choices=registry.names("task"), metavar="TASK"
+    )
     parser.add_argument(
         "--pairs", type=int, default=40, help="pairs of each task, split and size (default %(default)s)"
     )

@@ -89,7 +89,7 @@ def seconds(work) -> float:
 
 def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
     """s2h-filter's judging, reading and writing included, beside the bare encoder and beside a loop over pairs."""
-    from s2h.filters import clip, judge
+    from s2h.filters import clip_claims, judge
     from s2h.filters.engine import Engine
     from s2h.images.decoding import open_image
     from s2h.models import clip as models
@@ -97,7 +97,7 @@ def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
 
     model = models.load(model_name)
     records = list(jsonl.read(str(file)))
-    said = [[claim for side in clip.SIDES for claim in clip.claims(r, side)] for r in records]
+    said = [[claim for side in clip_claims.SIDES for claim in clip_claims.claims(r, side)] for r in records]
     places = {r["images"][at]: None for r, claims in zip(records, said, strict=True) for at, _ in claims}
     texts = list(dict.fromkeys(text for claims in said for _, text in claims))
     tensors = [model.prepare(open_image(place)) for place in places]
@@ -110,7 +110,7 @@ def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
     def ours() -> None:
         judged = judge(
             jsonl.read(str(file)),
-            [clip.judgement(Engine({"clip": lambda name: model}), model=model.name)],
+            [clip_claims.build(Engine({"clip": lambda name: model}), model=model.name)],
             batch_size=256,
         )
         with jsonl.Writer(str(out)) as writer:

@@ -1,4 +1,4 @@
-"""s2h-eval: answers of a model, their scores, and comparisons."""
+"""s2h-eval: answers of a model, their scores, and comparison_report."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from functools import partial
 
 import click
 
+from s2h import registry
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Shard
 from s2h.errors import counted, plural
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
+from s2h.eval.questions.styles import PLACES, STYLES
 
-# eval.benches.names.NAMES
-BENCHES = ("builtin", "blink", "mantis", "nlvr2", "mmstar", "pope", "muirbench", "mirb")  # fmt: skip
 AT_LEAST_1 = click.IntRange(min=1)
-STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STYLES
 
 
 @headings.command()
@@ -27,8 +26,8 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
     "Questions",
     click.option(
         "--bench", "benches", metavar="NAME[=PATH]", multiple=True,
-        help=f"Benchmark: {', '.join(BENCHES)}, from the local copy at PATH if given; or a FILE of questions or pairs. May "
-        "be repeated.  [default: FILEs, or else builtin]",
+        help=f"Benchmark: {', '.join(registry.names('bench'))}, from the local copy at PATH if given; or a FILE of "
+        "questions or pairs. May be repeated.  [default: FILEs, or else builtin]",
     ),
     click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names."),
     click.option("--split", metavar="NAME", help="Split to ask, where a benchmark has several (see --list)."),
@@ -42,7 +41,7 @@ STYLES = ("llava", "vlmevalkit", "lmms", "official")  # eval.benches.prompts.STY
         help="Wording of a benchmark's prompts.",
     ),
     click.option(
-        "--images", "place", type=click.Choice(["interleaved", "first"]), default="interleaved", show_default=True,
+        "--images", "place", type=click.Choice(PLACES), default="interleaved", show_default=True,
         help="Place of a benchmark's images: where the benchmark puts them, or all before the text.",
     ),
     click.option(
@@ -138,10 +137,10 @@ def main(
     s2h-eval --score predictions.jsonl --parser vlmevalkit
     """
     if listing:
-        from s2h.eval.benches import listing as told
+        from s2h.eval.questions import copies
 
         with common.session(None, quiet=quiet) as work:
-            work.print(told())
+            work.print(copies.listing())
         return
     if (data or split) and not benches:
         raise click.UsageError("--data and --split go with --bench.")
@@ -185,24 +184,25 @@ def main(
         if compare:
             _compare(work, files, report, plot, gallery, seed, margin)
             return
-        from s2h.eval import answers, ask, cosine, predictions, scores
+        from s2h.eval import accuracy, ask, cosine, predictions, reading
         from s2h.record import Record
 
         if score:
             lines = predictions.checked(_lines(work, files), on_error=work.on_error)
-            made = answers.rescore(lines, parser, on_error=work.on_error)
+            made = reading.rescore(lines, parser, on_error=work.on_error)
         else:
-            from s2h.eval.benches import request
+            from s2h.eval.questions import Settings, request
             from s2h.images.store import Store
             from s2h.models import vlm
 
             where = request.located(wishes, data, split)
             loaded = vlm.load(model)
             run.tell(work, loaded)
-            questions = request.questions_of(
-                where, _lines(work, files) if files else None, n=count, seed=seed, store=Store(image_dir),
-                style=style, place=place, tell=work.say, on_error=work.on_error,
+            settings = Settings(
+                store=Store(image_dir), style=style, place=place, count=count, seed=seed, on_error=work.on_error,
+                tell=work.say,
             )  # fmt: skip
+            questions = request.questions_of(where, _lines(work, files) if files else None, settings)
             made = ask.predict(
                 ask.part(questions, limit, shard), loaded,
                 scoring="likelihood" if scoring == "likelihood" else "generate", batch_size=batch_size,
@@ -213,7 +213,7 @@ def main(
             made = cosine.scored(made, lambda: cosine.load(text_model, work.say), batch=64 if score else 1)
 
         def slim(line):
-            return scores.slim(line) | cosine.kept(line)
+            return accuracy.slim(line) | cosine.kept(line)
 
         done = run.done(slim)
         for line in run.alive(work.progress(made, unit="question")):
@@ -256,7 +256,8 @@ class _Asking:
 
         rank, self.of = accel.launched()
         self.output, self.resume, self.asks, self.image_dir = output, resume, asks, image_dir
-        self.first, self.told = not asks or rank == 0, {}
+        self.first = not asks or rank == 0
+        self.told: dict[str, str] = {}
         self.grows = asks and can_grow(output)
         if resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -340,7 +341,7 @@ def _check_usage(files, model, benches, score, compare, of_compare, heatmap) -> 
 
 
 def _understood(benches) -> list:
-    from s2h.eval.benches import request
+    from s2h.eval.questions import request
 
     try:
         return [request.understood(bench) for bench in benches]
@@ -349,28 +350,28 @@ def _understood(benches) -> list:
 
 
 def _compare(work, files, report, plot, gallery, seed, margin) -> None:
-    from s2h.eval import compare, comparisons
+    from s2h.eval import comparison, comparison_report
     from s2h.eval import report as reports
 
     sides = [list(work.read([name], check=None)) for name in files]
-    made = comparisons.make(sides, files, seed, compare.MARGIN if margin is None else margin, work.on_error)
+    made = comparison.make(sides, files, seed, comparison.MARGIN if margin is None else margin, work.on_error)
     for one, name in zip(made, files[1:], strict=True):
-        work.say("\n" + comparisons.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
+        work.say("\n" + comparison_report.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
     if plot and not made[0]["rows"]:
         work.tell("no plot: only cosines were compared")
     elif plot:
-        comparisons.draw(made, plot, sides[0][0].get("scoring"))
+        comparison_report.draw(made, plot, sides[0][0].get("scoring"))
     if gallery:
         from s2h.streams.files import Whole
         from s2h.view import gallery as pages
 
         with Whole(gallery) as out:
-            changed = comparisons.changed(sides, files)
+            changed = comparison_report.changed(sides, files)
             for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
                 out.write(piece)
-    told = comparisons.report(made, seed)
+    told = comparison_report.report(made, seed)
     if report:
-        reports.save(report, told, comparisons.markdown(made))
+        reports.save(report, told, comparison_report.markdown(made))
     else:
         work.print(json.dumps(told))
 

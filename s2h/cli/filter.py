@@ -5,32 +5,40 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
-from s2h.cli import common, headings, judging, places, streams
+from s2h.cli import common, filter_options, headings, places, streams
 from s2h.errors import plural
 from s2h.eval.escape import terminal
-from s2h.record import RecordError
+from s2h.filters import selection
+from s2h.filters.judgement import Given, Tools
+from s2h.record import Record, RecordError
 from s2h.streams import can_grow
+
+if TYPE_CHECKING:
+    from s2h.filters import Judge
+    from s2h.filters.audit import Audit
+    from s2h.filters.engine import Engine
+    from s2h.filters.run_report import Counts
+    from s2h.streams import jsonl
+    from s2h.streams.journal import Journal
 
 
 @headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@judging.THRESHOLDS
-@judging.ANSWERS
-@judging.REFERENCE
-@judging.REPEATS
-@judging.REPORTS
-@judging.MODELS
-@judging.PERFORMANCE
+@filter_options.judgements
+@filter_options.reports
+@filter_options.models
+@filter_options.performance
 @common.stream_options
-def main(
-    files, rejects, report, audit, audit_fail, image_dir, dtype, compile, cache, workers, processes, resume, output, seed,
-    quiet, on_error, **options,
-):  # fmt: skip
+def main(files, output, seed, quiet, on_error, **options):
     """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
     Every score is written into the record (scores.clip, scores.mpnet, ...) before anything is decided, so another threshold
@@ -44,103 +52,120 @@ def main(
     s2h-filter l3 --clip 0.25 --clip-rank --mpnet 0.3:0.95 --rejects l3.rejects.jsonl --report l3.json -o l3.good.jsonl
     """
     from s2h import accel
-    from s2h.filters.asked import Asked
 
-    asked = Asked(**options)
-    _check(asked, output, rejects, report, audit, resume)
-    models = filter(None, (asked.clip_model, asked.text_model, asked.ref))
+    settings = Settings(**{one.name: options.pop(one.name) for one in fields(Settings)})
+    given = Given(scores=options.pop("scores"), annotate=options.pop("annotate"), options=options)
+    _check(given, settings, output)
     places.check(
-        [*(files or ("-",)), *asked.dedup_against, *asked.against, *models],
+        [*(files or ("-",)), *selection.inputs(given)],
         {
-            "-o": output, "--rejects": rejects, "--report": report, "--audit": audit, "--cache": cache,
-            "--image-dir": image_dir,
+            "-o": output, "--rejects": settings.rejects, "--report": settings.report, "--audit": settings.audit,
+            "--cache": settings.cache, "--image-dir": settings.image_dir,
         },
         grow=("-o", "--rejects"), pictured=("--report", "--audit"),
     )  # fmt: skip
     rank, launched = accel.launched()
-    if processes > 1 and launched == 1:
+    if settings.processes > 1 and launched == 1:
         with common.session(None, quiet=quiet) as work:
             if output == "-":
                 streams.standard_output()
-            status = accel.launch("s2h.cli.filter", sys.argv[1:], processes, work.tell)
+            status = accel.launch("s2h.cli.filter", sys.argv[1:], settings.processes, work.tell)
         raise click.exceptions.Exit(status)
-    how = {"dtype": dtype, "compile": compile, "workers": workers}
     if rank:
         with common.session(None, quiet=True):
-            _serve(asked, how)
+            _serve(given, settings)
         return
     from s2h.streams.journal import Journal
 
-    grows = can_grow(output)
-    store = image_dir or places.image_store(output)
+    store = settings.image_dir or places.image_store(output)
     journal = Journal()
-    if grows:
-        given = {**vars(asked), "batch_size": 0, "ref_batch_size": 0}
-        given |= {
-            "command": "filter",
-            "files": files,
-            "rejects": rejects,
-            "dtype": dtype,
-            "on_error": on_error,
-        }
-        if image_dir:
-            given["image_dir"] = image_dir
-        grown = [rejects] if rejects and can_grow(rejects) else []
-        journal = Journal([output, *grown], given, resume=resume, buffered=True, image_dir=store)
-    outputs = [output, rejects, report, audit]
-    opens = journal.open if grows else partial(common.writer, output, store)
-    with common.session(opens, quiet=quiet, on_error=on_error, locks=outputs) as work:
-        failed = _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed)
-        work.failures += [f"{terminal(failure)}, above {audit_fail:g}" for failure in failed]
+    if can_grow(output):
+        grown = [one for one in (settings.rejects,) if one and can_grow(one)]
+        arguments = _arguments(given, settings, files, on_error)
+        journal = Journal([output, *grown], arguments, resume=settings.resume, buffered=True, image_dir=store)
+        opens: Callable = journal.open
+    else:
+        opens = partial(common.writer, output, store)
+    locks = [output, settings.rejects, settings.report, settings.audit]
+    with common.session(opens, quiet=quiet, on_error=on_error, locks=locks) as work:
+        run = Run(work, given, settings, journal, store)
+        for failure in run.judge_files(files, seed):
+            work.failures.append(f"{terminal(failure)}, above {settings.audit_fail:g}")
 
 
-def _check(asked, output, rejects, report, audit, resume) -> None:
-    """Raises a usage error for options that would do nothing or that contradict each other."""
-    if asked.clip_model and not (asked.by_clip or asked.by_rank or asked.against_clip is not None):
-        raise click.UsageError(
-            "--clip-model is for --clip, --clip-margin, --clip-rank, --against-clip, --score or --annotate."
-        )
-    if asked.text_model and not asked.by_text:
-        raise click.UsageError("--text-model is for --mpnet, --mpnet-distractors, --score or --annotate.")
-    for path, option, what in ((audit, "--audit", "the plots"), (report, "--report", "the histograms")):
+@dataclass(frozen=True)
+class Settings:
+    """The options that no judgement owns."""
+
+    rejects: str | None
+    report: str | None
+    audit: str | None
+    audit_fail: float | None
+    image_dir: str | None
+    dtype: str | None
+    compile: bool
+    cache: str | None
+    workers: int
+    processes: int
+    batch_size: int
+    resume: bool
+
+    @property
+    def audits(self) -> bool:
+        return bool(self.audit) or self.audit_fail is not None
+
+
+def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_error: str) -> dict:
+    """What the output depends on: a run that was killed goes on with the same arguments only."""
+    owned = {one.key: given[one.key] for one in selection.options() if one.speed is None}
+    more = {"image_dir": settings.image_dir} if settings.image_dir else {}
+    return {
+        **owned, "scores": given.scores, "annotate": given.annotate, "command": "filter", "files": files,
+        "rejects": settings.rejects, "dtype": settings.dtype, "on_error": on_error, **more,
+    }  # fmt: skip
+
+
+def _check(given: Given, settings: Settings, output: str) -> None:
+    """Raise a usage error for options that would do nothing or that contradict each other."""
+    if fault := selection.fault(given):
+        raise click.UsageError(fault)
+    rejects, resume = settings.rejects, settings.resume
+    for path, option, what in (
+        (settings.audit, "--audit", "the plots"),
+        (settings.report, "--report", "the histograms"),
+    ):
         if path and path.endswith(".png"):
             raise click.UsageError(f"{option} needs a FILE for JSON; {what} go beside it.")
-    if asked.against_clip is not None and not asked.against:
-        raise click.UsageError("--against-clip is for --against.")
-    if (asked.near_images is not None or asked.near_text is not None) and not asked.by_repeats:
-        raise click.UsageError("--near-images and --near-text are for --dedup or --dedup-against.")
-    if asked.ref is None and (asked.blind_margin is not None or {"ref", "blind"} & set(asked.scores)):
-        raise click.UsageError("--blind-margin and --score ref or blind need --ref MODEL.")
-    if rejects and asked.annotate:
+    if rejects and given.annotate:
         raise click.UsageError("--annotate drops nothing, so nothing would go to --rejects.")
     if resume and not can_grow(output):
         raise click.UsageError("--resume needs -o FILE, and no compressed one.")
     if resume and rejects and not can_grow(rejects):
         raise click.UsageError("--resume needs a --rejects FILE that is not compressed.")
-    if resume and report:
+    if resume and settings.report:
         raise click.UsageError(
             "--report is for a run from the beginning (with --cache it is as quick as --resume)."
         )
 
 
-def _engine(work, how: dict, cache: str | None = None):
-    from s2h.filters.asked import loaders
-    from s2h.filters.cache import folder
+def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
+    from s2h.filters.cache import open_folder
     from s2h.filters.engine import Engine
 
-    load = loaders(work.say, how["dtype"], how["compile"])
-    return Engine(load, cache=folder(cache, work.tell), workers=how["workers"], dtype=how["dtype"] or "auto")
+    return Engine(
+        selection.loaders(work.say, settings.dtype, settings.compile),
+        cache=open_folder(cache, work.tell),
+        workers=settings.workers,
+        dtype=settings.dtype or "auto",
+    )
 
 
-def _serve(asked, how: dict) -> None:
-    """What a process does that is not the main one: its share of the models' work."""
+def _serve(given: Given, settings: Settings) -> None:
+    """In every process but the main one: do its share of the models' work."""
     from s2h import accel
 
-    with common.session(None, quiet=True) as work, _engine(work, how) as engine:
-        if asked.ref:
-            from s2h.filters import ref
-
-            ref.attach(engine)
+    with common.session(None, quiet=True) as work, _engine(work, settings) as engine:
+        selection.attach(given, engine)
         try:
             engine.serve()
         except Exception as error:
@@ -149,99 +174,139 @@ def _serve(asked, how: dict) -> None:
             raise
 
 
-def _filter(work, files, asked, how, journal, cache, rejects, report, audit, audit_fail, seed) -> list[str]:
-    """Judge all pairs; returns what the audit finds wrong."""
-    from collections import Counter
+@dataclass
+class Run:
+    """One run: reads pairs, lets the judges score and decide, and writes."""
 
-    from s2h.filters import judge
-    from s2h.filters.asked import judgements
-    from s2h.filters.tally import Histograms, Tally
-    from s2h.streams import jsonl
+    work: common.Session
+    given: Given
+    settings: Settings
+    journal: Journal
+    image_store: str
+    position: int = 0  # in the input
+    unjudged: Counter[str] = field(default_factory=Counter)  # pairs by the reason for which they were skipped
+    audit: Audit | None = None
 
-    records = work.read(files)
-    with contextlib.ExitStack() as stack:
-        engine = stack.enter_context(_engine(work, how, cache))
-        made = judgements(asked, engine, partial(jsonl.read, on_error=work.on_error), work.say)
-        tally = Tally(asked.annotate)
-        histograms = Histograms(made) if report else None
-        watching = None
-        if audit or audit_fail is not None:
-            from s2h.filters.audit import Audit
+    def judge_files(self, files: tuple[str, ...], seed: int) -> list[str]:
+        """Judge all pairs and return what the audit finds wrong."""
+        from s2h.filters import judge
+        from s2h.filters.audit import Audit
+        from s2h.filters.run_report import Counts, Histograms
+        from s2h.streams import jsonl
 
-            watching = Audit(seed)
-        out = journal.outputs[1] if len(journal.outputs) > 1 else None
-        if rejects and out is None:
-            out = stack.enter_context(jsonl.Writer(rejects, work.writer.image_dir))
-        unjudged = Counter()  # pairs by the reason for which they were skipped
+        work, settings, journal = self.work, self.settings, self.journal
+        with contextlib.ExitStack() as stack:
+            engine = stack.enter_context(_engine(work, settings, settings.cache))
+            read = partial(jsonl.read, on_error=work.on_error)
+            judges = selection.judges(self.given, Tools(engine, read, work.say))
+            counts = Counts(self.given.annotate)
+            histograms = Histograms(judges) if settings.report else None
+            self.audit = Audit(seed) if settings.audits else None
+            rejects = self._open_rejects(stack)
+            records = self._after_earlier_run(work.read(files), judges, counts)
+            for record, reasons in judge(
+                work.progress(records), judges, batch_size=settings.batch_size, on_error=self._skip
+            ):
+                if histograms is not None:
+                    histograms.add(record, not reasons)
+                if not reasons or counts.annotate:
+                    if self.audit is not None:
+                        self.audit.add(record)
+                    work.write(record)
+                elif rejects is not None:
+                    earlier = record.get("dropped", [])
+                    record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
+                    rejects.write(record)
+                counts.add(record.get("task") or "no task", reasons)
+                self.position += 1
+                journal.reached(self.position, record.where)
+            if engine.cut:
+                work.say(
+                    f"{engine.cut} distinct {plural(engine.cut, 'text was', 'texts were')} cut at the length that "
+                    f"CLIP reads: {plural(engine.cut, 'its end was', 'their ends were')} not judged"
+                )
+            for line in counts.lines(judged=bool(judges), skipped=bool(work.skipped)):
+                work.say(line)
+            if histograms is not None and settings.report:
+                self._write_report(histograms.report(counts), settings.report)
+            return self._write_audit()
+
+    def _open_rejects(self, stack: contextlib.ExitStack) -> jsonl.Writer | None:
+        from s2h.streams import jsonl
+
+        if len(self.journal.outputs) > 1:
+            return self.journal.outputs[1]
+        if not self.settings.rejects:
+            return None
+        return stack.enter_context(jsonl.Writer(self.settings.rejects, self.image_store))
+
+    def _skip(self, error: RecordError) -> None:
+        """Count a record that can't be judged."""
+        self.work.on_error(error)
+        self.unjudged[error.reason] += 1
+        self.position += 1
+
+    def _after_earlier_run(
+        self, records: Iterator[Record], judges: list[Judge], counts: Counts
+    ) -> Iterable[Record]:
+        """Take over what an earlier run noted, and return the records that it has not dealt with."""
+        journal, work = self.journal, self.work
         if journal.position:
-            tally.recall(journal.said["tally"])
-            unjudged.update(journal.said["unjudged"])
-            work.skipped.update(unjudged)
-            records = _going_on(work, records, journal, made)
-            if watching is not None:
-                for record in work.writer.kept():
-                    watching.add(record)
-        position = journal.position
-        journal.said |= {"tally": tally.noted, "unjudged": unjudged}
+            counts.recall(journal.said["tally"])
+            self.unjudged.update(journal.said["unjudged"])
+            work.skipped.update(self.unjudged)
+            records = self._skip_judged(records, judges)
+            if self.audit is not None:
+                for record in journal.outputs[0].kept():
+                    self.audit.add(record)
+        self.position = journal.position
+        journal.said |= {"tally": counts.noted, "unjudged": self.unjudged}
+        return records
 
-        def on_error(error):
-            nonlocal position
-            work.on_error(error)
-            unjudged[error.reason] += 1
-            position += 1
-
-        for record, reasons in judge(
-            work.progress(records), made, batch_size=asked.batch_size, on_error=on_error
-        ):
-            if histograms is not None:
-                histograms.add(record, not reasons)
-            if not reasons or asked.annotate:
-                if watching is not None:
-                    watching.add(record)
-                work.write(record)
-            elif out is not None:
-                earlier = record.get("dropped", [])
-                record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
-                out.write(record)
-            tally.add(record.get("task") or "no task", reasons)
-            position += 1
-            journal.reached(position, record.where)
-        if engine.cut:
-            work.say(
-                f"{engine.cut} distinct {plural(engine.cut, 'text was', 'texts were')} cut at the length that CLIP reads: "
-                f"{plural(engine.cut, 'its end was', 'their ends were')} not judged"
+    def _skip_judged(self, records: Iterator[Record], judges: list[Judge]) -> Iterator[Record]:
+        """Skip the records that an earlier run has dealt with; judges that remember score them again."""
+        journal = self.journal
+        while judges and not judges[-1].remembers:
+            judges = judges[:-1]
+        count, where = 0, ""
+        for record in islice(records, journal.position):
+            count, where = count + 1, record.where
+            any(judge.score([record]) for judge in judges if judge.score)  # until one finds a fault
+        if (count, where) != (journal.position, journal.last):
+            raise RecordError(
+                f"{journal.outputs[0].partial}: its last pair came from {journal.last}, which the input doesn't have",
+                remedy="give the same input, or leave --resume out and begin anew",
             )
-        for line in tally.lines(judged=bool(made), skipped=bool(work.skipped)):
-            work.say(line)
-        if histograms is not None:
-            _report(work, histograms.report(tally), report)
-        return _audited(work, watching, audit, audit_fail) if watching is not None else []
-
-
-def _going_on(work, records, journal, made):
-    """The records after those that an earlier run has dealt with."""
-    while made and not made[-1].remembers:
-        made = made[:-1]
-    count, where = 0, ""
-    for record in islice(records, journal.position):
-        count, where = count + 1, record.where
-        any(judgement.score([record]) for judgement in made if judgement.score)  # until one finds a fault
-    if (count, where) != (journal.position, journal.last):
-        raise RecordError(
-            f"{work.writer.partial}: its last pair came from {journal.last}, which the input doesn't have",
-            remedy="give the same input, or leave --resume out and begin anew",
+        self.work.say(
+            f"going on after {where}: {count:,} {plural(count, 'pair was', 'pairs were')} judged before"
         )
-    work.say(f"going on after {where}: {count:,} {plural(count, 'pair was', 'pairs were')} judged before")
-    yield from records
+        yield from records
 
+    def _write_report(self, found: dict, path: str) -> None:
+        from s2h.view.score_plots import draw
 
-def _report(work, found: dict, path: str) -> None:
-    from s2h.view.scores import draw
+        plots = os.path.splitext(path)[0] + ".png"
+        _write_json(found, path)
+        draw(found, plots)
+        self.work.say(f"report: {path} and {plots}")
 
-    plots = os.path.splitext(path)[0] + ".png"
-    _write_json(found, path)
-    draw(found, plots)
-    work.say(f"report: {path} and {plots}")
+    def _write_audit(self) -> list[str]:
+        """Report on the pairs that were kept, and return the tasks that fail."""
+        from s2h.filters import audit
+
+        if self.audit is None:
+            return []
+        report, path, most = self.audit.report(), self.settings.audit, self.settings.audit_fail
+        for line in audit.summary(report):
+            self.work.say(f"audit: {terminal(line)}")
+        if path:
+            from s2h.view.audit_plots import draw
+
+            plots = os.path.splitext(path)[0] + ".png"
+            _write_json(report, path)
+            draw(report, plots, most)
+            self.work.say(f"audit: {path} and {plots}")
+        return audit.failures(report, most) if most is not None else []
 
 
 def _write_json(found: dict, path: str) -> None:
@@ -251,23 +316,6 @@ def _write_json(found: dict, path: str) -> None:
 
     with Whole(path) as out:
         out.write((json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def _audited(work, watching, path: str | None, most: float | None) -> list[str]:
-    """Report on the pairs that were kept; the tasks that fail."""
-    from s2h.filters import audit
-
-    report = watching.report()
-    for line in audit.summary(report):
-        work.say(f"audit: {terminal(line)}")
-    if path:
-        from s2h.view.audit import draw
-
-        plots = os.path.splitext(path)[0] + ".png"
-        _write_json(report, path)
-        draw(report, plots, most)
-        work.say(f"audit: {path} and {plots}")
-    return audit.failures(report, most) if most is not None else []
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.filter` starts it

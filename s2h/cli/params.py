@@ -161,17 +161,26 @@ class Amount(click.ParamType):
         return amount
 
 
-class Cosine(click.ParamType):
-    """A threshold on a cosine, or on the difference of two."""
+class Bounded(click.ParamType):
+    """A finite number from `least` to `most`, either of which may be infinite; a whole one if `whole`."""
 
-    def __init__(self, name: str, bound: float) -> None:
-        self.name, self.bound = name, bound
+    name = "number"
+
+    def __init__(self, least: float = -math.inf, most: float = math.inf, whole: bool = False) -> None:
+        self.least, self.most, self.whole = least, most, whole
+
+    @property
+    def bounds(self) -> str:
+        """The bounds in words: "from 0 to 8", "" if there is none."""
+        ends = (("from", self.least), ("to", self.most))
+        return " ".join(f"{word} {end:g}" for word, end in ends if math.isfinite(end))
 
     def convert(self, value, param, ctx):
         number = _number(value)
-        if number is None or not abs(number) <= self.bound:
-            self.fail(f"{value!r} is no number from {-self.bound:g} to {self.bound:g}", param, ctx)
-        return number
+        if number is None or not self.least <= number <= self.most or (self.whole and number % 1):
+            kind = "whole number" if self.whole else "number"
+            self.fail(f"{value!r} is no {kind} {self.bounds}".rstrip(), param, ctx)
+        return int(number) if self.whole else number
 
 
 class Band(click.ParamType):

@@ -12,7 +12,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.errors import counted, plural
-from s2h.eval import answers, likelihood
+from s2h.eval import likelihood, reading
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
@@ -265,7 +265,7 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
-        where=getattr(record, "where", ""), base=getattr(record, "base", None),
+        where=getattr(record, "where", ""), base=getattr(record, "base", ""),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
         said = made["response"]
@@ -273,7 +273,7 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
     else:
         done["response"] = made["response"]
         # Of a likelihood the response is a bare label, which every parser but ours may read in its own way.
-        done["parsed"], done["correct"] = answers.read(done, parser if scoring == "generate" else "robust")
+        done["parsed"], done["correct"] = reading.read(done, parser if scoring == "generate" else "robust")
     if "logp" in made:
         done["logp"] = made["logp"]
     done |= {"model": name, "scoring": scoring}

@@ -36,8 +36,10 @@ def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> It
     lines, model = iter(lines), None
     while some := list(islice(lines, batch)):
         captions = [line for line in some if needed(line)]
-        if captions and model is None:
-            model = give()
+        if not captions:
+            yield from some
+            continue
+        model = model or give()
         for line in captions:
             line["cosine"], line["text_model"], line["scoring"] = 0.0, model.name, SCORING
         said = [line for line in captions if str(line.get("parsed") or "").strip()]

@@ -9,7 +9,7 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-from s2h.eval.benches import names
+from s2h.eval import benches
 from s2h.language.normalisation import normalise
 from s2h.record import RecordError
 
@@ -64,14 +64,17 @@ def hidden(answer: Any) -> bool:
 
 
 def kind_of(line: dict) -> str:
-    """The type of the answer: `answer_type`, else choice where the line has choices, yes/no where the benchmark or the
-    answer is of that kind, number for a number, else word."""
+    """Return the type of the answer: `answer_type`, else choice if the line has choices, the type of its benchmark if that
+    has only one, yes/no for such an answer, number for a number, else word."""
     if line.get("answer_type"):
         return line["answer_type"]
     answer = line.get("answer")
     if line.get("choices"):
         return "choice"
-    if names.plain(line.get("bench")) == "pope" or isinstance(answer, bool):
+    bench = benches.named(line.get("bench"))
+    if bench and bench.answer_type:
+        return bench.answer_type
+    if isinstance(answer, bool):
         return "yes/no"
     if isinstance(answer, str) and _word_of(answer) in ("yes", "no", "y", "n"):
         return "yes/no"
@@ -147,13 +150,15 @@ def _order(answer: Any) -> list[int] | None:
     if not isinstance(answer, list) or not answer:
         return None
     found = [_image(one) for one in answer]
-    return found if all(type(one) is int for one in found) else None
+    numbers = [one for one in found if isinstance(one, int)]
+    return numbers if len(numbers) == len(found) else None
 
 
 def _word(answer: Any) -> str | list[str] | None:
     if isinstance(answer, list):
-        found = [one for each in answer if not hidden(each) for one in [_word(each)]]
-        return found if all(isinstance(one, str) for one in found) else None
+        found = [_word(one) for one in answer if not hidden(one)]
+        texts = [one for one in found if isinstance(one, str)]
+        return texts if len(texts) == len(found) else None
     if isinstance(answer, bool):
         return str(answer).lower()
     return str(answer) if isinstance(answer, str | int | float) else None

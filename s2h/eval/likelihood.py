@@ -39,23 +39,24 @@ def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Opti
     if line.get("choices"):
         letters = list(line["choices"])
         for lead in leads:
-            found = {letter: _token(processor, text, lead + letter) for letter in letters}
-            if None not in found.values() and len(set(found.values())) == len(letters):
-                return Options({letter: [token] for letter, token in found.items()})
+            tokens = [_token(processor, text, lead + letter) for letter in letters]
+            found = [token for token in tokens if token is not None]
+            if len(set(found)) == len(letters):
+                return Options({letter: [token] for letter, token in zip(letters, found, strict=True)})
         raise RecordError(
             f"the option letters are not each one token after this prompt: {', '.join(letters)}", field="choices",
             remedy="use --scoring generate",
         )  # fmt: skip
     if line.get("answer_type") == "yes/no" or str(line.get("answer")).lower() in ("yes", "no"):
-        found = {"yes": [], "no": []}
+        words: dict[str, list[int]] = {"yes": [], "no": []}
         for lead in leads:
             for write in (str.lower, str.capitalize, str.upper):
-                both = [_token(processor, text, lead + write(word)) for word in found]
-                if None not in both and both[0] not in found["yes"]:
-                    found["yes"].append(both[0])
-                    found["no"].append(both[1])
-        if found["yes"]:
-            return Options(found)
+                yes, no = (_token(processor, text, lead + write(word)) for word in words)
+                if yes is not None and no is not None and yes not in words["yes"]:
+                    words["yes"].append(yes)
+                    words["no"].append(no)
+        if words["yes"]:
+            return Options(words)
         raise RecordError(
             "yes and no are not each one token after this prompt", remedy="use --scoring generate"
         )
@@ -81,9 +82,12 @@ def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
     made = []
     for at in range(len(asked)):
         logp = {label: round(value, DIGITS) for label, value in found[at].items()}
-        # Of equals the first, but of a pair the rejected one: its chosen answer must be the likelier.
-        labels = sorted(logp, reverse=True) if asked[at][1].answers else list(logp)
-        made.append({"response": max(labels, key=logp.__getitem__), "logp": logp})
+        # The first of equals counts, but of a pair the rejected one: its chosen answer must be the likelier.
+        labels = list(logp)
+        if asked[at][1].answers:
+            labels.sort(reverse=True)
+        likeliest = max(labels, key=lambda label: logp[label])
+        made.append({"response": likeliest, "logp": logp})
     return made
 
 

@@ -1,7 +1,11 @@
-"""Judging pairs: each judgement writes its score into the record before it decides, so that a new threshold is a `jq` and
-not another run of a model.
+"""Judge pairs: each judge writes its score into the record before it decides, so that another threshold needs a `jq`
+and not another run of a model.
 
     s2h-gen search -n 40 | s2h-filter --clip 0.25 --mpnet 0.1:0.95 --rejects rejects.jsonl > l3.jsonl
+
+This module has the loop, `judge`, and what judges share. Each judgement is one file with a `judgement.Judgement`;
+`selection` makes judges of the options; `engine` and `cache` run the models; `run_report`, `audit` and `blind` measure
+what came out.
 """
 
 from __future__ import annotations
@@ -12,19 +16,19 @@ from dataclasses import dataclass
 
 from s2h.record import Record, RecordError, fail
 
-DIGITS = 4  # of a written score: in another batch the same pair's differs in the seventh digit, and the file should not
+DIGITS = 4  # of a written score: batches change the seventh digit of a cosine, and should not change the file
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """One judgement, named as its score in the record.
+class Judge:
+    """What judges the records of a run, named as its score in the record.
 
-    score: annotates a batch in place; returns what was wrong with the records that it could not score, by position. None
-    where another judgement of the list scores for it.
-    decide: the reason to drop a scored record, or "" to keep it; called once for each record that was scored. None where
+    score: annotates a batch in place and returns the faults of the records that it could not score, by position. None if
+    another judge of the list scores for it.
+    decide: the reason to drop a scored record, or "" to keep it; called once for each record that was scored. None if
     nothing is to be dropped.
     heavy: whether a batch is cheaper than its records one by one, as for a model.
-    measures: for a report, the numbers that it decides by.
+    measures: the columns of the report.
     remembers: whether its scores depend on the records before, so that a resumed run scores these again.
     """
 
@@ -38,8 +42,8 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a scored record: what it is called, how it is read (None where the record has none), and the least and the
-    most that are kept (None where there is no bound)."""
+    """A column of the report: its name, how the number is read from a scored record (None if the record has none), and
+    the least and the most that are kept (None without a bound)."""
 
     name: str
     read: Callable[[Record], float | None]
@@ -49,20 +53,20 @@ class Measure:
 
 def judge(
     records: Iterable[Record],
-    judgements: list[Judgement],
+    judges: list[Judge],
     *,
     batch_size: int = 64,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[Record, list[str]]]:
-    """Every record with the reasons to drop it (none: keep it), in order, a batch at a time.
+    """Yield every record with the reasons to drop it (none: keep it), in order, a batch at a time.
 
-    Each judgement scores every record, so the reasons are complete. A record that cannot be judged goes to on_error in its
+    Each judge scores every record, so the reasons are complete. A record that can't be judged goes to on_error in its
     turn, after those before it were yielded, and is not yielded itself.
     """
-    heavy = any(judgement.heavy for judgement in judgements)
-    scoring = [judgement.score for judgement in judgements if judgement.score is not None]
-    deciding = [judgement.decide for judgement in judgements if judgement.decide is not None]
-    if not heavy:  # nothing waits without a cause
+    heavy = any(one.heavy for one in judges)
+    scoring = [one.score for one in judges if one.score is not None]
+    deciding = [one.decide for one in judges if one.decide is not None]
+    if not heavy:  # without a model, records are judged one by one so that output flows
         yield from _singly(records, scoring, deciding, on_error)
         return
     for batch, broken in _batches(iter(records), batch_size):
@@ -83,7 +87,7 @@ def judge(
 
 
 def _singly(records: Iterable[Record], scoring: list, deciding: list, on_error: Callable) -> Iterator:
-    """`judge`, a record at a time."""
+    """Judge records one at a time."""
     for record in records:
         for score in scoring:
             if faults := score([record]):
@@ -94,7 +98,7 @@ def _singly(records: Iterable[Record], scoring: list, deciding: list, on_error: 
 
 
 def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record], Exception | None]]:
-    """Batches, each with the error that ended the reading after it: what came before a bad line is still judged."""
+    """Batches, each with the error that ended the reading after it: records before a bad line are still judged."""
     batch: list[Record] = []
     try:
         for record in records:
@@ -110,7 +114,7 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record
 
 
 def add_score(record: Record, name: str, **said: float | str) -> None:
-    """Put a score under `scores.NAME`, after what earlier stages said; numbers are rounded to DIGITS."""
+    """Write a score under `scores.NAME`, after those of earlier stages. Floats are rounded to DIGITS."""
     rounded = {
         key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
     }
@@ -118,15 +122,15 @@ def add_score(record: Record, name: str, **said: float | str) -> None:
 
 
 def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], option: str) -> bool:
-    """Whether this model's score already stands in the record, and is used again.
+    """Return whether the record already has this model's score, which is then used again.
 
-    A score of another model is an error: a stage never rewrites what an earlier one said. Raises RecordError.
+    A score of another model is an error, because a stage never rewrites what an earlier one wrote. Raises RecordError.
     """
     said = record.get("scores", {}).get(name)
     if said is None:
         return False
     field, where = f"scores.{name}", record.where
-    forget = f"jq -c 'del(.scores.{name})' forgets it"
+    forget = f"jq -c 'del(.scores.{name})' removes it"
     if not isinstance(said, dict) or not all(is_number(said.get(key)) for key in keys):
         raise RecordError(f"holds no score: {' and '.join(keys)} must be numbers", field, where, forget)
     if said.get("model") != model:
@@ -141,7 +145,7 @@ def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], 
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number that can be computed with: none that is infinite or that no float can hold."""
+    """Return whether a value is a finite number that a float can hold."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
@@ -149,13 +153,14 @@ def is_number(value: object) -> bool:
 
 
 def within(value: float, band: tuple[float, float], what: str) -> str:
-    """The reason to drop a value outside a band, ends included, or ""."""
+    """Return the reason to drop a value outside a band, or "" for one within it, ends included."""
     if value < band[0]:
         return f"{what} below {band[0]:g}"
     return f"{what} above {band[1]:g}" if value > band[1] else ""
 
 
 def is_builtin(record: Record) -> bool:
-    """Whether a record's images are the built-in world's, which the bundled models know; its `source` alone decides."""
+    """Return whether a record's images are the built-in world's, which the bundled models were trained on; its
+    `source` alone decides."""
     source = record.get("source") or ""
     return source == "builtin" or source.startswith("builtin:")

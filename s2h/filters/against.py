@@ -1,6 +1,5 @@
-"""Leakage: pairs that show an image of a benchmark. Known are the benchmark's images by their bytes, by a perceptual hash (a
-copy that was scaled or saved anew), where a CLIP is asked for by their embedding, and by name where only names are known
-(POPE uses pictures of COCO's val2014).
+"""Leakage: does a pair show an image of a benchmark? A copy is found by its bytes, its name, a perceptual hash (it was
+scaled or saved again) or, if asked for, a CLIP embedding.
 
     s2h-filter l3 --against blink/ --against coco-val2014.txt --rejects leaked.jsonl > clean.jsonl
 """
@@ -8,200 +7,186 @@ copy that was scaled or saved anew), where a CLIP is asked for by their embeddin
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from s2h.filters import DIGITS, Judgement, add_score
-from s2h.images.decoding import ImageError, decode, read_bytes
-from s2h.images.store import digest
+from s2h.errors import plural
+from s2h.filters import DIGITS, Judge, add_score
+from s2h.filters.judgement import REPEATS, Given, Judgement, Number, Option, Text, Tools
+from s2h.filters.scorers import CLIP
 from s2h.record import Record, RecordError
+
+if TYPE_CHECKING:
+    from s2h.filters.benchmark_images import BenchmarkImages, Embedder
 
 NEAR = 4  # bits in which a copy's hash may differ
 KEPT = 200_000  # images whose findings are kept
-_HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 
 
-@dataclass
-class Known:
-    """A benchmark's images. exact: the digests of files; near: 64-bit perceptual hashes; names: base names of files."""
-
-    exact: dict[str, str] = field(default_factory=dict)
-    near: dict[int, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    embedded: list[tuple[str, Any]] = field(default_factory=list)
-    unread: int = 0
-
-    def __len__(self) -> int:
-        return len(self.exact) + len(self.near) + len(self.names)
-
-
-def perceptual_hash(image: Any) -> int:
-    """The 64 bits of the DCT of a small grey copy (imagehash.phash)."""
-    import imagehash
-
-    bits = imagehash.phash(image).hash.ravel()
-    return int("".join("1" if bit else "0" for bit in bits), 2)
-
-
-def known_images(paths: tuple[str, ...], embed: Callable[[Any], Any] | None = None) -> Known:
-    """The images of folders, parquet files and lists. A list has a hash a line (16 hexadecimal digits: perceptual, 32: of
-    the file's bytes, as the image store names files) or a file's name. Raises RecordError."""
-    known = Known()
-    for path in paths:
-        name = os.path.basename(os.path.normpath(path))
-        if os.path.isdir(path) or path.endswith(".parquet"):
-            for data in _images(path):
-                _learn(known, data, name, embed)
-        elif os.path.isfile(path):
-            _read_list(known, path, name)
-        else:
-            raise RecordError(
-                f"no such folder, parquet file or list: {path}", remedy="--against takes a benchmark's images"
-            )
-    if not len(known):
-        raise RecordError(f"no images in {', '.join(paths)}", remedy="--against takes a benchmark's images")
-    return known
-
-
-def _images(path: str) -> Iterator[bytes | None]:
-    """The files' bytes; None for one that can't be read."""
-    from s2h.sources import picture_folders
-
-    if os.path.isdir(path):
-        for name in picture_folders.pictures(path):
-            try:
-                yield read_bytes(os.path.join(os.path.abspath(path), name))
-            except ImageError:
-                yield None
-        found = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".parquet")]
-    else:
-        found = [path]
-    for one in found:
-        yield from _in_parquet(one)
-
-
-def _in_parquet(path: str) -> Iterator[bytes]:
-    """Every image in every column of a parquet file, as the Hub stores them: {bytes, path}, alone or in lists."""
-    from pyarrow.parquet import ParquetFile
-
-    def dig(value: Any) -> Iterator[bytes]:
-        if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
-            yield value["bytes"]
-        elif isinstance(value, list):
-            for one in value:
-                yield from dig(one)
-
-    try:
-        with open(path, "rb") as raw, ParquetFile(raw) as table:  # Arrow opens no name that is not UTF-8
-            columns = [field.name for field in table.schema_arrow if "bytes" in str(field.type)]
-            for batch in table.iter_batches(batch_size=64, columns=columns):
-                for row in batch.to_pylist():
-                    for value in row.values():
-                        yield from dig(value)
-    except Exception as error:  # whatever a damaged file makes pyarrow stumble over
-        raise RecordError(f"{path}: can't be read: {error}") from error
-
-
-def _learn(known: Known, data: bytes | None, name: str, embed: Callable[[Any], Any] | None) -> None:
-    if data is None:
-        known.unread += 1
-        return
-    known.exact[digest(data)] = name
-    try:
-        image = decode(data, name)
-    except ImageError:
-        known.unread += 1
-        return
-    known.near[perceptual_hash(image)] = name
-    if embed is not None:
-        known.embedded.append((name, embed(image)))
-
-
-def _read_list(known: Known, path: str, name: str) -> None:
-    with open(path, encoding="utf-8-sig", errors="replace") as lines:
-        for line in lines:
-            word = line.split()[0] if line.strip() else ""
-            if _HASH.fullmatch(word.lower()) and len(word) == 16:
-                known.near[int(word, 16)] = name
-            elif _HASH.fullmatch(word.lower()):
-                known.exact[word.lower()] = name
-            elif word:
-                known.names[os.path.basename(word)] = name
-
-
-def judgement(
-    known: Known, *, embed: Callable[[Any], Any] | None = None, alike: float = 0.95, near: int = NEAR
-) -> Judgement:
-    """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with `embed`, a
-    cosine of at least `alike`. Written as scores.against: the least distance in bits, the largest cosine, and for a
-    finding the benchmark and the image's position."""
-    import numpy as np
-
-    hashes = np.array(list(known.near), dtype=np.uint64)
-    hashed = list(known.near.values())
-    table = np.stack([row for _, row in known.embedded]) if known.embedded else None
-    kept: dict[str, dict] = {}
-
-    def find(reference: str, base: str) -> dict:
-        data = read_bytes(reference, base)
-        name = os.path.basename(reference.rpartition("!")[2])
-        found: dict[str, Any] = {}
-        bench = known.exact.get(digest(data)) or known.names.get(name)
-        if len(hashes) or table is not None:
-            image = decode(data, reference[:200])
-            if len(hashes):
-                apart = np.bitwise_count(hashes ^ np.uint64(perceptual_hash(image)))
-                found["distance"] = int(apart.min())
-                if bench is None and found["distance"] <= near:
-                    bench = hashed[int(apart.argmin())]
-            if table is not None and embed is not None:
-                cosines = table @ embed(image)
-                found["cosine"] = float(cosines.max())
-                if bench is None and found["cosine"] >= alike:
-                    bench = known.embedded[int(cosines.argmax())][0]
-        return {**found, "bench": bench}
-
-    def score(batch: list[Record]) -> dict[int, RecordError]:
-        faults = {}
-        for at, record in enumerate(batch):
-            try:
-                findings = []
-                for i, reference in enumerate(record["images"]):
-                    key = f"{record.base}\0{reference}"
-                    if key not in kept:
-                        if len(kept) >= KEPT:
-                            kept.clear()
-                        try:
-                            kept[key] = find(reference, record.base)
-                        except ImageError as error:
-                            error.where, error.field = record.where, f"images[{i}]"
-                            raise
-                    findings.append(kept[key])
-            except RecordError as error:
-                faults[at] = error
-                continue
-            said: dict[str, Any] = {}
-            for key, best in (("distance", min), ("cosine", max)):
-                values = [finding[key] for finding in findings if key in finding]
-                if values:
-                    said[key] = round(best(values), DIGITS)
-            hit = next((i for i, finding in enumerate(findings) if finding["bench"]), None)
-            if hit is not None:
-                said |= {"bench": findings[hit]["bench"], "image": hit}
-            earlier = record.get("scores", {}).get("against")
-            if earlier is None:
-                add_score(record, "against", **said)
-            elif earlier != said:
-                faults[at] = RecordError(
-                    "was measured against other images", "scores.against", record.where,
-                    "name them all at once, or jq -c 'del(.scores.against)' forgets it",
-                )  # fmt: skip
-        return faults
+def build(
+    known: BenchmarkImages, *, embedder: Embedder | None = None, alike: float = 0.95, near: int = NEAR
+) -> Judge:
+    """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with an
+    embedder, a cosine of at least `alike`. Written as scores.against: the least distance in bits, the largest cosine,
+    and for a finding the benchmark and the image's position."""
+    comparison = _Comparison(known, near, alike, embedder if known.embedded else None)
 
     def decide(record: Record) -> str:
         bench = record["scores"]["against"].get("bench")
         return f"shows an image of {bench}" if bench else ""
 
-    return Judgement("against", score, decide)
+    return Judge("against", comparison.score, decide, heavy=comparison.embedder is not None)
+
+
+@dataclass
+class _Finding:
+    """What is known of one image: the benchmark that has it, and how near the nearest known image is."""
+
+    bench: str | None = None
+    distance: int | None = None
+    cosine: float | None = None
+
+
+@dataclass
+class _Comparison:
+    """Compares the images of records with those of benchmarks."""
+
+    known: BenchmarkImages
+    near: int
+    alike: float
+    embedder: Embedder | None
+    kept: dict[tuple[str, str], _Finding] = field(default_factory=dict)  # by base and reference
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        self.hashes = np.array(list(self.known.near), dtype=np.uint64)
+        self.hashed = list(self.known.near.values())
+        self.rows = np.stack([row for _, row in self.known.embedded]) if self.embedder else None
+
+    def score(self, batch: list[Record]) -> dict[int, RecordError]:
+        faults: dict[int, RecordError] = {}
+        findings: dict[int, list[_Finding]] = {}
+        if len(self.kept) >= KEPT:
+            self.kept.clear()
+        for at, record in enumerate(batch):
+            try:
+                findings[at] = [self._finding(record, i) for i in range(len(record["images"]))]
+            except RecordError as error:
+                faults[at] = error
+        if self.embedder is not None:
+            self._embed([(batch[at].base, image) for at in findings for image in batch[at]["images"]])
+        for at, found in findings.items():
+            if fault := _write(batch[at], found):
+                faults[at] = fault
+        return faults
+
+    def _finding(self, record: Record, at: int) -> _Finding:
+        """The finding of one image, without its cosine. Raises ImageError."""
+        from s2h.images.decoding import ImageError
+
+        place = (record.base, record["images"][at])
+        if place not in self.kept:
+            try:
+                self.kept[place] = self._find(*place)
+            except ImageError as error:
+                error.where, error.field = record.where, f"images[{at}]"
+                raise
+        return self.kept[place]
+
+    def _find(self, base: str, reference: str) -> _Finding:
+        import numpy as np
+
+        from s2h.images.decoding import decode, read_bytes
+        from s2h.images.perceptual import perceptual_hash
+        from s2h.images.store import digest
+
+        data = read_bytes(reference, base)
+        name = os.path.basename(reference.rpartition("!")[2])
+        found = _Finding(self.known.exact.get(digest(data)) or self.known.names.get(name))
+        if len(self.hashes):
+            hashed = np.uint64(perceptual_hash(decode(data, reference[:200])))
+            apart = np.bitwise_count(self.hashes ^ hashed)
+            found.distance = int(apart.min())
+            if found.bench is None and found.distance <= self.near:
+                found.bench = self.hashed[int(apart.argmin())]
+        return found
+
+    def _embed(self, places: list[tuple[str, str]]) -> None:
+        """Add the cosines to the findings of images that have none yet."""
+        new = [place for place in dict.fromkeys(places) if self.kept[place].cosine is None]
+        if self.embedder is None or not new:
+            return
+        for place, row in self.embedder.rows(new).items():
+            cosines, found = self.rows @ row, self.kept[place]
+            found.cosine = round(float(cosines.max()), DIGITS)
+            if found.bench is None and found.cosine >= self.alike:
+                found.bench = self.known.embedded[int(cosines.argmax())][0]
+
+
+def _write(record: Record, findings: list[_Finding]) -> RecordError | None:
+    """Write the score, or return why the record's own score contradicts it."""
+    said: dict[str, Any] = {}
+    if distances := [one.distance for one in findings if one.distance is not None]:
+        said["distance"] = min(distances)
+    if cosines := [one.cosine for one in findings if one.cosine is not None]:
+        said["cosine"] = max(cosines)
+    hit = next((i for i, one in enumerate(findings) if one.bench), None)
+    if hit is not None:
+        said |= {"bench": findings[hit].bench, "image": hit}
+    earlier = record.get("scores", {}).get("against")
+    if earlier is None:
+        add_score(record, "against", **said)
+    elif earlier != said:
+        return RecordError(
+            "was measured against other images",
+            "scores.against",
+            record.where,
+            "name them all at once, or jq -c 'del(.scores.against)' removes it",
+        )
+    return None
+
+
+def _from_options(given: Given, tools: Tools) -> Judge:
+    from s2h.filters import benchmark_images
+
+    embedder, alike = None, given["against_clip"]
+    if alike is not None:
+        from s2h.models.clip import DEFAULT
+
+        embedder = benchmark_images.Embedder(tools.engine, given.model(CLIP) or DEFAULT)
+        tools.say(f"images of benchmarks are also compared by {embedder.name}")
+    known = benchmark_images.read(given["against"], embedder)
+    images, hashes, names = len(known.exact), len(known.near), len(known.names)
+    unread = f"; {known.unread} could not be opened" if known.unread else ""
+    tools.say(
+        f"against {images:,} {plural(images, 'image')}, {hashes:,} {plural(hashes, 'hash', 'hashes')} and {names:,} "
+        f"{plural(names, 'name')}{unread}"
+    )
+    return build(known, embedder=embedder, alike=1.0 if alike is None else alike)
+
+
+JUDGEMENT = Judgement(
+    about="Does it show an image of a benchmark?",
+    options=(
+        Option(
+            "--against",
+            Text("PATH", is_read=True),
+            "Drop pairs that show an image of a benchmark, by its bytes or a perceptual hash: a folder of its "
+            "images, a parquet file, or a list of hashes or file names. May be repeated.",
+            repeated=True,
+        ),
+        Option(
+            "--against-clip",
+            Number("T", -1, 1),
+            "With --against, also drop pairs with an image whose CLIP cosine to one of the benchmark's images is at "
+            "least T, for example 0.95.",
+            asks=False,
+            model=CLIP,
+        ),
+    ),
+    build=_from_options,
+    heading=REPEATS,
+    order=60,
+    alone=False,
+)

@@ -1,19 +1,18 @@
-"""What a set of pairs teaches beside what it should: by task, how far words alone give the right answer away and how far
-form alone does (blind.py), the lengths, places and answers of both sides, pairs that repeat, and for kinship whether the
-photographs' colours tell.
+"""Audit a set of pairs for what a model could learn instead of looking. By task: how well words alone, and form alone,
+tell the right answer (`blind`), the lengths, places and answers of both sides, repeated pairs, and for kinship whether
+the colours of the photographs tell.
 
     s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
 
-Records pass through as they come; at most MOST pairs a task are kept (their texts), of all others counts, and 16 to 32 bytes
-a pair and an image to know repeats by.
+The texts of at most MOST pairs a task are kept in memory. Other pairs are only counted, with 16 to 32 bytes for each
+pair and each image, by which repeats are known.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
 from random import Random
-from typing import Any
+from typing import Any, TypeGuard
 
 from s2h.errors import plural
 from s2h.filters import blind
@@ -24,22 +23,17 @@ from s2h.streams.jsonl import Seen
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
 PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
 SHOWN = 30  # answers listed in the report
-BY_MODEL = ("hallucination", "confusion")  # negatives that a model's mistakes gave
-RARE = 10  # an answer seen less often is told with the others
+BY_MODEL = ("hallucination", "confusion")  # kinds of negatives that are a model's mistakes
+RARE = 10  # answers that are seen less often are counted together
 MOST_TILES = 1000  # of a grid
 
 
 class Audit:
-    """Feed it records with `watch`, then ask for the `report`."""
+    """Takes pairs with `add`, then gives the `report`."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.groups: dict[tuple[str, str, str], _Task] = {}
-
-    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        for record in records:
-            self.add(record)
-            yield record
 
     def add(self, record: Record) -> None:
         group = (
@@ -52,8 +46,8 @@ class Audit:
         self.groups[group].add(record)
 
     def report(self) -> dict:
-        """{task: findings}, as JSON holds them. A task's pairs of several sources, or with and without a model, are told
-        apart: 'vqa (coco)', 'vqa (coco, by a model)'."""
+        """Return {task: findings} as JSON can hold it. If a task has pairs of several sources, or with and without a
+        model, each group has findings of its own: 'vqa (coco)', 'vqa (coco, by a model)'."""
         names: dict[str, list] = defaultdict(list)
         for group in sorted(self.groups):
             names[group[0]].append(group)
@@ -72,7 +66,7 @@ class _Task:
         self.sample: list[blind.Texts] = []
         self.lengths: list[tuple[int, int]] = []
         self.places: dict[int, Counter] = defaultdict(Counter)
-        self.sides = (Counter(), Counter())
+        self.sides: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self.negatives: Counter = Counter()
         self.yes_no: Counter = Counter()
         self.prompts, self.images = _Repeats(), _Repeats()
@@ -82,11 +76,8 @@ class _Task:
         texts = blind.texts_of(record)
         at = self.count if self.count < MOST else self.rng.randrange(self.count + 1)
         if at < MOST:  # reservoir sampling
-            for kept, new in ((self.sample, texts), (self.lengths, (len(texts.chosen), len(texts.rejected)))):
-                if at == len(kept):
-                    kept.append(new)
-                else:
-                    kept[at] = new
+            self.sample[at : at + 1] = [texts]
+            self.lengths[at : at + 1] = [(len(texts.chosen), len(texts.rejected))]
         self.count += 1
         facts = facts_of(record)
         n, target = _placed(record, facts.get("layout"))
@@ -100,10 +91,13 @@ class _Task:
         self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
         for reference in record["images"]:
             self.images.add(reference)
-        asked = record.get("task") == "kinship" and facts.get("answer_type") == "yes/no"
-        both = [facts.get("a"), facts.get("b")]
-        if asked and len(self.portraits) < PHOTOGRAPHS and all(type(one) is int and one >= 0 for one in both):
-            self.portraits.append((record, *both, facts.get("answer") == "yes"))
+        if "relation" in facts and facts.get("answer_type") == "yes/no":
+            self._add_portraits(record, facts)
+
+    def _add_portraits(self, record: Record, facts: dict) -> None:
+        a, b = facts.get("a"), facts.get("b")
+        if len(self.portraits) < PHOTOGRAPHS and _is_position(a) and _is_position(b):
+            self.portraits.append((record, a, b, facts.get("answer") == "yes"))
 
     def report(self, seed: int) -> dict:
         found: dict[str, Any] = {
@@ -134,9 +128,13 @@ class _Task:
         return found
 
 
+def _is_position(value: Any) -> TypeGuard[int]:
+    return type(value) is int and value >= 0
+
+
 def _placed(record: Record, layout: Any) -> tuple[int, list[int]]:
-    """(number of pictures, positions of those that the answer rests on), the tiles of a grid counted each; `layout` as the
-    facts have it, whatever that is."""
+    """The number of pictures and the positions of those that the answer rests on. Each tile of a grid is a picture.
+    layout: as the facts have it, of any type."""
     if isinstance(layout, dict):
         tiles, target = layout.get("tiles"), layout.get("target")
         if (
@@ -161,7 +159,7 @@ def _tested(tested: blind.Blind | None) -> dict | None:
 
 
 class _Repeats:
-    """How many of the texts were new and how many not."""
+    """Counts texts that are new and texts that were seen before."""
 
     def __init__(self) -> None:
         self.seen, self.repeated = Seen(), 0
@@ -175,13 +173,13 @@ class _Repeats:
 
 
 def _conclusion(text: str) -> str:
-    """What an answer ends with: its last sentence, after any working."""
+    """The last sentence of an answer, after any working."""
     line = text.strip().splitlines()[-1]
     return line.rstrip(".").rsplit(". ", 1)[-1].strip()
 
 
 def _lengths(lengths: list[tuple[int, int]]) -> dict:
-    """Characters of both sides, how often the chosen answer is the longer one, and whether that is chance (sign test)."""
+    """Characters of both sides, how often the chosen answer is the longer one, and the sign test of that."""
     import numpy as np
     from scipy.stats import binomtest
 
@@ -200,7 +198,7 @@ def _lengths(lengths: list[tuple[int, int]]) -> dict:
 
 
 def _evenness(counts: Counter, n: int) -> dict:
-    """How often each place was a target, and the χ² test against all places equally often."""
+    """How often each place was a target, and the χ² test against equal frequencies."""
     from scipy.stats import chisquare
 
     table = [counts[place] for place in range(n)]
@@ -227,17 +225,17 @@ def _answers(chosen: Counter, rejected: Counter) -> dict:
 
 
 def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
-    """Whether the likeness of two pictures' colours tells kin from strangers: the AUC of their histograms' overlap. Far
-    above 0.5, the background gives the answer (Dawson et al. 2018, "From same photo: cheating on visual kinship
+    """Whether similar colours of two pictures tell kin from strangers: the AUC of their histograms' overlap. Far above
+    0.5, the background gives the answer away (Dawson et al. 2018, "From same photo: cheating on visual kinship
     challenges")."""
     from sklearn.metrics import roc_auc_score
 
-    likeness, kin, missing = [], [], 0
+    likeness: list[float] = []
+    kin: list[bool] = []
+    missing = 0
     for record, a, b, related in portraits:
         try:
-            one, other = (
-                _colours(open_image(record["images"][at], getattr(record, "base", ""))) for at in (a, b)
-            )
+            one, other = (_colours(open_image(record["images"][at], record.base)) for at in (a, b))
         except (ImageError, IndexError):
             missing += 1
             continue
@@ -248,7 +246,7 @@ def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
 
 
 def _colours(image: Any) -> Any:
-    """The shares of 8 x 8 x 8 colours."""
+    """The shares of 8 x 8 x 8 colours in an image, float64 [512]."""
     import numpy as np
 
     pixels = np.asarray(image.resize((64, 64))).reshape(-1, 3).astype(int) >> 5
@@ -256,7 +254,7 @@ def _colours(image: Any) -> Any:
 
 
 def failures(report: dict, most: float) -> list[str]:
-    """The tasks whose blind AUC, or that of form alone, is above the bound, in words."""
+    """Return a sentence for each task and test, of words and of form, whose AUC is above the bound."""
     return [
         f"{task}: {what} alone tells chosen from rejected with an AUC of {found[test]['auc']:.3f}".replace(
             "words alone tells", "words alone tell"
@@ -268,7 +266,7 @@ def failures(report: dict, most: float) -> list[str]:
 
 
 def summary(report: dict) -> list[str]:
-    """A line a task."""
+    """Return a line for each task."""
     lines = []
     for task, found in report.items():
         said = [f"{found['pairs']:,} {plural(found['pairs'], 'pair')}"]

@@ -1,8 +1,9 @@
-"""The blind test: how far the words alone, without any image, tell a chosen from a rejected answer. A linear classifier
-on what is asked, what is answered, and each word of the one beside each word of the other, cross-validated so that a pair
-and its twin are always in one fold. 0.5 is chance; what it finds, a model can learn instead of looking.
+"""The blind test: how well words alone, without any image, tell the chosen from the rejected answer. A linear
+classifier sees the question, the answer, and each word of one beside each word of the other; cross-validation keeps a
+pair and its twin in one fold. An AUC of 0.5 is chance. What the classifier finds, a model can learn instead of
+looking.
 
-The same test on form alone (`form_of`) sees no word: how an answer begins and ends, its length, its signs."""
+The same test on form alone (`form_of`) sees no word, only how an answer begins and ends, its length and its signs."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from s2h.seeds import within
 
 FOLDS = 5
 FEATURES = 1 << 20
-MOST_ASKED = 40  # words of the question that are set beside those of the answer
+MOST_ASKED = 40  # words of the question that are combined with those of the answer
 RESAMPLES = 200
 _WORD = re.compile(r"\w+|[^\w\s]")
 _STOP = re.compile(r"[.!?](?=\s|$)")
@@ -31,7 +32,7 @@ _SIGNS = tuple(
 
 @dataclass(frozen=True)
 class Texts:
-    """One pair as a blind reader has it. group: pairs of one group (twins) are never parted."""
+    """The texts of one pair. asked: the prompt. group: pairs of one group (twins) are always in one fold."""
 
     asked: str
     chosen: str
@@ -41,8 +42,8 @@ class Texts:
 
 @dataclass(frozen=True)
 class Blind:
-    """auc: of chosen against rejected answers, with a 95% interval over pairs. answered: the share of pairs whose chosen
-    answer scores higher, ties half."""
+    """The result of a test. auc: of chosen against rejected answers. low, high: its 95% interval, by a bootstrap over
+    pairs. answered: the share of pairs whose chosen answer scores higher; a tie counts half."""
 
     auc: float
     low: float
@@ -54,8 +55,8 @@ class Blind:
 def test(
     pairs: Sequence[Texts], seed: int = 0, features: Callable[[str, str], Iterator[str]] | None = None
 ) -> Blind | None:
-    """The blind test of some pairs; None where they are too few to be parted into folds. features: of (what is asked, an
-    answer); those of the words by default."""
+    """Test some pairs; None if they are too few for the folds. features: a function (prompt, answer) -> names of
+    features; by default the words."""
     import numpy as np
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
@@ -99,8 +100,8 @@ def test(
 
 
 def _features(asked: str, answer: str) -> Iterator[str]:
-    """Words and neighbours of the answer, its length, what it repeats of the question, and every word of the question beside
-    every word of the answer."""
+    """Words and word pairs of the answer, its length, what it repeats of the question, and every word of the question
+    beside every word of the answer's end."""
     question, said = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
     for one, two in zip(["<", *said], [*said, ">"], strict=True):
         yield two
@@ -117,8 +118,8 @@ def _features(asked: str, answer: str) -> Iterator[str]:
 
 
 def form_of(asked: str, answer: str) -> Iterator[str]:
-    """The form of an answer, no word of it: its end, the case of its letters, its lengths in classes, and what signs it
-    has. None of it depends on what is asked."""
+    """Yield the form of an answer without its words: its end, the case of its letters, its lengths in classes and its
+    signs. The prompt is not used."""
     text = answer.strip()
     words = text.split()
     yield f"ends {text[-1:] if not text[-1:].isalnum() else 'bare'}"
@@ -140,7 +141,7 @@ def _kind_of(sign: str) -> str:
 
 
 def texts_of(record: Any) -> Texts:
-    """What a blind reader has of a record."""
+    """Return the texts of a record."""
     from s2h.record import facts_of, text_of
 
     return Texts(

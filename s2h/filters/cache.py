@@ -1,7 +1,6 @@
-"""What models have computed, kept: in memory while a run lasts, the least recently used going when there are more than a
-stated number, and with --cache in a folder from run to run, by content and model. A kept folder is never trusted: each row
-carries a check of itself, a damaged file or one of another version is told in one line and replaced, and a kill at any
-moment leaves whole rows (SQLite's journal).
+"""Keep what models have computed: in memory during a run, up to a number of arrays, and with --cache in a folder for
+later runs, by content and model. The folder is never trusted: each row has a checksum, a damaged file or one of another
+version is reported in one line and replaced, and a kill at any moment leaves whole rows (SQLite's journal).
 
     s2h-filter l3 --clip 0.25 --cache kept/ > good.jsonl     # again with another threshold: no model is loaded
 """
@@ -13,30 +12,36 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h.errors import plural
 from s2h.record import RecordError
 
-MOST = 50_000  # in each cache: 100 MB of ViT-B/32's 512 numbers, 150 MB of MPNet's 768, half as much again for the keys
+if TYPE_CHECKING:
+    import sqlite3
+
+# Arrays in each cache: 100 MB for the 512 numbers of ViT-B/32, 150 MB for the 768 of MPNet, and half as much for the keys.
+MOST = 50_000
 VERSION = 1  # of the files
-ASKED = 500  # keys in one question to a file
+AT_ONCE = 500  # keys in one query
 PATIENCE = 60  # seconds that a run waits for another one that writes
 
 
 class Embeddings:
-    """At most `most` arrays of float32 by key, with a `Kept` file behind them where there is one."""
+    """At most `most` arrays of float32 by key, in memory. The least recently used ones are dropped first. file: has
+    those of earlier runs, and gets the new ones."""
 
-    def __init__(self, most: int = MOST, kept: Kept | None = None) -> None:
-        self.most, self.file = most, kept
+    def __init__(self, most: int = MOST, file: CacheFile | None = None) -> None:
+        self.most, self.file = most, file
         self.kept: OrderedDict[bytes, Any] = OrderedDict()
 
     def get(
         self, keys: Iterable[bytes], embed: Callable[[list[bytes]], Iterable[tuple[bytes, Any]]]
     ) -> dict[bytes, Any]:
-        """The arrays of the keys. Those not kept are made by one call: embed(missing) gives (key, array) for each of them,
-        or leaves out those that cannot be had, which the answer then lacks too."""
-        found, missing = {}, []
+        """Return the arrays of the keys. Missing ones are made by one call: embed(missing) yields (key, array) for
+        each, and leaves out those that can't be made, which the result then lacks too."""
+        found: dict[bytes, Any] = {}
+        missing: list[bytes] = []
         for key in dict.fromkeys(keys):
             if key in self.kept:
                 self.kept.move_to_end(key)
@@ -60,12 +65,13 @@ class Embeddings:
 
 
 def brief(text: str) -> bytes:
-    """A key for a text: the hash of its bytes."""
+    """Return a key for a text: the hash of its bytes."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Folder:
-    """The folder of --cache: a file for each kind and model. Raises RecordError where it can't be made or written."""
+    """The folder of --cache: a file for each kind of result and each model. Raises RecordError if it can't be made or
+    written."""
 
     def __init__(self, path: str, say: Callable[[str], None] = lambda message: None) -> None:
         self.path, self.say = path, say
@@ -76,16 +82,14 @@ class Folder:
                 f"--cache {path}: {error.strerror}", remedy="name a folder that can be written"
             ) from None
         if not os.access(path, os.W_OK):
-            raise RecordError(
-                f"--cache {path}: cannot be written", remedy="name a folder that can be written"
-            )
+            raise RecordError(f"--cache {path}: can't be written", remedy="name a folder that can be written")
 
-    def open(self, kind: str, fingerprint: str) -> Kept:
-        return Kept(os.path.join(self.path, f"{kind}-{fingerprint}.sqlite"), self.say)
+    def open(self, kind: str, fingerprint: str) -> CacheFile:
+        return CacheFile(os.path.join(self.path, f"{kind}-{fingerprint}.sqlite"), self.say)
 
     def known_print(self, kind: str, name: str) -> str | None:
-        """The fingerprint of a model by its name, where every file that it was made of is as it was when it was taken; so
-        that a run that finds all it needs here loads no model."""
+        """Return the noted fingerprint of a model, None if none is noted or one of the model's files has changed
+        since. With it, a run that finds all its results here loads no model."""
         import orjson
 
         with contextlib.suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
@@ -96,7 +100,8 @@ class Folder:
                 return str(said["print"])
         return None
 
-    def learn_print(self, kind: str, name: str, fingerprint: str, files: Iterable[str]) -> None:
+    def note_print(self, kind: str, name: str, fingerprint: str, files: Iterable[str]) -> None:
+        """Note the fingerprint of a model that was read from these files."""
         import orjson
 
         from s2h.streams.files import Whole
@@ -107,15 +112,18 @@ class Folder:
             "print": fingerprint,
             "files": {path: _stamp(path) for path in files},
         }
-        with contextlib.suppress(OSError), Whole(self._note(kind, name)) as out:  # a convenience
+        with (
+            contextlib.suppress(OSError),
+            Whole(self._note(kind, name)) as out,
+        ):  # without the note the model is loaded
             out.write(orjson.dumps(said))
 
     def _note(self, kind: str, name: str) -> str:
         return os.path.join(self.path, f"{kind}-{brief(name).hex()}.json")
 
 
-def folder(path: str | None, say: Callable[[str], None]) -> Folder | None:
-    """The Folder of --cache; None where none is asked for and, after a warning, where nothing can be written there."""
+def open_folder(path: str | None, say: Callable[[str], None]) -> Folder | None:
+    """Return the Folder of --cache; None if no path is given and, after a warning, if nothing can be written there."""
     try:
         return Folder(path, say) if path else None
     except RecordError as error:
@@ -128,39 +136,46 @@ def _stamp(path: str) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
-class Kept:
-    """A file of arrays of float32 by 16-byte keys. What goes wrong with it ends its use, not the run."""
+class CacheFile:
+    """A file of arrays of float32 by 16-byte keys. A fault of the file ends its use, not the run."""
 
     def __init__(self, path: str, say: Callable[[str], None] = lambda message: None) -> None:
-        self.path, self.say, self.base = path, say, None
-        self._try(self._open)
+        self.path, self.say = path, say
+        self.base: sqlite3.Connection | None = None
+        self._guarded(self._open)
 
     def get(self, keys: list[bytes]) -> dict[bytes, Any]:
-        """Those arrays that are there and whole."""
-        return self._try(lambda: self._get(keys) if self.base is not None else None) or {}
+        """Return those arrays that are there and whole."""
+        found: dict[bytes, Any] = {}
+        self._guarded(lambda: self._get(keys, found))
+        return found
 
     def put(self, rows: dict[bytes, Any]) -> None:
-        """Keep arrays: all of them or, where the process is killed meanwhile, none."""
-        self._try(lambda: self._put(rows) if self.base is not None else None)
+        """Keep arrays: all of them or, if the process is killed meanwhile, none."""
+        self._guarded(lambda: self._put(rows))
 
-    def _try(self, work: Callable[[], Any]) -> Any:
-        """The work's result, or None where the file fails it."""
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do the work. If the file fails it, say so and go on with a new file or without one."""
         import sqlite3
 
         try:
-            return work()
+            work()
         except sqlite3.OperationalError as error:  # locked, a full disk, no right to write
             self._end(f"can't be used: {error}; going on without it")
         except (sqlite3.DatabaseError, _Foreign) as error:
             self._end(f"{error}: it is replaced by a new one")
             try:
-                for ending in ("-journal", "-wal", "-shm", ""):  # first what a new file would be mended from
+                for ending in (
+                    "-journal",
+                    "-wal",
+                    "-shm",
+                    "",
+                ):  # first the files that SQLite would restore it from
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(self.path + ending)
                 self._open()
             except (sqlite3.Error, OSError, _Foreign) as error:
                 self._end(f"can't be used: {error}; going on without it")
-        return None
 
     def _end(self, message: str) -> None:
         import sqlite3
@@ -174,25 +189,27 @@ class Kept:
     def _open(self) -> None:
         import sqlite3
 
-        self.base = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
-        self.base.execute("PRAGMA synchronous=NORMAL")
-        version = self.base.execute("PRAGMA user_version").fetchone()[0]
-        tables = self.base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        self.base = base = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        base.execute("PRAGMA synchronous=NORMAL")
+        version = base.execute("PRAGMA user_version").fetchone()[0]
+        tables = base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and version != VERSION:
             raise _Foreign(f"was written by another version ({version}, not {VERSION})")
-        self.base.execute("BEGIN IMMEDIATE")
-        self.base.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, row BLOB, sum BLOB)")
-        self.base.execute(f"PRAGMA user_version={VERSION}")
-        self.base.execute("COMMIT")
+        base.execute("BEGIN IMMEDIATE")
+        base.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, row BLOB, sum BLOB)")
+        base.execute(f"PRAGMA user_version={VERSION}")
+        base.execute("COMMIT")
 
-    def _get(self, keys: list[bytes]) -> dict[bytes, Any]:
+    def _get(self, keys: list[bytes], found: dict[bytes, Any]) -> None:
         import numpy as np
 
-        found, damaged = {}, 0
-        for at in range(0, len(keys), ASKED):
-            part = keys[at : at + ASKED]
-            asked = f"SELECT key, row, sum FROM kept WHERE key IN ({','.join('?' * len(part))})"
-            for key, row, check in self.base.execute(asked, part):
+        if self.base is None:
+            return
+        damaged = 0
+        for at in range(0, len(keys), AT_ONCE):
+            part = keys[at : at + AT_ONCE]
+            query = f"SELECT key, row, sum FROM kept WHERE key IN ({','.join('?' * len(part))})"
+            for key, row, check in self.base.execute(query, part):
                 if isinstance(row, bytes) and check == _check(key, row):
                     found[key] = np.frombuffer(row, dtype="<f4")
                 else:
@@ -201,11 +218,12 @@ class Kept:
             self.say(
                 f"cache {self.path}: {damaged} damaged {plural(damaged, 'entry is', 'entries are')} computed anew"
             )
-        return found
 
     def _put(self, rows: dict[bytes, Any]) -> None:
         import numpy as np
 
+        if self.base is None:
+            return
         data = ((key, np.ascontiguousarray(row, dtype="<f4").tobytes()) for key, row in rows.items())
         self.base.execute("BEGIN IMMEDIATE")
         try:

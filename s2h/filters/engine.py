@@ -1,8 +1,8 @@
-"""Computing with models: each is loaded when it is first needed; every distinct image and text goes through it once; images
-are opened by threads or worker processes while it runs; and where several processes were launched, each takes its share of
-the chunks. A chunk holds the same images however many processes there are, so the same bytes come out.
+"""Run models for judges. A model is loaded when it is first needed; every distinct image and text goes through it once;
+threads or worker processes open images while it runs; and if several processes were launched, each takes a share of the
+chunks. A chunk holds the same images with any number of processes, so the output has the same bytes.
 
-The main process reads, decides and writes. The others are in `Engine.serve` and do what it shares out.
+The main process reads, decides and writes. The others are in `Engine.serve` and do the work that it shares out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from s2h import accel
 from s2h.filters.cache import Embeddings, Folder, brief
@@ -20,7 +21,11 @@ from s2h.images.decoding import ImageError, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError
 
-THREADS = 4  # that read and open images; Pillow and torch leave the interpreter while they work
+if TYPE_CHECKING:
+    from s2h.models.clip import Clip
+    from s2h.models.text import TextModel
+
+THREADS = 4  # that read and open images; Pillow and torch release the interpreter meanwhile
 TOGETHER = 4  # images that one task opens
 AHEAD = 2  # chunks of images open before their turn: 40 MB at 32 images of 224 pixels
 KNOWN = 200_000  # image references whose digests are kept: 50 MB
@@ -30,8 +35,12 @@ Place = tuple[str, str]  # of an image: (base, reference)
 
 
 class Engine:
-    """load: by kind ("clip", "text", "ref") what loads a model by its name. workers: processes that open images; with none
-    threads do. A context manager; use one at a time."""
+    """Loads models and computes with them. A context manager; use one at a time.
+
+    load: loads a model by its name, for each kind ("clip", "text", "ref"). cache: keeps results from run to run.
+    workers: processes that open images; with 0, threads do. dtype: the number format of the models, which tells
+    fingerprints apart.
+    """
 
     def __init__(
         self,
@@ -52,8 +61,8 @@ class Engine:
         self._openers: dict[str, Executor] = {}
         self._works: dict[str, Callable[[str, list], Iterable]] = {
             "clip images": self._look,
-            "clip texts": lambda name, chunks: (self.model("clip", name).texts(chunk) for chunk in chunks),
-            "text texts": lambda name, chunks: (self.model("text", name).encode(chunk) for chunk in chunks),
+            "clip texts": lambda name, chunks: (self.clip(name).texts(chunk) for chunk in chunks),
+            "text texts": lambda name, chunks: (self.text_model(name).encode(chunk) for chunk in chunks),
         }
 
     def __enter__(self) -> Engine:
@@ -68,21 +77,28 @@ class Engine:
                 accel.share(None)
 
     def serve(self) -> None:
-        """What all processes but the main one do: their share of the work, until there is no more."""
+        """In every process but the main one: do a share of the work until there is no more."""
         while (job := accel.share(None)) is not None:
             self._share(*job)
 
     def add(self, what: str, work: Callable[[str, list], Iterable]) -> None:
-        """Another kind of work for `run`: work(model's name, chunks) gives a result for each chunk."""
+        """Add a kind of work for `run`: work(name of the model, chunks) yields a result for each chunk."""
         self._works[what] = work
 
     def model(self, kind: str, name: str) -> Any:
+        """Return a model of a kind by its name, loaded once."""
         if (kind, name) not in self.loaded:
             self.loaded[kind, name] = self.load[kind](name)
         return self.loaded[kind, name]
 
+    def clip(self, name: str) -> Clip:
+        return self.model("clip", name)
+
+    def text_model(self, name: str) -> TextModel:
+        return self.model("text", name)
+
     def fingerprint(self, kind: str, name: str) -> str:
-        """Of a model: from the cache where it knows it, without loading the model."""
+        """Return a model's fingerprint; the model is loaded only if the cache has no note of it."""
         if (kind, name) not in self._prints:
             noted = f"{name} {self.dtype}"
             found = self.cache.known_print(kind, noted) if self.cache else None
@@ -90,12 +106,12 @@ class Engine:
                 model = self.model(kind, name)
                 found = model.fingerprint()
                 if self.cache:
-                    self.cache.learn_print(kind, noted, found, model.files)
+                    self.cache.note_print(kind, noted, found, model.files)
             self._prints[kind, name] = found
         return self._prints[kind, name]
 
     def run(self, what: str, name: str, chunks: list) -> list:
-        """The results of the chunks in their order, the work shared out among the processes."""
+        """Return the results of the chunks in their order. The processes share the work."""
         if self.ranks == 1:
             return list(self._works[what](name, chunks))
         accel.share((what, name, chunks))
@@ -106,7 +122,7 @@ class Engine:
         return [result for _, result in sorted(results, key=lambda found: found[0])]
 
     def _share(self, what: str, name: str, chunks: list) -> list[tuple[int, Any]]:
-        """Do this process's share and tell everyone: (the chunk's number, its result or what went wrong)."""
+        """Do this process's share, and return the results of all: (number of the chunk, its result or an error)."""
         numbers = range(self.rank, len(chunks), self.ranks)
         try:
             found = list(zip(numbers, self._works[what](name, chunks[self.rank :: self.ranks]), strict=True))
@@ -115,17 +131,18 @@ class Engine:
         return accel.gather(found)
 
     def images(self, name: str, places: Iterable[Place]) -> tuple[dict[Place, Any], dict[Place, ImageError]]:
-        """Unit-length embeddings of images by a CLIP, each content once, and what was wrong with those that can't be had."""
+        """Return embeddings of images by a CLIP (float32 [D] of length 1, each content computed once), and the errors of
+        images that can't be opened."""
         places = list(dict.fromkeys(places))
         keys, faults = self._known(places)
-        first = {}
+        first: dict[bytes, Place] = {}
         for place in places:
             if place in keys:
                 first.setdefault(keys[place], place)
         damaged: dict[bytes, ImageError] = {}
 
         def embed(missing: list[bytes]) -> Iterator[tuple[bytes, Any]]:
-            at_once = self.model("clip", name).images_at_once
+            at_once = self.clip(name).images_at_once
             parts = [missing[i : i + at_once] for i in range(0, len(missing), at_once)]
             chunks = [[first[key] for key in part] for part in parts]
             for part, (rows, wrong) in zip(parts, self.run("clip images", name, chunks), strict=True):
@@ -142,7 +159,7 @@ class Engine:
         return found, faults
 
     def texts(self, kind: str, name: str, texts: Iterable[str]) -> dict[str, Any]:
-        """Unit-length embeddings of texts by a CLIP or a text model."""
+        """Return embeddings of texts by a CLIP or a text model: float32 [D] of length 1."""
         keys = {text: brief(text) for text in dict.fromkeys(texts)}
         said = {key: text for text, key in keys.items()}
 
@@ -150,7 +167,7 @@ class Engine:
             parts = [missing[i : i + TEXTS_AT_ONCE] for i in range(0, len(missing), TEXTS_AT_ONCE)]
             chunks = [[said[key] for key in part] for part in parts]
             if kind == "clip":
-                self.cut += sum(self.model(kind, name).cut(chunk) for chunk in chunks)
+                self.cut += sum(self.clip(name).cut(chunk) for chunk in chunks)
             for part, rows in zip(parts, self.run(f"{kind} texts", name, chunks), strict=True):
                 yield from zip(part, rows, strict=True)
 
@@ -158,18 +175,18 @@ class Engine:
         return {text: rows[key] for text, key in keys.items()}
 
     def digests(self, places: Iterable[Place]) -> tuple[dict[Place, bytes], dict[Place, ImageError]]:
-        """What tells the contents of images apart, without a model, and what was wrong with those that can't be read."""
+        """Return the digests of images' bytes, and the errors of images that can't be read."""
         return self._known(list(dict.fromkeys(places)))
 
     def results(self, kind: str, name: str, what: str) -> Embeddings:
-        """Where results of a model are kept: in memory, and in the cache where there is one."""
+        """Return where the results of a model are kept: in memory and, if there is one, in the cache."""
         if (name, f"{kind}-{what}") not in self.kept:
             file = self.cache.open(f"{kind}-{what}", self.fingerprint(kind, name)) if self.cache else None
-            self.kept[name, f"{kind}-{what}"] = Embeddings(kept=file)
+            self.kept[name, f"{kind}-{what}"] = Embeddings(file=file)
         return self.kept[name, f"{kind}-{what}"]
 
     def _known(self, places: list[Place]) -> tuple[dict[Place, bytes], dict[Place, ImageError]]:
-        """The digests of images' bytes; a file is read once while its reference is remembered."""
+        """The digests of images' bytes. A file is read once while its reference is remembered."""
         found, unread = {}, []
         for place in places:
             key = (place[0], brief(place[1]))
@@ -192,49 +209,42 @@ class Engine:
         return found, faults
 
     def _look(self, name: str, chunks: list[list[Place]]) -> Iterator[tuple[Any, dict[int, ImageError]]]:
-        """For each chunk of images the embeddings of those that can be opened, and what was wrong with the others, the next
-        images being opened meanwhile."""
-        model = self.model("clip", name)
-        waiting: deque[list[Future]] = deque()
-        ahead = iter(chunks)
-
-        def begin() -> None:
-            for chunk in ahead:
-                tasks = [chunk[i : i + TOGETHER] for i in range(0, len(chunk), TOGETHER)]
-                waiting.append([self._open(name, model, task) for task in tasks])
-                return
-
-        for _ in range(AHEAD):
-            begin()
+        """Yield for each chunk of images the embeddings of those that can be opened, and the errors of the others by
+        position. The next images are opened meanwhile."""
+        model = self.clip(name)
+        rest = iter(chunks)
+        opening = deque(self._open(name, model, chunk) for chunk in islice(rest, AHEAD))
         try:
-            while waiting:
-                opened = [one for task in waiting.popleft() for one in task.result()]
-                begin()
+            while opening:
+                opened = [one for task in opening.popleft() for one in task.result()]
+                opening.extend(self._open(name, model, chunk) for chunk in islice(rest, 1))
                 wrong = {i: one for i, one in enumerate(opened) if isinstance(one, ImageError)}
                 good = [one for i, one in enumerate(opened) if i not in wrong]
                 yield (model.images(good) if good else []), wrong
         except BrokenProcessPool as error:
             raise ModelError(
-                "a worker that opened images died, perhaps for want of memory (use fewer --workers)"
+                "a worker that opened images died, perhaps because memory ran out (use fewer --workers)"
             ) from error
         finally:
-            for task in (task for tasks in waiting for task in tasks):
+            for task in (task for tasks in opening for task in tasks):
                 task.cancel()
 
-    def _open(self, name: str, model: Any, places: list[Place]) -> Future:
+    def _open(self, name: str, model: Clip, chunk: list[Place]) -> list[Future]:
+        """Begin to open the images of a chunk, some in each task."""
         if name not in self._openers:
             if self.workers:
                 import torch
 
-                # Forked: the transform is shared as it stands, and tensors come back through shared memory.
+                # Forked, so that the transform need not be pickled; tensors come back through shared memory.
                 self._openers[name] = ProcessPoolExecutor(
                     self.workers, torch.multiprocessing.get_context("fork"), _begin, (model.prepare,)
                 )
             else:
                 self._openers[name] = ThreadPoolExecutor(THREADS)
+        tasks = [chunk[i : i + TOGETHER] for i in range(0, len(chunk), TOGETHER)]
         if self.workers:
-            return self._openers[name].submit(_open_in_worker, places)
-        return self._openers[name].submit(_opened, model.prepare, places)
+            return [self._openers[name].submit(_open_in_worker, task) for task in tasks]
+        return [self._openers[name].submit(_opened, model.prepare, task) for task in tasks]
 
 
 def _digest(place: Place) -> bytes | ImageError:
@@ -245,7 +255,7 @@ def _digest(place: Place) -> bytes | ImageError:
 
 
 def _opened(prepare: Callable[[Any], Any], places: list[Place]) -> list[Any]:
-    """Each image as the model's input, or what is wrong with it."""
+    """Each image as the model's input, or its error."""
     made: list[Any] = []
     for base, reference in places:
         try:
@@ -265,9 +275,11 @@ def _begin(prepare: Callable[[Any], Any]) -> None:
 
     global _prepare
     _prepare = prepare
-    torch.set_num_threads(1)  # the others' threads were not forked
+    torch.set_num_threads(1)  # the parent's threads were not forked
     follow_parent()
 
 
 def _open_in_worker(places: list[Place]) -> list[Any]:
+    if _prepare is None:
+        raise RuntimeError("_begin was not called in this process")
     return _opened(_prepare, places)

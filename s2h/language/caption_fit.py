@@ -6,14 +6,16 @@ doubt a caption may be true, so that it is not used as a wrong one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 from s2h.language import related_names
 from s2h.language.attribute_swaps import KINDS
-from s2h.language.concepts import read, without_openings
-from s2h.language.unmentioned_things import may_go_without_saying
+from s2h.language.caption_openings import without_openings
+from s2h.language.concepts import read
+from s2h.language.noun_categories import acts, is_body_part, is_place
+from s2h.language.unmentioned_things import belongs_there, may_go_without_saying
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
@@ -66,6 +68,26 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     return all(_may_hold(claim, known) for claim in claims(caption))
 
 
+def is_mentioned(concept: str, things: Iterable[str]) -> bool:
+    """Whether one of some things may also be called by a concept's name, or by a broader or a narrower one."""
+    return any(related_names.may_be(concept, thing) for thing in things)
+
+
+def may_show(concept: str, things: Collection[str]) -> bool:
+    """Whether a picture whose captions mention some things may also show a concept, so that a prompt for the concept must
+    not have it as a distractor.
+
+    A broader or narrower name of a mentioned thing may be the concept, and so may a thing that shares a noun with it ("rice
+    terrace" and "rice field"), that belongs to the scene, or that is a part of somebody.
+    """
+    if is_mentioned(concept, things):
+        return True
+    if not related_names.nouns_of(concept).isdisjoint(things):
+        return True
+    head = related_names.head(concept)
+    return belongs_there(head, things) or (is_body_part(head) and any(map(acts, things)))
+
+
 def _may_hold(claim: Claim, known: set[Claim]) -> bool:
     if claim in known:
         return True
@@ -75,7 +97,12 @@ def _may_hold(claim: Claim, known: set[Claim]) -> bool:
             if may_be_one:
                 return True
             alike = True
-    return not alike and may_go_without_saying(claim.thing, [other.thing for other in known])
+    if alike:
+        return False
+    things = [other.thing for other in known]
+    if is_place(claim.thing) and not any(map(is_place, things)):
+        return True  # captions often leave out where they are
+    return may_go_without_saying(claim.thing, things)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,18 +1,17 @@
-"""What a caption names: the thing that it is about (`concept_of`), and the phrases of all things that it mentions (`read`).
+"""Find what a caption names: its concept (`find`), and the noun phrases of all visible things that it mentions (`read`).
 
-A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Where a caption gives none, the reason is told,
-so that a source can count it. No concept is better than a wrong one.
+A concept is a noun phrase whose head can be seen ("brown dog", "stop sign"). Prompts of level 3 search for it. A caption that
+gives none gives a reason instead, which the source counts. No concept is better than a wrong one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from s2h.language import nouns
-from s2h.language.noun_categories import is_body_part
+from s2h.language.caption_openings import LONGEST, without_openings
+from s2h.language.noun_categories import acts, is_body_part
 from s2h.language.noun_phrases import (
     CLOSED,
     COLLECTIVE,
@@ -20,12 +19,14 @@ from s2h.language.noun_phrases import (
     PARTITIVE,
     Phrase,
     Token,
-    acts,
     phrase_at,
     phrases_of,
     seen,
     tokens_of,
 )
+from s2h.language.nouns import MASS
+from s2h.language.proper_names import is_name, without_owner
+from s2h.language.readable_captions import is_english, is_file_name
 from s2h.language.related_names import parse
 from s2h.language.word_forms import ONLY_PLURAL, SAME_FORM, is_plural_form, shares, singular, verb_of
 from s2h.language.word_tables import word_set
@@ -36,67 +37,8 @@ NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
-MOST_WORDS = 4
-LONGEST = 600  # characters of a caption that are read
+MOST_WORDS = 4  # of a concept; the last ones are kept
 
-_PICTURE = r"(?:image|picture|photo|photograph|photography|video|pic|scene|shot|snapshot|illustration|frame)"
-_SHOWS = (
-    r"(?:shows?|depicts?|features?|displays?|captures?|portrays?|contains?|presents?|illustrates?|showcases?|includes?|"
-    r"consists\sof|is\sof|focuses\son|showing|featuring|depicting|displaying|appears\sto\s(?:be|show)|has|is(?=\san?\s))"
-)
-_SEE = (
-    r"(?:there(?:['’]s|\s(?:is|are|seems?\sto\sbe|appears?\sto\sbe))|(?:we|you|i|one)\s(?:can\s)?see|it\s(?:is|shows)|"
-    r"(?:is|are)\s(?:shown|seen|depicted))"
-)
-# What captioning models and alt texts begin with.
-_OPENINGS = re.compile(
-    rf"""^(?:
-      (?:in|on|at)\s(?:this|the|an?)\s(?:\w+\s)?{_PICTURE},?\s(?:{_SEE}\s)?
-    | (?:in|at|on|to)\sthe\s(?:far\s)?(?:foreground|background|center|centre|middle|distance|top|bottom|left|right|front)
-      (?:\s(?:side|part|half|corner|edge))?(?:\sof\s(?:the|this)\s{_PICTURE})?,?\s(?:{_SEE}\s)?
-    | (?:the|this)\s(?:main\s|central\s)?(?:subject|focus|focal\spoint)\s(?:of\s(?:the|this)\s{_PICTURE}\s)?is\s
-    | (?:the|an?)?\s?(?:interior|exterior|inside|outside|front|rear)\s(?:(?:view|side|part|end)\s)?of\s
-    | (?:the|this|an?)\s(?:\w+[\s-]){{0,3}}?{_PICTURE}\s{_SHOWS}\s
-    | (?:an?|the|this)?\s?(?:[\w-]+\s){{0,4}}?
-      (?:{_PICTURE}|close[\s-]?ups?|view|panorama|portrait|selfie|silhouette|rendering)\s(?:shot\s|view\s|image\s|photo\s)?of\s
-    | (?:here\s)?{_SEE}\s | (?:this|that|here|these|those)\s(?:is|are)\s | it(?:['’]s|\sis)\s
-    | (?:what\s(?:appears|looks)\s(?:to\sbe|like)\s)
-    | {_PICTURE}:\s | caption:\s | alt:\s
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# 'Tux the penguin': a name, which only its bearer's noun tells from others.
-_NAME = re.compile(
-    r"^(?!(?:In|On|At|By|Of|To|From|With|For|Behind|Under|Over|Outside|Inside|Near|Around|Across|Through|Along|Above|Below|"
-    r"Beside|Against|During|After|Before|While|When|Where|Into|Onto|Past|Down|Up|Off|All|Both|Half|Among|Between|Atop)\b)"
-    r"[A-Z][a-z]+ (?=the [a-z])"
-)
-_FILE = re.compile(
-    r"^\S+\.(?:jpe?g|png|gif|webp|heic|bmp|tiff?|avif|mp4|mov)$|^(?:img|dsc[fn]?|pxl|mvimg|image|photo|pict?|screenshot|"
-    r"scan|p|_mg|untitled|file|frame|fb|wp|vid)[\s_-]*\(?\d[\w\s.()_-]*$|^[\d\W_]+$|^\w+_\w+_\w*\d|^\S+\s?\(\d+\)$|^[0-9a-f]{8,}$|^https?://",
-    re.IGNORECASE,
-)
-# Words of other languages written in Latin letters, none of them an English word that a caption is likely to have.
-_FOREIGN = word_set(
-    """der das ein eine einer einem einen und auf mit im am zum zur ist sind steht sitzt liegt zwei drei vor dem den des
-    el los las una unos unas con sobre del en por para y es está están dos tres su
-    le les une des du sur dans avec et est sont deux trois aux au devant à
-    il lo gli uno una di del della con su nel nella due tre che
-    um uma os as com na no nas nos em dois três ao da
-    een het op met en zijn twee bij
-    en ett och på med som är två i av det er og til
-    w na z i jest się przed dwa trzy oraz ve bir"""
-) - word_set(
-    "as no i am do as on a des du la en in z w met den der em er das os com na au su est es ve dos av lo di il"
-)
-_FOREIGN_FIRST = word_set(
-    """ein eine der die das el la los las un una une le les des il lo gli um uma o os een het en ett unos unas zwei dos deux
-    due"""
-)
-_FUNCTION = word_set(
-    """a an the of with in on at and or to for from by is are his her their its this that two three near under over behind
-    while as into through"""
-)
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
 EMPTY = word_set(
     """thing stuff object item part piece side top bottom corner front back end edge area surface view scene setting
@@ -108,40 +50,30 @@ EMPTY = word_set(
     fall look run walk call help world remains nature earth universe love life death space red green blue yellow
     purple pink brown black white gray grey beige turquoise adult male female air sky nobody anybody anyone art
     industry business website john jack bill mark peter tom dick harry jerry ray victor smith paris lovely beauty
-    cutie wonderland darling"""
-)
-
-
-# What is not the whole of a thing, and groups of what has no plural of its own.
+    cutie wonderland darling throwback greetings cheers music transportation infrastructure homework"""
+) | {"still life", "cross section"}
+# A part of a thing, and a group of animals whose noun has no plural of its own.
 _PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
 _GROUPS = word_set("herd flock group pack school bunch couple pair row line")
-# Heads that "of" makes another thing of, and those that are a likeness where no article follows it: a river of people.
-_PLACES = word_set("bed bridge hood trunk bow crown tip heel shoulder foot mouth")
-_SHAPES = word_set(
+# Heads of which "of" makes another thing ("bed of a truck"), and those that are a likeness before a bare noun ("river of
+# people").
+_OTHER_WITH_OF = word_set("bed bridge hood trunk bow crown tip heel shoulder foot mouth")
+_LIKENESSES = word_set(
     """blanket carpet forest river curtain mountain tower wall cloud ocean pyramid tunnel jungle storm wave shower ring
-    circle rain ribbon wheel road house tree"""
+    circle rain ribbon wheel road house tree stream column plume trail"""
 )
 _EVENTS = word_set(
     """auction show race fair festival market parade ceremony game match party rally drive roundup raid contest competition
     tournament concert sale exhibit exhibition rodeo derby trial hunt run shearing farm pen truck crossing"""
 )
-_FAMILY = word_set(
-    """someone somebody everyone one mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie
-    aunt uncle mother father sister brother"""
-)
-_CALLED = word_set(
-    "mum mom dad daddy mummy mommy grandma grandpa granny grandad granddad nana auntie uncle aunt"
-)
-# As a title they are the occasion: 'Family dinner', 'Lunch with Maria'.
+# As the title of a caption a meal is the occasion: "Family dinner", "Lunch with Maria".
 _MEALS = word_set("breakfast lunch dinner supper brunch")
-_TITLED = re.compile(r"[A-Z]\w+ [A-Z]")
-# Behind a name at the start, what people and pets do rather than what the name may also mean: 'Daisy chasing a ball'.
-_LIVELY = word_set(
-    """playing holding wearing smiling sleeping laughing opening reading riding running chasing feeding petting eating making
-    helping enjoying watching sitting looking posing walking learning trying jumping dancing waiting kissing hugging"""
-)
-# Verbs whose past is like their base, so that one thing may well do so: 'A child cut a cake.'
+_RANKS = word_set("best worst favorite favourite first last next only own same latest newest final perfect")
+_OCCASIONS = word_set("first last next")  # "First steps", "Last day"
+# Verbs whose past is like their base, so that one thing may well do so: "A child cut a cake."
 _LIKE_PAST = word_set("cut hit put set let shut spread hurt read bet cast split burst rid quit beat cost")
+_ENDS = frozenset(".!?:,;—–")
+_QUOTES = frozenset("'‘\"“")
 
 
 @dataclass(frozen=True)
@@ -153,44 +85,61 @@ class Found:
 
 
 def concept_of(caption: str) -> str:
-    """The caption's first noun phrase without its article, at most four words; '' where it is nothing that can be seen.
-    'An Indian blackbuck.' gives 'Indian blackbuck', 'A dumper. It carries …' gives 'dumper'."""
+    """Return a caption's concept, "" for a caption that gives none.
+
+    >>> concept_of("An Indian blackbuck."), concept_of("A man rides a wave."), concept_of("Renewable energy")
+    ('Indian blackbuck', 'man', '')
+    """
     return find(caption).concept
 
 
 @lru_cache(maxsize=1 << 15)
 def find(caption: str) -> Found:
-    """The caption's concept or the reason for none."""
+    """Return a caption's concept: its first noun phrase without the article, at most `MOST_WORDS` words; or why there is none.
+
+    >>> find("Riding a wave")
+    Found(concept='', reason='a caption that begins with no noun phrase')
+    """
     text = " ".join(caption.split())[:LONGEST]
     if not any(c.isalnum() for c in text):
         return Found("", NO_PHRASE)
-    if _FILE.search(text):
+    if is_file_name(text):
         return Found("", FILE_NAME)
     text = without_openings(text)
-    tokens = tokens_of(text)
-    if not _is_english(text):
+    if not is_english(text):
         return Found("", NOT_ENGLISH)
-    start = 0
-    if tokens and verb_of(tokens[0].low)[1] == "ing" and "," in text:
-        start = 1 + next(
-            at for at, token in enumerate(tokens) if token.low == ","
-        )  # 'Sitting on a bench, a man …'
-    phrase = phrase_at(tokens, start)
-    part = None
-    while phrase and _of_others(phrase, tokens):
+    tokens = tokens_of(text)
+    part, phrase = None, phrase_at(tokens, _start(tokens))
+    while phrase and _only_counts(phrase, tokens):
         part, phrase = phrase, phrase_at(tokens, phrase.stop + 1)
-    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, tokens)):
+    after = tokens[phrase.stop].low if phrase and phrase.stop < len(tokens) else ""
+    if phrase and (phrase.unsure or _is_other(phrase, tokens) or _is_event(phrase, after)):
         return Found("", UNSURE)
-    if phrase and _is_name(phrase, text):
+    if phrase and is_name(phrase, text):
         return Found("", NAME)
-    quoted = phrase and phrase.stop < len(tokens) and tokens[phrase.stop].low in "'‘\"“"
-    if phrase is None or phrase.begins == "no" or quoted:
+    if phrase is None or phrase.begins == "no" or after in _QUOTES:
         return Found("", NO_PHRASE)
-    ends = phrase.stop >= len(tokens) or tokens[phrase.stop].low in ".!?:,;—–"
-    found = _named(phrase, ends, tokens[phrase.stop].low if phrase.stop < len(tokens) else "")
-    if part and found.concept and phrase.begins == "bare" and _changes(part, phrase):
-        return Found(" ".join((part.words[-1], "of", *found.concept.split()[-2:])))
-    return found
+    words = _visible(phrase, after)
+    if not words:
+        return Found("", NOT_SEEN)
+    if part and phrase.begins == "bare" and _changes(part, phrase):
+        return Found(" ".join((part.words[-1], "of", *words[-2:])))
+    return Found(" ".join(words[-MOST_WORDS:]))
+
+
+def _start(tokens: list[Token]) -> int:
+    """Return where the first phrase begins: behind the comma in "Sitting on a bench, a man reads"."""
+    lows = [token.low for token in tokens]
+    return 1 + lows.index(",") if verb_of(lows[0])[1] == "ing" and "," in lows else 0
+
+
+def _only_counts(phrase: Phrase, tokens: list[Token]) -> bool:
+    """Whether a phrase only counts what "of" adds to it: "a couple" of ducks."""
+    last = phrase.words[-1].casefold()
+    of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
+    if last == "head" and of and phrase.stop + 1 < len(tokens) and tokens[phrase.stop + 1].low in DETERMINERS:
+        return False  # the head of a horse, but a head of lettuce
+    return of and (last in PARTITIVE or singular(last) in PARTITIVE)
 
 
 def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
@@ -199,168 +148,100 @@ def _is_other(phrase: Phrase, tokens: list[Token]) -> bool:
     if len(ahead) < 2 or ahead[0] != "of":
         return False
     head = singular(phrase.words[-1])
-    if head in _SHAPES:
+    if head in _LIKENESSES:
         return ahead[1] not in DETERMINERS
     whole = phrase_at(tokens, phrase.stop + 1)
-    if whole is None or not (head in _PLACES or is_body_part(head)):
+    if whole is None or not (head in _OTHER_WITH_OF or is_body_part(head)):
         return False
     meat = whole.begins == "bare" and not is_plural_form(whole.words[-1])  # leg of lamb
     return meat or not acts(whole.words[-1])
 
 
-def _is_event(phrase: Phrase, tokens: list[Token]) -> bool:
+def _is_event(phrase: Phrase, after: str) -> bool:
     """Whether an event follows a noun that has no other plural: a cattle auction is no cattle."""
-    after = [token.low for token in tokens[phrase.stop : phrase.stop + 2]]
     head = phrase.words[-1].casefold()
-    if not after or after[0] not in _EVENTS or not (head in SAME_FORM or head in ONLY_PLURAL):
+    if after not in _EVENTS or not (head in SAME_FORM or head in ONLY_PLURAL):
         return False
-    share = shares(after[0])
+    share = shares(after)
     return share.get("n", 0) > share.get("v", 0) or head == "cattle"
 
 
 def _changes(part: Phrase, whole: Phrase) -> bool:
-    """Whether a noun alone would say another number than what it is a part or a group of: a slice of lemon is no
-    lemon, and a flock of sheep no sheep; but a sheet of paper is paper."""
+    """Whether the noun alone would say another number than its part or its group: a slice of lemon is no lemon, and a flock
+    of sheep no sheep; but a sheet of paper is paper."""
     head = whole.words[-1].casefold()
     if head in SAME_FORM:
         return singular(part.words[-1]) in _GROUPS
-    return singular(part.words[-1]) in _PARTS and not is_plural_form(head) and head not in nouns.MASS
+    return singular(part.words[-1]) in _PARTS and not is_plural_form(head) and head not in MASS
 
 
-def _named(phrase: Phrase, ends: bool, after: str) -> Found:
-    words = _without_owner(phrase)
+def _visible(phrase: Phrase, after: str) -> list[str]:
+    """Return the words of the first phrase that name a visible thing, none where it names none. after: the next word."""
+    words = list(phrase.words)
+    while len(words) > 1 and words[0].casefold() in _RANKS:  # "best burger"
+        if words.pop(0).casefold() in _OCCASIONS and phrase.begins == "bare" and not after:
+            return []
+    if phrase.begins != "one":
+        words = without_owner(words)
     last = words[-1].casefold()
     if last in map(str.casefold, words[:-1]):
-        return Found("", NOT_SEEN)  # 'Home sweet home'
-    unknown = not shares(last) and not seen(last)
-    if phrase.begins == "bare" and len(words) == 1 and after and after in ".!?:—–" and not seen(last):
-        return Found("", NOT_SEEN)
-    share = shares(last)
-    other = max(share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0)
-    doing = verb_of(after)[1] == "ing" and is_thing(phrase)  # 'Bear walking in snow'
-    if len(words) == 1 and phrase.begins == "bare" and other > share.get("n", 0) and not doing:
-        return Found("", NOT_SEEN)  # 'Lovely!', 'Keep calm'
-    if (
-        phrase.begins in ("one", "open", "bare")
-        and singular(last) == last
-        and not (phrase.begins != "one" and (last in SAME_FORM | COLLECTIVE or is_plural_form(last)))
-        and verb_of(after)[1] == "base"
-        and shares(after).get("a", 0) < shares(after)["v"]
-        and after not in _LIKE_PAST | CLOSED
-    ):
-        return Found("", NOT_SEEN)  # 'A dry erase marker': no verb of one thing, so the name goes on after it
-    if phrase.begins == "bare" and last in _MEALS:
-        return Found("", NOT_SEEN)
-    if unknown and not is_thing(phrase):
-        # 'A dumper.' names something, whatever it is; 'Gimel stands for gants.' may be anything
-        named = phrase.begins == "one" and ends and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
-        return Found(" ".join(words[-MOST_WORDS:])) if named else Found("", NOT_SEEN)
-    if not is_thing(phrase):
-        return Found("", NOT_SEEN)
-    return Found(" ".join(words[-MOST_WORDS:]))
-
-
-def _without_owner(phrase: Phrase) -> list[str]:
-    """The words of a phrase without a person whom no picture tells ('Emma's birthday cake', 'Mum's garden'), and without
-    ranks ('best burger')."""
-    words = list(phrase.words)
-    while len(words) > 1 and words[0].casefold() in _RANKS:
-        words.pop(0)
-    ends = next((at for at, word in enumerate(words) if word.endswith(("'s", "’s"))), None)
-    if ends is None or phrase.begins == "one":
+        return []  # "Home sweet home"
+    if phrase.begins == "bare" and (last in _MEALS or _is_exclaimed(phrase, words, after)):
+        return []
+    if _name_goes_on(phrase, last, after):
+        return []
+    if is_thing(phrase):
         return words
-    owner = words[ends][:-2].casefold()
-    named = all(word[0].isupper() for word in words[: ends + 1]) and (owner in _NAMES or not seen(owner))
-    return words[ends + 1 :] if named or owner in _FAMILY else words
+    # "A dumper." names something, whatever it is; "Gimel stands for gants." may be anything
+    alone = phrase.begins == "one" and (not after or after in _ENDS)
+    unknown = (
+        not shares(last) and not seen(last) and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
+    )
+    return words if alone and unknown else []
 
 
-_RANKS = word_set("best worst favorite favourite first last next only own same latest newest final perfect")
-# Nouns that are people's and pets' names too: without an article they are taken for one ("Jack holds a ball").
-_NAMES = word_set(
-    """art barb bill bob bud buddy buster carol chuck dean dick dolly drew faith frank gene grace grant hank harry hope jack
-    jean jimmy joe joy mack mark max may mike miles mitch nick norm oreo pat peg pip ray rich rob roger rusty sandy skip sue
-    tad tom tony tux wade ward will jenny ben billy bobby molly patty glen dale jay charlotte basil earl duke scout bandit
-    teddy"""
-)
-# Nouns that stand alone as often: names only where something alive must be meant.
-_FIRST_NAMES = word_set(
-    """brandy sherry ginger hazel heather olive jade daisy lily rose iris violet poppy holly angel star ash cliff clay heath
-    candy cherry coco biscuit cookie pepper peanut pumpkin shadow snowball patches boots ruby pearl amber ivy"""
-)
-
-
-def _is_name(phrase: Phrase, text: str) -> bool:
-    """Whether a phrase is the proper name of one thing, by its capitals ('Golden Gate Bridge in fog'), unless the whole
-    caption is written so, or its last words are a noun that the tables know ('Golden Retriever on a lawn')."""
-    if phrase.begins == "bare" and len(phrase.words) == 1 and phrase.words[0].istitle():
-        name = phrase.words[0].casefold()
-        if name in _CALLED:
-            return True
-        if name in _FAMILY and _TITLED.match(text[text.find(phrase.words[0]) :]):
-            return True  # 'Aunt May'
-        if name in _FIRST_NAMES and not acts(name):
-            after = text[text.find(phrase.words[0]) + len(name) :].split()
-            return bool(after) and after[0] in _LIVELY
-        return name in _NAMES
-    words = [word for word in phrase.words if word.casefold() not in nouns.PROPER]
-    named = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
-    if not named or " " in parse(phrase.text)[0]:
+def _is_exclaimed(phrase: Phrase, words: list[str], after: str) -> bool:
+    """Whether one word without an article is no noun here: "Lovely!", "Keep calm"."""
+    if len(words) > 1:
         return False
-    rest = [word for word in text.split() if word not in phrase.words and word not in _FUNCTION]
-    if rest:
-        return not all(word[0].isupper() for word in rest)
-    return any(not shares(word) and not seen(word) for word in words)
+    last = words[0].casefold()
+    if after and after in ".!?:—–" and not seen(last):
+        return True
+    share, (verb, form) = shares(last), verb_of(after)
+    adjective, as_verb = share.get("a", 0), share.get("v", 0) - 6 if singular(last) == last else 0
+    acting = form == "ing" or (form == "s" and not adjective and shares(verb)["v"] >= 6)
+    if acting and is_thing(phrase):
+        return False  # "Bear walking in snow", "Crane lifts a beam"
+    return max(adjective, as_verb) > share.get("n", 0)
 
 
-@lru_cache(maxsize=1 << 14)
-def without_openings(text: str) -> str:
-    """The part of a caption that is read, without the words that captioning models and alt texts begin with: 'The image
-    shows a dog.' gives 'a dog.'."""
-    text = " ".join(text.split())[:LONGEST]
-    for _ in range(3):
-        found = _OPENINGS.match(text)
-        if not found or found.end() >= len(text):
-            break
-        text = text[found.end() :]
-    name = _NAME.match(text)
-    return text[name.end() :] if name and not name[0].endswith("s ") else text
-
-
-def _is_english(text: str) -> bool:
-    """Whether a text can be read as English: Latin letters, and English little words rather than others."""
-    letters = [c for c in text if c.isalpha()]
-    if sum(c > "\u024f" for c in letters) > 0.2 * len(letters):
+def _name_goes_on(phrase: Phrase, last: str, after: str) -> bool:
+    """Whether a verb follows that one thing cannot have, so that the name goes on behind it: "A dry erase marker"."""
+    if phrase.begins not in ("one", "open", "bare") or singular(last) != last:
         return False
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    english = sum(word in _FUNCTION for word in words)
-    foreign = sum(word in _FOREIGN for word in words) + (words[0] in _FOREIGN_FIRST and len(words) > 1)
-    known = sum(bool(shares(word)) or word in _FUNCTION or seen(word) for word in words)
-    if foreign and foreign >= english:
+    if phrase.begins != "one" and (last in SAME_FORM | COLLECTIVE or is_plural_form(last)):
         return False
-    return known * 2 >= len(words) or len(words) < 3
+    if verb_of(after)[1] != "base" or after in _LIKE_PAST | CLOSED:
+        return False
+    share = shares(after)
+    return share.get("a", 0) < share["v"]
 
 
 @lru_cache(maxsize=1 << 10)
 def read(text: str) -> tuple[list[Token], list[Phrase]]:
-    """The tokens of a text and the phrases of what it says is there. Several rules read one caption in a row."""
+    """Return the tokens of a text and the phrases of `things_of`; cached, since several rules read a caption in a row."""
     tokens = tokens_of(text)
     return tokens, list(things_of(tokens))
 
 
 def things_of(tokens: list[Token]) -> Iterator[Phrase]:
-    """The phrases of a caption that say of a visible thing that it is there."""
+    """Yield the phrases of a caption that say of a visible thing that it is there, from left to right.
+
+    "A boat without sails on a lake" gives "boat" and "lake".
+    """
     for phrase in phrases_of(tokens):
-        if phrase.begins != "no" and is_thing(phrase) and not _of_others(phrase, tokens):
+        if phrase.begins != "no" and is_thing(phrase) and not _only_counts(phrase, tokens):
             yield phrase
-
-
-def _of_others(phrase: Phrase, tokens: list[Token]) -> bool:
-    """Whether a phrase only counts what "of" adds to it: 'a couple' of ducks."""
-    last = phrase.words[-1].casefold()
-    of = phrase.stop < len(tokens) and tokens[phrase.stop].low == "of"
-    if last == "head" and of and phrase.stop + 1 < len(tokens) and tokens[phrase.stop + 1].low in DETERMINERS:
-        return False  # the head of a horse, but a head of lettuce
-    return of and (last in PARTITIVE or singular(last) in PARTITIVE)
 
 
 def is_thing(phrase: Phrase) -> bool:

@@ -24,6 +24,14 @@ _DONE_BY_PEOPLE = word_set(
     boxing jumping walking collecting spotting"""
 )
 
+_KINDS_OF_PLACE = word_set("room building workplace road passageway farm arena depository") | {
+    "business establishment", "building complex", "athletic facility", "health facility", "dry land",
+}  # fmt: skip
+_PLACES = word_set(
+    """park garden yard beach hillside hill mountain lake river sea ocean pool harbor harbour port track station platform
+    stage lane path trail sidewalk pasture market court playground"""
+)
+
 
 @lru_cache(maxsize=1 << 14)
 def is_body_part(noun: str) -> bool:
@@ -70,6 +78,16 @@ def is_animal(head: str) -> bool:
     things = word_tables.things()
     files = [things.files[number] for number in things.senses.get(singular(head), ())]
     return files[:1] == ["animal"] or (files[:1] == ["person"] and "animal" in files and "food" not in files)
+
+
+@lru_cache(maxsize=1 << 14)
+def is_place(noun: str) -> bool:
+    """Whether a noun in the singular names somewhere to be, by its first sense: "kitchen", "beach", "street"."""
+    things = word_tables.things()
+    first = things.senses.get(noun, ())[:1]
+    if noun.rpartition(" ")[2] in _PLACES or any(things.files[number] == "location" for number in first):
+        return True
+    return any(name in _KINDS_OF_PLACE for number in things.above(first) for name in things.names[number])
 
 
 def may_name_an_act(head: str, gerund: str, after: str, goes_on: bool) -> bool:

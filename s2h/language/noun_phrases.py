@@ -49,7 +49,7 @@ COLLECTIVE = word_set("couple family team crowd group pair band class crew audie
 PARTITIVE = word_set(
     """pair group couple bunch cluster row pile stack set lot piece slice quarter half herd flock head baby line
     number variety collection assortment array series lots dozens hundreds thousands swarm school pack gaggle litter bouquet
-    handful load loads plenty kind type sort breed species gang trio portion chunk heap tons selection stretch patch
+    handful load loads plenty kind type sort breed species gang trio portion chunk scoop heap tons selection stretch patch
     clump mass sea team line bits bit sheet strip block pool pride pod colony troop flight slab wedge rack"""
 )
 # Words in -ing that name something behind a noun ("a brick building").
@@ -194,6 +194,9 @@ class _Reader:
         begins, tokens = "bare", self.tokens
         while at < len(tokens):
             low = tokens[at].low
+            if low == "of" and begins == "many" and self._low(at + 1) in _OPEN:
+                at += 1  # 'two of the dogs'
+                continue
             if low not in DETERMINERS and not low.isdigit():
                 break
             if low in _NOT:
@@ -253,7 +256,9 @@ class _Reader:
                 else "stop"
             )
         if not share.get("v") and share.get("a", 0) <= 4:
-            return "noun" if not _is_plural(head) or head.casefold() in _PLURAL_MODIFIERS else "stop"
+            modifies = head.casefold() in _PLURAL_MODIFIERS or self._must_go_on(head, begins)
+            modifies = modifies or (head.casefold() in SAME_FORM and begins != "many")  # 'Deer feeder'
+            return "noun" if modifies or not _is_plural(head) else "stop"
         return self._agreed(at, low, head.casefold(), begins, after)
 
     def _first(self, low: str, share: dict, noun: bool, form: str, after: str, begins: str) -> str:
@@ -272,6 +277,8 @@ class _Reader:
         if adjective and (adjective >= share.get("n", 0) or not seen(low)) and self._noun_like(after):
             a_verb = verb_of(after)[1] == "s" and shares(after).get("v", 0) > shares(after).get("n", 0)
             return "noun" if a_verb and seen(low) else "modifier"
+        if noun and adjective and verb_of(after)[0] == "" and shares(after).get("a", 0) > 5:
+            return "modifier"  # 'light wooden table'
         if noun:
             return "noun"
         if adjective or "-" in low or share.get("r"):
@@ -286,11 +293,12 @@ class _Reader:
         share = shares(low)
         if _is_plural(head) and not (begins == "one" and head in SAME_FORM):
             # a sports car, but 'Two girls braid' and 'Clothes dry'
-            modifies = head in _PLURAL_MODIFIERS and not acts(head) and share.get("n", 0) > share.get("v", 0)
+            modifies = (head in _PLURAL_MODIFIERS and not acts(head)) or self._must_go_on(head, begins)
+            modifies = modifies and share.get("n", 0) > share.get("v", 0)
             if plural and share.get("v", 0) > share.get("n", 0):
                 return "stop"  # 'A rack of clothes stands by the door'
             if head in SAME_FORM and begins == "bare" and not plural:  # 'Salmon fillet', but 'Sheep graze'
-                modifies = share.get("n", 0) >= max(4, share.get("v", 0))
+                modifies = share.get("n", 0) >= max(4, share.get("v", 0)) and after not in _BEGINNINGS
             return "noun" if modifies and seen(low) else "stop"
         if head in COLLECTIVE and not plural:
             return "stop"
@@ -319,7 +327,12 @@ class _Reader:
             return "stop"
         if verb_of(after)[1] == "ing" and not acting and not moves(head):
             return "noun"  # 'Autumn leaves floating'
-        return "noun" if base and not seen(after) else "stop"  # 'train tracks run', 'train stops at'
+        # 'train tracks run' and 'neon signs light a street', but 'train stops at'
+        return "noun" if base and (not seen(after) or self._low(at + 2) in _BEGINNINGS) else "stop"
+
+    def _must_go_on(self, head: str, begins: str) -> bool:
+        """Whether a plural cannot be the head of its phrase: 'a sales clerk'."""
+        return begins == "one" and singular(head) != head.casefold()
 
     def _verb_at(self, at: int) -> bool:
         """Whether a word that may be a verb's base is one rather than a noun: a little word follows, or nothing."""

@@ -24,17 +24,19 @@ PROPER = frozenset(
 )
 # Nouns that take no article: "grass", "some water".
 MASS = word_set(
-    """air asphalt ash asparagus bacon baggage bamboo barbecue beef bread broccoli butter cabbage cardboard cash celery
-    cement cereal cheese chocolate clay cloth clothing coal coffee concrete confetti corn cotton cutlery dairy debris
-    denim dirt dough dust earwax equipment fabric foam fog foliage food fruit fur furniture garbage garlic gasoline ginger
-    glassware gold graffiti grass gravel greenery guacamole hail hair ham hay homework honey ice icing incense
-    infrastructure ink ivory ivy jewellery jewelry juice kale ketchup lace land laundry lava leather lemonade lettuce
-    lightning linen livestock luggage lumber machinery mail makeup marble mayonnaise meat milk mist money moss mud
-    music mustard nature oatmeal oil paint paper parsley pasta pasture pavement plastic pollen popcorn pork porridge
-    pottery poultry produce rain rice rubber rubbish rust salt sand sauce scenery seafood seaweed shade shrubbery silk
-    silver silverware smoke snow soap soil spaghetti spinach steam steel straw sugar sunlight sunshine sushi tableware
-    tea tinsel tofu toast traffic transportation trash turf underwear vegetation water wheat wildlife wine wood wool
-    wreckage yarn yogurt"""
+    """air alabaster artwork ash asparagus asphalt bacon baggage bamboo barbecue beef brass bread broccoli butter cabbage
+    cardboard cash celery cement cereal cheese chocolate clay cloth clothing coal coffee compost concrete confetti copper
+    corn cotton cutlery dairy debris denim dirt dough driftwood dust earwax equipment fabric farmland firewood fleece foam
+    fog foliage food frost fruit fur furniture garbage garlic gasoline ginger glassware gold graffiti granite grass
+    grassland gravel greenery guacamole hail hair ham handwriting hay haze homework honey ice icing incense infrastructure
+    ink insignia ivory ivy jewellery jewelry juice kale ketchup kindling lace land laundry lava leather lemonade lettering
+    lettuce lightning limestone linen livestock luggage lumber machinery magma mail makeup manure marble mayonnaise meat
+    milk mist money moss mud music mustard nature oatmeal obsidian oil paint paper papyrus parkland parsley pasta pasture
+    pavement planking plaster plastic pollen popcorn pork porridge pottery poultry produce quartz rain rice rubber rubbish
+    rubble rust salt sand sandpaper sandstone sauce sawdust scenery seafood seaweed shade shrubbery signage silk silver
+    silverware smoke snow snowfall soap soil soot spaghetti spinach stationery steam steel straw styrofoam sugar sunlight
+    sunshine surf sushi tableware tea tinsel toast tofu traffic transportation trash turf undergrowth underwear vapor vapour
+    vegetation wallpaper water wax wheat wicker wildlife wine wood wool wreckage yarn yogurt"""
 )
 # Letters that are said with a vowel first, and acronyms that are read as words.
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")

@@ -102,6 +102,12 @@ def head(phrase: str) -> str:
     return parse(phrase)[0]
 
 
+@lru_cache(maxsize=1 << 14)
+def nouns_of(phrase: str) -> frozenset[str]:
+    """The words of a noun phrase that are mostly nouns, in the singular: 'a red fire truck' gives {'fire', 'truck'}."""
+    return frozenset(singular(word) for word in _WORD.findall(phrase.casefold()) if _is_noun(singular(word)))
+
+
 def same(one: str, other: str) -> bool:
     """Whether two names are synonyms or spellings of one: sofa and couch, grey wall and gray wall."""
     (a, before_a), (b, before_b) = parse(one), parse(other)

@@ -144,10 +144,25 @@ _SCENES = tuple(
 )
 
 
+_SCENES_OF: dict[
+    str, list[tuple[frozenset[str], frozenset[str]]]
+] = {}  # thing left out -> (what tells, what rules out)
+for _left_out, _told, _ruled_out in _SCENES:
+    for _thing in _left_out:
+        _SCENES_OF.setdefault(_thing, []).append((_told, _ruled_out))
+
+
 def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
-    """Whether a thing may be in a picture though captions that mention the known things leave it out."""
-    if thing in _ALL_OVER or is_body_part(thing):
-        return True
+    """Whether a thing may be in a picture though captions that mention the known things leave it out.
+
+    >>> may_go_without_saying("pillow", ["bed"]), may_go_without_saying("pillow", ["street"])
+    (True, False)
+    """
+    return thing in _ALL_OVER or is_body_part(thing) or belongs_there(thing, known)
+
+
+def belongs_there(thing: str, known: Collection[str]) -> bool:
+    """Whether a thing belongs to the scene that the known things tell of, or to a person or a meal among them."""
     if thing in _WORN:
         return any(map(is_person, known))
     if thing.rpartition(" ")[2] in _SET and any(map(_is_food, known)):
@@ -155,8 +170,8 @@ def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
     if thing in _MEALS:
         return any(map(_is_food, known)) or not _COOKS.isdisjoint(known)
     return any(
-        thing in left_out and not told.isdisjoint(known) and ruled_out.isdisjoint(known)
-        for left_out, told, ruled_out in _SCENES
+        not told.isdisjoint(known) and ruled_out.isdisjoint(known)
+        for told, ruled_out in _SCENES_OF.get(thing, ())
     )
 
 

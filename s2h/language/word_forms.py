@@ -31,8 +31,8 @@ ONLY_PLURAL = word_set(
     premises people folk """
 )
 SAME_FORM = word_set(
-    """sheep deer fish aircraft moose bison salmon trout shrimp squid swine spacecraft hovercraft series species offspring
-    elk"""
+    """sheep deer fish aircraft moose bison buffalo antelope caribou reindeer salmon trout cod tuna shrimp squid swine quail
+    spacecraft hovercraft series species offspring elk"""
 )
 _NO_PLURAL = word_set(
     """gas lens canvas atlas christmas bus grass glass dress cross mattress compass christmas iris tennis pancreas cactus
@@ -58,8 +58,11 @@ def singular(word: str) -> str:
     man = word[:-3] + "man"
     if word.endswith("men") and (man in word_tables.things().senses or man in word_tables.everyday().same):
         return man
-    if not word.endswith("s") or word.endswith(("ss", "us", "is")) or len(word) < 4:
+    if not word.endswith("s") or word.endswith("ss") or len(word) < 4:
         return word
+    if word.endswith(("us", "is")):  # 'menus' and 'taxis', but 'cactus' and 'iris'
+        senses = word_tables.things().senses
+        return word[:-1] if word[:-1] in senses and word not in senses else word
     stems = [word[:-1]]
     if word.endswith("ies"):
         stems.insert(0, word[:-3] + "y")

@@ -1,8 +1,8 @@
-"""The tables of nouns that can be seen (`things.tsv`, from WordNet), of common words' parts of speech (`words.tsv`), and of
-what captions say beside WordNet (`everyday.txt`). Each is read when it is first wanted.
+"""Read the tables of words: nouns that can be seen, parts of speech of common words, and what captions say beside them.
 
-`examples/language/make_table.py` made the first two; `wordnet-licence.txt` is their licence. `inflected.tsv` holds what
-inflect says of their words' articles and plurals beside the plain rules (`examples/language/make_forms.py`).
+`things.tsv` and `words.tsv` come from WordNet (`examples/language/make_table.py` made them, `wordnet-licence.txt` is their
+licence). `everyday.txt` is written by hand. `inflected.tsv` holds the articles and plurals of the tables' words where they
+are not by the plain rules (`examples/language/make_forms.py`). A table is read when it is first asked for, and only once.
 """
 
 from __future__ import annotations
@@ -18,23 +18,28 @@ HERE = Path(__file__).parent
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text that spaces part."""
+    """Return the words of a text that spaces separate: "red blue" gives {"red", "blue"}."""
     return frozenset(text.split())
 
 
 @dataclass
 class Things:
-    """Synsets by number, and the numbers of each noun, the first sense first."""
+    """Visible nouns, as WordNet groups them into synsets. A synset is a number: an index into the lists.
+
+    files: WordNet's file of each synset (animal, artifact, food, …). broader: the synsets that are broader. names: its words.
+    narrower: how many synsets each one is broader than. senses: the synsets of each noun, the first sense first.
+    """
 
     files: list[str] = field(default_factory=list)
     broader: list[tuple[int, ...]] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
-    narrower: Counter = field(default_factory=Counter)  # how many synsets each one is broader than
+    narrower: Counter[int] = field(default_factory=Counter)
     senses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def above(self, senses: Iterable[int]) -> frozenset[int]:
-        """The numbers of some synsets and of all the broader ones."""
-        found, ahead = set(), list(senses)
+        """Return some synsets and all broader ones."""
+        found: set[int] = set()
+        ahead = list(senses)
         while ahead:
             number = ahead.pop()
             if number not in found:
@@ -42,11 +47,19 @@ class Things:
                 ahead.extend(self.broader[number])
         return frozenset(found)
 
+    def first_file(self, noun: str) -> str:
+        """Return the file of a noun's first sense, "" for a noun that is not in the table: "dog" gives "animal"."""
+        senses = self.senses.get(noun)
+        return self.files[senses[0]] if senses else ""
+
 
 @dataclass
 class Everyday:
-    """The hand-written table. same, near: the groups that each noun is in; kinds: what each noun is a kind of; unlike:
-    what a noun is never the same as, whatever else says so; things: what is neither a person nor an animal."""
+    """The hand-written table, by noun in the singular.
+
+    same, near: the other nouns of its groups. kinds: what it is a kind of. unlike: what it is never the same as, whatever
+    else says so. things: nouns that are neither a person nor an animal, though WordNet says so.
+    """
 
     same: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -57,20 +70,23 @@ class Everyday:
 
 @cache
 def things() -> Things:
-    found, firsts, others = Things(), {}, {}
-    for number, file, broader, words in _rows("things.tsv"):
+    """Return the visible nouns of `things.tsv`."""
+    found = Things()
+    firsts: dict[str, int] = {}
+    others: dict[str, list[int]] = defaultdict(list)
+    for number, (_, file, broader, words) in enumerate(_rows("things.tsv")):
         found.files.append(file)
         found.broader.append(tuple(map(int, broader.split(","))) if broader else ())
         names = words.split(",") if words else []
-        found.names.append(tuple(name.lstrip("*") for name in names))
-        for name in names:
-            if name.startswith("*"):
-                firsts[name[1:]] = int(number)
+        for at, name in enumerate(names):
+            if name[0] == "*":  # the word's first sense
+                names[at] = name[1:]
+                firsts[name[1:]] = number
             else:
-                others.setdefault(name, []).append(int(number))
+                others[name].append(number)
+        found.names.append(tuple(names))
     found.narrower.update(chain.from_iterable(found.broader))
-    for name, number in firsts.items():
-        found.senses[name] = (number, *others.get(name, ()))
+    found.senses = {name: (number, *others.get(name, ())) for name, number in firsts.items()}
     for name in everyday().things & found.senses.keys():
         lifeless = [n for n in found.senses.pop(name) if found.files[n] not in ("person", "animal")]
         if lifeless:
@@ -80,28 +96,36 @@ def things() -> Things:
 
 @cache
 def words() -> dict[str, dict[str, int]]:
-    """word -> {part of speech: tenths of its uses}: n noun, v verb, a adjective, r adverb."""
-    return {
-        word: {told[i]: int(told[i + 1]) for i in range(0, len(told), 2)}
-        for word, told, *_ in _rows("words.tsv")
-    }
+    """Return each common word's parts of speech (n noun, v verb, a adjective, r adverb) in tenths of its uses.
+
+    >>> words()["wave"]
+    {'n': 6, 'v': 3}
+    """
+    shares: dict[str, dict[str, int]] = {}  # many words have the same
+    found = {}
+    for word, told, *_ in _word_rows():
+        share = shares.get(told)
+        if share is None:
+            share = shares[told] = {told[i]: int(told[i + 1]) for i in range(0, len(told), 2)}
+        found[word] = share
+    return found
 
 
 @cache
 def irregular_verbs() -> dict[str, str]:
-    """An irregular form -> its verb: 'rode' gives 'ride'."""
-    return {form: row[0] for row in _rows("words.tsv") if len(row) > 2 for form in row[2].split()}
+    """Return the verb of each irregular form: "rode" gives "ride"."""
+    return {form: row[0] for row in _word_rows() if len(row) > 2 for form in row[2].split()}
 
 
 @cache
 def irregular_plurals() -> dict[str, str]:
-    """An irregular plural -> its noun: 'geese' gives 'goose'."""
-    return {form: row[0] for row in _rows("words.tsv") if len(row) > 3 for form in row[3].split()}
+    """Return the noun of each irregular plural: "geese" gives "goose"."""
+    return {form: row[0] for row in _word_rows() if len(row) > 3 for form in row[3].split()}
 
 
 @cache
 def named() -> frozenset[str]:
-    """The words of the tables that are plain words: of them the articles and plurals are known without inflect."""
+    """Return the plain words of the tables, whose articles and plurals are known without inflect."""
     nouns = (word for name in things().senses for word in name.split())
     return frozenset(
         word
@@ -112,12 +136,13 @@ def named() -> frozenset[str]:
 
 @cache
 def inflected() -> dict[str, tuple[str, str]]:
-    """word -> (article, plural) where these are not by the plain rules, '' where they are; `make_forms.py` made it."""
+    """Return (article, plural) of the words that do not follow the plain rules; "" stands for one that does."""
     return {word: (article, plural) for word, article, plural in _rows("inflected.tsv")}
 
 
 @cache
 def everyday() -> Everyday:
+    """Return the hand-written table; `everyday.txt` begins with the meaning of its signs."""
     found = Everyday()
     for line in (HERE / "everyday.txt").read_text(encoding="utf-8").splitlines():
         sign, _, rest = line.partition(" ")
@@ -135,6 +160,11 @@ def everyday() -> Everyday:
     return found
 
 
+@cache
+def _word_rows() -> list[list[str]]:
+    return _rows("words.tsv")
+
+
 def _rows(name: str) -> list[list[str]]:
-    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
-    return [line.split("\t") for line in lines if not line.startswith("#")]
+    lines = (HERE / name).read_text(encoding="utf-8").split("\n")
+    return [line.split("\t") for line in lines if line and not line.startswith("#")]

@@ -17,7 +17,7 @@ FLAT = 2  # grey levels between the darkest and the lightest pixel of a picture 
 def perceptual_hash_of(image: Image) -> int:
     """Return the perceptual hash of an image that `s2h.images.decoding.reduced` made; 0 for an image of one colour,
     which has nothing to compare."""
-    from s2h.filters.against import perceptual_hash
+    from s2h.images.perceptual import perceptual_hash
 
     darkest, lightest = cast("tuple[int, int]", image.convert("L").getextrema())
     return perceptual_hash(image) if lightest - darkest > FLAT else 0

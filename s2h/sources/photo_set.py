@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, Literal
 
 from s2h.images import references
-from s2h.language import caption_fit, nouns, related_names
+from s2h.language import caption_fit, nouns
 from s2h.language.attribute_swaps import Swaps
 from s2h.sources import caption_wording as wording
 from s2h.sources.exclusions import Exclusions
@@ -157,9 +157,9 @@ class Photos(Dataset):
         """Tell whether a concept may occur in a picture: whether anything that is listed or mentioned there may be called
         by its name, by a broader or by a narrower one."""
         table, naming = self.table(part), self.naming
-        for thing in table.things(at):
-            if related_names.may_be(name, thing):
-                return True
+        may_show = caption_fit.is_mentioned if table.is_sorted else caption_fit.may_show
+        if may_show(name, table.things(at)):
+            return True
         if not naming.words and naming.contains is None:
             return False
         listed = [table.concepts[number] for number in table.of_picture[at]]

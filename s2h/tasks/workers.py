@@ -58,6 +58,8 @@ def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> N
 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
+    if _work is None:
+        raise RuntimeError("a worker that was not told what to make")
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))

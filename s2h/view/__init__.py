@@ -1,1 +1,1 @@
-"""Pairs and predictions as a person looks at them: one self-contained HTML page."""
+"""Pages to look at: pairs and predictions as one self-contained HTML page, and plots of scores and of the audit."""

@@ -1,5 +1,5 @@
-"""A page of pairs or predictions: images inside it, each distinct one once, no network, no script but its own. Everything in
-a record is data and is escaped; a policy in the page's head keeps the browser from anything else.
+"""Write a page of pairs or predictions. The page holds its images, each distinct one once, and needs no network.
+Everything in a record is data and is escaped; the page's content security policy allows its own style and script only.
 
     s2h-gen compare -n 20 --quiet | s2h-view -o gallery.html
 """
@@ -25,8 +25,8 @@ from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
 
 PAGE = Path(__file__).with_name("page.html")
-VERDICTS = {True: "right", False: "wrong"}
-CHANGES = {
+VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
+CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
     (True, False): "lost",
     (True, True): "right both times",
@@ -37,27 +37,29 @@ CHANGES = {
 def page(
     lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[Exception], None] = fail
 ) -> Iterator[bytes]:
-    """The page in pieces of UTF-8, one a card, as the lines come. A line with `response` is a prediction, any other a pair;
-    a prediction's `before` holds another model's `response` and `correct`, to be shown beside it. size: the greatest side of
-    an embedded image in pixels. A line that can't be shown goes to on_error and is left out."""
+    """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
+    any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
+    beside it. size: the longest side of an embedded image, in pixels. A line that can't be shown goes to on_error and
+    is left out."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
     before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
     yield before.replace("@TITLE@", escape(title)).encode()
-    album = Album(size)
+    images = EmbeddedImages(size)
     for line in lines:
         try:
-            card = _prediction(line, album) if "response" in line else _pair(line, album)
+            card = _prediction(line, images) if "response" in line else _pair(line, images)
         except RecordError as error:
-            album.forget()
+            images.forget()
             error.where = error.where or line.where
             on_error(error)
             continue
-        yield (album.hand_over() + card).encode()
+        yield (images.take_new() + card).encode()
     yield after.encode()
 
 
 def policy(whole: str) -> str:
-    """The page's content security policy: its one style and its one script, by their hashes, and images that lie in it."""
+    """Return the page's content security policy: its one style and its one script, by their hashes, and embedded
+    images."""
     hashes = {}
     for name in ("style", "script"):
         (text,) = re.findall(f"<{name}>(.*?)</{name}>", whole, re.S)
@@ -65,16 +67,17 @@ def policy(whole: str) -> str:
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
         "base-uri 'none'; form-action 'none'"
+
     )
 
 
-class Album:
-    """The images of a page by the hash of their bytes; each is embedded before the first card that shows it."""
+class EmbeddedImages:
+    """The images of a page by the digest of their bytes. Each is embedded before the first card that shows it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._known: dict[str, tuple[int, int, int]] = {}  # digest -> number, width, height
-        self._fresh: dict[str, str] = {}  # digest -> what embeds it
+        self._new: dict[str, str] = {}  # digest -> HTML that embeds it
 
     def place(self, reference: str, base: str) -> tuple[int, int, int]:
         """(number, width, height) of an image. Raises ImageError."""
@@ -85,32 +88,32 @@ class Album:
             if max(image.size) > self.size:
                 image.thumbnail((self.size, self.size))
             number = len(self._known)
-            # A script of no language is never run; it keeps a text that the page's own script puts into place.
-            self._fresh[name] = f'<script type="text/plain" id="i{number}">{_embedded(image)}</script>\n'
+            # The browser never runs a script of type text/plain; the page's script reads the image from it.
+            self._new[name] = f'<script type="text/plain" id="i{number}">{_embedded(image)}</script>\n'
             self._known[name] = (number, *image.size)
         return self._known[name]
 
-    def hand_over(self) -> str:
-        """What embeds the images that came since."""
-        made = "".join(self._fresh.values())
-        self._fresh.clear()
+    def take_new(self) -> str:
+        """Return the HTML that embeds the images added since the last call."""
+        made = "".join(self._new.values())
+        self._new.clear()
         return made
 
     def forget(self) -> None:
-        """Leaves out the images that came since: their card is not shown."""
-        for name in self._fresh:
+        """Forget the images added since the last `take_new`, because their card is not shown."""
+        for name in self._new:
             del self._known[name]
-        self._fresh.clear()
+        self._new.clear()
 
 
-def _pair(record: Record, album: Album) -> str:
+def _pair(record: Record, images: EmbeddedImages) -> str:
     accept(record)
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
     level, task, negative = (record.get(name) for name in ("level", "task", "negative"))
     tags = [f"level {level}" if level else "no level", *filter(None, (task, negative))]
     body = (
-        _figures(record, album, set(target_of(record)))
+        _figures(record, images, set(target_of(record)))
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
         + _answers(
             ("good", "chosen", marked_chosen),
@@ -124,7 +127,7 @@ def _pair(record: Record, album: Album) -> str:
     return _card(record, tags, keys, body)
 
 
-def _prediction(line: Record, album: Album) -> str:
+def _prediction(line: Record, images: EmbeddedImages) -> str:
     missing = [name for name in ("id", "bench", "answer", "response") if name not in line]
     if missing:
         raise RecordError(
@@ -144,7 +147,7 @@ def _prediction(line: Record, album: Album) -> str:
     choices = gold.options(line) if line.get("choices") else {}
     options = "".join(f"\n{letter}. {text}" for letter, text in choices.items())
     body = (
-        _figures(line, album, set(line.get("target") or ()))
+        _figures(line, images, set(line.get("target") or ()))
         + f'<div class="prompt">{escape(str(line.get("question", "")).strip() + options)}</div>'
         + _answers(*said)
     )
@@ -159,15 +162,16 @@ def _known(correct: object) -> bool | None:
 
 
 def _response(name: str, said: dict) -> tuple[str, str, str]:
-    """(class, heading, text) of what a model answered."""
+    """The (class, heading, text) of a model's reply."""
     correct = said.get("correct")
     by = f" · {said['model']}" if said.get("model") else ""
     heading = f"{name}: {VERDICTS.get(correct, 'not scored')}{by}"
-    return {True: "good", False: "bad"}.get(correct, "plain"), heading, escape(str(said["response"]))
+    kind = "good" if correct is True else "bad" if correct is False else "plain"
+    return kind, heading, escape(str(said["response"]))
 
 
 def _answers(*said: tuple[str, str, str]) -> str:
-    """(class, heading, text as HTML) side by side."""
+    """Blocks of (class, heading, text as HTML), side by side."""
     blocks = (
         f'<div class="answer {kind}"><small>{escape(name)}</small>{text}</div>' for kind, name, text in said
     )
@@ -175,7 +179,7 @@ def _answers(*said: tuple[str, str, str]) -> str:
 
 
 def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
-    """One article. keys: what the page's filters choose by."""
+    """One article. keys: the values by which the page's filters choose."""
     shown = ""
     for at, tag in enumerate(tags):
         marked = " level" if at == 0 else " verdict" if tag == keys.get("verdict") else ""
@@ -188,11 +192,11 @@ def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> 
     )
 
 
-def _figures(line: Record, album: Album, targets: set[int]) -> str:
+def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
     figures = []
     for at, reference in enumerate(line.get("images") or ()):
         try:
-            number, width, height = album.place(reference, line.base)
+            number, width, height = images.place(reference, line.base)
         except ImageError as error:
             error.where, error.field = line.where, f"images[{at}]"
             raise
@@ -206,7 +210,7 @@ def _figures(line: Record, album: Album, targets: set[int]) -> str:
 
 
 def _embedded(image: Any) -> str:
-    """A data URI: PNG for drawings of few colours, JPEG for the rest, whichever is smaller."""
+    """A data URI: PNG or JPEG, whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
         out = io.BytesIO()
@@ -217,7 +221,7 @@ def _embedded(image: Any) -> str:
 
 
 def _spoken(prompt: list[dict]) -> str:
-    """The prompt's text, with images that stand inside it marked where words name them."""
+    """The prompt's text, without the short parts that only name an image ("Image 1:")."""
     parts = [part["text"] for message in prompt for part in message["content"] if part["type"] == "text"]
     spoken = [
         part for part in parts if not part.strip().rstrip(":").lower().startswith("image ") or len(part) > 14
@@ -226,7 +230,7 @@ def _spoken(prompt: list[dict]) -> str:
 
 
 def differing(one: str, other: str) -> tuple[str, str]:
-    """Both texts as HTML with the words that the other does not have in <b>."""
+    """Return both texts as HTML, with the words that the other one lacks in <b>."""
     spaced = [re.findall(r"\S+\s*", text) for text in (one, other)]  # each word with the space after it
     a, b = ([word.rstrip() for word in words] for words in spaced)
     marked: tuple[list[str], list[str]] = ([], [])

@@ -17,7 +17,10 @@ from tests.support.photos import save
         (["kinship", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--negative", "other-image", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--temperature", "0.7"], "--temperature needs --samples 2 or more"),
-        (["vqa", "--working", "0.5"], "--working is for levels 2 and 3"),
+        (
+            ["vqa", "--working", "0.5"],
+            "--working is for arithmetic, compare, kinship and search, not for vqa",
+        ),
         (["kinship", "--model", "mini"], "--model is for vqa"),
         (["search", "--nonexistent", "0.2"], "--nonexistent is for vqa"),
         (["vqa", "--form", "locate"], "--form is for search"),

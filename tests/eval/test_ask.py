@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 
 from s2h.eval import ask, likelihood
-from s2h.eval.benches.pairs import question_of
+from s2h.eval.questions.pairs import question_of
 from s2h.images import decoding
 from s2h.models import encode, prompts, vlm
 from s2h.models.fit import Fit

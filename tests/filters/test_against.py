@@ -6,9 +6,15 @@ import json
 
 import pytest
 
-from s2h.filters import against, judge
+from s2h.filters import against, benchmark_images, judge
+from s2h.filters.cache import Folder
+from s2h.filters.engine import Engine
+from s2h.images.decoding import open_image
+from s2h.images.perceptual import perceptual_hash
 from s2h.images.store import digest
+from s2h.models import clip as models
 from s2h.record import RecordError
+from tests.support import clips
 from tests.support.photos import encoded, photo
 from tests.support.records import pair
 
@@ -31,7 +37,7 @@ def shown(tmp_path, picture, name: str):
 
 
 def test_copies_are_found_however_they_were_saved(bench, tmp_path):
-    known = against.known_images((str(bench),))
+    known = benchmark_images.read((str(bench),))
     assert len(known.exact) == 21 and known.unread == 2
     copy = photo(3, (200, 160))
     records = [
@@ -40,7 +46,7 @@ def test_copies_are_found_however_they_were_saved(bench, tmp_path):
         shown(tmp_path, copy.resize((300, 240)), "larger.png"),
         shown(tmp_path, photo("new", (200, 160)), "new.png"),
     ]
-    reasons = [why for _, why in judge(records, [against.judgement(known)])]
+    reasons = [why for _, why in judge(records, [against.build(known)])]
     assert reasons == [["shows an image of bench"]] * 3 + [[]]
     assert records[0]["scores"]["against"] == {"distance": 0, "bench": "bench", "image": 0}
     assert records[3]["scores"]["against"]["distance"] > against.NEAR
@@ -49,9 +55,9 @@ def test_copies_are_found_however_they_were_saved(bench, tmp_path):
 def test_lists_of_hashes_and_of_names(bench, tmp_path):
     data = (bench / "5.png").read_bytes()
     listed = tmp_path / "list.txt"
-    near = against.perceptual_hash(photo(6, (200, 160)))
+    near = perceptual_hash(photo(6, (200, 160)))
     listed.write_text(f"\ufeff{digest(data)} fünf\n{near:016x}\nCOCO_val2014_000000000042.jpg\n\n", "utf-8")
-    known = against.known_images((str(listed),))
+    known = benchmark_images.read((str(listed),))
     assert (len(known.exact), len(known.near), len(known.names)) == (1, 1, 1)
     (tmp_path / "COCO_val2014_000000000042.jpg").write_bytes(encoded("anything"))
     records = [
@@ -60,7 +66,7 @@ def test_lists_of_hashes_and_of_names(bench, tmp_path):
         pair(images=[str(tmp_path / "COCO_val2014_000000000042.jpg")], target=[0]),
         pair(images=[str(bench / "7.png")], target=[0]),
     ]
-    assert [bool(why) for _, why in judge(records, [against.judgement(known)])] == [True, True, True, False]
+    assert [bool(why) for _, why in judge(records, [against.build(known)])] == [True, True, True, False]
 
 
 def test_parquet_of_the_hub(tmp_path):
@@ -72,26 +78,83 @@ def test_parquet_of_the_hub(tmp_path):
         for i in range(5)
     ]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
-    known = against.known_images((str(tmp_path / "val.parquet"),))
+    known = benchmark_images.read((str(tmp_path / "val.parquet"),))
     assert len(known.exact) == 10
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     for bad, said in (("bad.parquet", "can't be read"), ("nowhere", "no such folder")):
         with pytest.raises(RecordError, match=said):
-            against.known_images((str(tmp_path / bad),))
+            benchmark_images.read((str(tmp_path / bad),))
 
 
-def test_embeddings_find_what_hashes_miss(bench, tmp_path):
-    import numpy as np
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return models.load(str(clips.build(tmp_path_factory.mktemp("clip"))))
 
-    def embed(image):
-        vector = np.asarray(image.resize((2, 2)), dtype=float).ravel() - 128
-        return vector / np.linalg.norm(vector)
 
-    known = against.known_images((str(bench),), embed)
+def embedder(model, looked: list, **how):
+    """The tiny model behind an engine; `looked` gets the number of images in each of its calls."""
+
+    class Counting(models.Clip):
+        def images(self, pictures):
+            looked.append(len(pictures))
+            return super().images(pictures)
+
+    counting = Counting(model.name, model.model, model.transform, model.tokenizer, model.files)
+    return benchmark_images.Embedder(Engine({"clip": lambda name: counting}, **how), model.name)
+
+
+def test_embeddings_find_what_hashes_miss(bench, tmp_path, model):
+    clip = embedder(model, [])
+    known = benchmark_images.read((str(bench),), clip)
+    assert len(known.embedded) == 20
     turned = shown(tmp_path, photo(8, (200, 160)).resize((160, 200)), "turned.png")
-    judging = against.judgement(known, embed=embed, alike=0.99, near=-1)
+    judging = against.build(known, embedder=clip, alike=0.99, near=-1)
     ((record, why),) = judge([turned], [judging])
     assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
+
+
+def test_cosines_are_those_of_the_model_used_plainly(bench, tmp_path, model):
+    clip = embedder(model, [])
+    known = benchmark_images.read((str(bench),), clip)
+    records = [shown(tmp_path, photo(f"new {i}", (200, 160)), f"{i}.png") for i in range(5)]
+    for record, _ in judge(records, [against.build(known, embedder=clip, alike=2, near=-1)], batch_size=3):
+        (row,) = model.images([open_image(record["images"][0])])
+        table = model.images([open_image(str(bench / f"{i}.png")) for i in range(20)])
+        assert record["scores"]["against"]["cosine"] == pytest.approx(float((table @ row).max()), abs=2e-4)
+
+
+def test_images_are_embedded_in_batches_and_each_content_once(bench, tmp_path, model):
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    rows = [{"image": {"bytes": (bench / f"{i}.png").read_bytes(), "path": None}} for i in range(10)]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
+    looked: list[int] = []
+    clip = embedder(model, looked)
+    known = benchmark_images.read((str(bench), str(tmp_path / "val.parquet")), clip)
+    assert (len(known.embedded), sum(looked), len(looked)) == (30, 20, 1)
+    new = [shown(tmp_path, photo(f"new {i}", (200, 160)), f"{i}.png") for i in range(5)]
+    old = [pair(images=[str(bench / f"{i}.png")], target=[0]) for i in range(5)]
+    records = [record.copy() for record in (*new, *old, *new)]
+    assert len(list(judge(records, [against.build(known, embedder=clip)]))) == 15
+    assert looked == [20, 5]
+
+
+def test_a_second_run_with_the_cache_loads_no_model(bench, tmp_path, model):
+    asked = []
+
+    def run() -> list:
+        def load(name: str):
+            asked.append(name)
+            return model
+
+        with Engine({"clip": load}, cache=Folder(str(tmp_path / "kept"))) as engine:
+            clip = benchmark_images.Embedder(engine, model.name)
+            judging = against.build(benchmark_images.read((str(bench),), clip), embedder=clip)
+            record = shown(tmp_path, photo("new", (200, 160)), "new.png")
+            return [scored["scores"] for scored, _ in judge([record], [judging])]
+
+    assert run() == run() and asked == [model.name]
 
 
 def test_the_bundled_clip_finds_what_hashes_miss(heavy, tmp_path):
@@ -113,11 +176,11 @@ def test_the_bundled_clip_finds_what_hashes_miss(heavy, tmp_path):
 
 def test_what_an_earlier_stage_measured_is_not_rewritten(bench, tmp_path):
     record = shown(tmp_path, photo("new", (200, 160)), "new.png")
-    judging = against.judgement(against.known_images((str(bench),)))
+    judging = against.build(benchmark_images.read((str(bench),)))
     assert [why for _, why in judge([record], [judging])] == [[]]
     assert [why for _, why in judge([record], [judging])] == [[]], "the same images give the same score"
     other = tmp_path / "other"
     other.mkdir()
     photo("elsewhere", (200, 160)).save(other / "0.png")
     with pytest.raises(RecordError, match=r"scores\.against: was measured against other images"):
-        list(judge([record], [against.judgement(against.known_images((str(other),)))]))
+        list(judge([record], [against.build(benchmark_images.read((str(other),)))]))

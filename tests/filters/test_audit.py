@@ -16,7 +16,8 @@ from tests.support import records
 
 def watched(pairs) -> dict:
     found = audit.Audit()
-    assert len(list(found.watch(pairs))) == len(pairs)
+    for pair in pairs:
+        found.add(pair)
     return found.report()
 
 

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from s2h.cli.filter import main
-from s2h.filters import clip as judging
-from s2h.filters import judge
+from s2h.filters import clip_claims, judge
 from s2h.filters.cache import VERSION, Embeddings, Folder, brief
 from s2h.filters.engine import Engine
 from s2h.models import clip as models
@@ -119,7 +118,7 @@ def test_memory_asks_the_file_before_the_model(folder):
         asked.extend(missing)
         return [(key, numpy.ones(64, dtype="float32")) for key in missing]
 
-    memory = Embeddings(kept=folder.open("clip-images", "abc"))
+    memory = Embeddings(file=folder.open("clip-images", "abc"))
     new = brief("new")
     assert len(memory.get([*ROWS, new], embed)) == len(ROWS) + 1 and asked == [new]
     assert set(folder.open("clip-images", "abc").get([new])) == {new}
@@ -136,7 +135,7 @@ def test_a_second_run_loads_no_model_and_sees_what_has_changed(tmp_path, monkeyp
 
     def run() -> list[float]:
         with Engine({"clip": load}, cache=Folder("kept")) as engine:
-            done = judge([pair(images=["one.png", "two.png"])], [judging.judgement(engine, model=model)])
+            done = judge([pair(images=["one.png", "two.png"])], [clip_claims.build(engine, model=model)])
             return [record["scores"]["clip"]["chosen"] for record, _ in done]
 
     for i, name in enumerate(("one", "two")):

@@ -9,9 +9,8 @@ import numpy
 import pytest
 from PIL import Image
 
-from s2h.filters import clip as judging
+from s2h.filters import clip_claims, clip_rank, judge
 from s2h.filters import engine as engines
-from s2h.filters import judge
 from s2h.filters.cache import Embeddings
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError
@@ -22,7 +21,7 @@ from tests.support.records import pair
 
 
 def judged(load, **how):
-    return judging.judgement(Engine({"clip": load}), **how)
+    return clip_claims.build(Engine({"clip": load}), **how)
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +232,7 @@ def test_few_images_are_open_at_a_time(model):
 
 def ranked(load, record, first=True):
     engine = Engine({"clip": load})
-    [(scored, reasons)] = judge([record], [judging.judge_rank(engine, first=first)])
+    [(scored, reasons)] = judge([record], [clip_rank.build(engine, first=first)])
     return scored["scores"]["clip_images"], reasons
 
 
@@ -287,5 +286,5 @@ def test_worker_processes_give_the_same_scores(model):
     runs = []
     for workers in (0, 2):
         with Engine({"clip": lambda name: model}, workers=workers) as engine:
-            runs.append(list(judge([r.copy() for r in records], [judging.judgement(engine)])))
+            runs.append(list(judge([r.copy() for r in records], [clip_claims.build(engine)])))
     assert runs[0] == runs[1]

@@ -1,11 +1,13 @@
 """Repeats of pairs: exact ones, near ones, of the stream and of other files."""
 
 import json
+import tracemalloc
 
 import pytest
 from PIL import Image
 
-from s2h.filters import Judgement, dedup, judge
+from s2h.filters import Judge, dedup, judge
+from s2h.filters.repeats import Repeats, learn
 from s2h.record import Record, RecordError, assistant
 from tests.support.photos import photo
 from tests.support.records import pair
@@ -23,7 +25,7 @@ def shown(tmp_path):
 
 
 def reasons(records, **how) -> list[bool]:
-    return [bool(why) for _, why in judge(records, [dedup.judgement(dedup.Repeats(**how))])]
+    return [bool(why) for _, why in judge(records, [dedup.build(Repeats(**how))])]
 
 
 def test_exact_repeats_are_the_same_bytes_and_texts(shown):
@@ -35,7 +37,7 @@ def test_exact_repeats_are_the_same_bytes_and_texts(shown):
         shown(photo(2), "d.png", **said),
         shown(photo(1).resize((100, 80)), "e.png", **said),
     ]
-    done = list(judge(records, [dedup.judgement(dedup.Repeats())]))
+    done = list(judge(records, [dedup.build(Repeats())]))
     assert [why for _, why in done] == [[], ["repeats a pair of the stream"], [], [], []]
     assert done[1][0]["scores"]["repeats"] == {"of": "the stream"} and "scores" not in done[0][0]
 
@@ -71,28 +73,29 @@ def test_near_texts(shown):
 def test_other_files_with_and_without_the_stream(shown):
     records = [shown(photo(i % 2), f"{i}.png", chosen=assistant("Two dogs.")) for i in range(4)]
     for within, wanted in ((True, [True, False, True, True]), (False, [True, False, True, False])):
-        repeats = dedup.Repeats()
-        assert dedup.learn(repeats, [records[0].copy()], "held-out.jsonl") == 1
-        done = list(judge([r.copy() for r in records], [dedup.judgement(repeats, within=within)]))
+        repeats = Repeats()
+        assert learn(repeats, [records[0].copy()], "held-out.jsonl") == 1
+        done = list(judge([r.copy() for r in records], [dedup.build(repeats, within=within)]))
         assert [bool(why) for _, why in done] == wanted
         assert done[0][1] == ["repeats a pair of held-out.jsonl"]
 
 
 def test_the_memory_that_is_stated(shown):
     one = shown(photo(1), "a.png")
-    for how, most in (({}, 48), ({"bits": 4, "alike": 0.8}, 40 * 48 + 12 + 512 + 8)):
-        repeats = dedup.Repeats(**how)
+    for how, most in (
+        ({}, 48),
+        ({"bits": 4}, 300),
+        ({"alike": 0.8}, 5000),
+        ({"bits": 4, "alike": 0.8}, 16_000),
+    ):
+        repeats = Repeats(**how)
+        repeats.see(_with(one, "what is made once"), "s")
+        tracemalloc.start()
         for i in range(300):
             said = " ".join(f"w{(i * 7 + j) % 997}x{i % 31}" for j in range(8))
             assert repeats.see(_with(one, said), "s") is None
-        tables = (
-            repeats._table.keys,
-            repeats._table.numbers,
-            repeats._signs,
-            repeats._texts,
-            repeats._prints,
-        )
-        taken = sum(table.itemsize * len(table) for table in tables)
+        taken = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
         assert taken / 300 <= most
 
 
@@ -118,6 +121,6 @@ def test_a_verdict_does_not_outlive_its_record(tmp_path, monkeypatch):
 
     lines = [json.dumps(one) for one in records]
     read = (Record(json.loads(line)) for line in lines)
-    made = [dedup.judgement(dedup.Repeats()), Judgement("odd", fails, None)]
+    made = [dedup.build(Repeats()), Judge("odd", fails, None)]
     kept = [one["id"] for one, why in judge(read, made, on_error=lambda error: None) if not why]
     assert kept == ["first", *(one["id"] for one in fresh)]

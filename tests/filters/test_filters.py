@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from s2h import tasks
 from s2h.cli.filter import main
-from s2h.filters import clip, form, judge, similarity
+from s2h.filters import clip_claims, judge, length_ratio, mpnet, text_measures
 from s2h.filters.engine import Engine
 from s2h.images.decoding import open_image
 from s2h.images.store import Store
@@ -38,7 +38,7 @@ def mini():
 
 
 def clip_by(load, **how):
-    return clip.judgement(Engine({"clip": load}), **how)
+    return clip_claims.build(Engine({"clip": load}), **how)
 
 
 def minilm() -> str:
@@ -81,13 +81,13 @@ def test_the_bundled_clip_parts_what_fits_from_what_does_not_at_a_quarter(pairs,
 
 def claims_what_is_false(pair) -> bool:
     labels = pair["facts"]["labels"]
-    return any(not claims.fits(text, labels[at]) for at, text in clip.claims(pair, "rejected"))
+    return any(not claims.fits(text, labels[at]) for at, text in clip_claims.claims(pair, "rejected"))
 
 
 def test_without_claims_the_text_is_held_against_the_targets(pairs, mini):
     pair = pairs[0].copy()
     del pair["grounding"]
-    assert clip.claims(pair, "chosen") == [(at, text_of(pair["chosen"])) for at in pair["target"]]
+    assert clip_claims.claims(pair, "chosen") == [(at, text_of(pair["chosen"])) for at in pair["target"]]
     (judged, _), *_ = judge([pair], [clip_by(lambda name: mini)])
     assert -1 <= judged["scores"]["clip"]["chosen"] <= 1
 
@@ -104,7 +104,10 @@ def test_each_distinct_image_is_embedded_once(pairs, mini):
     twice = copies(pairs[:20]) + copies(pairs[:20])
     list(judge(twice, [clip_by(lambda name: counting)], batch_size=7))
     wanted = {
-        (p["images"][at]) for p in pairs[:20] for w in ("chosen", "rejected") for at, _ in clip.claims(p, w)
+        (p["images"][at])
+        for p in pairs[:20]
+        for w in ("chosen", "rejected")
+        for at, _ in clip_claims.claims(p, w)
     }
     assert sum(seen) == len(wanted)
 
@@ -139,9 +142,7 @@ def test_text_similarity_is_the_real_models_cosine(pairs):
     plain = SentenceTransformer(minilm(), device="cpu")
     some = copies(pairs[:12])
     judged = list(
-        judge(
-            some, [similarity.judgement(Engine({"text": lambda name: real}), band=(0.2, 0.9), model="minilm")]
-        )
+        judge(some, [mpnet.build(Engine({"text": lambda name: real}), band=(0.2, 0.9), model="minilm")])
     )
     for pair, reasons in judged:
         a, b = plain.encode([text_of(pair["chosen"]), text_of(pair["rejected"])], normalize_embeddings=True)
@@ -149,7 +150,7 @@ def test_text_similarity_is_the_real_models_cosine(pairs):
         assert cosine == pytest.approx(float(a @ b), abs=1e-4)
         said = pair["scores"]["mpnet"]
         if said["compared"] == "conclusions":
-            ends = [similarity.conclusion(pair, side) for side in ("chosen", "rejected")]
+            ends = [mpnet.conclusion(pair, side) for side in ("chosen", "rejected")]
             a, b = plain.encode(ends, normalize_embeddings=True)
             assert said["conclusions"] == pytest.approx(float(a @ b), abs=1e-4)
             assert all("Image 1 shows" not in end for end in ends)
@@ -159,7 +160,9 @@ def test_text_similarity_is_the_real_models_cosine(pairs):
 
 
 def test_form_scores_are_recorded(pairs):
-    (judged, reasons), *_ = judge(copies(pairs[:1]), form.judgements({"length_ratio": (0.0, 0.01)}))
+    (judged, reasons), *_ = judge(
+        copies(pairs[:1]), text_measures.judges({"length_ratio": (length_ratio.JUDGEMENT.text, (0.0, 0.01))})
+    )
     assert judged["scores"]["length_ratio"]["value"] > 0 and reasons == ["length ratio above 0.01"]
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from s2h.filters import judge, ref
+from s2h.filters import blind_margin, judge, log_probabilities, ref
 from s2h.filters.engine import Engine
 from s2h.images.decoding import open_images
 from s2h.models import fingerprint, vlm
@@ -26,15 +26,15 @@ def scored(pairs, *judgements, **how):
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_values_are_the_models_one_by_one(architectures, name, pairs):
     folder = str(architectures[name])
-    engine = Engine({"ref": lambda name: ref.load(name, "float32")})
-    both = ref.judgement(engine, folder, batch_size=3), ref.judge_blind(engine, folder, batch_size=3)
+    engine = Engine({"ref": lambda name: log_probabilities.load(name, "float32")})
+    both = ref.build(engine, folder, batch_size=3), blind_margin.build(engine, folder, batch_size=3)
     plain = vlm.load(folder, dtype=torch.float32)
     model_print = fingerprint.of_model(plain.model, plain.processor)
     for pair, reasons in scored(pairs, *both):
         assert reasons == []
         for score, prompt, images in (
             ("ref", pair["prompt"], open_images(pair)),
-            ("blind", ref.unseen(pair["prompt"]), []),
+            ("blind", log_probabilities.unseen(pair["prompt"]), []),
         ):
             said = pair["scores"][score]
             for side in ("chosen", "rejected"):
@@ -60,11 +60,11 @@ def test_bands_on_values_that_are_there():
         ({"margin": (0.0, 2.9)}, ["margin above 2.9"]),
         ({"perplexity": (1.0, 2.0)}, ["perplexity of rejected above 2"]),
     ):
-        assert [why for _, why in judge([record], [ref.judgement(engine, None, **how)])] == [wanted]
+        assert [why for _, why in judge([record], [ref.build(engine, None, **how)])] == [wanted]
     for most, wanted in ((0.5, ["blind margin of 0.5 or more"]), (0.6, [])):
-        assert [why for _, why in judge([record], [ref.judge_blind(engine, None, most=most)])] == [wanted]
+        assert [why for _, why in judge([record], [blind_margin.build(engine, None, most=most)])] == [wanted]
     with pytest.raises(RecordError, match=r"scores.ref: is missing .*--ref MODEL"):
-        list(judge([make_record({})], [ref.judgement(engine, None, margin=(0, 1))]))
+        list(judge([make_record({})], [ref.build(engine, None, margin=(0, 1))]))
 
 
 def make_record(scores):
@@ -78,10 +78,10 @@ def test_what_is_there_is_used_again_and_never_rewritten(llava, pairs):
 
     def load(name):
         loads.append(name)
-        return ref.load(name, "float32")
+        return log_probabilities.load(name, "float32")
 
-    done = [record for record, _ in scored(pairs[:2], ref.judgement(Engine({"ref": load}), str(llava)))]
-    again = [record for record, _ in scored(done, ref.judgement(Engine({"ref": load}), str(llava)))]
+    done = [record for record, _ in scored(pairs[:2], ref.build(Engine({"ref": load}), str(llava)))]
+    again = [record for record, _ in scored(done, ref.build(Engine({"ref": load}), str(llava)))]
     assert again == done and len(loads) == 2
     for wrong, said in (
         ({"fingerprint": "0" * 16 + done[0]["scores"]["ref"]["fingerprint"][16:]}, "other weights"),
@@ -90,14 +90,14 @@ def test_what_is_there_is_used_again_and_never_rewritten(llava, pairs):
         record = done[0].copy()
         record["scores"] = {"ref": {**done[0]["scores"]["ref"], **wrong}}
         with pytest.raises(RecordError, match=f"scores.ref: .*{said}.*del"):
-            scored([record], ref.judgement(Engine({"ref": load}), str(llava)))
+            scored([record], ref.build(Engine({"ref": load}), str(llava)))
 
 
 def test_a_vanished_image_takes_one_pair_only(llava, pairs):
     gone = pairs[1].copy()
     gone["images"] = [*gone["images"][:-1], "/nowhere/gone.png"]
     skipped = []
-    engine = Engine({"ref": lambda name: ref.load(name, "float32")})
-    done = scored([pairs[0], gone, pairs[2]], ref.judgement(engine, str(llava)), on_error=skipped.append)
+    engine = Engine({"ref": lambda name: log_probabilities.load(name, "float32")})
+    done = scored([pairs[0], gone, pairs[2]], ref.build(engine, str(llava)), on_error=skipped.append)
     assert [record["id"] for record, _ in done] == [pairs[0]["id"], pairs[2]["id"]]
     assert [error.field for error in skipped] == [f"images[{len(gone['images']) - 1}]"]

@@ -14,6 +14,7 @@ from s2h.filters import blind
 from s2h.images.store import Store
 from s2h.sources import SourceError, lettered_options, open_source
 from s2h.sources.question_set import QuestionTable
+from s2h.tasks.hallucinations import Answerer
 from tests.support.photos import save
 
 ANSWERS = ("red", "blue", "green", "two", "a dog", "yes", "no")
@@ -232,7 +233,12 @@ def test_a_models_letter_is_read_and_the_right_one_never_rejected(lettered, tmp_
     tally: Counter = Counter()
     made = list(
         tasks.generate(
-            "vqa", n=90, source=open_source(str(lettered)), images=Store(tmp_path), answer=answer, tally=tally
+            "vqa",
+            n=90,
+            source=open_source(str(lettered)),
+            images=Store(tmp_path),
+            answerer=Answerer(answer),
+            tally=tally,
         )
     )
     assert len(made) == 90 and tally["the model was right"] > 20
@@ -274,7 +280,7 @@ def test_no_annotators_answer_is_rejected(vqav2, tmp_path):
 
     made = [
         *tasks.generate("vqa", n=150, source=source, images=Store(tmp_path)),
-        *tasks.generate("vqa", n=60, source=source, images=Store(tmp_path), answer=answer),
+        *tasks.generate("vqa", n=60, source=source, images=Store(tmp_path), answerer=Answerer(answer)),
     ]
     assert {"counterpart", "hallucination", "confusion"} <= {pair["negative"] for pair in made} and len(
         made
@@ -314,7 +320,9 @@ def test_neither_words_nor_form_tell_right_from_wrong(tmp_path, model):
     (tmp_path / "q" / "q.json").write_text(json.dumps(rows))
     source = open_source(str(tmp_path / "q"))
     made = list(
-        tasks.generate("vqa", n=700, source=source, images=Store(tmp_path), answer=model, per_prompt=(2, 2))
+        tasks.generate(
+            "vqa", n=700, source=source, images=Store(tmp_path), answerer=Answerer(model), per_prompt=(2, 2)
+        )
     )
     texts = [blind.texts_of(pair) for pair in made]
     assert len(made) > 650

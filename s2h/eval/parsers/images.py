@@ -4,6 +4,7 @@ is compared with ('than Image 1'), or that explains ('since Image 1 shows …') 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from s2h.eval.parsers import plain
 from s2h.eval.parsers.numbers import ORDINALS, WORDS
@@ -71,7 +72,7 @@ def exact(text: str) -> int | None:
 def image(text: str) -> Named | None:
     """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
     text = plain.corrected(text, by_no=True)
-    said = plain.declared(text, _stated)
+    said: Named | plain.Ambiguous | None = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
     if said is not None:
         other = exact(first) if rest and not plain.CORRECTION.search(text) else None
@@ -83,7 +84,8 @@ def image(text: str) -> Named | None:
     whole = _claimed(text)
     if len(whole) == 1:
         return whole.pop()
-    for pick in (_concluding, _subject, _judged):
+    picks: tuple[Callable[[str], Named | plain.Ambiguous | None], ...] = (_concluding, _subject, _judged)
+    for pick in picks:
         found = pick(text)
         if found is not None:
             return None if found is plain.AMBIGUOUS else found
@@ -100,7 +102,7 @@ def order(text: str) -> list[int] | None:
         re.compile(rf"{plain.DECLARING.pattern}|\border\b[^.!?\n]*?(?:\bis\b|:)", re.IGNORECASE),
     )
     if said is not None:
-        return None if said is plain.AMBIGUOUS else list(said)
+        return list(said) if isinstance(said, tuple) else None
     found = {tuple(one) for one in _lists(text)}
     return list(found.pop()) if len(found) == 1 and not plain.UNSURE.search(text) else None
 
@@ -137,8 +139,11 @@ def _claimed(text: str) -> set[Named]:
     named, denied = _mentions(text), False
     for at, (start, end, indices) in enumerate(named):
         before = text[named[at - 1][1] if at else 0 : start]
-        listed = denied and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
-        listed = listed and not _ASIDE.search(plain.before(text, named[at - 1][0]))
+        listed = (
+            denied
+            and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
+            and not _ASIDE.search(plain.before(text, named[at - 1][0]))
+        )
         denied = bool(listed or _BEFORE.search(plain.before(text, start)) or _AFTER.match(text, end))
         if not denied:
             found.update(indices)
@@ -147,7 +152,7 @@ def _claimed(text: str) -> set[Named]:
     return found
 
 
-def _stated(rest: str) -> object:
+def _stated(rest: str) -> Named | plain.Ambiguous | None:
     """The image right after a declaration."""
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest.strip().replace("fig.", "fig"), maxsplit=1)[0]
     if re.match(r"[\s\"'(\[:]*(?:either|both|neither)\b", sentence, re.IGNORECASE):
@@ -177,10 +182,10 @@ def _stated(rest: str) -> object:
     return plain.AMBIGUOUS if claimed or _mentions(sentence) else None
 
 
-def _bare(text: str) -> object:
+def _bare(text: str) -> Named | plain.Ambiguous | None:
     """The image that is the whole reply, or its first or last line or sentence."""
     parts, lines = plain.sentences(text), [line.strip() for line in text.splitlines() if line.strip()]
-    found = set()
+    found: set[Named | None] = set()
     for part in {text, *parts[:1], *parts[-1:], *lines[:1], *lines[-1:]}:
         if re.fullmatch(r"[\W\d]+", part):
             found.update(map(_index, re.findall(r"\d+", part)))
@@ -197,13 +202,12 @@ def _bare(text: str) -> object:
     return found.pop() if len(found) == 1 and None not in found else plain.AMBIGUOUS
 
 
-def _concluding(text: str) -> object:
+def _concluding(text: str) -> Named | plain.Ambiguous | None:
     """What 'so', 'therefore', 'it is' and the like say of one image."""
-    found = plain.declared(text, _stated_at_once, _FIRST_PERSON)
-    return found
+    return plain.declared(text, _stated_at_once, _FIRST_PERSON)
 
 
-def _stated_at_once(rest: str) -> object:
+def _stated_at_once(rest: str) -> Named | plain.Ambiguous | None:
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest, maxsplit=1)[0]
     named = _mentions(sentence)
     if len(claimed := _claimed(sentence)) == 1 and len({i for _, _, some in named for i in some}) == 1:
@@ -217,7 +221,7 @@ def _stated_at_once(rest: str) -> object:
     return _stated(sentence)
 
 
-def _subject(text: str) -> object:
+def _subject(text: str) -> Named | plain.Ambiguous | None:
     """The only image of which it is said that something 'is in' it, in the clauses before reasons."""
     found: set[Named] = set()
     for start, _, indices in _mentions(text):
@@ -239,7 +243,7 @@ def _alone(text: str, found: set) -> bool:
     return bool(named) and _claimed(named[-1]) <= found
 
 
-def _judged(text: str) -> object:
+def _judged(text: str) -> Named | plain.Ambiguous | None:
     """The only image of the last sentence, where that one judges ('the larger', 'more') what was said of the images before,
     or of the first sentence, where reasons follow it."""
     parts = [part for part in plain.sentences(text) if _claimed(part)]
@@ -279,7 +283,7 @@ def _lists(text: str) -> list[list[int]]:
     found = []
     for match in _SEQUENCE.finditer(text):
         first = _SEQUENCE_ITEM.match(match[0])
-        if not first["thing"] and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
+        if not (first and first["thing"]) and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
             continue  # the first number is no image's: 'Image 2 has 5, image 1 …'
         some = [
             _index(one)
@@ -289,17 +293,18 @@ def _lists(text: str) -> list[list[int]]:
                 re.IGNORECASE,
             )
         ]
-        if len(set(some)) == len(some) > 1 and None not in some:
-            found.append(some)
+        images = [one for one in some if one is not None]
+        if len(set(images)) == len(some) > 1:
+            found.append(images)
     return found
 
 
-def _listed(rest: str) -> object:
+def _listed(rest: str) -> tuple[int, ...] | None:
     lead = re.match(
         r"[\s\"'(\[:]*(?:is\s+|as\s+follows\s*:?\s*|the\s+order\s+(?:is\s+)?)?[\"'(\[:]*\s*",
         rest,
         re.IGNORECASE,
     )
-    found = _SEQUENCE.match(rest, lead.end())
+    found = _SEQUENCE.match(rest, lead.end() if lead else 0)
     lists = _lists(found[0]) if found else []
     return tuple(lists[0]) if lists else None

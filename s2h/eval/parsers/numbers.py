@@ -165,8 +165,8 @@ def _number(match: re.Match) -> Number | None:
     if match["vague"] or match["half"]:
         return None
     if match["words"]:
-        made = _of_words(match["words"].lower())
-        return made if made is None or not match["minus"] else -made
+        spelled = _of_words(match["words"].lower())
+        return spelled if spelled is None or not match["minus"] else -spelled
     if match["after"] and not re.fullmatch(r"\s+\d+/\d+", match["after"]):
         return None
     made = _of_digits(match["digits"])
@@ -225,7 +225,7 @@ def _of_words(text: str) -> int | None:
     return total + part
 
 
-def _stated(rest: str) -> object:
+def _stated(rest: str) -> Number | plain.Ambiguous | None:
     """The number right after a declaration; AMBIGUOUS where it is denied, bounded or one of several."""
     sentence = re.split(r"(?<=[!?\n;])|(?<=\.)(?!\d)", rest.lstrip() + "\n", maxsplit=1)[0]
     if re.match(
@@ -263,7 +263,7 @@ def _stated(rest: str) -> object:
     return first.number
 
 
-def _concluded(rest: str) -> object:
+def _concluded(rest: str) -> Number | plain.Ambiguous | None:
     """As _stated, but only where the number stands at once: these phrases declare less."""
     sentence = rest.split("\n")[0]
     lead = re.match(_LEAD, sentence, re.IGNORECASE)
@@ -281,7 +281,7 @@ def _otherwise(text: str, said: Number) -> bool:
     return bool(rest and bare) and found[0].number != said and not plain.CORRECTION.search(text)
 
 
-def _bare(text: str) -> object:
+def _bare(text: str) -> Number | plain.Ambiguous | None:
     """The number that is the whole reply, its first or last line or sentence, or that it begins with ('7 (3 and 4)',
     '7 = 3 + 4'); AMBIGUOUS where these differ."""
     parts = plain.sentences(text)

@@ -7,12 +7,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Final, TypeVar
 
 REACH = 80  # characters before a word that decide whether it is denied, compared with, or an option
 FAR = 800  # characters after a declaring phrase in which its value stands
 SHORT = 120  # characters of a line that can be nothing but an answer
-AMBIGUOUS = object()  # what a declaration says that names several answers, or denies one
+
+
+class Ambiguous(Enum):
+    """What a declaration says that names several answers, or denies one."""
+
+    SEVERAL = "several"
+
+
+AMBIGUOUS: Final = Ambiguous.SEVERAL
+Value = TypeVar("Value")
 _TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(rf"^.*</(?:{_TAGS})>|^.*◁/think▷", re.DOTALL | re.IGNORECASE)
@@ -185,7 +195,9 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in parts if part and part.strip()]
 
 
-def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLARING) -> Any:
+def declared(
+    text: str, read: Callable[[str], Value | Ambiguous | None], pattern: re.Pattern = DECLARING
+) -> Value | Ambiguous | None:
     """What the declarations of a text say: read(rest) gives a value, AMBIGUOUS, or None for what is no value. None where
     nothing is declared; of several declarations see `settled`."""
     found = []
@@ -204,7 +216,7 @@ def doubted(text: str, match: re.Match) -> bool:
     return match[0].lower() != "<answer>" and UNSURE.search(lead) is not None
 
 
-def settled(text: str, found: list[tuple[int, int, Any]]) -> Any:
+def settled(text: str, found: list[tuple[int, int, Value | Ambiguous]]) -> Value | Ambiguous | None:
     """What declarations (start, end, value) say together: the last one counts if all say the same or if a word of correction
     or of conclusion stands between it and the last other one; else AMBIGUOUS, and None without any."""
     if not found:

@@ -6,13 +6,13 @@ answer is unread. `yesno`, `numbers` and `images` read the other kinds."""
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from s2h.eval.parsers import images, mentions, numbers, plain
-from s2h.eval.parsers.plain import AMBIGUOUS
+from s2h.eval.parsers.plain import AMBIGUOUS, Ambiguous
 from s2h.eval.parsers.yesno import yes_no
 
 __all__ = ["choice", "conclusion", "yes_no"]
+Said = str | Ambiguous | None  # a letter, AMBIGUOUS for several, None for none
 _DRESS = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
 _NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer|选项|项)(?![A-Za-z]))?"
 _BE = r"(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|\s*[:=→]+|\s+-+>?(?=\s))"
@@ -114,7 +114,7 @@ def conclusion(text: str) -> str:
     return rest or text.replace("<answer>", "").replace("</answer>", "").strip()
 
 
-def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """What the declarations say: a letter, AMBIGUOUS, or None where there is none."""
     found = []
     for match in _DECLARING.finditer(text):
@@ -131,13 +131,13 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
             several = re.search(r"\b[A-Z]\W*(?:,|\band\b|\bor\b)\s*$", before)
             found.append((match.start(), match.end(), AMBIGUOUS if several else letters[letter.upper()]))
     said = plain.settled(text, found)
-    first, *rest = text.split("\n", 1)
-    if said in choices and rest and not plain.CORRECTION.search(text):
+    first, *more = text.split("\n", 1)
+    if said in choices and more and not plain.CORRECTION.search(text):
         return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
     return said
 
 
-def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The only option that is called right where several are judged one by one ('A: no. B: yes.')."""
     found = _VERDICT.findall(text)
     right = {letter.upper() for letter, word in found if word.lower() in _RIGHT}
@@ -147,7 +147,7 @@ def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     return letters[right.pop()] if len(right) == 1 else AMBIGUOUS
 
 
-def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter
     beside the text of another option."""
     if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
@@ -184,7 +184,7 @@ def _begins(text: str, option: str) -> bool:
     return bool(wanted) and mentions.words(text)[: len(wanted)] == wanted
 
 
-def _beginning(rest: str, choices: dict[str, str]) -> Any:
+def _beginning(rest: str, choices: dict[str, str]) -> Said:
     """The option whose text the words begin with, of several the longest; AMBIGUOUS where another one follows after 'or'."""
     rest = rest[:400]
     said = mentions.words(rest)
@@ -202,7 +202,7 @@ def _beginning(rest: str, choices: dict[str, str]) -> Any:
     return longest[0]
 
 
-def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """A reply, or its first or last line, that is nothing but letters."""
     lines = [line for line in text.splitlines() if line.strip()]
     found: set[str] = set()
@@ -214,12 +214,11 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     return None if not found else found.pop() if len(found) == 1 else AMBIGUOUS
 
 
-def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands beside
     another option's text."""
     first = _LABEL.match(text) or _LEADING.match(text)
-    said = next((one for one in first.groups() if one), "").upper() if first else ""
-    if said not in letters:
+    if first is None or (said := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None
     own, tail, after = letters[said], text[first.end() :], text[first.end(first.lastindex or 1) :]
     if _WRONG.match(after) or plain.UNSURE.search(plain.sentences(text)[0]):
@@ -243,7 +242,7 @@ def _after(tail: str, option: str) -> str:
     return tail[at + len(option.strip()) :] if at >= 0 else ""
 
 
-def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The only letter in brackets; of several the one that a concluding last sentence has alone."""
     parts = plain.sentences(text)
     for part in (text, *parts[-1:]):
@@ -264,7 +263,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The option whose text the reply is, or begins with and stops at ('Yes. There is no …'), else the only one that it
     says. Options that are all numbers, images, or yes and no are read as these are."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
@@ -300,10 +299,11 @@ def _yes_or_no(option: str) -> str | None:
     return word if word in ("yes", "no") else None
 
 
-def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
+def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """The only upper-case letter that stands as a word and is neither an article nor a pronoun nor denied."""
-    found, others, denied = set(), set(), False
-    end = 0
+    found: set[str] = set()
+    others: set[str] = set()
+    denied, end = False, 0
     for match in _LONE.finditer(text):
         letter, before, after = (
             match[1],

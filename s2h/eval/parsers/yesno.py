@@ -100,8 +100,8 @@ def yes_no(text: str) -> str | None:
                 r"\b(?:true|correct|right)\b.*\b(?:false|incorrect|wrong)\b", sentence, re.IGNORECASE
             )
             some |= {"yes", "no"} if both or len(verdicts) > 1 else {"no" if verdicts.pop() else "yes"}
-        if word := _BEFORE_PAUSE.match(f"{sentence}."):
-            some.add(_SAID[word[1].lower()])
+        if paused := _BEFORE_PAUSE.match(f"{sentence}."):
+            some.add(_SAID[paused[1].lower()])
         if idiom := _SAID.get(re.sub(r"[^\w]+", " ", sentence).strip().lower()):
             some.add(idiom)
         if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
@@ -111,7 +111,8 @@ def yes_no(text: str) -> str | None:
         return told.pop() if len(told) == 1 else None
     if plain.UNSURE.search(text):
         return None
-    found, loose = set(), False
+    found: set[str] = set()
+    loose = False
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
         if _NOT.search(plain.before(text, match.start())) or _NOT_THAT.search(text):
@@ -154,7 +155,7 @@ def _more(rest: str) -> set[str]:
     return found
 
 
-def _stated(rest: str) -> object:
+def _stated(rest: str) -> str | plain.Ambiguous | None:
     if re.match(r"[\s\"'(\[:]*(?:not|neither|either|both)\b", rest, re.IGNORECASE):
         return plain.AMBIGUOUS
     if found := re.match(r"[\s\"'(\[:]*(true|false|y|n|是|否)(?=\W*(?:$|\n))", rest, re.IGNORECASE):

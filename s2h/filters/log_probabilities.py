@@ -1,0 +1,249 @@
+"""Log-probabilities of both answers under a vision-language model, with the images (scores.ref) and without
+(scores.blind), for the judgements `ref` and `blind_margin`. Each pair goes through the model once;
+`s2h.filters.engine.Engine` shares the work among processes and keeps the results in its cache. s2h-train uses
+scores.ref as its reference if the fingerprint fits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from s2h.filters import add_score, earlier_score, is_number
+from s2h.filters.engine import Engine
+from s2h.images.decoding import ImageError, open_image
+from s2h.models import ModelError, fingerprint, hub, names, vlm
+from s2h.models.fit import Fit
+from s2h.record import Record, RecordError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PRINTS = 200_000  # images whose digests are kept
+
+Row = tuple[list[dict], list[dict], list[dict], str, list[str]]  # prompt, chosen, rejected, base, images
+
+
+@dataclass
+class Reference:
+    """A loaded model with what the engine's cache needs of it."""
+
+    vlm: vlm.VLM
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of a local folder. Empty for a model of the Hub, which is loaded to take its fingerprint."""
+        place = names.resolve(self.vlm.name)
+        return hub.listed(place) if os.path.isdir(place) else ()
+
+    def fingerprint(self) -> str:
+        return fingerprint.of_model(self.vlm.model, self.vlm.processor)
+
+
+def load(name: str, dtype: str = "auto") -> Reference:
+    """Load a model by any name that s2h-train takes, in the number format that it would train with. Raises ModelError."""
+    from s2h import accel
+
+    return Reference(vlm.load(name, dtype=accel.dtype(dtype)))
+
+
+def unseen(prompt: list[dict]) -> list[dict]:
+    """Return the prompt without its images; its texts stay as they are."""
+    return [
+        {**message, "content": [part for part in message["content"] if part["type"] != "image"]}
+        for message in prompt
+    ]
+
+
+def attach(engine: Engine) -> None:
+    """Add this module's work to an engine, in whichever process it is."""
+
+    def work(blind: bool) -> Callable[[str, list], Iterator[list]]:
+        return lambda name, chunks: (_values(engine.model("ref", name), chunk, blind) for chunk in chunks)
+
+    engine.add("ref values", work(False))
+    engine.add("blind values", work(True))
+
+
+@dataclass
+class Scorer:
+    """Writes scores.ref or scores.blind of a batch.
+
+    key: "ref" or "blind". name: the model; None requires that the records bring the score. keys: the numbers that an
+    earlier score must have. batch_size: pairs that the model computes at a time.
+    """
+
+    key: str
+    engine: Engine
+    name: str | None
+    keys: tuple[str, ...]
+    batch_size: int
+    digests: dict[str, str] = field(default_factory=dict)  # of images, for fingerprints
+
+    def __post_init__(self) -> None:
+        attach(self.engine)
+
+    def score(self, batch: list[Record]) -> dict[int, RecordError]:
+        if self.name is None:
+            return self._check_scores(batch)
+        faults: dict[int, RecordError] = {}
+        waiting: dict[bytes, _Waiting] = {}
+        if len(self.digests) > PRINTS:
+            self.digests.clear()
+        model_print = self.engine.fingerprint("ref", self.name)
+        for at, record in enumerate(batch):
+            try:
+                whole = fingerprint.scores_ref_fingerprint(model_print, record, self.digests)
+                if not _is_there(record, self.key, self.name, whole, self.keys):
+                    short = blake2b(whole.encode(), digest_size=16).digest()
+                    waiting.setdefault(short, _Waiting(whole, record)).positions.append(at)
+            except RecordError as error:
+                faults[at] = error
+        if waiting:
+            self._compute(self.name, waiting, batch, faults)
+        return faults
+
+    def _check_scores(self, batch: list[Record]) -> dict[int, RecordError]:
+        faults: dict[int, RecordError] = {}
+        for at, record in enumerate(batch):
+            try:
+                _check_score(record, self.key, self.keys)
+            except RecordError as error:
+                faults[at] = error
+        return faults
+
+    def _compute(
+        self, name: str, waiting: dict[bytes, _Waiting], batch: list[Record], faults: dict[int, RecordError]
+    ) -> None:
+        refused: dict[bytes, RecordError] = {}
+
+        def compute(missing: list[bytes]) -> Iterable[tuple[bytes, Any]]:
+            parts = [missing[i : i + self.batch_size] for i in range(0, len(missing), self.batch_size)]
+            chunks = [[_row(waiting[key].record) for key in part] for part in parts]
+            results = self.engine.run(f"{self.key} values", name, chunks)
+            for part, values in zip(parts, results, strict=True):
+                for key, value in zip(part, values, strict=True):
+                    if isinstance(value, RecordError):
+                        refused[key] = value
+                    else:
+                        yield key, value
+
+        rows = self.engine.results("ref", name, self.key).get(waiting, compute)
+        for key, one in waiting.items():
+            for at in one.positions:
+                if key in refused:
+                    fault = refused[key]
+                    faults[at] = type(fault)(fault.message, fault.field, batch[at].where, fault.remedy)
+                elif fault_of_value := self._write(batch[at], name, rows[key], one.fingerprint):
+                    faults[at] = fault_of_value
+
+    def _write(self, record: Record, name: str, row: Any, whole: str) -> RecordError | None:
+        """Write a score, or return why it can't be one."""
+        chosen, rejected, *tokens = (float(value) for value in row)
+        if not is_number(chosen) or not is_number(rejected):
+            return RecordError(
+                f"is no number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
+                "the weights may be damaged, or --dtype float32 helps",
+            )  # fmt: skip
+        add_score(
+            record, self.key, chosen=chosen, rejected=rejected, chosen_tokens=int(tokens[0]),
+            rejected_tokens=int(tokens[1]), model=name, fingerprint=whole,
+        )  # fmt: skip
+        return None
+
+
+@dataclass
+class _Waiting:
+    """A score that must be computed: its fingerprint, the first record that it is for, and the positions of all of
+    them."""
+
+    fingerprint: str
+    record: Record
+    positions: list[int] = field(default_factory=list)
+
+
+def _row(record: Record) -> Row:
+    """What a process needs to score a record."""
+    return record["prompt"], record["chosen"], record["rejected"], record.base, record["images"]
+
+
+def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
+    """Return for each row an array (log-probability of chosen, of rejected, tokens of chosen, of rejected), float32
+    [4], or the RecordError that says why the model can't score the row."""
+    import numpy as np
+
+    model = reference.vlm
+    fit = Fit.of(model.model, model.processor, model.name)
+    made: list[Any] = []
+    asked: list[tuple[list[dict], list[dict], list[Any]]] = []
+    tokens: list[int] = []
+    for prompt, chosen, rejected, base, references in rows:
+        try:
+            shown = [] if blind else [_opened(base, reference, i) for i, reference in enumerate(references)]
+            prompt = unseen(prompt) if blind else prompt
+            known = fit.lengths(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
+            if known.row > fit.window:
+                raise RecordError(
+                    f"does not fit the model's window: {known.row} tokens, and the window holds {fit.window}",
+                    remedy="a shorter answer, fewer or smaller images, or a model with a longer window",
+                )
+        except RecordError as error:
+            made.append(error)
+            continue
+        made.append(len(asked))
+        asked += [(prompt, answer, shown) for answer in (chosen, rejected)]
+        tokens += known.answers
+    try:
+        values = list(vlm.score(model, asked, batch_size=max(len(asked), 1)))
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"--ref {model.name} can't score a batch: {hub.reason(error)} (a smaller --ref-batch-size, or another model)"
+        ) from error
+    return [
+        one
+        if isinstance(one, RecordError)
+        else np.array([*values[one : one + 2], *tokens[one : one + 2]], dtype=np.float32)
+        for one in made
+    ]
+
+
+def _opened(base: str, reference: str, at: int) -> Image:
+    try:
+        return open_image(reference, base)
+    except ImageError as error:
+        error.field = f"images[{at}]"
+        raise
+
+
+def _is_there(record: Record, score: str, name: str, whole: str, keys: tuple[str, ...]) -> bool:
+    """Whether the record already has this score. Raises RecordError for a score of something else."""
+    said = record.get("scores", {}).get(score)
+    if said is None:
+        return False
+    if (
+        isinstance(said, dict)
+        and said.get("fingerprint") == whole
+        and all(is_number(said.get(key)) for key in keys)
+    ):
+        return True
+    earlier_score(record, score, name, keys, "--ref")
+    raise RecordError(
+        "was measured on other weights, another processor or another record",
+        f"scores.{score}",
+        record.where,
+        f"jq -c 'del(.scores.{score})' removes it",
+    )
+
+
+def _check_score(record: Record, score: str, keys: tuple[str, ...]) -> None:
+    said = record.get("scores", {}).get(score)
+    if said is None:
+        raise RecordError("is missing", f"scores.{score}", record.where, "--ref MODEL measures it")
+    if not isinstance(said, dict) or not all(is_number(said.get(key)) for key in keys):
+        raise RecordError(
+            f"holds no score: {' and '.join(keys)} must be numbers", f"scores.{score}", record.where,
+            f"--ref MODEL measures it once jq -c 'del(.scores.{score})' has removed it",
+        )  # fmt: skip

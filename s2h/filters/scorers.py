@@ -1,0 +1,72 @@
+"""The kinds of models that judgements share: CLIP, a text model and a reference vision-language model. Each says which
+option names the model, how a name is completed, and how the model is loaded when `s2h.filters.engine.Engine` first
+needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from s2h.filters.judgement import ModelKind, Option, Text
+
+if TYPE_CHECKING:
+    from s2h.filters.engine import Engine
+
+
+def _load_clip(name: str, dtype: str | None, compile: bool) -> Any:
+    from s2h.models import clip
+
+    return clip.load(name, dtype=dtype or "float32", compile=compile)
+
+
+def _load_text(name: str, dtype: str | None, compile: bool) -> Any:
+    from s2h.models import text
+
+    return text.load(name, dtype=dtype or "float32")
+
+
+def _load_reference(name: str, dtype: str | None, compile: bool) -> Any:
+    from s2h.filters import log_probabilities
+
+    return log_probabilities.load(name, dtype or "auto")
+
+
+def _attach_reference(engine: Engine) -> None:
+    from s2h.filters import log_probabilities
+
+    log_probabilities.attach(engine)
+
+
+def _identify_clip(name: str) -> str:
+    from s2h.models import clip
+
+    return clip.identify(name)
+
+
+def _identify_text(name: str) -> str:
+    from s2h.models import text
+
+    return text.identify(name)
+
+
+CLIP = ModelKind(
+    "clip", "CLIP scores by", _load_clip, identify=_identify_clip,
+    option=Option(
+        "--clip-model", Text("NAME", is_read=True),
+        "CLIP model for all pairs: NAME or NAME:PRETRAINED of open_clip, hf-hub:ID, or a local folder.  [default: "
+        "mini-clip for built-in pairs, ViT-B-32:openai for all others]",
+        asks=False,
+    ),
+)  # fmt: skip
+TEXT = ModelKind(
+    "text", "text similarity by", _load_text, identify=_identify_text,
+    option=Option(
+        "--text-model", Text("NAME", is_read=True),
+        "Text model for all answers: a Hub id or a local folder of sentence-transformers.  [default: mini-text for "
+        "built-in pairs, sentence-transformers/all-mpnet-base-v2 for all others]",
+        asks=False,
+    ),
+)  # fmt: skip
+REFERENCE = ModelKind("ref", "log-probabilities by", _load_reference, attach=_attach_reference)
+
+KINDS = (CLIP, TEXT, REFERENCE)

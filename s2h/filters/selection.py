@@ -1,0 +1,144 @@
+"""From the options of s2h-filter to the judges of a run: which judgements were asked for, whether the options go
+together, and the judges in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from s2h import registry
+from s2h.filters import Judge
+from s2h.filters.judgement import Given, Judgement, ModelKind, Option, Text, Tools
+from s2h.filters.scorers import KINDS
+
+if TYPE_CHECKING:
+    from s2h.filters.engine import Engine
+
+
+@cache
+def judgements() -> dict[str, Judgement]:
+    """Return all judgements by name, in the order of --help and of the reasons."""
+    found = registry.values("judgement")
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def score_names() -> tuple[str, ...]:
+    """Return what --score may name."""
+    return tuple(one.short or name for name, one in judgements().items() if one.alone)
+
+
+def by_default() -> list[str]:
+    """Return the names of the judgements that --annotate writes if no other is asked for."""
+    return [name for name, one in judgements().items() if one.annotates and one.model is None]
+
+
+def options() -> list[Option]:
+    """Return every option of a judgement or of a kind of model."""
+    owned = [option for one in judgements().values() for option in one.options]
+    return [*owned, *(kind.option for kind in KINDS if kind.option is not None)]
+
+
+def asked(given: Given) -> dict[str, Judgement]:
+    """Return the judgements that a run needs, by name, in their order."""
+    found = {name: one for name, one in judgements().items() if _is_asked(name, one, given)}
+    if given.annotate and not found:
+        return {name: judgements()[name] for name in by_default()}
+    return found
+
+
+def _is_asked(name: str, judgement: Judgement, given: Given) -> bool:
+    if (judgement.short or name) in given.scores:
+        return True
+    model = judgement.model.option if judgement.model else None
+    if given.annotate and judgement.annotates and model is not None and given.has(model.key):
+        return True
+    return any(option.asks and given.has(option.key) for option in judgement.options)
+
+
+def fault(given: Given) -> str:
+    """Return what is wrong with the options, in words: one that would do nothing, or that lacks another one. "" if
+    nothing is."""
+    chosen = asked(given)
+    for kind in KINDS:
+        if kind.option and given.has(kind.option.key) and not _needs(kind, chosen, given):
+            users = _join([*_users(kind), "--score", "--annotate"], "or")
+            return f"{kind.option.name} is for {users}."
+    for name, judgement in judgements().items():
+        unused = [o for o in judgement.options if not o.asks and o.speed is None and given.has(o.key)]
+        if unused and name not in chosen:
+            names = _join([o.name for o in judgement.options if not o.asks and o.speed is None], "and")
+            verb = "is" if " " not in names else "are"
+            return f"{names} {verb} for {_join([o.name for o in judgement.options if o.asks], 'or')}."
+        if name in chosen and (said := judgement.check(given)):
+            return said
+    return ""
+
+
+def _needs(kind: ModelKind, chosen: dict[str, Judgement], given: Given) -> bool:
+    return any(
+        judgement.model is kind or any(o.model is kind and given.has(o.key) for o in judgement.options)
+        for judgement in chosen.values()
+    )
+
+
+def _users(kind: ModelKind) -> list[str]:
+    """The options that a kind of model is for."""
+    return [
+        option.name
+        for judgement in judgements().values()
+        for option in judgement.options
+        if (judgement.model is kind and option.asks) or option.model is kind
+    ]
+
+
+def _join(names: list[str], word: str) -> str:
+    return f"{', '.join(names[:-1])} {word} {names[-1]}" if len(names) > 1 else names[0]
+
+
+def judges(given: Given, tools: Tools) -> list[Judge]:
+    """Return the judges of a run: the text measures, which are taken together, and then the others in their order. Raises
+    RecordError, ModelError."""
+    chosen = asked(given)
+    made: list[Judge] = []
+    texts = {}
+    for name, judgement in chosen.items():
+        if judgement.text is not None:
+            option = judgement.options[0]
+            band = judgement.text.bounds(given[option.key]) if given.has(option.key) else None
+            texts[judgement.score or name.replace("-", "_")] = (judgement.text, band)
+        elif judgement.build is not None:
+            made.append(judgement.build(given, tools))
+    if texts:
+        from s2h.filters import text_measures
+
+        return [*text_measures.judges(texts), *made]
+    return made
+
+
+def loaders(say: Callable[[str], None], dtype: str | None, compile: bool) -> dict[str, Callable[[str], Any]]:
+    """Return how `s2h.filters.engine.Engine` loads each kind of model; standard error says which model was loaded."""
+
+    def loader(kind: ModelKind) -> Callable[[str], Any]:
+        def load(name: str) -> Any:
+            say(f"{kind.said} {name}")
+            return kind.load(name, dtype, compile)
+
+        return load
+
+    return {kind.name: loader(kind) for kind in KINDS}
+
+
+def inputs(given: Given) -> Iterable[str]:
+    """Yield the files, folders and models that the options name."""
+    for option in options():
+        if isinstance(option.value, Text) and option.value.is_read and given.has(option.key):
+            value = given[option.key]
+            yield from value if option.repeated else [value]
+
+
+def attach(given: Given, engine: Engine) -> None:
+    """Add the work of the models that a run needs to an engine, as every process of the run must."""
+    for kind in {judgement.model for judgement in asked(given).values()}:
+        if kind is not None and kind.attach is not None:
+            kind.attach(engine)
