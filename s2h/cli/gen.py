@@ -65,9 +65,8 @@ class GenCommand(headings.Command):
     "Images",
     click.option(
         "--source", "spec", metavar="SPEC", default="builtin", show_default=True,
-        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: captions, "
-        "classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), fashion, "
-        "kinfacew, fiw, tskinface.",
+        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: "
+        f"{', '.join(name for name in registry.names('source') if name != 'builtin')}.",
     ),
     click.option(
         "--no-follow", is_flag=True,

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from s2h.record import RecordError
 
 if TYPE_CHECKING:
+    from random import Random
+
     from PIL.Image import Image
 
 

@@ -17,14 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from s2h import registry
-from s2h.sources.exclusions import Exclusions
 from s2h.sources.items import Concept, Item, Question, SourceError, Trait
 
 if TYPE_CHECKING:
+    from random import Random
+
+    from s2h.sources.exclusions import Exclusions
     from s2h.sources.shared_questions import SharedQuestions
 
 
