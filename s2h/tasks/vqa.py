@@ -241,7 +241,7 @@ def pose(posed: Posed, question: Question, options: Sequence[str] = ()) -> str:
     asked = posed.phrase.format(k=posed.named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
     lines = [asked]
     if options:
-        from s2h.sources.options import lettered
+        from s2h.sources.lettered_options import lettered
 
         lines += lettered(list(options))
     return "\n".join([*lines, *([question.closing] if question.closing else [])])

@@ -62,7 +62,7 @@ def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
-    pages, bad = source.unused.hand_over()
+    pages, bad = source.excluded.hand_over()
     return made, tally, pages, bad
 
 
@@ -73,5 +73,5 @@ def _taken(future: Future, source: Dataset, tally: Counter) -> Iterator[Record]:
         raise SourceError("a worker died, perhaps for want of memory (use fewer --workers)") from error
     tally.update(counted)
     if pages or bad:
-        source.unused.learn(pages, bad)
+        source.excluded.learn(pages, bad)
     yield from made
