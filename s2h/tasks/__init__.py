@@ -123,7 +123,8 @@ def data_for(task: str, source: Dataset) -> Any:
 
 
 def check_weights(weights: Mapping[str, float], names: Iterable[str], what: str) -> None:
-    """Raise SourceError unless the weights of an option are of known names and not all zero. what: how an error calls them, `form of question`."""
+    """Raise SourceError unless the weights of an option are of known names and not all zero. what: how an error calls
+    them, `form of question`."""
     from s2h.sources import SourceError
 
     if unknown := sorted(set(weights) - set(names)):

@@ -1,7 +1,8 @@
 """Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
 distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see
-hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has (`other-image`),
-or the right answer to the same question about another picture, where the source has pairs of pictures for this (`counterpart`).
+hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has
+(`other-image`), or the right answer to the same question about another picture, where the source has pairs of pictures
+for this (`counterpart`).
 
 Words alone don't tell the answers apart, by construction: a wrong value is drawn by the same odds as the right one, so that
 (red, blue) comes as often as (blue, red); the letters of options are dealt again; both answers have one form."""
