@@ -14,7 +14,8 @@ from dataclasses import replace
 from random import Random
 
 from s2h.sources import Item, NoPair
-from s2h.sources.builtin import World, families, words
+from s2h.sources.builtin import families, words
+from s2h.sources.builtin.world import World
 from s2h.tasks import Wanted, arithmetic, by_level, kinship, search_words, vqa
 from s2h.tasks.pair import shown
 from s2h.tasks.slots import Slot

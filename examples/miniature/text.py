@@ -23,7 +23,8 @@ import torch
 from lessons import task_draft
 from torch.nn import functional as F
 
-from s2h.sources.builtin import World, words
+from s2h.sources.builtin import words
+from s2h.sources.builtin.world import World
 
 
 def sentences(count: int, seed: int) -> list[str]:

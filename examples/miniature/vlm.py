@@ -33,7 +33,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from s2h.sources.builtin import World, families, scenes, words
+from s2h.sources.builtin import families, scenes, words
+from s2h.sources.builtin.world import World
 
 SIDE, PATCH, VISION, WIDTH, LAYERS = 64, 16, 96, 128, 4
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)

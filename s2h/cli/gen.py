@@ -65,9 +65,8 @@ class GenCommand(headings.Command):
     "Images",
     click.option(
         "--source", "spec", metavar="SPEC", default="builtin", show_default=True,
-        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: captions, "
-        "classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), fashion, "
-        "kinfacew, fiw, tskinface.",
+        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: "
+        f"{', '.join(name for name in registry.names('source') if name != 'builtin')}.",
     ),
     click.option(
         "--no-follow", is_flag=True,
@@ -271,16 +270,16 @@ def _recipe(work: common.Session, given: Options, source: Dataset, first: int, t
 
 def tell_links(work: common.Session, given: Options) -> None:
     """Say how many links in a source's folder lead out of it."""
-    from s2h.sources import folder_of, links
+    from s2h.sources import folder_of, symlinks
 
-    if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
+    if os.path.isdir(folder := folder_of(given.spec)) and (many := symlinks.leading_out(folder)):
         said = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
 def tell_source(work: common.Session, source: Dataset, before: dict | None = None) -> dict:
     """Say how many pictures a source has and what could not be used; after the work only what was found since `before`."""
-    unused = dict(source.unused)
+    unused = dict(source.excluded)
     if unused != before and (unused or before is None) and source.size is not None:
         about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
         work.say(

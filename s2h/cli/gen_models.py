@@ -169,10 +169,10 @@ def with_captions(
     if given.captioner is None or given.captions_file is None:
         return source
     from s2h.sources import SourceError
-    from s2h.sources.album import Album
     from s2h.sources.captioner import Sidecar, captioned
+    from s2h.sources.photo_set import Photos
 
-    if not isinstance(source, Album):
+    if not isinstance(source, Photos):
         raise SourceError(
             f"source {source.spec!r}: --captioner captions pictures in files, as of classes:PATH or captions:PATH"
         )

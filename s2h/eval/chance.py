@@ -22,8 +22,8 @@ def possible(line: Line) -> int | None:
         return len(choices)
     if kind == "yes/no":
         return 2
-    if kind == "word":
-        return len(line.get("candidates") or ()) or None
+    if kind == "word" and line.get("candidates"):
+        return len(line["candidates"])
     images = len(line.get("images") or ())
     if not images:
         return None

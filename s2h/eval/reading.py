@@ -34,12 +34,12 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
-    if kind == "caption":
-        return _caption(response, line, answer)
     task = answer_types.of_task(line, kind)
     if task is not None and task.read is not None:
         said = task.read(response, line)
         return said, None if answer is None else said == answer
+    if kind == "caption":
+        return _caption(response, line, answer)
     bench = benches.named(line.get("bench"))
     own = bench.rules.get(parser, Rules()) if bench else Rules()
     if kind == "word":

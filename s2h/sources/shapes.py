@@ -16,15 +16,17 @@ pictures that a prompt has already: none of them is drawn again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from random import Random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
-from s2h.sources import Concept, Item, Question, SourceError, Trait
-from s2h.sources.unused import Unused
+from s2h import registry
+from s2h.sources.items import Concept, Item, Question, SourceError, Trait
 
 if TYPE_CHECKING:
-    from s2h.sources.shared import SharedQuestions
+    from random import Random
+
+    from s2h.sources.exclusions import Exclusions
+    from s2h.sources.shared_questions import SharedQuestions
 
 
 class Comparable(Protocol):
@@ -42,7 +44,8 @@ class Comparable(Protocol):
 
 
 class PhotoSet(Comparable, Protocol):
-    """Pictures of which captions, classes or counts say what they show. A `Concept` is what a prompt looks for ("a dog")."""
+    """Pictures of which captions, classes or counts say what they show. A `Concept` is what a prompt looks for ("a
+    dog")."""
 
     @property
     def exhaustive(self) -> bool:
@@ -163,8 +166,8 @@ class KinshipPeople(Protocol[P]):
         """Draw two people, the first of whom is the `relation` of the second."""
 
     def draw_stranger(self, rng: Random, like: P, unlike: tuple[P, ...], apart: tuple[P, ...] = ()) -> P:
-        """Draw somebody of the sex and age of `like` who is related to nobody in `unlike` and `apart`, and who does not look
-        like those in `unlike` where looks are known."""
+        """Draw somebody of the sex and age of `like` who is related to nobody in `unlike` and `apart`, and who does not
+        look like those in `unlike` where looks are known."""
 
     def draw_portrait(self, rng: Random, person: P) -> Item:
         """Draw a picture of a person."""
@@ -180,10 +183,10 @@ class KinshipPeople(Protocol[P]):
 
 
 class Dataset:
-    """An opened source: what it is called, what of it could not be used, and its data by shape."""
+    """An opened source: its spec, its data by shape, and what of it could not be used. Readers return a subclass."""
 
     spec: str
-    unused: Unused
+    excluded: Exclusions
     photos: PhotoSet | None = None
     questions: QuestionSet | None = None
     digits: DigitSet | None = None
@@ -196,7 +199,7 @@ class Dataset:
 
     @property
     def size_is_final(self) -> bool:
-        """Whether all parts were read, so that `size` and `unused` no longer change."""
+        """Whether all parts were read, so that `size` is final, and `excluded` but for damaged pictures."""
         return True
 
 
@@ -205,42 +208,40 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Shape(Generic[S]):
-    """A shape that a task can need. take: get it from a dataset. what: how an error calls data of this shape."""
+    """Data that a task can ask for. take: get it from a dataset. what: its name in errors."""
 
-    name: str
-    take: Callable[[Dataset], S | None]
     what: str
+    take: Callable[[Dataset], S | None] = field(compare=False)
 
 
-PHOTOS: Shape[PhotoSet] = Shape("photos", lambda source: source.photos, "pictures with captions or classes")
-QUESTIONS: Shape[QuestionSet] = Shape(
-    "questions", lambda source: source.questions, "questions with answers about its pictures"
-)
-DIGITS: Shape[DigitSet] = Shape("digits", lambda source: source.digits, "pictures of the digits 0 to 9")
-PEOPLE: Shape[KinshipPeople[Any]] = Shape(
-    "people", lambda source: source.people, "portraits of people whose kinship is known"
-)
+PHOTOS: Shape[PhotoSet] = Shape("pictures with captions or classes", lambda source: source.photos)
+QUESTIONS: Shape[QuestionSet] = Shape("answers to questions", lambda source: source.questions)
+DIGITS: Shape[DigitSet] = Shape("pictures of the digits 0 to 9", lambda source: source.digits)
+PEOPLE: Shape[KinshipPeople[Any]] = Shape("people whose kinship is known", lambda source: source.people)
+# What compare asks for. Photos and digits have the one, questions of a table the other.
 COMPARABLE: Shape[Comparable] = Shape(
-    "comparable",
-    lambda source: source.photos or source.digits,
-    "classes, counts or digits to compare pictures by",
+    "classes, counts or digits to compare its pictures by", lambda source: source.photos or source.digits
 )
 SHARED_QUESTIONS: Shape[SharedQuestions] = Shape(
-    "shared questions",
+    "question that several of its pictures answer differently",
     lambda source: source.questions.shared_questions if source.questions else None,
-    "questions that several of its pictures answer differently",
 )
 
 
 def shape_of(source: Dataset, shape: Shape[S], *, task: str) -> S:
-    """Return the source's data of a shape. Raises SourceError, which names sources that have such data."""
+    """Return the source's data of a shape. Raises SourceError, which names the sources that have such data."""
     found = shape.take(source)
     if found is None:
         raise SourceError(lacks(source, [shape], task=task))
     return found
 
 
-def lacks(source: Dataset, shapes: list[Shape[Any]], *, task: str) -> str:
-    """Say that a source has none of the shapes that a task can do with, and which sources do."""
+def lacks(source: Dataset, shapes: Sequence[Shape[Any]], *, task: str) -> str:
+    """Say that a source has none of the shapes that a task can work with, and which sources have one."""
     what = " and no ".join(shape.what for shape in shapes)
-    return f"source {source.spec!r}: it has no {what}, which {task} needs (use --source builtin)"
+    able = [
+        name if one.place == "nothing" else f"{name}:{one.place.upper()}"
+        for name, one in registry.values("source").items()
+        if set(shapes) & set(one.serves)
+    ]
+    return f"source {source.spec!r} has no {what}; {task} needs a source such as {', '.join(able)}"

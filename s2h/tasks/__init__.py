@@ -26,11 +26,12 @@ BY_MODEL = "hallucination"  # the kind of a rejected answer that a model gives
 
 @dataclass(frozen=True)
 class Answer:
-    """One type of answer (`facts.answer_type`) that the questions of a task have.
+    """One type of answer (`facts.answer_type`) that the questions of a task have: one that s2h-eval reads
+    (`s2h.eval.answer_types.TYPES`), or the task's own, which needs `read`.
 
     possible: from the number of images, how many answers such a question can have, which gives what a blind guesser gets;
-    None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read. A
-    type that s2h-eval knows (`s2h.eval.answer_types.TYPES`) needs no `read`."""
+    None where that is unknown. read: what a reply says, as read(reply, line), with None for a reply that can't be read; by
+    default s2h-eval reads it as it reads every answer of the type."""
 
     possible: Callable[[int], int | None] = lambda images: None
     read: Callable[[str, dict], object] | None = None
@@ -47,9 +48,9 @@ class Option:
     help: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wanted:
-    """What was asked for that bears on single pairs.
+    """What was asked for that bears on single pairs. There is one in a run, by which a task may cache what follows from it.
 
     negatives: kinds of rejected answers and their weights. working: the share of prompts that ask the answer to say first
     what it sees, None by default. layout: `sequence`, `grid` or `pip`. similar: chooses distractors by CLIP. options: the
@@ -122,22 +123,14 @@ def data_for(task: str, source: Dataset) -> Any:
 
 
 def check_weights(weights: Mapping[str, float], names: Iterable[str], what: str) -> None:
-    """Raise SourceError unless the weights of an option are of known names and not all zero. what: such a name is called."""
+    """Raise SourceError unless the weights of an option are of known names and not all zero. what: how an error calls
+    them, `form of question`."""
     from s2h.sources import SourceError
 
     if unknown := sorted(set(weights) - set(names)):
         raise SourceError(f"no {what} {unknown[0]!r} here (choose from {', '.join(names) or 'none'})")
     if not sum(weights.values()) > 0:
         raise SourceError(f"the weights of every {what} add up to nothing")
-
-
-def answer_of(line: dict, kind: str) -> Answer | None:
-    """Return how the task reads an answer of this type to the question of a line; None where no task says so. Lines of pairs
-    have a level, and their task as the category."""
-    name = line.get("category")
-    if "level" not in line or name not in registry.names("task"):
-        return None
-    return registry.load("task", name).answers.get(kind)
 
 
 def generate(task: str, **asked: Any) -> Iterator[Record]:

@@ -21,7 +21,7 @@ from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:
-    from s2h.sources.shared import SharedQuestions
+    from s2h.sources.shared_questions import SharedQuestions
 
 REDRAWS = 100
 NEGATIVES = {
@@ -177,7 +177,7 @@ def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair
     """Make one comparison; raises NoPair where the source has too few values for it."""
     if slot.n_images < 2:
         raise NoPair("compare needs two images or more")
-    from s2h.sources.shared import SharedQuestions
+    from s2h.sources.shared_questions import SharedQuestions
 
     if isinstance(data, SharedQuestions):
         from s2h.tasks import compare_answers
@@ -321,7 +321,7 @@ def short(answer: str | int | list[int]) -> str:
 
 
 def possible(data: Comparable | SharedQuestions) -> tuple[str, ...]:
-    from s2h.sources.shared import SharedQuestions
+    from s2h.sources.shared_questions import SharedQuestions
 
     return tuple(
         kind for kind in NEGATIVES if kind != "swapped-images" or not isinstance(data, SharedQuestions)

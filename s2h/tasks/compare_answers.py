@@ -18,7 +18,7 @@ from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:
-    from s2h.sources.shared import SharedQuestion, SharedQuestions
+    from s2h.sources.shared_questions import SharedQuestion, SharedQuestions
 
 SHOW = (" Give the answer for each image first.", " Answer for each image, then conclude.")
 ASKS = {

@@ -18,7 +18,7 @@ from s2h import seeds
 from s2h.language import reply_verdicts, short_answers
 from s2h.language.normalisation import normalise
 from s2h.language.reply_verdicts import RIGHT, UNDECIDED, WRONG, Verdict
-from s2h.sources.options import Asked
+from s2h.sources.lettered_options import ParsedQuestion
 from s2h.sources.shapes import QuestionSet
 from s2h.tasks import vqa
 from s2h.tasks.pair import Pair, Posed, Size
@@ -141,7 +141,7 @@ def _option(pair: Pair, text: str) -> Verdict:
     from s2h.eval.parsers import robust
 
     choices = pair.facts["choices"]
-    asked = Asked("", tuple(choices.values()))
+    asked = ParsedQuestion("", tuple(choices.values()))
     at = asked.index_of(text)
     letter = list(choices)[at] if at is not None else robust.choice(text, choices)
     if letter is None:

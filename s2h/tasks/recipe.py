@@ -86,9 +86,7 @@ class Recipe:
         )
         self.wanted = Wanted(
             _weights(self.maker, self.data, self.negatives, self.answerer is not None),
-            None
-            if self.working == WORKING
-            else self.working,  # the default makes the same ids where it is given
+            None if self.working == WORKING else self.working,  # ids don't tell whether the default was given
             self.layout,
             self.similar,
             _own(self.task, self.maker, self.options),

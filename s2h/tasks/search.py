@@ -14,12 +14,12 @@ the images until it finds the concept; with captions only, it names just the ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from s2h.sources import Concept, Item, NoPair
 from s2h.sources.shapes import PHOTOS, PhotoSet
@@ -27,9 +27,6 @@ from s2h.tasks import Answer, Option, Task, Wanted, check_weights, search_words
 from s2h.tasks.pair import Claims, Pair, Twin
 from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_found
 from s2h.tasks.slots import Slot
-
-if TYPE_CHECKING:
-    from s2h.tasks.similar import Similar
 
 NEGATIVES = {
     "same-concept": 0.6,
@@ -43,10 +40,9 @@ NEGATIVES = {
 }
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
-# Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
-WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
-# Where nobody noted what an image does not show.
-WITHOUT_ABSENCE = {"caption": 1.0}
+# What is asked by default. Where captions say no more than the concept that the prompt names, the words alone would give
+# every wrong one away; and some sources do not note what an image does not show.
+DEFAULTS = {"all": FORMS, "no captions": {"locate": 0.6, "count": 0.4}, "captions only": {"caption": 1.0}}
 CANDIDATES = 8  # distractors among which CLIP chooses
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
@@ -58,15 +54,14 @@ NEGATIVES_OF = {
 
 @dataclass(frozen=True)
 class Search:
-    """What one prompt looks for. shows: whether the answer shows its working. similar: chooses distractors by CLIP."""
+    """What one prompt looks for. shows: whether the answer shows its working."""
 
     slot: Slot
     photos: PhotoSet
-    weights: dict[str, float]
+    wanted: Wanted
     shows: bool
     target: Item
     concept: Concept
-    similar: Similar | None = None
 
     @property
     def rng(self) -> Random:
@@ -88,14 +83,14 @@ class Search:
         found: list[Item] = []
         while len(found) < n:
             here = [*together, *found]
-            if self.similar is None:
+            if self.wanted.similar is None:
                 found.append(self.photos.draw_without(self.rng, self.concept, here))
                 continue
             some = [self.photos.draw_without(self.rng, self.concept, here) for _ in range(CANDIDATES)]
             if not self.photos.exhaustive:
                 claim = self.photos.claim_of_concept(self.concept)
-                some = self.similar.unlike(claim, self.target, some)
-            found.append(self.similar(self.rng, self.target, some))
+                some = self.wanted.similar.unlike(claim, self.target, some)
+            found.append(self.wanted.similar(self.rng, self.target, some))
         return found
 
 
@@ -103,25 +98,24 @@ def possible(photos: PhotoSet) -> tuple[str, ...]:
     return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or photos.attribute_swaps != "none")
 
 
-def default_forms(photos: PhotoSet) -> dict[str, float]:
-    """Return the forms of question and their weights where none are asked for."""
+def default_forms(photos: PhotoSet) -> str:
+    """Return which of DEFAULTS are the forms of question and their weights where none are asked for."""
     if not photos.exhaustive:
-        return WITHOUT_ABSENCE
-    return FORMS if photos.captions_say_more else WITHOUT_CAPTIONS
+        return "captions only"
+    return "all" if photos.captions_say_more else "no captions"
 
 
 def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
     """Make one search pair; raises NoPair where this draw can't give one. The option `forms` holds the forms of question and
     their weights."""
     weights, several = wanted.negatives, slot.n_images > 1
-    forms = wanted.options.get("forms") or default_forms(photos)
-    fitting = _fitting(tuple(forms.items()), several, tuple(weights.items()))
-    if not fitting or not sum(fitting.values()):
+    forms, shares = _fitting(wanted, default_forms(photos), several)
+    if not sum(shares):
         raise NoPair(f"no form of question fits ({slot.n_images} images, {', '.join(weights)})")
-    form = slot.branch(list(fitting), list(fitting.values()), "form")
+    form = slot.branch(forms, shares, "form")
     shows = several and slot.rng.random() < wanted.working_share
     target, concept = photos.draw_target(slot.rng)
-    pair = BUILD[form](Search(slot, photos, weights, shows, target, concept, wanted.similar))
+    pair = BUILD[form](Search(slot, photos, wanted, shows, target, concept))
     common: dict[str, Any] = {"form": form, "concept": str(concept), "working": shows}
     if form != "caption" or (shows and photos.exhaustive):
         common["absence"] = "annotated" if photos.exhaustive else "assumed"
@@ -135,17 +129,18 @@ def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
     return pair
 
 
-@lru_cache(maxsize=256)
-def _fitting(
-    forms: tuple[tuple[str, float], ...], several: bool, weights: tuple[tuple[str, float], ...]
-) -> dict[str, float]:
-    """Return the forms of question that can be asked about one or several images and have a wanted mistake."""
-    kinds = {kind for kind, weight in weights if weight > 0}
-    return {
-        form: weight
-        for form, weight in forms
+@lru_cache(maxsize=4)
+def _fitting(wanted: Wanted, default: str, several: bool) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the forms of question that can be asked about one or several images and have a wanted mistake, and their
+    weights."""
+    kinds = {kind for kind, weight in wanted.negatives.items() if weight > 0}
+    forms = wanted.options.get("forms") or DEFAULTS[default]
+    fitting = [
+        form
+        for form in forms
         if (several or form in ("caption", "absent")) and not kinds.isdisjoint(NEGATIVES_OF[form])
-    }
+    ]
+    return tuple(fitting), tuple(forms[form] for form in fitting)
 
 
 def _pair(
@@ -164,7 +159,10 @@ def _pair(
 def _caption(search: Search) -> Pair:
     """Ask for the caption of the one image that shows the concept."""
     rng, photos, n, target, concept = search.rng, search.photos, search.n, search.target, search.concept
-    kind = search.slot.negative(_within_reach(search), _kinds(n > 1, photos.attribute_swaps != "none"))
+    kind = search.slot.negative(
+        _within_reach(search.wanted, photos.same_concept_share, n > 1),
+        _kinds(n > 1, photos.attribute_swaps != "none"),
+    )
     distractors = search.distractors([target], n - 1)
     at = search.slot.deal(range(n))
     items = [*distractors[:at], target, *distractors[at:]]
@@ -207,13 +205,14 @@ def _kinds(several: bool, swaps: bool) -> tuple[str, ...]:
     return tuple(kind for kind in OF_CAPTIONS if kind not in impossible)
 
 
-def _within_reach(search: Search) -> dict[str, float]:
-    """Return the weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do
-    would be repeated often. Other images take the rest."""
-    weights, least = search.weights, search.photos.same_concept_share
-    most = least * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
+@lru_cache(maxsize=4)
+def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, float]:
+    """Return the weights of the mistakes, with no more of same-concept than the share of pictures that share a concept: the
+    few that do would be repeated often. Other images take the rest."""
+    weights = wanted.negatives
+    most = shared * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
-    if over <= 0 or search.n == 1 or not weights.get("other-image"):
+    if over <= 0 or not several or not weights.get("other-image"):
         return weights
     return {**weights, "same-concept": most, "other-image": weights["other-image"] + over}
 
@@ -225,7 +224,7 @@ def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
 def _absent(search: Search) -> Pair:
     """Ask for a caption where the concept is in one image or in none, each half of the time; the wrong answer says the
     opposite."""
-    kind = search.slot.negative(search.weights, ["false-absence", "false-presence"])
+    kind = search.slot.negative(search.wanted.negatives, ["false-absence", "false-presence"])
     distractors = search.distractors([search.target], search.n)
     at = search.slot.deal(range(search.n))
     caption = one_form(search.photos.caption_of(search.rng, search.target))
@@ -238,8 +237,8 @@ def _locate(search: Search) -> Pair:
     """Ask which image shows the concept, if any. Right and wrong are two of the n + 1 answers, each equally often."""
     at, wrong = search.slot.deal(_two_of(search.n))
     kind = "false-presence" if at is None else "false-absence" if wrong is None else "wrong-image"
-    if not search.weights.get(kind):
-        raise NoPair(f"none of the wanted negatives fits ({', '.join(search.weights)})")
+    if not search.wanted.negatives.get(kind):
+        raise NoPair(f"none of the wanted negatives fits ({', '.join(search.wanted.negatives)})")
     distractors = search.distractors([search.target], search.n)
     claim = search.photos.claim_of_concept(search.concept)
     return _somewhere(Somewhere(search, distractors, "image", claim), kind, at, wrong)
@@ -249,7 +248,7 @@ def _locate(search: Search) -> Pair:
 def _two_of(n: int) -> tuple[tuple[int | None, int | None], ...]:
     """Return all ordered pairs of n places and nowhere, which is None."""
     places: list[int | None] = [*range(n), None]
-    return tuple((one, other) for one, other in permutations(places, 2))
+    return tuple(permutations(places, 2))
 
 
 @dataclass(frozen=True)
@@ -312,7 +311,7 @@ def _count(search: Search) -> Pair:
     """Ask how many images show the concept: each number from none to all equally often. The wrong answer takes one image for
     what it is not."""
     rng, photos, n, concept = search.rng, search.photos, search.n, search.concept
-    kind = search.slot.negative(search.weights, ["miscount"])
+    kind = search.slot.negative(search.wanted.negatives, ["miscount"])
     count = rng.randint(0, n)
     step = rng.choice((-1, 1))
     if not 0 <= count + step <= n:
@@ -374,12 +373,7 @@ def notes(photos: PhotoSet, options: Mapping[str, Any]) -> list[str]:
     return search_words.notes(photos.exhaustive, photos.captions_say_more, asked)
 
 
-BUILD: dict[str, Callable[[Search], Pair]] = {
-    "caption": _caption,
-    "locate": _locate,
-    "count": _count,
-    "absent": _absent,
-}
+BUILD = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}
 TASK = Task(
     level=3,
     about="find the image that shows a concept, without an index: caption, locate, count",

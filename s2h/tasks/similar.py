@@ -1,6 +1,6 @@
-"""Choose distractors by CLIP: such that resemble the target, so that they are hard to tell apart and still other pictures
-(LoCoVQA, MIA-DPO), and, where a source does not note what its pictures don't show, such in which CLIP does not see the
-concept that a prompt searches for."""
+"""Choose distractors by CLIP. They resemble the target, so that they are hard to tell from it and still other pictures
+(LoCoVQA, MIA-DPO). Where a source does not note what its pictures don't show, they are pictures in which CLIP does not see
+the concept that a prompt searches for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from s2h.filters.cache import Embeddings
 from s2h.sources import Item, NoPair
 from s2h.tasks.pair import Size, picture
 
-BAND = (0.6, 0.95)  # above it lies the same picture again
+BAND = (0.6, 0.95)  # above, it is the same picture again
 KEPT = 20_000  # embeddings
 # How far below the target's a distractor's cosine to the concept must lie. With ViT-B-32 a picture of the concept has about
 # 0.25 to 0.3 and another one 0.15 to 0.22.

@@ -20,6 +20,7 @@ from s2h.sources import NoPair
 
 Option = TypeVar("Option")
 YES_NO = "yes/no"
+_SHUFFLE = Random(0)  # seeded again for each block; a new generator would be seeded twice
 
 
 class Stratum(NamedTuple):
@@ -56,7 +57,8 @@ def _block(
     counts = _dealt(block * size, weights)
     after = _dealt((block + 1) * size, weights)
     order = [option for option in range(size) for _ in range(after[option] - counts[option])]
-    seeds.rng(seed, name, block).shuffle(order)
+    _SHUFFLE.seed(seeds.seed_of(seed, name, block))
+    _SHUFFLE.shuffle(order)
     return counts, tuple(order)
 
 
@@ -80,16 +82,18 @@ class Run:
     sizes: tuple[int, ...]
     order: int = field(init=False)  # seed of the order in which options are dealt
     prefix: str = field(init=False)  # of the text that each slot's seed is the hash of
+    rng: Random = field(init=False, default_factory=lambda: Random(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", seeds.seed_of(*self.parts, "order"))
         object.__setattr__(self, "prefix", seeds.text_of(self.parts))
 
     def slot(self, k: int, attempt: int = 0, free: bool = False) -> Slot:
-        """Return slot k as an attempt at it draws. free: choices are drawn and not dealt."""
-        rng = Random(seeds.hashed(f"{self.prefix}\x1fint:{k}\x1fint:{attempt}"))
+        """Return slot k for an attempt to make its pair. It shares its generator with the slots that were returned before
+        it, which can no longer be drawn from. free: choices are drawn and not dealt."""
+        self.rng.seed(seeds.hashed(f"{self.prefix}\x1fint:{k}\x1fint:{attempt}"))
         number, stratum = self.place(k)
-        return Slot(rng, self.sizes[number], None if free else stratum, self, k)
+        return Slot(self.rng, self.sizes[number], None if free else stratum, self, k)
 
     def place(self, k: int, number: int | None = None) -> tuple[int, Stratum]:
         """Return which of the sizes slot k has, and its place among the slots with that size, or with the given one."""

@@ -1,10 +1,11 @@
 """Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
 distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see
-hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has (`other-image`),
-or the right answer to the same question about another picture, where the source has such pairs (`counterpart`).
+hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has
+(`other-image`), or the right answer to the same question about another picture, where the source has pairs of pictures
+for this (`counterpart`).
 
 Words alone don't tell the answers apart, by construction: a wrong value is drawn by the same odds as the right one, so that
-(red, blue) comes as often as (blue, red); the letters of options are dealt anew; both answers have one form."""
+(red, blue) comes as often as (blue, red); the letters of options are dealt again; both answers have one form."""
 
 from __future__ import annotations
 
@@ -241,7 +242,7 @@ def pose(posed: Posed, question: Question, options: Sequence[str] = ()) -> str:
     asked = posed.phrase.format(k=posed.named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
     lines = [asked]
     if options:
-        from s2h.sources.options import lettered
+        from s2h.sources.lettered_options import lettered
 
         lines += lettered(list(options))
     return "\n".join([*lines, *([question.closing] if question.closing else [])])

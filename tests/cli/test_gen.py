@@ -53,7 +53,7 @@ def test_what_a_source_lacks_is_one_line(light, tmp_path):
     for arguments, said in (
         (
             ["kinship", "--source", "t"],
-            "source 't': it has no portraits of people whose kinship is known, which kinship needs",
+            "source 't' has no people whose kinship is known; kinship needs a source such as builtin, fiw:PATH",
         ),
         (
             ["search", "--source", "t", "--form", "rhyme"],

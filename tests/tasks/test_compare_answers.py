@@ -12,7 +12,7 @@ from s2h import record, tasks
 from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
-from s2h.sources.shared import _OPEN
+from s2h.sources.shared_questions import _OPEN
 from tests.support.photos import save
 
 KNOWN = {

@@ -135,10 +135,10 @@ def test_a_wide_picture_is_not_stretched():
     """The ink of a digit is as broad and as tall in a wide picture as in the square of its height."""
     from random import Random
 
-    from s2h.sources.builtin import digits
+    from s2h.sources.builtin import numerals
 
-    digit = digits.sample(Random(1), "key", value=8, hand="printed")
-    square, wide = digits.draw(digit, 96), digits.draw(digit, (192, 96))
+    digit = numerals.sample(Random(1), "key", value=8, hand="printed")
+    square, wide = numerals.draw(digit, 96), numerals.draw(digit, (192, 96))
 
     def ink(picture):
         grey = picture.convert("L").point(lambda v: 255 * (v < 110))

@@ -8,7 +8,8 @@ import pytest
 
 from s2h import seeds
 from s2h.sources import NoPair
-from s2h.sources.builtin import World, claims, scenes, words
+from s2h.sources.builtin import claims, scenes, words
+from s2h.sources.builtin.world import World
 from s2h.tasks import Wanted, by_level
 from s2h.tasks.slots import Slot
 

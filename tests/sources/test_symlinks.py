@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from s2h.sources import SourceError, links, open_source
+from s2h.sources import SourceError, open_source, symlinks
 from tests.support.photos import encoded, save
 
-REFUSED = links.REFUSED
+REFUSED = symlinks.REFUSED
 
 
 @pytest.fixture(autouse=True)
 def unfenced(monkeypatch):
-    monkeypatch.setattr(links, "_fenced", {})
+    monkeypatch.setattr(symlinks, "_fenced", {})
 
 
 def moved(path: Path, away: Path) -> None:
@@ -32,7 +32,7 @@ def counts(spec: Path) -> tuple[int, int, int]:
     source = open_source(str(spec))
     whole = source.size
     kept = open_source(str(spec), follow=False)
-    return whole, kept.size, kept.unused[REFUSED]
+    return whole, kept.size, kept.excluded[REFUSED]
 
 
 def picture_of(name: str, number: int) -> str:
@@ -73,10 +73,10 @@ def test_pictures_that_rows_name(layout, tmp_path):
     paths = layout(root, 24)
     for path in paths[:5]:
         moved(path, tmp_path / "away")
-    apart = sum(open_source(str(root)).unused.values())  # of the other split
+    apart = sum(open_source(str(root)).excluded.values())  # of the other split
     whole, kept, refused = counts(root)
     assert refused == 5 and kept < whole and kept + refused + apart >= whole
-    links._fenced.clear()
+    symlinks._fenced.clear()
     moved(paths[0].parent, tmp_path / "away")  # the whole folder of pictures
     with pytest.raises(SourceError, match=r"24 a link that leads out of the folder"):
         open_source(str(root), follow=False)
@@ -98,9 +98,9 @@ def test_a_list_of_pairs(tmp_path):
     moved(tmp_path / "faces" / "meta_data" / "fd_pairs.mat", tmp_path / "away")
     whole = open_source(str(tmp_path / "faces"))
     kept = open_source(str(tmp_path / "faces"), follow=False)
-    (told,) = (reason for reason in kept.unused if "fd_pairs.mat" in reason)
-    assert REFUSED in told and kept.unused[told] == 6 and kept.size < whole.size
-    assert all(person.family.startswith("ms") for person in kept._people.values())
+    (told,) = (reason for reason in kept.excluded if "fd_pairs.mat" in reason)
+    assert REFUSED in told and kept.excluded[told] == 6 and kept.size < whole.size
+    assert all(person.family.startswith("ms") for person in kept.by_key.values())
 
 
 def test_what_datasets_saved(tmp_path):
@@ -117,11 +117,11 @@ def test_what_datasets_saved(tmp_path):
     moved(first, tmp_path / "away")
     whole, kept, refused = counts(tmp_path / "one")
     assert refused == 1 and kept < whole
-    links._fenced.clear()
+    symlinks._fenced.clear()
     moved(tmp_path / "both" / "train", tmp_path / "away")
     kept = open_source(str(tmp_path / "both"), follow=False)
-    assert kept.unused[REFUSED] == 1 and kept.size + kept.unused["not in the train split"] == 24
-    links._fenced.clear()
+    assert kept.excluded[REFUSED] == 1 and kept.size + kept.excluded["not in the train split"] == 24
+    symlinks._fenced.clear()
     moved(tmp_path / "both" / "validation", tmp_path / "away")
     with pytest.raises(SourceError, match=r"no table in it.*refused by --no-follow"):
         open_source(str(tmp_path / "both"), follow=False)

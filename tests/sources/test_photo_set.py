@@ -16,7 +16,7 @@ from s2h import record, seeds, tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.sources import NoPair, SourceError, open_source
-from s2h.sources.page import MANY
+from s2h.sources.photo_table import MANY
 from tests.support.photos import encoded, photo, save
 
 SYNSETS = {
@@ -59,7 +59,7 @@ def classes(tmp_path) -> Path:
 
 def test_class_folders(classes, tmp_path):
     source = open_source(str(classes))
-    assert source.unused["not a picture"] == 1
+    assert source.excluded["not a picture"] == 1
     forms = Counter()
     for pair in make("search", source, tmp_path):
         facts = pair["facts"]
@@ -73,7 +73,7 @@ def test_class_folders(classes, tmp_path):
         assert pair["facts"]["trait"] == "kind of object"
         told = [label["concepts"][0] for label in pair["facts"]["labels"]]
         assert told == pair["facts"]["values"]
-    assert source.unused["damaged or truncated image"] == 1 and source.unused["is an empty file"] == 1
+    assert source.excluded["damaged or truncated image"] == 1 and source.excluded["is an empty file"] == 1
 
 
 def test_a_name_that_classes_share_is_not_asked_about(tmp_path):
@@ -86,7 +86,7 @@ def test_a_name_that_classes_share_is_not_asked_about(tmp_path):
         open_source(str(root))
     (root / "synset_words.txt").write_text("".join(f"{w} {words}\n" for w, words in SYNSETS.items()))
     source = open_source(f"imagenet:{root}")
-    assert source.unused["name shared with another class"] == 2 and source.size == 40
+    assert source.excluded["name shared with another class"] == 2 and source.size == 40
     held = open_source(str(root), split="heldout")
     assert held.size == 40 and "val" in held.root
     concepts = set()
@@ -165,7 +165,7 @@ def coco(tmp_path) -> Path:
 
 def test_coco(coco, tmp_path):
     source = open_source(str(coco))
-    assert source.unused["file missing"] == 1 and source.size == 59
+    assert source.excluded["file missing"] == 1 and source.size == 59
     assert "val2017" in open_source(str(coco), split="heldout").root
     assert open_source(f"coco:{coco}/annotations/instances_val2017.json").size > 40
     for pair in make("search", source, tmp_path, n=80):
@@ -187,7 +187,7 @@ def test_coco(coco, tmp_path):
         assert all(0 < value < MANY for value in facts["values"])
     (coco / "annotations" / "captions_train2017.json").write_text('{"images": [')
     damaged = open_source(str(coco))
-    assert any("captions_train2017.json: not JSON" in reason for reason in damaged.unused)
+    assert any("captions_train2017.json: not JSON" in reason for reason in damaged.excluded)
     assert damaged.exhaustive and damaged.size > 2, "the instances are used"
     with pytest.raises(SourceError, match=r"captions_train2017\.json: not JSON"):
         (coco / "annotations" / "instances_train2017.json").write_text("[")
@@ -218,7 +218,7 @@ def test_webdataset_shards_are_read_in_place(tmp_path):
     assert not source.size_is_final, "nothing is read before it is wanted"
     for pair in make("search", source, tmp_path, n=60):
         assert all(reference.startswith(f"tar:{root.resolve()}/x-00") for reference in pair["images"])
-    assert source.size_is_final and source.unused["a sample without a picture"] == 3
+    assert source.size_is_final and source.excluded["a sample without a picture"] == 3
     assert 60 < source.size < 90
     with pytest.raises(SourceError, match="no such file"):
         open_source(f"webdataset:{root}/x-{{000..004}}.tar")
@@ -226,7 +226,7 @@ def test_webdataset_shards_are_read_in_place(tmp_path):
     one = root / "x-001.tar"
     one.write_bytes(one.read_bytes()[: one.stat().st_size // 2 + 100])
     cut = open_source(f"webdataset:{one}")
-    assert any("to its end (x-001.tar" in reason for reason in cut.unused) and cut.size > 3
+    assert any("to its end (x-001.tar" in reason for reason in cut.excluded) and cut.size > 3
 
 
 def test_what_datasets_reads(tmp_path, monkeypatch):
@@ -289,7 +289,7 @@ def test_fashion_mnist(tmp_path):
     source = open_source(str(root))
     assert source.size == 100 and open_source(str(root), split="heldout").size == 40
     make("compare", source, tmp_path, n=20)
-    with pytest.raises(SourceError, match="no pictures of the digits 0 to 9, which arithmetic needs"):
+    with pytest.raises(SourceError, match="no pictures of the digits 0 to 9; arithmetic needs"):
         next(tasks.generate("arithmetic", n=1, source=source, images=Store(tmp_path)))
 
 
@@ -315,7 +315,7 @@ def test_a_picture_that_vanishes_is_counted(classes, tmp_path):
     for path in (classes / "owl").glob("*.png"):
         path.unlink()
     make("search", source, tmp_path, n=60)
-    assert source.unused["no such file"] >= 3
+    assert source.excluded["no such file"] >= 3
     with pytest.raises(NoPair):
         for at in range(source.size):
             source._item(0, at)

@@ -1,8 +1,7 @@
-"""Links in a source's folder that lead out of it: counted, and with `--no-follow` refused.
+"""Links in a source's folder that lead out of it. They are counted, and refused with `--no-follow`.
 
-Links are followed, as the Hub's cache and image stores on other disks need it. `fence(root)` refuses, for the rest of the
-process and of its workers, what lies below `root` by its name and elsewhere by its real path.
-"""
+By default links are followed, since the Hub's cache and image stores on other disks need them. `fence(root)` refuses, for
+the rest of the process and its workers, whatever lies below `root` by its name and elsewhere by its real path."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ def fence(root: str) -> None:
 
 
 def refused(path: str) -> bool:
-    """Whether a file or folder is reached by a link that leads out of a fenced folder."""
+    """Tell whether a file or folder is reached by a link that leads out of a fenced folder."""
     if not _fenced:
         return False
     path = os.path.abspath(path)
@@ -28,7 +27,7 @@ def refused(path: str) -> bool:
 
 
 def leading_out(root: str) -> int:
-    """How many links below a folder lead out of it; one to a folder counts once."""
+    """Count the links below a folder that lead out of it. A link to a folder counts once."""
     real, found, waiting = os.path.realpath(root), 0, [root]
     while waiting:
         folder = waiting.pop()
@@ -40,7 +39,7 @@ def leading_out(root: str) -> int:
                         found += os.path.exists(target) and not _within(target, real)
                     elif entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
-        except OSError:  # a reader counts the folders that can't be read
+        except OSError:  # the reader counts folders that can't be read
             continue
     return found
 

@@ -1,5 +1,5 @@
-"""Questions with lettered options, as LLaVA-665k has them: the question, a line an option ("A. white"), and a closing line
-("Answer with the option's letter from the given choices directly."). Options can stand on one line too."""
+"""Questions with lettered options, as LLaVA-665k has them: the question, a line for each option ("A. white"), and a closing
+line ("Answer with the option's letter from the given choices directly."). Options can stand on one line too."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _NUMBERS_IMAGES = re.compile(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question in its parts: what is asked, the options' texts, and how to answer. closing may be empty."""
+class ParsedQuestion:
+    """A question in its parts: what is asked, the texts of the options, and how to answer."""
 
     stem: str
     options: tuple[str, ...] = ()
@@ -40,7 +40,8 @@ class Asked:
         return "\n".join([self.stem, *lettered(self.options), *([self.closing] if self.closing else [])])
 
     def index_of(self, answer: str) -> int | None:
-        """Which option an answer is: a letter, bare or dressed ('(B)', 'B. red'), or an option's text."""
+        """Return the number of the option that an answer means: a letter ("B", "(B)", "B. red") or the text of an
+        option."""
         letters = ascii_uppercase[: len(self.options)]
         if match := re.fullmatch(r"\W*(?:option\s+|answer:?\s+)?\(?([A-Za-z])\)?\W*", answer, re.IGNORECASE):
             at = letters.find(match[1].upper())
@@ -54,12 +55,12 @@ class Asked:
 
 
 def lettered(options: tuple[str, ...] | list[str]) -> list[str]:
-    """The options' lines: 'A. white'."""
+    """Return the lines of options: "A. white"."""
     return [f"{letter}. {option}" for letter, option in zip(ascii_uppercase, options, strict=False)]
 
 
-def parse(question: str) -> Asked:
-    """The parts of a question. Without options its stem is in one line."""
+def parse(question: str) -> ParsedQuestion:
+    """Return the parts of a question. Without options its stem is one line."""
     lines = [line.strip() for line in _IMAGE.sub(" ", question).splitlines() if line.strip()]
     at = next((i for i, line in enumerate(lines) if _letter_of(line) == "A" and i), None)
     if at is not None:
@@ -67,19 +68,20 @@ def parse(question: str) -> Asked:
         while end < len(lines) and _letter_of(lines[end]) == ascii_uppercase[min(end - at, 25)]:
             end += 1
         if end - at > 1:
-            texts = tuple(_spaced(_OPTION.fullmatch(line)[2]) for line in lines[at:end])
-            return Asked("\n".join(map(_spaced, lines[:at])), texts, _spaced(" ".join(lines[end:])))
+            texts = tuple(_spaced(match[2]) for match in map(_OPTION.fullmatch, lines[at:end]) if match)
+            return ParsedQuestion("\n".join(map(_spaced, lines[:at])), texts, _spaced(" ".join(lines[end:])))
     if _LETTER.search(question) and (found := _inline(_spaced(" ".join(lines)))):
         return found
-    closing = []
+    closing: list[str] = []
     while len(lines) > 1 and _CLOSING.fullmatch(lines[-1]):
         closing.insert(0, lines.pop())
-    return Asked(_spaced(" ".join(lines)), (), _spaced(" ".join(closing)))
+    return ParsedQuestion(_spaced(" ".join(lines)), (), _spaced(" ".join(closing)))
 
 
-def _inline(text: str) -> Asked | None:
-    """Options that follow the question on its own line: 'What color? A. red B. blue Answer with …'."""
-    marks, wanted = [], 0
+def _inline(text: str) -> ParsedQuestion | None:
+    """Parse options that follow the question on its own line: "What color? A. red B. blue Answer with ..."."""
+    marks: list[re.Match[str]] = []
+    wanted = 0
     for mark in _INLINE.finditer(text):
         if mark[1] == ascii_uppercase[min(wanted, 25)]:
             marks.append(mark)
@@ -93,26 +95,26 @@ def _inline(text: str) -> Asked | None:
         r"(?<=\S)\s+((?:please\s+)?(?:answer|choose|select|pick)\b.*)$", texts[-1], re.IGNORECASE
     ):
         closing, texts[-1] = match[1], texts[-1][: match.start()]
-    return Asked(text[: marks[0].start()].strip(), tuple(texts), closing)
+    return ParsedQuestion(text[: marks[0].start()].strip(), tuple(texts), closing)
 
 
 def wants_letter(question: str) -> bool:
     return bool(_LETTER.search(question))
 
 
-def why_not(asked: Asked, answer: str) -> str:
-    """Why a question with its answer can't be used, or "". Its options are put in another order, so none may name
-    another, and no two may say the same."""
-    if _NUMBERS_IMAGES.search(asked.stem):
+def why_not(parsed: ParsedQuestion, answer: str) -> str:
+    """Return why a question with its answer can't be used, "" where it can. Its options are shown in another order, so none
+    may name another, and no two may say the same."""
+    if _NUMBERS_IMAGES.search(parsed.stem):
         return "a question that numbers images"
-    if not asked.options:
-        return "a letter question without options" if wants_letter(asked.closing) else ""
-    if any(_REFERS.search(option) for option in asked.options):
+    if not parsed.options:
+        return "a letter question without options" if wants_letter(parsed.closing) else ""
+    if any(_REFERS.search(option) for option in parsed.options):
         return "options that name one another"
-    keys = [short_answers.key(option) for option in asked.options]
+    keys = [short_answers.key(option) for option in parsed.options]
     if len(set(keys)) < len(keys) or not all(keys):
         return "options that say the same"
-    if asked.index_of(answer) is None:
+    if parsed.index_of(answer) is None:
         return "an answer that is none of the options"
     return ""
 

@@ -1,13 +1,14 @@
-"""How an album's pictures are described: captions where a source has none, generic ones, and whether a caption says more
-than a concept that a prompt names."""
+"""The wording of captions of photos: for pictures that have none, generic ones, and whether a caption says more than the
+concept that a prompt names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from s2h.language.normalisation import normalise
 
-LONG = 9  # words of a caption that surely says more than a concept
+LONG = 9  # spaces in a caption that surely says more than a concept
 PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
 GENERIC = (
     "A picture of something.",
@@ -25,16 +26,15 @@ EMPTY = frozenset(
 
 @lru_cache(maxsize=1 << 13)
 def content(text: str) -> frozenset[str]:
-    """The words of a text that say something about a picture."""
+    """Return the words of a text that say something about a picture."""
     return frozenset(normalise(text)) - EMPTY
 
 
-def says_more(sample: tuple[list[str], list[str]]) -> bool:
-    """Whether one of some captions says at least two words more than the concepts of their picture."""
-    captions, concepts = sample
+def says_more(captions: Iterable[str], concepts: Sequence[str]) -> bool:
+    """Tell whether one of the captions of a picture says at least two words more than its concepts."""
     return any(says_more_than(concepts, caption) for caption in captions)
 
 
-def says_more_than(concepts: list[str], caption: str) -> bool:
-    """Whether a caption says at least two words more than some concepts."""
+def says_more_than(concepts: Sequence[str], caption: str) -> bool:
+    """Tell whether a caption says at least two words more than some concepts."""
     return caption.count(" ") > LONG or len(content(caption) - content(" ".join(concepts))) >= 2

@@ -12,8 +12,8 @@ import pytest
 from s2h import record, seeds, tasks
 from s2h.filters import blind
 from s2h.images.store import Store
-from s2h.sources import SourceError, open_source, options
-from s2h.sources.quiz import Sheet
+from s2h.sources import SourceError, lettered_options, open_source
+from s2h.sources.question_set import QuestionTable
 from s2h.tasks.hallucinations import Answerer
 from tests.support.photos import save
 
@@ -52,8 +52,8 @@ def llava(tmp_path) -> Path:
 
 def test_llava_conversations(llava, tmp_path):
     source = open_source(str(llava))
-    assert source.unused["no image"] == 1 and source.unused["file missing"] == 1
-    assert source.unused["a turn that leans on an earlier one"] > 20
+    assert source.excluded["no image"] == 1 and source.excluded["file missing"] == 1
+    assert source.excluded["a turn that leans on an earlier one"] > 20
     for pair in tasks.generate("vqa", n=50, source=source, images=Store(tmp_path)):
         record.check(pair)
         facts = pair["facts"]
@@ -71,12 +71,12 @@ def test_llava_conversations(llava, tmp_path):
     rows[5]["conversations"][0]["value"] = None
     rows[6]["conversations"].insert(0, {"from": "system", "value": "Be brief."})
     (llava / "mix.json").write_text(json.dumps(rows))
-    unused = open_source(str(llava)).unused
-    assert unused["turns that aren't a human's and then gpt's"] == unused["no conversations"] == 1
-    assert unused["no question or no answer"] == 1
+    excluded = open_source(str(llava)).excluded
+    assert excluded["turns that aren't a human's and then gpt's"] == excluded["no conversations"] == 1
+    assert excluded["no question or no answer"] == 1
     lines = llava / "mix.jsonl"
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert open_source(f"llava:{lines}").unused == unused
+    assert open_source(f"llava:{lines}").excluded == excluded
 
 
 def test_wrong_answers_are_of_the_kind_that_is_asked_for(tmp_path):
@@ -133,8 +133,8 @@ def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     rows = json.loads(questions.read_text())["questions"]
     odd = [{**rows[0], "question": None}, {**rows[1], "question": " "}, *rows[2:], rows[3]]
     questions.write_text(json.dumps({"questions": odd}))
-    assert open_source(str(vqav2)).unused["no question or no answer"] == 2
-    assert open_source(str(vqav2)).unused["listed twice"] == 1
+    assert open_source(str(vqav2)).excluded["no question or no answer"] == 2
+    assert open_source(str(vqav2)).excluded["listed twice"] == 1
     questions.write_text(json.dumps({"questions": rows}))
     made = list(tasks.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
     assert len(made) == 60
@@ -207,10 +207,12 @@ def check_letters(pairs) -> tuple[Counter, Counter]:
 
 def test_letters_are_dealt_anew_so_that_none_is_the_usual_one(lettered, tmp_path):
     source = open_source(str(lettered))
-    assert source.unused["a question that numbers images"] == source.unused["options that say the same"] > 40
     assert (
-        source.unused["options that name one another"]
-        == source.unused["an answer that is none of the options"]
+        source.excluded["a question that numbers images"] == source.excluded["options that say the same"] > 40
+    )
+    assert (
+        source.excluded["options that name one another"]
+        == source.excluded["an answer that is none of the options"]
     )
     made = list(tasks.generate("vqa", n=1000, source=source, images=Store(tmp_path)))
     chosen, rejected = check_letters(made)
@@ -245,8 +247,10 @@ def test_a_models_letter_is_read_and_the_right_one_never_rejected(lettered, tmp_
 
 
 def test_options_in_one_line_are_found():
-    asked = options.parse(f"What color is the boat? A. dark green B. red C. brown {LETTER}")
-    assert asked == options.Asked("What color is the boat?", ("dark green", "red", "brown"), LETTER)
+    asked = lettered_options.parse(f"What color is the boat? A. dark green B. red C. brown {LETTER}")
+    assert asked == lettered_options.ParsedQuestion(
+        "What color is the boat?", ("dark green", "red", "brown"), LETTER
+    )
     assert (
         asked.index_of("B")
         == asked.index_of("(b)")
@@ -255,7 +259,7 @@ def test_options_in_one_line_are_found():
         == 1
     )
     assert asked.index_of("D") is asked.index_of("B. brown") is asked.index_of("yellow") is None
-    plain = options.parse("Is it A. or B?\nAnswer the question using a single word or phrase.")
+    plain = lettered_options.parse("Is it A. or B?\nAnswer the question using a single word or phrase.")
     assert not plain.options and plain.closing.startswith("Answer") and plain.stem == "Is it A. or B?"
 
 
@@ -348,7 +352,7 @@ def test_yes_and_no_are_in_balance_in_every_stretch_though_most_answers_are_yes(
 
 
 def test_an_answer_that_tells_no_value_is_counted():
-    sheet = Sheet()
+    sheet = QuestionTable()
     said = ["unreadable", "Can't tell.", "not sure", "stop", "nothing", "no"]
     why = [sheet.add(str(n), f"{n}.jpg", "What does the sign say?", one) for n, one in enumerate(said)]
     assert why == ["an answer that tells no value"] * 3 + [""] * 3 and len(sheet) == 3

@@ -143,7 +143,9 @@ def _font(name: str, em: int):
     if not name:
         return ImageFont.load_default(em)
     # The fonts are only files: importing matplotlib for their path would cost a third of a second.
-    folder = Path(find_spec("matplotlib").submodule_search_locations[0], "mpl-data", "fonts", "ttf")
+    package = find_spec("matplotlib")
+    assert package and package.submodule_search_locations, "a dependency"
+    folder = Path(package.submodule_search_locations[0], "mpl-data", "fonts", "ttf")
     return ImageFont.truetype(str(folder / f"{name}.ttf"), em, layout_engine=ImageFont.Layout.BASIC)
 
 

@@ -74,14 +74,14 @@ def fiw(tmp_path) -> Path:
 def test_fiw_matrices(fiw, tmp_path):
     source = open_source(str(fiw))
     assert source.relations == ("parent", "grandparent", "sibling")
-    assert source.unused["relations whose inverse disagrees"] > 10, (
+    assert source.excluded["relations whose inverse disagrees"] > 10, (
         "5 is 4's parent, and 4 is not said to be 5's child"
     )
     forms = {pair["facts"]["form"] for pair in made(source, tmp_path, n=150)}
     assert {"is-parent", "which-grandparent", "find-grandchild", "are-siblings", "find-sibling"} <= forms
     made(source, tmp_path, n=30, twins=True)
     held = open_source(str(fiw), split="heldout")
-    assert not {p.family for p in held._people.values()} & {p.family for p in source._people.values()}
+    assert not {p.family for p in held.by_key.values()} & {p.family for p in source.by_key.values()}
     only = made(source, tmp_path, n=30, relations={"sibling": 1.0})
     assert {pair["facts"]["relation"] for pair in only} == {"sibling"}
     with pytest.raises(SourceError, match="nothing is known of how its people look"):
@@ -89,8 +89,10 @@ def test_fiw_matrices(fiw, tmp_path):
     matrix = fiw / "F0003" / "mid.csv"
     matrix.write_text(matrix.read_text().replace("1,0,1", "1,0,x", 1))
     (fiw / "F0006" / "F0006.csv").write_text("")
-    (said,) = (reason for reason in open_source(str(fiw)).unused if "matrix can't be read" in reason)
-    assert "F0003/mid.csv:2: column 3: 'x' is no relation" in said and open_source(str(fiw)).unused[said] == 2
+    (said,) = (reason for reason in open_source(str(fiw)).excluded if "matrix can't be read" in reason)
+    assert (
+        "F0003/mid.csv:2: column 3: 'x' is no relation" in said and open_source(str(fiw)).excluded[said] == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_headers_and_cells_of_fiw_as_spreadsheets_leave_them(header, member, cel
             rows.append([member.format(i), *codes, *last])
         (folder / "mid.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(map(",".join, rows)).encode("latin-1"))
     dirty = open_source(str(fiw))
-    assert dirty._people == plain._people and dirty.of == plain.of and dirty.unused == plain.unused
+    assert dirty.by_key == plain.by_key and dirty.kin_of == plain.kin_of and dirty.excluded == plain.excluded
 
 
 def test_kinfacew(tmp_path):
@@ -139,10 +141,12 @@ def test_kinfacew(tmp_path):
         savemat(root / "meta_data" / f"{kind}_pairs.mat", {"pairs": cells})
     source = open_source(str(tmp_path / "KinFaceW-II"))
     assert source.relations == ("parent",)
-    assert source.unused["a pair without its other half"] == 1 and source.unused["not kin by meta_data"] == 1
+    assert (
+        source.excluded["a pair without its other half"] == 1 and source.excluded["not kin by meta_data"] == 1
+    )
     made(source, tmp_path)
     (root / "meta_data" / "md_pairs.mat").write_bytes(b"no matlab file")
-    (told,) = (reason for reason in open_source(str(tmp_path)).unused if "md_pairs.mat" in reason)
+    (told,) = (reason for reason in open_source(str(tmp_path)).excluded if "md_pairs.mat" in reason)
     assert "no list of pairs" in told
     for kind in ("fd", "fs", "ms"):
         (root / "meta_data" / f"{kind}_pairs.mat").write_bytes(b"no matlab file")
@@ -159,6 +163,6 @@ def test_tskinface(tmp_path):
     save(root / "FMS" / "FMS-77-S.jpg", "orphan")
     source = open_source(str(tmp_path / "TSKinFace"))
     assert source.relations == ("parent", "sibling")
-    assert source.unused["a group without a parent or a child"] == 1
+    assert source.excluded["a group without a parent or a child"] == 1
     for pair in made(source, tmp_path, n=80):
         assert len({p["family"] for p in pair["facts"]["people"]}) >= len(pair["images"]) - 1

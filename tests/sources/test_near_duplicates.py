@@ -14,7 +14,7 @@ from s2h import tasks
 from s2h.images.decoding import ImageError, reduced
 from s2h.images.store import Store
 from s2h.sources import open_source
-from s2h.sources.likeness import look_at, near
+from s2h.sources.near_duplicates import near, perceptual_hash_of
 
 SIDES = ((0, 0), (1, 0), (0, 1), (1, 1))
 
@@ -36,7 +36,7 @@ def saved(image: Image.Image, kind: str = "JPEG", **how) -> bytes:
 
 
 def look_of(data: bytes) -> int:
-    return look_at(reduced(data))
+    return perceptual_hash_of(reduced(data))
 
 
 def test_copies_of_a_photograph_are_near_and_others_are_not():
