@@ -58,12 +58,10 @@ def predict(
         batches = [
             batch for batch in _batches(chunk, looks, batch_size) if not all(at in made for at in batch)
         ]
-
-        def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
-            return _prepare(beside, seen, [(at, *chunk[at], looks[at]) for at in batch], scoring)
-
+        rows = [[(at, *chunk[at], looks[at]) for at in batch] for batch in batches]
+        prepare = partial(_prepare, beside, seen, scoring)
         told, skipped = 0, []
-        for found in chain([{}], _answers(model, batches, prepare, scoring, max_new_tokens)):
+        for found in chain([{}], _answers(model, rows, prepare, scoring, max_new_tokens)):
             made |= found
             if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
                 journal.add(known)
@@ -200,7 +198,7 @@ def _ahead(make: Callable, items: list) -> Iterator:
             yield coming.result()
 
 
-def _prepare(model: vlm.VLM, seen: prompts.Images, batch: list, scoring: str) -> tuple[list, dict]:
+def _prepare(model: vlm.VLM, seen: prompts.Images, scoring: str, batch: list) -> tuple[list, dict]:
     """Turn a batch of (position, line, messages, look) into [(position, prompt, options)], and the errors by position."""
     asked, errors = [], {}
     for at, line, messages, look in batch:
@@ -217,16 +215,8 @@ def _question(
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
     base = getattr(record, "base", "")
-
-    def load(i: int) -> Any:
-        try:
-            return open_image(record["images"][i], base)
-        except ImageError as error:
-            error.field = f"images[{i}]"
-            raise
-
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
-    images = seen.get([(name, partial(load, i)) for i, name in enumerate(names)])
+    images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
@@ -238,6 +228,14 @@ def _question(
             field="prompt", remedy="fewer or smaller images, or a model with a longer window",
         )  # fmt: skip
     return prompt, options
+
+
+def _load(record: dict, base: str, i: int) -> Any:
+    try:
+        return open_image(record["images"][i], base)
+    except ImageError as error:
+        error.field = f"images[{i}]"
+        raise
 
 
 def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict[int, dict]:

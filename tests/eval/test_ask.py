@@ -72,7 +72,7 @@ def test_each_distinct_image_is_prepared_once(model, pairs):
     batch = [
         (at, *question, ask._images_of(question[0], takes)) for at, question in enumerate(questions(again))
     ]
-    ready, errors = ask._prepare(model, seen, batch, "generate")
+    ready, errors = ask._prepare(model, seen, "generate", batch)
     assert len(ready) == len(pairs) and not errors
     assert seen.made == len({image for pair in again for image in pair["images"]})
 
