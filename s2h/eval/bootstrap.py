@@ -32,7 +32,7 @@ def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval
     cells = sorted({cell(p) for p in known})
     at = {name: i for i, name in enumerate(cells)}
     groups = clusters.labels(known)
-    counts = np.zeros((max(groups) + 1, 2, len(cells)), dtype=np.int64)
+    counts: Any = np.zeros((max(groups) + 1, 2, len(cells)), dtype=np.int64)
     for p, group in zip(known, groups, strict=True):
         counts[group, :, at[cell(p)]] += (bool(p["correct"]), 1)
     right, total = counts.sum(0)

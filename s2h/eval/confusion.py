@@ -21,7 +21,7 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
     found = [splits_of(p) or ["all"] for p in known]
     splits = sorted({split for some in found for split in some})
     groups = clusters.labels(known)
-    counts = np.zeros((max(groups) + 1, len(splits), len(CELLS)), dtype=np.int64)
+    counts: Any = np.zeros((max(groups) + 1, len(splits), len(CELLS)), dtype=np.int64)
     for p, group, some in zip(known, groups, found, strict=True):
         for split in some:
             counts[group, splits.index(split), CELLS.index(_cell(p))] += 1
