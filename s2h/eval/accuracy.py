@@ -65,7 +65,7 @@ def groups(predictions: list[Line]) -> dict[str, list[Line]]:
 
 
 def _has_level(p: Line) -> bool:
-    """Whether a prediction counts by its level."""
+    """Return whether a prediction counts by its level."""
     name = p.get("bench")
     known = benches.named(name)
     return "level" in p and (not name or name == pairs.NAME or (known is not None and known.levels))
@@ -78,7 +78,7 @@ def categories(prediction: Line) -> list[str]:
 
 
 def unread(prediction: Line) -> bool:
-    """Whether nothing was read, or a letter that no option has."""
+    """Return whether nothing was read, or a letter that no option has."""
     parsed = prediction.get("parsed")
     return parsed is None or (
         prediction.get("scoring") != "likelihood"
@@ -88,7 +88,7 @@ def unread(prediction: Line) -> bool:
 
 
 def unchecked(prediction: Line) -> bool:
-    """Whether a prediction is a caption whose answer is known but has no exact check."""
+    """Return whether a prediction is a caption whose answer is known but has no exact check."""
     caption = prediction.get("answer_type") == "caption" and prediction.get("correct") is None
     return caption and not gold.hidden(prediction.get("answer"))
 

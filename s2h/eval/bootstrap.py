@@ -20,13 +20,13 @@ Interval = tuple[float, float, float]  # score, low, high
 
 
 def accuracy(known: list[Line], seed: int) -> Interval:
-    """The share of questions that are answered right."""
+    """Return the share of questions that are answered right."""
     return macro(known, lambda p: "", seed)
 
 
 def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval:
-    """The mean of the accuracies of cells. Each cell's questions are drawn anew, or the clusters of questions among those
-    that touch the same cells."""
+    """Return the mean of the accuracies of cells. Each cell's questions are drawn anew, or the clusters of questions among
+    those that touch the same cells."""
     import numpy as np
 
     cells = sorted({cell(p) for p in known})
@@ -53,21 +53,21 @@ def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval
 
 
 def by_category(name: str, known: list[Line], seed: int) -> Metric:
-    """The mean of the accuracies of the categories; n counts these."""
+    """Return the mean of the accuracies of the categories; n counts these."""
     count = len({_category(p) for p in known})
     return Metric(name, *macro(known, _category, seed), count)
 
 
 def subset(name: str, some: list[Line], seed: int) -> list[Metric]:
-    """The accuracy of some questions; nothing if there are none."""
+    """Return the accuracy of some questions; nothing if there are none."""
     return [Metric(name, *accuracy(some, seed), len(some))] if some else []
 
 
 def all_right(
     name: str, placed: list[tuple[str, Line]], seed: int, guess: float | None = None
 ) -> list[Metric]:
-    """The share of groups in which every question is answered right; nothing if each question is a group of its own. n
-    counts the groups.
+    """Return the share of groups in which every question is answered right; nothing if each question is a group of its own.
+    n counts the groups.
 
     placed: each question with the name of its group. guess: what a blind guesser gets of one question, for the chance that
     all of a group are right.

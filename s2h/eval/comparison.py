@@ -91,7 +91,7 @@ def rows_of(pairs: list[Pair], names: tuple[str, str], seed: int = 0, margin: fl
 
 
 def single(line: Line) -> bool:
-    """Whether a question shows one image only, so that it tells whether a model has kept a skill."""
+    """Return whether a question shows one image only, so that it tells whether a model has kept a skill."""
     bench = benches.named(line["bench"])
     return (bench is not None and bench.single_image) or len(line.get("images") or ()) == 1
 

@@ -15,7 +15,7 @@ CELLS = [(truth, said) for truth in ("yes", "no") for said in ("yes", "no", None
 
 
 def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: int) -> list[Metric]:
-    """The metrics of each split, their mean, and those of all questions pooled, named "SPLIT METRIC"."""
+    """Return the metrics of each split, their mean, and those of all questions pooled, named "SPLIT METRIC"."""
     import numpy as np
 
     found = [splits_of(p) or ["all"] for p in known]
@@ -61,9 +61,9 @@ def _cell(p: Line) -> tuple[str, str | None]:
 
 
 def values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
-    """The metrics of counts by cell (numbers or arrays; see CELLS). An unread reply is wrong in the accuracy and no yes in
-    the yes-ratio, which is the share of replies that are yes. In the recall it is a missed yes (`vlmevalkit`, `robust`,
-    `official`), or left out if unread_is_no is False (`lmms`). Nothing over nothing is 0."""
+    """Return the metrics of counts by cell (numbers or arrays; see CELLS). An unread reply is wrong in the accuracy and no
+    yes in the yes-ratio, which is the share of replies that are yes. In the recall it is a missed yes (`vlmevalkit`,
+    `robust`, `official`), or left out if unread_is_no is False (`lmms`). Nothing over nothing is 0."""
     import numpy as np
 
     total = sum(table[cell] for cell in CELLS)
@@ -88,8 +88,8 @@ def _drawn(counts: Any, seed: int) -> Any:
 
 
 def _metrics(prefix: str, tables: list, drawn: list, unread_is_no: bool) -> list[Metric]:
-    """The metrics of one table of counts by cell, or their means over several. drawn: for each table an array (ROUNDS,
-    cells) of bootstrap counts."""
+    """Return the metrics of one table of counts by cell, or their means over several. drawn: for each table an array
+    (ROUNDS, cells) of bootstrap counts."""
     import numpy as np
 
     exact = [values(_by_cell(table), unread_is_no) for table in tables]

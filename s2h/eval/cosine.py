@@ -20,7 +20,8 @@ KEPT = ("cosine", "text_model")
 
 
 def needed(line: dict) -> bool:
-    """Whether a prediction is a caption that only a text model can score: its answer is known, and it has no labels."""
+    """Return whether a prediction is a caption that only a text model can score: its answer is known, and it has no
+    labels."""
     caption = line.get("answer_type") == "caption" and line.get("scoring") != "likelihood"
     return (
         caption

@@ -60,7 +60,7 @@ def read(line: dict, kind: str | None = None) -> Any:
 
 
 def hidden(answer: Any) -> bool:
-    """Whether an answer is not public: null, empty, or not a number."""
+    """Return whether an answer is not public: null, empty, or not a number."""
     if isinstance(answer, list):
         return all(map(hidden, answer))
     return answer is None or (isinstance(answer, str) and not answer.strip()) or answer != answer

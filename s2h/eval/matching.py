@@ -75,7 +75,7 @@ def judged(pairs: list[Pair]) -> list[Pair]:
 def _relabelled(
     pairs: dict[str, Pair], names: tuple[str, str], on_error: Callable[[RecordError], None]
 ) -> set[str]:
-    """The ids of the categories whose answers were corrected, if the two files have different ones."""
+    """Return the ids of the categories whose answers were corrected, if the two files have different ones."""
     by_bench: dict[str, list[str]] = {}
     for key, (line, _) in pairs.items():
         if revisions.of(line):
@@ -134,8 +134,8 @@ def _choices(line: Line) -> dict[str, str]:
 
 
 def _answers_differ(line: Line, other: Line) -> bool:
-    """Whether two lines have different right answers, however they write them. One of them is enough to say how an answer
-    is meant."""
+    """Return whether two lines have different right answers, however they write them. One of them is enough to say how an
+    answer is meant."""
     if "answer" not in line or "answer" not in other:
         return False
     meant = {field: line.get(field) or other.get(field) for field in ("answer_type", "choices", "bench")}

@@ -116,7 +116,7 @@ def _choices(choices: dict | list) -> dict | list:
 
 
 def absent(option: Any) -> bool:
-    """Whether an option is missing: null, not a number, or blank. The word None is an option."""
+    """Return whether an option is missing: null, not a number, or blank. The word None is an option."""
     if isinstance(option, float):
         return math.isnan(option)
     return option is None or (isinstance(option, str) and not option.strip())

@@ -47,7 +47,7 @@ def _table(model: str, source: str, known: dict[str, Bench], measured: dict[str,
 
 
 def tables(rows: list[dict]) -> list[list[dict]]:
-    """The rows of `beside`, a list for each table."""
+    """Return the rows of `beside`, a list for each table."""
     found: list[list[dict]] = []
     for row in rows:
         if not row["published"]:
@@ -57,7 +57,7 @@ def tables(rows: list[dict]) -> list[list[dict]]:
 
 
 def warnings(rows: list[dict]) -> list[str]:
-    """What a reader of one table must know: on which answers its numbers may rest."""
+    """Return what a reader of one table must know: on which answers its numbers may rest."""
     made = []
     for name in rows[0]["scores"]:
         bench = benches.exact(name)

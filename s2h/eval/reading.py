@@ -110,7 +110,7 @@ def _word(response: str, line: Line, answer: object) -> tuple[object, bool | Non
 
 
 def _one_of_several(told: str, said: set[str]) -> bool:
-    """Whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
+    """Return whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
     for one in said:
         rest = re.sub(re.escape(one), " ☐ ", told, flags=re.IGNORECASE)
         if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
@@ -144,9 +144,9 @@ def caption(text: str) -> str | None:
 
 
 def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
-    """A caption is right if it says something and all of it is true of the target. Without labels, as over photographs, no
-    exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Only the conclusion
-    counts of an answer that tells its working."""
+    """Read a caption. It is right if it says something and all of it is true of the target. Without labels, as over
+    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Only
+    the conclusion counts of an answer that tells its working."""
     parsed, labels = caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
     if answer == "none":  # that no image shows it

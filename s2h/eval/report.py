@@ -97,7 +97,7 @@ def notes(by_bench: dict[str, list[Line]]) -> list[str]:
 
 
 def _of_bench(name: str, some: list[Line], found: list[Metric]) -> dict[str, Any]:
-    """A benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics, those of a grid by row."""
+    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics, those of a grid by row."""
     row = accuracy.row("", some)
     made: dict[str, Any] = {"n": row["n"], "accuracy": row["score"], "unparsed": row["unparsed"]}
     by_category: dict[str, list[Line]] = {}

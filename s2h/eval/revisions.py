@@ -19,12 +19,12 @@ from s2h.eval.benches import Line, Revision
 
 
 def concerns(revision: Revision, category: object) -> bool:
-    """Whether a category is the revised one, however it is spelled."""
+    """Return whether a category is the revised one, however it is spelled."""
     return _letters(category) == _letters(revision.category)
 
 
 def of(line: Line) -> Revision | None:
-    """The revision that concerns a question's answer."""
+    """Return the revision that concerns a question's answer."""
     bench = benches.named(line.get("bench"))
     revision = bench.revision if bench else None
     return revision if revision and concerns(revision, line.get("category")) else None
@@ -35,7 +35,7 @@ def _letters(category: object) -> str:
 
 
 def of_file(revision: Revision, path: str) -> str | None:
-    """The version of the answers in a local file, None if it is not known."""
+    """Return the version of the answers in a local file, None if it is not known."""
     status = os.stat(path)
     known = revision.known.get(f"md5:{_md5(path, status.st_mtime_ns, status.st_size)}")
     return None if known is None else revision.version(known)
@@ -43,7 +43,7 @@ def of_file(revision: Revision, path: str) -> str | None:
 
 @lru_cache(maxsize=4)
 def _md5(path: str, changed: int, size: int) -> str:
-    """The MD5 of a file, computed once for each state of it."""
+    """Return the MD5 of a file, computed once for each state of it."""
     total = md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -52,7 +52,7 @@ def _md5(path: str, changed: int, size: int) -> str:
 
 
 def fingerprint(lines: Iterable[Line]) -> str:
-    """A short digest of the ids and answers of lines, whatever their order."""
+    """Return a short digest of the ids and answers of lines, whatever their order."""
     told = sorted(
         f"{str(p['id']).rpartition('/')[2]}\t{str(p['answer']).strip('(). ').upper()}" for p in lines
     )

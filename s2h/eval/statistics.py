@@ -28,7 +28,7 @@ def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
 
 
 def single(clusters: Sequence[int]) -> bool:
-    """Whether every cluster holds one question."""
+    """Return whether every cluster holds one question."""
     return len(set(clusters)) == len(clusters)
 
 

@@ -46,7 +46,7 @@ def question(row: Record, file: str) -> Question:
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
-    """The prompt column; without it (in a TSV) the same words."""
+    """Return the prompt column; without it (in a TSV) the same words."""
     return asked.prompt or f"{asked.text}\nSelect from the following choices.{listed(asked, '({}) {}')}"
 
 
@@ -57,7 +57,7 @@ def lmms_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """A bare letter, or the only '(A)' of the last paragraph, else of the whole reply."""
+    """Return a bare letter, or the only '(A)' of the last paragraph, else of the whole reply."""
     whole = text.strip()
     if whole in choices:
         return whole
@@ -70,8 +70,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """The mean over tasks is that of its own script and of lmms-eval; the accuracy over questions is VLMEvalKit's. Both also
-    without the task whose answers were corrected."""
+    """Return the mean over tasks, which is that of its own script and of lmms-eval; the accuracy over questions is
+    VLMEvalKit's. Both also without the task whose answers were corrected."""
     made = [by_category("mean of sub-tasks", known, seed)]
     rest = [p for p in known if not revisions.concerns(REVISION, p.get("category"))]
     if rest and len(rest) < len(known):

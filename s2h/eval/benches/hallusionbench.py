@@ -34,14 +34,14 @@ def question(row: Record, file: str) -> Question:
 
 
 def table(row: Record) -> Question:
-    """A row of VLMEvalKit's table; the last three parts of its index are set, figure and question."""
+    """Make a question of a row of VLMEvalKit's table. The last three parts of its index are set, figure and question."""
     made = tsv.question(row)
     place = dict(zip(PLACE, str(made.id).split("_")[-len(PLACE) :], strict=False))
     return dataclasses.replace(made, fields={**made.fields, **place})
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
-    """The question alone."""
+    """Return the question alone."""
     return asked.text
 
 

@@ -54,7 +54,7 @@ def _labelled(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """The first letter of the final answer, else an option by its very text."""
+    """Return the first letter of the final answer, else an option by its very text."""
     if (letter := first_letter(text)) in choices:
         return letter
     return next(
@@ -74,13 +74,13 @@ def first_letter(text: str) -> str | None:
 
 
 def final_answer(text: str) -> str:
-    """What follows 'Final Answer:', else the whole reply."""
+    """Return what follows 'Final Answer:', else the whole reply."""
     at = text.lower().find(_FINAL)
     return text if at < 0 else text[at + len(_FINAL) :].strip()
 
 
 def _unlabelled(option: str, letter: str) -> str:
-    """An option's text without a label of its own, such as 'A.', 'A:' or '(A)'."""
+    """Return an option's text without a label of its own, such as 'A.', 'A:' or '(A)'."""
     for label in (f"{letter}.", f"{letter}:", f"({letter})"):
         if option.startswith(label):
             return option[len(label) :].strip()

@@ -41,7 +41,7 @@ _NUMBERS |= {word: str(n) for n, word in enumerate(_ORDINALS, 1)}
 
 
 def owns(stem: str) -> bool:
-    """Whether a JSON file of the release is one of the benchmark's tasks and no variant of one (`count_concat`)."""
+    """Return whether a JSON file of the release is one of the benchmark's tasks and no variant of one (`count_concat`)."""
     return not stem.endswith(("_concat", "_text"))
 
 

@@ -27,7 +27,7 @@ def lmms_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter that the reply, an opening bracket, 'option' or 'the answer is' begins with."""
+    """Return the letter that the reply, an opening bracket, 'option' or 'the answer is' begins with."""
     reply = text.lower().strip().replace("\n", " ")
     letters = {letter.lower(): letter for letter in choices}
     for start in ("", "(", "option ", "the answer is "):

@@ -59,7 +59,7 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def unanswerable(line: Line) -> bool | None:
-    """Whether the right option is that none is right; None if the options are unknown."""
+    """Return whether the right option is that none is right; None if the options are unknown."""
     answer = line.get("answer")
     option = (line.get("choices") or {}).get(answer) if isinstance(answer, str) else None
     return None if option is None else bool(_NONE.match(str(option)))

@@ -45,12 +45,12 @@ def own_prompt(asked: CheckedQuestion) -> str:
 
 
 def first_letter(text: str, choices: dict[str, str]) -> str | None:
-    """The option whose letter comes first as a word, in either case."""
+    """Return the option whose letter comes first as a word, in either case."""
     return _first(text, tuple(choices))
 
 
 def first_word(text: str) -> str | None:
-    """The one of yes and no that comes first."""
+    """Return the one of yes and no that comes first."""
     return _first(text, ("yes", "no"))
 
 
@@ -60,7 +60,7 @@ def _first(text: str, words: tuple[str, ...]) -> str | None:
 
 
 def place(line: Line) -> int | None:
-    """The row's number in the benchmark, by the line's id."""
+    """Return the row's number in the benchmark, by the line's id."""
     number = str(line.get("id")).rpartition("/")[2]
     return int(number) if number.isdecimal() else None
 
@@ -77,7 +77,7 @@ def related(line: Line) -> list[str]:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """The accuracies of questions, of images and of groups, over groups whose four rows are all there."""
+    """Return the accuracies of questions, of images and of groups, over groups whose four rows are all there."""
     groups: dict[int, list[tuple[int, Line]]] = {}
     for p in known:
         if (number := place(p)) is not None:

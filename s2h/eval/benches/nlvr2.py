@@ -30,7 +30,8 @@ def question(row: Record, file: str) -> Question:
 
 
 def _released(row: Record) -> Question:
-    """A line of the release; its options stand in an order drawn from its name, so that neither letter is favoured."""
+    """Make a question of a line of the release. The order of its options is drawn from its name, so that neither letter is
+    favoured."""
     name, label = str(row["identifier"]), row.get("label")
     return Question(
         id=name,
@@ -71,7 +72,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def sentence(line: Line) -> str:
-    """What the questions about one sentence have in common: split, set and sentence of an identifier, else the words."""
+    """Return what the questions about one sentence have in common: split, set and sentence of an identifier, else the
+    words."""
     if line.get("sentence"):
         return str(line["sentence"])
     found = _IDENTIFIER.search(str(line.get("id", "")))

@@ -39,12 +39,12 @@ def _photograph(row: Record, name: str) -> str:
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
-    """The question alone."""
+    """Return the question alone."""
     return asked.text
 
 
 def categories(line: Line) -> list[str]:
-    """The splits of a question; in VLMEvalKit's table one question is of several."""
+    """Return the splits of a question; in VLMEvalKit's table one question is of several."""
     return [part.strip().lower() for part in str(line.get("category") or "").split(",") if part.strip()]
 
 

@@ -239,7 +239,7 @@ def _subject(text: str) -> Named | plain.Ambiguous | None:
 
 
 def _alone(text: str, found: set) -> bool:
-    """Whether the last sentence that names images names only the found one."""
+    """Return whether the last sentence that names images names only the found one."""
     named = [part for part in plain.sentences(text) if _claimed(part)]
     return bool(named) and _claimed(named[-1]) <= found
 

@@ -113,7 +113,7 @@ def _unnumbered(text: str) -> str:
 
 
 def _listing(text: str) -> bool:
-    """Whether several lines are only a number, as in a reply that lists what it adds."""
+    """Return whether several lines are only a number, as in a reply that lists what it adds."""
     lines = [(line, values(line)) for line in text.splitlines()]
     bare = [line for line, found in lines if len(found) == 1 and not re.search(r"[^\W\d_]{2}", line)]
     return len(bare) > 1
@@ -273,7 +273,7 @@ def _concluded(rest: str) -> Number | plain.Ambiguous | None:
 
 
 def _otherwise(text: str, said: Number) -> bool:
-    """Whether the first line is only a number, and another one than the text declares below it."""
+    """Return whether the first line is only a number, and another one than the text declares below it."""
     first, *rest = text.split("\n", 1)
     found = values(first) if len(first) <= plain.SHORT else []
     bare = len(found) == 1 and re.fullmatch(r"\W*", first[: found[0].start] + first[found[0].end :])

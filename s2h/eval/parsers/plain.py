@@ -211,7 +211,7 @@ def declared(
 
 
 def doubted(text: str, match: re.Match) -> bool:
-    """Whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
+    """Return whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
     lead = re.split(r"[.!?;:\n]|\bbut\b|\bhowever\b", before(text, match.start()), flags=re.IGNORECASE)[-1]
     return match[0].lower() != "<answer>" and UNSURE.search(lead) is not None
 

@@ -144,7 +144,7 @@ def _told(clause: str) -> set[str]:
 
 
 def _answers(word: str, rest: str) -> bool:
-    """Whether a yes or no before `rest` is an answer."""
+    """Return whether a yes or no before `rest` is an answer."""
     return (
         _SAID[word.lower()] == "yes"
         or re.match(rf"\W*$|\s*[^\w\s]|\s+{_GOES_ON}", rest, re.IGNORECASE) is not None

@@ -219,5 +219,5 @@ def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
 
 
 def _is_file(reference: str, base: str) -> bool:
-    """Whether a text that could be base64 names a file that is there."""
+    """Return whether a text that could be base64 names a file that is there."""
     return "\0" not in reference and os.path.isfile(os.path.join(base, reference))

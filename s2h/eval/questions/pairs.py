@@ -23,7 +23,7 @@ def question_of(pair: Record, bench: str = NAME) -> tuple[Line, list[dict]]:
 
 
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[Line, list[dict]]:
-    """The same with a given category and level: (line, messages)."""
+    """Make the same with a given category and level: (line, messages)."""
     facts, target = facts_of(pair), target_of(pair)
     kind = facts.get("answer_type", "caption")
     answer_types.check(kind, "facts.answer_type", pair.where)
@@ -59,7 +59,7 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
 
 
 def _labels_of(facts: dict, target: list[int]) -> dict | None:
-    """The labels of the image that the answer rests on, if `words.holds` reads labels of their kind."""
+    """Return the labels of the image that the answer rests on, if `words.holds` reads labels of their kind."""
     labels = facts.get("labels")
     if not isinstance(labels, list) or not target or target[0] >= len(labels):
         return None

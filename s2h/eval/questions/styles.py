@@ -35,13 +35,13 @@ def listed(asked: CheckedQuestion, form: str = "{}. {}") -> str:
 
 
 def llava(asked: CheckedQuestion) -> str:
-    """The question, its options, and how to answer."""
+    """Return the question, its options, and how to answer."""
     ending = LETTER if asked.answer_type == "choice" else WORD
     return f"{asked.text.strip()}{listed(asked)}\n{ending}"
 
 
 def vlmevalkit(asked: CheckedQuestion) -> str:
-    """The question between a hint and its options; a question without options alone."""
+    """Return the question between a hint and its options; a question without options alone."""
     if asked.answer_type != "choice":
         return asked.text
     hint = f"Hint: {asked.hint}\n" if asked.hint else ""
