@@ -14,7 +14,8 @@ from collections import defaultdict
 from pathlib import Path
 from random import Random
 
-from s2h.sources.builtin import World, scenes, words
+from s2h.sources.builtin import scenes, words
+from s2h.sources.builtin.world import World
 
 SIDE = 64
 SHAPES, COLOURS = scenes.SHAPES, scenes.COLOURS

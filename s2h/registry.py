@@ -1,8 +1,9 @@
 """Find the parts that a user can name: sources, tasks, judgements, formats and benchmarks.
 
-Each room is a package. A module in it that holds a part defines one value in capitals (`SOURCE`, `TASK`, `JUDGEMENT`,
-`FORMAT`, `BENCH`), and the part is called as its file is, with `-` for `_`. So adding a part is adding a file: command-line
-choices, help texts and tables come from here. `names` reads files but imports none, since `--help` must not load torch.
+Each room is a package. A module in it that holds a part (or a package, in its `__init__.py`) defines one value in capitals
+(`SOURCE`, `TASK`, `JUDGEMENT`, `FORMAT`, `BENCH`), and the part is called as its file is, with `-` for `_`. So adding a part
+is adding a file: command-line choices, help texts and tables come from here. `names` reads files but imports none, since
+`--help` must not load torch.
 
     names("bench")            # ('blink', 'mantis', …)
     load("bench", "blink")    # s2h.eval.benches.blink.BENCH
@@ -38,7 +39,8 @@ def names(kind: str) -> tuple[str, ...]:
     for folder in folders:
         for file in os.listdir(folder):
             stem, ending = os.path.splitext(file)
-            if ending == ".py" and defines.search(_text(os.path.join(folder, file))):
+            path = os.path.join(folder, file) if ending else os.path.join(folder, file, "__init__.py")
+            if ending in ("", ".py") and os.path.isfile(path) and defines.search(_text(path)):
                 found.add(stem.replace("_", "-"))
     return tuple(sorted(found))
 

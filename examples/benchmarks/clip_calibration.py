@@ -118,13 +118,15 @@ def fingerprint(model) -> str:
 
 
 def main() -> None:
+    from s2h import registry
     from s2h.models import clip
-    from s2h.tasks import MAKERS
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tasks", nargs="+", default=list(MAKERS), choices=list(MAKERS), metavar="TASK")
+    parser.add_argument(
+        "--tasks", nargs="+", default=registry.names("task"), choices=registry.names("task"), metavar="TASK"
+    )
     parser.add_argument(
         "--pairs", type=int, default=40, help="pairs of each task, split and size (default %(default)s)"
     )

@@ -125,7 +125,7 @@ def main() -> None:
         name = options.model or build(f"{folder}/model", options.width, options.layers)
         model = vlm.load(name, device="cpu", dtype=torch.float32)
         store = Store(f"{folder}/images")
-        questions = list(builtin.questions(n=options.n, seed=0, store=store, size=224))
+        questions = list(builtin.questions(options.n, 0, store, size=224))
         found = {
             "model": options.model or f"random LLaVA, width {options.width}, {options.layers} layers",
             "parameters": sum(weight.numel() for weight in model.model.parameters()),

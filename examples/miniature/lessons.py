@@ -13,10 +13,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
-from s2h.sources import Item
-from s2h.sources.builtin import World, families, words
-from s2h.tasks import arithmetic, kinship, phrasing, search, vqa
-from s2h.tasks.draft import NoPair, shown, two_places
+from s2h.sources import Item, NoPair
+from s2h.sources.builtin import families, words
+from s2h.sources.builtin.world import World
+from s2h.tasks import Wanted, arithmetic, by_level, kinship, search_words, vqa
+from s2h.tasks.pair import shown
+from s2h.tasks.slots import Slot
 
 SHARES = {"single": 0.22, "captions": 0.38, "present": 0.12, "digits": 0.12, "people": 0.12, "format": 0.04}
 # Before the pictures, words alone, one matter after the other: (share of the lessons, shares). Mixed from the start, sums
@@ -70,7 +72,7 @@ class PoolWorld(World):
             if shape is None or any(g["shape"] == shape and colour in (None, g["colour"]) for g in groups):
                 return item
 
-    def digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
+    def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
         item = self._any(rng, "digit")
         while value is not None and item.labels["value"] != value:
             item = self._any(rng, "digit")
@@ -101,7 +103,7 @@ def present(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
         concept = world.concept(rng, asked)
         where = "the image" if len(items) == 1 else f"Image {items.index(item) + 1}"
         ask = rng.choice(PRESENT).format(c=concept, w=where)
-        found = concept if world.shows(item, concept) else phrasing.absent(concept)
+        found = concept if world.shows(item, concept) else search_words.absent(concept)
         turns.append((ask[0].upper() + ask[1:], f"{where[0].upper()}{where[1:]} shows {found}."))
     return items, with_images(len(items), turns, indexed=len(items) > 1 and rng.random() < 0.4)
 
@@ -109,7 +111,7 @@ def present(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
 def single(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
     """Several questions about one image, with and without an index, and a caption."""
     item = world._any(rng, pick_kind(rng))
-    asked = rng.sample(world.questions(item), k=min(4, len(world.questions(item))))
+    asked = rng.sample(world.questions_about(item), k=min(4, len(world.questions_about(item))))
     turns = []
     for question in asked:
         frame = rng.choice(vqa.ALONE)
@@ -147,13 +149,13 @@ def captions(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
 
 
 def task_draft(rng: Random, world: World, tasks=("arithmetic", "search", "vqa")):
-    maker = {"arithmetic": arithmetic, "search": search, "vqa": vqa}
-    wishes = {"search": {"forms": {"caption": 1.0}}}
+    options = {"search": {"forms": {"caption": 1.0}}}
     while True:
         try:
             task = rng.choice(tasks)
-            which = maker[task]
-            return which.make(rng, world, rng.randint(2, 5), dict(which.NEGATIVES), **wishes.get(task, {}))
+            which = by_level()[task]
+            slot = Slot(rng, rng.randint(2, 5))
+            return which.make(slot, world, Wanted(which.negatives, options=options.get(task, {})))
         except NoPair:
             continue
 
@@ -188,7 +190,7 @@ def digits_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
     turns = []
     while len(turns) < 2:
         operation = rng.choice(arithmetic.OPERATIONS)
-        operands = arithmetic.pick_operands(rng, operation, n)
+        operands = arithmetic.draw_operands(Slot(rng, n), operation)
         digit = rng.choice(values) if rng.random() < 0.7 else rng.randrange(10)
         if len(operands) > 2:
             operation = arithmetic.OF_SEVERAL.get(operation, operation)
@@ -197,15 +199,15 @@ def digits_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
         if answer is not None:
             ending = rng.choice(arithmetic.BRIEF)
             counted = digit if operation == "count-equal" else None
-            ask = arithmetic.Task(operation, operands, counted, ending).ask(rng)
-            turns.append((operands, ask, arithmetic.say(operation, operands, read, answer, False, ending)))
+            problem = arithmetic.Problem(operation, operands, counted, ending)
+            turns.append((operands, problem.ask(rng), problem.say(list(read), answer)))
     return [str(value) for value in values], turns
 
 
 def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
     parent, child = rng.choice(families.parent_pairs(world.family(rng)))
-    places = two_places(rng, n)
-    told = kinship.Asked(world, "parent", "is-elder", places, shows=False, ending="")
+    places = Slot(rng, n).two_places()
+    told = kinship.Query(world, "parent", "is-elder", places, shows=False, ending="")
     people, at_parent, at_child = kinship.crowd(rng, told, parent, child, n)
     others = [i for i in range(n) if i not in (at_parent, at_child)]
     turns = []

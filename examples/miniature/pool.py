@@ -25,10 +25,10 @@ def draw_chunk(kind: str, chunk: int, count: int):
     from PIL import Image
 
     from s2h import seeds
-    from s2h.sources.builtin import World
+    from s2h.sources.builtin.world import World
 
     world = World(seed=SEED, split="train")
-    draw = {"scene": world.scene, "face": world.face, "digit": world.digit}[kind]
+    draw = {"scene": world.scene, "face": world.face, "digit": world.draw_digit}[kind]
     pictures, labels = [], []
     for i in range(count):
         rng = seeds.rng(SEED, kind, chunk, i)

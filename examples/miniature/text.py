@@ -23,7 +23,8 @@ import torch
 from lessons import task_draft
 from torch.nn import functional as F
 
-from s2h.sources.builtin import World, words
+from s2h.sources.builtin import words
+from s2h.sources.builtin.world import World
 
 
 def sentences(count: int, seed: int) -> list[str]:
@@ -31,14 +32,14 @@ def sentences(count: int, seed: int) -> list[str]:
     rng, world, found = Random(seed), World(seed=seed, split="train"), {}
     while len(found) < count:
         draft = task_draft(rng, world)
-        subject = world.subject(rng)
-        question = rng.choice(world.questions(subject))
+        subject = world.draw_subject(rng)
+        question = rng.choice(world.questions_about(subject))
         made = (
             draft.chosen,
             draft.rejected,
-            world.caption(rng, subject),
-            world.claim(subject),
-            world.generic(rng, subject),
+            world.caption_of(rng, subject),
+            world.claim_about(subject),
+            world.generic_caption(rng, subject),
             words.sentence(question.answer),
             question.statement(question.answer),
         )

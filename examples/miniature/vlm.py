@@ -33,7 +33,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from s2h.sources.builtin import World, families, scenes, words
+from s2h.sources.builtin import families, scenes, words
+from s2h.sources.builtin.world import World
 
 SIDE, PATCH, VISION, WIDTH, LAYERS = 64, 16, 96, 128, 4
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -206,8 +207,8 @@ def make_tokenizer(labels: dict, seed: int) -> PreTrainedTokenizerFast:
         draft = task_draft(rng, world)
         corpus += [draft.ask, draft.chosen, draft.rejected]
     for _ in range(2000):
-        subject = world.subject(rng)
-        for question in world.questions(subject):
+        subject = world.draw_subject(rng)
+        for question in world.questions_about(subject):
             corpus += [question.ask, question.statement(question.answer), words.describe(subject.labels)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from s2h.cli import common, headings
-from s2h.cli.asked import Options, search_messages
+from s2h import registry
+from s2h.cli import common, gen_options, headings
+from s2h.cli.gen_options import Options
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.errors import counted
 from s2h.streams import can_grow
+from s2h.tasks import WORKING, by_level, data_for
 
 if TYPE_CHECKING:
+    from s2h.sources.shapes import Dataset
     from s2h.streams.journal import Journal
+    from s2h.tasks.recipe import Recipe
 
-TASKS = (
-    "vqa",
-    "kinship",
-    "arithmetic",
-    "compare",
-    "search",
-)  # the same as tasks.MAKERS, which is not imported for --help
 AT_LEAST_1 = click.IntRange(min=1)
 
 
-@headings.command()
-@click.argument("task", metavar="TASK", type=click.Choice(TASKS))
+class GenCommand(headings.Command):
+    """The command, with a list of the tasks in its help."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        with formatter.section("Tasks"):
+            formatter.write_dl(
+                [(name, f"level {task.level}: {task.about}") for name, task in by_level().items()]
+            )
+
+
+@headings.command(GenCommand)
+@click.argument("task", metavar="TASK", type=click.Choice(registry.names("task")))
 @headings.under(
     "Pairs",
     click.option("-n", "count", metavar="N", type=AT_LEAST_1, default=1000, show_default=True, help="Number of pairs."),
@@ -46,17 +57,16 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option(
         "--working", metavar="SHARE", type=click.FloatRange(0, 1),
-        help="Levels 2 and 3: share of prompts that ask the answer to say first what it sees in the images. The paper has "
-        "0.  [default: 0.5]",
+        help=f"{gen_options.taking('working')}: share of prompts that ask the answer to say first what it sees in the "
+        f"images. The paper has 0.  [default: {WORKING:g}]",
     ),
 )  # fmt: skip
 @headings.under(
     "Images",
     click.option(
         "--source", "spec", metavar="SPEC", default="builtin", show_default=True,
-        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: captions, "
-        "classes (ImageNet too), coco, llava, vqav2, webdataset, datasets, parquet, hub, digits (MNIST, EMNIST), fashion, "
-        "kinfacew, fiw, tskinface.",
+        help="Where images and facts come from: builtin, a path whose layout tells its kind, or KIND:PATH. Kinds: "
+        f"{', '.join(name for name in registry.names('source') if name != 'builtin')}.",
     ),
     click.option(
         "--no-follow", is_flag=True,
@@ -64,8 +74,8 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option(
         "--layout", type=click.Choice(["sequence", "grid", "pip"]), default="sequence", show_default=True,
-        help="sequence: one image after the other. grid: 2, 3, 4, 6 or 9 numbered tiles in one image. pip (vqa): one image "
-        "in the middle of another.",
+        help="sequence: one image after the other. grid: 2, 3, 4, 6 or 9 numbered tiles in one image. "
+        f"pip ({gen_options.showing('pip')}): one image in the middle of another.",
     ),
     click.option(
         "--size", type=Sides(), default="224", show_default=True,
@@ -77,11 +87,12 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option(
         "--distractors", type=click.Choice(["random", "similar"]), default="random", show_default=True,
-        help="vqa and search: similar takes distractors whose CLIP cosine to the target lies within --similar.",
+        help=f"{gen_options.taking('distractors')}: similar takes distractors whose CLIP cosine to the target lies within "
+        "--similar.",
     ),
     click.option(
         "--similar", metavar="LO:HI", type=Band(-1, 1),
-        help="CLIP cosines that --distractors similar accepts. Above 0.95 lies the same picture again.  "
+        help="CLIP cosines that --distractors similar accepts. Above 0.95 it is the same picture again.  "
         "[default: 0.6:0.95]",
     ),
     click.option(
@@ -90,28 +101,13 @@ AT_LEAST_1 = click.IntRange(min=1)
         "show the concept.  [default: mini-clip for built-in images, ViT-B-32 for all others]",
     ),
 )  # fmt: skip
+@gen_options.own_options()
 @headings.under(
     "Questions",
     click.option(
-        "--form", "forms", type=Weight(), multiple=True,
-        help="search: a form of question and its weight: caption, locate (which image), count (how many images), absent (a "
-        "caption where perhaps no image shows it). May be repeated. Sources of captions don't prove absence and default to "
-        "caption=1, as in the paper.  [default: caption=0.5, locate=0.2, count=0.15, absent=0.15]",
-    ),
-    click.option(
-        "--relation", "relations", type=Weight(), multiple=True,
-        help="kinship: a relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that "
-        "the source knows, parent half of the time]",
-    ),
-    click.option(
-        "--nonexistent", metavar="SHARE", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-        help="vqa: share of questions about whether the image exists. In half of them the right answer is that there is no "
-        "such image, in the other half that answer is the wrong one.",
-    ),
-    click.option(
         "--captioner", metavar="MODEL",
-        help="search: vision-language model that first writes a caption for each picture, for folders of classes and short "
-        "captions: a name, a Hub id, a local folder or a run of s2h-train.",
+        help=f"{gen_options.taking('captioner')}: vision-language model that first writes a caption for each picture, for "
+        "folders of classes and short captions: a name, a Hub id, a local folder or a run of s2h-train.",
     ),
     click.option(
         "--captions", metavar="FILE", type=click.Path(dir_okay=False),
@@ -123,16 +119,13 @@ AT_LEAST_1 = click.IntRange(min=1)
     "Rejected answers",
     click.option(
         "--negative", "negatives", type=Weight(), multiple=True,
-        help="Kind of rejected answer and its weight. May be repeated, and replaces the task's own mixture. vqa without a "
-        "model: wrong-attribute, other-image, counterpart (VQAv2). kinship: swapped-roles, wrong-image, false-kin, "
-        "missed-kin. arithmetic: off-by-one, other-image, left-out, extra-image, wrong-operator. compare: false-same, "
-        "false-different, wrong-image, swapped-images. search: same-concept, attribute-swap, other-image, generic (all "
-        "for captions), false-absence, false-presence, wrong-image, miscount.",
+        help="Kind of rejected answer and its weight, without a model. May be repeated, and replaces the task's own "
+        f"mixture. Kinds of {gen_options.kinds()}",
     ),
     click.option(
         "--model", metavar="NAME",
-        help="vqa: model whose wrong replies become the rejected answers: a name, a Hub id, a local folder or a run of "
-        "s2h-train.  [default: the bundled miniature for built-in images, none for others]",
+        help=f"{gen_options.taking('model')}: model whose wrong replies become the rejected answers: a name, a Hub id, a "
+        "local folder or a run of s2h-train.  [default: the bundled miniature for built-in images, none for others]",
     ),
     click.option(
         "--samples", metavar="K", type=AT_LEAST_1, default=1, show_default=True,
@@ -182,21 +175,14 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
 )  # fmt: skip
 @common.stream_options
-def main(task, count, spec, output, seed, quiet, on_error, **options):
+def main(task, count, spec, output, seed, quiet, on_error, **values):
     """Make preference pairs of one TASK and write them as JSON lines.
-
-    \b
-    vqa         level 1: a question about one image of several, named by its index
-    kinship     level 2: who is whose parent, among several faces
-    arithmetic  level 2: sums and comparisons of digits over several images
-    compare     level 2: same or different, the odd one out, more or fewer, the order
-    search      level 3: find the image that shows a concept, without an index: caption, locate, count
 
     \b
     s2h-gen kinship | s2h-filter --clip 0.25 > l2.jsonl
     s2h-gen search --source photos/ -n 200 --negative other-image -o l3.jsonl
     """
-    given = Options(task=task, count=count, spec=spec, seed=seed, **options)
+    given = Options.parsed(task=task, count=count, spec=spec, seed=seed, **values)
     given.check()
     plain = can_grow(output)
     if given.resume and not plain:
@@ -213,44 +199,24 @@ def main(task, count, spec, output, seed, quiet, on_error, **options):
 
 
 def _generate(work: common.Session, given: Options, journal: Journal) -> None:
-    from collections import Counter
-    from functools import partial
-
-    from s2h.images.store import Store
+    """Open the source, make the pairs and write them."""
     from s2h.record import RecordError
-    from s2h.sources import open_source
-    from s2h.tasks import LEVELS, block_of, generate
-    from s2h.tasks.asking import answers_of, similar_distractors, with_captions
+    from s2h.tasks.recipe import block_of
 
-    source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
-    tell_links(work, given)
-    if given.captioner:
-        total = len(source) if hasattr(source, "__len__") else None
-        source = with_captions(
-            given, source, work.say, partial(work.progress, total=total, unit="picture", label="captions")
-        )
+    source = _open(work, given)
     told = tell_source(work, source)
-    given.check_source(source)
-    if given.task == "search":
-        for message in search_messages(given, source):
-            work.say(message)
-    model = given.asked_model
-    by_model = answers_of(given, model, source, work.say) if model else {}
+    data = data_for(given.task, source)
+    given.check_data(data, source)
+    for note in given.maker.notes(data, given.own):
+        work.say(note)
     first = journal.position
-    if given.resume:
+    if given.resume and work.writer is not None:
         there = work.writer.count
         work.say(f"{counted(there, 'pair is', 'pairs are')} there; going on from slot {first}")
     tally: Counter = Counter()
-    records = generate(
-        given.task, n=given.count, seed=given.seed, source=source, split=given.split, per_prompt=given.images(),
-        layout=given.layout, negatives=dict(given.negatives) or None, working=given.working, forms=dict(given.forms) or None,
-        relations=dict(given.relations) or None, nonexistent=given.nonexistent,
-        similar=similar_distractors(given, source, work.say),
-        twins=given.twins, shard=given.shard, first=first, workers=given.workers, images=Store(given.image_dir),
-        size=given.size, tally=tally, **by_model,
-    )  # fmt: skip
+    recipe = _recipe(work, given, source, first, tally)
     made = 0
-    for record in work.progress(records, total=given.count if given.shard == (1, 1) else None):
+    for record in work.progress(recipe.records(), total=given.count if given.shard == (1, 1) else None):
         journal.reached(block_of(record["id"]))
         work.write(record)
         made += 1
@@ -258,28 +224,66 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     if not made and not first and tally:
         raise RecordError(f"no pair could be made: {listing(tally)}")
     journal.reached(given.count)
-    anew = f"; drawn anew: {listing(tally)}" if tally else ""
-    work.say(f"{counted(made, 'pair')} of level {LEVELS[given.task]} ({given.task}){anew}")
+    again = f"; drawn again: {listing(tally)}" if tally else ""
+    work.say(f"{counted(made, 'pair')} of level {given.maker.level} ({given.task}){again}")
+
+
+def _open(work: common.Session, given: Options) -> Dataset:
+    """Return the source, with the captions of a model where these are asked for."""
+    from s2h.cli.gen_models import with_captions
+    from s2h.sources import open_source
+
+    source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
+    tell_links(work, given)
+    progress = partial(work.progress, total=source.size, unit="picture", label="captions")
+    return with_captions(given, source, work.say, progress)
+
+
+def _recipe(work: common.Session, given: Options, source: Dataset, first: int, tally: Counter) -> Recipe:
+    """Return what the run makes, with the models that help."""
+    from s2h.cli.gen_models import answerer, similar_distractors
+    from s2h.images.store import Store
+    from s2h.tasks.recipe import Recipe
+
+    return Recipe(
+        given.task,
+        n=given.count,
+        seed=given.seed,
+        source=source,
+        split=given.split,
+        per_prompt=given.images,
+        layout=given.layout,
+        negatives=dict(given.negatives) or None,
+        working=given.working,
+        options=given.own,
+        similar=similar_distractors(given, source, work.say),
+        twins=given.twins,
+        answerer=answerer(given, source, work.say),
+        shard=given.shard,
+        first=first,
+        workers=given.workers,
+        images=Store(given.image_dir),
+        size=given.size,
+        tally=tally,
+    )
 
 
 def tell_links(work: common.Session, given: Options) -> None:
     """Say how many links in a source's folder lead out of it."""
-    import os
+    from s2h.sources import folder_of, symlinks
 
-    from s2h.sources import folder_of, links
-
-    if os.path.isdir(folder := folder_of(given.spec)) and (many := links.leading_out(folder)):
+    if os.path.isdir(folder := folder_of(given.spec)) and (many := symlinks.leading_out(folder)):
         said = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
         work.say(said + (" and are refused" if given.no_follow else ""))
 
 
-def tell_source(work: common.Session, source, before: dict | None = None) -> dict:
-    """Say how many pictures a source has and what it couldn't use; after the work what was found out since `before`."""
-    unused = dict(getattr(source, "unused", {}))
-    if unused != before and (unused or before is None) and hasattr(source, "__len__"):
-        about = "" if getattr(source, "whole", True) else " or so, as its parts are read when they are wanted"
+def tell_source(work: common.Session, source: Dataset, before: dict | None = None) -> dict:
+    """Say how many pictures a source has and what could not be used; after the work only what was found since `before`."""
+    unused = dict(source.excluded)
+    if unused != before and (unused or before is None) and source.size is not None:
+        about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
         work.say(
-            f"{source.spec}: {counted(len(source), 'picture')}{about}"
+            f"{source.spec}: {counted(source.size, 'picture')}{about}"
             + (f"; not used: {listing(unused)}" if unused else "")
         )
     return unused

@@ -38,9 +38,9 @@ class Command(common.Command):
                 formatter.write_dl([(name.ljust(max(map(len, names))), told) for name, told in rows], NAMES)
 
 
-def command() -> Callable[[Callable], Command]:
+def command(kind: type[Command] = Command) -> Callable[[Callable], Command]:
     """Make a function a command with headings and the shared epilog."""
-    return click.command(cls=Command, epilog=EPILOG, context_settings={"max_content_width": WIDTH})
+    return click.command(cls=kind, epilog=EPILOG, context_settings={"max_content_width": WIDTH})
 
 
 def under(heading: str, *options: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:

@@ -1,4 +1,4 @@
-"""Asking a model: questions in, prediction lines out, in order and as they come."""
+"""Ask a model: questions in, predictions out, in order and as they come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.errors import counted, plural
-from s2h.eval import answers, likelihood
+from s2h.eval import likelihood, reading
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
@@ -20,7 +20,7 @@ from s2h.models.fit import Fit, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
 from s2h.streams.journal import Journal
 
-WINDOW = 4  # batches whose questions are put in the order of their lengths together
+WINDOW = 4  # batches whose questions are sorted by length together
 
 
 def predict(
@@ -31,21 +31,22 @@ def predict(
     batch_size: int = 32,
     max_new_tokens: int = 192,
     parser: str = "robust",
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
     journal: Journal | None = None,
 ) -> Iterator[dict]:
-    """Prediction lines (contract.md, One prediction, one line), on every process of accelerate's, each of which answers its
-    part of the batches. scoring: `generate` writes the greedy answer and reads it; `likelihood` compares the options'
-    letters, yes with no, or a pair's chosen with its rejected answer, and is not comparable with generated answers.
-    journal: of a run that a later one can go on with. Its position is the number of questions whose window is through, and
-    its partial answers are those to the next window.
+    """Yield predictions (contract.md, One prediction, one line). Each of accelerate's processes answers its part of the
+    batches and yields all predictions.
 
-    A question that can't be asked (an image is missing, or it does not fit the model) goes to on_error in its place.
+    scoring: `generate` writes the greedy reply and reads it. `likelihood` compares the options' letters, yes with no, or a
+    pair's chosen with its rejected answer, and is not comparable with generated replies.
+    journal: lets a later run continue this one. Its position is the number of questions in finished windows, and its partial
+    answers are those to the next window.
+    on_error: takes a question that can't be asked (an image is missing, or it does not fit the model), in its place.
     """
     journal = journal or Journal()
     for told in journal.said.get("skipped", []):
         on_error(RecordError(**told))
-    # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
+    # Two threads can't share a tokenizer: the next batch is prepared with a copy.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
     seen, takes = prompts.Images(beside), Fit.of(beside.model, beside.processor, model.name)
     questions = _rest(questions, journal)
@@ -53,14 +54,14 @@ def predict(
     while ended is None:
         chunk, ended = _window(questions, WINDOW * batch_size)
         made = {at: one for answers in journal.since for at, one in answers}
-        looks = [_look(line, takes) for line, _ in chunk]
-        batches = [batch for batch in _plan(chunk, looks, batch_size) if not all(at in made for at in batch)]
-
-        def prepare(batch: list[int], chunk: list = chunk, looks: list = looks) -> tuple[list, dict]:
-            return _prepare(beside, seen, [(at, *chunk[at], looks[at]) for at in batch], scoring)
-
+        looks = [_images_of(line, takes) for line, _ in chunk]
+        batches = [
+            batch for batch in _batches(chunk, looks, batch_size) if not all(at in made for at in batch)
+        ]
+        rows = [[(at, *chunk[at], looks[at]) for at in batch] for batch in batches]
+        prepare = partial(_prepare, beside, seen, scoring)
         told, skipped = 0, []
-        for found in chain([{}], _answers(model, batches, prepare, scoring, max_new_tokens)):
+        for found in chain([{}], _answers(model, rows, prepare, scoring, max_new_tokens)):
             made |= found
             if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
                 journal.add(known)
@@ -73,14 +74,13 @@ def predict(
                 else:
                     yield _finished(line, one, model.name, scoring, parser)
         if chunk:
-            _turn(journal, chunk, skipped)
+            _note_window(journal, chunk, skipped)
     if isinstance(ended, Exception):
         raise ended
 
 
 def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[tuple[dict, list]]:
-    """The questions that an earlier run is not through with. Raises RecordError where those that it is through with were
-    others."""
+    """Yield the questions that an earlier run has not finished. Raises RecordError if it was asked other questions."""
     questions = iter(questions)
     last, count = "", 0
     for line, _ in islice(questions, journal.position):
@@ -89,21 +89,21 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
         raise RecordError(
             f"{journal.name}: was started with different questions: number {journal.position} was {journal.last}, not "
             f"{last}",
-            remedy="give the same, or leave --resume out and begin anew",
+            remedy="give the same, or start again without --resume",
         )
     yield from questions
 
 
-def _turn(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
-    """Note that a window of questions is through, after its lines were written."""
+def _note_window(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
+    """Note in the journal that a window of questions is finished, after its lines were written."""
     told = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
     journal.said = {"skipped": journal.said.get("skipped", []) + told}
     journal.reached(journal.position + len(chunk), chunk[-1][0]["id"])
 
 
 def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> Iterable:
-    """The first `limit` questions, and of these the shard (1-based number, of how many); shards in order are the whole.
-    How many there are is known only at their end, so all are held in memory for a shard."""
+    """Return the questions of one shard (1-based number, number of shards) among the first `limit`. Shards in order are the
+    whole. For a shard all questions are held in memory, since their number is known only at their end."""
     if limit is not None:
         questions = islice(questions, limit)
     if shard == (1, 1):
@@ -114,7 +114,8 @@ def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] =
 
 
 def _window(questions: Iterator, size: int) -> tuple[list, Any]:
-    """The next questions, and what ended them: an error (which waits until those before it are answered), True, or None."""
+    """Return the next questions, and what ended them: an error, which waits until those before it are answered, True at
+    their end, or None."""
     chunk: list = []
     try:
         chunk.extend(islice(questions, size))
@@ -123,9 +124,9 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
     return chunk, None if len(chunk) == size else True
 
 
-def _look(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
-    """For each image a name for its bytes and how many tokens it will have; None where it can't be read, which is told when
-    it is opened."""
+def _images_of(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
+    """Return for each image a name for its bytes and how many tokens it will have; None if it can't be read, which is an
+    error when it is opened."""
     found: list[tuple[str, int] | None] = []
     record = line.get("_pair") or line
     for reference in record["images"]:
@@ -139,9 +140,9 @@ def _look(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
     return found
 
 
-def _plan(chunk: list, looks: list, size: int) -> list[list[int]]:
-    """Batches of places in the window: prompts of like length together, and within that those about the same images, which
-    are then run once."""
+def _batches(chunk: list, looks: list, size: int) -> list[list[int]]:
+    """Return batches of positions in the window: prompts of similar length together, and among these the ones about the same
+    images, which are then encoded once."""
     names = [tuple(image[0] if image else None for image in look) for look in looks]
     lengths = [
         sum(image[1] for image in look if image) + len(text_of(messages)) // 4
@@ -152,16 +153,16 @@ def _plan(chunk: list, looks: list, size: int) -> list[list[int]]:
         longest[name] = max(length, longest.get(name, 0))
     order = sorted(range(len(chunk)), key=lambda at: (longest[names[at]], str(names[at]), lengths[at], at))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
-    # Alone, the batch with the first question comes first, so that lines can go out. Processes that wait for each other
-    # answer batches of like length at a time.
+    # A single process answers the batch with the first question first, so that lines can be written. Processes that wait
+    # for each other answer batches of similar length at the same time.
     return sorted(batches, key=min) if accel.state().num_processes == 1 else batches
 
 
 def _answers(
     model: vlm.VLM, batches: list, prepare: Callable, scoring: str, max_new_tokens: int
 ) -> Iterator[dict[int, Any]]:
-    """What becomes of each question of a window, by its place: an answer or an error. In every round each process answers
-    one batch, and all learn of all answers."""
+    """Yield the outcomes of a window's questions by position: an answer or an error. In every round each process answers one
+    batch and receives the answers of all."""
     state = accel.state()
     mine = _ahead(prepare, batches[state.process_index :: state.num_processes])
     for _ in range(-(-len(batches) // state.num_processes)):
@@ -173,7 +174,7 @@ def _answers(
         except Exception as error:
             if state.num_processes == 1:
                 raise
-            # The others wait for this process: they must hear of it.
+            # The other processes wait for this one: tell them.
             found = [
                 (None, f"{type(error).__name__ if not isinstance(error, ModelError) else 'error'}: {error}")
             ]
@@ -185,7 +186,7 @@ def _answers(
 
 
 def _ahead(make: Callable, items: list) -> Iterator:
-    """make(item) for each, the next one in a thread while the last one is used."""
+    """Yield make(item) for each item, and make the next one in a thread meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         coming = None
         for item in items:
@@ -197,8 +198,8 @@ def _ahead(make: Callable, items: list) -> Iterator:
             yield coming.result()
 
 
-def _prepare(model: vlm.VLM, seen: prompts.Images, batch: list, scoring: str) -> tuple[list, dict]:
-    """A batch of (place, line, messages, look) as [(place, prompt, options)], and the errors by place."""
+def _prepare(model: vlm.VLM, seen: prompts.Images, scoring: str, batch: list) -> tuple[list, dict]:
+    """Turn a batch of (position, line, messages, look) into [(position, prompt, options)], and the errors by position."""
     asked, errors = [], {}
     for at, line, messages, look in batch:
         try:
@@ -214,16 +215,8 @@ def _question(
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
     base = getattr(record, "base", "")
-
-    def load(i: int) -> Any:
-        try:
-            return open_image(record["images"][i], base)
-        except ImageError as error:
-            error.field = f"images[{i}]"
-            raise
-
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
-    images = seen.get([(name, partial(load, i)) for i, name in enumerate(names)])
+    images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
@@ -235,6 +228,14 @@ def _question(
             field="prompt", remedy="fewer or smaller images, or a model with a longer window",
         )  # fmt: skip
     return prompt, options
+
+
+def _load(record: dict, base: str, i: int) -> Any:
+    try:
+        return open_image(record["images"][i], base)
+    except ImageError as error:
+        error.field = f"images[{i}]"
+        raise
 
 
 def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict[int, dict]:
@@ -265,15 +266,15 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
-        where=getattr(record, "where", ""), base=getattr(record, "base", None),
+        where=getattr(record, "where", ""), base=getattr(record, "base", ""),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
         said = made["response"]
         done |= {"response": None, "parsed": said, "correct": said == "chosen"}
     else:
         done["response"] = made["response"]
-        # Of a likelihood the response is a bare label, which every parser but ours may read in its own way.
-        done["parsed"], done["correct"] = answers.read(done, parser if scoring == "generate" else "robust")
+        # A likelihood's response is a bare label, which other parsers than ours may read differently.
+        done["parsed"], done["correct"] = reading.read(done, parser if scoring == "generate" else "robust")
     if "logp" in made:
         done["logp"] = made["logp"]
     done |= {"model": name, "scoring": scoring}

@@ -1,5 +1,5 @@
 """What a blind guesser gets: the score that says nothing about seeing. It is never below one over the number of possible
-answers, and it is not told where that number is unknown."""
+answers, and it is not told if that number is unknown."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from math import factorial
 
-from s2h.eval import gold
+from s2h.eval import answer_types, gold
+from s2h.eval.benches import Line
 
-TERMS = 3  # digits that an arithmetic question adds up at most; each is at most 9
 
-
-def possible(line: dict) -> int | None:
-    """How many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the images of
-    the prompt, the numbers that a built-in task can ask for. None where that is unknown (captions, free answers)."""
+def possible(line: Line) -> int | None:
+    """Return how many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the
+    images of the prompt, those that its task tells (`s2h.tasks.Task.answers`). None if that is unknown (captions, free
+    answers)."""
     choices, kind = line.get("choices"), gold.kind_of(line)
     if line.get("scoring") == "likelihood" and not choices:
         return 2
@@ -22,26 +22,22 @@ def possible(line: dict) -> int | None:
         return len(choices)
     if kind == "yes/no":
         return 2
-    if kind == "word":
-        return len(line.get("candidates") or ()) or None
+    if kind == "word" and line.get("candidates"):
+        return len(line["candidates"])
     images = len(line.get("images") or ())
-    if not images or kind not in ("image", "order", "number"):
+    if not images:
         return None
+    if (answer := answer_types.of_task(line, kind)) is not None:
+        return answer.possible(images)
     if kind == "order":
         return factorial(images)
-    task = line.get("category") if "level" in line else None
-    if kind == "image":
-        # A search may be for what no image shows, and a question may name an image that isn't there.
-        return images + (task not in ("arithmetic", "kinship", "compare"))
-    if task == "arithmetic":
-        return 9 * min(TERMS, images) + 1
-    return images + 1 if task == "search" else None  # counts how many of the images show something
+    return images + 1 if kind == "image" else None  # a question may name an image that isn't there
 
 
-def chance(predictions: Iterable[dict]) -> float | None:
-    """The share that a blind guesser gets right, who knows the kind of question and the number of images but sees nothing:
-    for each such kind the answer that is most frequent among the other questions of the kind, or one of the possible answers
-    at random where that is better. None where the number of possible answers of a question is unknown."""
+def chance(predictions: Iterable[Line]) -> float | None:
+    """Return the share that a blind guesser gets right, who knows the kind of question and the number of images but sees
+    nothing. For each such kind the guess is the answer that is most frequent among its other questions, or one of the
+    possible answers at random if that is better. None if the number of possible answers of a question is unknown."""
     right, total = 0.0, 0
     kinds: dict[tuple, list[tuple[str, int]]] = defaultdict(list)
     for p in predictions:
@@ -61,7 +57,7 @@ def chance(predictions: Iterable[dict]) -> float | None:
     return right / total if total else None
 
 
-def _kind_of_question(line: dict) -> tuple:
+def _kind_of_question(line: Line) -> tuple:
     if line.get("choices"):
         return "choice", line.get("bench"), len(line["choices"])
     # The number of images bounds a count and an index; an attribute's value does not depend on it.

@@ -1,6 +1,6 @@
-"""Which questions belong together: those about the same image, those of the same group or twin, and what else a benchmark
-names (NLVR2's sentences, MuirBench's counterparts). Their answers are right or wrong together, so that intervals and
-tests must not count them as independent (see `s2h.eval.statistics`)."""
+"""Clusters of questions that are not independent: those about the same image, twins, and what else a benchmark joins
+(`Bench.related`). Their answers are right or wrong together, so that intervals and tests must not count them as independent
+(see `s2h.eval.statistics`)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
-from s2h.eval.benches import names
+from s2h.eval.benches import Line, by_group, named, plain
 from s2h.images.references import spelled
 
 _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name for some bytes
 
 
 def identity(reference: str, base: str = "") -> str:
-    """One name for an image, however a line refers to it: the digest of its bytes where the reference has it (a store's
+    """Return one name for an image, however a line refers to it: the digest of its bytes if the reference has it (a store's
     file, a data URI), else the full path."""
     stored = _STORED.match(os.path.basename(reference))
     if stored:
@@ -32,25 +32,22 @@ def identity(reference: str, base: str = "") -> str:
     return os.path.normpath(spelled(reference, base))
 
 
-def keys(line: dict) -> list[int]:
-    """What a prediction line can have in common with others, as hashes; two lines with a key in common are in one cluster.
+def keys(line: Line) -> list[int]:
+    """Return what a prediction can have in common with others, as hashes; two lines with a key in common are in one cluster.
     A slim line has them in `shared`."""
     if "shared" in line:
         return line["shared"]
     base = getattr(line, "base", None) or ""
-    bench = names.plain(line.get("bench"))
-    found = [("image", identity(one, base)) for one in line.get("images") or () if isinstance(one, str)]
+    bench, known = plain(line.get("bench")), named(line.get("bench"))
+    found: list[tuple] = [
+        ("image", identity(one, base)) for one in line.get("images") or () if isinstance(one, str)
+    ]
     facts = line.get("facts")
     twin = line.get("twin") or (facts.get("twin") if isinstance(facts, dict) else None)
     if twin is not None:
         found.append(("twin", bench, twin))
-    if line.get("group") is not None and bench != "mirb":  # MIRB's groups are kinds of tasks
-        found.append(("group", bench, line["group"]))
-    if bench in names.NAMES[1:]:
-        from s2h.eval.benches import module
-
-        more = getattr(module(bench), "together", None)
-        found += [(bench, name) for name in more(line)] if more else []
+    related = known.related if known else by_group
+    found += [("related", bench, name) for name in related(line)]
     return [_hashed(key) for key in dict.fromkeys(found)]
 
 
@@ -60,14 +57,14 @@ def _hashed(key: tuple) -> int:
     )
 
 
-def labels(lines: Iterable[dict]) -> list[int]:
-    """The cluster of each line, numbered from 0 in the order in which they come: lines are in one cluster where a chain of
-    lines with a key in common joins them. A line without keys is a cluster of its own."""
+def labels(lines: Iterable[Line]) -> list[int]:
+    """Return the cluster of each line, numbered from 0 in the order in which they come. A chain of lines with a key in
+    common is one cluster; a line without keys is a cluster of its own."""
     return joined([keys(line) for line in lines])
 
 
 def joined(shared: Sequence[Iterable[int]]) -> list[int]:
-    """The same of the lines' keys."""
+    """Return the same for the lines' keys."""
     parent = list(range(len(shared)))
 
     def root(at: int) -> int:

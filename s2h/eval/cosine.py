@@ -1,6 +1,6 @@
-"""Captions over photographs have no exact check: many captions are right, and no labels say which. `--scoring cosine`
-gives each the cosine of a text model's embeddings between the reply's caption and the right one, labelled
-`scoring: "cosine"`. It is a mean over captions from -1 to 1, no accuracy; `correct` stays null."""
+"""Compare captions over photographs with the reference by a text model (`--scoring cosine`). They have no exact check: many
+captions are right, and no labels say which. The score is the cosine of the two texts' embeddings, labelled
+`scoring: "cosine"`. Its mean, from -1 to 1, is no accuracy; `correct` stays null."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ KEPT = ("cosine", "text_model")
 
 
 def needed(line: dict) -> bool:
-    """Whether a prediction is a caption that only a text model can score: its answer is known, and no labels are there."""
+    """Return whether a prediction is a caption that only a text model can score: its answer is known, and it has no
+    labels."""
     caption = line.get("answer_type") == "caption" and line.get("scoring") != "likelihood"
     return (
         caption
@@ -31,13 +32,16 @@ def needed(line: dict) -> bool:
 
 
 def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
-    """The predictions in their order; those that need it with `cosine` (0 where nothing was read), `text_model` and
-    `scoring`. give: loads the text model when the first caption comes. batch: predictions that are encoded together."""
+    """Yield the predictions in their order, and add `cosine` (0 if nothing was read), `text_model` and `scoring` to those
+    that need it. give: loads the text model when the first caption comes. batch: how many predictions are encoded
+    together."""
     lines, model = iter(lines), None
     while some := list(islice(lines, batch)):
         captions = [line for line in some if needed(line)]
-        if captions and model is None:
-            model = give()
+        if not captions:
+            yield from some
+            continue
+        model = model or give()
         for line in captions:
             line["cosine"], line["text_model"], line["scoring"] = 0.0, model.name, SCORING
         said = [line for line in captions if str(line.get("parsed") or "").strip()]
@@ -49,7 +53,7 @@ def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> It
 
 
 def load(name: str | None, say: Callable[[str], None]) -> Any:
-    """The text model of this name, or MPNet; tells which it is."""
+    """Load the text model of this name, by default MPNet, and say which it is."""
     from s2h.models import text
 
     loaded = text.load(name or text.DEFAULT)
@@ -58,12 +62,12 @@ def load(name: str | None, say: Callable[[str], None]) -> Any:
 
 
 def kept(line: dict) -> dict:
-    """What `rows` needs of a prediction."""
+    """Return the fields of a prediction that `rows` needs."""
     return {name: line[name] for name in KEPT if name in line}
 
 
 def rows(predictions: Iterable[dict]) -> list[dict]:
-    """The mean cosine of each benchmark and category with its 95% interval (normal): name, n, cosine, low, high, model,
+    """Return the mean cosine of each benchmark and category with its normal 95% interval: name, n, cosine, low, high, model,
     scoring."""
     groups: dict[tuple[str, str], list[float]] = {}
     for p in filter(_has_cosine, predictions):
@@ -93,13 +97,13 @@ def _has_cosine(prediction: dict) -> bool:
 
 
 def _group(prediction: dict) -> tuple[str, str]:
-    """The row that a prediction counts in: the name of benchmark and category, and the text model."""
+    """Return the row that a prediction counts in: the names of benchmark and category, and the text model."""
     name = " ".join(str(prediction[key]) for key in ("bench", "category") if prediction.get(key))
     return name, str(prediction.get("text_model"))
 
 
 def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
-    """What a reader of the comparison must know: how many lines `compared` leaves out."""
+    """Return what a reader of the comparison must know: how many lines `compared` leaves out."""
     count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
     if not count:
         return []
@@ -108,9 +112,9 @@ def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
 
 
 def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
-    """The change of the mean cosine between two models' lines of the same questions, by benchmark and category: name, n,
-    clusters, before, after, gain, its paired bootstrap interval over clusters (low, high), model, scoring. Lines that were
-    compared by different text models are left out (see `notes`)."""
+    """Return the change of the mean cosine between two models on the same questions, by benchmark and category: name, n,
+    clusters, before, after, gain, its paired bootstrap interval over clusters (low, high), model, scoring. Lines scored by
+    different text models are left out (see `notes`)."""
     from s2h.eval import clusters, statistics
     from s2h.seeds import seed_of
 
@@ -134,7 +138,7 @@ def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
 
 
 def compared_table(found: list[dict]) -> str:
-    """The rows of `compared` as text for a terminal."""
+    """Return the rows of `compared` as text for a terminal."""
     lines = [
         f"{'captions over photographs, mean cosine':44s}{'n':>6s}{'before':>8s}{'after':>8s}{'gain':>8s}"
         f"{'95% interval':>18s}  text model"
@@ -149,7 +153,7 @@ def compared_table(found: list[dict]) -> str:
 
 
 def compared_markdown(found: list[dict]) -> str:
-    """The rows of `compared` as a table in Markdown."""
+    """Return the rows of `compared` as a Markdown table."""
     lines = [
         "", "| captions over photographs, mean cosine | n | before | after | gain | 95% interval | text model |",
         "|---" * 7 + "|",
@@ -163,7 +167,7 @@ def compared_markdown(found: list[dict]) -> str:
 
 
 def table(found: list[dict]) -> str:
-    """The rows as text for a terminal."""
+    """Return the rows as text for a terminal."""
     lines = [
         f"{'captions over photographs, mean cosine':44s}{'n':>6s}{'cosine':>8s}{'95% interval':>17s}  text model"
     ]
@@ -176,7 +180,7 @@ def table(found: list[dict]) -> str:
 
 
 def markdown(found: list[dict]) -> str:
-    """The rows as a table in Markdown."""
+    """Return the rows as a Markdown table."""
     lines = [
         "",
         "| captions over photographs | n | mean cosine | 95% interval | text model |",

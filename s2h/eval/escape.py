@@ -9,16 +9,17 @@ _MARKS = re.compile(r"([\\`*\[\]|])")
 
 
 def terminal(value: object) -> str:
-    """A value on one line, without control characters: what a terminal can't print is a space."""
+    """Return a value on one line, without control characters: what a terminal can't print is a space."""
     return "".join(sign if sign.isprintable() else " " for sign in str(value))
 
 
 def markdown(value: object) -> str:
-    """The same for a cell or a line of Markdown: nothing in it ends the cell, begins a tag, or is a link or an emphasis."""
+    """Make a value safe for a cell or a line of Markdown: nothing in it ends the cell, begins a tag, or is a link or an
+    emphasis."""
     shown = terminal(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKS.sub(r"\\\1", shown)
 
 
 def plot(value: object) -> str:
-    """The same for a plot's labels, in which a dollar sign would begin a formula."""
+    """Make a value safe for a plot's labels, in which a dollar sign would begin a formula."""
     return terminal(value).replace("$", r"\$")

@@ -1,6 +1,6 @@
-"""The right answer of a question in one form, so that a reply is compared with what the benchmark means: 'Yes.', true and
-'y' are yes, the number 7 beside `answer_type: "number"` may stand as text, '(B)' and an option's text are the letter B.
-Readers of benchmarks and `--score` call `read`; an answer that can't be read is an error and never a zero."""
+"""The right answer of a question in one form, so that replies are compared with what the benchmark means: 'Yes.', true and
+'y' are yes, a number may be written as text, '(B)' and an option's text are the letter B. Readers of benchmarks and
+`--score` call `read`. An answer that can't be read is an error, never a wrong reply."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from string import ascii_uppercase
 from typing import Any
 
-from s2h.eval.benches import names
+from s2h.eval import answer_types, benches
 from s2h.language.normalisation import normalise
 from s2h.record import RecordError
 
@@ -27,17 +27,20 @@ _REMEDY = {
 
 
 def read(line: dict, kind: str | None = None) -> Any:
-    """The answer of a question or prediction in its one form: None where it is hidden (null or empty), 'yes' or 'no', a
+    """Return the answer of a question or prediction in its one form: None if it is hidden (null or empty), 'yes' or 'no', a
     number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
-    texts of which each is right. kind: one of TYPES; without it, `kind_of` the line.
+    right texts. An answer of a type that only a task reads stays as it is. kind: the answer's type, by default `kind_of` the
+    line.
 
-    Raises RecordError, which names the field `answer`, the line where it has one (`line.where`), and a remedy."""
+    Raises RecordError, which names the field `answer`, the line's place if known (`line.where`), and a remedy."""
     answer = line.get("answer")
     if hidden(answer):
         return None
     kind = kind or kind_of(line)
     if kind == "choice":
         return key(line)
+    if kind not in answer_types.TYPES:
+        return answer
     readers = {
         "yes/no": _yes_no,
         "number": _number,
@@ -57,21 +60,24 @@ def read(line: dict, kind: str | None = None) -> Any:
 
 
 def hidden(answer: Any) -> bool:
-    """Whether an answer is not public: null, empty, or no number."""
+    """Return whether an answer is not public: null, empty, or not a number."""
     if isinstance(answer, list):
         return all(map(hidden, answer))
     return answer is None or (isinstance(answer, str) and not answer.strip()) or answer != answer
 
 
 def kind_of(line: dict) -> str:
-    """The type of the answer: `answer_type`, else choice where the line has choices, yes/no where the benchmark or the
-    answer is of that kind, number for a number, else word."""
+    """Return the type of the answer: `answer_type`, else choice if the line has choices, the type of its benchmark if that
+    has only one, yes/no for such an answer, number for a number, else word."""
     if line.get("answer_type"):
         return line["answer_type"]
     answer = line.get("answer")
     if line.get("choices"):
         return "choice"
-    if names.plain(line.get("bench")) == "pope" or isinstance(answer, bool):
+    bench = benches.named(line.get("bench"))
+    if bench and bench.answer_type:
+        return bench.answer_type
+    if isinstance(answer, bool):
         return "yes/no"
     if isinstance(answer, str) and _word_of(answer) in ("yes", "no", "y", "n"):
         return "yes/no"
@@ -79,8 +85,8 @@ def kind_of(line: dict) -> str:
 
 
 def key(line: dict) -> str:
-    """The letter of the right answer, where the line has it as a letter, bracketed or not, as a label before the option's
-    text, or as that text. Raises RecordError."""
+    """Return the letter of the right answer, which the line may have as a letter, in brackets or not, as a label before the
+    option's text, or as that text. Raises RecordError."""
     choices, answer = options(line), str(line["answer"]).strip()
     label = re.match(r"\(?(\w+)[).:]\s", answer)
     for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
@@ -100,7 +106,7 @@ def key(line: dict) -> str:
 
 
 def options(line: dict) -> dict[str, str]:
-    """The choices by letter; a list has the letters from A on."""
+    """Return the choices by letter; a list has the letters from A on."""
     choices = line["choices"]
     lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
     return {letter: str(option) for letter, option in lettered}
@@ -147,13 +153,15 @@ def _order(answer: Any) -> list[int] | None:
     if not isinstance(answer, list) or not answer:
         return None
     found = [_image(one) for one in answer]
-    return found if all(type(one) is int for one in found) else None
+    numbers = [one for one in found if isinstance(one, int)]
+    return numbers if len(numbers) == len(found) else None
 
 
 def _word(answer: Any) -> str | list[str] | None:
     if isinstance(answer, list):
-        found = [one for each in answer if not hidden(each) for one in [_word(each)]]
-        return found if all(isinstance(one, str) for one in found) else None
+        found = [_word(one) for one in answer if not hidden(one)]
+        texts = [one for one in found if isinstance(one, str)]
+        return texts if len(texts) == len(found) else None
     if isinstance(answer, bool):
         return str(answer).lower()
     return str(answer) if isinstance(answer, str | int | float) else None

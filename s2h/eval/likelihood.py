@@ -1,5 +1,5 @@
-"""Scoring without generation: how likely the options are after the prompt, from one pass over it. A choice compares its
-options' letters, a yes/no question the two words, a pair its two answers."""
+"""Score without generating: how likely the options are after the prompt, from one pass over it. A choice compares its
+options' letters, a yes/no question the two words, and a pair its two answers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from s2h.models import decode, encode, vlm
 from s2h.models.prompts import Prompt
 from s2h.record import RecordError, assistant
 
-DIGITS = 4  # of the log-probabilities in a line; rounding in the model reaches the ones behind
-CLOSE = (
-    1e-3  # nats within which two answers in float32 are compared by the question alone, whatever its batch
-)
+DIGITS = 4  # of the log-probabilities in a line; further digits depend on the batch
+CLOSE = 1e-3  # nats; answers in float32 that are closer are computed again with batch size 1
 PAIR = ("chosen", "rejected")
 
 
 @dataclass
 class Options:
-    """What is compared: for each label the tokens any of which says it, or of a pair both answers as text."""
+    """What is compared: the tokens of each label, any of which says it; or a pair's two answers as text."""
 
     tokens: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
@@ -27,8 +25,8 @@ class Options:
 
 
 def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Options:
-    """The options of a question whose prompt is `text`. Raises RecordError for a question that has none, or whose letters
-    aren't each one token there."""
+    """Return the options of a question whose prompt is `text`. Raises RecordError if it has none, or if its letters aren't
+    one token each after this prompt."""
     pair = line.get("_pair") or {}
     processor = model.processor
     if all(which in pair for which in PAIR):
@@ -39,23 +37,24 @@ def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Opti
     if line.get("choices"):
         letters = list(line["choices"])
         for lead in leads:
-            found = {letter: _token(processor, text, lead + letter) for letter in letters}
-            if None not in found.values() and len(set(found.values())) == len(letters):
-                return Options({letter: [token] for letter, token in found.items()})
+            tokens = [_token(processor, text, lead + letter) for letter in letters]
+            found = [token for token in tokens if token is not None]
+            if len(set(found)) == len(letters):
+                return Options({letter: [token] for letter, token in zip(letters, found, strict=True)})
         raise RecordError(
             f"the option letters are not each one token after this prompt: {', '.join(letters)}", field="choices",
             remedy="use --scoring generate",
         )  # fmt: skip
     if line.get("answer_type") == "yes/no" or str(line.get("answer")).lower() in ("yes", "no"):
-        found = {"yes": [], "no": []}
+        words: dict[str, list[int]] = {"yes": [], "no": []}
         for lead in leads:
             for write in (str.lower, str.capitalize, str.upper):
-                both = [_token(processor, text, lead + write(word)) for word in found]
-                if None not in both and both[0] not in found["yes"]:
-                    found["yes"].append(both[0])
-                    found["no"].append(both[1])
-        if found["yes"]:
-            return Options(found)
+                yes, no = (_token(processor, text, lead + write(word)) for word in words)
+                if yes is not None and no is not None and yes not in words["yes"]:
+                    words["yes"].append(yes)
+                    words["no"].append(no)
+        if words["yes"]:
+            return Options(words)
         raise RecordError(
             "yes and no are not each one token after this prompt", remedy="use --scoring generate"
         )
@@ -66,7 +65,7 @@ def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Opti
 
 
 def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
-    """One batch: for each question {"response": the likeliest label, "logp": {label: log-probability}}."""
+    """Return for each question of a batch {"response": the likeliest label, "logp": {label: log-probability}}."""
     found: dict[int, dict[str, float]] = {}
     for whole in (False, True):
         rows = [at for at, (_, some) in enumerate(asked) if bool(some.answers) == whole]
@@ -81,9 +80,12 @@ def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
     made = []
     for at in range(len(asked)):
         logp = {label: round(value, DIGITS) for label, value in found[at].items()}
-        # Of equals the first, but of a pair the rejected one: its chosen answer must be the likelier.
-        labels = sorted(logp, reverse=True) if asked[at][1].answers else list(logp)
-        made.append({"response": max(labels, key=logp.__getitem__), "logp": logp})
+        # The first of equals wins, but in a pair the rejected answer: the chosen one must be likelier.
+        labels = list(logp)
+        if asked[at][1].answers:
+            labels.sort(reverse=True)
+        likeliest = max(labels, key=lambda label: logp[label])
+        made.append({"response": likeliest, "logp": logp})
     return made
 
 
@@ -102,12 +104,12 @@ def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[s
 
 
 def _leads(processor: Any, messages: list[dict], text: str) -> list[str]:
-    """What may stand between the prompt and an answer's first word: first what the template writes."""
+    """Return what may stand between the prompt and an answer's first word, first what the template writes."""
     said = encode.answer_text(processor, messages, assistant("A"), text)
     return list(dict.fromkeys((said[: len(said) - len(said.lstrip())], "", " ")))
 
 
 def _token(processor: Any, text: str, more: str) -> int | None:
-    """The token of `more` after the prompt, None where it is several or changes the prompt's own."""
+    """Return the token of `more` after the prompt; None if it is several tokens or changes the prompt's own."""
     before, after = processor.tokenizer([text, text + more], add_special_tokens=False)["input_ids"]
     return after[-1] if after[:-1] == before else None

@@ -1,5 +1,5 @@
-"""Lines of predictions as --score and --compare read them: their fields have the types of contract.md, ids are text and
-stand once. A line of another evaluator may lack fields, and an integer as its id is read as text."""
+"""Predictions as --score and --compare read them: fields have the types of contract.md, and ids are unique texts. A line of
+another evaluator may lack fields, and an integer id is read as text."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import Any
 
 from s2h import schema
 from s2h.errors import first_of
+from s2h.eval import answer_types
 from s2h.record import Record, RecordError, fail
 from s2h.schema import Rule
-
-TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # what answer_type may be
 
 
 def lines(
     names: Iterable[str],
     read: Callable[[str], Iterator[Record]],
-    on_error: Callable[[Exception], None],
+    on_error: Callable[[RecordError], None],
     skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """The lines of the named files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
-    skipped: how many lines were skipped so far."""
+    """Yield the lines of files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    skipped: returns how many lines were skipped so far."""
     for name in names:
         found, before = False, skipped()
         for line in read(name):
@@ -43,12 +42,11 @@ def checked(
     needed: Iterable[str] = (),
     *,
     name: str = "",
-    twice: str = "is here twice",
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
-    """The lines whose fields can be read, with ids as text and without options that are null. A field in `needed` that a
-    line lacks, a field of another type and a second line with an id go to on_error as a RecordError; the line is left
-    out. name: the file, for lines that don't know theirs; twice: the words for a second line."""
+    """Yield the lines whose fields can be read, with ids as text and without options that are null. A line that lacks a
+    field in `needed`, has a field of another type or a duplicate id goes to on_error as a RecordError and is left out. name:
+    the file, for lines that don't know theirs."""
     seen: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         where = getattr(line, "where", "") or name
@@ -60,7 +58,7 @@ def checked(
             made = read(line)
             if "id" in made:
                 if made["id"] in seen:
-                    raise RecordError(f"{twice}: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
+                    raise RecordError(f"duplicate: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
                 seen[made["id"]] = getattr(line, "where", "") or f"line {number}"
         except RecordError as error:
             error.where = error.where or where
@@ -70,15 +68,16 @@ def checked(
 
 
 def read(line: dict) -> Record:
-    """The line with its id as text and without options that are null. Raises RecordError for a field of another type."""
+    """Return the line with its id as text and without options that are null. Raises RecordError for a field of another
+    type."""
     made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
     if faults := schema.faults(made, _types(), _RULES):
         raise first_of(faults)
     answer, kind = made.get("answer"), made.get("answer_type")
-    if kind and kind not in TYPES:
-        raise RecordError(f"unknown: {kind!r:.60}", "answer_type", remedy=f"one of {', '.join(TYPES)}")
+    if kind:
+        answer_types.check(kind)
     if isinstance(answer, list) and not (kind in ("word", "order") and answer and all(map(_scalar, answer))):
         raise RecordError(
             "must be a text or a number: it is a list",
@@ -94,8 +93,8 @@ def read(line: dict) -> Record:
 
 
 def _choices(choices: dict | list) -> dict | list:
-    """The options as they stand, or where some are null or empty, the others under their letters. Where all are empty texts
-    the letters are what is known of them: their texts stand in the question."""
+    """Return the options without those that are null or empty, under their letters. If all are empty, they are kept: then
+    their texts stand in the question, and only the letters are known."""
     if isinstance(choices, list) and len(choices) > len(ascii_uppercase):
         raise RecordError(f"must be at most 26: they are {len(choices)}", "choices")
     lettered = choices if isinstance(choices, dict) else dict(zip(ascii_uppercase, choices, strict=False))
@@ -117,7 +116,7 @@ def _choices(choices: dict | list) -> dict | list:
 
 
 def absent(option: Any) -> bool:
-    """Whether an option is none: null, not a number, or a text without a sign. The word None is one."""
+    """Return whether an option is missing: null, not a number, or blank. The word None is an option."""
     if isinstance(option, float):
         return math.isnan(option)
     return option is None or (isinstance(option, str) and not option.strip())
@@ -142,7 +141,7 @@ _TEXTS = (
 
 @lru_cache(maxsize=1)
 def _types() -> type:
-    """The fields of a prediction as a msgspec.Struct. None is needed: lines of other evaluators lack some."""
+    """Return the fields of a prediction as a msgspec.Struct. All are optional, as lines of other evaluators lack some."""
     from typing import Annotated
 
     from msgspec import Meta, defstruct

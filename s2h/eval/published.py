@@ -1,35 +1,69 @@
-"""Numbers that papers print, to stand beside measured ones. They were measured by their authors, with their prompts and
-parsers; a report marks them as published."""
+"""Numbers that papers print, to stand beside measured ones. Each benchmark's file has its own (`Bench.published`). They were
+measured by the papers' authors, with their prompts and parsers; a report marks them as published."""
 
 from __future__ import annotations
 
-from s2h.eval.benches import labels, names
+from typing import Any
 
-PAPER = "S2H-DPO, Findings of ACL 2026, arXiv 2604.18512"
+from s2h import registry
+from s2h.eval import benches
+from s2h.eval.benches import Bench
+
+S2H_DPO = "S2H-DPO, Findings of ACL 2026, arXiv 2604.18512"
 MODEL = "LLaVA-1.5-7B"
-LABELS = f"BLINK's published numbers may rest on the labels of {labels.TASK} before their correction on {labels.CORRECTED}."
-BENCHES = ("blink", "mantis", "nlvr2")
-# Accuracy in percent.
-ROWS = (
-    ("base", (37.1, 41.9, 52.1)),
-    ("MIA-DPO (level 1 only)", (42.9, 44.2, 54.2)),
-    ("S2H-DPO", (43.4, 47.9, 55.6)),
-)
 
 
-def beside(rows: list[dict]) -> list[dict]:
-    """Published rows for the benchmarks that were measured, and the measured one: name, model, source, published, and a
-    score (share of 1) by benchmark, with their mean where all of the table's benchmarks were measured. None where none
-    was."""
-    measured = {names.plain(row["name"]): row["score"] for row in rows if row.get("score") is not None}
-    benches = [bench for bench in BENCHES if bench in measured]
-    if not benches:
-        return []
-    made = [{"name": "measured here", "published": False, "scores": {b: measured[b] for b in benches}}]
-    for name, values in ROWS:
-        scores = {b: value / 100 for b, value in zip(BENCHES, values, strict=True) if b in benches}
-        made.append({"name": name, "model": MODEL, "source": PAPER, "published": True, "scores": scores})
-    if len(benches) == len(BENCHES):
-        for row in made:
-            row["scores"]["mean"] = sum(row["scores"].values()) / len(benches)
+def beside(rows: list[dict]) -> list[dict[str, Any]]:
+    """Return a table for each paper and model that printed a number of a measured benchmark: a row that was measured, then
+    the published ones. A row has name, published, scores (share of 1 by benchmark, and their mean if all of the table's
+    benchmarks were measured), and a published one also model and source."""
+    measured = {benches.plain(row["name"]): row["score"] for row in rows if row.get("score") is not None}
+    known: dict[str, Bench] = registry.values("bench")
+    tables = dict.fromkeys(
+        (one.model, one.source) for name in known if name in measured for one in known[name].published
+    )
+    return [row for model, source in tables for row in _table(model, source, known, measured)]
+
+
+def _table(model: str, source: str, known: dict[str, Bench], measured: dict[str, float]) -> list[dict]:
+    printed: dict[str, dict[str, float]] = {}
+    for name, bench in known.items():
+        for one in bench.published:
+            if (one.model, one.source) == (model, source):
+                printed.setdefault(one.row, {})[name] = one.score / 100
+    columns = {name for scores in printed.values() for name in scores}
+    shown = [name for name in known if name in columns and name in measured]
+    made: list[dict[str, Any]] = [
+        {"name": "measured here", "published": False, "scores": {name: measured[name] for name in shown}}
+    ]
+    for row, values in printed.items():
+        some = {name: values[name] for name in shown if name in values}
+        made.append({"name": row, "model": model, "source": source, "published": True, "scores": some})
+    if len(shown) == len(columns):
+        for line in made:
+            if len(line["scores"]) == len(shown):
+                line["scores"]["mean"] = sum(line["scores"].values()) / len(shown)
+    return made
+
+
+def tables(rows: list[dict]) -> list[list[dict]]:
+    """Return the rows of `beside`, a list for each table."""
+    found: list[list[dict]] = []
+    for row in rows:
+        if not row["published"]:
+            found.append([])
+        found[-1].append(row)
+    return found
+
+
+def warnings(rows: list[dict]) -> list[str]:
+    """Return what a reader of one table must know: on which answers its numbers may rest."""
+    made = []
+    for name in rows[0]["scores"]:
+        bench = benches.exact(name)
+        if bench and (revision := bench.revision):
+            made.append(
+                f"{bench.title}'s published numbers may rest on the labels of {revision.category} before their correction "
+                f"on {revision.date}."
+            )
     return made

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from s2h import registry
 from s2h.errors import counted, plural
-from s2h.eval import metrics, published, scores
-from s2h.eval.benches import labels, module, names
+from s2h.eval import accuracy, benches, bootstrap, published, revisions
+from s2h.eval.benches import Line, Metric, exact, plain
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
+from s2h.seeds import seed_of
 
 WIDTH = 22
 EXPLAINED = (
@@ -18,71 +20,119 @@ EXPLAINED = (
 )
 
 
-def make(predictions: list[dict], *, seed: int = 0, **told: Any) -> dict[str, Any]:
-    """A report of slim predictions: what is told of the run (model, scoring, parser, …), the rows of the table, all numbers
-    by benchmark, its metrics with their intervals, accuracy by the number of images and by the target's position,
-    published numbers beside the measured ones, which of BLINK's labels were used, and notes: what a reader of the scores
-    must know. All are shares of 1."""
-    groups = scores.groups(predictions)
-    rows = [scores.row(name, some) for name, some in groups.items()]
-    by_bench: dict[str, list[dict]] = {}
-    for p in predictions:
-        by_bench.setdefault(names.plain(p["bench"]), []).append(p)
-    found = [metric for bench, some in by_bench.items() for metric in metrics.of_bench(bench, some, seed)]
+def make(predictions: list[Line], *, seed: int = 0, **told: Any) -> dict[str, Any]:
+    """Return the report of slim predictions. told: about the run (model, scoring, parser, …).
+
+    rows: of the table, see `accuracy.row`; benchmarks: all numbers by benchmark; metrics: with their intervals; by_images,
+    by_position: accuracy by the number of images and by the target's position; published: papers' numbers beside the
+    measured ones; labels: which answers were used of a benchmark whose answers were corrected; notes: what a reader must
+    know. All numbers are shares of 1.
+    """
+    groups = accuracy.groups(predictions)
+    rows = [accuracy.row(name, some) for name, some in groups.items()]
+    by_bench = of_benches(predictions)
+    found = {bench: metrics(bench, some, seed) for bench, some in by_bench.items()}
     for row in rows:
         known = [p for p in groups[row["name"]] if p.get("correct") is not None]
-        row["bootstrap"] = metrics.accuracy(known, seed)[1:] if known else None
-    nested = {
-        b: _of_bench(some, [m for m in found if names.plain(m["bench"]) == b]) for b, some in by_bench.items()
-    }
-    used = labels.told(predictions)
+        row["bootstrap"] = bootstrap.accuracy(known, seed)[1:] if known else None
+    labels = [used for bench, some in by_bench.items() if (used := revisions.used(bench, some))]
     return {
-        **told, "seed": seed, "rows": rows, "benchmarks": nested, "metrics": found,
-        "by_images": scores.by_images(predictions), "by_position": scores.by_position(predictions),
-        "published": published.beside(rows), "labels": used, "notes": notes(by_bench, used),
+        **told, "seed": seed, "rows": rows,
+        "benchmarks": {bench: _of_bench(bench, some, found[bench]) for bench, some in by_bench.items()},
+        "metrics": [_told(bench, metric) for bench, some in found.items() for metric in some],
+        "by_images": accuracy.by_images(predictions), "by_position": accuracy.by_position(predictions),
+        "published": published.beside(rows), "labels": labels[0] if labels else None, "notes": notes(by_bench),
     }  # fmt: skip
 
 
-def notes(by_bench: dict[str, list[dict]], used: dict[str, Any] | None = None) -> list[str]:
-    """What a reader of the scores must know: benchmarks with another number of questions than they have, lines that don't
-    name their images, so that questions about one image count as independent, and which labels were used."""
+def of_benches(predictions: list[Line]) -> dict[str, list[Line]]:
+    """Return the predictions of each benchmark, by its plain name."""
+    by_bench: dict[str, list[Line]] = {}
+    for p in predictions:
+        by_bench.setdefault(plain(p["bench"]), []).append(p)
+    return by_bench
+
+
+def metrics(bench: str, predictions: list[Line], seed: int = 0) -> list[Metric]:
+    """Return the metrics of a benchmark's predictions beside their accuracy; none if no answer is known."""
+    known = [p for p in predictions if p.get("correct") is not None]
+    found = benches.named(bench)
+    return found.metrics(known, seed_of(seed, bench)) if found and known else []
+
+
+def _told(bench: str, metric: Metric) -> dict[str, Any]:
+    made = {
+        "bench": bench,
+        "name": metric.name,
+        "score": metric.score,
+        "low": metric.low,
+        "high": metric.high,
+    }
+    return made | {"n": metric.n} | ({} if metric.chance is None else {"chance": metric.chance})
+
+
+def notes(by_bench: dict[str, list[Line]]) -> list[str]:
+    """Return what a reader of the scores must know: benchmarks with more or fewer questions than they have, lines that don't
+    name their images, so that questions about one image count as independent, and which corrected answers were used."""
     made = []
-    for bench, some in by_bench.items():
-        if bench in names.NAMES[1:]:
-            expected, found = module(bench).ABOUT["rows"], _count(bench, some)
-            split, whole = next(iter(expected.items()))
-            if found not in expected.values():
-                made.append(f"{bench}: {found:,} of the {whole:,} questions of its {split} split")
+    for name, some in by_bench.items():
+        bench = exact(name)
+        if bench and bench.rows:
+            # A line may stand for a question in several categories.
+            found = sum(len(bench.categories(p)) or 1 for p in some)
+            split, whole = next(iter(bench.rows.items()))
+            if found not in bench.rows.values():
+                made.append(f"{name}: {found:,} of the {whole:,} questions of its {split} split")
         without = sum(not p.get("images") for p in some)
         if without:
-            named = plural(without, "doesn't name its images", "don't name their images")
             which = "the lines don't name their images"
             if without < len(some):
+                named = plural(without, "doesn't name its images", "don't name their images")
                 which = f"{without:,} of {len(some):,} lines {named}"
-            made.append(f"{bench}: {which}, so questions about one image count as independent")
-    return made + ([labels.sentence(used)] if used else [])
+            made.append(f"{name}: {which}, so questions about one image count as independent")
+    for name, some in by_bench.items():
+        if used := revisions.used(name, some):
+            made.append(revisions.sentence(name, used))
+    return made
 
 
-def _count(bench: str, some: list[dict]) -> int:
-    """The number of questions; POPE's TSV has one line for a question of several splits."""
-    return sum(len(scores.categories(p)) or 1 for p in some) if bench == "pope" else len(some)
-
-
-def _of_bench(some: list[dict], found: list[dict]) -> dict[str, Any]:
-    """A benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics; POPE's by split."""
-    row = scores.row("", some)
+def _of_bench(name: str, some: list[Line], found: list[Metric]) -> dict[str, Any]:
+    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics, those of a grid by row."""
+    row = accuracy.row("", some)
     made: dict[str, Any] = {"n": row["n"], "accuracy": row["score"], "unparsed": row["unparsed"]}
-    by_category: dict[str, list[dict]] = {}
+    by_category: dict[str, list[Line]] = {}
     for p in some:
-        for category in scores.categories(p):
+        for category in accuracy.categories(p):
             by_category.setdefault(category, []).append(p)
-    made["by_category"] = {name: scores.row("", by_category[name])["score"] for name in sorted(by_category)}
-    made |= {metric["name"]: metric["score"] for metric in found if metric["bench"] != "pope"}
-    return made | _pope_splits(found)
+    made["by_category"] = {one: accuracy.row("", by_category[one])["score"] for one in sorted(by_category)}
+    told = [_told(name, metric) for metric in found]
+    return made | (_grid(told) if _has_grid(name) else {metric.name: metric.score for metric in found})
+
+
+def _has_grid(name: str) -> bool:
+    bench = exact(name)
+    return bench is not None and bench.grid
+
+
+def _grid(found: list[dict]) -> dict[str, dict[str, float]]:
+    """Metrics that are named "ROW COLUMN", by row and column."""
+    made: dict[str, dict[str, float]] = {}
+    for metric in found:
+        row, _, column = metric["name"].rpartition(" ")
+        made.setdefault(row, {})[column] = metric["score"]
+    return made
+
+
+def _parted(found: list[dict]) -> tuple[list[dict], dict[str, dict[str, dict[str, float]]]]:
+    """Metrics that have a line each, and the grids by benchmark."""
+    grids = [name for name in registry.names("bench") if _has_grid(name)]
+    alone = [metric for metric in found if metric["bench"] not in grids]
+    by_bench = {name: _grid([metric for metric in found if metric["bench"] == name]) for name in grids}
+    return alone, {name: grid for name, grid in by_bench.items() if grid}
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as text for a terminal, in percent."""
+    """Return the report as text for a terminal, in percent."""
     rows = report["rows"]
     titles = [terminal(row["name"]) for row in rows]
     width = max([WIDTH, *(len(one) + 2 for one in titles), *(len(_named(m)) + 2 for m in report["metrics"])])
@@ -98,21 +148,27 @@ def table(report: dict[str, Any]) -> str:
             f"{title:{width}s}{row['n']:6d}{_percent(row['score']):>8s}{_interval(row):>16s}"
             f"{_percent(row['chance']):>8s}{_percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
         )
-    for metric in report["metrics"]:
-        if metric["bench"] != "pope":
-            lines.append(
-                f"{_named(metric):{width}s}{metric['n']:6d}{_percent(metric['score']):>8s}{_interval(metric):>16s}"
-            )
-    lines += _pope(report["metrics"], width)
+    alone, grids = _parted(report["metrics"])
+    for metric in alone:
+        guess = f"{_percent(metric['chance']):>8s}" if "chance" in metric else ""
+        lines.append(
+            f"{_named(metric):{width}s}{metric['n']:6d}{_percent(metric['score']):>8s}{_interval(metric):>16s}{guess}"
+        )
+    for name, grid in grids.items():
+        lines.append(f"{'':{width}s}" + "".join(f"{column:>11s}" for column in next(iter(grid.values()))))
+        lines += [
+            f"{terminal(f'{name}, {row}'):{width}s}" + "".join(f"{_percent(v):>11s}" for v in values.values())
+            for row, values in grid.items()
+        ]
     lines += EXPLAINED
-    if report["published"]:
-        lines += ["", *_published(report["published"], width)]
+    for some in published.tables(report["published"]):
+        lines += ["", *_published(some, width)]
     lines += [f"note: {terminal(note)}" for note in report["notes"]]
     return "\n".join(lines)
 
 
 def unscored(row: dict[str, Any]) -> str:
-    """Why the questions of a row that have no score have none."""
+    """Say why some questions of a row have no score."""
     unchecked = row["unchecked"]
     captions = f"{counted(unchecked, 'caption')} without an exact check (--scoring likelihood or cosine)"
     hidden = row["unscored"] - unchecked
@@ -122,42 +178,19 @@ def unscored(row: dict[str, Any]) -> str:
     return f"{captions}, {answers}" if unchecked else answers
 
 
-def _pope_splits(found: list[dict]) -> dict[str, dict[str, float]]:
-    """POPE's metrics by split and name."""
-    splits: dict[str, dict[str, float]] = {}
-    for metric in found:
-        if metric["bench"] == "pope":
-            split, _, name = metric["name"].rpartition(" ")
-            splits.setdefault(split, {})[name] = metric["score"]
-    return splits
-
-
-def _pope(found: list[dict], width: int) -> list[str]:
-    """The same as text, a line a split."""
-    splits = _pope_splits(found)
-    if not splits:
-        return []
-    lines = [f"{'':{width}s}" + "".join(f"{name:>11s}" for name in next(iter(splits.values())))]
-    for split, values in splits.items():
-        lines.append(
-            f"{terminal('pope, ' + split):{width}s}" + "".join(f"{_percent(v):>11s}" for v in values.values())
-        )
-    return lines
-
-
 def _published(rows: list[dict], width: int) -> list[str]:
     head = list(rows[0]["scores"])
     lines = [f"{'':{width}s}" + "".join(f"{name:>9s}" for name in head)]
     for row in rows:
         mark = "" if not row["published"] else " *"
-        values = "".join(f"{_percent(row['scores'][name]):>9s}" for name in head)
+        values = "".join(f"{_percent(row['scores'].get(name)):>9s}" for name in head)
         lines.append(f"{row['name'] + mark:{width}s}{values}")
-    told = [f"* published, not measured here: {published.MODEL}, {published.PAPER}"]
-    return [*lines, *told, *([published.LABELS] if "blink" in head else [])]
+    told = f"* published, not measured here: {rows[-1]['model']}, {rows[-1]['source']}"
+    return [*lines, told, *published.warnings(rows)]
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The report as Markdown, in percent."""
+    """Return the report as Markdown, in percent."""
     run = [
         f"{key}: {escaped(report[key])}"
         for key in report
@@ -185,20 +218,22 @@ def markdown(report: dict[str, Any]) -> str:
             )
             more = f" (no score: {unscored(row)})" if row["unscored"] else ""
             lines.append(f"| {escaped(row['name'] + more)} | " + " | ".join(map(str, cells)) + " |")
-    if any(metric["bench"] != "pope" for metric in report["metrics"]):
-        lines += ["", "| metric | n | score | 95% interval (bootstrap) |", "|---|---|---|---|"]
-        for metric in report["metrics"]:
-            if metric["bench"] != "pope":
-                lines.append(
-                    f"| {escaped(_named(metric))} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |"
-                )
-    splits = _pope_splits(report["metrics"])
-    if splits:
-        head = list(next(iter(splits.values())))
-        lines += ["", "| pope | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    alone, grids = _parted(report["metrics"])
+    if alone:
+        chances = any("chance" in metric for metric in alone)
+        lines += ["", f"| metric | n | score | 95% interval (bootstrap) |{' chance |' if chances else ''}"]
+        lines += ["|---" * (4 + chances) + "|"]
+        for metric in alone:
+            guess = f" {_percent(metric.get('chance'))} |" if chances else ""
+            lines.append(
+                f"| {escaped(_named(metric))} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |{guess}"
+            )
+    for name, grid in grids.items():
+        head = list(next(iter(grid.values())))
+        lines += ["", f"| {name} | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
         lines += [
-            f"| {escaped(split)} | " + " | ".join(map(_percent, row.values())) + " |"
-            for split, row in splits.items()
+            f"| {escaped(row)} | " + " | ".join(map(_percent, values.values())) + " |"
+            for row, values in grid.items()
         ]
     if report["by_images"]:
         lines += ["", "| images in the prompt | n | score | 95% interval |", "|---|---|---|---|"]
@@ -206,14 +241,14 @@ def markdown(report: dict[str, Any]) -> str:
             lines.append(
                 f"| {cell['images']} | {cell['n']} | {_percent(cell['score'])} | {_interval(cell)} |"
             )
-    if report["published"]:
-        head = list(report["published"][0]["scores"])
-        lines += ["", f"| {published.MODEL} | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
-        for row in report["published"]:
+    for some in published.tables(report["published"]):
+        head = list(some[0]["scores"])
+        model, source = some[-1]["model"], some[-1]["source"]
+        lines += ["", f"| {model} | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+        for row in some:
             name = f"{row['name']} (published)" if row["published"] else f"**{row['name']}**"
-            lines.append(f"| {name} | " + " | ".join(_percent(row["scores"][one]) for one in head) + " |")
-        lines += ["", f"Published numbers: {published.PAPER}."]
-        lines += [published.LABELS] if "blink" in head else []
+            lines.append(f"| {name} | " + " | ".join(_percent(row["scores"].get(one)) for one in head) + " |")
+        lines += ["", f"Published numbers: {source}.", *published.warnings(some)]
     lines += ["", *(f"- {escaped(told)}" for told in (*EXPLAINED, *report["notes"]))]
     return "\n".join(lines) + "\n"
 
@@ -231,7 +266,7 @@ def _interval(row: dict) -> str:
 
 
 def save(path: str, told: dict[str, Any], text: str) -> None:
-    """Write a report whole or not at all: its text where the name ends in .md, else JSON."""
+    """Write a report whole or not at all: its text if the name ends in .md, else JSON."""
     import json
 
     from s2h.streams.files import Whole
@@ -241,8 +276,7 @@ def save(path: str, told: dict[str, Any], text: str) -> None:
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:
-    """Accuracy by the number of images and the place of the image that the answer rests on, PNG: where in the prompt does
-    the model look?"""
+    """Draw the accuracy by the number of images and the place of the image that the answer rests on, as PNG."""
     import numpy as np
     from matplotlib.figure import Figure
 

@@ -1,7 +1,7 @@
 """Intervals and tests of accuracies. Questions that share an image, a sentence or a twin form a cluster (see
-`s2h.eval.clusters`) and are drawn together; where every cluster holds one question, the formulas are the usual ones.
+`s2h.eval.clusters`) and are drawn together; if every cluster holds one question, the formulas are the usual ones.
 
-values: what each question counts (0 or 1, or the change -1, 0 or 1); clusters: the number of its cluster, from 0.
+values: the score of each question (0 or 1, or its change -1, 0 or 1); clusters: the number of its cluster, from 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Z = 1.959964  # of a two-sided 95% interval
 
 
 def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927)."""
+    """Return the 95% interval of a share (Wilson 1927)."""
     if n == 0:
         return 0.0, 1.0
     share = right / n
@@ -28,20 +28,20 @@ def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
 
 
 def single(clusters: Sequence[int]) -> bool:
-    """Whether every cluster holds one question."""
+    """Return whether every cluster holds one question."""
     return len(set(clusters)) == len(clusters)
 
 
 def sums(values: Sequence[float], clusters: Sequence[int]) -> Any:
-    """The sum of the values of each cluster."""
+    """Return the sum of the values in each cluster."""
     import numpy as np
 
     return np.bincount(clusters, weights=np.asarray(values, dtype=float))
 
 
 def standard_error(values: Sequence[float], clusters: Sequence[int]) -> float | None:
-    """The cluster-robust standard error of the mean (Liang and Zeger 1986) with the correction G / (G - 1) for a finite
-    number of clusters G; None for one cluster. With one question a cluster it is the usual one."""
+    """Return the cluster-robust standard error of the mean (Liang and Zeger 1986) with the correction G / (G - 1) for a
+    finite number of clusters G; None for one cluster. With one question in each cluster it is the usual one."""
     import numpy as np
 
     groups = len(set(clusters))
@@ -52,9 +52,9 @@ def standard_error(values: Sequence[float], clusters: Sequence[int]) -> float | 
 
 
 def effective(values: Sequence[float], clusters: Sequence[int]) -> float:
-    """How many independent questions the clustered ones are worth: their number over the design effect, which is the ratio
-    of the cluster-robust variance and the usual one. It is at most the number of questions (Korn and Graubard 1998); where
-    all values are equal, the variances tell nothing and it is the number of clusters."""
+    """Return the effective number of questions: their number over the design effect, the ratio of the cluster-robust
+    variance and the usual one. It is at most the number of questions (Korn and Graubard 1998). If all values are equal, both
+    variances are 0 and it is the number of clusters."""
     n, groups = len(values), len(set(clusters))
     if groups in (n, 1):
         return groups
@@ -65,7 +65,7 @@ def effective(values: Sequence[float], clusters: Sequence[int]) -> float:
 
 
 def interval(values: Sequence[bool], clusters: Sequence[int]) -> tuple[float, float]:
-    """The 95% interval of a share: Wilson's, with the effective number of questions."""
+    """Return Wilson's 95% interval of a share, with the effective number of questions."""
     if not len(values):
         return 0.0, 1.0
     n = effective(values, clusters)
@@ -73,8 +73,8 @@ def interval(values: Sequence[bool], clusters: Sequence[int]) -> tuple[float, fl
 
 
 def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
-    """Bootstrap sums: clusters are drawn with replacement within their stratum, ROUNDS times. counts: an array (clusters,
-    cells) of what each cluster adds to each cell. Returns an array (ROUNDS, cells)."""
+    """Draw clusters with replacement within their stratum, ROUNDS times, and return their sums, an array (ROUNDS, cells).
+    counts: an array (clusters, cells) of what each cluster adds to each cell."""
     import numpy as np
 
     counts = np.asarray(counts)
@@ -85,14 +85,14 @@ def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
     total = np.zeros((ROUNDS, counts.shape[1]))
     for stratum in sorted(members, key=str):
         some = counts[members[stratum]]
-        # Drawing how often each kind of cluster occurs is drawing the clusters.
+        # To draw how often each kind of cluster occurs is to draw the clusters.
         kinds, often = np.unique(some, axis=0, return_counts=True)
         total += rng.multinomial(len(some), often / len(some), ROUNDS) @ kinds
     return total
 
 
 def percentiles(drawn: Any) -> tuple[float, float]:
-    """The 95% interval of bootstrap values; a draw in which a metric is undefined (nan) is left out."""
+    """Return the 95% interval of bootstrap values, without the draws in which a metric is undefined (nan)."""
     import numpy as np
 
     low, high = np.nanpercentile(drawn, (2.5, 97.5))
@@ -100,7 +100,7 @@ def percentiles(drawn: Any) -> tuple[float, float]:
 
 
 def gain(differences: Sequence[int], clusters: Sequence[int], seed: int) -> tuple[float, float]:
-    """The paired percentile-bootstrap 95% interval of the mean change; one cluster alone tells nothing: (-1, 1)."""
+    """Return the paired percentile-bootstrap 95% interval of the mean change; (-1, 1) for a single cluster."""
     import numpy as np
 
     if len(set(clusters)) < 2:
@@ -111,16 +111,17 @@ def gain(differences: Sequence[int], clusters: Sequence[int], seed: int) -> tupl
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided exact p of McNemar (1947): without a difference, a changed answer is as often gained as lost."""
+    """Return the two-sided exact p of McNemar's test (1947): without a difference, a changed answer is as often gained as
+    lost."""
     from scipy.stats import binomtest
 
     return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
 
 
 def sign_flip(changes: Sequence[int]) -> float:
-    """Two-sided exact p of the permutation test that flips the sign of each cluster's change (its answers gained less those
-    lost): without a difference, before and after can be exchanged cluster by cluster. With changes of -1 and 1 alone it
-    is McNemar's exact test."""
+    """Return the two-sided exact p of the permutation test that flips the sign of each cluster's change (answers gained
+    minus answers lost): without a difference, before and after can be exchanged cluster by cluster. If all changes are -1 or
+    1, it is McNemar's exact test."""
     import numpy as np
     from scipy.stats import binom
 
@@ -128,7 +129,7 @@ def sign_flip(changes: Sequence[int]) -> float:
     sizes = Counter(abs(change) for change in changes if change)
     if not observed:
         return 1.0
-    # The distribution of the sum of those changes that are positive: of each size a binomial number of clusters.
+    # The distribution of the sum of the positive changes: a binomial number of clusters for each size of change.
     shares = np.ones(1)
     for size, count in sorted(sizes.items()):
         here = np.zeros(size * count + 1)

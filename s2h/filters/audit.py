@@ -94,7 +94,7 @@ class _Task:
         self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
         for reference in record["images"]:
             self.images.add(reference)
-        if record.get("task") == "kinship" and facts.get("answer_type") == "yes/no":
+        if "relation" in facts and facts.get("answer_type") == "yes/no":
             self._add_portraits(record, facts)
 
     def _add_portraits(self, record: Record, facts: dict) -> None:

@@ -69,10 +69,10 @@ def read(paths: tuple[str, ...], embed: Embed | None = None) -> BenchmarkImages:
 
 def _images(path: str) -> Iterator[tuple[str, bytes | None]]:
     """Yield the reference and the bytes of each image; None for a file that can't be read."""
-    from s2h.sources import files
+    from s2h.sources import picture_folders
 
     if os.path.isdir(path):
-        for name in files.pictures(path):
+        for name in picture_folders.pictures(path):
             reference = references.of_file(os.path.join(os.path.abspath(path), name))
             try:
                 yield reference, read_bytes(reference)

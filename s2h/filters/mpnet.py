@@ -25,18 +25,18 @@ VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_ty
 
 def conclusion(record: Record, side: str) -> str:
     """Return what an answer concludes: its text without the working, if the facts say that it tells its working."""
-    from s2h.eval import answers
+    from s2h.eval import reading
 
     text = text_of(record[side])
-    return (answers.caption(text) or text) if facts_of(record).get("working") else text
+    return (reading.caption(text) or text) if facts_of(record).get("working") else text
 
 
 def value(record: Record, side: str) -> Any:
     """Return the value that an answer concludes, for an answer type of VALUES; None if it can't be read."""
-    from s2h.eval import answers
+    from s2h.eval import reading
 
     line = {"response": text_of(record[side]), "answer_type": facts_of(record)["answer_type"]}
-    return answers.read(line)[0]
+    return reading.read(line)[0]
 
 
 def captions_of_others(record: Record) -> list[str]:

@@ -1,6 +1,6 @@
-"""Captions that a vision-language model writes for an album's pictures, for sources whose own captions say too little: a
-folder of classes has none. They are kept in a file of JSON lines under the picture's content, the model and the prompt, so
-that each picture is captioned once; a run that was interrupted goes on where it stopped.
+"""Captions that a vision-language model writes for photos, for sources whose own captions say too little: a folder of
+classes has none. They are kept in a file of JSON lines by the content of the picture, the model and the prompt, so that
+each picture is captioned once, and an interrupted run continues where it stopped.
 
     s2h-gen search --source classes:birds --captioner qwen2.5-vl-7b -n 1000
 """
@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from s2h.record import RecordError
-from s2h.sources.album import Album
 from s2h.sources.captions import texts_of
-from s2h.sources.page import Page
+from s2h.sources.items import Item
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import PhotoTable
 
 PROMPT = "Describe this image in one sentence."
 _SENTENCE_ENDS = ".!?"
@@ -24,8 +25,8 @@ _NUMBERED = re.compile(r"^(?:in )?image (?:\d+|one)(?: shows| depicts| contains|
 
 
 class Sidecar:
-    """The file of captions. Each line has `image` (digest of the file's bytes), `model`, `prompt` and `caption` ("" where
-    the model gave none that can be used). Lines of other models and prompts stay and are not used."""
+    """The file of captions. Each line has `image` (digest of the bytes of the picture), `model`, `prompt` and `caption`, ""
+    where the model gave none that can be used. Lines of other models and prompts stay and are not used."""
 
     def __init__(self, path: str, model: str, prompt: str = PROMPT) -> None:
         self.path, self.model, self.prompt = path, model, prompt
@@ -42,7 +43,7 @@ class Sidecar:
                         if (row["model"], row["prompt"]) == (self.model, self.prompt):
                             yield str(row["image"]), str(row["caption"])
                     except (orjson.JSONDecodeError, KeyError, TypeError):
-                        continue  # a line cut short by a kill: its pictures are captioned again
+                        continue  # a line cut short by a kill; its picture is captioned again
         except FileNotFoundError:
             return
         except OSError as error:
@@ -76,18 +77,21 @@ class Sidecar:
 
 
 def captioned(
-    album: Album,
+    photos: Photos,
     sidecar: Sidecar,
     write: Callable[[list[Any]], list[str]],
     batch_size: int = 32,
     progress: Callable[[Iterable], Iterable] = iter,
-) -> Album:
-    """The same pictures with the model's captions, from the file or written now. write: gives a caption for each of some
-    PIL images, "" where it has none; it is only called for pictures that the file lacks."""
+) -> Photos:
+    """Return the same pictures with captions of the model, from the file or written now.
+
+    write: returns a caption for each of some PIL images, "" where it has none. It is only called for pictures that the file
+    lacks.
+    """
     from s2h.images.decoding import decode, read_bytes
     from s2h.images.store import digest
 
-    def bytes_of(item: Any) -> bytes:
+    def bytes_of(item: Item) -> bytes:
         return item.data() if item.data else read_bytes(item.reference)
 
     def fill_up(waiting: dict[str, Any]) -> None:
@@ -96,7 +100,7 @@ def captioned(
 
     digests: dict[tuple[int, int], str] = {}
     waiting: dict[str, Any] = {}
-    for place, item in progress(album.pictures()):
+    for place, item in progress(photos.pictures()):
         data = bytes_of(item)
         digests[place] = image = digest(data)
         if image not in sidecar.captions and image not in waiting:
@@ -105,21 +109,20 @@ def captioned(
             fill_up(waiting)
             waiting = {}
     fill_up(waiting)
-    unused = Counter(album.unused)
-    pages: dict[int, Page] = {}
-    for (number, at), image in digests.items():
-        told = texts_of(sidecar.captions[image])
-        if told:
-            page = pages.setdefault(number, Page(album.page(number).prefix))
-            album.page(number).copy(at, page, told)
+    excluded = Counter(photos.excluded)
+    tables: dict[int, PhotoTable] = {}
+    for (part, at), image in digests.items():
+        if texts := texts_of(sidecar.captions[image]):
+            table = tables.setdefault(part, PhotoTable(photos.table(part).prefix))
+            photos.table(part).copy(at, table, texts)
         else:
-            unused["no caption by the model"] += 1
-    return album.with_pages([page.seal() for page in pages.values()], unused, sidecar.model)
+            excluded["no caption by the model"] += 1
+    return photos.recaptioned([table.seal() for table in tables.values()], excluded, sidecar.model)
 
 
 def whole(text: str, cut: bool) -> str:
-    """A caption on one line, without a number that the picture will not have in a prompt ('Image 1 shows …'). cut: whether
-    the model was stopped in the middle; then only its whole sentences stay."""
+    """Return a caption on one line, without a number that the picture will not have in a prompt ("Image 1 shows ..."). cut:
+    whether the model was stopped in the middle, so that only its whole sentences stay."""
     text = _NUMBERED.sub("", " ".join(text.split()))
     if not cut or text.endswith(tuple(_SENTENCE_ENDS)):
         return text

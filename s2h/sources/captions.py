@@ -1,10 +1,10 @@
-"""A folder of captioned pictures: `photo.jpg` beside `photo.txt` (first line the caption), or a Hugging Face imagefolder
-with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column). Where there are `train/` and
-`val/` (or `test/`), the held-out split is the latter.
+"""A folder of captioned pictures: `photo.jpg` beside `photo.txt`, whose first line is the caption, or a Hugging Face
+imagefolder with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column). Where there are
+`train/` and `val/` (or `test/`), the held-out split is the latter.
 
     s2h-gen search --source captions:photos -n 100
 
-Only names and places are read at the start; captions and rows are read by the thousand when they are first wanted.
+Only names and places of rows are read at the start; captions are read by the thousand when they are first wanted.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from itertools import islice
 
 from s2h.language.concepts import find
 from s2h.language.one_word_names import general_of
-from s2h.sources import SourceError, files, in_split, links
-from s2h.sources.album import Album
-from s2h.sources.packed import Texts
-from s2h.sources.page import Page
-from s2h.sources.unused import Unused
+from s2h.sources import picture_folders, symlinks, text_files
+from s2h.sources.exclusions import Exclusions
+from s2h.sources.items import SourceError
+from s2h.sources.packed_lists import Texts
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import PhotoTable
+from s2h.sources.shapes import PHOTOS, QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split, split_folder
 from s2h.streams import parse
 
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
@@ -31,134 +35,140 @@ METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 AT_ONCE = 20_000  # pictures whose captions are read together
 LONGEST = 4_000  # characters of a caption that is used
 TOO_LONG = f"a caption of more than {LONGEST:,} characters"
-NOTHING = frozenset(("nan", "none", "null", "n/a"))  # how an empty cell is written by some
+NOTHING = frozenset(("nan", "none", "null", "n/a"))  # in place of an empty cell
 BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_HALF = re.compile(r"[\ud800-\udfff]")  # of a pair of surrogates: JSON can say it, UTF-8 cannot
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a pair of surrogates: JSON can hold it, UTF-8 cannot
+
+Rows = Callable[[], Iterator[bytes]]  # gives rows as lines of JSON
 
 
 def looks_like(root: str) -> bool:
-    """Whether there is a metadata file, or a picture with a text beside it."""
-    if _metadata(root) or _metadata(files.split_folder(root, "train")[0]):
+    """Tell whether there is a metadata file, or a picture with a text beside it."""
+    if _metadata(root) or _metadata(split_folder(root, "train")[0]):
         return True
-    some = (name for name, _ in zip(files.pictures(root), range(500), strict=False))
+    some = (name for name, _ in zip(picture_folders.pictures(root), range(500), strict=False))
     return any(_sidecar(root, name) for name in some)
 
 
 def _metadata(root: str) -> str:
-    """The path of a folder's metadata file, "" where there is none."""
+    """Return the path of the metadata file of a folder, "" where there is none."""
     paths = (os.path.join(root, name) for name in METADATA)
-    return next((path for path in paths if os.path.isfile(path) and not links.refused(path)), "")
+    return next((path for path in paths if os.path.isfile(path) and not symlinks.refused(path)), "")
 
 
 def _sidecar(root: str, name: str) -> str:
-    """The path of the text beside a picture, "" where there is none."""
+    """Return the path of the text beside a picture, "" where there is none."""
     stem = os.path.join(root, os.path.splitext(name)[0])
     return next((stem + end for end in (".txt", ".TXT") if os.path.isfile(stem + end)), "")
 
 
-def read(root: str, *, spec: str, split: str = "train") -> Album:
-    """The album of a folder; raises SourceError where nothing can be used."""
-    if not os.path.isdir(root):
-        raise SourceError(f"source {spec!r}: no such folder")
-    root, unused = os.path.abspath(root), Counter()
-    below, apart = files.split_folder(root, split)
-    metadata, keep = _metadata(root), split
+def read(request: Request) -> Photos:
+    """Open a folder. Raises SourceError where nothing can be used."""
+    if not os.path.isdir(request.path):
+        raise request.error("no such folder")
+    root = os.path.abspath(request.path)
+    excluded: Counter[str] = Counter()
+    below, apart = split_folder(root, request.split)
+    metadata = _metadata(root)
+    split: str | None = request.split
     if not metadata and (apart or _metadata(below)):
-        root, metadata, keep = below, _metadata(below), None if apart else split
+        root, metadata, split = below, _metadata(below), None if apart else split
     if metadata:
-        blocks = _blocks(metadata, unused)
+        blocks = _blocks(metadata, excluded)
         if not blocks:
-            why = Unused(unused).why("it may be cut short: copy it anew")
+            why = Exclusions(excluded).summary("it may be cut short: copy it anew")
             raise SourceError(f"{metadata}: has no rows that can be used ({why})")
-        return Album(
-            spec, root, [(count, partial(_described, root, rows, keep)) for count, rows in blocks], unused
-        )
-    found = files.pictures(root, unused, beside=(".txt",))
-    names = [name for name in found if in_split("captions", name, keep, unused)]
-    blocks = [names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE)] or [[]]
-    packed = [Texts(block).seal() for block in blocks]
-    pages = [(len(block), partial(_beside, root, block)) for block in packed]
-    return Album(spec, root, pages, unused)
+        parts = [(count, partial(_described, root, rows, split)) for count, rows in blocks]
+        return Photos(request.spec, root, parts, excluded)
+    found = picture_folders.pictures(root, excluded, beside=(".txt",))
+    names = [name for name in found if in_split("captions", name, split, excluded)]
+    packed = [Texts(names[start : start + AT_ONCE]).seal() for start in range(0, len(names) or 1, AT_ONCE)]
+    return Photos(
+        request.spec, root, [(len(some), partial(_beside, root, some)) for some in packed], excluded
+    )
 
 
-def fill(page: Page, name: str, captions: Iterable[str], unused: Counter) -> None:
-    """Add a captioned picture. Its concepts are the first that a caption of it gives, and the same in one word."""
+def add_captioned(table: PhotoTable, name: str, captions: object, excluded: Counter[str]) -> None:
+    """Add a captioned picture, or count why it can't be used. Its concepts are the first that a caption gives, and the same
+    in one word."""
     told = texts_of(captions)
     usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
     found = [find(caption) for caption in usable]
     concept = next((one.concept for one in found if one.concept), "")
     if not told:
-        unused["no caption"] += 1
+        excluded["no caption"] += 1
     elif not usable:
-        unused[TOO_LONG if len(told[0]) > LONGEST else "a caption that is not UTF-8"] += 1
+        excluded[TOO_LONG if len(told[0]) > LONGEST else "a caption that is not UTF-8"] += 1
     elif not concept:
-        unused[found[0].reason] += 1
+        excluded[found[0].reason] += 1
     else:
-        page.add(name, usable, filter(None, (concept, general_of(concept))), sorted=False)
+        table.add(name, usable, filter(None, (concept, general_of(concept))), in_class=False)
 
 
 def texts_of(captions: object) -> list[str]:
-    """The captions that are texts, each on one line and without control characters."""
+    """Return the captions that are texts, each on one line and without control characters."""
     several = captions if isinstance(captions, list | tuple) else [captions]
     whole = (_HALF.sub("\ufffd", text) for text in several if isinstance(text, str))
     tidied = (" ".join(_CONTROL.sub(" ", text).split()) for text in whole)
     return [text for text in tidied if text and text.casefold() not in NOTHING]
 
 
-def _beside(root: str, names: Texts, unused: Counter) -> Page:
-    page = Page()
+def _beside(root: str, names: Texts, excluded: Counter[str]) -> PhotoTable:
+    table = PhotoTable()
     for at in range(len(names)):
         stem = os.path.join(root, os.path.splitext(names[at])[0])
         try:
             caption = _first_line(stem + ".txt")
             caption = _first_line(stem + ".TXT") if caption is None else caption
         except OSError:
-            unused["caption file unreadable"] += 1
+            excluded["caption file unreadable"] += 1
             continue
         if caption is None:
-            unused["no caption beside it"] += 1
+            excluded["no caption beside it"] += 1
         else:
-            fill(page, names[at], [caption], unused)
-    return page.seal()
+            add_captioned(table, names[at], [caption], excluded)
+    return table.seal()
 
 
 def _first_line(path: str) -> str | None:
-    """The first line of a file that isn't blank; None where there is no file."""
+    """Return the first line of a file that isn't blank; None where there is no file."""
     try:
-        with io.TextIOWrapper(files.opened(path), encoding="utf-8-sig", errors="replace") as file:
+        with io.TextIOWrapper(text_files.opened(path), encoding="utf-8-sig", errors="replace") as file:
             return file.read(LONGEST + 1).strip().split("\n", 1)[0]
     except FileNotFoundError:
         return None
 
 
-def _described(root: str, rows: Callable[[], Iterator[bytes]], split: str | None, unused: Counter) -> Page:
-    """The page of some rows of a metadata file. rows: gives each as a line of JSON."""
-    page, seen = Page(), set()
-    for row in rows():
-        row = files.json_line(row, unused)
+def _described(root: str, rows: Rows, split: str | None, excluded: Counter[str]) -> PhotoTable:
+    """Read the pictures of some rows of a metadata file."""
+    table = PhotoTable()
+    seen: set[int] = set()
+    for line in rows():
+        row = text_files.json_line(line, excluded)
         if row is None:
             continue
-        name = _name(row)
+        named = _name(row)
         captions = next((row[column] for column in COLUMNS if row.get(column)), ())
-        if isinstance(name, list):
-            unused["several pictures in one row"] += 1
-        elif (name := files.inside(name, root, unused)) is None or not in_split(
-            "captions", name, split, unused
-        ):
+        if isinstance(named, list):
+            excluded["several pictures in one row"] += 1
             continue
-        elif hash(name) in seen:
-            unused["listed twice"] += 1
+        name = picture_folders.inside(named, root, excluded)
+        if name is None or not in_split("captions", name, split, excluded):
+            continue
+        if hash(name) in seen:
+            excluded["listed twice"] += 1
         elif not os.path.isfile(os.path.join(root, name)):
-            unused["file missing"] += 1
+            excluded["file missing"] += 1
         else:
             seen.add(hash(name))
-            fill(page, name, captions, unused)
-    return page.seal()
+            add_captioned(table, name, captions, excluded)
+    return table.seal()
 
 
 def _name(row: dict) -> str | list:
-    """The picture's file name: `file_name`, or the one column that ends so; a list of several; "" where there is none."""
+    """Return the file name of the picture of a row: `file_name`, or the one column that ends so; a list of several names;
+    "" where there is none."""
     name: object = row.get("file_names")
     if name is not None:
         name = list(name) if isinstance(name, list | tuple) else [name]
@@ -175,7 +185,7 @@ def _name_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _check_columns(metadata: str, columns: Iterable[str]) -> None:
-    """Raises SourceError where no row of a table can name a picture or a caption."""
+    """Raise SourceError where no row of a table can name a picture or a caption."""
     columns = list(columns)
     there = f"there are {', '.join(map(str, columns)) or 'none'}"
     if "file_names" not in columns and len(_name_columns(columns)) != 1:
@@ -186,21 +196,21 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
         )
 
 
-def _blocks(metadata: str, unused: Counter) -> list[tuple[int, Callable[[], Iterator[bytes]]]]:
-    """(number of rows, what gives them as lines of JSON) of each block of a metadata file. Of JSON lines only the places are
-    looked for; rows of other forms are read and packed."""
+def _blocks(metadata: str, excluded: Counter[str]) -> list[tuple[int, Rows]]:
+    """Return the blocks of a metadata file, each with its number of rows. Of JSON lines only the places are searched for;
+    rows of other forms are read and packed."""
     if metadata.endswith(".jsonl"):
         return list(_places(metadata))
     read_rows = _csv_rows if metadata.endswith(".csv") else _parquet_rows
-    rows = read_rows(metadata, unused)
-    blocks = []
+    rows = read_rows(metadata, excluded)
+    blocks: list[tuple[int, Rows]] = []
     while len(block := Texts(islice(rows, AT_ONCE)).seal()):
         blocks.append((len(block), partial(_unpacked, block)))
     return blocks
 
 
-def _places(path: str) -> Iterator[tuple[int, Callable[[], Iterator[bytes]]]]:
-    with files.opened(path) as file:
+def _places(path: str) -> Iterator[tuple[int, Rows]]:
+    with text_files.opened(path) as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)
         while lengths := [len(line) for line in islice(file, AT_ONCE)]:
@@ -209,7 +219,7 @@ def _places(path: str) -> Iterator[tuple[int, Callable[[], Iterator[bytes]]]]:
 
 
 def _lines(path: str, start: int, count: int) -> Iterator[bytes]:
-    with files.opened(path) as file:
+    with text_files.opened(path) as file:
         file.seek(start)
         yield from islice(file, count)
 
@@ -219,15 +229,15 @@ def _unpacked(block: Texts) -> Iterator[bytes]:
         yield block[at].encode()
 
 
-def _csv_rows(metadata: str, unused: Counter) -> Iterator[str]:
-    for number, row in enumerate(files.table(metadata, unused)):
+def _csv_rows(metadata: str, excluded: Counter[str]) -> Iterator[str]:
+    for number, row in enumerate(text_files.table(metadata, excluded)):
         row = {column: cell for column, cell in row.items() if column}
         if not number:
             _check_columns(metadata, row)
         yield _packed(row)
 
 
-def _parquet_rows(metadata: str, unused: Counter) -> Iterator[str]:
+def _parquet_rows(metadata: str, excluded: Counter[str]) -> Iterator[str]:
     import pyarrow.parquet as parquet
 
     faults: list[Exception] = []
@@ -242,7 +252,7 @@ def _parquet_rows(metadata: str, unused: Counter) -> Iterator[str]:
             rows = table.read_row_group(number, columns=_wanted(columns)).to_pylist()
         except (OSError, ValueError) as error:
             faults.append(error)
-            unused["a part of a parquet file that can't be read"] += 1
+            excluded["a part of a parquet file that can't be read"] += 1
         else:
             yield from map(_packed, rows)
     if faults and len(faults) == table.num_row_groups:
@@ -258,3 +268,12 @@ def _packed(row: dict) -> str:
 
     kept = {column: row[column] for column in _wanted(row)}
     return (parse.dumps(kept) if parse.has_digits(kept) else orjson.dumps(kept, default=str)).decode()
+
+
+SOURCE = Source(
+    title="Pictures with captions in texts beside them, or in metadata.jsonl, .csv or .parquet",
+    read=read,
+    serves=(PHOTOS, QUESTIONS),
+    looks_like=looks_like,
+    priority=100,
+)

@@ -1,12 +1,12 @@
-"""Pictures sorted into a folder for each class: `birds/owl/*.jpg`, and ImageNet, whose folders are synsets (`n01440764`)
-with their words in `synset_words.txt` or `LOC_synset_mapping.txt`.
+"""Pictures in a folder for each class: `birds/owl/*.jpg`, and ImageNet, whose folders are synsets (`n01440764`) with their
+words in `synset_words.txt` or `LOC_synset_mapping.txt`.
 
     s2h-gen search --source classes:birds -n 100
     s2h-gen compare --source imagenet/ -n 100
 
-Where the dataset has `train/` and `val/` (or `test/`), the held-out split is the latter. A name that two classes share
-(crane, maillot) is asked about in neither. Two classes never stand beside each other as different where one may be called
-like the other, or where a file `wordnet.is_a.txt` (parent and child, a pair a line) says that one contains the other.
+Where the dataset has `train/` and `val/` (or `test/`), the held-out split is the latter. Classes that share their only name
+(crane, maillot) are left out. Two classes are never opposed where one may be called like the other, or where a file
+`wordnet.is_a.txt` (parent and child on each line) says that one contains the other.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 from s2h.language import nouns
-from s2h.sources import SourceError, files, in_split
-from s2h.sources.album import Album
-from s2h.sources.page import Page
+from s2h.sources import picture_folders, text_files
+from s2h.sources.items import SourceError
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import Naming, PhotoTable
+from s2h.sources.shapes import COMPARABLE, PHOTOS, QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split, split_folder
 
 SYNSETS = ("synset_words.txt", "LOC_synset_mapping.txt", "words.txt")
 SOLUTION = "LOC_val_solution.csv"
@@ -28,71 +33,73 @@ _WNID = re.compile(r"n\d{8}")
 
 
 def looks_like(root: str) -> bool:
-    """Whether pictures lie in folders below, two or more of them, and none beside the folders."""
-    below, _ = files.split_folder(root, "train")
-    return len(_folders(below)) > 1 and not any(map(files.is_picture, os.listdir(below)))
+    """Tell whether two or more folders below hold pictures, and no picture lies beside them."""
+    below, _ = split_folder(root, "train")
+    return len(_folders(below)) > 1 and not any(map(picture_folders.is_picture, os.listdir(below)))
 
 
-def read(root: str, *, spec: str, split: str = "train") -> Album:
-    """The album of class folders; raises SourceError where nothing can be used."""
-    if not os.path.isdir(root):
-        raise SourceError(f"source {spec!r}: no such folder")
-    root, unused = os.path.abspath(root), Counter()
-    below, apart = files.split_folder(root, split)
+def read(request: Request) -> Photos:
+    """Open class folders. Raises SourceError where nothing can be used."""
+    if not os.path.isdir(request.path):
+        raise request.error("no such folder")
+    root = os.path.abspath(request.path)
+    excluded: Counter[str] = Counter()
+    below, apart = split_folder(root, request.split)
     if left := sum(name.lower().endswith(".tar") for name in {*os.listdir(root), *os.listdir(below)}):
-        unused["a tar file beside the folders"] = left
-    names = _folders(below, unused)
-    flat = _flat(root, below, unused) if not names else {}
+        excluded["a tar file beside the folders"] = left
+    names = _folders(below, excluded)
+    flat = _flat(root, below, excluded) if not names else {}
     classes = sorted(set(flat.values())) or names
     if not classes:
-        raise SourceError(
-            f"source {spec!r}: no folder with pictures in it (put each class into a folder of its name, or "
-            f"{SOLUTION} beside ImageNet's flat val)"
+        raise request.error(
+            f"no folder with pictures in it (put each class into a folder of its name, or {SOLUTION} beside ImageNet's flat "
+            "val)"
         )
     called = _called(root, below, classes)
     chosen = _plain_names(called)
     for name in classes:
         if name not in chosen:
-            unused["name shared with another class" if called[name] else "a class without words"] += 1
-    pages = [(1, partial(_page, below, flat, names, chosen, None if apart else split))]
-    words = {chosen[c]: frozenset().union(*map(nouns.words_of, called[c])) for c in chosen}
-    return Album(spec, below, pages, unused, words=words, kin=_kinship(root, chosen))
+            excluded["name shared with another class" if called[name] else "a class without words"] += 1
+    part = partial(_fill, below, flat, names, chosen, None if apart else request.split)
+    words = {chosen[c]: frozenset[str]().union(*map(nouns.words_of, called[c])) for c in chosen}
+    naming = Naming(words, _containment(root, chosen))
+    return Photos(request.spec, below, [(1, part)], excluded, naming=naming)
 
 
-def _folders(below: str, unused: Counter | None = None) -> list[str]:
-    """The folders that hold pictures, sorted."""
+def _folders(below: str, excluded: Counter[str] | None = None) -> list[str]:
+    """Return the folders that hold pictures, sorted."""
     found = []
-    for name in files.folders(below, unused):
+    for name in picture_folders.folders(below, excluded):
         try:
             with os.scandir(os.path.join(below, name)) as inside:
-                if any(files.is_picture(one.name) for one in inside):
+                if any(picture_folders.is_picture(one.name) for one in inside):
                     found.append(name)
         except OSError:
-            if unused is not None:
-                unused["a folder that can't be read"] += 1
+            if excluded is not None:
+                excluded["a folder that can't be read"] += 1
     return found
 
 
-def _flat(root: str, below: str, unused: Counter) -> dict[str, str]:
-    """ImageNet's validation pictures lie in one folder; their classes are in LOC_val_solution.csv."""
+def _flat(root: str, below: str, excluded: Counter[str]) -> dict[str, str]:
+    """Return the class of each picture of ImageNet's flat validation folder, by LOC_val_solution.csv."""
     for folder in (root, below, os.path.dirname(below)):
         path = os.path.join(folder, SOLUTION)
         if os.path.isfile(path):
-            rows = files.table(path, unused, "ImageId", "PredictionString")
+            rows = text_files.table(path, excluded, "ImageId", "PredictionString")
             told = ((row["ImageId"], row["PredictionString"].split()) for row in rows)
             return {name: said[0] for name, said in told if said}
     return {}
 
 
 def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
-    """What each class may be called: the lemmas of a synset, else the folder's name."""
+    """Return what each class may be called: the lemmas of its synset, or the name of its folder."""
     if not any(_WNID.fullmatch(name) for name in classes):
         return {name: [nouns.name_of_class(name)] for name in classes}
     for folder in (root, below, os.path.dirname(root)):
         for file in SYNSETS:
             path = os.path.join(folder, file)
             if os.path.isfile(path):
-                rows = (line.strip().split(None, 1) for line in files.lines(path, "replace"))
+                rows = (line.strip().split(None, 1) for line in text_files.lines(path, "replace"))
                 lemmas = {
                     row[0]: [name.strip() for name in row[1].split(",") if "\ufffd" not in name]
                     for row in rows
@@ -109,7 +116,7 @@ def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
 
 
 def _plain_names(called: dict[str, list[str]]) -> dict[str, str]:
-    """Of each class the first name that no other class has; classes without one are left out."""
+    """Return of each class the first name that no other class has; classes without one are left out."""
     owners = Counter(name.casefold() for names in called.values() for name in set(names))
     chosen = {}
     for one, names in called.items():
@@ -119,44 +126,47 @@ def _plain_names(called: dict[str, list[str]]) -> dict[str, str]:
     return chosen
 
 
-def _page(
+def _fill(
     below: str,
     flat: dict[str, str],
     names: list[str],
     chosen: dict[str, str],
     split: str | None,
-    unused: Counter,
-) -> Page:
-    page = Page()
+    excluded: Counter[str],
+) -> PhotoTable:
+    table = PhotoTable()
     if flat:
-        for name in files.pictures(below, unused):
+        for name in picture_folders.pictures(below, excluded):
             one = flat.get(os.path.splitext(os.path.basename(name))[0])
-            _add(page, name, chosen.get(one), split, unused)
+            _add(table, name, chosen.get(one or ""), split, excluded)
     for folder in names:
-        for name in files.pictures(os.path.join(below, folder), unused):
-            _add(page, os.path.join(folder, name), chosen.get(folder), split, unused)
-    return page.seal()
+        for name in picture_folders.pictures(os.path.join(below, folder), excluded):
+            _add(table, os.path.join(folder, name), chosen.get(folder), split, excluded)
+    return table.seal()
 
 
-def _add(page: Page, name: str, concept: str | None, split: str | None, unused: Counter) -> None:
+def _add(
+    table: PhotoTable, name: str, concept: str | None, split: str | None, excluded: Counter[str]
+) -> None:
     if concept is None:
-        unused["of a class that can't be asked about"] += 1
-    elif in_split("classes", name, split, unused):
-        page.add(name, (), (concept,))
+        excluded["of a class that can't be asked about"] += 1
+    elif in_split("classes", name, split, excluded):
+        table.add(name, (), (concept,))
 
 
-def _kinship(root: str, chosen: dict[str, str]):
-    """Whether of two names one's class contains the other's, by the hierarchy's file; None where there is none."""
+def _containment(root: str, chosen: dict[str, str]) -> Callable[[str, str], bool] | None:
+    """Return whether of two names one's class contains the other's, by the file of the hierarchy; None without the file."""
     path = os.path.join(root, HIERARCHY)
     if not os.path.isfile(path):
         return None
     parents: dict[str, set[str]] = {}
-    for line in files.lines(path, "replace"):
+    for line in text_files.lines(path, "replace"):
         if len(pair := line.split()) == 2:
             parents.setdefault(pair[1], set()).add(pair[0])
     above: dict[str, set[str]] = {}
     for one, name in chosen.items():
-        reached, waiting = set(), [one]
+        reached: set[str] = set()
+        waiting = [one]
         while waiting:
             for parent in parents.get(waiting.pop(), ()):
                 if parent not in reached:
@@ -164,3 +174,13 @@ def _kinship(root: str, chosen: dict[str, str]):
                     waiting.append(parent)
         above[name] = {chosen[parent] for parent in reached if parent in chosen}
     return lambda one, other: other in above.get(one, ()) or one in above.get(other, ())
+
+
+SOURCE = Source(
+    title="Pictures in a folder for each class; ImageNet",
+    read=read,
+    serves=(COMPARABLE, PHOTOS, QUESTIONS),
+    looks_like=looks_like,
+    priority=120,
+    aliases=("imagenet",),
+)

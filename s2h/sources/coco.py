@@ -1,6 +1,6 @@
-"""COCO: `annotations/captions_{split}.json` and `instances_{split}.json` with the pictures of each split in a folder of its
-name, `images/{split}/`, or beside. Concepts are object categories, which are annotated exhaustively, so that their
-absence is known; counts are those of the instances, crowds left out. Without instances the captions say what is shown.
+"""COCO: `annotations/captions_{split}.json` and `instances_{split}.json`, with the pictures of each split in a folder of
+its name, in `images/{split}/`, or beside. Concepts are object categories, which are annotated exhaustively, so that their
+absence is known. Counts are those of the instances, without crowds. Without instances the captions say what is shown.
 
     s2h-gen search --source coco/ -n 1000
     s2h-gen compare --source coco:coco/annotations/instances_val2017.json -n 1000
@@ -13,13 +13,16 @@ import re
 from array import array
 from collections import Counter, defaultdict
 
-from s2h.sources import SourceError, files, in_split
-from s2h.sources.album import Album
-from s2h.sources.captions import fill, texts_of
-from s2h.sources.page import MANY, Page
+from s2h.sources import picture_folders, text_files
+from s2h.sources.captions import add_captioned, texts_of
+from s2h.sources.items import SourceError
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import MANY, Naming, PhotoTable
+from s2h.sources.shapes import COMPARABLE, PHOTOS, QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 _FILE = re.compile(r"(captions|instances)_(.+)\.json$")
-
 NO_BOX = (0.0, 0.0, 0.0)
 
 
@@ -28,7 +31,7 @@ def looks_like(root: str) -> bool:
 
 
 def _annotations(root: str) -> dict[str, dict[str, str]]:
-    """split -> kind -> file."""
+    """Return split -> kind -> file."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for folder in (os.path.join(root, "annotations"), root):
         if os.path.isdir(folder):
@@ -38,43 +41,41 @@ def _annotations(root: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Album:
-    """The album of a COCO folder or annotation file. Where there are several splits, `heldout` is the one whose name begins
-    with val, and `train` the one with train. Raises SourceError where nothing can be used."""
+def read(request: Request) -> Photos:
+    """Open a COCO folder or a file of annotations. Of several splits, `heldout` is the one whose name begins with val, and
+    `train` the one that begins with train. Raises SourceError where nothing can be used."""
+    path, split = request.path, request.split
     wanted = None
     if os.path.isfile(path):
         match = _FILE.fullmatch(os.path.basename(path))
         if not match:
-            raise SourceError(f"source {spec!r}: not captions_SPLIT.json or instances_SPLIT.json")
+            raise request.error("not captions_SPLIT.json or instances_SPLIT.json")
         wanted, path = match[2], os.path.dirname(os.path.abspath(path))
         path = os.path.dirname(path) if os.path.basename(path) == "annotations" else path
     root = os.path.abspath(path)
     found = _annotations(root)
     if not found:
-        raise SourceError(
-            f"source {spec!r}: no annotations/captions_SPLIT.json or instances_SPLIT.json there"
-        )
-    starts = {"train": "train", "heldout": "val"}
-    by_start = {
-        which: next((s for s in sorted(found, reverse=True) if s.startswith(start)), None)
-        for which, start in starts.items()
-    }
-    apart = wanted is None and all(by_start.values())
-    name = wanted or (
-        by_start[split] if apart else by_start["train"] or by_start["heldout"] or sorted(found)[0]
-    )
-    pictures, unused = _folder(root, name), Counter()
-    told = _contents(found[name], unused)
-    page = _page(told, pictures, None if apart else split, unused)
-    return Album(spec, pictures, [(1, lambda _: page)], unused, one_each="instances" not in told)
+        raise request.error("no annotations/captions_SPLIT.json or instances_SPLIT.json there")
+    newest = sorted(found, reverse=True)
+    train, held = (next((s for s in newest if s.startswith(start)), None) for start in ("train", "val"))
+    apart = wanted is None and bool(train and held)
+    name = wanted or (held if apart and split == "heldout" else train or held) or newest[-1]
+    pictures = _folder(root, name)
+    excluded: Counter[str] = Counter()
+    contents = _contents(found[name], excluded)
+    table = _fill(contents, pictures, None if apart else split, excluded)
+    naming = Naming(one_each="instances" not in contents)
+    return Photos(request.spec, pictures, [(1, lambda _: table)], excluded, naming=naming)
 
 
-def _contents(annotations: dict[str, str], unused: Counter) -> dict[str, tuple[str, dict]]:
-    """kind -> (path, content). A file that can't be read is counted where the other kind's can. Raises SourceError."""
-    told, faults = {}, []
+def _contents(annotations: dict[str, str], excluded: Counter[str]) -> dict[str, tuple[str, dict]]:
+    """Return kind -> (path, content). A file that can't be read is counted where that of the other kind can. Raises
+    SourceError."""
+    told: dict[str, tuple[str, dict]] = {}
+    faults: list[SourceError] = []
     for kind, path in annotations.items():
         try:
-            content = files.load_json(path)
+            content = text_files.load_json(path)
             if not isinstance(content, dict) or not isinstance(content.get("images"), list):
                 raise SourceError(f"{path}: images: missing (this is no COCO file)")
             told[kind] = path, content
@@ -82,12 +83,12 @@ def _contents(annotations: dict[str, str], unused: Counter) -> dict[str, tuple[s
             faults.append(fault)
     if not told:
         raise faults[0]
-    unused.update(f"a file of annotations that can't be used ({fault.message})" for fault in faults)
+    excluded.update(f"a file of annotations that can't be used ({fault.message})" for fault in faults)
     return told
 
 
 def _folder(root: str, split: str) -> str:
-    """Where the pictures of a split lie."""
+    """Return the folder of the pictures of a split."""
     for name in (split, os.path.join("images", split), "images"):
         if os.path.isdir(os.path.join(root, name)):
             return os.path.join(root, name)
@@ -95,27 +96,23 @@ def _folder(root: str, split: str) -> str:
 
 
 def _is_size(value: object) -> bool:
-    """Whether a value is a number that can be a place or an area in a picture."""
-    return type(value) in (int, float) and abs(value) < 1e12
+    """Tell whether a value is a number that can be a place or an area in a picture."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 
 def _box(annotation: dict) -> tuple[float, float, float]:
-    """Area, left and right side of an instance in pixels; NO_BOX where that isn't told."""
+    """Return area, left and right side of an instance in pixels; NO_BOX where they are not given."""
     box = annotation.get("bbox")
     if not (isinstance(box, list) and len(box) == 4 and all(map(_is_size, box))):
         return NO_BOX
     left, _, width, height = box
-    area = annotation.get("area")
-    return (
-        float(area if _is_size(area) and area > 0 else width * height),
-        float(left),
-        left + width,
-    )
+    area = annotation.get("area", 0)
+    return float(area if _is_size(area) and area > 0 else width * height), float(left), left + width
 
 
-def _page(
-    annotations: dict[str, tuple[str, dict]], pictures: str, split: str | None, unused: Counter
-) -> Page:
+def _fill(
+    annotations: dict[str, tuple[str, dict]], pictures: str, split: str | None, excluded: Counter[str]
+) -> PhotoTable:
     names: dict[int, str] = {}
     captions: dict[int, list[str]] = defaultdict(list)
     counts: dict[int, Counter] = defaultdict(Counter)
@@ -124,23 +121,23 @@ def _page(
     for kind, (path, content) in annotations.items():
         try:
             here: set[int] = set()
-            for image in files.having(content["images"], "images", unused, "id", "file_name"):
-                if (found := files.inside(image["file_name"], pictures, unused)) is None:
+            for image in text_files.having(content["images"], "images", excluded, "id", "file_name"):
+                if (found := picture_folders.inside(image["file_name"], pictures, excluded)) is None:
                     continue
                 name = names.setdefault(image["id"], found)
                 if image["id"] in here or name != found:
-                    unused["an image's id given twice"] += 1
+                    excluded["an image's id given twice"] += 1
                 here.add(image["id"])
-            named = files.having(content.get("categories") or [], "categories", unused, "id", "name")
+            named = text_files.having(content.get("categories") or [], "categories", excluded, "id", "name")
             categories = {one["id"]: one["name"] for one in named if isinstance(one["name"], str)}
             told = "caption" if kind == "captions" else "category_id"
-            for one in files.having(content["annotations"], "annotations", unused, "image_id", told):
+            for one in text_files.having(content["annotations"], "annotations", excluded, "image_id", told):
                 if one["image_id"] not in names:
-                    unused["annotations of no image"] += 1
+                    excluded["annotations of no image"] += 1
                 elif kind == "captions":
                     captions[one["image_id"]].append(one["caption"])
                 elif (category := categories.get(one["category_id"])) is None:
-                    unused["annotations of no category"] += 1
+                    excluded["annotations of no category"] += 1
                 elif one.get("iscrowd"):
                     crowds[one["image_id"]].add(category)
                 else:
@@ -150,23 +147,34 @@ def _page(
             raise SourceError(
                 f"{path}: {error}: missing or of another form (this is no COCO file)"
             ) from error
-    page, seen = Page(), set()
+    table = PhotoTable()
+    seen: set[str] = set()
     if boxes:
-        page.boxes = array("f")
+        table.boxes = array("f")
     for number, name in names.items():
-        if not in_split("coco", name, split, unused):
+        if not in_split("coco", name, split, excluded):
             continue
         if name in seen:
-            unused["listed twice"] += 1
-        elif why := files.lacking(os.path.join(pictures, name)):
-            unused[why] += 1
+            excluded["listed twice"] += 1
+        elif why := picture_folders.lacking(os.path.join(pictures, name)):
+            excluded[why] += 1
         elif "instances" in annotations:
             shown = {**counts[number], **dict.fromkeys(crowds[number], MANY)}  # a crowd is many
-            page.add(name, [text for text in texts_of(captions[number]) if "\ufffd" not in text], shown)
-            if page.boxes is not None:
+            table.add(name, [text for text in texts_of(captions[number]) if "\ufffd" not in text], shown)
+            if table.boxes is not None:
                 for category, count in shown.items():
-                    page.boxes.extend(boxes[number, category] if count == 1 else NO_BOX)
+                    table.boxes.extend(boxes[number, category] if count == 1 else NO_BOX)
         else:
-            fill(page, name, captions[number], unused)
+            add_captioned(table, name, captions[number], excluded)
         seen.add(name)
-    return page.seal()
+    return table.seal()
+
+
+SOURCE = Source(
+    title="COCO: captions and counted objects",
+    read=read,
+    serves=(COMPARABLE, PHOTOS, QUESTIONS),
+    looks_like=looks_like,
+    priority=20,
+    files=("captions_*.json", "instances_*.json"),
+)

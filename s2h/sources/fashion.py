@@ -1,7 +1,7 @@
-"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing; known by the first labels of
-the original, or by `fashion` in the name of the nearest folder that tells (idx.py).
+"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing. It is known by the first labels of the
+original, or by `fashion` in the name of the nearest folder that tells (idx_files.py).
 
-s2h-gen compare --source fashion:dataset-fashion-mnist/ -n 1000
+    s2h-gen compare --source fashion:dataset-fashion-mnist/ -n 1000
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from functools import lru_cache, partial
+from typing import Any
 
-from s2h.sources import SourceError, idx, in_split
-from s2h.sources.album import Album
-from s2h.sources.digits import idx_pairs, looks_like_idx, of_split
-from s2h.sources.page import Page
+from s2h.sources import idx_files
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import PhotoTable
+from s2h.sources.shapes import COMPARABLE, PHOTOS, QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 NAMES = (
     "T-shirt",
@@ -30,20 +33,20 @@ NAMES = (
 
 
 def looks_like(root: str) -> bool:
-    return looks_like_idx(root) and idx.kind_of(root) == idx.FASHION
+    return idx_files.are_in(root) and idx_files.shown_in(root) == idx_files.FASHION
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Album:
-    """The album of Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
-    if not os.path.isdir(path):
-        raise SourceError(f"source {spec!r}: no such folder")
-    unused: Counter = Counter()
-    chosen, apart = of_split(idx_pairs(path, unused), split)
-    arrays: list = []
+def read(request: Request) -> Photos:
+    """Open Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
+    if not os.path.isdir(request.path):
+        raise request.error("no such folder")
+    excluded: Counter[str] = Counter()
+    pairs, apart = idx_files.of_split(idx_files.pairs(request.path, excluded), request.split)
+    arrays: list[Any] = []
 
     @lru_cache(maxsize=64)  # looked at first, then put into the store
     def data(name: str) -> bytes:
-        """A picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
+        """Return a picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
         import io
 
         from PIL import Image
@@ -54,19 +57,29 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
         picture.convert("RGB").save(buffer, "PNG")
         return buffer.getvalue()
 
-    pages = [(1, partial(_page, chosen, arrays, None if apart else split))]
-    return Album(spec, "", pages, unused, read=data)
+    part = partial(_fill, pairs, arrays, None if apart else request.split)
+    return Photos(request.spec, "", [(1, part)], excluded, read=data)
 
 
-def _page(parts: list, arrays: list, split: str | None, unused: Counter) -> Page:
-    from s2h.sources.digits import sound_pairs
-
-    page = Page()
-    for at, (_, (pictures, labels)) in enumerate(sound_pairs(parts, unused)):
+def _fill(
+    pairs: list[idx_files.Pair], arrays: list[Any], split: str | None, excluded: Counter[str]
+) -> PhotoTable:
+    """Fill the table, and `arrays` with the pictures of each pair of files."""
+    table = PhotoTable()
+    for at, (_, (pictures, labels)) in enumerate(idx_files.read_pairs(pairs, excluded)):
         arrays.append(pictures)
         for index, label in enumerate(labels.tolist()):
             if label >= len(NAMES):
-                unused["an unknown label"] += 1
-            elif in_split("fashion", f"{at} {index}", split, unused):
-                page.add(f"{at} {index}", (), (NAMES[label],))
-    return page.seal()
+                excluded["an unknown label"] += 1
+            elif in_split("fashion", f"{at} {index}", split, excluded):
+                table.add(f"{at} {index}", (), (NAMES[label],))
+    return table.seal()
+
+
+SOURCE = Source(
+    title="Fashion-MNIST: idx files of ten kinds of clothing",
+    read=read,
+    serves=(PHOTOS, COMPARABLE, QUESTIONS),
+    looks_like=looks_like,
+    priority=30,
+)

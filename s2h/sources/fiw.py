@@ -1,7 +1,7 @@
-"""FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`, a matrix
-that says what the member of a row is to the member of a column: 1 child, 2 sibling, 3 grandchild, 4 parent, 5 spouse, 6
-grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; then name and gender. A relation whose inverse the
-matrix doesn't have is left out, and so is a family whose matrix can't be read.
+"""FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`. That is a
+matrix of what the member of a row is to the member of a column: 1 child, 2 sibling, 3 grandchild, 4 parent, 5 spouse, 6
+grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; name and gender follow. Relations whose inverse disagrees
+and families whose matrix can't be read are left out.
 
     s2h-gen kinship --source FIDs/ -n 1000
 """
@@ -13,8 +13,12 @@ import os
 import re
 from collections import Counter
 
-from s2h.sources import SourceError, files, in_split
-from s2h.sources.people import Album, Person
+from s2h.sources import picture_folders, text_files
+from s2h.sources.items import SourceError
+from s2h.sources.kinship_people import People, Person
+from s2h.sources.shapes import PEOPLE
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 RELATIONS = {2: "sibling", 4: "parent", 6: "grandparent"}
 INVERSES = {1: 4, 2: 2, 3: 6, 4: 1, 5: 5, 6: 3, 7: 8, 8: 7}
@@ -26,51 +30,62 @@ def looks_like(root: str) -> bool:
 
 
 def _root(root: str) -> str:
+    """Return the folder with the families in it, "" where there is none."""
     for folder in (root, *(os.path.join(root, name) for name in ("FIDs", "train-faces", "train"))):
-        if os.path.isdir(folder) and any(map(_FAMILY.fullmatch, files.folders(folder))):
+        if os.path.isdir(folder) and any(map(_FAMILY.fullmatch, picture_folders.folders(folder))):
             return folder
     return ""
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Album:
-    """The people of FIW; raises SourceError where nothing can be used."""
-    root, unused = _root(path) if os.path.isdir(path) else "", Counter()
+def read(request: Request) -> People:
+    """Open FIW. Raises SourceError where nothing can be used."""
+    root = _root(request.path) if os.path.isdir(request.path) else ""
     if not root:
-        raise SourceError(f"source {spec!r}: no folders F0001 and so on there")
+        raise request.error("no folders F0001 and so on there")
     root = os.path.abspath(root)
+    excluded: Counter[str] = Counter()
     people: dict[str, Person] = {}
     relatives: list[tuple[str, str, str]] = []
-    matrices, faults = 0, []
-    for family in filter(_FAMILY.fullmatch, files.folders(root)):
+    matrices = 0
+    faults: list[str] = []
+    for family in filter(_FAMILY.fullmatch, picture_folders.folders(root)):
         below = os.path.join(root, family)
         matrix = next(
             (p for n in ("mid.csv", f"{family}.csv") if os.path.isfile(p := os.path.join(below, n))), None
         )
         if matrix is None:
-            unused["families without a matrix"] += 1
+            excluded["families without a matrix"] += 1
             continue
         matrices += 1
-        if in_split("fiw", family, split, unused, what="families "):
+        if in_split("fiw", family, request.split, excluded, what="families "):
             try:
-                _family(root, family, matrix, people, relatives, unused)
+                _add_family(root, family, matrix, people, relatives, excluded)
             except SourceError as fault:
                 faults.append(fault.message)
     if faults:
-        unused[f"families whose matrix can't be read (first {faults[0]})"] = len(faults)
+        excluded[f"families whose matrix can't be read (first {faults[0]})"] = len(faults)
     if not matrices and os.path.isfile(os.path.join(os.path.dirname(root), "train_relationships.csv")):
-        raise SourceError(
-            f"source {spec!r}: train_relationships.csv says who is related but not how (FIW's own mid.csv files do)"
+        raise request.error(
+            "train_relationships.csv says who is related but not how (FIW's own mid.csv files do)"
         )
-    return Album(spec, root, people, relatives, unused)
+    return People(request.spec, root, people, relatives, excluded)
 
 
-def _family(root: str, family: str, matrix: str, people: dict, relatives: list, unused: Counter) -> None:
+def _add_family(
+    root: str,
+    family: str,
+    matrix: str,
+    people: dict[str, Person],
+    relatives: list[tuple[str, str, str]],
+    excluded: Counter[str],
+) -> None:
+    """Add the members of a family who have pictures, and their relations."""
     pictures: dict[int, list[str]] = {}
     for folder in sorted(os.listdir(os.path.join(root, family))):
         if match := _MEMBER.fullmatch(folder):
             below = os.path.join(root, family, folder)
             pictures[int(match[1])] = [
-                os.path.join(family, folder, name) for name in files.pictures(below, unused)
+                os.path.join(family, folder, name) for name in picture_folders.pictures(below, excluded)
             ]
     cells, sexes = _matrix(matrix)
     held: dict[int, list[tuple[str, int]]] = {}
@@ -78,9 +93,9 @@ def _family(root: str, family: str, matrix: str, people: dict, relatives: list, 
         if code not in RELATIONS or (code == 2 and one > other):
             continue
         if cells.get((other, one)) != INVERSES[code]:
-            unused["relations whose inverse disagrees"] += 1
+            excluded["relations whose inverse disagrees"] += 1
         elif not pictures.get(one) or not pictures.get(other):
-            unused["relations of a member without pictures"] += 1
+            excluded["relations of a member without pictures"] += 1
         else:
             held.setdefault(one, []).append((RELATIONS[code], other))
             held.setdefault(other, [])
@@ -99,9 +114,9 @@ def _family(root: str, family: str, matrix: str, people: dict, relatives: list, 
 
 
 def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
-    """((row's member, column's member) -> code, member -> sex). Columns go by their headers where there are any."""
+    """Return (row's member, column's member) -> code, and member -> sex. Headers name the columns where there are any."""
     try:  # names are in all sorts of encodings, and nothing depends on them
-        cut = ([cell.strip() for cell in row] for row in csv.reader(files.lines(path, errors="replace")))
+        cut = ([cell.strip() for cell in row] for row in csv.reader(text_files.lines(path, errors="replace")))
         rows = [row for row in cut if any(row)]
     except csv.Error as error:
         raise SourceError(f"{path}: not CSV: {error}") from error
@@ -115,7 +130,8 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
     if not members:
         members = {at: at for at in range(1, len(body) + 1)}
     gender = next((at for at, cell in enumerate(header or ()) if cell.lower() == "gender"), None)
-    cells, sexes = {}, {}
+    cells: dict[tuple[int, int], int] = {}
+    sexes: dict[int, str] = {}
     for number, row in enumerate(body, start=2 if header else 1):
         where = f"{path}:{number}"
         one = _number(row[0])
@@ -133,6 +149,15 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
 
 
 def _number(cell: str) -> int | None:
-    """A member's number as it is written: 3, 3.0, MID3; None where it is no number."""
+    """Return the number of a member, written 3, 3.0 or MID3; None where it is no number."""
     match = re.fullmatch(r"(?:MID)?(\d{1,9})(?:\.0)?", cell, re.IGNORECASE)
     return int(match[1]) if match else None
+
+
+SOURCE = Source(
+    title="FIW (Families in the Wild): families with matrices of their relations",
+    read=read,
+    serves=(PEOPLE,),
+    looks_like=looks_like,
+    priority=70,
+)

@@ -1,6 +1,6 @@
-"""LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, …]}`, or one of them
-a line (.jsonl), with the pictures below the file's folder, or below `images/` there. A turn that leans on an earlier one
-('What colour is it?') is no question by itself and is left out. Options on lines of their own ('A. red') stay there.
+"""LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, ...]}`, or JSON
+lines, with the pictures below the folder of the file, or below `images/` there. A turn that depends on an earlier one
+("What colour is it?") is left out.
 
     s2h-gen vqa --source llava:llava_v1_5_mix665k.json --model llava-1.5-7b -n 1000
 """
@@ -14,8 +14,12 @@ import re
 from collections import Counter
 from functools import partial
 
-from s2h.sources import SourceError, files, in_split, options
-from s2h.sources.quiz import Quiz, Sheet
+from s2h.sources import lettered_options, picture_folders, text_files
+from s2h.sources.question_set import Questions
+from s2h.sources.question_table import QuestionTable
+from s2h.sources.shapes import QUESTIONS, SHARED_QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 _LEANS = re.compile(
     r"\b(?:it|its|they|them|their|he|she|his|her|him|this|that|these|those|above|previous|else|more)\b",
@@ -28,65 +32,78 @@ def looks_like(root: str) -> bool:
 
 
 def _files(root: str) -> list[str]:
+    """Return the files of conversations in a folder."""
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(root), "*.json"))):
-        with contextlib.suppress(OSError), files.opened(path) as file:
+        with contextlib.suppress(OSError), text_files.opened(path) as file:
             if b'"conversations"' in file.read(1 << 16):
                 found.append(path)
     return found
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Quiz:
-    """The quiz of a JSON file, or of the one in a folder. Raises SourceError."""
+def read(request: Request) -> Questions:
+    """Open a JSON file, or the one in a folder. Raises SourceError."""
+    path = request.path
     if os.path.isdir(path):
         found = _files(path)
         if len(found) != 1:
-            raise SourceError(
-                f"source {spec!r}: {len(found)} files of conversations there (name one: llava:FILE.json)"
-            )
+            raise request.error(f"{len(found)} files of conversations there (name one: llava:FILE.json)")
         path = found[0]
     root = os.path.dirname(os.path.abspath(path))
-    return Quiz(spec, root, partial(_sheet, path, root, split))
+    return Questions(request.spec, root, partial(_fill, path, root, request.split))
 
 
-def _sheet(path: str, root: str, split: str, unused: Counter) -> Sheet:
-    rows = files.json_rows(path, unused)
-    sheet, places = Sheet(), {}
+def _fill(path: str, root: str, split: str, excluded: Counter[str]) -> QuestionTable:
+    rows = text_files.json_rows(path, excluded)
+    table = QuestionTable()
+    places: dict[str, str | None] = {}
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not isinstance(row.get("conversations"), list):
-            unused["no conversations"] += 1
+            excluded["no conversations"] += 1
             continue
         name = row.get("image")
         if isinstance(name, list) and len(name) == 1:
             name = name[0]
         if not name or isinstance(name, list):
-            unused["several images" if name else "no image"] += 1
+            excluded["several images" if name else "no image"] += 1
             continue
-        if (name := files.inside(name, root, unused)) is None:
+        if (name := picture_folders.inside(name, root, excluded)) is None:
             continue
         if name not in places:
             places[name] = next(
                 (p for p in (name, os.path.join("images", name)) if os.path.isfile(os.path.join(root, p))),
                 None,
             )
-        if places[name] is None:
-            unused["file missing"] += 1
-        elif in_split("llava", name, split, unused):
-            _turns(sheet, f"{number}", places[name], row["conversations"], unused)
-    return sheet.seal()
+        picture = places[name]
+        if picture is None:
+            excluded["file missing"] += 1
+        elif in_split("llava", name, split, excluded):
+            _add_turns(table, f"{number}", picture, row["conversations"], excluded)
+    return table.seal()
 
 
-def _turns(sheet: Sheet, name: str, picture: str, turns: list, unused: Counter) -> None:
+def _add_turns(table: QuestionTable, name: str, picture: str, turns: list, excluded: Counter[str]) -> None:
+    """Add the questions and answers of a conversation."""
     said = [turn if isinstance(turn, dict) else {} for turn in turns]
     said = said[1:] if said and said[0].get("from") == "system" else said
     for at in range(0, len(said) - 1, 2):
         ask, reply = said[at], said[at + 1]
         if (ask.get("from"), reply.get("from")) != ("human", "gpt"):
-            unused["turns that aren't a human's and then gpt's"] += 1
+            excluded["turns that aren't a human's and then gpt's"] += 1
             return
         question, answer = ask.get("value"), reply.get("value")
-        if isinstance(question, str) and at and _LEANS.search(options.parse(question).stem):
-            unused["a turn that leans on an earlier one"] += 1
+        if isinstance(question, str) and at and _LEANS.search(lettered_options.parse(question).stem):
+            excluded["a turn that leans on an earlier one"] += 1
             continue
-        if why := sheet.add(f"{name}.{at}", picture, question, answer):
-            unused[why] += 1
+        if why := table.add(f"{name}.{at}", picture, question, answer):
+            excluded[why] += 1
+
+
+SOURCE = Source(
+    title="LLaVA-instruct: JSON or JSON lines of conversations",
+    read=read,
+    serves=(QUESTIONS, SHARED_QUESTIONS),
+    looks_like=looks_like,
+    priority=110,
+    files=("*.json", "*.jsonl"),
+)

@@ -1,5 +1,5 @@
-"""TSKinFace: `TSKinFace_cropped/{FMS,FMD,FMSD}/{FMS|FMD}-<id>-{F,M,S,D}.jpg`: father, mother and son or daughter, or
-both. Ids recur across folders, so a family is (folder, id).
+"""TSKinFace: `TSKinFace_cropped/{FMS,FMD,FMSD}/{FMS|FMD}-<id>-{F,M,S,D}.jpg`, that is father, mother, and son or daughter
+or both. Folders use the same ids, so a family is (folder, id).
 
     s2h-gen kinship --source TSKinFace/ -n 1000
 """
@@ -10,8 +10,11 @@ import os
 import re
 from collections import Counter, defaultdict
 
-from s2h.sources import SourceError, files, in_split
-from s2h.sources.people import Album, Person
+from s2h.sources import picture_folders
+from s2h.sources.kinship_people import People, Person
+from s2h.sources.shapes import PEOPLE
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 FOLDERS = ("FMS", "FMD", "FMSD")
 _NAME = re.compile(r"(FMSD|FMS|FMD)-(\d+)-([FMSD])\.\w+", re.IGNORECASE)
@@ -23,6 +26,7 @@ def looks_like(root: str) -> bool:
 
 
 def _root(root: str) -> str:
+    """Return the folder with FMS, FMD or FMSD in it, "" where there is none."""
     for folder in (
         root,
         os.path.join(root, "TSKinFace_cropped"),
@@ -33,30 +37,31 @@ def _root(root: str) -> str:
     return ""
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Album:
-    """The people of a TSKinFace folder; raises SourceError where nothing can be used."""
-    root, unused = _root(path) if os.path.isdir(path) else "", Counter()
+def read(request: Request) -> People:
+    """Open a TSKinFace folder. Raises SourceError where nothing can be used."""
+    root = _root(request.path) if os.path.isdir(request.path) else ""
     if not root:
-        raise SourceError(f"source {spec!r}: no FMS or FMD there")
+        raise request.error("no FMS or FMD there")
+    excluded: Counter[str] = Counter()
     root = os.path.abspath(root)
     groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for folder in FOLDERS:
         below = os.path.join(root, folder)
-        for name in files.pictures(below, unused) if os.path.isdir(below) else ():
+        for name in picture_folders.pictures(below, excluded) if os.path.isdir(below) else ():
             match = _NAME.fullmatch(os.path.basename(name))
             if match:
                 groups[folder, match[2]][match[3].upper()] = os.path.join(folder, name)
             else:
-                unused["a name of another form"] += 1
+                excluded["a name of another form"] += 1
     people: dict[str, Person] = {}
-    relatives = []
+    relatives: list[tuple[str, str, str]] = []
     for (folder, number), members in sorted(groups.items()):
         family = f"{folder}-{number}"
         children = [member for member in "SD" if member in members]
         if not children or not {"F", "M"} & set(members):
-            unused["a group without a parent or a child"] += 1
+            excluded["a group without a parent or a child"] += 1
             continue
-        if not in_split("tskinface", family, split, unused, what="families "):
+        if not in_split("tskinface", family, request.split, excluded, what="families "):
             continue
         for member, name in members.items():
             generation = "younger" if member in "SD" else "elder"
@@ -67,4 +72,13 @@ def read(path: str, *, spec: str, split: str = "train") -> Album:
             (f"{family}-{p}", "parent", f"{family}-{c}") for p in "FM" if p in members for c in children
         ]
         relatives += [(f"{family}-S", "sibling", f"{family}-D")] if len(children) == 2 else []
-    return Album(spec, root, people, relatives, unused)
+    return People(request.spec, root, people, relatives, excluded)
+
+
+SOURCE = Source(
+    title="TSKinFace: families of three or four",
+    read=read,
+    serves=(PEOPLE,),
+    looks_like=looks_like,
+    priority=60,
+)

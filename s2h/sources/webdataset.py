@@ -1,6 +1,6 @@
-"""WebDataset shards: tar files whose neighbouring members with one key (the name up to the first dot of its last part)
-are one sample: `000123.jpg`, `000123.txt` (caption), `000123.cls` (class), `000123.json`. Read in place: nothing is
-unpacked, a pair refers to `tar:SHARD!MEMBER`, and a shard is looked through when a picture of it is first wanted.
+"""WebDataset shards: tar files in which neighbouring members with the same key (the name up to the first dot of its last
+part) make a sample: `000123.jpg`, `000123.txt` (caption), `000123.cls` (class), `000123.json`. They are read in place:
+nothing is unpacked, a pair refers to `tar:SHARD!MEMBER`, and a shard is read when a picture of it is first wanted.
 
     s2h-gen search --source webdataset:shards/ -n 1000
     s2h-gen search --source 'webdataset:shards/cc3m-{0000..0099}.tar' -n 1000
@@ -18,54 +18,62 @@ from functools import partial
 
 from s2h.images import references, tars
 from s2h.language import nouns
-from s2h.sources import SourceError, captions, classes, files, in_split, links
-from s2h.sources.album import Album
-from s2h.sources.captions import COLUMNS, fill
-from s2h.sources.page import Page
-from s2h.sources.unused import Unused
+from s2h.sources import captions, classes, picture_folders, symlinks, text_files
+from s2h.sources.exclusions import Exclusions
+from s2h.sources.items import SourceError
+from s2h.sources.photo_set import Photos
+from s2h.sources.photo_table import PhotoTable
+from s2h.sources.shapes import PHOTOS, QUESTIONS
+from s2h.sources.source import Request, Source
+from s2h.sources.splits import in_split
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 APART = "parts of a sample that are not neighbours"
 MORE = "further pictures of one sample"
 DOTS = "a sample's name ends at its first dot"
+_TEXTS = ("txt", "caption", "text", "json", "cls")
 MOST_TEXT = 1 << 20  # bytes of a sample's caption or facts
 
 
 def looks_like(root: str) -> bool:
-    """Whether a folder holds tar files and no pictures of its own: ImageNet's often lie beside what came out of them."""
+    """Tell whether a folder holds tar files and no pictures of its own: ImageNet's often lie beside what came out of
+    them."""
     shards = any(name.lower().endswith((".tar", *PACKED)) for name in os.listdir(root))
     return shards and not classes.looks_like(root) and not captions.looks_like(root)
 
 
-def read(path: str, *, spec: str, split: str = "train") -> Album:
-    """The album of a folder of shards, of one shard, or of a pattern with {000..099} or *. Raises SourceError."""
+def read(request: Request) -> Photos:
+    """Open a folder of shards, one shard, or a pattern with {000..099} or *. Raises SourceError."""
+    path = request.path
     shards = sorted(_shards(path))
     if not shards:
-        raise SourceError(f"source {spec!r}: no tar file there")
-    listed: Counter = Counter()
+        raise request.error("no tar file there")
+    excluded: Counter[str] = Counter()
     if missing := [shard for shard in shards if not os.path.isfile(shard)]:
         if not os.path.isdir(path):
-            raise SourceError(f"source {spec!r}: no such file: {missing[0]}")
-        listed.update(f"{files.printable(os.path.basename(shard))}: {files.SPECIAL}" for shard in missing)
-    if out := [shard for shard in shards if links.refused(shard)]:
-        listed[links.REFUSED] = len(out)
+            raise request.error(f"no such file: {missing[0]}")
+        names = (picture_folders.printable(os.path.basename(shard)) for shard in missing)
+        excluded.update(f"{name}: {picture_folders.SPECIAL}" for name in names)
+    if out := [shard for shard in shards if symlinks.refused(shard)]:
+        excluded[symlinks.REFUSED] = len(out)
         missing += out
-    if odd := [shard for shard in shards if not files.is_text(shard)]:
-        listed[files.NOT_UTF8] = len(odd)
+    if odd := [shard for shard in shards if not picture_folders.is_text(shard)]:
+        excluded[picture_folders.NOT_UTF8] = len(odd)
     shards = [shard for shard in shards if shard not in {*missing, *odd}]
     if not shards:
-        raise SourceError(f"source {spec!r}: no tar file there can be used ({Unused(listed).why('')})")
+        raise request.error(f"no tar file there can be used ({Exclusions(excluded).summary('')})")
     if packed := [shard for shard in shards if shard.lower().endswith(PACKED)]:
         if len(packed) == len(shards):
             raise SourceError(f"{packed[0]}: a compressed shard can't be read in place (unpack it to a .tar)")
-        listed["a compressed shard, which can't be read in place (unpack it to a .tar)"] = len(packed)
+        excluded["a compressed shard, which can't be read in place (unpack it to a .tar)"] = len(packed)
         shards = [shard for shard in shards if shard not in packed]
     if "!" in os.path.abspath(shards[0]):
         raise SourceError(f"{shards[0]}: a shard's path can't have a '!' in it (rename it)")
-    # A shard's bytes stand for its number of pictures, which is not known before it is read.
-    pages = [(max(1, os.path.getsize(s) >> 10), partial(_page, os.path.abspath(s), split)) for s in shards]
-    return Album(spec, "", pages, listed)
+    # The bytes of a shard stand for its number of pictures, which is not known before it is read.
+    weights = [max(1, os.path.getsize(shard) >> 10) for shard in shards]
+    readers = [partial(_fill, os.path.abspath(shard), request.split) for shard in shards]
+    return Photos(request.spec, "", list(zip(weights, readers, strict=True)), excluded)
 
 
 def _shards(path: str) -> list[str]:
@@ -79,38 +87,40 @@ def _shards(path: str) -> list[str]:
     return glob.glob(path) if glob.has_magic(path) else [path]
 
 
-def _page(shard: str, split: str, unused: Counter) -> Page:
-    page, parts = Page(references.of_member(shard, "")), Parts()
-    for key, members, texts in _samples(shard, unused):
-        pictures = [name for name in members if files.is_picture(name)]
-        parts.note(key, members, pictures, texts, unused)
+def _fill(shard: str, split: str, excluded: Counter[str]) -> PhotoTable:
+    table, parts = PhotoTable(references.of_member(shard, "")), Parts()
+    for key, members, texts in _samples(shard, excluded):
+        pictures = [name for name in members if picture_folders.is_picture(name)]
+        parts.note(key, members, pictures, texts, excluded)
         if not pictures:
-            unused["a sample without a picture"] += 1
-        elif not all(map(files.is_text, (key, pictures[0]))):
-            unused[files.NOT_UTF8] += 1
-        elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, unused):
+            excluded["a sample without a picture"] += 1
+        elif not all(map(picture_folders.is_text, (key, pictures[0]))):
+            excluded[picture_folders.NOT_UTF8] += 1
+        elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, excluded):
             told, named = _facts(texts)
             if not told and not named and texts.get("cls", "").strip():
-                unused["a class that has a number and no name"] += 1
+                excluded["a class that has a number and no name"] += 1
             elif told or not named:
-                fill(page, pictures[0], told, unused)
+                captions.add_captioned(table, pictures[0], told, excluded)
             else:
-                page.add(pictures[0], (), named)
-    return page.seal()
+                table.add(pictures[0], (), named)
+    return table.seal()
 
 
 class Parts:
-    """What tells that a shard's samples are not what their writer meant: a sample's name ends at the first dot, and its
-    parts are neighbours."""
+    """Find signs that the samples of a shard are not what its writer meant: the name of a sample ends at the first dot, and
+    its parts are neighbours."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._key = ""  # of the first sample with several pictures
         self._endings = ""  # of the first sample whose texts have other ones than are read
 
-    def note(self, key: str, members: list[str], pictures: list[str], texts: dict, unused: Counter) -> None:
+    def note(
+        self, key: str, members: list[str], pictures: list[str], texts: dict, excluded: Counter[str]
+    ) -> None:
         if hash(key) in self._seen:
-            unused[f"{APART} (make the shard with tar --sort=name)"] += 1
+            excluded[f"{APART} (make the shard with tar --sort=name)"] += 1
         self._seen.add(hash(key))
         if len(pictures) > 1:
             first, second = (os.path.basename(name) for name in pictures[:2])
@@ -119,10 +129,10 @@ class Parts:
                 and os.path.splitext(first)[1] == os.path.splitext(second)[1]
             )
             self._key = self._key or f"{first} has the key {key!r}"
-            unused[f"{MORE} ({DOTS}: {self._key})" if same else MORE] += len(pictures) - 1
+            excluded[f"{MORE} ({DOTS}: {self._key})" if same else MORE] += len(pictures) - 1
         elif pictures and not texts and len(members) > 1:
             self._endings = self._endings or " and ".join(f".{_ending(name)}" for name in members[:3])
-            unused[
+            excluded[
                 f"a sample without a part that is read, .{', .'.join(_TEXTS)} (found {self._endings}; {DOTS})"
             ] += 1
 
@@ -132,36 +142,36 @@ def _ending(name: str) -> str:
 
 
 def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Captions and class names of a sample."""
-    captions = [
-        texts[end].split("\n", 1)[0] for end in ("txt", "caption", "text") if texts.get(end, "").strip()
-    ]
-    classes: list[str] = []
+    """Return the captions and class names of a sample."""
+    said = [texts[end].split("\n", 1)[0] for end in ("txt", "caption", "text") if texts.get(end, "").strip()]
+    named: list[str] = []
     if "json" in texts:
         try:
-            told = files.loads(texts["json"].encode())
+            told = text_files.loads(texts["json"].encode())
         except ValueError:
             told = {}
         if isinstance(told, dict):
-            said = next((told[column] for column in COLUMNS if told.get(column)), None)
-            if not captions and said:
-                captions = said if isinstance(said, list) else [said]
-            classes = [
+            text = next((told[column] for column in captions.COLUMNS if told.get(column)), None)
+            if not said and text:
+                said = text if isinstance(text, list) else [text]
+            named = [
                 told[c]
                 for c in ("class_name", "label_name", "class", "label")
                 if isinstance(told.get(c), str)
             ][:1]
     label = texts.get("cls", "").strip()
-    if not classes and label and not label.lstrip("-").isdigit():
-        classes = [nouns.name_of_class(label)]
-    return captions, classes
+    if not named and label and not label.lstrip("-").isdigit():
+        named = [nouns.name_of_class(label)]
+    return said, named
 
 
-def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict[str, str]]]:
-    """(key, names of the members, texts by ending) of each sample, in order."""
-    key, members, texts = None, [], {}
+def _samples(shard: str, excluded: Counter[str]) -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """Yield key, names of the members, and texts by ending of each sample, in order."""
+    key: str | None = None
+    members: list[str] = []
+    texts: dict[str, str] = {}
     try:
-        with files.opened(shard) as file:
+        with text_files.opened(shard) as file:
             for name, offset, size in tars.members(shard):
                 folder, _, base = name.rpartition("/")
                 stem, _, ending = base.partition(".")
@@ -176,9 +186,17 @@ def _samples(shard: str, unused: Counter) -> Iterator[tuple[str, list[str], dict
                     file.seek(offset)
                     texts[ending] = file.read(size).decode("utf-8", "replace")
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        unused[f"a shard that can't be read to its end ({os.path.basename(shard)}: {error})"] += 1
+        excluded[f"a shard that can't be read to its end ({os.path.basename(shard)}: {error})"] += 1
     if key is not None:
         yield key, members, texts
 
 
-_TEXTS = ("txt", "caption", "text", "json", "cls")
+SOURCE = Source(
+    title="WebDataset: tar shards, read in place",
+    read=read,
+    serves=(PHOTOS, QUESTIONS),
+    looks_like=looks_like,
+    priority=80,
+    files=("*.tar",),
+    aliases=("tar",),
+)

@@ -10,17 +10,19 @@ that the wrong answer believes in, seen rightly, would be mistaken for this one 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, product
 from random import Random
-from typing import Any
 
 from s2h.sources import Item, NoPair
-from s2h.tasks.draft import WORKING, Draft, Twin, branch, in_turn, items_of, name_images, pick_kind
+from s2h.sources.shapes import DIGITS, DigitSet
+from s2h.tasks import Answer, Task, Wanted
+from s2h.tasks.arithmetic_words import ASKS, BRIEF, RESULT_ONLY, SHORT, SHOW
+from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.slots import Slot
 
-NEEDS = ("digit",)
 NEGATIVES = {
     "off-by-one": 0.35,
     "other-image": 0.35,
@@ -44,93 +46,12 @@ OPPOSITE = {
 OPERATIONS = ("sum", "difference", "larger", "smaller", "count-equal")
 OF_SEVERAL = {"larger": "largest", "smaller": "smallest"}  # of three or more
 REDRAWS = 100
-MOST_CHOICES = 220  # sets of images that take turns; of more any one is drawn
-
-
-def _superlatives(word: str) -> tuple[str, ...]:
-    """The phrasings of a question for the image with the larger, largest, smaller or smallest digit."""
-    other = {"larger": "bigger", "largest": "biggest", "smaller": "lower", "smallest": "lowest"}[word]
-    return (
-        f"Which of {{}} shows the {word} digit?",
-        f"One of {{}} shows the {word} number. Which one?",
-        f"Compare {{}}: which one shows the {word} digit?",
-        f"In which of {{}} is the number {'the ' * word.endswith('est')}{word}?",
-        f"Of {{}}, which has the {word} digit?",
-        f"Look at {{}}. Which one has the {word} digit in it?",
-        f"Which digit is {'the ' * word.endswith('est')}{word} in {{}}? Name the image.",
-        f"Tell me which of {{}} shows the {word} number.",
-        f"Take {{}} and name the one with the {word} digit.",
-        f"Which one of {{}} has the {other} digit?",
-    )
-
-
-ASKS = {
-    "sum": (
-        "What is the sum of the digits in {}?",
-        "Add up the digits in {}.",
-        "What do the digits in {} add up to?",
-        "Add the numbers shown in {}. What do you get?",
-        "How much do the digits in {} make together?",
-        "What is the total of the digits in {}?",
-        "Calculate the sum of the numbers in {}.",
-        "If you add the digits in {}, what is the result?",
-        "Find the total of the numbers shown in {}.",
-        "Take the digits in {} together: what is their sum?",
-    ),
-    "difference": (
-        "What is the difference between the digits in {}?",
-        "How far apart are the digits in {}?",
-        "By how much do the digits in {} differ?",
-        "Subtract the smaller from the larger of the digits in {}.",
-        "What is the distance between the numbers in {}?",
-        "How large is the difference between the numbers in {}?",
-        "Find the difference between the numbers shown in {}.",
-        "By how much is one of the digits in {} larger than the other?",
-        "Calculate the difference between the digits in {}.",
-        "If you subtract the smaller digit in {} from the larger one, what is the result?",
-    ),
-    # The difference over three images or more.
-    "range": (
-        "What is the difference between the largest and the smallest of the digits in {}?",
-        "How far apart are the largest and the smallest digit in {}?",
-        "By how much do the largest and the smallest digit in {} differ?",
-        "Subtract the smallest from the largest of the digits in {}.",
-        "Of the digits in {}, how much larger is the largest than the smallest?",
-        "How large is the difference between the largest and the smallest number in {}?",
-        "Take the smallest digit in {} away from the largest. What do you get?",
-        "By how much is the largest of the digits in {} larger than the smallest?",
-        "Calculate the difference between the highest and the lowest digit in {}.",
-        "If you subtract the smallest digit in {} from the largest, what is the result?",
-    ),
-    **{word: _superlatives(word) for word in NAMES_IMAGE},
-    "count-equal": (
-        "How many of the images show the digit {}?",
-        "In how many images do you see the digit {}?",
-        "Count the images that show the digit {}.",
-        "How often does the digit {} occur in these images?",
-        "How many times is the number {} shown?",
-        "How many images have the digit {} in them?",
-        "What is the number of images with the digit {}?",
-        "Count how many of the pictures show the number {}.",
-        "In how many of the pictures is the digit {} to be seen?",
-        "Of all the images, how many show the number {}?",
-    ),
-}
-RESULT_ONLY, SHORT = " Answer with the result only.", " Give a short answer."
-BRIEF = ("", "", RESULT_ONLY, SHORT)
-SHOW = (
-    " Say what you see in each image first.",
-    " Read the digits aloud, then answer.",
-    " Show how you got there.",
-)
-
-
-def possible_negatives(source: Any) -> list[str]:
-    return list(NEGATIVES)
+MOST_CHOICES = 220  # sets of operands that are dealt in balance; where there are more, one is drawn
+TERMS = 3  # digits: guessing the sum of more is no easier than guessing that of three, each at most 9
 
 
 def solve(operation: str, values: list[int], digit: int | None = None) -> int | None:
-    """The answer to an operation over the operands' values: a number, or for larger/smallest the place in `values`
+    """Return the answer to an operation over the operands' values: a number, or for larger to smallest the place in `values`
     (None for a tie)."""
     if operation == "sum":
         return sum(values)
@@ -142,21 +63,20 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
     return values.index(best) if values.count(best) == 1 else None
 
 
-def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
-) -> Draft:
-    """One arithmetic pair of `n_images` images of digits."""
+def make(slot: Slot, data: DigitSet, wanted: Wanted) -> Pair:
+    """Make one pair of images of digits."""
+    rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
     if n_images < 2:
         raise NoPair("arithmetic needs two images or more")
-    operation = branch(rng, OPERATIONS, name="operation")
-    digit = in_turn(rng, range(10), name="digit") if operation == "count-equal" else None
-    operands = pick_operands(rng, operation, n_images)
+    operation = slot.branch(OPERATIONS, name="operation")
+    digit = slot.deal(range(10), name="digit") if operation == "count-equal" else None
+    operands = draw_operands(slot, operation)
     if len(operands) > 2:
         operation = OF_SEVERAL.get(operation, operation)
-    shows = branch(rng, (True, False), (working, 1 - working), "working")
+    shows = slot.branch((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
     usable = _kinds(operation, len(operands), n_images, shows, weights)
-    kind = pick_kind(rng, weights, usable)
-    answer_at = in_turn(rng, range(len(operands)), name="answer") if operation in NAMES_IMAGE else None
+    kind = slot.negative(weights, usable)
+    answer_at = slot.deal(range(len(operands)), name="answer") if operation in NAMES_IMAGE else None
     balance = None
     if operation == "sum" and kind in ONE_WAY and _mixes(weights):
         usable = [one for one in usable if one in ONE_WAY]
@@ -174,17 +94,17 @@ def make(
         mistake = _mistake(rng, kind, operation, values, operands, digit)
         if mistake is None or (operation == "sum" and mistake.wrong > 9 * len(operands)):
             continue
-        there, back = (mistake.right, mistake.wrong), (mistake.wrong, mistake.right)
-        if balance is None or rng.random() * balance[there] < balance[back]:
+        forth, back = (mistake.right, mistake.wrong), (mistake.wrong, mistake.right)
+        if balance is None or rng.random() * balance[forth] < balance.get(back, 0.0):
             ending = rng.choice(SHOW if shows else BRIEF)
-            return _draft(rng, source, Task(operation, operands, digit, ending), kind, values, mistake)
+            return _pair(rng, data, Problem(operation, operands, digit, ending), kind, values, mistake)
     raise NoPair(f"no digits found for the mistake {kind}")
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is asked: the operation, the places that it takes, the digit to be counted, and the ending of the prompt, which
-    says how the answer should be."""
+class Problem:
+    """The operation, the places of its operands, the digit to be counted, and the ending of the prompt, which says how to
+    answer."""
 
     operation: str
     operands: list[int]
@@ -202,28 +122,66 @@ class Task:
         about = self.digit if self.digit is not None else name_images(self.operands)
         return rng.choice(ASKS[name]).format(about) + self.ending
 
+    def say(self, seen: list[int | None], answer: int) -> str:
+        """Return an answer in words: first what was read in each image where the prompt asks for that, or the result alone
+        where its ending asks for it."""
+        names_image = self.operation in NAMES_IMAGE
+        result = f"Image {self.operands[answer] + 1}" if names_image else str(answer)
+        if self.ending in (RESULT_ONLY, SHORT):
+            return result if self.ending == RESULT_ONLY else f"{result}."
+        if names_image:
+            final = f"{result} shows the {self.operation} digit."
+        else:
+            final = f"The {'count' if self.operation == 'count-equal' else self.operation} is {result}."
+        if not self.shows:
+            return final
+        return f"{', '.join(f'Image {p + 1} shows {v}' for p, v in self._read(seen))}. {final}"
+
+    def claims(self, seen: list[int | None]) -> Claims:
+        return [(p, f"a picture of the digit {v}") for p, v in self._read(seen)]
+
+    def _read(self, seen: list[int | None]) -> list[tuple[int, int]]:
+        return [(p, v) for p, v in zip(self.operands, seen, strict=True) if v is not None]
+
+    def facts(self, values: list[int], answer: int) -> dict:
+        names_image = self.operation in NAMES_IMAGE
+        return {
+            "operation": self.operation,
+            "working": self.shows,
+            "operands": self.operands,
+            "values": values,
+            **({"digit": self.digit} if self.digit is not None else {}),
+            "answer": self.operands[answer] + 1 if names_image else answer,
+            "answer_type": "image" if names_image else "number",
+        }
+
 
 def _value(rng: Random, digit: int | None) -> int:
-    """Any digit; where one is to be counted, half of the images show it, so that every count is about as frequent."""
+    """Draw any digit; where one is to be counted, half of the images show it, so that every count is about as frequent."""
     if digit is None:
         return rng.randrange(10)
     return digit if rng.random() < 0.5 else rng.choice([v for v in range(10) if v != digit])
 
 
-def pick_operands(rng: Random, operation: str, n_images: int) -> list[int]:
-    """The places of the images that an operation takes together."""
+def draw_operands(slot: Slot, operation: str) -> list[int]:
+    """Draw the places of the images that an operation takes together."""
+    n_images = slot.n_images
     if operation == "count-equal":
         return list(range(n_images))
-    several = in_turn(rng, range(2, n_images + 1), name="operands")
-    choices = math.comb(n_images, several)
-    if choices > MOST_CHOICES:
-        return sorted(rng.sample(range(n_images), several))
-    return list(in_turn(rng, list(combinations(range(n_images), several)), name="places"))
+    several = slot.deal(range(2, n_images + 1), name="operands")
+    if math.comb(n_images, several) > MOST_CHOICES:
+        return sorted(slot.rng.sample(range(n_images), several))
+    return list(slot.deal(_combinations(n_images, several), name="places"))
+
+
+@lru_cache
+def _combinations(n_images: int, several: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(combinations(range(n_images), several))
 
 
 def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str, float]) -> list[str]:
-    """The mistakes that an operation over m of n images can suffer. An answer that shows its working reads the digits
-    before it ends, so that only a misreading can't be seen through by the words alone."""
+    """Return the mistakes that an operation over m of n images can have. An answer that shows its working reads the digits
+    first, so that only a misreading can't be seen through by the words alone."""
     names_image = operation in NAMES_IMAGE
     kinds = []
     if not names_image:
@@ -242,17 +200,17 @@ def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str
 
 
 def _mixes(weights: dict[str, float]) -> bool:
-    """Whether mistakes that make a sum smaller can be balanced by ones that make it larger."""
+    """Tell whether mistakes that make a sum smaller can be balanced by ones that make it larger."""
     return bool(weights.get("extra-image") and (weights.get("left-out") or weights.get("wrong-operator")))
 
 
 @lru_cache
-def _sums(m: int, weights: tuple[float, ...]) -> Counter:
-    """How often, of all draws of m digits and a mistake that goes one way (weights as in ONE_WAY), a sum and the wrong one
-    come together: (right, wrong) -> frequency, up to a factor."""
+def _sums(m: int, weights: tuple[float, ...]) -> dict[tuple[int, int], float]:
+    """Return how often a sum and a wrong one come together, (right, wrong) -> frequency up to a factor, over all draws of m
+    digits and a mistake that goes one way (weights as in ONE_WAY)."""
     left_out, extra, wrong_operator = weights
     fewer = _ways(m - 1)
-    table: Counter = Counter()
+    table: dict[tuple[int, int], float] = defaultdict(float)
     for rest, ways in fewer.items():
         for v in range(10):
             table[rest + v, rest] += ways * left_out
@@ -266,7 +224,7 @@ def _sums(m: int, weights: tuple[float, ...]) -> Counter:
 
 
 def _ways(m: int) -> Counter:
-    """How many rows of m digits have each sum."""
+    """Return how many rows of m digits have each sum."""
     ways = Counter({0: 1})
     for _ in range(m):
         ways = Counter({total: sum(ways[total - v] for v in range(10)) for total in range(max(ways) + 10)})
@@ -275,8 +233,9 @@ def _ways(m: int) -> Counter:
 
 @dataclass(frozen=True)
 class Mistake:
-    """right, wrong: the answers. seen: what the operands are taken for, None for one that is left out. world: the images'
-    digits if the mistaken reading were the truth, None where the mistake lies in the working."""
+    """A wrong answer and what it believes. right, wrong: the answers. seen: what the operands are taken for, None for one
+    that is left out. world: the digits of all images if the misreading were the truth, None where the mistake lies in the
+    working."""
 
     right: int
     wrong: int
@@ -287,9 +246,10 @@ class Mistake:
 def _mistake(
     rng: Random, kind: str, operation: str, values: list[int], operands: list[int], digit: int | None
 ) -> Mistake | None:
-    """One mistake of the kind, or None where the digits allow none."""
+    """Return one mistake of the kind, or None where the digits allow none."""
     read = [values[p] for p in operands]
-    right, world, seen = solve(operation, read, digit), None, list(read)
+    right, world = solve(operation, read, digit), None
+    seen: list[int | None] = list(read)
     if right is None:
         return None
     if kind in ("off-by-one", "other-image"):
@@ -299,14 +259,14 @@ def _mistake(
             world = _taken_for_another(rng, operation, values, operands)
         if world is None:
             return None
-        seen = [world[p] for p in operands]
-        wrong = solve(operation, seen, digit)
+        read = [world[p] for p in operands]
+        seen, wrong = list(read), solve(operation, read, digit)
     elif kind == "extra-image":
         wrong = right + rng.choice([v for p, v in enumerate(values) if p not in operands])
     elif kind == "left-out":
         seen[rng.randrange(len(seen))] = None
         places = [at for at, v in enumerate(seen) if v is not None]
-        wrong = solve(operation, [seen[at] for at in places], digit)
+        wrong = solve(operation, [read[at] for at in places], digit)
         if wrong is not None and operation != "sum":
             wrong = places[wrong]
     else:
@@ -315,8 +275,8 @@ def _mistake(
 
 
 def _misread(rng: Random, values: list[int], operands: list[int], digit: int | None) -> list[int] | None:
-    """The values with one operand's read one too high or too low; where a digit is counted, one image taken for it or not
-    taken for it, so that the count is off by one."""
+    """Return the values with one operand read one too high or too low; where a digit is counted, with one image taken for it
+    or not taken for it, so that the count is off by one."""
     at = rng.choice(operands)
     if digit is None:
         seen = values[at] + rng.choice((-1, 1))
@@ -328,8 +288,8 @@ def _misread(rng: Random, values: list[int], operands: list[int], digit: int | N
 
 
 def _taken_for_another(rng: Random, operation: str, values: list[int], operands: list[int]) -> list[int]:
-    """The values with an operand's exchanged for that of an image that was not asked about, or, where the answer is an
-    image, for that of any other."""
+    """Return the values with an operand and the value of an image that was not asked about exchanged, or, where the answer
+    is an image, that of any other."""
     at = rng.choice(operands)
     asked = (at,) if operation in NAMES_IMAGE else operands
     other = rng.choice([p for p in range(len(values)) if p not in asked])
@@ -338,61 +298,41 @@ def _taken_for_another(rng: Random, operation: str, values: list[int], operands:
     return world
 
 
-def _draft(rng: Random, source: Any, task: Task, kind: str, values: list[int], mistake: Mistake) -> Draft:
-    operation, operands, digit, shows = task.operation, task.operands, task.digit, task.shows
-    ask = task.ask(rng)
+def _pair(
+    rng: Random, data: DigitSet, problem: Problem, kind: str, values: list[int], mistake: Mistake
+) -> Pair:
+    ask = problem.ask(rng)
     items: list[Item] = []
     for value in values:
-        items.append(source.digit(rng, value, items))
-    read = [values[p] for p in operands]
-
-    def claims(seen: list[int | None]) -> list[tuple[int, str]]:
-        told = [(p, v) for p, v in zip(operands, seen, strict=True) if v is not None]
-        return [(p, f"a picture of the digit {v}") for p, v in told]
-
-    def facts(values: list[int], answer: int) -> dict:
-        names_image = operation in NAMES_IMAGE
-        return {
-            "operation": operation,
-            "working": shows,
-            "operands": operands,
-            "values": values,
-            **({"digit": digit} if digit is not None else {}),
-            "answer": operands[answer] + 1 if names_image else answer,
-            "answer_type": "image" if names_image else "number",
-        }
-
+        items.append(data.draw_digit(rng, value, items))
     twin = None
     if mistake.world is not None:
-        moved = items_of(items, values, mistake.world, lambda value, there: source.digit(rng, value, there))
-        twin = Twin(moved, facts(mistake.world, mistake.wrong))
-    return Draft(
+        moved = rearranged(items, values, mistake.world, partial(data.draw_digit, rng))
+        twin = Twin(moved, problem.facts(mistake.world, mistake.wrong))
+    read: list[int | None] = [values[p] for p in problem.operands]
+    return Pair(
         items,
         ask,
-        say(operation, operands, read, mistake.right, shows, task.ending),
-        say(operation, operands, mistake.seen, mistake.wrong, shows, task.ending),
+        problem.say(read, mistake.right),
+        problem.say(mistake.seen, mistake.wrong),
         kind,
-        sorted(operands),
-        facts(values, mistake.right),
-        claims(read),
-        claims(mistake.seen),
+        sorted(problem.operands),
+        problem.facts(values, mistake.right),
+        problem.claims(read),
+        problem.claims(mistake.seen),
         twin=twin,
     )
 
 
-def say(
-    operation: str, operands: list[int], seen: list[int | None], answer: int, shows: bool, ending: str = ""
-) -> str:
-    """The answer in words, with what was read in each image before it where the prompt asks for that; the result alone where
-    the prompt's ending asks for it."""
-    result = f"Image {operands[answer] + 1}" if operation in NAMES_IMAGE else str(answer)
-    if ending in (RESULT_ONLY, SHORT):
-        return result if ending == RESULT_ONLY else f"{result}."
-    if operation in NAMES_IMAGE:
-        final = f"{result} shows the {operation} digit."
-    else:
-        final = f"The {'count' if operation == 'count-equal' else operation} is {result}."
-    if not shows:
-        return final
-    read = ", ".join(f"Image {p + 1} shows {v}" for p, v in zip(operands, seen, strict=True) if v is not None)
-    return f"{read}. {final}"
+TASK = Task(
+    level=2,
+    about="sums and comparisons of digits over several images",
+    negatives=NEGATIVES,
+    answers={
+        "number": Answer(lambda images: 9 * min(TERMS, images) + 1),
+        "image": Answer(lambda images: images),
+    },
+    make=make,
+    needs=(DIGITS,),
+    takes=frozenset({"working"}),
+)

@@ -1,28 +1,28 @@
 """Level 2, comparison: several images differ, or don't, in one respect that their source knows (the digit, the kind of
-object, how many stars). Asked are same or different, the odd one out, more or fewer, and the order. The rejected answer
-takes one image for another: it is the right answer of a world in which two images changed places or one showed something
-else, and that world is as likely as the true one, so that words alone don't tell the answers apart."""
+object, how many stars). The forms of question are same or different, the odd one out, more or fewer, and the order. The
+rejected answer takes one image for another: it is right in a world where two images changed places or one showed something
+else, and that world is as likely as the true one, so that words alone don't tell the answers apart.
+
+Of a source of questions and answers the answers are compared: see compare_answers.py."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import factorial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.sources import Item, NoPair, Trait
-from s2h.tasks.draft import (
-    WORKING,
-    Draft,
-    Twin,
-    branch,
-    in_turn,
-    items_of,
-    name_images,
-    pick_kind,
-    two_places,
-    yes_or_no,
-)
+from s2h.sources.shapes import COMPARABLE, SHARED_QUESTIONS, Comparable
+from s2h.tasks import Answer, Task, Wanted
+from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.slots import Slot
 
-NEEDS = ("trait", "showing")
+if TYPE_CHECKING:
+    from s2h.sources.shared_questions import SharedQuestions
+
 REDRAWS = 100
 NEGATIVES = {
     "false-same": 1.0,
@@ -112,90 +112,129 @@ SHOW = (
 )
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return list(NEGATIVES)
+@dataclass(frozen=True)
+class Comparison:
+    """What one prompt asks. operands: places of the images that it asks about. descending: of an order. how: `working` says
+    first what each image shows, `short` gives the answer alone, `sentence` says it in words."""
+
+    form: str
+    trait: Trait
+    operands: list[int]
+    descending: bool
+    how: str
+
+    def ask(self, rng: Random) -> str:
+        both = name_images(self.operands)
+        first, last = ("most", "fewest") if self.descending else ("fewest", "most")
+        return rng.choice(ASKS[self.form]).format(
+            both=both,
+            either=both.replace(" and ", " or "),
+            what=self.trait.what,
+            things=self.trait.things,
+            first=first,
+            last=last,
+        )
+
+    def solve(self, values: Sequence) -> str | int | list[int]:
+        return solve(self.form, values, self.operands, self.descending)
+
+    def facts(self, values: Sequence) -> dict:
+        answer = self.solve(values)
+        return {
+            "form": self.form,
+            "trait": self.trait.what,
+            "working": self.how == "working",
+            "operands": self.operands,
+            "values": values,
+            **({"descending": self.descending} if self.form == "order" else {}),
+            "answer": answer,
+            "answer_type": "order" if self.form == "order" else type_of(answer),
+        }
+
+    def claims(self, values: Sequence) -> Claims:
+        return [(p, self.trait.claim(values[p])) for p in self.operands]
+
+    def say(self, values: Sequence) -> str:
+        """Return the answer in words."""
+        answer, trait, form = self.solve(values), self.trait, self.form
+        if self.how == "short":
+            return short(answer)
+        if isinstance(answer, str):
+            differ = len({values[p] for p in self.operands}) > 1
+            final = f"{answer.capitalize()}, the {trait.what} is {'different' if differ else 'the same'}."
+        elif isinstance(answer, list):
+            final = f"The order is {', '.join(f'Image {number}' for number in answer)}."
+        elif form == "odd":
+            final = f"Image {answer} is the odd one out."
+        else:
+            final = f"Image {answer} shows {form} {trait.things}."
+        if self.how == "sentence":
+            return final
+        return " ".join([*(f"Image {p + 1} shows {trait.phrase(values[p])}." for p in self.operands), final])
 
 
-def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
-) -> Draft:
-    """One comparison of `n_images` images; raises NoPair where the source has too few values for it."""
-    if n_images < 2:
+def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair:
+    """Make one comparison; raises NoPair where the source has too few values for it."""
+    if slot.n_images < 2:
         raise NoPair("compare needs two images or more")
-    numbers = getattr(source, "numbers", 0.0)
-    wanted = frozenset(kind for kind, weight in weights.items() if weight > 0)
-    answer = yes_or_no(rng, lambda n: _share(numbers, n, wanted), n_images)
-    places = two_places(rng, n_images)
+    from s2h.sources.shared_questions import SharedQuestions
+
+    if isinstance(data, SharedQuestions):
+        from s2h.tasks import compare_answers
+
+        return compare_answers.make(slot, data, wanted)
+    rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
+    numbers = data.count_share
+    kinds = frozenset(kind for kind, weight in weights.items() if weight > 0)
+    answer = slot.yes_or_no(lambda n: _share(numbers, n, kinds))
+    places = slot.two_places()
+    descending = False
     if answer is None:
-        questions = _others(numbers, n_images, wanted)
-        counted, form = branch(rng, list(questions), list(questions.values()), "question")
-        kind = pick_kind(rng, weights, ["wrong-image" if form == "odd" else "swapped-images"])
-        descending = form == "order" and in_turn(rng, (True, False), name="descending")
+        questions = _others(numbers, n_images, kinds)
+        counted, form = slot.branch(list(questions), list(questions.values()), "question")
+        kind = slot.negative(weights, ["wrong-image" if form == "odd" else "swapped-images"])
+        if form == "order":
+            descending = slot.deal((True, False), name="descending")
     else:
-        # The mistake settles which of both forms has this answer.
-        kind = pick_kind(rng, weights, ["false-same", "false-different"], by_answer=True)
-        form = "same" if answer == (kind == "false-different") else "different"
-        counted = in_turn(rng, (True, False), (numbers, 1 - numbers), "trait")
-        descending = False
-    trait = _trait(rng, source, counted)
+        kind, form = same_or_different(slot, weights, answer)
+        counted = slot.deal((True, False), (numbers, 1 - numbers), "trait")
+    trait = _draw_trait(rng, data, counted)
     if form == "order" and len(trait.values) < n_images:
-        form, descending = in_turn(rng, ("more", "fewer"), name="instead"), False
-    values, world, operands = _worlds(rng, form, trait, n_images, places, kind == "false-different")
-    shows = in_turn(rng, (True, False), (working, 1 - working), "working")
-    both = name_images(operands)
-    first, last = ("most", "fewest") if descending else ("fewest", "most")
+        form, descending = slot.deal(("more", "fewer"), name="instead"), False
+    values, world, operands = worlds(rng, form, trait.values, n_images, places, kind == "false-different")
+    shows = slot.deal((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
     ending = rng.choice(SHOW if shows else BRIEF)
-    ask = rng.choice(ASKS[form]).format(
-        both=both,
-        either=both.replace(" and ", " or "),
-        what=trait.what,
-        things=trait.things,
-        first=first,
-        last=last,
-    )
-    ask += ending
     how = "working" if shows else "short" if ending else "sentence"
-
-    def draw(value: Any, together: list[Item]) -> Item:
-        return source.showing(rng, trait, value, together)
-
+    comparison = Comparison(form, trait, operands, descending, how)
+    ask = comparison.ask(rng) + ending
+    draw = partial(data.draw_showing, rng, trait)
     items: list[Item] = []
     for value in values:
         items.append(draw(value, items))
-
-    def facts(values: list) -> dict:
-        answer = solve(form, values, operands, descending)
-        return {
-            "form": form,
-            "trait": trait.what,
-            "working": shows,
-            "operands": operands,
-            "values": values,
-            **({"descending": descending} if form == "order" else {}),
-            "answer": answer,
-            "answer_type": "order" if form == "order" else "yes/no" if isinstance(answer, str) else "image",
-        }
-
-    def claims(values: list) -> list[tuple[int, str]]:
-        return [(p, trait.claim(values[p])) for p in operands]
-
-    return Draft(
+    return Pair(
         items,
         ask,
-        say(form, trait, values, operands, descending, how),
-        say(form, trait, world, operands, descending, how),
+        comparison.say(values),
+        comparison.say(world),
         kind,
         operands,
-        facts(values),
-        claims(values),
-        claims(world),
-        twin=Twin(items_of(items, values, world, draw), facts(world)),
+        comparison.facts(values),
+        comparison.claims(values),
+        comparison.claims(world),
+        twin=Twin(rearranged(items, values, world, draw), comparison.facts(world)),
     )
 
 
+def same_or_different(slot: Slot, weights: dict[str, float], answer: bool) -> tuple[str, str]:
+    """Return the kind of mistake and the form of the question with this answer."""
+    kind = slot.negative(weights, ["false-same", "false-different"], by_answer=True)
+    return kind, "same" if answer == (kind == "false-different") else "different"
+
+
+@lru_cache
 def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple[bool, str], float]:
-    """(whether the trait is a number of things, form) and its weight, of the questions without a yes or no."""
-    found = {}
+    """Return the weight of each (whether the trait is a number of things, form), of the questions without a yes or no."""
+    found: dict[tuple[bool, str], float] = {}
     for counted, weight in ((True, numbers), (False, 1 - numbers)):
         forms = ["odd"] * (n_images > 2 and "wrong-image" in wanted)
         forms += ["more", "fewer", "order"] * (counted and "swapped-images" in wanted)
@@ -205,59 +244,61 @@ def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple
 
 
 def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
-    """The share of yes/no questions among those about so many images."""
+    """Return the share of yes/no questions among those about so many images."""
     others = sum(_others(numbers, n_images, wanted).values())
     if not wanted & {"false-same", "false-different"}:
         return 0.0 if others else 1.0
     return 1 - others
 
 
-def _trait(rng: Random, source: Any, counted: bool) -> Trait:
-    """One of the source's traits, a number of things or another."""
+def _draw_trait(rng: Random, data: Comparable, counted: bool) -> Trait:
+    """Draw one of the source's traits, a number of things or another."""
     for _ in range(REDRAWS):
-        trait = source.trait(rng)
+        trait = data.draw_trait(rng)
         if bool(trait.things) == counted:
             return trait
     raise NoPair("nothing in which pictures can be compared")
 
 
-def _worlds(
-    rng: Random, form: str, trait: Trait, n_images: int, places: tuple[int, int], alike: bool
+def worlds(
+    rng: Random, form: str, choices: Sequence, n_images: int, places: tuple[int, int], alike: bool
 ) -> tuple[list, list, list[int]]:
-    """The images' values, those of the mistaken world, and the places asked about. alike: of same and different, whether the
-    two show the same."""
+    """Return the images' values, those of the mistaken world, and the places asked about. choices: the values that there
+    are. alike: whether, in a question about same and different, the two images show the same."""
     everywhere = list(range(n_images))
     if form in ("same", "different"):
         a, b = operands = sorted(places)
-        values = [rng.choice(trait.values) for _ in everywhere]
+        values = [rng.choice(choices) for _ in everywhere]
         same, apart = list(values), list(values)
-        one, other = rng.sample(trait.values, 2)
+        one, other = rng.sample(choices, 2)
         same[a] = same[b] = one
         apart[a], apart[b] = (one, other) if rng.random() < 0.5 else (other, one)
         return (same, apart, operands) if alike else (apart, same, operands)
     at, wrong = places
     if form == "odd":
-        one, other = rng.sample(trait.values, 2)
+        one, other = rng.sample(choices, 2)
         values, world = ([other if p == place else one for p in everywhere] for place in (at, wrong))
         return values, world, everywhere
     if form == "order":
-        operands, values = everywhere, rng.sample(trait.values, n_images)
+        operands, values = everywhere, rng.sample(choices, n_images)
         # Neighbours in the order are the hardest to tell apart.
         ranked = sorted(everywhere, key=lambda p: values[p])
         first = rng.randrange(n_images - 1)
         at, wrong = ranked[first], ranked[first + 1]
     else:
         operands = sorted(places)
-        values = [rng.choice(trait.values) for _ in everywhere]
-        few, many = sorted(rng.sample(trait.values, 2))
+        values = [rng.choice(choices) for _ in everywhere]
+        few, many = sorted(rng.sample(choices, 2))
         values[at], values[wrong] = (many, few) if form == "more" else (few, many)
     world = list(values)
     world[at], world[wrong] = values[wrong], values[at]
     return values, world, operands
 
 
-def solve(form: str, values: list, operands: list[int], descending: bool = False) -> str | int | list[int]:
-    """The answer, from the images' values: yes or no, an image's number (from 1), or all numbers in order."""
+def solve(
+    form: str, values: Sequence, operands: list[int], descending: bool = False
+) -> str | int | list[int]:
+    """Return the answer, from the images' values: yes or no, an image's number (from 1), or all numbers in order."""
     if form in ("same", "different"):
         a, b = (values[p] for p in operands)
         return "yes" if (a == b) == (form == "same") else "no"
@@ -267,28 +308,37 @@ def solve(form: str, values: list, operands: list[int], descending: bool = False
     return [p + 1 for p in ranked] if form == "order" else ranked[0] + 1
 
 
-def say(form: str, trait: Trait, values: list, operands: list[int], descending: bool, how: str) -> str:
-    """The answer in words. how: `working` says first what each image shows, `short` gives the answer alone."""
-    answer = solve(form, values, operands, descending)
-    if how == "short":
-        return short(answer)
-    if form in ("same", "different"):
-        differ = len({values[p] for p in operands}) > 1
-        final = f"{answer.capitalize()}, the {trait.what} is {'different' if differ else 'the same'}."
-    elif form == "odd":
-        final = f"Image {answer} is the odd one out."
-    elif form == "order":
-        final = f"The order is {', '.join(f'Image {number}' for number in answer)}."
-    else:
-        final = f"Image {answer} shows {form} {trait.things}."
-    if how == "sentence":
-        return final
-    return " ".join([*(f"Image {p + 1} shows {trait.phrase(values[p])}." for p in operands), final])
+def type_of(answer: str | int | list[int]) -> str:
+    return "yes/no" if isinstance(answer, str) else "image"
 
 
 def short(answer: str | int | list[int]) -> str:
-    """An answer alone: 'Yes.', 'Image 3.', 'Image 2, Image 1.'"""
+    """Return an answer alone: 'Yes.', 'Image 3.', 'Image 2, Image 1.'"""
     if isinstance(answer, str):
         return f"{answer.capitalize()}."
     numbers = answer if isinstance(answer, list) else [answer]
     return f"{', '.join(f'Image {number}' for number in numbers)}."
+
+
+def possible(data: Comparable | SharedQuestions) -> tuple[str, ...]:
+    from s2h.sources.shared_questions import SharedQuestions
+
+    return tuple(
+        kind for kind in NEGATIVES if kind != "swapped-images" or not isinstance(data, SharedQuestions)
+    )
+
+
+TASK = Task(
+    level=2,
+    about="same or different, the odd one out, more or fewer, the order",
+    negatives=NEGATIVES,
+    answers={
+        "yes/no": Answer(lambda images: 2),
+        "image": Answer(lambda images: images),
+        "order": Answer(factorial),
+    },
+    make=make,
+    needs=(COMPARABLE, SHARED_QUESTIONS),
+    possible=possible,
+    takes=frozenset({"working"}),
+)

@@ -1,35 +1,26 @@
-"""Level 2, comparison of answers: one question, which a source of questions and answers asks of several pictures, is put to
-all images of the prompt. Asked are whether the answer is the same, for which image it is a certain one, and the odd one out.
-The rejected answer is the right one of a world in which two pictures changed places or one was another, as in compare."""
+"""Level 2, comparison of answers: one question, which a source of questions and answers asks about several pictures, is put
+to all images of the prompt. The forms are whether the answer is the same, for which image it is a given one, and the odd one
+out. The rejected answer is right in a world where two pictures changed places or one was another, as in compare.py."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
-from s2h.sources import Item, NoPair, Trait
-from s2h.sources.shared import SharedQuestion
-from s2h.tasks import compare
-from s2h.tasks.draft import (
-    WORKING,
-    Draft,
-    Twin,
-    branch,
-    in_turn,
-    items_of,
-    name_images,
-    pick_kind,
-    two_places,
-    yes_or_no,
-)
+from s2h.sources import Item
+from s2h.tasks import Wanted
+from s2h.tasks.compare import BRIEF, same_or_different, short, solve, type_of, worlds
+from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.slots import Slot
 
-NEEDS = ("shared",)
-NEGATIVES = {"false-same": 1.0, "false-different": 1.0, "wrong-image": 1.0}
-BRIEF, SHOW = (
-    compare.BRIEF,
-    (" Give the answer for each image first.", " Answer for each image, then conclude."),
-)
+if TYPE_CHECKING:
+    from s2h.sources.shared_questions import SharedQuestion, SharedQuestions
+
+SHOW = (" Give the answer for each image first.", " Answer for each image, then conclude.")
 ASKS = {
     "same": (
         "Take the question “{q}” Is the answer the same for {both}?",
@@ -86,113 +77,109 @@ TYPES = (
 _WHERE = re.compile(r"\s+(?:in|on) (?:the|this) (?:image|picture|photo)$", re.IGNORECASE)
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return list(NEGATIVES)
+@dataclass(frozen=True)
+class Query:
+    """What one prompt asks. operands: places of the images that it asks about. value: the answer that `which` asks for and
+    `odd` is not. how: as in compare.Comparison."""
+
+    form: str
+    question: str
+    operands: list[int]
+    value: str
+    how: str
+
+    def ask(self, rng: Random) -> str:
+        """Return the prompt's question: in words of its own where the source's question tells what it is about, else around
+        it."""
+        if self.form in ("same", "different") and rng.random() < 0.6:
+            for pattern, same, different in TYPES:
+                if found := pattern.fullmatch(self.question):
+                    a, b = self.operands
+                    about = _WHERE.sub("", found[1])
+                    return (same if self.form == "same" else different).format(x=about, a=a + 1, b=b + 1)
+        told = self.value.lower() if self.value.lower() in ("yes", "no") else f"“{self.value}”"
+        return rng.choice(ASKS[self.form]).format(q=self.question, both=name_images(self.operands), v=told)
+
+    def solve(self, values: Sequence[str]) -> str | int | list[int]:
+        if self.form == "which":
+            return values.index(self.value) + 1
+        return solve(self.form, values, self.operands)
+
+    def facts(self, values: Sequence[str]) -> dict:
+        answer = self.solve(values)
+        return {
+            "form": self.form,
+            "trait": "answer",
+            "question": self.question,
+            "working": self.how == "working",
+            "operands": self.operands,
+            "values": values,
+            **({"value": self.value} if self.form == "which" else {}),
+            "answer": answer,
+            "answer_type": type_of(answer),
+        }
+
+    def claims(self, values: Sequence[str]) -> Claims:
+        return [(p, f"{self.question} {values[p]}") for p in self.operands]
+
+    def say(self, values: Sequence[str]) -> str:
+        """Return the answer in words."""
+        answer = self.solve(values)
+        if self.how == "short":
+            return short(answer)
+        if isinstance(answer, str):
+            differ = len({values[p] for p in self.operands}) > 1
+            final = f"{answer.capitalize()}, the answer{'s differ' if differ else ' is the same'}."
+        else:
+            final = f"Image {answer} is {'the one' if self.form == 'which' else 'the odd one out'}."
+        if self.how == "sentence":
+            return final
+        # The answers may be yes and no: the conclusion stands on a line of its own.
+        told = " ".join(f"The answer for Image {p + 1} is {values[p]}." for p in self.operands)
+        return f"{told}\n{final}"
 
 
-def make(
-    rng: Random, source: Any, n_images: int, weights: dict[str, float], working: float = WORKING
-) -> Draft:
-    """One comparison of `n_images` pictures of which the same is asked; raises NoPair where the draw has too few."""
-    if n_images < 2:
-        raise NoPair("compare needs two images or more")
-    wanted = {kind for kind, weight in weights.items() if weight > 0}
-    answer = yes_or_no(rng, lambda n: _share(wanted), n_images)
-    places = two_places(rng, n_images)
+def make(slot: Slot, data: SharedQuestions, wanted: Wanted) -> Pair:
+    """Make one comparison of pictures about which the same is asked; raises NoPair where the draw has too few."""
+    rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
+    kinds = {kind for kind, weight in weights.items() if weight > 0}
+    answer = slot.yes_or_no(lambda n: _share(kinds))
+    places = slot.two_places()
     if answer is None:
-        kind, form = "wrong-image", branch(rng, ["which"] + ["odd"] * (n_images > 2), name="question")
+        kind, form = "wrong-image", slot.branch(["which"] + ["odd"] * (n_images > 2), name="question")
     else:
-        kind = pick_kind(rng, weights, ["false-same", "false-different"], by_answer=True)
-        form = "same" if answer == (kind == "false-different") else "different"
-    least = n_images - 1 if answer is None else 2
-    question: SharedQuestion = source.shared.draw(rng, least)
+        kind, form = same_or_different(slot, weights, answer)
+    question: SharedQuestion = data.draw(rng, n_images - 1 if answer is None else 2)
     one, other = question.rows
     if answer is None:
-        at, wrong = places
-        everywhere = operands = list(range(n_images))
-        seen, believed = ([other if p == place else one for p in everywhere] for place in (at, wrong))
+        operands = list(range(n_images))
+        seen, believed = ([other if p == place else one for p in operands] for place in places)
     else:
-        trait = Trait("answer", (one, other), str)
-        seen, believed, operands = compare._worlds(
-            rng, form, trait, n_images, places, kind == "false-different"
-        )
-    shows = in_turn(rng, (True, False), (working, 1 - working), "working")
+        alike = kind == "false-different"
+        seen, believed, operands = worlds(rng, form, (one, other), n_images, places, alike)
+    shows = slot.deal((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
     ending = rng.choice(SHOW if shows else BRIEF)
     how = "working" if shows else "short" if ending else "sentence"
-
-    def draw(value: str, together: list[Item]) -> Item:
-        return source.shared.item(rng, question, value, together)
-
+    query = Query(form, question.ask, operands, other, how)
+    draw = partial(data.draw_picture, rng, question)
     items: list[Item] = []
     for value in seen:
         items.append(draw(value, items))
-
-    def facts(values: list[str]) -> dict:
-        solved = _solve(form, values, operands, other)
-        return {
-            "form": form,
-            "trait": "answer",
-            "question": question.ask,
-            "working": shows,
-            "operands": operands,
-            "values": values,
-            **({"value": other} if form == "which" else {}),
-            "answer": solved,
-            "answer_type": "yes/no" if isinstance(solved, str) else "image",
-        }
-
-    def claims(values: list[str]) -> list[tuple[int, str]]:
-        return [(p, f"{question.ask} {values[p]}") for p in operands]
-
-    return Draft(
+    return Pair(
         items,
-        ask(rng, form, question.ask, operands, other) + ending,
-        say(form, seen, operands, other, how),
-        say(form, believed, operands, other, how),
+        query.ask(rng) + ending,
+        query.say(seen),
+        query.say(believed),
         kind,
         operands,
-        facts(seen),
-        claims(seen),
-        claims(believed),
-        twin=Twin(items_of(items, seen, believed, draw), facts(believed)),
+        query.facts(seen),
+        query.claims(seen),
+        query.claims(believed),
+        twin=Twin(rearranged(items, seen, believed, draw), query.facts(believed)),
     )
 
 
 def _share(wanted: set[str]) -> float:
-    """The share of yes/no questions."""
+    """Return the share of yes/no questions."""
     others = "wrong-image" in wanted
     return (0.5 if others else 1.0) if wanted & {"false-same", "false-different"} else 0.0
-
-
-def ask(rng: Random, form: str, question: str, operands: list[int], value: str) -> str:
-    """The prompt's question: in words of its own where the source's question tells what it is about, else around it."""
-    if form in ("same", "different") and rng.random() < 0.6:
-        for pattern, same, different in TYPES:
-            if found := pattern.fullmatch(question):
-                a, b = operands
-                about = _WHERE.sub("", found[1])
-                return (same if form == "same" else different).format(x=about, a=a + 1, b=b + 1)
-    told = value.lower() if value.lower() in ("yes", "no") else f"“{value}”"
-    return rng.choice(ASKS[form]).format(q=question, both=name_images(operands), v=told)
-
-
-def _solve(form: str, values: list[str], operands: list[int], value: str) -> str | int:
-    if form == "which":
-        return values.index(value) + 1
-    return compare.solve(form, values, operands)
-
-
-def say(form: str, values: list[str], operands: list[int], value: str, how: str) -> str:
-    """The answer in words. how: as in compare.say."""
-    answer = _solve(form, values, operands, value)
-    if how == "short":
-        return compare.short(answer)
-    if form in ("same", "different"):
-        differ = len({values[p] for p in operands}) > 1
-        final = f"{answer.capitalize()}, the answer{'s differ' if differ else ' is the same'}."
-    else:
-        final = f"Image {answer} is the one." if form == "which" else f"Image {answer} is the odd one out."
-    if how == "sentence":
-        return final
-    # The answers may be yes and no: the conclusion stands on a line of its own.
-    return " ".join(f"The answer for Image {p + 1} is {values[p]}." for p in operands) + f"\n{final}"

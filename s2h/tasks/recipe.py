@@ -1,187 +1,192 @@
-"""The pairs that a run makes: their task and source, the form of their prompts and rejected answers, their number. A slot
-is the place of one pair in a run. Slot k is drawn from (seed, task, k) alone, so that a shard is a range of slots and
-shards put end to end are the whole.
+"""A run of s2h-gen: which pairs it makes, and how. Slot k is drawn from (seed, task, k) alone, so that a shard is a range of
+slots, and shards put end to end are the whole run.
 
     Recipe("kinship", n=8, per_prompt=(2, 3)).records()
-"""
+
+`records` goes through the slots, `draw` makes an attempt at a pair, and `record` draws its pictures. The tasks make the
+pairs (vqa.py, kinship.py, …), slots.py keeps the run in balance, hallucinations.py asks a model for rejected answers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from s2h import seeds
-from s2h.record import Record
-from s2h.sources import NoPair, SourceError, open_source, require
-from s2h.tasks import search
-from s2h.tasks.draft import WORKING, Draft
-from s2h.tasks.mistakes import Asker, hallucinated
-from s2h.tasks.names import LEVELS, MAKERS, maker_of
+from s2h import registry, seeds
+from s2h.sources import NoPair, SourceError, open_source
+from s2h.sources.shapes import Dataset
+from s2h.tasks import BY_MODEL, WORKING, Task, Wanted, by_level, data_for
+from s2h.tasks.slots import Run
 
-TRIES = 90  # redraws of one slot before it is given up and counted
-ASKED = 20  # the same where each draw asks a model
-BLOCK = 32  # level-1 slots that go through the model together; shards are cut at whole blocks, so batches stay the same
+if TYPE_CHECKING:
+    from s2h.images.store import Store
+    from s2h.record import Record
+    from s2h.tasks.hallucinations import Answerer
+    from s2h.tasks.pair import Pair, Size
+    from s2h.tasks.similar import Similar
+
+TRIES = 90  # draws of one slot before it is given up and counted
+TRIES_BY_MODEL = 20  # the same where each draw asks a model
+DEALT = 3  # one draw in so many keeps the slot's turn; after these a slot takes what can be had
+BLOCK = 32  # level-1 slots that go through a model together; shards are cut at whole blocks, so batches stay the same
+PER_PROMPT = {
+    "sequence": (2, 5),
+    "grid": (2, 9),
+    "pip": (2, 2),
+}  # images in a prompt, by layout, where none are asked for
 
 
 @dataclass
 class Recipe:
     """What a run makes. Raises SourceError where the source lacks what the task needs.
 
-    source: an opened one, or its spec. per_prompt: the least and the most images in a prompt, each number equally often.
-    layout: `sequence`, or all images in one as a `grid` or (vqa) one in the middle of the other, `pip`. negatives: kind ->
-    weight, the task's own mixture by default. working: the share of prompts (levels 2 and 3) that ask the answer to say
-    first what it sees; half by default. forms: of search, with their weights. relations: of kinship, with theirs.
-    nonexistent: see vqa.make. similar: see similar.Similar. twins: each pair is followed by its counterfactual twin, the
-    same prompt with images that turn the answers round, and `facts.twin` in both is the pair's id.
+    n: slots of the whole run. source: an opened one, or its spec. per_prompt: the least and the most images in a prompt,
+    each number equally often. layout: `sequence`, or all images in one as a `grid` or (vqa) one in the middle of the
+    other, `pip`. negatives: kind -> weight, the task's own by default. working: the share of prompts that ask the answer
+    to say first what it sees, where the task has such. options: the task's own. similar: chooses distractors by CLIP.
+    twins: each pair is followed by its counterfactual twin, the same prompt with images that exchange the answers;
+    `facts.twin` names the pair.
 
-    n: slots of the whole run. shard: (i, N), the part of them to make. first: slots before this one were made by an earlier
-    run. workers: processes that share the work. images: the Store that drawn pictures go to. size: their side in pixels, or
-    the least and the greatest of their widths and heights. tally: counts what was discarded and why.
-
-    answer (level 1): a model, as a function from [(messages, images)] and a text that seeds its sampling to each prompt's
-    generated texts. Wrong ones become the rejected answers. answerer: its name and settings, which go into the pairs' names.
-    alike, choose: see mistakes.Asker.
-    """
+    answerer: a model whose wrong answers become the rejected ones. shard: (i, N), the part of the slots to make. first:
+    slots before this one were made by an earlier run. workers: processes that share the work. images: the store of drawn
+    pictures. size: their side in pixels, or the least and the greatest of their widths and heights. tally: counts what
+    was discarded and why."""
 
     task: str
     n: int = 1000
     seed: int = 0
-    source: Any = "builtin"
+    source: str | Dataset = "builtin"
     split: str = "train"
-    per_prompt: tuple[int, int] = (2, 5)
+    per_prompt: tuple[int, int] = PER_PROMPT["sequence"]
     layout: str = "sequence"
     negatives: dict[str, float] | None = None
     working: float | None = None
-    forms: dict[str, float] | None = None
-    relations: dict[str, float] | None = None
-    nonexistent: float = 0
-    similar: Callable | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    similar: Similar | None = None
     twins: bool = False
+    answerer: Answerer | None = None
     shard: tuple[int, int] = (1, 1)
     first: int = 0
     workers: int = 1
-    images: Any = None
-    size: int | tuple[int, int] = 224
-    answer: Callable[[list[tuple[list, list]], str], list[list[str] | None]] | None = None
-    answerer: str = ""
-    alike: Callable[[str, str], bool] | None = None
-    choose: Callable[[Draft, list, list[str]], str | None] | None = None
+    images: Store | None = None
+    size: Size = 224
     tally: Counter = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        if self.task not in MAKERS:
-            raise SourceError(f"unknown task {self.task!r} (choose from {', '.join(MAKERS)})")
-        if isinstance(self.source, str):
-            self.source = open_source(self.source, seed=self.seed, split=self.split)
-        self._maker = maker_of(self.task, self.source)
-        require(self.source, self.task, *self._maker.NEEDS)
-        self._sizes = _sizes(self.task, self.layout, self.per_prompt)
-        if self.working and self.task == "kinship" and not hasattr(self.source, "look"):
-            raise SourceError(
-                f"source {self.source.spec!r}: nothing is known of how its people look (leave out the working)"
-            )
-        if self.working == WORKING:
-            self.working = None  # the default said aloud gives the same names
-        self._wishes = self._wished()
-        self._weights = _weights(self._maker, self.source, self.negatives, self.answer is not None)
-        if self.images is None:
-            from s2h.images.store import Store
+        self.maker: Task = _task(self.task)
+        source = self.source
+        if isinstance(source, str):
+            source = open_source(source, seed=self.seed, split=self.split)
+        self.dataset, self.data = source, data_for(self.task, source)
+        self.run = Run(
+            (source.spec, self.seed, self.split, self.task),
+            _sizes(self.task, self.maker, self.layout, self.per_prompt),
+        )
+        self.wanted = Wanted(
+            _weights(self.maker, self.data, self.negatives, self.answerer is not None),
+            None if self.working == WORKING else self.working,  # ids don't tell whether the default was given
+            self.layout,
+            self.similar,
+            _own(self.task, self.maker, self.options),
+        )
+        self.maker.check(self.data, self.wanted)
+        from s2h.images.store import Store
 
-            self.images = Store()
+        self.store = self.images or Store()
 
     def records(self) -> Iterator[Record]:
-        """The pairs of the run, a slot that gives none left out and counted."""
-        slots = shard_range(self.n, self.shard, BLOCK if self.answer is not None else 1)
+        """Yield the pairs of the run in order. A slot that gives none is left out and counted."""
+        slots = shard_range(self.n, self.shard, BLOCK if self.answerer else 1)
         slots = range(max(self.first, slots.start), max(self.first, slots.stop))
-        if self.answer is not None:
-            asker = Asker(self.answer, self.size, ASKED, self.alike, self.choose)
-            for start in range(slots.start, slots.stop, BLOCK):
-                block = range(start, min(start + BLOCK, slots.stop))
-                yield from hallucinated(block, self.source, self.draft, self.record, asker, self.tally)
-        elif self.workers > 1:
+        if self.workers > 1:
             from s2h.tasks.workers import spread
 
-            yield from spread(self.made, slots, self.workers, self.source, self.tally)
-        else:
-            yield from self.made(slots, self.tally)
+            return spread(self.made, slots, self.workers, self.dataset, self.tally)
+        return self.made(slots, self.tally)
 
     def made(self, slots: range, tally: Counter) -> Iterator[Record]:
-        """The pairs of some slots, without a model."""
+        """Yield the records of some slots, each followed by its twin if there shall be twins."""
+        answerer = self.answerer
+        for k, pair in self._by_model(answerer, slots, tally) if answerer else self._by_design(slots, tally):
+            record = self.record(pair, k)
+            if self.twins and pair.twin is not None:
+                twin = self.record(pair.mirrored(pair.twin), k)
+                twin["id"] += "-twin"
+                record["facts"]["twin"] = twin["facts"]["twin"] = record["id"]
+                yield record
+                yield twin
+            else:
+                yield record
+
+    def _by_design(self, slots: range, tally: Counter) -> Iterator[tuple[int, Pair]]:
+        """Yield (slot, pair) of some slots, each drawn until it gives one."""
         for k in slots:
             for attempt in range(TRIES):
-                draft = self.draft(k, attempt, tally)
-                if draft is not None:
-                    yield from self._with_twin(draft, k)
+                pair = self.draw(k, attempt, TRIES, tally)
+                if pair is not None:
+                    yield k, pair
                     break
             else:
                 tally["slots given up"] += 1
 
-    def draft(self, k: int, attempt: int, tally: Counter | None = None) -> Draft | None:
-        """An attempt at the pair of slot k; None, counted, where it gives none. A redraw keeps the slot's turn; where that
-        gives no pair at all, the slot takes what can be had."""
-        tally = self.tally if tally is None else tally
-        run = (self.source.spec, self.seed, self.split, self.task)
-        tries = TRIES if self.answer is None else ASKED
-        rng = seeds.slot_rng(run, k, attempt, self._sizes, free=attempt >= tries // 3)
-        number = self._sizes[rng.whole.take("images", (1,) * len(self._sizes))]
+    def _by_model(self, answerer: Answerer, slots: range, tally: Counter) -> Iterator[tuple[int, Pair]]:
+        """Yield (slot, pair) of some slots, whose rejected answers a model gives. It is asked a block of slots at a time."""
+        from s2h.tasks.hallucinations import hallucinated
+
+        for start in range(slots.start, slots.stop, BLOCK):
+            block = range(start, min(start + BLOCK, slots.stop))
+            draw = partial(self.draw, tries=TRIES_BY_MODEL, tally=tally)
+            yield from hallucinated(block, draw, TRIES_BY_MODEL, answerer, self.data, self.size, tally)
+
+    def draw(self, k: int, attempt: int, tries: int, tally: Counter) -> Pair | None:
+        """Return an attempt at the pair of slot k, or None, counted, where it gives none. The first third of the tries keep
+        to what the slot was dealt."""
+        slot = self.run.slot(k, attempt, free=attempt >= tries // DEALT)
         try:
-            made = self._maker.make(rng, self.source, number, self._weights, **self._wishes)
-            if self.twins and made.twin is None:
+            pair = self.maker.make(slot, self.data, self.wanted)
+            if self.twins and pair.twin is None:
                 raise NoPair("no twin of this kind of negative")
         except NoPair as reason:
             tally[str(reason)] += 1
             return None
-        made.layout = self.layout
-        return made
+        pair.layout = self.layout
+        return pair
 
-    def record(self, draft: Draft, k: int) -> Record:
-        """The draft as the record of slot k, its pictures drawn and stored."""
+    def record(self, pair: Pair, k: int) -> Record:
+        """Return the pair as the record of slot k, its pictures drawn and stored."""
         name = f"{self.task}-{self.name}-{k:06d}"
-        return draft.record(name, LEVELS[self.task], self.task, self.images, self.size, self.source.spec)
-
-    def _with_twin(self, draft: Draft, k: int) -> Iterator[Record]:
-        pair = self.record(draft, k)
-        if not self.twins:
-            yield pair
-            return
-        twin = self.record(draft.turned(), k)
-        twin["id"] += "-twin"
-        pair["facts"]["twin"] = twin["facts"]["twin"] = pair["id"]
-        yield pair
-        yield twin
+        return pair.record(name, self.maker.level, self.task, self.dataset.spec, self.store, self.size)
 
     @cached_property
     def name(self) -> str:
-        """A name of all that the pairs depend on, which stands in their ids."""
-        settings = [self.source.spec, self.seed, self.split, self.per_prompt, sorted(self._weights.items())]
-        settings += [self.working, self.answer is not None]
-        settings += [sorted(wish.items()) for wish in (self.forms, self.relations) if wish is not None]
-        settings += [self.answerer] * bool(self.answerer)
-        if captioner := getattr(self.source, "captioner", ""):
-            settings.append(captioner)
-        settings += [self.layout] * (self.layout != "sequence")
-        settings += [self.nonexistent] * bool(self.nonexistent) + ["similar"] * bool(self.similar)
+        """The hash of all that the pairs depend on, which stands in their ids."""
+        weights, shares, photos = [], [], self.dataset.photos
+        for option in self.maker.options:
+            if option.name in self.wanted.options:
+                value = self.wanted.options[option.name]
+                if option.type == "weights":
+                    weights.append(sorted(value.items()))
+                elif value:
+                    shares.append(value)
+        settings = [
+            self.dataset.spec,
+            self.seed,
+            self.split,
+            self.per_prompt,
+            sorted(self.wanted.negatives.items()),
+        ]
+        settings += [self.wanted.working, self.answerer is not None, *weights]
+        settings += [self.answerer.name] if self.answerer and self.answerer.name else []
+        settings += [captioner] if (captioner := photos.captioner if photos else "") else []
+        settings += [self.layout] if self.layout != "sequence" else []
+        settings += [*shares, *(["similar"] if self.similar else [])]
         return f"{seeds.seed_of(*settings) >> 40:06x}"
-
-    def _wished(self) -> dict[str, Any]:
-        """What the task's own `make` is told beside the weights of its negatives."""
-        wishes: dict[str, Any] = {} if self.working is None else {"working": self.working}
-        if self.forms is not None:
-            wishes["forms"] = _known(self.forms, search.FORMS, "form of question")
-        if self.relations is not None:
-            wishes["relations"] = _known(self.relations, getattr(self.source, "relations", ()), "relation")
-        if self.task == "vqa":
-            wishes |= {"layout": self.layout, "nonexistent": self.nonexistent}
-        if self.task in ("vqa", "search"):
-            wishes["similar"] = self.similar
-        return wishes
 
 
 def shard_range(n: int, shard: tuple[int, int], block: int = 1) -> range:
-    """The slots of shard (i, N), 1-based, as a contiguous range; all N in order are range(n)."""
+    """Return the slots of shard (i, N), 1-based, as a contiguous range; all N in order are range(n)."""
     i, parts = shard
     blocks = -(-n // block)
     start, stop = (i - 1) * blocks // parts * block, i * blocks // parts * block
@@ -189,43 +194,51 @@ def shard_range(n: int, shard: tuple[int, int], block: int = 1) -> range:
 
 
 def block_of(name: str) -> int:
-    """The first slot of the block that the pair of this id is of: where a run that was killed goes on, so that a model is
-    asked the same batches."""
+    """Return the first slot of the block that the pair with this id belongs to. A killed run resumes there, so that a
+    model is asked the same batches."""
     return int(name.removesuffix("-twin").rpartition("-")[2]) // BLOCK * BLOCK
 
 
-def _sizes(task: str, layout: str, per_prompt: tuple[int, int]) -> list[int]:
-    """The numbers of images that a prompt may have. Raises SourceError where the layout allows none."""
+def _task(name: str) -> Task:
+    try:
+        return registry.load("task", name)
+    except KeyError:
+        raise SourceError(f"unknown task {name!r} (choose from {', '.join(by_level())})") from None
+
+
+def _sizes(name: str, task: Task, layout: str, per_prompt: tuple[int, int]) -> tuple[int, ...]:
+    """Return the numbers of images that a prompt may have. Raises SourceError where the layout allows none."""
+    if layout not in task.layouts:
+        others = " and ".join(other for other, one in by_level().items() if layout in one.layouts)
+        raise SourceError(f"the layout {layout} is for {others}: {name} needs {' or '.join(task.layouts)}")
     least, most = per_prompt
     if layout == "sequence":
-        return list(range(least, most + 1))
+        return tuple(range(least, most + 1))
     if layout == "pip":
-        if task != "vqa":
-            raise SourceError(f"the layout pip is for vqa: {task} looks at several images (use grid)")
-        return [2]
+        return (2,)
     from s2h.images.layouts import COLUMNS
 
-    sizes = [n for n in COLUMNS if least <= n <= most]
+    sizes = tuple(n for n in COLUMNS if least <= n <= most)
     if not sizes:
         raise SourceError(f"no grid of {least} to {most} images (grids have {', '.join(map(str, COLUMNS))})")
     return sizes
 
 
-def _known(wanted: dict[str, float], known: Any, what: str) -> dict[str, float]:
-    if unknown := sorted(set(wanted) - set(known)):
-        raise SourceError(f"no {what} {unknown[0]!r} here (choose from {', '.join(known) or 'none'})")
-    if not sum(wanted.values()) > 0:
-        raise SourceError(f"the weights of every {what} add up to nothing")
-    return wanted
-
-
-def _weights(maker: Any, source: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
-    """The kinds of rejected answers with their weights. Raises SourceError for a kind that the source can't give."""
+def _weights(task: Task, data: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
+    """Return the kinds of rejected answers with their weights. Raises SourceError for a kind that the data can't give."""
     if by_model:
-        return {"hallucination": 1.0}
-    possible = maker.possible_negatives(source)
+        return {BY_MODEL: 1.0}
+    possible = task.negatives_from(data)
     if negatives is None:
-        return {kind: weight for kind, weight in maker.NEGATIVES.items() if kind in possible}
+        return possible
     if unknown := sorted(set(negatives) - set(possible)):
         raise SourceError(f"no negatives of kind {unknown[0]!r} here (choose from {', '.join(possible)})")
     return dict(negatives)
+
+
+def _own(name: str, task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the task's own options that were given. Raises SourceError for another task's option."""
+    given = {option: value for option, value in options.items() if value is not None}
+    if foreign := sorted(set(given) - {option.name for option in task.options}):
+        raise SourceError(f"{name} has no option {foreign[0]}")
+    return given

@@ -14,20 +14,20 @@ the images until it finds the concept; with captions only, it names just the ima
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
 from random import Random
 from typing import Any
 
-from s2h.sources import Item, NoPair
-from s2h.tasks import phrasing
-from s2h.tasks.draft import WORKING, Draft, Twin, branch, in_turn, pick_kind
-from s2h.tasks.phrasing import form_of, none_shows, one_form, scan, scan_found
+from s2h.sources import Concept, Item, NoPair
+from s2h.sources.shapes import PHOTOS, PhotoSet
+from s2h.tasks import Answer, Option, Task, Wanted, check_weights, search_words
+from s2h.tasks.pair import Claims, Pair, Twin
+from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_found
+from s2h.tasks.slots import Slot
 
-ASKS, SHOW = phrasing.ASKS, phrasing.SHOW  # under the names that they have in every task
-NEEDS = ("target", "without", "another", "caption", "fits", "generic")
 NEGATIVES = {
     "same-concept": 0.6,
     "attribute-swap": 0.3,
@@ -40,11 +40,9 @@ NEGATIVES = {
 }
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
-# Where captions say no more than the concept that the prompt names, the words alone would give every wrong one away.
-WITHOUT_CAPTIONS = {"locate": 0.6, "count": 0.4}
-ABOUT_ABSENCE = ("locate", "count", "absent")
-# Where nobody noted what an image does not show.
-WITHOUT_ABSENCE = {"caption": 1.0}
+# What is asked by default. Where captions say no more than the concept that the prompt names, the words alone would give
+# every wrong one away; and some sources do not note what an image does not show.
+DEFAULTS = {"all": FORMS, "no captions": {"locate": 0.6, "count": 0.4}, "captions only": {"caption": 1.0}}
 CANDIDATES = 8  # distractors among which CLIP chooses
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
@@ -56,162 +54,165 @@ NEGATIVES_OF = {
 
 @dataclass(frozen=True)
 class Search:
-    """What one prompt looks for. shows: whether the answer says its working. pick: chooses a distractor among several by
-    CLIP, see similar.py."""
+    """What one prompt looks for. shows: whether the answer shows its working."""
 
-    rng: Random
-    source: Any
-    n: int
-    weights: dict[str, float]
+    slot: Slot
+    photos: PhotoSet
+    wanted: Wanted
     shows: bool
     target: Item
-    concept: str
-    pick: Any = None
+    concept: Concept
+
+    @property
+    def rng(self) -> Random:
+        return self.slot.rng
+
+    @property
+    def n(self) -> int:
+        return self.slot.n_images
 
     def scan(self, at: int | None) -> str:
-        """The working of a caption: a line before the answer."""
+        """Return the working of a caption: a line before the answer."""
         if not self.shows:
             return ""
         reading = [i == at for i in range(self.n)]
-        return scan(self.concept, reading) if self.source.exhaustive else scan_found(self.concept, reading)
+        return scan(self.concept, reading) if self.photos.exhaustive else scan_found(self.concept, reading)
+
+    def distractors(self, together: list[Item], n: int) -> list[Item]:
+        """Draw n pictures in which the concept does not occur."""
+        found: list[Item] = []
+        while len(found) < n:
+            here = [*together, *found]
+            if self.wanted.similar is None:
+                found.append(self.photos.draw_without(self.rng, self.concept, here))
+                continue
+            some = [self.photos.draw_without(self.rng, self.concept, here) for _ in range(CANDIDATES)]
+            if not self.photos.exhaustive:
+                claim = self.photos.claim_of_concept(self.concept)
+                some = self.wanted.similar.unlike(claim, self.target, some)
+            found.append(self.wanted.similar(self.rng, self.target, some))
+        return found
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return [kind for kind in NEGATIVES if kind != "attribute-swap" or getattr(source, "swaps", False)]
+def possible(photos: PhotoSet) -> tuple[str, ...]:
+    return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or photos.attribute_swaps != "none")
 
 
-def default_forms(source: Any) -> dict[str, float]:
-    """The forms of question and their weights where none are asked for."""
-    if not source.exhaustive:
-        return WITHOUT_ABSENCE
-    return FORMS if getattr(source, "tells", True) else WITHOUT_CAPTIONS
+def default_forms(photos: PhotoSet) -> str:
+    """Return which of DEFAULTS are the forms of question and their weights where none are asked for."""
+    if not photos.exhaustive:
+        return "captions only"
+    return "all" if photos.captions_say_more else "no captions"
 
 
-def make(
-    rng: Random,
-    source: Any,
-    n_images: int,
-    weights: dict[str, float],
-    working: float = WORKING,
-    forms: dict[str, float] | None = None,
-    similar: Any = None,
-) -> Draft:
-    """One search pair of `n_images` images; raises NoPair where this draw can't give one. forms: caption, locate, count,
-    absent and their weights. similar: chooses distractors by CLIP (similar.py)."""
-    wanted = default_forms(source) if forms is None else forms
-    fitting = _fitting(tuple(wanted.items()), n_images > 1, tuple(weights.items()))
-    if not sum(fitting.values()):
-        raise NoPair(f"no form of question fits ({n_images} images, {', '.join(weights)})")
-    form = branch(rng, list(fitting), list(fitting.values()), "form")
-    shows = n_images > 1 and rng.random() < working
-    build = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}[form]
-    target, concept = source.target(rng)
-    search = Search(rng, source, n_images, weights, shows, target, concept, similar)
-    draft = build(search)
+def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
+    """Make one search pair; raises NoPair where this draw can't give one. The option `forms` holds the forms of question and
+    their weights."""
+    weights, several = wanted.negatives, slot.n_images > 1
+    forms, shares = _fitting(wanted, default_forms(photos), several)
+    if not sum(shares):
+        raise NoPair(f"no form of question fits ({slot.n_images} images, {', '.join(weights)})")
+    form = slot.branch(forms, shares, "form")
+    shows = several and slot.rng.random() < wanted.working_share
+    target, concept = photos.draw_target(slot.rng)
+    pair = BUILD[form](Search(slot, photos, wanted, shows, target, concept))
     common: dict[str, Any] = {"form": form, "concept": str(concept), "working": shows}
-    if form != "caption" or (shows and source.exhaustive):
-        common["absence"] = "annotated" if source.exhaustive else "assumed"
-    if captioner := getattr(source, "captioner", ""):
+    if form != "caption" or (shows and photos.exhaustive):
+        common["absence"] = "annotated" if photos.exhaustive else "assumed"
+    if captioner := photos.captioner:
         common["captioner"] = captioner
-    named_only = form == "caption" and not source.exhaustive
-    draft.ask = phrasing.ask(rng, form, concept, shows, named_only)
-    draft.facts = {**common, **draft.facts}
-    if draft.twin is not None:
-        draft.twin.facts = {**common, **draft.twin.facts}
-    return draft
+    named_only = form == "caption" and not photos.exhaustive
+    pair.ask = search_words.ask(slot.rng, form, concept, shows, named_only)
+    pair.facts = {**common, **pair.facts}
+    if pair.twin is not None:
+        pair.twin.facts = {**common, **pair.twin.facts}
+    return pair
 
 
-@lru_cache(maxsize=256)
-def _fitting(
-    forms: tuple[tuple[str, float], ...], several: bool, weights: tuple[tuple[str, float], ...]
-) -> dict[str, float]:
-    """The forms of question that can be asked of one or several images and have a wanted mistake."""
-    kinds = {kind for kind, weight in weights if weight > 0}
-    return {
-        form: weight
-        for form, weight in forms
+@lru_cache(maxsize=4)
+def _fitting(wanted: Wanted, default: str, several: bool) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return the forms of question that can be asked about one or several images and have a wanted mistake, and their
+    weights."""
+    kinds = {kind for kind, weight in wanted.negatives.items() if weight > 0}
+    forms = wanted.options.get("forms") or DEFAULTS[default]
+    fitting = [
+        form
+        for form in forms
         if (several or form in ("caption", "absent")) and not kinds.isdisjoint(NEGATIVES_OF[form])
-    }
+    ]
+    return tuple(fitting), tuple(forms[form] for form in fitting)
 
 
-def _fill(search: Search, together: list[Item], n: int) -> list[Item]:
-    """n distractors, in which the concept does not occur."""
-    found: list[Item] = []
-    while len(found) < n:
-        here = [*together, *found]
-        if search.pick is None:
-            found.append(search.source.without(search.rng, search.concept, here))
-            continue
-        some = [search.source.without(search.rng, search.concept, here) for _ in range(CANDIDATES)]
-        if not search.source.exhaustive:
-            claim = search.source.claim_of_concept(search.concept)
-            some = search.pick.unlike(claim, search.target, some)
-        found.append(search.pick(search.rng, search.target, some))
-    return found
+def _pair(
+    items: list[Item],
+    answers: tuple[str, str],
+    kind: str,
+    target: list[int],
+    facts: dict,
+    claims: tuple[Claims, Claims],
+    twin: Twin | None,
+) -> Pair:
+    """Return a pair that lacks its question. answers, claims: of the chosen and of the rejected answer."""
+    return Pair(items, "", *answers, kind, target, facts, *claims, indexed=False, twin=twin)
 
 
-def _draft(
-    items: list[Item], chosen: str, rejected: str, kind: str, target: list[int], facts: dict, **more
-) -> Draft:
-    return Draft(items, "", chosen, rejected, kind, target, facts, indexed=False, **more)
-
-
-def _caption(search: Search) -> Draft:
-    """The caption of the one image that shows the concept."""
-    rng, source, n, target, concept = search.rng, search.source, search.n, search.target, search.concept
-    kinds = _kinds(n > 1, getattr(source, "swaps", False))
-    kind = pick_kind(rng, _within_reach(search), kinds)
-    distractors = _fill(search, [target], n - 1)
-    at = in_turn(rng, range(n))
+def _caption(search: Search) -> Pair:
+    """Ask for the caption of the one image that shows the concept."""
+    rng, photos, n, target, concept = search.rng, search.photos, search.n, search.target, search.concept
+    kind = search.slot.negative(
+        _within_reach(search.wanted, photos.same_concept_share, n > 1),
+        _kinds(n > 1, photos.attribute_swaps != "none"),
+    )
+    distractors = search.distractors([target], n - 1)
+    at = search.slot.deal(range(n))
     items = [*distractors[:at], target, *distractors[at:]]
     mistaken = None
     if kind == "other-image":
         mistaken = rng.choice(distractors)
     elif kind == "same-concept":
-        mistaken = source.another(rng, concept, items)
+        mistaken = photos.draw_with(rng, concept, items)
     elif kind == "attribute-swap":
-        mistaken = source.swapped(rng, target, concept)
-    right = one_form(source.caption(rng, target))
+        mistaken = photos.swap_attribute(rng, target, concept)
+    right, twin, ends = one_form(photos.caption_of(rng, target)), None, at
     if mistaken is None:
-        wrong = claim = one_form(source.generic(rng, target))
+        wrong = claim = one_form(photos.generic_caption(rng, target))
     else:
-        wrong, claim = one_form(source.caption(rng, mistaken)), source.claim(mistaken)
+        wrong, claim = one_form(photos.caption_of(rng, mistaken)), photos.claim_about(mistaken)
         # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
-        if wrong == right or source.fits(wrong, target) or source.fits(right, mistaken):
+        if wrong == right or photos.caption_fits(wrong, target) or photos.caption_fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
         if form_of(wrong) != form_of(right):
             raise NoPair("captions of two forms")
-    # A distractor's caption comes of a search that ended there.
-    ends = items.index(mistaken) if kind == "other-image" else at
-    twin = None
-    if kind == "same-concept" or (kind == "attribute-swap" and source.swaps == "drawn"):
-        twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
-    return _draft(
+        if kind == "other-image":  # the search for a distractor's caption ended at the distractor
+            ends = items.index(mistaken)
+        elif kind == "same-concept" or photos.attribute_swaps == "picture":
+            twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
+    return _pair(
         items,
-        search.scan(at) + right,
-        search.scan(ends) + wrong,
+        (search.scan(at) + right, search.scan(ends) + wrong),
         kind,
         [at],
         _said(right, "caption", [at]),
-        chosen_claims=[(at, source.claim(target))],
-        rejected_claims=[(at, claim)],
-        twin=twin,
+        ([(at, photos.claim_about(target))], [(at, claim)]),
+        twin,
     )
 
 
-def _kinds(several: bool, swaps: bool) -> list[str]:
-    """The mistakes that a caption can have."""
+@lru_cache
+def _kinds(several: bool, swaps: bool) -> tuple[str, ...]:
+    """Return the mistakes that a caption can have."""
     impossible = ("other-image",) * (not several) + ("attribute-swap",) * (not swaps)
-    return [kind for kind in OF_CAPTIONS if kind not in impossible]
+    return tuple(kind for kind in OF_CAPTIONS if kind not in impossible)
 
 
-def _within_reach(search: Search) -> dict[str, float]:
-    """The weights of the mistakes, with no more of same-concept than pictures that share a concept: the few that do would
-    come again and again. Other images take the rest."""
-    weights, least = search.weights, getattr(search.source, "repeats", 1.0)
-    most = least * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
+@lru_cache(maxsize=4)
+def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, float]:
+    """Return the weights of the mistakes, with no more of same-concept than the share of pictures that share a concept: the
+    few that do would be repeated often. Other images take the rest."""
+    weights = wanted.negatives
+    most = shared * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
-    if over <= 0 or search.n == 1 or not weights.get("other-image"):
+    if over <= 0 or not several or not weights.get("other-image"):
         return weights
     return {**weights, "same-concept": most, "other-image": weights["other-image"] + over}
 
@@ -220,131 +221,135 @@ def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
     return {"answer": answer, "answer_type": answer_type, "shown_by": shown_by}
 
 
-def _absent(search: Search) -> Draft:
-    """A caption where the concept is in one image or in none, each half of the time; the wrong answer has it the other
-    way."""
-    kind = pick_kind(search.rng, search.weights, ["false-absence", "false-presence"])
-    distractors = _fill(search, [search.target], search.n)
-    at = in_turn(search.rng, range(search.n))
-    caption = one_form(search.source.caption(search.rng, search.target))
+def _absent(search: Search) -> Pair:
+    """Ask for a caption where the concept is in one image or in none, each half of the time; the wrong answer says the
+    opposite."""
+    kind = search.slot.negative(search.wanted.negatives, ["false-absence", "false-presence"])
+    distractors = search.distractors([search.target], search.n)
+    at = search.slot.deal(range(search.n))
+    caption = one_form(search.photos.caption_of(search.rng, search.target))
     places = (at, None) if kind == "false-absence" else (None, at)
-    answer = Answer("caption", lambda _: caption, lambda _: caption, search.source.claim(search.target))
-    return _somewhere(search, distractors, kind, places, answer)
+    claim = search.photos.claim_about(search.target)
+    return _somewhere(Somewhere(search, distractors, "caption", claim, caption), kind, *places)
 
 
-def _locate(search: Search) -> Draft:
-    """Which image shows the concept; perhaps none. Right and wrong are two of the n + 1 answers, each as often."""
-    at, wrong = in_turn(search.rng, list(permutations([*range(search.n), None], 2)))
+def _locate(search: Search) -> Pair:
+    """Ask which image shows the concept, if any. Right and wrong are two of the n + 1 answers, each equally often."""
+    at, wrong = search.slot.deal(_two_of(search.n))
     kind = "false-presence" if at is None else "false-absence" if wrong is None else "wrong-image"
-    if not search.weights.get(kind):
-        raise NoPair(f"none of the wanted negatives fits ({', '.join(search.weights)})")
-    distractors = _fill(search, [search.target], search.n)
+    if not search.wanted.negatives.get(kind):
+        raise NoPair(f"none of the wanted negatives fits ({', '.join(search.wanted.negatives)})")
+    distractors = search.distractors([search.target], search.n)
+    claim = search.photos.claim_of_concept(search.concept)
+    return _somewhere(Somewhere(search, distractors, "image", claim), kind, at, wrong)
 
-    def say(at: int) -> str:
-        return f"It is Image {at + 1}." if search.shows else f"Image {at + 1} shows {search.concept}."
 
-    answer = Answer("image", say, lambda at: at + 1, search.source.claim_of_concept(search.concept))
-    return _somewhere(search, distractors, kind, (at, wrong), answer)
+@lru_cache
+def _two_of(n: int) -> tuple[tuple[int | None, int | None], ...]:
+    """Return all ordered pairs of n places and nowhere, which is None."""
+    places: list[int | None] = [*range(n), None]
+    return tuple(permutations(places, 2))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How an answer names a place: `say` gives its words, `value` gives `facts.answer`, `claim` is what it claims of the
-    image there."""
+class Somewhere:
+    """The worlds in which the target stands at one of the places or nowhere (None), and what is said and known in each.
+    claim: what an answer claims about the image there. caption: the answer that captions it; without, answers name it."""
 
-    kind: str
-    say: Callable[[int], str]
-    value: Callable[[int], str | int]
+    search: Search
+    distractors: list[Item]
+    answer_type: str
     claim: str
+    caption: str = ""
 
+    def items(self, at: int | None) -> list[Item]:
+        some = self.distractors
+        return some if at is None else [*some[:at], self.search.target, *some[at + 1 :]]
 
-def _somewhere(
-    search: Search, distractors: list[Item], kind: str, places: tuple[int | None, int | None], answer: Answer
-) -> Draft:
-    """A pair whose target stands at the first of two places and, as the wrong answer has it, at the second; None is
-    nowhere."""
-    n, concept = len(distractors), search.concept
-
-    def items(at: int | None) -> list[Item]:
-        return distractors if at is None else [*distractors[:at], search.target, *distractors[at + 1 :]]
-
-    def said(at: int | None) -> str:
-        told = scan(concept, [i == at for i in range(n)]) if search.shows else ""
-        return told + (none_shows(concept) if at is None else answer.say(at))
-
-    def facts(at: int | None) -> dict:
+    def say(self, at: int | None) -> str:
+        search, n = self.search, len(self.distractors)
+        told = scan(search.concept, [i == at for i in range(n)]) if search.shows else ""
         if at is None:
-            return _said("none", answer.kind, [])
-        return _said(answer.value(at), answer.kind, [at])
+            return told + none_shows(search.concept)
+        if self.caption:
+            return told + self.caption
+        return told + (
+            f"It is Image {at + 1}." if search.shows else f"Image {at + 1} shows {search.concept}."
+        )
 
-    def claims(at: int | None) -> list[tuple[int, str]]:
-        return _claims(search.source, items(at)) if at is None else [(at, answer.claim)]
+    def facts(self, at: int | None) -> dict:
+        if at is None:
+            return _said("none", self.answer_type, [])
+        return _said(self.caption or at + 1, self.answer_type, [at])
 
-    def rests_on(at: int | None) -> list[int]:
-        return list(range(n)) if at is None else [at]
+    def claims(self, at: int | None) -> Claims:
+        return _claims(self.search.photos, self.items(at)) if at is None else [(at, self.claim)]
 
-    at, wrong = places
-    return _draft(
-        items(at),
-        said(at),
-        said(wrong),
+    def target(self, at: int | None) -> list[int]:
+        return list(range(len(self.distractors))) if at is None else [at]
+
+
+def _somewhere(world: Somewhere, kind: str, at: int | None, wrong: int | None) -> Pair:
+    """Return a pair whose target stands at one place, and as the wrong answer has it at another."""
+    return _pair(
+        world.items(at),
+        (world.say(at), world.say(wrong)),
         kind,
-        rests_on(at),
-        facts(at),
-        chosen_claims=claims(at),
-        rejected_claims=claims(wrong),
-        twin=Twin(items(wrong), facts(wrong), rests_on(wrong)),
+        world.target(at),
+        world.facts(at),
+        (world.claims(at), world.claims(wrong)),
+        Twin(world.items(wrong), world.facts(wrong), world.target(wrong)),
     )
 
 
-def _claims(source: Any, items: list[Item]) -> list[tuple[int, str]]:
-    """What the images show, where an answer says what they don't."""
-    return [(i, source.claim(item)) for i, item in enumerate(items)]
+def _claims(photos: PhotoSet, items: list[Item]) -> Claims:
+    """Return what the images show, where an answer says what they don't."""
+    return [(i, photos.claim_about(item)) for i, item in enumerate(items)]
 
 
-def _count(search: Search) -> Draft:
-    """How many images show the concept: each number from none to all as often; the wrong answer takes one image for another
-    kind than it is."""
-    rng, source, n, concept = search.rng, search.source, search.n, search.concept
-    kind = pick_kind(rng, search.weights, ["miscount"])
+def _count(search: Search) -> Pair:
+    """Ask how many images show the concept: each number from none to all equally often. The wrong answer takes one image for
+    what it is not."""
+    rng, photos, n, concept = search.rng, search.photos, search.n, search.concept
+    kind = search.slot.negative(search.wanted.negatives, ["miscount"])
     count = rng.randint(0, n)
     step = rng.choice((-1, 1))
     if not 0 <= count + step <= n:
         raise NoPair("a count beyond the number of images")
     there = set(rng.sample(range(n), count))
-    # One more of each than this prompt shows: what stands at the changed place in the twin.
+    # One more of each than this prompt shows, for the changed place in the twin.
     with_it = [search.target]
     while len(with_it) < max(count, count + step):
-        with_it.append(source.another(rng, concept, with_it))
-    without = _fill(search, with_it, n - min(count, count + step))
+        with_it.append(photos.draw_with(rng, concept, with_it))
+    without = search.distractors(with_it, n - min(count, count + step))
     changed = rng.choice(sorted(there if step < 0 else set(range(n)) - there))
     items, others = _dealt(n, there, changed, with_it, without)
-
-    def answer(there: set[int]) -> str:
-        final = f"The number of images with {concept} is {len(there)}."
-        return (scan(concept, [i in there for i in range(n)], whole=True) if search.shows else "") + final
-
-    def claims(there: set[int], items: list[Item]) -> list[tuple[int, str]]:
-        return [(i, source.claim_of_concept(concept)) for i in sorted(there)] or _claims(source, items)
-
     changed_there = there ^ {changed}
-    return _draft(
+    return _pair(
         items,
-        answer(there),
-        answer(changed_there),
+        (_say_count(search, there), _say_count(search, changed_there)),
         kind,
         list(range(n)),
         _said(count, "number", sorted(there)),
-        chosen_claims=claims(there, items),
-        rejected_claims=claims(changed_there, others),
-        twin=Twin(others, _said(count + step, "number", sorted(changed_there))),
+        (_claim_count(search, there, items), _claim_count(search, changed_there, others)),
+        Twin(others, _said(count + step, "number", sorted(changed_there))),
     )
+
+
+def _say_count(search: Search, there: set[int]) -> str:
+    told = scan(search.concept, [i in there for i in range(search.n)], whole=True) if search.shows else ""
+    return f"{told}The number of images with {search.concept} is {len(there)}."
+
+
+def _claim_count(search: Search, there: set[int], items: list[Item]) -> Claims:
+    claim = search.photos.claim_of_concept(search.concept)
+    return [(i, claim) for i in sorted(there)] or _claims(search.photos, items)
 
 
 def _dealt(
     n: int, there: set[int], changed: int, with_it: list[Item], without: list[Item]
 ) -> tuple[list[Item], list[Item]]:
-    """The images of the prompt, and those of its twin, which differs at the changed place."""
+    """Return the images of the prompt, and those of its twin, which differ at the changed place."""
     with_it, without = list(with_it), list(without)
     one, other = with_it.pop(), without.pop()
     items = [
@@ -354,3 +359,42 @@ def _dealt(
     twin = list(items)
     twin[changed] = other if changed in there else one
     return items, twin
+
+
+def check(photos: PhotoSet, wanted: Wanted) -> None:
+    """Raise SourceError for a form of question that there is not."""
+    if "forms" in wanted.options:
+        check_weights(wanted.options["forms"], FORMS, "form of question")
+
+
+def notes(photos: PhotoSet, options: Mapping[str, Any]) -> list[str]:
+    """Return what the user should know about the forms of question."""
+    asked = {form for form, weight in (options.get("forms") or {}).items() if weight}
+    return search_words.notes(photos.exhaustive, photos.captions_say_more, asked)
+
+
+BUILD = {"caption": _caption, "locate": _locate, "count": _count, "absent": _absent}
+TASK = Task(
+    level=3,
+    about="find the image that shows a concept, without an index: caption, locate, count",
+    negatives=NEGATIVES,
+    answers={
+        "caption": Answer(),
+        "image": Answer(lambda images: images + 1),  # or none of them
+        "number": Answer(lambda images: images + 1),
+    },
+    make=make,
+    needs=(PHOTOS,),
+    possible=possible,
+    options=(
+        Option(
+            "--form", "forms", "weights",
+            "A form of question and its weight: caption, locate (which image), count (how many images), absent (a caption "
+            "where perhaps no image shows it). May be repeated. Sources of captions don't prove absence and default to "
+            "caption=1, as in the paper.  [default: caption=0.5, locate=0.2, count=0.15, absent=0.15]",
+        ),
+    ),
+    takes=frozenset({"working", "distractors", "clip_model", "captioner"}),
+    check=check,
+    notes=notes,
+)  # fmt: skip

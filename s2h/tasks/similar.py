@@ -1,6 +1,6 @@
-"""Distractors that CLIP has seen: one that resembles the target, so that it is hard to tell apart and still another picture
-(LoCoVQA, MIA-DPO), and, where a source does not note what its pictures don't show, none in which CLIP sees what is searched
-for."""
+"""Choose distractors by CLIP. They resemble the target, so that they are hard to tell from it and still other pictures
+(LoCoVQA, MIA-DPO). Where a source does not note what its pictures don't show, they are pictures in which CLIP does not see
+the concept that a prompt searches for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from s2h.filters.cache import Embeddings
 from s2h.sources import Item, NoPair
-from s2h.tasks.draft import picture
+from s2h.tasks.pair import Size, picture
 
-BAND = (0.6, 0.95)  # above it lies the same picture again
+BAND = (0.6, 0.95)  # above, it is the same picture again
 KEPT = 20_000  # embeddings
 # How far below the target's a distractor's cosine to the concept must lie. With ViT-B-32 a picture of the concept has about
 # 0.25 to 0.3 and another one 0.15 to 0.22.
@@ -22,18 +22,18 @@ BELOW = 0.02
 
 @dataclass(frozen=True)
 class Similar:
-    """Chooses distractors by cosines. embed, read: give the vector of length 1 of a picture and of a text; size: side of
-    drawn pictures; band: where the cosine of target and distractor lies, ends included, None for anywhere."""
+    """Choose distractors by CLIP cosines. embed, read: give the vector of length 1 of a picture and of a text. size: of
+    drawn pictures. band: least and greatest cosine of target and distractor; None accepts any."""
 
     embed: Callable[[Any], Any]
-    size: int
+    size: Size
     band: tuple[float, float] | None = BAND
     read: Callable[[str], Any] | None = None
     kept: Embeddings = field(default_factory=lambda: Embeddings(KEPT))
     texts: Embeddings = field(default_factory=lambda: Embeddings(KEPT))
 
     def __call__(self, rng: Random, target: Item, candidates: list[Item]) -> Item:
-        """One of the candidates. Raises NoPair where no candidate's cosine to the target lies in the band."""
+        """Draw one of the candidates. Raises NoPair where no candidate's cosine to the target lies in the band."""
         if self.band is None:
             return rng.choice(candidates)
         vectors = self._vectors([target, *candidates])
@@ -45,10 +45,10 @@ class Similar:
         return rng.choice(near)
 
     def unlike(self, claim: str, target: Item, candidates: list[Item]) -> list[Item]:
-        """The candidates that fit a claim about the target clearly less than the target does. Raises NoPair where there are
-        none."""
+        """Return the candidates that fit a claim about the target clearly less than the target does. Raises NoPair where
+        there are none."""
         vectors = self._vectors([target, *candidates])
-        text = self.texts.get([claim], lambda missing: ((one, self.read(one)) for one in missing))[claim]
+        text = self._vector(claim)
         bound = float(vectors[target.key] @ text) - BELOW
         apart = [item for item in candidates if float(vectors[item.key] @ text) < bound]
         if not apart:
@@ -56,12 +56,14 @@ class Similar:
         return apart
 
     def _vectors(self, items: list[Item]) -> dict[str, Any]:
-        by_key = {item.key: item for item in items}
-        return self.kept.get(
+        by_key = {item.key.encode(): item for item in items}
+        found = self.kept.get(
             by_key, lambda missing: ((key, self.embed(picture(by_key[key], self.size))) for key in missing)
         )
+        return {item.key: found[key] for key, item in by_key.items()}
 
-
-def among(embed: Callable[[Any], Any], size: int, band: tuple[float, float] = BAND) -> Similar:
-    """A function (rng, target, candidates) -> the candidate; embed gives a picture's vector of length 1."""
-    return Similar(embed, size, band)
+    def _vector(self, text: str) -> Any:
+        if self.read is None:
+            raise ValueError("no text model to read the claim with")
+        key, read = text.encode(), self.read
+        return self.texts.get([key], lambda missing: ((one, read(text)) for one in missing))[key]

@@ -1,23 +1,24 @@
 """Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
-distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see mistakes.py), or,
-without a model, a wrong value (`wrong-attribute`), the value that a distractor has (`other-image`), or the right answer to
-the same question about another picture, where the source has such pairs (`counterpart`).
+distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see
+hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has
+(`other-image`), or the right answer to the same question about another picture, where the source has pairs of pictures
+for this (`counterpart`).
 
 Words alone don't tell the answers apart, by construction: a wrong value is drawn by the same odds as the right one, so that
-(red, blue) comes as often as (blue, red); the letters of options are dealt anew; both answers have one form."""
+(red, blue) comes as often as (blue, red); the letters of options are dealt again; both answers have one form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from random import Random
 from string import ascii_uppercase
-from typing import Any
 
-from s2h.language import short_answers
 from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
-from s2h.sources.options import lettered
-from s2h.tasks.draft import Draft, Twin, in_turn, pick_kind, yes_or_no
+from s2h.sources.shapes import QUESTIONS, QuestionSet
+from s2h.tasks import BY_MODEL, Answer, Option, Task, Wanted
+from s2h.tasks.pair import Pair, Posed, Twin
+from s2h.tasks.slots import Slot
 
 CANDIDATES = 8  # distractors among which a similar one is chosen
 FEW = 4  # words up to which an answer is a value
@@ -25,7 +26,6 @@ SHOWN = 8  # candidates that facts list
 TRUTH = {"yes": True, "no": False}
 WANTED = {True: "a question that yes answers", False: "a question that no answers", None: "another question"}
 DENIAL = "There is no Image {k}."
-NEEDS = ("subject", "companion", "questions")
 NEGATIVES = {"wrong-attribute": 0.5, "other-image": 0.5, "counterpart": 1.0}
 FRAMES = (
     "Look at Image {k}. {q}",
@@ -52,160 +52,132 @@ INSIDE = (
 )
 ALONE = ("{q}", "Look at the image. {q}", "Please answer: {q}", "{q} Answer briefly.")
 # First words of a question that can follow "In Image 2," in lower case.
-_OPENERS = frozenset(
-    [
-        "what",
-        "which",
-        "who",
-        "whose",
-        "where",
-        "when",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "has",
-        "have",
-    ]
-)
+_OPENERS = frozenset((
+    "what", "which", "who", "whose", "where", "when", "why", "how", "is", "are", "was",
+    "were", "do", "does", "did", "can", "could", "will", "would", "has", "have",
+))  # fmt: skip
 
 
-def possible_negatives(source: Any) -> list[str]:
-    return [kind for kind in NEGATIVES if kind != "counterpart" or getattr(source, "twins", False)]
+def make(slot: Slot, data: QuestionSet, wanted: Wanted) -> Pair:
+    """Make one pair. Where a model gives the rejected answer, that stays empty.
 
-
-def make(
-    rng: Random,
-    source: Any,
-    n_images: int,
-    weights: dict[str, float],
-    layout: str = "sequence",
-    nonexistent: float = 0,
-    similar: Callable[[Random, Item, list[Item]], Item] | None = None,
-) -> Draft:
-    """One level-1 draft; with weights {'hallucination': 1} its rejected answer is empty, for a model to give.
-
-    nonexistent: the share of questions that turn on whether the image exists: half of them name a number beyond the last
-    image, and the right answer says so; to the other half the wrong answer says so. similar: chooses a distractor among
-    several.
-    """
-    by_model = "hallucination" in weights
-    choose = _one_of(rng, source) if by_model else _in_balance(rng, source, n_images)
-    target = source.subject(rng)
-    question = choose(source.questions(target))
-    kind, rejected, partner = (
-        ("hallucination", "", None) if by_model else _unlike(rng, source, question, weights)
-    )
-    together = [target]
-    while len(together) < n_images:
-        some = [source.companion(rng, together) for _ in range(1 if similar is None else CANDIDATES)]
-        together.append(some[0] if similar is None else similar(rng, target, some))
-    distractors = together[1:]
+    The option `nonexistent` is the share of questions that turn on whether the image exists: half of them name a number
+    beyond the last image, and the right answer says so; for the other half the wrong answer says so."""
+    rng, n_images = slot.rng, slot.n_images
+    by_truth = None if wanted.by_model else _by_truth(slot, data)
+    target = data.draw_subject(rng)
+    question = _draw_question(rng, data, data.questions_about(target), by_truth)
+    kind, rejected, partner = BY_MODEL, "", None
+    if not wanted.by_model:
+        kind, rejected, partner = _mistake(slot, data, question, wanted.negatives)
+    distractors = _distractors(rng, data, target, n_images, wanted)
     if kind == "other-image":
-        kind, rejected = _elsewhere(rng, source, question, distractors, weights)
-    at = 1 if layout == "pip" else in_turn(rng, range(n_images))
-    items = [*distractors[:at], target, *distractors[at:]]
-    shown = n_images > 1
-    frame = _frame(rng, question, INSIDE if layout == "pip" else FRAMES if shown else ALONE)
-    beyond, named = None, at + 1
-    if shown and layout != "pip" and not question.options and rng.random() < nonexistent:
+        kind, rejected = _elsewhere(rng, data, question, distractors, wanted.negatives)
+    at = 1 if wanted.layout == "pip" else slot.deal(range(n_images))
+    phrases = INSIDE if wanted.layout == "pip" else FRAMES if n_images > 1 else ALONE
+    posed = Posed(question, _phrase(rng, question, phrases), at + 1)
+    beyond = None  # whether the question names an image that isn't there; None where this is not in question
+    may_lack = n_images > 1 and wanted.layout != "pip" and not question.options
+    if may_lack and rng.random() < wanted.options.get("nonexistent", 0):
         beyond = rng.random() < 0.5
-        named = rng.randint(n_images + 1, n_images + 3) if beyond else named
-    draft = Draft(
-        items,
-        "",
-        "",
-        "",
-        kind,
-        [at],
-        {},
-        [],
-        [],
-        indexed=shown,
-        question=question,
-        frame=(frame, named),
+        posed.named = rng.randint(n_images + 1, n_images + 3) if beyond else posed.named
+    pair = Pair(
+        items=[*distractors[:at], target, *distractors[at:]],
+        ask="",
+        chosen=say(question.answer),
+        rejected="",
+        negative=kind,
+        target=[at],
+        facts={},
+        chosen_claims=[(at, question.statement(question.answer))],
+        indexed=n_images > 1,
+        posed=posed,
     )
     if question.options:
-        return deal(draft, rng, question.options.index(rejected) if rejected else None)
-    draft.ask, draft.facts = pose(draft.frame, question), _facts(rng, question, rejected)
+        return deal_options(pair, rng, question.options.index(rejected) if rejected else None)
+    pair.ask, pair.facts = pose(posed, question), _facts(rng, question, rejected)
     if beyond is not None:
-        return _existence(draft, beyond, by_model)
-    draft.luck = rng.getrandbits(64)
-    draft.chosen, draft.chosen_claims = say(question.answer), [(at, question.statement(question.answer))]
+        return _existence(pair, beyond, wanted.by_model)
+    posed.luck = rng.getrandbits(64)
     if rejected:
-        reject(draft, rejected)
-        if partner is not None:
-            if any(item.key == partner[0].key for item in items):
-                raise NoPair("the counterpart is a distractor")
-            turn_to(draft, *partner, rejected)
-    return draft
+        reject(pair, rejected)
+    if partner is not None:
+        if any(item.key == partner[0].key for item in pair.items):
+            raise NoPair("the counterpart is a distractor")
+        add_twin(pair, *partner, rejected)
+    return pair
 
 
-def _one_of(rng: Random, source: Any) -> Callable[[list[Question]], Question]:
-    """Chooses a question; where a source asks by type, each type equally often."""
-    if not getattr(source, "by_type", False):
-        return rng.choice
-
-    def choose(questions: list[Question]) -> Question:
-        kind = rng.choice(sorted({question.about for question in questions}))
-        return rng.choice([question for question in questions if question.about == kind])
-
-    return choose
+def _by_truth(slot: Slot, data: QuestionSet) -> tuple[bool | None] | None:
+    """Return the right answer that the slot's question shall have, as (yes or no,), or (None,) for another answer, so that
+    yes and no are right equally often over the run; None where any question will do."""
+    share = data.yes_no_share
+    if not share or slot.stratum is None:
+        return None
+    return (slot.yes_or_no(lambda n_images: share),)
 
 
-def _in_balance(rng: Random, source: Any, n_images: int) -> Callable[[list[Question]], Question]:
-    """Chooses a question so that yes and no are right by turns over the questions of a run that they answer. The source
-    tells the share of these (`yes_no`)."""
-    choose, share = _one_of(rng, source), getattr(source, "yes_no", 0.0)
-    if not share or getattr(rng, "turn", None) is None:
-        return choose
-    truth = yes_or_no(rng, lambda n: share, n_images)
+def _draw_question(
+    rng: Random, data: QuestionSet, questions: Sequence[Question], by_truth: tuple[bool | None] | None
+) -> Question:
+    """Draw one of the questions about a picture; where a data asks by kind, each kind equally often."""
+    if by_truth is not None:
+        from s2h.language import short_answers
 
-    def balanced(questions: list[Question]) -> Question:
-        fit = [question for question in questions if TRUTH.get(short_answers.key(question.answer)) is truth]
-        if not fit:
+        (truth,) = by_truth
+        questions = [one for one in questions if TRUTH.get(short_answers.key(one.answer)) is truth]
+        if not questions:
             raise NoPair(f"a picture without {WANTED[truth]}")
-        return choose(fit)
+    if data.balance_kinds:
+        kind = rng.choice(sorted({question.about for question in questions}))
+        questions = [question for question in questions if question.about == kind]
+    return rng.choice(questions)
 
-    return balanced
+
+def _distractors(rng: Random, data: QuestionSet, target: Item, n_images: int, wanted: Wanted) -> list[Item]:
+    together = [target]
+    while len(together) < n_images:
+        if wanted.similar is None:
+            together.append(data.draw_distractor(rng, together))
+        else:
+            some = [data.draw_distractor(rng, together) for _ in range(CANDIDATES)]
+            together.append(wanted.similar(rng, target, some))
+    return together[1:]
 
 
 # The rejected answer without a model ---------------------------------------------------------------------------
 
 
-def _unlike(
-    rng: Random, source: Any, question: Question, weights: dict[str, float]
+def possible(data: QuestionSet) -> tuple[str, ...]:
+    return tuple(kind for kind in NEGATIVES if kind != "counterpart" or data.has_counterparts)
+
+
+def _mistake(
+    slot: Slot, data: QuestionSet, question: Question, weights: dict[str, float]
 ) -> tuple[str, str, tuple[Item, Question] | None]:
-    """(kind of negative, rejected value, the counterpart); the value of other-image is found among the distractors."""
-    partner = source.counterpart(question) if getattr(source, "twins", False) else None
+    """Return (kind of negative, rejected value, the counterpart). The value of `other-image` comes from the distractors."""
+    partner = data.counterpart_of(question)
     if partner is not None and not (
         apart(partner[1].answer, question) and apart(question.answer, partner[1])
     ):
         partner = None
     usable = ["wrong-attribute"] * bool(question.wrong or question.odds is not None)
     usable += ["other-image"] * (not question.options) + ["counterpart"] * (partner is not None)
-    kind = pick_kind(rng, weights, usable)
-    if kind == "counterpart":
+    kind = slot.negative(weights, usable)
+    if kind == "counterpart" and partner is not None:
         return kind, partner[1].answer, partner
-    return kind, _drawn(rng, question) if kind == "wrong-attribute" else "", None
+    return kind, _draw_wrong(slot.rng, question) if kind == "wrong-attribute" else "", None
 
 
-def _drawn(rng: Random, question: Question) -> str:
-    """A wrong value, as likely as it is right elsewhere. Raises NoPair where the draw gives the right one, or one that
+def _draw_wrong(rng: Random, question: Question) -> str:
+    """Draw a wrong value, as likely as it is right elsewhere. Raises NoPair where the draw gives the right one, or one that
     may be right as well."""
     if question.options or question.odds is None:
         if not question.wrong:
             raise NoPair("a long answer, for which only a model gives a wrong one")
         return rng.choice(list(question.wrong))
+    from s2h.language import short_answers
+
     value = question.odds.draw(rng)
     if short_answers.same(value, question.answer):
         raise NoPair("the draw of a wrong answer gave the right one")
@@ -215,34 +187,38 @@ def _drawn(rng: Random, question: Question) -> str:
 
 
 def apart(value: str, question: Question) -> bool:
-    """Whether a value is surely none of the right answers."""
+    """Tell whether a value is surely none of the right answers."""
     if value in question.wrong:
         return True
+    from s2h.language import short_answers
+
     return all(short_answers.differ(value, right) for right in (question.answer, *question.accepted))
 
 
 def _elsewhere(
-    rng: Random, source: Any, question: Question, distractors: list[Item], weights: dict[str, float]
+    rng: Random, data: QuestionSet, question: Question, distractors: list[Item], weights: dict[str, float]
 ) -> tuple[str, str]:
-    """The value that a distractor has; where none is asked the same, a wrong value if that is wanted too."""
+    """Return `other-image` and the value that a distractor has; where the same is asked about none, `wrong-attribute` and a
+    wrong value, if that kind is wanted too."""
     found = [
         other.answer
         for item in distractors
-        for other in source.questions(item)
+        for other in data.questions_about(item)
         if other.ask == question.ask and (question.odds is not None or other.answer != question.answer)
     ]
     if not found:
         if not weights.get("wrong-attribute"):
             raise NoPair("no distractor is asked the same")
-        return "wrong-attribute", _drawn(rng, question)
+        return "wrong-attribute", _draw_wrong(rng, question)
     if question.odds is None:
         return "other-image", rng.choice(sorted(set(found)))
+    from s2h.language import short_answers
+
     value = rng.choice(found)
     if short_answers.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
-    if getattr(
-        source, "apart", False
-    ):  # its companions never have the right answer, which makes it likelier than by odds
+    # Where a source's distractors never have the right answer, this value is likelier than by its odds.
+    if data.distractors_differ:
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
         if rng.random() * there > here:
             raise NoPair("a wrong answer that words would tell")
@@ -252,24 +228,28 @@ def _elsewhere(
 # Words ----------------------------------------------------------------------------------------------------------
 
 
-def _frame(rng: Random, question: Question, frames: tuple[str, ...]) -> str:
-    """A phrasing that the question goes into: one that isn't a plain question stands for itself, at the end."""
+def _phrase(rng: Random, question: Question, phrases: tuple[str, ...]) -> str:
+    """Draw a phrasing to put the question into. What isn't a plain question stands unchanged, at the end."""
     first = question.ask.split(None, 1)[0].lower().rstrip(",:")
     plain = first in _OPENERS and "\n" not in question.ask
     ended = question.ask.endswith(("?", ".", "!"))
-    fit = [f for f in frames if (plain or "{p}" not in f) and (ended or f.endswith(("{q}", "{p}")))]
-    return rng.choice(fit or list(frames))
+    fit = [f for f in phrases if (plain or "{p}" not in f) and (ended or f.endswith(("{q}", "{p}")))]
+    return rng.choice(fit or list(phrases))
 
 
-def pose(frame: tuple[str, int], question: Question, options: list[str] | None = None) -> str:
-    """The prompt's text: the framed question, its options a line each, and how to answer."""
-    phrase, named = frame
-    asked = phrase.format(k=named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
-    return "\n".join([asked, *lettered(options or []), *([question.closing] if question.closing else [])])
+def pose(posed: Posed, question: Question, options: Sequence[str] = ()) -> str:
+    """Return the prompt's text: the question in its phrasing, its options a line each, and how to answer."""
+    asked = posed.phrase.format(k=posed.named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
+    lines = [asked]
+    if options:
+        from s2h.sources.lettered_options import lettered
+
+        lines += lettered(list(options))
+    return "\n".join([*lines, *([question.closing] if question.closing else [])])
 
 
 def say(value: str) -> str:
-    """An answer in the one form of both sides: a capital first, a period last."""
+    """Return an answer in the form of both sides: a capital first, a period last."""
     value = value.strip()
     bare = value.rstrip(" .!?") or value
     mark = value[-1] if value[-1] in "!?" else "."
@@ -290,7 +270,9 @@ def _facts(rng: Random, question: Question, rejected: str = "") -> dict:
 
 
 def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
-    """The answer and wrong values, those of the odds where the question has no list of its own."""
+    """Return the answer and wrong values, drawn by the odds where the question has no list of its own."""
+    from s2h.language import short_answers
+
     found = [question.answer, *([rejected] if rejected else []), *question.wrong]
     for _ in range(SHOWN if question.odds is not None and not question.wrong else 0):
         try:
@@ -305,26 +287,29 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
     return list(unlike.values())
 
 
-# Drafts --------------------------------------------------------------------------------------------------------
+# Both answers --------------------------------------------------------------------------------------------------
 
 
-def reject(draft: Draft, value: str) -> None:
-    """Give a draft its rejected answer."""
-    draft.rejected = say(value)
-    draft.rejected_claims = [(draft.target[0], draft.question.statement(value))]
+def reject(pair: Pair, value: str) -> None:
+    """Give a pair its rejected answer."""
+    pair.rejected = say(value)
+    if pair.posed is not None:
+        pair.rejected_claims = [(pair.target[0], pair.posed.question.statement(value))]
 
 
-def deal(draft: Draft, rng: Random, wrong: int | None) -> Draft:
-    """A question with its options in a new order, so that each letter is as often right and as often rejected. wrong: the
+def deal_options(pair: Pair, rng: Random, wrong: int | None) -> Pair:
+    """Put the options of a question in a new order, so that each letter is equally often right and rejected. wrong: the
     number of the rejected option in the source's order; None leaves the rejected answer open."""
-    question, (at,) = draft.question, draft.target
+    if pair.posed is None:
+        raise ValueError("only a question of level 1 has options")
+    question, (at,) = pair.posed.question, pair.target
     order = rng.sample(range(len(question.options)), len(question.options))
     texts = [question.options[number] for number in order]
     letter = {question.options[number]: ascii_uppercase[place] for place, number in enumerate(order)}
     answer = letter[question.answer]
-    draft.ask = pose(draft.frame, question, texts)
+    pair.ask = pose(pair.posed, question, texts)
     others = [one for one in ascii_uppercase[: len(texts)] if one != answer]
-    draft.facts = {
+    pair.facts = {
         "question": question.ask,
         "about": question.about,
         "answer": answer,
@@ -332,43 +317,69 @@ def deal(draft: Draft, rng: Random, wrong: int | None) -> Draft:
         "choices": dict(zip(ascii_uppercase, texts, strict=False)),
         "candidates": [answer, *others],
     }
-    draft.chosen, draft.chosen_claims = say(answer), [(at, question.statement(question.answer))]
-    draft.luck = rng.getrandbits(64)
+    pair.chosen, pair.chosen_claims = say(answer), [(at, question.statement(question.answer))]
+    pair.posed.luck = rng.getrandbits(64)
     if wrong is not None:
-        draft.rejected = say(letter[question.options[wrong]])
-        draft.rejected_claims = [(at, question.statement(question.options[wrong]))]
-    return draft
+        pair.rejected = say(letter[question.options[wrong]])
+        pair.rejected_claims = [(at, question.statement(question.options[wrong]))]
+    return pair
 
 
-def turn_to(draft: Draft, item: Item, question: Question, value: str) -> None:
-    """Give a draft its twin: the picture of which the same is asked and whose right answer is the rejected value."""
-    (at,), facts = draft.target, draft.facts
+def add_twin(pair: Pair, item: Item, question: Question, value: str) -> Twin:
+    """Give a pair its twin, and return it: the picture about which the same is asked and whose right answer is the rejected
+    value."""
+    from s2h.language import short_answers
+
+    (at,), facts = pair.target, pair.facts
     rest = (one for one in facts["candidates"] if short_answers.key(one) != short_answers.key(value))
     twin_facts = {**facts, "question": question.ask, "answer": value, "candidates": [value, *rest]}
     twin_facts.pop("answers", None)
     twin_facts.pop("reply", None)
     if question.accepted:
         twin_facts["answers"] = list(question.accepted)
-    draft.twin = Twin([*draft.items[:at], item, *draft.items[at + 1 :]], twin_facts)
+    pair.twin = Twin([*pair.items[:at], item, *pair.items[at + 1 :]], twin_facts)
     facts["candidates"] = [
         facts["answer"],
         *(one for one in twin_facts["candidates"] if one != facts["answer"]),
     ]
+    return pair.twin
 
 
-def _existence(draft: Draft, beyond: bool, by_model: bool) -> Draft:
-    """A question about an image that isn't there, or the claim that one isn't there which is."""
-    question, (at,), (_, named) = draft.question, draft.target, draft.frame
-    answer, denial = say(question.answer), DENIAL.format(k=named)
-    told = [(at, question.statement(question.answer))]
+def _existence(pair: Pair, beyond: bool, by_model: bool) -> Pair:
+    """Make a question about an image that isn't there, or a rejected answer that denies an image that is there."""
+    (at,), named = pair.target, pair.posed.named if pair.posed else 0
+    answer, denial, told = pair.chosen, DENIAL.format(k=named), pair.chosen_claims
     if not beyond:
-        draft.negative, draft.chosen, draft.rejected = "false-denial", answer, denial
-        draft.chosen_claims, draft.rejected_claims = told, [(at, denial)]
-        return draft
-    places = range(len(draft.items))
-    draft.facts |= {"answer": "none", "answer_type": "image", "named": named}
-    draft.negative, draft.chosen = "nonexistent", denial
-    draft.rejected = "" if by_model else answer
-    draft.target = list(places)
-    draft.chosen_claims, draft.rejected_claims = [(i, "a picture") for i in places], told
-    return draft
+        pair.negative, pair.rejected, pair.rejected_claims = "false-denial", denial, [(at, denial)]
+        return pair
+    pair.facts |= {"answer": "none", "answer_type": "image", "named": named}
+    pair.negative, pair.chosen = "nonexistent", denial
+    pair.rejected = "" if by_model else answer
+    pair.target = list(range(len(pair.items)))
+    pair.chosen_claims, pair.rejected_claims = [(i, "a picture") for i in pair.target], told
+    return pair
+
+
+TASK = Task(
+    level=1,
+    about="a question about one image of several, named by its index",
+    negatives=NEGATIVES,
+    answers={
+        "word": Answer(),  # one of the candidates, which the line names
+        "choice": Answer(),  # one of the choices
+        "caption": Answer(),  # a long answer
+        "image": Answer(lambda images: images + 1),  # an image that isn't there
+    },
+    make=make,
+    needs=(QUESTIONS,),
+    possible=possible,
+    options=(
+        Option(
+            "--nonexistent", "nonexistent", "share",
+            "Share of questions about whether the image exists. In half of them the right answer is that there is no such "
+            "image, in the other half that answer is the wrong one.",
+        ),
+    ),
+    takes=frozenset({"model", "distractors"}),
+    layouts=("sequence", "grid", "pip"),
+)  # fmt: skip

@@ -1,5 +1,5 @@
-"""All cores at once: the slots of a run are dealt out in pieces to processes that hold the same source, and their records
-come back in order, the same bytes as from one process."""
+"""Make the records of a run in several processes. The slots are dealt out in pieces to processes that hold the same source,
+and the records come back in order, with the same bytes as from one process."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 from s2h.processes import follow_parent
 from s2h.record import Record
 from s2h.sources import SourceError
+from s2h.sources.shapes import Dataset
 
 PIECE = 64  # slots that go to a process at a time
 AHEAD = 4  # pieces a process that may wait to be taken, so that memory doesn't grow with the run
 
-_work: tuple[Callable[..., Iterator[Record]], Any] | None = (
-    None  # in a worker: what makes the records, and its source
-)
+# In a worker: the function that makes the records, and its source.
+_work: tuple[Callable[..., Iterator[Record]], Dataset] | None = None
 
 
 def spread(
     make: Callable[[range, Counter], Iterator[Record]],
     slots: range,
     workers: int,
-    source: Any,
+    source: Dataset,
     tally: Counter,
 ) -> Iterator[Record]:
-    """The records of `make(slots, tally)`, made by `workers` processes. Raises SourceError where processes can't be forked
-    (a source is shared with them as it stands, and not copied)."""
+    """Yield the records of `make(slots, tally)`, made by `workers` processes. Raises SourceError where processes can't be
+    forked: a source is shared with them as it stands, and not copied."""
     if "fork" not in multiprocessing.get_all_start_methods():
         raise SourceError("--workers needs a system that can fork (use --shard on this one)")
     pieces = (slots[at : at + PIECE] for at in range(0, len(slots), PIECE))
@@ -51,26 +50,28 @@ def spread(
                 future.cancel()
 
 
-def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Any) -> None:
+def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Dataset) -> None:
     global _work
     _work = make, source
     follow_parent()
 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
+    if _work is None:
+        raise RuntimeError("a worker that was not told what to make")
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
-    pages, bad = source.unused.hand_over() if hasattr(source, "unused") else ({}, {})
+    pages, bad = source.excluded.hand_over()
     return made, tally, pages, bad
 
 
-def _taken(future: Future, source: Any, tally: Counter) -> Iterator[Record]:
+def _taken(future: Future, source: Dataset, tally: Counter) -> Iterator[Record]:
     try:
         made, counted, pages, bad = future.result()
     except BrokenProcessPool as error:
         raise SourceError("a worker died, perhaps for want of memory (use fewer --workers)") from error
     tally.update(counted)
     if pages or bad:
-        source.unused.learn(pages, bad)
+        source.excluded.learn(pages, bad)
     yield from made

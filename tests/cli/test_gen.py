@@ -17,7 +17,10 @@ from tests.support.photos import save
         (["kinship", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--negative", "other-image", "--samples", "4"], "--samples needs vqa and a --model"),
         (["vqa", "--temperature", "0.7"], "--temperature needs --samples 2 or more"),
-        (["vqa", "--working", "0.5"], "--working is for levels 2 and 3"),
+        (
+            ["vqa", "--working", "0.5"],
+            "--working is for arithmetic, compare, kinship and search, not for vqa",
+        ),
         (["kinship", "--model", "mini"], "--model is for vqa"),
         (["search", "--nonexistent", "0.2"], "--nonexistent is for vqa"),
         (["vqa", "--form", "locate"], "--form is for search"),
@@ -50,7 +53,7 @@ def test_what_a_source_lacks_is_one_line(light, tmp_path):
     for arguments, said in (
         (
             ["kinship", "--source", "t"],
-            "source 't' has no related and no stranger and no portrait for the task kinship",
+            "source 't' has no people whose kinship is known; kinship needs a source such as builtin, fiw:PATH",
         ),
         (
             ["search", "--source", "t", "--form", "rhyme"],

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from s2h import registry
 from s2h.eval import benches
-from s2h.eval.benches import lines, names, prompts, questions, rows
+from s2h.eval.questions import Settings, any_lines, copies, lines, styles, tables
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.record import IMAGE, RecordError
@@ -21,8 +22,8 @@ def ask(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def read(name: str, path, split: str | None = None, **options) -> list[tuple[dict, list[dict]]]:
-        located = benches.locate(name, str(path), split=split)
-        return list(benches.read(name, located, store=Store("images"), **options))
+        located = copies.locate(name, str(path), split=split)
+        return list(copies.read(name, located, Settings(store=Store("images"), **options)))
 
     return read
 
@@ -149,7 +150,7 @@ def test_mirb_has_options_and_short_answers(ask, tmp_path):
 
 def test_every_prompt_style_is_its_own(ask, tmp_path):
     benchmarks.blink(tmp_path / "BLINK")
-    told = {style: shape(ask("blink", tmp_path / "BLINK", style=style)[0][1]) for style in prompts.STYLES}
+    told = {style: shape(ask("blink", tmp_path / "BLINK", style=style)[0][1]) for style in styles.STYLES}
     own = "How many? 0\nSelect from the following choices.\n(A) zero\n(B) one"
     assert told["official"] == "#" + own
     assert told["lmms"] == (
@@ -165,13 +166,13 @@ def test_every_prompt_style_is_its_own(ask, tmp_path):
 
 
 def test_images_stand_where_the_marks_are():
-    assert prompts.parts("<image> and <image>: same?", 2) == [IMAGE, " and ", IMAGE, ": same?"]
-    assert prompts.parts("Same? <image>", 3) == [IMAGE, IMAGE, "Same? ", IMAGE]
-    assert prompts.parts("<image 1> is like <image 2>, not <image 1>.", 2) == [
+    assert styles.parts("<image> and <image>: same?", 2) == [IMAGE, " and ", IMAGE, ": same?"]
+    assert styles.parts("Same? <image>", 3) == [IMAGE, IMAGE, "Same? ", IMAGE]
+    assert styles.parts("<image 1> is like <image 2>, not <image 1>.", 2) == [
         IMAGE, " is like ", IMAGE, ", not image 1.",
     ]  # fmt: skip
     with pytest.raises(RecordError, match="more <image> marks than images: 2 and 1"):
-        prompts.parts("<image><image>", 1)
+        styles.parts("<image><image>", 1)
 
 
 def test_options_are_found_in_a_question():
@@ -186,32 +187,32 @@ def test_options_are_found_in_a_question():
 
 def test_names_and_folders(tmp_path):
     other = ("BLINK-Benchmark/BLINK", "Mantis-Eval", "MUIRBENCH", "datasets--lmms-lab--POPE", "my own")
-    assert [names.plain(name) for name in other] == ["blink", "mantis", "muirbench", "pope", "my own"]
+    assert [benches.plain(name) for name in other] == ["blink", "mantis", "muirbench", "pope", "my own"]
     benchmarks.pope(tmp_path / "lmms-lab" / "POPE")
     benchmarks.mmstar_tsv(tmp_path / "MMStar.tsv")
-    assert benches.find("pope", str(tmp_path)) == str(tmp_path / "lmms-lab" / "POPE")
-    assert benches.find("mmstar", str(tmp_path)) == str(tmp_path / "MMStar.tsv")
+    assert copies.find("pope", str(tmp_path)) == str(tmp_path / "lmms-lab" / "POPE")
+    assert copies.find("mmstar", str(tmp_path)) == str(tmp_path / "MMStar.tsv")
     with pytest.raises(RecordError, match=r"no copy of mirb in .*it holds MMStar.tsv, lmms-lab"):
-        benches.find("mirb", str(tmp_path))
+        copies.find("mirb", str(tmp_path))
 
 
 def test_a_hub_cache_is_read_by_its_newest_snapshot(ask, tmp_path):
     benchmarks.pope(tmp_path / "datasets--lmms-lab--POPE" / "snapshots" / "abc", count=2)
-    assert len(ask("pope", benches.find("pope", str(tmp_path)))) == 6
+    assert len(ask("pope", copies.find("pope", str(tmp_path)))) == 6
 
 
 def test_the_hub_is_read_through_datasets(tmp_path, monkeypatch):
     """`datasets` takes a folder where it takes a name."""
     monkeypatch.chdir(tmp_path)
     benchmarks.pope(tmp_path / "POPE", count=2)
-    found = list(rows.hub(str(tmp_path / "POPE"), (None,), ("test",), ("question", "image")))
+    found = list(tables.hub(str(tmp_path / "POPE"), (None,), ("test",), ("question", "image")))
     assert (
         len(found) == 6 and found[0][1]["image"]["bytes"][:4] == b"\x89PNG" and "row 1" in found[0][1].where
     )
     with pytest.raises(RecordError, match="no such column"):
-        list(rows.hub(str(tmp_path / "POPE"), (None,), ("test",), ("options",)))
-    with pytest.raises(RecordError, match="can't be had from the Hub"):
-        list(rows.hub(str(tmp_path / "none"), (None,), ("test",)))
+        list(tables.hub(str(tmp_path / "POPE"), (None,), ("test",), ("options",)))
+    with pytest.raises(RecordError, match="can't be loaded from the Hub"):
+        list(tables.hub(str(tmp_path / "none"), (None,), ("test",)))
 
 
 def test_rows_are_read_as_they_are_needed(tmp_path):
@@ -223,7 +224,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path):
     path = benchmarks.parquet(tmp_path / "POPE.parquet", made, row_group_size=20, compression="none")
     del made
     before = pyarrow.total_allocated_bytes()
-    stream = rows.read([str(path)])
+    stream = tables.read([str(path)])
     next(stream)
     assert pyarrow.total_allocated_bytes() - before < 8 << 20
 
@@ -235,7 +236,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path):
         ({"question": None}, "row 1: question: is missing"),
         ({"image_1": None}, "row 1: images: is missing or no list"),
         ({"image_1": {"bytes": b"no image", "path": "x"}}, r"row 1: images[0]: not an image"),
-        ({"idx": "val_Counting_2"}, "row 2: id: is here twice: blink/val_Counting_2"),
+        ({"idx": "val_Counting_2"}, "row 2: id: duplicate: blink/val_Counting_2"),
     ],
 )
 def test_a_bad_row_is_told_by_file_row_and_field(ask, tmp_path, change, message):
@@ -311,7 +312,9 @@ def test_any_lines_of_questions(tmp_path, monkeypatch):
         {"images": ["red.png"], "question": "Is it?", "answer": "Yes"},
         {"images": ["red.png"], "question": "Hidden?", "choices": {"A": "x", "B": "y"}, "answer": None},
     ]
-    made = list(questions.read(write(tmp_path / "set" / "colours.jsonl", lines), store=Store("images")))
+    made = list(
+        any_lines.read(write(tmp_path / "set" / "colours.jsonl", lines), Settings(store=Store("images")))
+    )
     assert [line["id"] for line, _ in made] == ["colours/1", "mine", "colours/3", "colours/4"]
     assert [line["answer_type"] for line, _ in made] == ["choice", "word", "yes/no", "choice"]
     assert made[0][0]["answer"] == "B" and made[0][0]["target"] == [0] and made[3][0]["answer"] is None
@@ -335,14 +338,14 @@ def test_any_lines_of_questions(tmp_path, monkeypatch):
 def test_bad_questions_are_told_by_line(tmp_path, line, message):
     good = {"images": ["y.png"], "question": "Q?", "answer": "x"}
     told: list[Exception] = []
-    made = list(questions.read(write(tmp_path / "q.jsonl", [line, good]), store=None, on_error=told.append))
+    made = list(any_lines.read(write(tmp_path / "q.jsonl", [line, good]), Settings(on_error=told.append)))
     assert len(made) == 1 and len(told) == 1
     assert str(told[0]).startswith(f"{tmp_path}/q.jsonl:1: ") and message in str(told[0])
 
 
 def test_the_listing_says_what_is_had_where():
-    told = benches.listing()
-    for name in names.NAMES:
+    told = copies.listing()
+    for name in registry.names("bench"):
         assert f"\n{name} " in f"\n{told}"
     assert "BLINK-Benchmark/BLINK (val 1,901" in told and "not stated" in told
 
@@ -361,7 +364,9 @@ def test_options_may_have_labels_of_their_own_or_other_letters(tmp_path, monkeyp
         },
     ]
     told: list[Exception] = []
-    (own, first), (other, second) = questions.read(write(tmp_path / "q.jsonl", lines), on_error=told.append)
+    (own, first), (other, second) = any_lines.read(
+        write(tmp_path / "q.jsonl", lines), Settings(on_error=told.append)
+    )
     assert own["choices"] == {"A": "left", "B": "right"} and own["answer"] == "B"
     assert (
         other["answer"] == "Q"

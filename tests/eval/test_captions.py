@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from s2h.cli.eval import main
-from s2h.eval import answers, cosine
-from s2h.eval.benches.pairs import question_of
+from s2h.eval import cosine, reading
+from s2h.eval.questions.pairs import question_of
 from s2h.record import Record
 from tests.support.records import pair
 
@@ -18,13 +18,13 @@ PHOTO = {"bench": "pairs", "category": "search", "answer_type": "caption", "leve
 
 def test_a_caption_over_a_photograph_has_no_exact_score():
     line = {**PHOTO, "answer": "A dog runs on grass."}
-    assert answers.read({**line, "response": "A dog runs on grass."}) == ("A dog runs on grass.", None)
-    assert answers.read({**line, "response": "Image 1 shows no dog.\nA dog runs."}) == ("A dog runs.", None)
-    assert answers.read({**line, "response": "<think>a dog?"}) == (None, None)
+    assert reading.read({**line, "response": "A dog runs on grass."}) == ("A dog runs on grass.", None)
+    assert reading.read({**line, "response": "Image 1 shows no dog.\nA dog runs."}) == ("A dog runs.", None)
+    assert reading.read({**line, "response": "<think>a dog?"}) == (None, None)
     # Whether any image shows it is a question with one answer.
     absent = {**PHOTO, "answer": "none"}
-    assert answers.read({**absent, "response": "None of the images shows a dog."}) == ("none", True)
-    assert answers.read({**absent, "response": "A dog runs."}) == ("A dog runs.", False)
+    assert reading.read({**absent, "response": "None of the images shows a dog."}) == ("none", True)
+    assert reading.read({**absent, "response": "A dog runs."}) == ("A dog runs.", False)
 
 
 @pytest.fixture
@@ -164,4 +164,4 @@ def test_batches_give_the_same_cosines_as_single_lines():
 def test_labels_that_are_none_leave_a_caption_unscored(labels):
     asked = Record(pair("a", images=["a.png"]) | {"target": [0], "facts": {"labels": labels}})
     line, _ = question_of(asked)
-    assert answers.read(line | {"response": "Two red circles and a man."})[1] is None
+    assert reading.read(line | {"response": "Two red circles and a man."})[1] is None

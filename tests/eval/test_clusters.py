@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from s2h.eval import clusters, compare, metrics, scores, statistics
+from s2h.eval import accuracy, bootstrap, clusters, comparison, comparison_report, report, statistics
 from s2h.images.store import Store, digest
 from s2h.record import Record
 from tests.support import benchmarks
@@ -17,7 +17,7 @@ from tests.support import benchmarks
 
 def together(*lines: dict) -> list[int]:
     found = clusters.labels(lines)
-    assert clusters.labels([scores.slim(line) for line in lines]) == found  # a slim line has lost nothing
+    assert clusters.labels([accuracy.slim(line) for line in lines]) == found  # a slim line has lost nothing
     return found
 
 
@@ -90,7 +90,7 @@ def test_the_standard_error_is_the_cluster_robust_one():
     assert statistics.standard_error(right, groups) == pytest.approx((count / (count - 1) * pairs) ** 0.5 / n)
     assert statistics.standard_error(right, range(n)) == pytest.approx(np.std(right, ddof=1) / n**0.5)
     assert statistics.standard_error(right, [0] * n) is None
-    row = scores.row("x", [{"correct": bool(r), "shared": [g]} for r, g in zip(right, groups, strict=True)])
+    row = accuracy.row("x", [{"correct": bool(r), "shared": [g]} for r, g in zip(right, groups, strict=True)])
     assert (row["clusters"], row["se"]) == (count, pytest.approx(statistics.standard_error(right, groups)))
 
 
@@ -166,15 +166,15 @@ def pope(images: int = 60, splits: tuple[str, ...] = ("adversarial", "popular", 
 
 def test_the_metrics_of_pope_are_drawn_by_image():
     lines = pope()
-    found = {metric["name"]: metric for metric in metrics.of_bench("pope", lines)}
+    found = {metric.name: metric for metric in report.metrics("pope", lines)}
     by_image = defaultdict(list)
     for line in lines:
         by_image[line["images"][0]].append(line)
-    rng, f1, accuracy = random.Random(0), [], []
+    rng, f1, right = random.Random(0), [], []
     for _ in range(1500):
         some = [line for image in rng.choices(list(by_image), k=len(by_image)) for line in by_image[image]]
         split = [line for line in some if line["category"] == "random"]
-        accuracy.append(np.mean([line["correct"] for line in split]))
+        right.append(np.mean([line["correct"] for line in split]))
         hit, said, true = (
             sum(test) for test in zip(
                 *((s == t == "yes", s == "yes", t == "yes") for s, t in ((p["parsed"], p["answer"]) for p in some)),
@@ -182,13 +182,13 @@ def test_the_metrics_of_pope_are_drawn_by_image():
             )
         )  # fmt: skip
         f1.append(2 * hit / (said + true))
-    for name, drawn in (("random accuracy", accuracy), ("pooled f1", f1)):
-        interval = found[name]["low"], found[name]["high"]
+    for name, drawn in (("random accuracy", right), ("pooled f1", f1)):
+        interval = found[name].low, found[name].high
         assert interval == pytest.approx(tuple(np.percentile(drawn, (2.5, 97.5))), abs=0.02)
     alone = [{key: value for key, value in line.items() if key != "images"} for line in lines]
-    narrow = {metric["name"]: metric for metric in metrics.of_bench("pope", alone)}["pooled f1"]
-    assert narrow["high"] - narrow["low"] < 0.8 * (found["pooled f1"]["high"] - found["pooled f1"]["low"])
-    assert narrow["score"] == found["pooled f1"]["score"]
+    narrow = {metric.name: metric for metric in report.metrics("pope", alone)}["pooled f1"]
+    assert narrow.high - narrow.low < 0.8 * (found["pooled f1"].high - found["pooled f1"].low)
+    assert narrow.score == found["pooled f1"].score
 
 
 def test_a_mean_of_tasks_draws_clusters_within_their_tasks():
@@ -196,7 +196,7 @@ def test_a_mean_of_tasks_draws_clusters_within_their_tasks():
         {"bench": "blink", "category": "ab"[i % 20 // 10], "images": [str(i // 5)], "correct": i // 5 % 3 > 0}
         for i in range(200)
     ]
-    score, low, high = metrics.macro(lines, lambda p: p["category"], seed=3)
+    score, low, high = bootstrap.macro(lines, lambda p: p["category"], seed=3)
     by_task: dict[str, dict[int, bool]] = {"a": {}, "b": {}}
     for i, line in enumerate(lines):
         by_task[line["category"]][i // 5] = line["correct"]
@@ -216,9 +216,14 @@ def test_the_comparison_names_its_test_and_is_not_fooled_by_copies():
 
     before, after = lines([False] * 60), lines([True] * 40 + [False] * 20)
     copied = [line | {"images": [str(i // 20)]} for i, line in enumerate(before)]
-    (alone,), (row,) = compare.compare(before, after, ("a", "b")), compare.compare(copied, after, ("a", "b"))
-    assert (alone["test"], alone["clusters"], alone["p"] < 1e-9) == (compare.MCNEMAR, 60, True)
-    assert (row["test"], row["clusters"], row["p"]) == (compare.SIGN_FLIP, 3, 0.5)
+    (alone,), (row,) = (
+        comparison.compare(before, after, ("a", "b")),
+        comparison.compare(copied, after, ("a", "b")),
+    )
+    assert (alone["test"], alone["clusters"], alone["p"] < 1e-9) == (comparison.MCNEMAR, 60, True)
+    assert (row["test"], row["clusters"], row["p"]) == (comparison.SIGN_FLIP, 3, 0.5)
     assert row["high"] - row["low"] > 3 * (alone["high"] - alone["low"]) and row["gain"] == alone["gain"]
-    assert "exact sign-flip test over clusters in pope" in compare.table([row])
-    assert "clusters" not in compare.table([alone]).splitlines()[2] and "McNemar" in compare.table([alone])
+    assert "exact sign-flip test over clusters in pope" in comparison_report.rows_table([row])
+    assert "clusters" not in comparison_report.rows_table([alone]).splitlines()[
+        2
+    ] and "McNemar" in comparison_report.rows_table([alone])

@@ -7,9 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from s2h.cli.eval import BENCHES, PARSERS, STYLES, main
+from s2h import registry
+from s2h.cli.eval import main
 from s2h.eval import parsers
-from s2h.eval.benches import names, prompts
 from tests.support import benchmarks
 from tests.support.architectures import make_pairs
 
@@ -31,8 +31,9 @@ def read(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_the_names_on_the_command_line_are_the_library_s():
-    assert (BENCHES, PARSERS, STYLES) == (names.NAMES, parsers.NAMES, prompts.STYLES)
+def test_help_names_every_benchmark(run):
+    told = " ".join(run("--help").split())
+    assert ", ".join(registry.names("bench")) in told
 
 
 def test_benchmarks_are_asked_read_anew_and_compared(run, tmp_path, llava):
@@ -173,7 +174,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
     ]
     (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     parsed = {}
-    for parser in PARSERS:
+    for parser in parsers.NAMES:
         run("--score", "p.jsonl", "--parser", parser, "-o", "s.jsonl")
         parsed[parser] = [(line["parsed"], line["correct"]) for line in read(tmp_path / "s.jsonl")]
     assert parsed["robust"] == [("B", True), ("yes", True), ("A", False)]
@@ -190,7 +191,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--model", "mini", "--bench", "blink", "--data", "."], 1, "no copy of blink in .: it holds"),
         (["--model", "mini", "--bench", "pope", "--split", "val"], 1, "pope has no split 'val': it has test"),
         (["--model", "mini", "--bench", "blink=empty"], 1, "no file of the benchmark in this folder: empty"),
-        (["--model", "mini", "--bench", "pope", "-o", "x.jsonl"], 1, "can't be had from the Hub"),
+        (["--model", "mini", "--bench", "pope", "-o", "x.jsonl"], 1, "can't be loaded from the Hub"),
         (["--model", "mini", "--bench", "x.jsonl"], 1, "no such file: x.jsonl"),
         (["--model", "mini", "--report", "no/such/x.json"], 1, "cannot be written: no/such/x.json"),
         (["--score", "bad.jsonl"], 1, "bad.jsonl:1: answer: is none of the choices: 'Q' of A, B"),

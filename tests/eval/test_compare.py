@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from s2h.eval import compare
+from s2h.eval import comparison, comparison_report, matching
 from s2h.record import RecordError
 
 
@@ -29,7 +29,7 @@ def test_gains_and_losses_are_counted():
         lines([True] * 30 + [False] * 70),
         lines([True] * 20 + [False] * 10 + [True] * 40 + [False] * 30),
     )
-    (row,) = compare.compare(before, after, ("a", "b"))
+    (row,) = comparison.compare(before, after, ("a", "b"))
     assert (row["gained"], row["lost"], row["n"]) == (40, 10, 100)
     assert row["gain"] == pytest.approx(0.30)
     assert row["p"] == pytest.approx(binomtest(40, 50, 0.5).pvalue)
@@ -41,7 +41,7 @@ def test_gains_and_losses_are_counted():
 
 
 def test_the_same_is_no_difference():
-    (row,) = compare.compare(lines([True, False] * 10), lines([True, False] * 10), ("a", "b"))
+    (row,) = comparison.compare(lines([True, False] * 10), lines([True, False] * 10), ("a", "b"))
     assert (
         row["gain"] == 0 and row["p"] == 1.0 and row["low"] == row["high"] == 0 and row["verdict"] == "kept"
     )
@@ -54,44 +54,44 @@ def test_benchmarks_have_rows_and_one_over_all_and_single_images_stand_apart():
         + lines([True] + [False] * 9, "mantis")
         + lines([False] * 9 + [True] * 31, "pope")
     )
-    rows = {row["name"]: row for row in compare.compare(before, after, ("a", "b"))}
+    rows = {row["name"]: row for row in comparison.compare(before, after, ("a", "b"))}
     assert rows["all"]["n"] == 50 and rows["all"]["gained"] == 21  # without the single-image benchmark
     assert (
         rows["pope"]["single"] and rows["pope"]["verdict"] == "lost" and rows["blink"]["verdict"] == "gained"
     )
-    table = compare.table(list(rows.values())).splitlines()
+    table = comparison_report.rows_table(list(rows.values())).splitlines()
     assert [line.split()[0] for line in table[1:5]] == ["blink", "mantis", "all", "pope"]
     assert table[4].endswith("  lost")
-    told = compare.markdown(list(rows.values()), ("base", "tuned"))
+    told = comparison_report.rows_markdown(list(rows.values()), ("base", "tuned"))
     assert "| one image: kept or lost |" in told and told.count("| pope |") == 1
 
 
 def test_other_questions_are_refused_or_left_out():
     with pytest.raises(RecordError, match="different questions: 1 of 4"):
-        compare.compare(lines([True] * 3), lines([True] * 4), ("a", "b"))
+        comparison.compare(lines([True] * 3), lines([True] * 4), ("a", "b"))
     told: list[Exception] = []
-    (row,) = compare.compare(lines([True] * 3), lines([True] * 4), ("a", "b"), on_error=told.append)
+    (row,) = comparison.compare(lines([True] * 3), lines([True] * 4), ("a", "b"), on_error=told.append)
     assert row["n"] == 3 and len(told) == 1
     with pytest.raises(RecordError, match="no question in common"):
-        compare.compare(lines([True], "x"), lines([True], "y"), ("a", "b"), on_error=told.append)
+        comparison.compare(lines([True], "x"), lines([True], "y"), ("a", "b"), on_error=told.append)
     with pytest.raises(RecordError, match="another answer"):
-        compare.compare(lines([True]), [lines([True])[0] | {"answer": "no"}], ("a", "b"))
+        comparison.compare(lines([True]), [lines([True])[0] | {"answer": "no"}], ("a", "b"))
     with pytest.raises(RecordError, match="another parser"):
-        compare.compare(lines([True], parser="lmms"), lines([True]), ("a", "b"))
-    with pytest.raises(RecordError, match="stands twice"):
-        compare.compare(lines([True]) * 2, lines([True]), ("a", "b"))
+        comparison.compare(lines([True], parser="lmms"), lines([True]), ("a", "b"))
+    with pytest.raises(RecordError, match="duplicate"):
+        comparison.compare(lines([True]) * 2, lines([True]), ("a", "b"))
     with pytest.raises(RecordError, match="correct: is missing"):
-        compare.compare([{"id": "1", "bench": "x"}], lines([True]), ("a", "b"))
+        comparison.compare([{"id": "1", "bench": "x"}], lines([True]), ("a", "b"))
 
 
 def test_hidden_answers_are_left_out():
     before, after = lines([True] * 4), lines([False] * 4)
     before[0]["correct"] = after[0]["correct"] = None
-    assert compare.compare(before, after, ("a", "b"))[0]["n"] == 3
+    assert comparison.compare(before, after, ("a", "b"))[0]["n"] == 3
 
 
 def test_changed_questions_have_both_replies():
-    changed = compare.changed(lines([True, False, True]), lines([False, True, True]), ("a", "b"))
+    changed = matching.changed(lines([True, False, True]), lines([False, True, True]), ("a", "b"))
     assert [(one["id"], one["change"], one["before"]) for one in changed] == [
         ("b/1", "gained", {"response": "no", "correct": False}),
         ("b/0", "lost", {"response": "yes", "correct": True}),
@@ -101,10 +101,10 @@ def test_changed_questions_have_both_replies():
 def test_several_models_are_drawn_side_by_side(tmp_path):
     base = lines([True, False] * 10)
     compared = [
-        {"before": "base", "after": name, "rows": compare.compare(base, lines(right), ("a", name))}
+        {"before": "base", "after": name, "rows": comparison.compare(base, lines(right), ("a", name))}
         for name, right in (("one", [True] * 20), ("two", [False] * 20))
     ]
-    rows = compare.side_by_side(compared)
+    rows = comparison_report.side_by_side(compared)
     assert [row["name"] for row in rows] == ["b (one)", "b (two)"]
-    compare.draw(rows, str(tmp_path / "p.png"), ("base", "others"))
+    comparison_report.draw_rows(rows, str(tmp_path / "p.png"), ("base", "others"))
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"

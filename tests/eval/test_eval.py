@@ -9,9 +9,14 @@ from click.testing import CliRunner
 
 from s2h import tasks
 from s2h.cli.eval import main
-from s2h.eval import answers, ask, scores
+from s2h.eval import ask, reading
 from s2h.eval.benches import builtin
+from s2h.eval.chance import chance
 from s2h.eval.parsers import robust
+from s2h.eval.parsers.images import image
+from s2h.eval.parsers.numbers import number
+from s2h.eval.questions import pairs
+from s2h.eval.statistics import wilson
 from s2h.images.store import Store
 
 
@@ -30,7 +35,7 @@ from s2h.images.store import Store
     ],
 )
 def test_numbers(text, value):
-    assert answers.number(text) == value
+    assert number(text) == value
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_yes_and_no(text, value):
     ],
 )
 def test_images(text, value):
-    assert answers.image(text) == value
+    assert image(text) == value
 
 
 @pytest.mark.parametrize(
@@ -110,11 +115,11 @@ def test_captions_are_judged_by_their_truth():
         ("Image 1 shows a red fish. Image 2 shows two small red stars.", False),
         ("Image 2 shows two small red stars.", True),
     ):
-        assert answers.read({**line, "response": text})[1] is right, text
+        assert reading.read({**line, "response": text})[1] is right, text
 
 
 def test_a_hidden_answer_is_not_scored():
-    assert answers.read({"answer": None, "response": "yes", "answer_type": "yes/no"}) == ("yes", None)
+    assert reading.read({"answer": None, "response": "yes", "answer_type": "yes/no"}) == ("yes", None)
 
 
 def lines(right: list[bool], **more) -> list[dict]:
@@ -125,9 +130,9 @@ def lines(right: list[bool], **more) -> list[dict]:
 
 
 def test_wilson_interval():
-    low, high = scores.wilson(8, 10)
+    low, high = wilson(8, 10)
     assert (low, high) == (pytest.approx(0.4902, abs=1e-3), pytest.approx(0.9433, abs=1e-3))
-    assert scores.wilson(0, 10)[0] == 0.0
+    assert wilson(0, 10)[0] == 0.0
 
 
 def test_chance_is_the_best_blind_guess():
@@ -135,8 +140,8 @@ def test_chance_is_the_best_blind_guess():
         {"category": "k", "answer_type": "yes/no", "answer": a, "images": [1, 2], "correct": True}
         for a in ["yes"] * 30 + ["no"] * 10
     ]
-    assert scores.chance(yes_no) == pytest.approx(0.75)
-    assert scores.chance([{"answer_type": "caption", "answer": "x"}]) is None
+    assert chance(yes_no) == pytest.approx(0.75)
+    assert chance([{"answer_type": "caption", "answer": "x"}]) is None
 
 
 def test_every_chosen_answer_reads_as_right_and_every_rejected_as_wrong(tmp_path):
@@ -146,10 +151,10 @@ def test_every_chosen_answer_reads_as_right_and_every_rejected_as_wrong(tmp_path
             task, n=100, split="heldout", per_prompt=per_prompt, images=Store(tmp_path), size=32
         )
         for pair in made:
-            line, _ = builtin.question(pair, bench="builtin", category=category, level=level)
+            line, _ = pairs.question(pair, bench="builtin", category=category, level=level)
             for which, right in (("chosen", True), ("rejected", False)):
                 text = pair[which][0]["content"][0]["text"]
-                assert answers.read({**line, "response": text})[1] is right, (
+                assert reading.read({**line, "response": text})[1] is right, (
                     task,
                     which,
                     text,
@@ -163,7 +168,7 @@ def test_a_real_model_answers_the_same_at_every_batch_size(llava, tmp_path):
     model = vlm.load(str(llava))
     made = []
     for size in (1, 8):
-        questions = builtin.questions(n=3, seed=1, store=Store(tmp_path), size=64)
+        questions = builtin.questions(3, 1, Store(tmp_path))
         made.append(list(ask.predict(questions, model, batch_size=size, max_new_tokens=8)))
     assert [p["response"] for p in made[0]] == [p["response"] for p in made[1]]
     for p in made[0]:
@@ -175,7 +180,7 @@ def test_likelihood_scoring_compares_both_answers(qwen25vl, tmp_path):
     from s2h.models import vlm
 
     model = vlm.load(str(qwen25vl))
-    questions = builtin.questions(n=2, seed=1, store=Store(tmp_path), size=64)
+    questions = builtin.questions(2, 1, Store(tmp_path))
     for p in ask.predict(questions, model, scoring="likelihood", batch_size=4):
         assert p["correct"] == (p["logp"]["chosen"] > p["logp"]["rejected"]) and p["scoring"] == "likelihood"
 

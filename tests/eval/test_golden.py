@@ -12,9 +12,9 @@ from s2h.eval.parsers import lmms, official, vlmevalkit
 GOLDEN = Path(__file__).parent / "golden"
 CHOICES = {
     "vlmevalkit_can_infer": vlmevalkit.choice,
-    "lmms_0_7_3_blink": lambda text, choices: lmms.choice(text, choices, "blink"),
-    "lmms_0_7_3_mmstar": lambda text, choices: lmms.choice(text, choices, "mmstar"),
-    "lmms_muirbench": lambda text, choices: lmms.choice(text, choices, "muirbench"),
+    "lmms_0_7_3_blink": lmms.short_line,
+    "lmms_0_7_3_mmstar": lmms.ranked,
+    "lmms_muirbench": lmms.choice,
 }
 YES_NO = {"vlmevalkit_yorn": vlmevalkit.yes_no, "lmms_pope": lmms.yes_no, "pope_official": official.yes_no}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h.eval import compare, report, scores
+from s2h.eval import accuracy, comparison, report
 from tests.support.scored import predictions
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "scores.json").read_text())
@@ -29,7 +29,7 @@ def agrees(found, golden) -> None:
 
 @pytest.fixture(scope="module")
 def told():
-    return report.make([scores.slim(p) for p in predictions(1, 0.5)], seed=3, parser="robust")
+    return report.make([accuracy.slim(p) for p in predictions(1, 0.5)], seed=3, parser="robust")
 
 
 @pytest.mark.parametrize("part", ["rows", "benchmarks", "by_images", "by_position", "published"])
@@ -43,7 +43,7 @@ def test_the_metrics_are_unchanged(told):
 
 
 def test_the_comparison_is_unchanged():
-    rows = compare.compare(predictions(1, 0.5), predictions(2, 0.62), ("a", "b"), 3)
+    rows = comparison.compare(predictions(1, 0.5), predictions(2, 0.62), ("a", "b"), 3)
     agrees([row for row in rows if "without" not in row["name"]], GOLDEN["compared"])
-    assert {row["test"] for row in rows} == {compare.MCNEMAR}
+    assert {row["test"] for row in rows} == {comparison.MCNEMAR}
     assert all(row["clusters"] == row["n"] for row in rows)

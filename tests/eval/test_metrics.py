@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from s2h.eval import answers, metrics, published, report, scores
+from s2h.eval import accuracy, bootstrap, published, reading, report
 
 
 def line(bench: str, name: object, correct: bool | None, **more) -> dict:
@@ -16,7 +16,7 @@ def line(bench: str, name: object, correct: bool | None, **more) -> dict:
 
 
 def values(bench: str, lines: list[dict]) -> dict[str, float]:
-    return {metric["name"]: metric["score"] for metric in metrics.of_bench(bench, lines)}
+    return {metric.name: metric.score for metric in report.metrics(bench, lines)}
 
 
 def pope_lines(parser: str, count: int = 400) -> list[dict]:
@@ -29,7 +29,7 @@ def pope_lines(parser: str, count: int = 400) -> list[dict]:
             "id": f"pope/{i}", "bench": "pope", "category": ("random", "popular", "adversarial")[i % 3 % (1 + i % 3)],
             "answer": truth, "response": reply, "answer_type": "yes/no", "parser": parser,
         }  # fmt: skip
-        one["parsed"], one["correct"] = answers.read(one, parser)
+        one["parsed"], one["correct"] = reading.read(one, parser)
         made.append(one)
     return made
 
@@ -103,7 +103,7 @@ def test_a_question_of_several_splits_counts_in_each():
 def test_blink_has_micro_and_macro():
     lines = [line("BLINK", i, i < 6, category="Counting" if i < 8 else "Jigsaw") for i in range(10)]
     assert values("BLINK", lines) == {"mean of sub-tasks": pytest.approx((6 / 8 + 0) / 2)}
-    rows = {row["name"]: row["score"] for row in scores.summarise(lines)}
+    rows = {row["name"]: row["score"] for row in accuracy.summarise(lines)}
     assert rows == {"blink": 0.6, "blink Counting": 0.75, "blink Jigsaw": 0.0}
 
 
@@ -123,7 +123,7 @@ def test_nlvr2_consistency_is_of_sentences(named):
             lines.append(
                 line("nlvr2", name, sentence == 0 or (sentence == 1 and pair == 0), question=question)
             )
-    slim = [scores.slim(one) for one in lines]
+    slim = [accuracy.slim(one) for one in lines]
     assert values("nlvr2", slim) == {"consistency": pytest.approx(1 / 3)}
 
 
@@ -150,7 +150,7 @@ def test_mantis_and_mirb_by_kind():
 
 def test_the_bootstrap_of_cells_is_that_of_questions():
     lines = [line("blink", i, i % 4 > 0, category="ab"[i % 2]) for i in range(60)]
-    _, low, high = metrics.macro(lines, lambda p: p["category"], seed=3)
+    _, low, high = bootstrap.macro(lines, lambda p: p["category"], seed=3)
     rng = np.random.default_rng(0)
     right = {c: np.array([one["correct"] for one in lines if one["category"] == c]) for c in "ab"}
     means = [np.mean([rng.choice(r, len(r)).mean() for r in right.values()]) for _ in range(4000)]
@@ -159,17 +159,17 @@ def test_the_bootstrap_of_cells_is_that_of_questions():
 
 def test_positions_and_numbers_of_images():
     lines = [line("x", i, i % 2 == 0, images=[0] * (2 + i // 4), target=[i % 2]) for i in range(8)]
-    assert [(cell["images"], cell["n"], cell["score"]) for cell in scores.by_images(lines)] == [
+    assert [(cell["images"], cell["n"], cell["score"]) for cell in accuracy.by_images(lines)] == [
         (2, 4, 0.5),
         (3, 4, 0.5),
     ]
-    cells = {(cell["images"], cell["position"]): cell["score"] for cell in scores.by_position(lines)}
+    cells = {(cell["images"], cell["position"]): cell["score"] for cell in accuracy.by_position(lines)}
     assert cells == {(2, 0): 1.0, (2, 1): 0.0, (3, 0): 1.0, (3, 1): 0.0}
 
 
 def test_a_letter_that_no_option_has_is_unread():
     lines = [line("blink", i, False, parsed="TA"[i], choices={"A": "x"}) for i in range(2)]
-    assert scores.summarise(lines)[0]["unparsed"] == 0.5
+    assert accuracy.summarise(lines)[0]["unparsed"] == 0.5
 
 
 def test_hidden_answers_are_counted_and_not_scored():
@@ -180,12 +180,12 @@ def test_hidden_answers_are_counted_and_not_scored():
 
 def test_published_numbers_stand_beside_the_measured_ones():
     lines = [line(bench, i, i < 5) for bench in ("blink", "mantis", "nlvr2") for i in range(10)]
-    rows = published.beside(scores.summarise(lines))
+    rows = published.beside(accuracy.summarise(lines))
     assert [row["published"] for row in rows] == [False, True, True, True]
     assert rows[0]["scores"] == {"blink": 0.5, "mantis": 0.5, "nlvr2": 0.5, "mean": 0.5}
     assert rows[3]["scores"]["mean"] == pytest.approx(0.490, abs=5e-4)  # as the paper prints it
-    assert "mean" not in published.beside(scores.summarise(lines[:10]))[0]["scores"]
-    made = report.make([scores.slim(one) for one in lines], model="mini")
+    assert "mean" not in published.beside(accuracy.summarise(lines[:10]))[0]["scores"]
+    made = report.make([accuracy.slim(one) for one in lines], model="mini")
     assert "published, not measured here" in report.table(made) and "S2H-DPO (published)" in report.markdown(
         made
     )

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from s2h.eval import answers
+from s2h.eval import reading
+from s2h.eval.benches import mantis, mirb
 from s2h.eval.parsers import lmms, official, robust, vlmevalkit
 from s2h.record import RecordError
 
 ANIMALS = {"A": "a cat", "B": "a dog", "C": "None", "D": "red"}
 POINTS = {"A": "Point A", "B": "Point B"}
 YES = {"A": "Yes", "B": "No"}
+
+
+def said(parser: str, bench: str, text: str, choices: dict[str, str]) -> object:
+    """What a parser reads in a reply to a question of a benchmark."""
+    line = {"bench": bench, "answer": None, "response": text, "choices": choices, "answer_type": "choice"}
+    return reading.read(line, parser)[0]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,7 @@ def test_vlmevalkit_yes_and_no(text, value):
     ],
 )
 def test_lmms_choices(bench, text, label):
-    assert lmms.choice(text, ANIMALS, bench) == label
+    assert said("lmms", bench, text, ANIMALS) == label
 
 
 def test_lmms_yes_and_no_is_the_whole_reply():
@@ -205,13 +212,13 @@ def test_lmms_yes_and_no_is_the_whole_reply():
     ],
 )
 def test_official_choices(bench, text, label):
-    assert official.choice(text, ANIMALS, bench) == label
+    assert said("official", bench, text, ANIMALS) == label
 
 
 def test_official_true_and_false_of_nlvr2():
     choices = {"A": "False", "B": "True"}
-    assert official.choice("It is true", choices, "nlvr2") == "B"
-    assert official.choice("It is true, not false", choices, "nlvr2") is None
+    assert said("official", "nlvr2", "It is true", choices) == "B"
+    assert said("official", "nlvr2", "It is true, not false", choices) is None
 
 
 def test_official_pope_reads_everything():
@@ -220,28 +227,28 @@ def test_official_pope_reads_everything():
 
 
 def test_official_short_answers():
-    assert official.word("I see. Final Answer: Two", "two", "mantis", "") == ("Two", True)
-    assert official.word("There are 12 of them.", "12", "mirb", "count") == ("12", True)
-    assert official.word("Seven", "7", "mirb", "visual_chain") == ("7", True)
-    assert official.word("It is Paris. Or not", "paris", "mirb", "sightseeing")[1] is True
-    assert official.word("Certainly not", "no", "mirb", "analogy") == ("no", True)
+    assert mantis.official_word("I see. Final Answer: Two", "two", "") == ("Two", True)
+    assert mirb.official_word("There are 12 of them.", "12", "count") == ("12", True)
+    assert mirb.official_word("Seven", "7", "visual_chain") == ("7", True)
+    assert mirb.official_word("It is Paris. Or not", "paris", "sightseeing")[1] is True
+    assert mirb.official_word("Certainly not", "no", "analogy") == ("no", True)
 
 
 def test_an_answer_may_stand_as_letter_bracket_or_text():
     for answer in ("B", "(B)", "b", "B.", "a dog", "The dog"):
         line = {"bench": "x", "choices": ANIMALS, "answer": answer, "response": "b"}
-        assert answers.read(line) == ("B", True)
-    assert answers.read({"bench": "x", "choices": ["a cat", "a dog"], "answer": "B", "response": "dog"}) == (
+        assert reading.read(line) == ("B", True)
+    assert reading.read({"bench": "x", "choices": ["a cat", "a dog"], "answer": "B", "response": "dog"}) == (
         "B",
         True,
     )
     with pytest.raises(RecordError, match="none of the choices"):
-        answers.read({"bench": "x", "choices": ANIMALS, "answer": "G", "response": "b"})
+        reading.read({"bench": "x", "choices": ANIMALS, "answer": "G", "response": "b"})
 
 
 def test_short_answers_are_read_from_their_conclusion():
     line = {"bench": "mantis", "answer": "2", "answer_type": "word"}
-    assert answers.read({**line, "response": "One is red, one is blue. Final Answer: two"}) == ("2", True)
-    assert answers.read({**line, "response": "2 are red. Final answer: 3"}) == ("3", False)
-    assert answers.read({**line, "answer": ["2", "a pair"], "response": "A pair."})[1] is True
-    assert answers.read({**line, "response": "I can not say " * 10}) == (None, False)
+    assert reading.read({**line, "response": "One is red, one is blue. Final Answer: two"}) == ("2", True)
+    assert reading.read({**line, "response": "2 are red. Final answer: 3"}) == ("3", False)
+    assert reading.read({**line, "answer": ["2", "a pair"], "response": "A pair."})[1] is True
+    assert reading.read({**line, "response": "I can not say " * 10}) == (None, False)

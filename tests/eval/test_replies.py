@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h.eval import answers
+from s2h.eval import reading
 
 REPLIES = [
     json.loads(line)
@@ -23,7 +23,7 @@ def named(reply: dict) -> str:
 @pytest.mark.parametrize("reply", REPLIES, ids=named)
 def test_a_reply_is_read_as_it_is_meant_or_not_at_all(reply):
     line = {"bench": "m", "answer": None, **reply}
-    assert answers.read(line)[0] == reply["parsed"]
+    assert reading.read(line)[0] == reply["parsed"]
 
 
 @pytest.mark.parametrize("kind", ["number", "image", "order", "yes/no", "word", "caption", "choice"])
@@ -38,7 +38,7 @@ def test_no_reply_breaks_a_reader_or_takes_it_long(kind, text):
         "response": text,
         "choices": {"A": "x", "B": "y"},
     }
-    answers.read(line)
+    reading.read(line)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_what_a_reply_takes_back_does_not_count(kind, text, parsed):
     asked = (
         {"choices": {"A": "red", "B": "blue", "C": "green"}} if kind == "choice" else {"answer_type": kind}
     )
-    assert answers.read({"bench": "m", "answer": None, "response": text, **asked})[0] == parsed
+    assert reading.read({"bench": "m", "answer": None, "response": text, **asked})[0] == parsed
 
 
 @pytest.mark.parametrize(
     ("answer", "text", "parsed"), [("A", "A", "A"), ("The", "the.", "The"), (["it", "A"], "**A**", "A"), ("A", "B", "B")]
 )  # fmt: skip
 def test_a_reply_that_is_the_answer_word_for_word_is_right(answer, text, parsed):
-    read = answers.read({"bench": "m", "answer": answer, "answer_type": "word", "response": text})
+    read = reading.read({"bench": "m", "answer": answer, "answer_type": "word", "response": text})
     assert read == (parsed, text != "B")

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from s2h.cli.eval import main
-from s2h.eval import compare, report, scores
-from s2h.eval.benches import labels
+from s2h.eval import accuracy, comparison, comparison_report, report, revisions
+from s2h.eval.benches.blink import REVISION
+from s2h.eval.chance import chance as blind
 from s2h.record import RecordError
 from tests.support import benchmarks
 
@@ -83,12 +84,12 @@ def test_a_field_of_another_type_is_told_by_line_and_field(run, tmp_path, more, 
 
 def test_an_id_stands_once(run, tmp_path):
     write(tmp_path / "p.jsonl", [line(1), line(2), line("1")])
-    assert "p.jsonl:3: id: is here twice: '1', first in p.jsonl:1" in run("--score", "p.jsonl", status=1)
+    assert "p.jsonl:3: id: duplicate: '1', first in p.jsonl:1" in run("--score", "p.jsonl", status=1)
     told = run("--compare", "p.jsonl", "p.jsonl", status=1)
-    assert "p.jsonl:3: id: a question stands twice: '1', first in p.jsonl:1" in told
+    assert "p.jsonl:3: id: duplicate: '1', first in p.jsonl:1" in told
     write(tmp_path / "other.jsonl", [line(2)])
     write(tmp_path / "one.jsonl", [line(1) | {"id": 2}])
-    assert "one.jsonl:1: id: is here twice" in run("--score", "other.jsonl", "one.jsonl", status=1)
+    assert "one.jsonl:1: id: duplicate" in run("--score", "other.jsonl", "one.jsonl", status=1)
     run("--score", "p.jsonl", "--on-error", "skip", "--report", "r.json", status=3)
     assert json.loads((tmp_path / "r.json").read_text())["rows"][0]["n"] == 2
 
@@ -217,11 +218,11 @@ def of_kind(answers: list[str], **more) -> list[dict]:
     ],
 )
 def test_chance_is_at_least_one_over_the_possible_answers(lines, chance):
-    assert scores.chance(lines) == (None if chance is None else pytest.approx(chance))
+    assert blind(lines) == (None if chance is None else pytest.approx(chance))
 
 
 def test_an_unknown_chance_is_not_shown():
-    made = report.make([scores.slim(one | {"id": "1"}) for one in of_kind(["red"], answer_type="word")])
+    made = report.make([accuracy.slim(one | {"id": "1"}) for one in of_kind(["red"], answer_type="word")])
     assert made["rows"][0]["chance"] is None and "| - | 0.0 |" in report.markdown(
         {**made, "rows": [made["rows"][0] | {"unparsed": 0.0}]}
     )
@@ -249,10 +250,10 @@ def changes(gained: int, lost: int, same: int) -> tuple[list[dict], list[dict]]:
 )
 def test_kept_needs_evidence(run, tmp_path, gained, lost, same, verdict):
     before, after = changes(gained, lost, same)
-    (row,) = compare.compare(before, after, ("a", "b"))
+    (row,) = comparison.compare(before, after, ("a", "b"))
     assert row["verdict"] == verdict
-    assert compare.table([row]).splitlines()[1].endswith(f"  {verdict}")
-    assert compare.markdown([row], ("a", "b")).splitlines()[4].endswith(f"| {verdict} |")
+    assert comparison_report.rows_table([row]).splitlines()[1].endswith(f"  {verdict}")
+    assert comparison_report.rows_markdown([row], ("a", "b")).splitlines()[4].endswith(f"| {verdict} |")
 
 
 def test_the_margin_is_an_option(run, tmp_path):
@@ -274,10 +275,10 @@ def test_fewer_questions_than_the_benchmark_has_are_told_in_the_table(run, tmp_p
     assert json.loads((tmp_path / "r.json").read_text())["notes"] == [note]
     assert f"- {note}" in (tmp_path / "r.md").read_text()
     assert note in json.loads(run("--compare", "p.jsonl", "p.jsonl", "--quiet"))["notes"]
-    whole = [scores.slim(line(i, bench="mmstar", images=["x"])) for i in range(1500)]
+    whole = [accuracy.slim(line(i, bench="mmstar", images=["x"])) for i in range(1500)]
     assert report.make(whole)["notes"] == []
     pope = [
-        scores.slim(line(i, bench="pope", category="random,popular,adversarial", images=["x"]))
+        accuracy.slim(line(i, bench="pope", category="random,popular,adversarial", images=["x"]))
         for i in range(3000)
     ]
     assert report.notes({"pope": pope}) == []
@@ -285,7 +286,7 @@ def test_fewer_questions_than_the_benchmark_has_are_told_in_the_table(run, tmp_p
 
 def test_lines_that_do_not_name_their_images_are_told():
     lines = [line(1), line(2, images=["a.png"])]
-    assert report.make([scores.slim(one) for one in lines])["notes"] == [
+    assert report.make([accuracy.slim(one) for one in lines])["notes"] == [
         "m: 1 of 2 lines doesn't name its images, so questions about one image count as independent"
     ]
 
@@ -307,19 +308,21 @@ def blink(answers: str, **more) -> list[dict]:
 
 def test_blink_has_its_score_without_the_relabelled_task(monkeypatch):
     lines = blink("ABABAB")
-    made = report.make([scores.slim(one) for one in lines])
+    made = report.make([accuracy.slim(one) for one in lines])
     found = {metric["name"]: metric["score"] for metric in made["metrics"]}
     assert found["without Relative_Reflectance"] == pytest.approx(1 / 3)
     assert found["mean of sub-tasks without Relative_Reflectance"] == pytest.approx(1 / 3)
-    digest = labels.fingerprint(lines[::2])
+    digest = revisions.fingerprint(lines[::2])
     assert made["labels"] == {
         "task": "Relative_Reflectance", "questions": 3, "fingerprint": digest, "version": None,
     }  # fmt: skip
     assert f"fingerprint {digest}, version not known" in report.table(made) + report.markdown(made)
-    assert labels.fingerprint(reversed(lines[::2])) == digest != labels.fingerprint(blink("BBABAB")[::2])
-    monkeypatch.setitem(labels.KNOWN, f"labels:{digest}", labels.NEW)
-    assert report.make([scores.slim(one) for one in lines])["labels"]["version"] == labels.NEW
-    assert report.make([scores.slim(one) for one in lines[1::2]])["labels"] is None
+    assert (
+        revisions.fingerprint(reversed(lines[::2])) == digest != revisions.fingerprint(blink("BBABAB")[::2])
+    )
+    monkeypatch.setitem(REVISION.known, f"labels:{digest}", True)
+    assert report.make([accuracy.slim(one) for one in lines])["labels"]["version"] == "corrected 2025-09-03"
+    assert report.make([accuracy.slim(one) for one in lines[1::2]])["labels"] is None
 
 
 def test_the_labels_of_a_table_are_told_by_its_md5(run, tmp_path, llava, monkeypatch):
@@ -329,11 +332,11 @@ def test_the_labels_of_a_table_are_told_by_its_md5(run, tmp_path, llava, monkeyp
         for i in range(2)
     ]  # fmt: skip
     path = benchmarks.tsv(tmp_path / "BLINK.tsv", made)
-    monkeypatch.setitem(labels.KNOWN, f"md5:{hashlib.md5(path.read_bytes()).hexdigest()}", labels.OLD)
+    monkeypatch.setitem(REVISION.known, f"md5:{hashlib.md5(path.read_bytes()).hexdigest()}", False)
     asked = ("--model", llava, "--bench", f"blink={path}", "--max-new-tokens", 1, "-o", "p.jsonl")
     told = run(*asked, "--report", "r.json")
     found = json.loads((tmp_path / "r.json").read_text())["labels"]
-    assert found["version"] == labels.OLD and "about 90% of them were wrong until 2025-09-03" in told
+    assert found["version"] == "before 2025-09-03" and "about 90% of them were wrong until 2025-09-03" in told
     run("--score", "p.jsonl", "--report", "r.json")
     assert json.loads((tmp_path / "r.json").read_text())["labels"] == found
 
@@ -344,8 +347,10 @@ def test_runs_on_other_labels_of_blink_are_refused():
     with pytest.raises(
         RecordError, match="blink has other labels of Relative_Reflectance in the two files: fingerprints"
     ):
-        compare.compare(before, after, ("a", "b"))
-    rows = {row["name"]: row["n"] for row in compare.compare(before, after, ("a", "b"), on_error=told.append)}
+        comparison.compare(before, after, ("a", "b"))
+    rows = {
+        row["name"]: row["n"] for row in comparison.compare(before, after, ("a", "b"), on_error=told.append)
+    }
     assert rows == {"blink": 3} and "another answer in 1 of 3 questions" in str(told[0])
-    rows = {row["name"]: row["n"] for row in compare.compare(before, before, ("a", "b"))}
+    rows = {row["name"]: row["n"] for row in comparison.compare(before, before, ("a", "b"))}
     assert rows["blink"] == 6 and rows["blink without Relative_Reflectance"] == 3

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from s2h.eval import benches
-from s2h.eval.benches import lines, questions, rows
+from s2h.eval.benches import Question
+from s2h.eval.questions import Settings, any_lines, copies, lines, tables
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.record import Record, RecordError
@@ -27,8 +27,8 @@ def ask(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def read(path, name: str = "mmstar", **options) -> list[dict]:
-        located = benches.locate(name, str(path))
-        return [line for line, _ in benches.read(name, located, store=Store("images"), **options)]
+        located = copies.locate(name, str(path))
+        return [line for line, _ in copies.read(name, located, Settings(store=Store("images"), **options))]
 
     return read
 
@@ -72,7 +72,7 @@ def test_quotes_of_pandas_are_read(ask, tmp_path):
     [
         (row(1)[:-2], "m.tsv:3: too few fields: 5 in 7 columns"),
         ((*row(1), "x"), "m.tsv:3: too many fields: 8 in 7 columns"),
-        (row(0), "m.tsv:3: id: is here twice: mmstar/0"),
+        (row(0), "m.tsv:3: id: duplicate: mmstar/0"),
         (row(1, C="", answer="C"), "m.tsv:3: answer: is none of the choices: 'C' of A, B"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_bad_row_is_told_by_its_line_and_counted(ask, tmp_path, bad, message):
 
 def test_a_column_that_stands_twice_is_told(ask, tmp_path):
     path = written(tmp_path / "m.tsv", row(0), columns=(*COLUMNS[:5], "B", "answer"))
-    with pytest.raises(RecordError, match=r"m.tsv:1: the column stands twice: 'B'"):
+    with pytest.raises(RecordError, match=r"m.tsv:1: duplicate column: 'B'"):
         ask(path)
 
 
@@ -156,17 +156,8 @@ def test_an_empty_option_keeps_the_others_letters(ask, tmp_path):
     ],
 )
 def test_options_have_their_letters(options, answer, choices, letter):
-    asked = {
-        "question": "Q?",
-        "options": options,
-        "answer": answer,
-        "id": "1",
-        "category": "",
-        "images": ["x.png"],
-    }
-    made, _ = lines.line(
-        "x", Record(where="q.jsonl:1"), asked, style="llava", place="interleaved", store=None
-    )
+    asked = Question(id="1", text="Q?", images=["x.png"], options=options, answer=answer)
+    made, _ = lines.line("x", Record(where="q.jsonl:1"), asked, Settings())
     assert (made["choices"], made["answer"], made["answer_type"]) == (choices, letter, "choice")
 
 
@@ -192,7 +183,7 @@ def test_options_that_can_be_read_in_two_ways_are_refused(options, answer, messa
     }
     record = Record(asked | {"choices": options}, where="q.jsonl:1")
     with pytest.raises(RecordError, match=f"q.jsonl:1: {message}"):
-        list(questions.read([record]))
+        list(any_lines.read([record], Settings()))
 
 
 def test_a_file_with_a_name_like_base64_is_a_file(tmp_path, monkeypatch):
@@ -205,7 +196,7 @@ def test_a_file_with_a_name_like_base64_is_a_file(tmp_path, monkeypatch):
         Record({"id": str(i), "images": [image], "question": "Q?", "choices": ["red", "blue"], "answer": "A"})
         for i, image in enumerate((f"{long.name}/blob", str(long / "blob"), inline))
     ]
-    made = [line for line, _ in questions.read(records, store=Store("images"))]
+    made = [line for line, _ in any_lines.read(records, Settings(store=Store("images")))]
     assert [line["images"][0].startswith("images/") for line in made] == [False, False, True]
     assert all(open_images(line["_pair"])[0].size == (24, 20) for line in made)
 
@@ -214,6 +205,6 @@ def test_what_joins_questions_is_kept(tmp_path):
     (tmp_path / "q.jsonl").write_text(
         json.dumps({"images": ["x.png"], "question": "Q?", "answer": "yes", "group": 3, "twin": "a"}) + "\n"
     )
-    (_, record), = rows.read([str(tmp_path / "q.jsonl")])  # fmt: skip
-    (line, _), = questions.read([record])  # fmt: skip
+    (_, record), = tables.read([str(tmp_path / "q.jsonl")])  # fmt: skip
+    (line, _), = any_lines.read([record], Settings())  # fmt: skip
     assert (line["group"], line["twin"]) == (3, "a")

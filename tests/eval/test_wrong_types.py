@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s2h import seeds
-from s2h.eval import metrics, predictions, report, scores
-from s2h.eval.benches import rows
+from s2h.eval import accuracy, predictions, report
+from s2h.eval.questions import tables
 from s2h.images.decoding import ImageError, read_bytes
 from s2h.record import Record, RecordError
 from tests.support.scored import predictions as made
@@ -29,13 +29,13 @@ def test_choices_as_a_list_count_as_those_by_letter():
     for one in listed:
         one["choices"] = list(one["choices"].values())
     lettered = [one for one in made(1, 0.5) if one["bench"] == "muirbench"]
-    told = [metrics.of_bench("muirbench", [scores.slim(one) for one in some]) for some in (listed, lettered)]
+    told = [report.metrics("muirbench", [accuracy.slim(one) for one in some]) for some in (listed, lettered)]
     assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("seed", [-1, -(2**63), 2**32, 2**70])
 def test_any_integer_is_a_seed(seed):
-    lines = [scores.slim(one) for one in made(1, 0.5)]
+    lines = [accuracy.slim(one) for one in made(1, 0.5)]
     assert report.make(lines, seed=seed)["rows"]
     assert 0 <= seeds.within(seed, 32) < 2**32 and 0 <= seeds.within(seed, 64) < 2**64
 
@@ -70,5 +70,5 @@ def test_a_parquet_file_whose_bytes_are_no_text_or_whose_name_is_not_utf8(tmp_pa
     with open(path, "wb") as file:
         pyarrow.parquet.write_table(broken, file)
     faults: list = []
-    assert list(rows.read([path], on_error=faults.append)) == []
+    assert list(tables.read([path], on_error=faults.append)) == []
     assert len(faults) == 1 and "can't be read: 'utf-8' codec can't decode" in str(faults[0])

@@ -269,10 +269,10 @@ def test_inflect_and_the_tables_are_read_only_where_captions_are():
 def test_captions_without_a_concept_are_counted_by_reason():
     from collections import Counter
 
-    from s2h.sources.captions import fill
-    from s2h.sources.page import Page
+    from s2h.sources.captions import add_captioned
+    from s2h.sources.photo_table import PhotoTable
 
-    page, unused = Page(), Counter()
+    page, excluded = PhotoTable(), Counter()
     said = {
         "Two cats lie on a bed.": "",
         "Ein Hund schläft auf dem Sofa": concepts.NOT_ENGLISH,
@@ -282,10 +282,10 @@ def test_captions_without_a_concept_are_counted_by_reason():
         "A renewable": concepts.NO_PHRASE,
     }
     for number, caption in enumerate(said):
-        fill(page, f"{number}.jpg", [caption], unused)
-    fill(page, "several.jpg", ["Riding a wave", "A surfer rides a wave"], unused)
+        add_captioned(page, f"{number}.jpg", [caption], excluded)
+    add_captioned(page, "several.jpg", ["Riding a wave", "A surfer rides a wave"], excluded)
     assert page.concepts == ["cats", "surfer"]
-    assert unused == Counter(filter(None, said.values()))
+    assert excluded == Counter(filter(None, said.values()))
 
 
 COMMON = """bicycle motorcycle airplane bus train truck boat bench bird cat horse sheep cow elephant bear zebra giraffe

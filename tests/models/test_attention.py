@@ -8,8 +8,8 @@ from PIL import Image
 
 from s2h import record
 from s2h.models import ModelError, attention, encode, vlm
-from s2h.tasks.attention import selecting
-from s2h.tasks.draft import Draft
+from s2h.tasks.pair import Pair
+from s2h.tasks.selection import LeastAttention
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_image_tokens_that_cannot_be_told_apart():
 
 def test_answers_that_looked_at_the_target_are_no_negatives():
     shares = {"a": 0.9, "b": 0.65, "c": 0.5}
-    choose = selecting(lambda messages, pictures, text, target: shares[text])
-    draft = Draft([], "", "", "", "hallucination", [0], {}, [], [])
-    assert choose(draft, [1, 2], ["a", "b", "c"]) == "c"
-    assert choose(draft, [1, 2], ["a"]) is None and choose(draft, [1, 2], ["b"]) == "b"
-    assert choose(draft, [1, 2, 3, 4], ["b"]) is None and choose(draft, [1], ["a"]) == "a"
+    choose = LeastAttention(lambda messages, pictures, text, target: shares[text])
+    pair = Pair([], "", "", "", "hallucination", [0], {})
+    assert choose(pair, [1, 2], ["a", "b", "c"]) == "c"
+    assert choose(pair, [1, 2], ["a"]) is None and choose(pair, [1, 2], ["b"]) == "b"
+    assert choose(pair, [1, 2, 3, 4], ["b"]) is None and choose(pair, [1], ["a"]) == "a"

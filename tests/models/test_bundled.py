@@ -81,6 +81,7 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n,
     from collections import Counter
 
     from s2h import seeds
+    from s2h.tasks.hallucinations import Answerer
 
     model, tally = vlm.load("mini"), Counter()
 
@@ -93,7 +94,9 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n,
 
     def made(**more):
         return list(
-            tasks.generate("vqa", n=n, images=Store(tmp_path), size=64, answer=answer, tally=tally, **more)
+            tasks.generate(
+                "vqa", n=n, images=Store(tmp_path), size=64, answerer=Answerer(answer), tally=tally, **more
+            )
         )
 
     pairs = made()

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from s2h.eval import ask
-from s2h.eval.benches.pairs import question_of
+from s2h.eval.questions.pairs import question_of
 from s2h.images import decoding
 from s2h.models import ModelError, decode, prompts, vlm
 from tests.support import architectures as support

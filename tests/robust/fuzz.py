@@ -61,7 +61,7 @@ def tars(data: bytes) -> None:
 def tables(data: bytes) -> None:
     """A table gives rows and faults."""
     from s2h.errors import RecordError
-    from s2h.eval.benches import tsv
+    from s2h.eval.questions import tsv
 
     with tempfile.NamedTemporaryFile(suffix=".tsv") as file:
         file.write(data)
@@ -76,7 +76,7 @@ def tables(data: bytes) -> None:
 
 def replies(data: bytes) -> None:
     """A reply is read as something or as nothing, and an option that is read is one of the options."""
-    from s2h.eval import answers
+    from s2h.eval import answer_types, reading
 
     line = {
         "bench": "m",
@@ -84,8 +84,8 @@ def replies(data: bytes) -> None:
         "response": data.decode("utf-8", "replace"),
         "choices": {"A": "a cat", "B": "2"},
     }
-    for kind in answers.TYPES:
-        parsed, _ = answers.read({**line, "answer_type": kind})
+    for kind in answer_types.TYPES:
+        parsed, _ = reading.read({**line, "answer_type": kind})
         assert kind != "choice" or parsed in (None, "A", "B")
 
 

@@ -33,6 +33,7 @@ QUESTIONS = (
 MAKERS = {
     "blink": benchmarks.blink, "mantis": benchmarks.mantis, "nlvr2": benchmarks.nlvr2, "mmstar": benchmarks.mmstar,
     "pope": benchmarks.pope, "muirbench": benchmarks.muirbench, "mirb": benchmarks.mirb_release,
+    "naturalbench": benchmarks.naturalbench, "hallusionbench": benchmarks.hallusionbench,
 }  # fmt: skip
 TABLES = {"mmstar": ("MMStar.tsv", benchmarks.mmstar_tsv), "pope": ("POPE.tsv", benchmarks.pope_tsv)}
 
@@ -95,7 +96,7 @@ def questions(draw: Callable) -> Case:
 def check(case: Case) -> int:
     """Read all questions of a case; the number of them. What can't be read goes to on_error as a RecordError, and nothing
     else is ever raised."""
-    from s2h.eval.benches import request
+    from s2h.eval.questions import Settings, request
     from s2h.images.store import Store
 
     tried["tables"] += 1
@@ -103,10 +104,12 @@ def check(case: Case) -> int:
     faults: list[Exception] = []
     with in_folder(case), timed():
         try:
-            located = request.located([request.understood(wish)], None, None)
+            located = request.locate([request.parse(wish)], None, None)
             asked = list(
                 request.questions_of(
-                    located, None, n=1, seed=0, store=Store("out/store"), style=style, on_error=faults.append
+                    located,
+                    None,
+                    Settings(store=Store("out/store"), style=style, count=1, on_error=faults.append),
                 )
             )
         except RecordError:

@@ -126,8 +126,8 @@ def test_names_with_articles_and_plurals():
 
 def test_a_source_says_what_it_could_not_use(folder):
     source = open_source(str(folder))
-    assert source.unused["no caption beside it"] == 1 and source.unused["no caption"] == 1
-    assert 60 < len(source) <= 88
+    assert source.excluded["no caption beside it"] == 1 and source.excluded["no caption"] == 1
+    assert 60 < source.size <= 88
 
 
 def test_search_and_vqa_over_photographs(folder, tmp_path):
@@ -162,7 +162,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
 
 
 def test_held_out_pictures_are_others(folder):
-    train, held = (open_source(str(folder), split=split).page(0).names for split in ("train", "heldout"))
+    train, held = (open_source(str(folder), split=split).table(0).names for split in ("train", "heldout"))
     train, held = ({names[at] for at in range(len(names))} for names in (train, held))
     assert held and not train & held
 
@@ -178,7 +178,7 @@ def test_attributes_in_captions_are_swapped_as_often_as_they_stand_there(tmp_pat
         )
     (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = open_source(str(root))
-    assert source.swaps and source.tells
+    assert source.attribute_swaps == "caption" and source.captions_say_more
     sides = [Counter(), Counter()]
     made = tasks.generate(
         "search", n=900, source=source, per_prompt=(1, 1), images=Store(tmp_path),
@@ -201,7 +201,7 @@ def test_metadata_files(folder, tmp_path):
         Image.new("RGB", (20, 20), (i * 6, 0, 0)).save(root / f"{i}.png")
         rows.append({"file_name": f"{i}.png", "text": f"A {THINGS[i % len(THINGS)]}."})
     (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert len(open_source(str(root))) > 25
+    assert open_source(str(root)).size > 25
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -214,7 +214,7 @@ def test_metadata_files(folder, tmp_path):
     (root / "metadata.jsonl").unlink()
     parquet.write_table(pa.Table.from_pylist(rows), root / "metadata.parquet")
     source = open_source(str(root))
-    assert source.unused["file missing"] == source.unused["listed twice"] == 1
+    assert source.excluded["file missing"] == source.excluded["listed twice"] == 1
     (root / "metadata.parquet").unlink()
     (root / "metadata.jsonl").write_text('{"file_name": "../0.png", "text": "A frog."}\n')
     with pytest.raises(SourceError, match=r"can be used .1 names a file outside the folder"):
@@ -222,7 +222,7 @@ def test_metadata_files(folder, tmp_path):
 
 
 def test_sources_that_can_not_serve_say_so(folder, tmp_path):
-    with pytest.raises(SourceError, match="no related"):
+    with pytest.raises(SourceError, match=r"no people whose kinship is known; kinship needs .*fiw:PATH"):
         next(tasks.generate("kinship", n=1, source=open_source(str(folder)), images=Store(tmp_path)))
     with pytest.raises(SourceError, match="no such folder"):
         open_source("nowhere")

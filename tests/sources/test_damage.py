@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from s2h.sources import SourceError, links, open_source
+from s2h.sources import SourceError, open_source, symlinks
 from tests.support.photos import encoded, save
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
@@ -22,7 +22,7 @@ def caption(i: int) -> str:
 
 def reasons(source, part: str) -> int:
     """How many things were not used for reasons with these words in them."""
-    return sum(count for reason, count in source.unused.items() if part in reason)
+    return sum(count for reason, count in source.excluded.items() if part in reason)
 
 
 def images(numbers: range) -> list[dict]:
@@ -49,7 +49,7 @@ def test_one_parquet_file_of_several(damage, tmp_path):
     else:
         path.write_bytes(damaged[damage])
     source = open_source(str(tmp_path))
-    assert len(source) + source.unused["not in the train split"] == 20
+    assert source.size + source.excluded["not in the train split"] == 20
     assert (
         reasons(
             source, "a parquet file with other columns" if damage == "columns" else "1.parquet: can't be read"
@@ -74,7 +74,7 @@ def test_none_of_several_annotators_is_rejected(tmp_path):
         ],
     }
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
-    sheet = open_source(str(tmp_path)).sheet
+    sheet = open_source(str(tmp_path)).table
     told = {(sheet.answers[row], sheet.accepted[row]) for row in range(len(sheet))}
     assert told == {("grey", "grey\nsilver"), ("red", "red")}
 
@@ -100,8 +100,8 @@ TABLE = "file_name,text\n" + "".join(f'{i}.jpg,"{caption(i)}"\n' for i in range(
 def test_a_table_with_one_bad_row(table, why, tmp_path):
     (photos(tmp_path) / "metadata.csv").write_bytes(table)
     source = open_source(str(tmp_path))
-    assert len(source) + source.unused["not in the train split"] == (11 if why else 12)
-    assert not why or source.unused[why] == 1
+    assert source.size + source.excluded["not in the train split"] == (11 if why else 12)
+    assert not why or source.excluded[why] == 1
 
 
 def test_one_byte_that_is_not_utf8_costs_one_row_of_a_list(tmp_path):
@@ -115,11 +115,11 @@ def test_one_byte_that_is_not_utf8_costs_one_row_of_a_list(tmp_path):
     photos(tmp_path)
     (tmp_path / "x.json").write_bytes(json.dumps(rows).encode().replace(b"owl", b"\xe9wl"))
     source = open_source(f"llava:{tmp_path / 'x.json'}")
-    assert source.unused["a question or an answer that is not UTF-8"] == 1 and len(source) > 5
+    assert source.excluded["a question or an answer that is not UTF-8"] == 1 and source.size > 5
 
 
 def test_links_that_lead_out_are_told_and_refused(light, tmp_path, monkeypatch):
-    monkeypatch.setattr(links, "_fenced", {})
+    monkeypatch.setattr(symlinks, "_fenced", {})
     root = photos(tmp_path / "photos", 16)
     away = photos(tmp_path / "away", 22).resolve()
     for i in range(16):
@@ -141,7 +141,7 @@ def test_links_that_lead_out_are_told_and_refused(light, tmp_path, monkeypatch):
         Path(image).stem in {"16", "17", "18", "frog"} or "more" in image for image in used
     )
     source = open_source(str(root), follow=False)
-    assert source.unused[links.REFUSED] == 5 and source.unused["caption file unreadable"] <= 1
+    assert source.excluded[symlinks.REFUSED] == 5 and source.excluded["caption file unreadable"] <= 1
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**30), True, float("inf")])

@@ -13,7 +13,7 @@ from s2h import tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
-from s2h.sources.digits import Digits
+from s2h.sources.digit_set import Digits
 
 
 def idx(values, shape=()) -> bytes:
@@ -46,7 +46,7 @@ def test_idx_files_are_found_by_layout(packed, name, values, tmp_path):
         path = tmp_path / (name.format(kind, rank) + (".gz" if packed else ""))
         path.write_bytes(gzip.compress(content) if packed else content)
     source = open_source(str(tmp_path))
-    assert isinstance(source, Digits) and 320 < len(source) < 400
+    assert isinstance(source, Digits) and 320 < source.size < 400
     for pair in tasks.generate("arithmetic", n=20, source=source, images=Store(tmp_path / "i"), size=32):
         seen = [round(image.getpixel((24, 8))[0] / 20) for image in open_images(pair)]
         assert seen == pair["facts"]["values"]
@@ -69,8 +69,8 @@ def test_emnist_with_all_its_sets_in_one_folder(tmp_path):
     mapping.write_text("".join(f"{i} {ord('A') + i}\n{10 + i} {ord('0') + i}\n" for i in range(10)))
     put("balanced-test", [10 + i % 10 for i in range(50)])
     train, held = (open_source(str(tmp_path), split=split) for split in ("train", "heldout"))
-    assert (len(train), len(held)) == (100, 50)
-    assert train.unused["not a digit"] == 370 and train.unused["files of other sets of EMNIST"] == 1
+    assert (train.size, held.size) == (100, 50)
+    assert train.excluded["not a digit"] == 370 and train.excluded["files of other sets of EMNIST"] == 1
     mapping.write_text("A 65\n")
     with pytest.raises(SourceError, match=r"emnist-balanced-mapping\.txt: not EMNIST's mapping"):
         open_source(str(tmp_path))
@@ -86,8 +86,8 @@ def test_folders_named_by_digits(tmp_path):
             picture.save(path)
         (tmp_path / str(value) / "notes.txt").write_text("seen")
     train, held = open_source(str(tmp_path)), open_source(f"digits:{tmp_path}", split="heldout")
-    assert len(train) + len(held) == 300 and len(held) > 5
-    assert train.unused["not a picture"] == 10
+    assert train.size + held.size == 300 and held.size > 5
+    assert train.excluded["not a picture"] == 10
     for pair in tasks.generate("arithmetic", n=200, source=train, per_prompt=(5, 5), twins=True):
         assert len(set(pair["images"])) == 5, "no picture stands beside itself"
     pair = next(tasks.generate("arithmetic", n=1, source=train))
@@ -110,18 +110,20 @@ def test_what_is_wrong_is_told_in_one_line(values, tmp_path):
         open_source(str(tmp_path))
     labels.write_bytes(idx(values)[:-7])
     lacking = "pictures that an idx file cut short lacks (train-images-idx3-ubyte)"
-    assert open_source(str(tmp_path)).unused[lacking] == 7, "the whole ones are used"
+    assert open_source(str(tmp_path)).excluded[lacking] == 7, "the whole ones are used"
     (tmp_path / "more-images-idx3-ubyte").write_bytes(b"no idx file")
     (tmp_path / "more-labels-idx1-ubyte").write_bytes(idx(values))
     (tmp_path / "other-images-idx3-ubyte").write_bytes(idx(pictures(values)))
-    unused = open_source(str(tmp_path)).unused
-    assert sum("idx files that can't be read" in reason for reason in unused) == 1
-    assert unused["pictures without labels (put other-labels-idx1-ubyte beside other-images-idx3-ubyte)"] == 1
+    excluded = open_source(str(tmp_path)).excluded
+    assert sum("idx files that can't be read" in reason for reason in excluded) == 1
+    assert (
+        excluded["pictures without labels (put other-labels-idx1-ubyte beside other-images-idx3-ubyte)"] == 1
+    )
     for path in tmp_path.glob("[mo]*ubyte"):
         path.unlink()
     labels.write_bytes(idx([1] * 400))
     with pytest.raises(SourceError, match="no picture of the digit 0"):
         open_source(str(tmp_path))
-    with pytest.raises(SourceError, match="no target and no without and no another"):
+    with pytest.raises(SourceError, match="no pictures with captions or classes; search needs"):
         labels.write_bytes(idx(values))
         next(tasks.generate("search", n=1, source=str(tmp_path)))

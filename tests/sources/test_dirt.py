@@ -106,7 +106,7 @@ def test_captions_beside_pictures(light, tmp_path):
                    "not an image"):  # fmt: skip
         assert f" {reason}" in done.stderr
     source = open_source(str(tmp_path / "photos"))
-    page = source.page(0)
+    page = source.table(0)
     told = {page.names[at]: page.captions[at] for at in range(len(page))}
     assert told.get("lines.png") in (None, "A frog in a [31m pond 🐸.")
     assert told.get("later.png") in (None, "A frog in a pond.")
@@ -140,10 +140,10 @@ def test_rows_of_a_metadata_file(kind, tmp_path):
     shutil.copy(path, tmp_path / "test")
     for split in ("train", "heldout"):
         source = open_source(str(tmp_path), split=split)
-        assert len(source) == 56, dict(source.unused)
+        assert source.size == 56, dict(source.excluded)
         wanted = {"no file_name": 1, "listed twice": 1, "file missing": 1}
         wanted |= {"no caption": 2, "a line that is not JSON": 1} if kind == "jsonl" else {"no caption": 3}
-        assert dict(source.unused) == wanted
+        assert dict(source.excluded) == wanted
         pairs("search", source, tmp_path, n=20)
 
 
@@ -182,7 +182,7 @@ def test_class_folders_in_a_folder_of_the_same_name(tmp_path):
     source = open_source(str(tmp_path / "things"))
     pairs("search", source, tmp_path, n=80)
     pairs("compare", source, tmp_path)
-    assert source.unused["damaged or truncated image"] >= 5
+    assert source.excluded["damaged or truncated image"] >= 5
 
 
 def test_annotations_of_coco(tmp_path):
@@ -202,9 +202,9 @@ def test_annotations_of_coco(tmp_path):
         content = {"images": images, "annotations": listed, "categories": names}
         (folder / f"{kind}_val2017.json").write_text(json.dumps(content))
     source = open_source(str(tmp_path))
-    unused = dict(source.unused)
-    unused.pop("not in the train split")
-    assert unused == {
+    excluded = dict(source.excluded)
+    excluded.pop("not in the train split")
+    assert excluded == {
         "annotations of no image": 2,
         "annotations of no category": 1,
         "an image's id given twice": 2,
@@ -225,16 +225,16 @@ def test_large_metadata_files_are_read_in_blocks(tmp_path, monkeypatch):
     def told() -> tuple[dict, dict]:
         source, found = open_source(str(tmp_path)), {}
         for number in range(len(source._weights)):
-            page = source.page(number)
+            page = source.table(number)
             found |= {page.names[at]: page.captions[at] for at in range(len(page))}
-        assert len(source) == len(found) or source.unused["listed twice"] == 0
-        return found, dict(source.unused)
+        assert source.size == len(found) or source.excluded["listed twice"] == 0
+        return found, dict(source.excluded)
 
     (tmp_path / "metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
     whole = told()
     monkeypatch.setattr(captions, "AT_ONCE", 7)
     source = open_source(str(tmp_path))
-    assert not any(source._pages) and len(source._weights) == 10
+    assert not source._tables and len(source._weights) == 10
     parts = told()
     assert parts[0] == whole[0]
     assert {**parts[1], "listed twice": 1} == whole[1]
@@ -265,12 +265,14 @@ def test_members_of_shards(light, tmp_path):
     (tmp_path / "y.tar").write_bytes(b"no tar" * 500)
     (tmp_path / "A.tar").write_bytes(b"")
     source = open_source(str(tmp_path))
-    assert len(source) > 30 and not source.whole, "an empty shard is no sign that all are"
+    assert source.size > 30 and not source.size_is_final, "an empty shard is no sign that all are"
     pairs("search", source, tmp_path, n=80)
-    assert source.unused["no caption"] == 3 and source.unused["a class that has a number and no name"] == 1
-    assert any("can't be read to its end (y.tar" in reason for reason in source.unused)
+    assert (
+        source.excluded["no caption"] == 3 and source.excluded["a class that has a number and no name"] == 1
+    )
+    assert any("can't be read to its end (y.tar" in reason for reason in source.excluded)
     shard("z.tar.gz", members, "w:gz")
-    assert open_source(str(tmp_path)).unused[
+    assert open_source(str(tmp_path)).excluded[
         "a compressed shard, which can't be read in place (unpack it to a .tar)"
     ]
     with pytest.raises(SourceError, match=r"z\.tar\.gz: a compressed shard can't be read in place"):

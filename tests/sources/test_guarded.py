@@ -18,12 +18,12 @@ import pytest
 from s2h import tasks
 from s2h.images.decoding import ImageError, open_image, open_images
 from s2h.images.store import Store
-from s2h.sources import SourceError, files, open_source
-from s2h.sources.digits import IMAGES, LABELS
+from s2h.sources import SourceError, open_source, picture_folders
+from s2h.sources.idx_files import LABELS, PICTURES
 from tests.support.photos import encoded, save
 
 THINGS = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
-OUTSIDE = files.OUTSIDE
+OUTSIDE = picture_folders.OUTSIDE
 BYTES = b"caf\xe9"  # Latin-1, and no UTF-8
 
 
@@ -82,16 +82,16 @@ def test_names_that_are_not_utf8(tmp_path):
             put(root, BYTES + b"/1.jpg", encoded("y"))
         source = open_source(str(root))
         search(source, tmp_path)
-        assert source.unused["a name that is not UTF-8"] == (1 if kind == "beside" else 2)
+        assert source.excluded["a name that is not UTF-8"] == (1 if kind == "beside" else 2)
     members = captioned()
     members += [(os.fsdecode(BYTES) + ".jpg", encoded("x")), (os.fsdecode(BYTES) + ".txt", b"A frog.")]
     source = open_source(f"webdataset:{shard(tmp_path / 'x.tar', members)}")
     search(source, tmp_path)
-    assert source.unused["a name that is not UTF-8"] == 1
+    assert source.excluded["a name that is not UTF-8"] == 1
     for digit in range(10):
         photos(tmp_path / "scans" / str(digit), 3, texts=False)
     put(tmp_path / "scans" / "3", BYTES + b".png", encoded("z"))
-    assert open_source("digits:scans").unused["a name that is not UTF-8"] == 1
+    assert open_source("digits:scans").excluded["a name that is not UTF-8"] == 1
     os.mkdir(BYTES)
     with pytest.raises(SourceError, match=r"caf\\xe9: the path is not UTF-8"):
         open_source(os.fsdecode(BYTES))
@@ -110,10 +110,10 @@ def test_special_files_are_never_waited_for(tmp_path):
         source = open_source(str(root))
     search(source, tmp_path, n=60)
     for name in ("q.txt", "pipe.jpg", "s"):
-        assert source.unused[f"{name}: not a regular file"] == 1
-    assert source.unused["caption file unreadable"] == 1
+        assert source.excluded[f"{name}: not a regular file"] == 1
+    assert source.excluded["caption file unreadable"] == 1
     os.mkfifo(root / "metadata.csv")
-    assert len(open_source(str(root))) > 20, "the texts beside are read"
+    assert open_source(str(root)).size > 20, "the texts beside are read"
     os.mkfifo("x.tar")
     os.mkfifo("x.json")
     for spec in ("webdataset:x.tar", "llava:x.json", "parquet:x.tar"):
@@ -124,7 +124,7 @@ def test_special_files_are_never_waited_for(tmp_path):
     os.mkfifo(shards / "b.tar")
     members = captioned()
     shard(shards / "a.tar", members)
-    assert open_source("shards").unused["b.tar: not a regular file"] == 1
+    assert open_source("shards").excluded["b.tar: not a regular file"] == 1
 
 
 def test_rows_that_leave_the_folder(tmp_path):
@@ -147,10 +147,10 @@ def test_rows_that_leave_the_folder(tmp_path):
     lines = [json.dumps(row) for row in rows] + ["[1]", "{"]
     (root / "metadata.jsonl").write_text("\n".join(lines))
     source = open_source("photos")
-    assert source.unused[OUTSIDE] == 5 and source.unused["no file_name"] == 1
-    assert source.unused["a line that is not JSON"] == source.unused["a line that is no object"] == 1
-    read = set(source.page(0).names[at] for at in range(len(source)))
-    assert len(read) > 20 and source.unused["file missing"] == 0
+    assert source.excluded[OUTSIDE] == 5 and source.excluded["no file_name"] == 1
+    assert source.excluded["a line that is not JSON"] == source.excluded["a line that is no object"] == 1
+    read = set(source.table(0).names[at] for at in range(source.size))
+    assert len(read) > 20 and source.excluded["file missing"] == 0
     for pair in search(source, tmp_path):
         assert all(os.path.dirname(image) == real for image in pair["images"])
 
@@ -186,13 +186,13 @@ def test_llava_rows_in_every_form(tmp_path):
             text = json.dumps(rows) if kind == "array" else "\n".join(map(json.dumps, rows)) + "\n"
             (root / "x.json").write_text(text)
             source = open_source("llava:ll/x.json")
-            unused = dict(source.unused)
-            unused.pop("not in the train split", None)
-            assert unused == counted[form] and len(source) > 20
+            excluded = dict(source.excluded)
+            excluded.pop("not in the train split", None)
+            assert excluded == counted[form] and source.size > 20
     text = "\n".join(map(json.dumps, conversations(names)))
     (root / "x.json").write_text(text.replace("}]}\n", "}]\n", 1) + "\n7")
     source = open_source("llava:ll/x.json")
-    assert source.unused["a line that is not JSON"] == source.unused["a line that is no object"] == 1
+    assert source.excluded["a line that is not JSON"] == source.excluded["a line that is no object"] == 1
     (root / "x.json").write_text(json.dumps(conversations(names))[:-300])
     with pytest.raises(SourceError, match=r"x\.json: neither JSON nor JSON Lines: .*it may be cut short"):
         open_source("llava:ll/x.json")
@@ -210,8 +210,8 @@ def test_broken_rows_of_annotations(tmp_path):
     told = [{"image_id": i, "caption": caption(i)} for i in range(30)] + [{"image_id": 3}, None]
     (folder / "captions_val2017.json").write_text(json.dumps({"images": images, "annotations": told}))
     source = open_source("coco")
-    assert source.unused["images without id or file_name"] == 3 and source.unused[OUTSIDE] == 1
-    assert source.unused["annotations without image_id or caption"] == 2
+    assert source.excluded["images without id or file_name"] == 3 and source.excluded[OUTSIDE] == 1
+    assert source.excluded["annotations without image_id or caption"] == 2
     search(source, tmp_path)
     pictures = tmp_path / "vqa" / "val2014"
     for i in range(30):
@@ -225,9 +225,9 @@ def test_broken_rows_of_annotations(tmp_path):
     ):
         (tmp_path / "vqa" / f"v2_{name}.json").write_text(json.dumps(content))
     source = open_source("vqa")
-    assert len(source) > 20 and source.unused["questions without question_id or image_id"] == 2
-    assert source.unused["annotations without question_id"] == 2
-    assert source.unused["an image_id that is no number"] == 1
+    assert source.size > 20 and source.excluded["questions without question_id or image_id"] == 2
+    assert source.excluded["annotations without question_id"] == 2
+    assert source.excluded["an image_id that is no number"] == 1
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
@@ -244,9 +244,9 @@ def test_a_tar_that_is_cut_short_gives_its_whole_members(form, damage, tmp_path)
     path.write_bytes(cut.get(damage) or data[: last.offset] + b"x" * 4096 + data[last.offset :])
     source = open_source(f"webdataset:{path}")
     search(source, tmp_path)
-    page = source.page(0)
-    assert len(page) + source.unused["not in the train split"] == 20 and not source.unused.bad
-    assert sum("a shard that can't be read to its end (x.tar" in reason for reason in source.unused) == 1
+    page = source.table(0)
+    assert len(page) + source.excluded["not in the train split"] == 20 and not source.excluded.damaged
+    assert sum("a shard that can't be read to its end (x.tar" in reason for reason in source.excluded) == 1
     with pytest.raises(ImageError, match="the tar file is cut short or damaged before this member"):
         open_image(f"tar:{path}!{prefix}025.jpg")
 
@@ -288,7 +288,7 @@ def test_a_table_names_no_file_outside_its_folder(tmp_path):
     pyarrow.parquet.write_table(table, root / "data.parquet")
     source = open_source("parquet:data")
     search(source, tmp_path, n=150)
-    page, bad = source.page(0), source.unused.bad
+    page, bad = source.table(0), source.excluded.damaged
     found = {int(page.names[at]): bad.get((0, at), "") for at in range(len(page))}
     wanted = {20: OUTSIDE, 21: OUTSIDE, 22: "no such file", 23: "", 24: ""}
     assert {row: why for row, why in found.items() if row >= 20} == {
@@ -306,7 +306,7 @@ def test_names_on_the_disk_are_never_references(light, name, tmp_path):
         os.rename(root / f"p{i}!q.txt", root / f"tar:{i}!q.txt")
         os.rename(root / f"p{i}!q.png", root / f"tar:{i}!q.png")
     for pair in search(open_source(name), tmp_path):
-        assert all(files.is_text(image) and os.path.isabs(image) for image in pair["images"])
+        assert all(picture_folders.is_text(image) and os.path.isabs(image) for image in pair["images"])
     if name == "tar:x":
         light.told("s2h-gen", "search", "--source", name, "-n", "6", "-o", "out.jsonl", cwd=tmp_path)
         light.told("s2h-view", "out.jsonl", "-o", "g.html", cwd=tmp_path)
@@ -316,7 +316,7 @@ def test_names_on_the_disk_are_never_references(light, name, tmp_path):
 def idx(path: Path, labels: list[int]) -> None:
     path.mkdir(parents=True, exist_ok=True)
     pixels = bytes((i * 37 + k) % 256 for i in range(len(labels)) for k in range(16))
-    (path / "train-images-idx3-ubyte").write_bytes(struct.pack(">IIII", IMAGES, len(labels), 4, 4) + pixels)
+    (path / "train-images-idx3-ubyte").write_bytes(struct.pack(">IIII", PICTURES, len(labels), 4, 4) + pixels)
     (path / "train-labels-idx1-ubyte").write_bytes(struct.pack(">II", LABELS, len(labels)) + bytes(labels))
 
 
@@ -331,7 +331,7 @@ def test_which_idx_files_are_digits(tmp_path):
         ("scans", even, True),
     ):
         idx(tmp_path / path, labels)
-        assert hasattr(open_source(path), "digit") is digits, path
+        assert (open_source(path).digits is not None) is digits, path
     for path in ("KMNIST/raw", "data/kuzushiji", "notMNIST"):
         idx(tmp_path / path, even)
         for spec in (path, f"digits:{path}"):
@@ -350,11 +350,11 @@ def test_folders_beside_a_leftover_tar(tmp_path):
     shard(tmp_path / "imagenet" / "ILSVRC2012_img_train.tar", members)
     shard(tmp_path / "imagenet" / "train" / "n01440764.tar", members)
     source = open_source("imagenet")
-    assert source.unused["a tar file beside the folders"] == 2
+    assert source.excluded["a tar file beside the folders"] == 2
     assert all("/train/n0" in image for pair in search(source, tmp_path) for image in pair["images"])
     photos(tmp_path / "album")
     shard(tmp_path / "album" / "album.tar", members)
-    assert len(open_source("album")) > 20
+    assert open_source("album").size > 20
 
 
 def test_pictures_that_do_not_decode_are_found_before_they_are_shown(tmp_path):
@@ -375,6 +375,6 @@ def test_pictures_that_do_not_decode_are_found_before_they_are_shown(tmp_path):
 
 
 def _bad(source, name: str) -> bool:
-    page = source.page(0)
+    page = source.table(0)
     at = next((at for at in range(len(page)) if page.names[at] == name), None)
-    return at is None or (0, at) in source.unused.bad
+    return at is None or (0, at) in source.excluded.damaged

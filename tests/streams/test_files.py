@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from s2h.eval.benches import rows
+from s2h.eval.questions import tables
 from s2h.streams.files import below
 
 
@@ -20,5 +20,5 @@ def test_a_folder_with_links_to_itself_has_an_end(tmp_path):
     (inner / "x.tsv").write_text("question\n")
     found = [os.path.relpath(path, tmp_path) for path in below(str(tmp_path))]
     assert found == ["gone.tsv", "loop", "pipe.tsv", "a/b/x.tsv"]
-    assert rows.files(str(tmp_path), ("val",), lambda name: True) == [str(inner / "x.tsv")]
+    assert tables.files(str(tmp_path), ("val",), lambda name: True) == [str(inner / "x.tsv")]
     assert list(below(str(tmp_path / "none"))) == []

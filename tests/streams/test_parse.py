@@ -129,16 +129,16 @@ def test_blank_lines(blank):
 def test_rows_of_a_source_are_read_within_the_same_limits(tmp_path):
     from collections import Counter
 
-    from s2h.sources import SourceError, files, webdataset
+    from s2h.sources import SourceError, text_files, webdataset
 
-    unused, deep = Counter(), b'{"caption": ' + b"[" * 300 + b"]" * 300 + b"}"
-    assert files.json_line(deep, unused) is None
-    assert unused == {"a line that is nested too deeply: more than 128 levels": 1}
-    assert files.json_line(b'{"id": %d}' % BIG, unused) == {"id": BIG}
+    excluded, deep = Counter(), b'{"caption": ' + b"[" * 300 + b"]" * 300 + b"}"
+    assert text_files.json_line(deep, excluded) is None
+    assert excluded == {"a line that is nested too deeply: more than 128 levels": 1}
+    assert text_files.json_line(b'{"id": %d}' % BIG, excluded) == {"id": BIG}
     (tmp_path / "rows.json").write_bytes(b"[" + deep + b"]")
     with pytest.raises(SourceError, match="nested too deeply"):
-        files.load_json(str(tmp_path / "rows.json"))
+        text_files.load_json(str(tmp_path / "rows.json"))
     (tmp_path / "rows.json").write_bytes(b"[NaN, 1]")
-    assert files.load_json(str(tmp_path / "rows.json"))[1] == 1
+    assert text_files.load_json(str(tmp_path / "rows.json"))[1] == 1
     for levels in (300, 100_000):
         assert webdataset._facts({"json": '{"caption": ' + "[" * levels + "]" * levels + "}"}) == ([], [])

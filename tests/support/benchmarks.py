@@ -207,3 +207,45 @@ def mirb_release(root: Path) -> Path:
             json.dumps([{"questions": question, "answers": answer, "images": shown}])
         )
     return root
+
+
+def naturalbench(root: Path, groups: int = 2) -> Path:
+    """As the Hub has it for lmms-eval; the second group has options in its questions."""
+    rows = []
+    for number in range(4 * groups):
+        lettered = number // 4 % 2
+        asks = f"Is it {number // 2 % 2}?" + (" Option: A:left; B:right;" if lettered else "")
+        rows.append(
+            {
+                "Index": number, "Question": asks, "Image": packed(COLOURS[number % 2 + 2 * (number // 4 % 2)]),
+                "Question_Type": "multiple_choice" if lettered else "yes_no", "Source": "x",
+            }
+        )  # fmt: skip
+    parquet(root / "data" / "test-00000-of-00001.parquet", rows)
+    return root
+
+
+def hallusionbench(root: Path) -> Path:
+    """As the Hub has it: a set of two figures that two questions are asked of, and rows without an image."""
+    rows = [
+        {
+            "category": "VD", "subcategory": "illusion", "visual_input": "1", "set_id": "0", "figure_id": str(figure),
+            "question_id": str(asks), "question": f"Are both alike? {asks}", "gt_answer": str((figure + asks) % 2),
+            "gt_answer_details": "x", "filename": "x.png", "image": packed(COLOURS[figure]),
+        }
+        for figure in range(2) for asks in range(2)
+    ]  # fmt: skip
+    parquet(root / "data" / "image-00000-of-00001.parquet", rows)
+    parquet(root / "data" / "non_image-00000-of-00001.parquet", [{**row, "image": None} for row in rows])
+    return root
+
+
+def hallusionbench_tsv(path: Path) -> Path:
+    return tsv(
+        path,
+        [
+            {"index": f"7_VD_illusion_0_{figure}_{asks}", "image": b64(COLOURS[figure]), "question": "Alike?",
+             "answer": "Yes", "category": "VD", "l2-category": "illusion"}
+            for figure in range(2) for asks in range(2)
+        ],
+    )  # fmt: skip

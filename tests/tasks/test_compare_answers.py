@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 
 from s2h import record, tasks
-from s2h.eval import answers
+from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
-from s2h.sources.shared import _OPEN
+from s2h.sources.shared_questions import _OPEN
 from tests.support.photos import save
 
 KNOWN = {
@@ -75,9 +75,9 @@ def test_comparisons_are_right_by_the_annotations(vqav2, tmp_path):
         values = [SAME.get(value, value) for value in right]
         forms[facts["form"]] += 1
         chosen = record.text_of(pair["chosen"])
-        parsed, correct = answers.read({**facts, "response": chosen})
+        parsed, correct = reading.read({**facts, "response": chosen})
         assert correct, chosen
-        assert answers.read({**facts, "response": record.text_of(pair["rejected"])})[1] is False
+        assert reading.read({**facts, "response": record.text_of(pair["rejected"])})[1] is False
         if facts["answer_type"] == "yes/no":
             a, b = facts["operands"]
             assert (parsed == "yes") == ((values[a] == values[b]) == (facts["form"] == "same"))

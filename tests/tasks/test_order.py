@@ -8,16 +8,16 @@ from collections import Counter
 import pytest
 
 from s2h import record, tasks
-from s2h.eval import answers
+from s2h.eval import reading
 from s2h.images.store import Store
-from s2h.seeds import Turn
+from s2h.tasks.slots import Stratum
 
 STRETCH = 20
 
 
 @pytest.fixture(autouse=True)
 def not_drawn(monkeypatch):
-    monkeypatch.setattr("s2h.tasks.draft.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
 
 
 def make(task: str, tmp_path, **more) -> list[dict]:
@@ -69,12 +69,12 @@ def test_shards_and_twins_keep_the_order(task, tmp_path):
 def test_each_option_is_dealt_by_its_weight_and_counted(weights):
     seen: Counter = Counter()
     for k in range(300):
-        turn = Turn(5, "test", k)
-        assert [turn.among("x", weights, option).index for option in range(len(weights))] == [
+        stratum = Stratum(5, "test", k)
+        assert [stratum.within("x", weights, option).place for option in range(len(weights))] == [
             seen[option] for option in range(len(weights))
         ]
-        option = turn.take("x", weights)
-        assert turn.among("x", weights, option).index == seen[option]
+        option = stratum.deal("x", weights)
+        assert stratum.within("x", weights, option).place == seen[option]
         seen[option] += 1
         for at, weight in enumerate(weights):
             assert abs(seen[at] - (k + 1) * weight / sum(weights)) < len(weights) / 2 + 1
@@ -93,8 +93,8 @@ def test_answers_have_the_length_that_is_asked_for_and_are_read_as_right(task, t
         if pair["task"] == "arithmetic" and len(pair["target"]) == 2:
             assert not re.search(r"largest|smallest|lowest|biggest", asked + chosen)
         line = {k: pair["facts"][k] for k in ("answer", "answer_type")}
-        assert answers.read({**line, "response": chosen})[1] is True, (asked, chosen)
-        assert answers.read({**line, "response": rejected})[1] is False, (asked, rejected)
+        assert reading.read({**line, "response": chosen})[1] is True, (asked, chosen)
+        assert reading.read({**line, "response": rejected})[1] is False, (asked, rejected)
 
 
 def test_sums_and_differences_take_as_many_images_as_there_are(tmp_path):
@@ -115,7 +115,7 @@ def test_twelve_images(task, tmp_path):
 
 def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
     from s2h.images.decoding import open_images
-    from s2h.tasks import draft
+    from s2h.tasks import pair as pairs
 
     monkeypatch.undo()
     for task in ("search", "arithmetic", "kinship"):
@@ -127,18 +127,18 @@ def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
         assert any(width > 1.3 * height for width, height in sides)
         assert any(height > 1.3 * width for width, height in sides)
     assert make("search", tmp_path, n=3, size=(48, 96)) == make("search", tmp_path, n=3, size=(48, 96))
-    item = draft.Item("x", {})
-    assert draft.drawn_size(item, 64) == 64
+    item = pairs.Item("x", {})
+    assert pairs.drawn_size(item, 64) == 64
 
 
 def test_a_wide_picture_is_not_stretched():
     """The ink of a digit is as broad and as tall in a wide picture as in the square of its height."""
     from random import Random
 
-    from s2h.sources.builtin import digits
+    from s2h.sources.builtin import numerals
 
-    digit = digits.sample(Random(1), "key", value=8, hand="printed")
-    square, wide = digits.draw(digit, 96), digits.draw(digit, (192, 96))
+    digit = numerals.sample(Random(1), "key", value=8, hand="printed")
+    square, wide = numerals.draw(digit, 96), numerals.draw(digit, (192, 96))
 
     def ink(picture):
         grey = picture.convert("L").point(lambda v: 255 * (v < 110))

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from s2h import record, tasks
-from s2h.cli.asked import search_messages
 from s2h.images.store import Store
 from s2h.sources import open_source
-from s2h.tasks import phrasing, search
+from s2h.tasks import search, search_words
 from tests.support.photos import save
 
 # Captions, and the names under which somebody may look for what the picture shows, noted by hand.
@@ -93,7 +92,7 @@ def test_captions_alone_assert_no_absence(album, tmp_path):
         if pair["facts"]["working"]:
             (at,) = pair["target"]
             assert record.text_of(pair["chosen"]).startswith(f"Image {at + 1} shows ")
-            assert record.text_of(pair["prompt"]).endswith(phrasing.NAME)
+            assert record.text_of(pair["prompt"]).endswith(search_words.NAME)
 
 
 def test_classes_assert_absence(tmp_path):
@@ -134,14 +133,18 @@ def test_no_rejected_caption_is_true_in_other_words(tmp_path):
 def test_prompts_agree_with_a_plural(concept):
     import random
 
-    asked = {phrasing.ask(random.Random(i), form, concept, True) for form in search.FORMS for i in range(200)}
+    asked = {
+        search_words.ask(random.Random(i), form, concept, True) for form in search.FORMS for i in range(200)
+    }
     asked = " ".join(asked)
     assert f"Where are {concept}?" in asked and f"There are {concept} in one" in asked
     for wrong in ("is " + concept, "has " + concept, concept + " in them", "shows it", "show it", "in it"):
         assert wrong not in asked, wrong
     for right in ("Where is a dog?", "There is a dog in one"):
         assert right in " ".join(
-            phrasing.ask(random.Random(i), form, "a dog", False) for form in search.FORMS for i in range(200)
+            search_words.ask(random.Random(i), form, "a dog", False)
+            for form in search.FORMS
+            for i in range(200)
         )
 
 
@@ -153,22 +156,20 @@ def test_captions_are_written_in_one_form():
         "A DOG ON A LAWN": "A dog on a lawn.",
         "eBay's office in the UK": "EBay's office in the UK.",
     }
-    assert {caption: phrasing.one_form(caption) for caption in written} == written
+    assert {caption: search_words.one_form(caption) for caption in written} == written
     one, other = "In this image, a dog sits on a lawn.", "A dog sits on a lawn."
-    assert phrasing.form_of(one) != phrasing.form_of(other)
+    assert search_words.form_of(one) != search_words.form_of(other)
     assert (
-        phrasing.form_of(one)
-        == phrasing.form_of("The picture shows a cat.")
-        == phrasing.form_of("This is an image of a cat.")
+        search_words.form_of(one)
+        == search_words.form_of("The picture shows a cat.")
+        == search_words.form_of("This is an image of a cat.")
     )
-    assert phrasing.form_of("Dog Sits Near The Old Tree.") != phrasing.form_of(other)
+    assert search_words.form_of("Dog Sits Near The Old Tree.") != search_words.form_of(other)
 
 
 def test_what_applies_is_said(album, tmp_path):
-    from types import SimpleNamespace
-
     def said(source, *forms):
-        return " ".join(search_messages(SimpleNamespace(forms=[(form, 1.0) for form in forms]), source))
+        return " ".join(search.notes(source, {"forms": dict.fromkeys(forms, 1.0)}))
 
     captions = open_source(f"captions:{album}")
     assert "captions don't prove what a picture does not show: caption questions only" in said(captions)
@@ -178,7 +179,7 @@ def test_what_applies_is_said(album, tmp_path):
         for i in range(5):
             save(tmp_path / "classes" / thing / f"{i}.png", (thing, i))
     classes = open_source(f"classes:{tmp_path / 'classes'}")
-    assert "--captioner MODEL" in said(classes, "caption") and "carry no more than the name" in said(
+    assert "--captioner MODEL" in said(classes, "caption") and "so that wrong ones can be told from" in said(
         classes, "caption"
     )
     assert "locate and count questions instead of captions" in said(classes) and said(classes, "locate") == ""
@@ -215,7 +216,7 @@ def test_where_few_pictures_share_a_concept_they_do_not_come_again_and_again(tmp
         save(tmp_path / f"{i}.png", i)
         (tmp_path / f"{i}.txt").write_text(f"A {thing} beside a {other}.\n")
     source = open_source(f"captions:{tmp_path}")
-    assert 0 < source.repeats < 0.5
+    assert 0 < source.same_concept_share < 0.5
     made = list(tasks.generate("search", n=40, source=source, images=Store(tmp_path / "i")))
     kinds = Counter(pair["negative"] for pair in made)
     assert len(made) == 40 and 0 < kinds["same-concept"] <= 20 and kinds["other-image"] > 15
@@ -234,5 +235,5 @@ def test_a_person_is_no_it():
         ("a kid", "such a person"),
         ("a fan", "it"),
     ):
-        asked = {phrasing.ask(random.Random(i), "locate", concept, False) for i in range(100)}
+        asked = {search_words.ask(random.Random(i), "locate", concept, False) for i in range(100)}
         assert f"Look for {concept}. Which image shows {word}?" in asked

@@ -12,9 +12,17 @@ from s2h import record, tasks
 from s2h.images.store import Store
 from s2h.sources import SourceError
 from s2h.sources.builtin import words
-from s2h.tasks import arithmetic, compare, kinship, mistakes, phrasing, search, vqa
+from s2h.tasks import arithmetic, compare, hallucinations, kinship, search, search_words, vqa
+from s2h.tasks.hallucinations import Answerer
+from s2h.tasks.pair import Pair, Posed
 
-TASKS = ("vqa", "kinship", "arithmetic", "compare", "search")
+TASKS = tuple(tasks.by_level())
+SHOW = {
+    "kinship": kinship.SHOW,
+    "arithmetic": arithmetic.SHOW,
+    "compare": compare.SHOW,
+    "search": search_words.SHOW,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +41,9 @@ def test_records_meet_the_contract(pairs):
         for pair in made:
             record.check(pair)
             assert (
-                pair["task"] == task and pair["level"] == tasks.LEVELS[task] and pair["source"] == "builtin"
+                pair["task"] == task
+                and pair["level"] == tasks.by_level()[task].level
+                and pair["source"] == "builtin"
             )
             assert text(pair["chosen"]) != text(pair["rejected"])
             assert 2 <= len(pair["images"]) <= 5 and len(pair["facts"]["labels"]) == len(pair["images"])
@@ -54,7 +64,7 @@ def test_every_number_of_images_and_every_position_occurs_equally(pairs):
 @pytest.mark.parametrize("task", TASKS)
 def test_places_take_turns(task, tmp_path, monkeypatch):
     """Of a run's slots each number of images and each place of a target has its share by construction."""
-    monkeypatch.setattr("s2h.tasks.draft.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
     made = list(
         tasks.generate(
             task, n=1200, images=Store(tmp_path), **({"forms": {"caption": 1}} if task == "search" else {})
@@ -211,7 +221,7 @@ def test_search_names_no_index_and_only_the_target_shows_the_concept(pairs):
             continue
         assert len(there) <= 1 and target == (there or list(range(len(labels))))
         if not there:
-            assert facts["answer"] == "none" and said == phrasing.none_shows(facts["concept"])
+            assert facts["answer"] == "none" and said == search_words.none_shows(facts["concept"])
             assert wrong != said
         elif form == "locate":
             assert facts["answer"] == there[0] + 1
@@ -292,7 +302,7 @@ def test_what_is_chosen_is_rejected_as_often(task, tmp_path, monkeypatch):
     """The conclusions of right and wrong answers come from one distribution, so that no answer is wrong by its words."""
     from scipy.stats import chi2_contingency
 
-    monkeypatch.setattr("s2h.tasks.draft.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
     forms = {"forms": {"locate": 1, "count": 1, "absent": 1}} if task == "search" else {}
     sides = [Counter(), Counter()]
     for pair in tasks.generate(task, n=3000, images=Store(tmp_path), **forms):
@@ -315,7 +325,7 @@ def test_what_is_not_there_is_named_without_its_article():
         ("dogs", "no dogs"),
         ("apple pies", "no apple pies"),
     ):
-        assert phrasing.absent(concept) == said
+        assert search_words.absent(concept) == said
 
 
 @pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])
@@ -331,7 +341,7 @@ def test_the_share_of_prompts_that_ask_for_the_working(task, share, tmp_path):
             told = len(re.findall(r"Image \d+ shows", text(pair["chosen"]))) >= 2
         assert told == pair["facts"]["working"], text(pair["chosen"])
         if share == 0.5 and not pair["facts"]["working"]:
-            assert not any(record.text_of(pair["prompt"]).endswith(ask) for ask in tasks.MAKERS[task].SHOW)
+            assert not any(record.text_of(pair["prompt"]).endswith(ask) for ask in SHOW[task])
 
 
 def test_the_default_said_aloud_gives_the_same_records(tmp_path):
@@ -363,7 +373,7 @@ def test_vqa_asks_about_the_image_that_it_names(pairs):
 
 def test_at_least_ten_phrasings():
     assert len(set(vqa.FRAMES)) >= 10
-    for maker in (arithmetic, kinship, compare, search):
+    for maker in (arithmetic, kinship, compare, search_words):
         for asks in maker.ASKS.values():
             assert len(set(asks)) >= 10
 
@@ -413,7 +423,9 @@ def test_of_several_samples_the_most_frequent_wrong_one_is_taken(tmp_path):
         return [["", "Purple.", "It is red.", "Red!"] for _ in rows]
 
     made = list(
-        tasks.generate("vqa", n=12, images=Store(tmp_path), size=32, answer=answer, per_prompt=(2, 3))
+        tasks.generate(
+            "vqa", n=12, images=Store(tmp_path), size=32, answerer=Answerer(answer), per_prompt=(2, 3)
+        )
     )
     assert len(made) > 8
     for pair in made:  # what the model said is rejected, or right on a picture that it would take for another
@@ -442,7 +454,13 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
     tally: Counter = Counter()
     made = list(
         tasks.generate(
-            "vqa", n=40, images=Store(tmp_path), size=32, answer=answer, tally=tally, per_prompt=(2, 3)
+            "vqa",
+            n=40,
+            images=Store(tmp_path),
+            size=32,
+            answerer=Answerer(answer),
+            tally=tally,
+            per_prompt=(2, 3),
         )
     )
     assert len(made) > 30 and {pair["negative"] for pair in made} == {"hallucination", "confusion"}
@@ -474,7 +492,11 @@ def test_a_model_that_denies_what_is_not_there_is_right(tmp_path):
     def answer(rows, key):
         return [[next(said)] for _ in rows]
 
-    made = list(tasks.generate("vqa", n=40, nonexistent=1.0, images=Store(tmp_path), size=32, answer=answer))
+    made = list(
+        tasks.generate(
+            "vqa", n=40, nonexistent=1.0, images=Store(tmp_path), size=32, answerer=Answerer(answer)
+        )
+    )
     wrong = {text(pair["rejected"]) for pair in made if pair["negative"] == "nonexistent"}
     assert wrong and wrong <= {"Red.", "Star."}
 
@@ -483,12 +505,11 @@ def test_an_answer_of_many_words_is_judged_by_its_sense():
     from s2h.sources import Question
 
     right = "The man in the red jacket rides a brown horse."
-    draft = vqa.Draft(
-        [], "", "", "", "hallucination", [0], {}, [], [], question=Question("q", "?", right, (), "{}")
-    )
+    question = Question("q", "?", right, (), "{}")
+    pair = Pair([], "", "", "", "hallucination", [0], {}, posed=Posed(question))
 
     def kind(reply: str, alike=None) -> str:
-        return mistakes.judged(draft, reply, alike).kind
+        return hallucinations.judged(pair, reply, alike).kind
 
     assert kind("I see the man in the red jacket; he rides a brown horse.") == "right"
     assert kind("A woman in a long blue dress walks a dog.") == "wrong"
@@ -500,7 +521,7 @@ def test_an_answer_of_many_words_is_judged_by_its_sense():
 def test_similar_distractors(tmp_path):
     import numpy as np
 
-    from s2h.tasks.similar import among
+    from s2h.tasks.similar import Similar
 
     def embed(picture):
         vector = np.asarray(picture.resize((4, 4)), dtype=float).ravel() - 128
@@ -516,5 +537,5 @@ def test_similar_distractors(tmp_path):
             found += [float(vectors[at] @ v) for i, v in enumerate(vectors) if i != at]
         return found
 
-    near = cosines(similar=among(embed, 32, (0.6, 0.95)))
+    near = cosines(similar=Similar(embed, 32, (0.6, 0.95)))
     assert all(0.55 < value < 0.96 for value in near) and min(cosines()) < 0.5

@@ -47,7 +47,7 @@ def test_what_workers_find_unusable_is_counted_once(tmp_path):
         made = list(
             tasks.generate("search", n=300, source=source, workers=workers, images=Store(tmp_path / "s"))
         )
-        counts.append((len(made), source.unused["damaged or truncated image"]))
+        counts.append((len(made), source.excluded["damaged or truncated image"]))
     assert counts[0] == counts[1] and counts[0][1] >= 3
 
 
@@ -117,13 +117,13 @@ def test_what_a_killed_run_left_outlives_a_run_that_fails_to_start(light, tmp_pa
 
 
 def test_a_worker_tells_each_finding_once():
-    from s2h.sources.unused import Unused
+    from s2h.sources.exclusions import Exclusions
 
-    worker, home = Unused(), Unused()
-    worker.pages[0] = Counter({"no caption": 2})
-    worker.bad[0, 3] = "is an empty file"
+    worker, home = Exclusions(), Exclusions()
+    worker.parts[0] = Counter({"no caption": 2})
+    worker.damaged[0, 3] = "is an empty file"
     home.learn(*worker.hand_over())
-    worker.bad[0, 5] = "is an empty file"
+    worker.damaged[0, 5] = "is an empty file"
     fresh = worker.hand_over()
     assert fresh == ({}, {(0, 5): "is an empty file"})
     home.learn(*fresh)

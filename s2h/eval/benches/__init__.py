@@ -1,124 +1,237 @@
-"""Benchmarks: each gives questions as prediction lines that still lack a response, with the prompt's messages beside them.
+"""Benchmarks, one value in one file each: `BENCH = Bench(...)` in `NAME.py` holds all that is particular to one.
 
-A question is (line, messages): the line has id, bench, category, images, question, answer, answer_type and, where they
-help to read an answer, choices, candidates and target_labels; `_pair` is a record that has the images as they are opened.
-A module of a benchmark says what it is (ABOUT), which columns a parquet file must have (REQUIRED), and makes of a row what
-is asked.
+A file in this folder is enough to add one: `s2h-eval --list`, `--help` and `--bench NAME` find it by `s2h.registry`.
+`s2h.eval.questions` reads a benchmark's files with it, `s2h.eval.reading` its replies, `s2h.eval.report` its scores.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
+import functools
 import re
-from collections.abc import Callable, Iterator
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from s2h.errors import plural
-from s2h.eval.benches import names, rows
-from s2h.eval.benches.lines import line
-from s2h.record import RecordError, fail
-from s2h.streams import jsonl
+from s2h import registry
+from s2h.eval.parsers import Rules
+from s2h.record import Record
 
-Questions = Iterator[tuple[dict, list[dict]]]
+if TYPE_CHECKING:
+    from s2h.images.store import Store
 
-
-def module(name: str) -> ModuleType:
-    """The module of a benchmark that is read from files."""
-    return importlib.import_module(f"s2h.eval.benches.{name}")
+Line = dict[str, Any]  # a prediction, see contract.md; before a model has replied, a question
+Questions = Iterator[tuple[Line, list[dict]]]  # questions, each with the messages of its prompt
+Columns = Sequence[str | tuple[str, ...]]  # names of columns; a tuple: one of them
 
 
-def listing() -> str:
-    """What each benchmark is, where it is had, what is read, and how many rows are to be expected."""
-    told = [
-        "builtin     held-out questions of the built-in world, levels 1 to 3 and single images; nothing is needed"
-    ]
-    for name in names.NAMES[1:]:
-        about = module(name).ABOUT
-        counts = ", ".join(f"{split} {count:,}" for split, count in about["rows"].items())
-        told += [
-            f"{name:12s}{about['title']}",
-            f"{'':12s}Hub: {about['hub']} ({counts} questions; license: {about['license']})",
-            f"{'':12s}read from a local copy: {about['layouts']}",
-        ]
-    told += [
-        "FILE        any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
-        "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either the Hub is asked",
-    ]
-    return "\n".join(told)
+@dataclass(frozen=True)
+class Question:
+    """What a row of a benchmark asks. None for a value that the row lacks is an error that names the row.
+
+    id: a name or a number in the benchmark. text: with <image> where an image stands; images without a mark come first.
+    images: references, bytes, base64 or `{"bytes", "path"}` objects. answer: as the row has it; None if it is hidden.
+    options: a list, or an object of letters; None for a free answer and for options that stand in the text.
+    letters: of options that stand in the text without labels that can be found.
+    answer_type: one of `answer_types.TYPES`. None: choice if there are options, yes/no for such an answer, else word.
+    hint, prompt: what some prompts show before the question, and the benchmark's own prompt, if rows have them.
+    fields: what the prediction line keeps of the row, such as the group that a metric needs.
+    own_id: the line's id is not prefixed with the benchmark's name.
+    """
+
+    id: str | int | None
+    text: str | None
+    images: list | None
+    answer: Any = None
+    category: str = ""
+    options: list | dict | None = None
+    letters: tuple[str, ...] = ()
+    answer_type: str | None = None
+    hint: str | None = None
+    prompt: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    own_id: bool = False
 
 
-def locate(
-    name: str, path: str | None = None, data: str | None = None, split: str | None = None
-) -> tuple[str, list[str] | None]:
-    """(split, its files): of a path, else of the benchmark's copy in the folder `data`, else None for the Hub. split: one
-    that it has, by default the one that its scores are reported on. Raises RecordError."""
-    splits = module(name).ABOUT["splits"]
-    split = split or next(iter(splits))
-    if split not in splits:
-        raise RecordError(f"{name} has no split {split!r}: it has {', '.join(splits)}")
-    path = path or (find(name, data) if data else None)
-    belongs = getattr(module(name), "belongs", lambda stem: names.plain(stem) == name or name in stem.lower())
-    files = rows.files(path, splits[split], lambda file: belongs(_stem(file))) if path else None
-    return split, files
+@dataclass(frozen=True)
+class CheckedQuestion:
+    """A question as prompts are worded from it (`Bench.prompts`).
+
+    choices: options by letter, without labels of their own; labelled: the same as the row writes them; in_text: the options
+    stand in the text. images: how many there are.
+    """
+
+    text: str
+    images: int
+    category: str
+    answer_type: str
+    choices: dict[str, str]
+    labelled: dict[str, str]
+    in_text: bool
+    hint: str | None = None
+    prompt: str | None = None
 
 
-def read(
-    name: str, located: tuple[str, list[str] | None], *, store: Any, style: str = "llava", place: str = "interleaved",
-    tell: Callable[[str], None] = lambda words: None, on_error: Callable[[Exception], None] = fail,
-) -> Questions:  # fmt: skip
-    """The questions of a benchmark where `locate` has found it. What can't be read goes to on_error and is left out; tell
-    hears whether there were as many rows as the benchmark has."""
-    bench = module(name)
-    split, files = located
-    words = bench.ABOUT["splits"][split]
-    if files is None:
-        found = rows.hub(bench.ABOUT["hub"], bench.ABOUT["configs"], words, bench.REQUIRED, on_error)
-    else:
-        found = rows.read(files, required=bench.REQUIRED, on_error=on_error)
-    seen = jsonl.Seen()
-    count = 0
-    for file, row in found:
-        count += 1
-        try:
-            made = line(name, row, bench.asked(row, file), style=style, place=place, store=store)
-            if not seen.add(made[0]["id"]):
-                raise RecordError(
-                    f"is here twice: {made[0]['id']}", "id", row.where, "one copy of a split is enough"
-                )
-        except RecordError as error:
-            error.where = error.where or row.where
-            on_error(error)
-            continue
-        yield made
-    whole = bench.ABOUT["rows"].get(split)
-    joined = files is not None and files[0].endswith(".tsv")  # where one row may stand for several questions
-    if whole and count != whole and not joined:
-        tell(f"{name}: {count:,} {plural(count, 'row')}, where the benchmark's {split} split has {whole:,}")
+@dataclass(frozen=True)
+class Metric:
+    """A number beside the accuracy, a share of 1, with its 95% interval. n: how many questions, groups or categories it is
+    of; chance: what a blind guesser gets, where that is known."""
+
+    name: str
+    score: float
+    low: float
+    high: float
+    n: int
+    chance: float | None = None
 
 
-def _stem(file: str) -> str:
-    return os.path.basename(file).split(".")[0]
+@dataclass(frozen=True)
+class Published:
+    """A number that a paper prints. row: the method's name there; score: percent."""
+
+    row: str
+    score: float
+    model: str
+    source: str
 
 
-def find(name: str, data: str) -> str:
-    """A benchmark's copy in a folder of several, by any of its names. Raises RecordError where there is none."""
-    if not os.path.isdir(data):
-        raise RecordError(f"no such folder: {data}", remedy="--data takes the folder that benchmarks lie in")
-    if names.plain(os.path.abspath(data)) == name:
-        return data
-    held = sorted(os.listdir(data))
-    for entry in held:
-        stem = re.sub(r"(\.parquet|\.tsv|\.jsonl?(\.gz|\.zst)?)$", "", entry)
-        whole = os.path.join(data, entry)
-        if names.plain(stem) == name:
-            return whole
-        inside = sorted(os.listdir(whole)) if os.path.isdir(whole) else ()
-        nested = next((one for one in inside if names.plain(one) == name), None)  # OWNER/NAME
-        if nested:
-            return os.path.join(whole, nested)
-    raise RecordError(
-        f"no copy of {name} in {data}: it holds {', '.join(held[:12]) or 'nothing'}",
-        remedy=f"--bench {name}=PATH",
-    )
+@dataclass(frozen=True)
+class Revision:
+    """The correction of the answers in one category, so that the scores of two runs may rest on different answers.
+
+    date: of the correction; wrong: what was wrong until then, a clause.
+    known: whether the labels are the corrected ones, by `md5:` and the MD5 of a file, or by `labels:` and
+    `s2h.eval.revisions.fingerprint` of the category's ids and answers.
+    """
+
+    category: str
+    date: str
+    wrong: str
+    known: dict[str, bool]
+
+    def version(self, corrected: bool) -> str:
+        return f"corrected {self.date}" if corrected else f"before {self.date}"
+
+
+def by_group(line: Line) -> list[str]:
+    """Join questions whose lines name the same `group`."""
+    return [] if line.get("group") is None else [f"group {line['group']}"]
+
+
+def one_category(line: Line) -> list[str]:
+    """Count a question in its `category`, if it has one."""
+    return [str(line["category"])] if line.get("category") else []
+
+
+def nothing(line: Line) -> Line:
+    return {}
+
+
+def no_metrics(known: list[Line], seed: int) -> list[Metric]:
+    return []
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark. It needs a title, a line about it, and `question` or `draw`; its name is that of its file.
+
+    Where it can be had:
+    title, about: how it calls itself, and one line about it.
+    hub, configs: the data set on the Hub and its configurations.
+    splits: each split's names in files and on the Hub; the first one is asked unless --split names another.
+    rows: how many questions a split has, for a warning where there are more or fewer.
+    layouts, license: for `--list`.
+    required: columns that a parquet file or a table of the Hub must have; a tuple: one of them.
+    owns: whether a file is its own, by the name without an ending; for folders in which several benchmarks lie.
+    aliases: what else it is called, in lower case without signs; case, signs and owners of names never count.
+    draw: makes n questions of each kind without any file, as (n, seed, store).
+
+    What is asked:
+    question: the question of a row; the second argument is the file that the row stands in.
+    table: the question of a row of VLMEvalKit's TSV, where that is not as usual (`s2h.eval.questions.tsv.question`).
+    prompts: the words of a prompt by style, where they are not the style's usual ones (`s2h.eval.questions.styles`).
+    single_image: whether all questions are about one image.
+    answer_type: of all its questions, where there is only one.
+
+    How replies are read:
+    rules: by parser, where the evaluator has rules of its own for this benchmark (`s2h.eval.parsers.Rules`).
+
+    How it is scored:
+    categories: the categories that a question counts in.
+    keep: what metrics need of a line and what only its texts tell; lines are scored without their texts.
+    related: names that a question shares with those that are not independent of it; shared images are known anyway.
+    metrics: the numbers beside the accuracy, of predictions that are right or wrong, with a seed for the bootstrap.
+    grid: metrics are named "ROW COLUMN" and shown as a table of their own.
+    levels: questions have a level of difficulty, and scores are shown by level.
+    revision: of answers that were corrected after the release.
+    published: numbers of papers, shown beside the measured ones.
+    """
+
+    title: str
+    about: str
+    hub: str = ""
+    configs: tuple[str | None, ...] = (None,)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"test": ("test",)})
+    rows: Mapping[str, int] = field(default_factory=dict)
+    layouts: str = "parquet, JSON Lines, TSV in VLMEvalKit's form"
+    license: str = "see its page"
+    required: Columns = ()
+    owns: Callable[[str], bool] | None = None
+    aliases: tuple[str, ...] = ()
+    draw: Callable[[int, int, Store], Questions] | None = None
+
+    question: Callable[[Record, str], Question] | None = None
+    table: Callable[[Record], Question] | None = None
+    prompts: Mapping[str, Callable[[CheckedQuestion], str]] = field(default_factory=dict)
+    single_image: bool = False
+    answer_type: str | None = None
+
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+
+    categories: Callable[[Line], list[str]] = one_category
+    keep: Callable[[Line], Line] = nothing
+    related: Callable[[Line], list[str]] = by_group
+    metrics: Callable[[list[Line], int], list[Metric]] = no_metrics
+    grid: bool = False
+    levels: bool = False
+    revision: Revision | None = None
+    published: tuple[Published, ...] = ()
+
+
+def exact(name: str) -> Bench | None:
+    """Return the benchmark of exactly this name, None if there is none."""
+    return registry.load("bench", name) if name in registry.names("bench") else None
+
+
+def named(name: object) -> Bench | None:
+    """Return the benchmark that a name means, None if it means none."""
+    return exact(plain(name))
+
+
+def plain(name: object) -> str:
+    """Return the benchmark's name for a name that the Hub, another evaluator or a folder has for it ('OWNER/My-Bench',
+    'MYBENCH'); any other name as it is."""
+    return _plain(str(name or ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    last = re.split(r"[/\\]|--|___", name.rstrip("/\\"))[-1]
+    return _names().get(_letters(last), name)
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    benches = registry.values("bench")
+    made = {_letters(alias): name for name, bench in benches.items() for alias in bench.aliases}
+    return made | {_letters(name): name for name in benches}
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def closest(name: str) -> list[str]:
+    """Return the names that a misspelt one may have meant, the likeliest first."""
+    import difflib
+
+    return difflib.get_close_matches(name.lower(), registry.names("bench"), n=3, cutoff=0.4)

@@ -1,49 +1,45 @@
 """NLVR2: whether a sentence is true of two photographs (Suhr et al., ACL 2019). A sentence is asked of up to four pairs;
-consistency is the share of sentences that are answered right every time."""
+consistency is the share of sentences that are answered right every time. Mantis's script scores it."""
 
 from __future__ import annotations
 
-import os
 import re
 
-from s2h.eval.benches import vek
-from s2h.eval.benches.rows import first
+from s2h.eval.benches import Bench, Line, Metric, Published, Question, by_group
+from s2h.eval.benches.mantis import first_letter, official_prompt
+from s2h.eval.bootstrap import all_right
+from s2h.eval.parsers import Rules
+from s2h.eval.published import MODEL, S2H_DPO
+from s2h.eval.questions.tables import beside, first
 from s2h.record import Record, RecordError
 from s2h.seeds import seed_of
 
-ABOUT = {
-    "title": "NLVR2: is a sentence true of two photographs; accuracy and consistency",
-    "hub": "TIGER-Lab/NLVR2",
-    "configs": (None,),
-    "splits": {"test": ("test", "test1"), "dev": ("dev", "val", "validation"), "test2": ("test2",)},
-    "rows": {"test": 6967, "dev": 6982},
-    "layouts": "parquet (Mantis's form), the release's test1.json or dev.json beside its images, TSV",
-    "license": "CC-BY-4.0 (the sentences)",
-}
-REQUIRED = ("question", "images", "answer", ("options", "choices"))
 _IDENTIFIER = re.compile(r"([A-Za-z]+\d*)-(\d+)-(\d+)-(\d+)$")  # split, set, pair, sentence
 
 
-def asked(row: Record, file: str) -> dict:
-    if file.endswith(".tsv"):
-        return vek.asked(row)
+def question(row: Record, file: str) -> Question:
     if "identifier" in row:
         return _released(row)
-    return {
-        "id": str(first(row, "id", "idx")), "category": "", "question": row.get("question"),
-        "options": first(row, "options", "choices"), "answer": row.get("answer"), "images": row.get("images"),
-    }  # fmt: skip
+    return Question(
+        id=str(first(row, "id", "idx")),
+        text=row.get("question"),
+        options=first(row, "options", "choices"),
+        answer=row.get("answer"),
+        images=row.get("images"),
+    )
 
 
-def _released(row: Record) -> dict:
-    """A line of the release; its options stand in an order drawn from its name, so that neither letter is favoured."""
+def _released(row: Record) -> Question:
+    """Make a question of a line of the release. The order of its options is drawn from its name, so that neither letter is
+    favoured."""
     name, label = str(row["identifier"]), row.get("label")
-    options = ["True", "False"] if seed_of("nlvr2", name) % 2 else ["False", "True"]
-    return {
-        "id": name, "category": "", "options": options, "answer": None if label is None else str(label).capitalize(),
-        "question": f"<image> <image> Here is a statement describing 2 images: {row.get('sentence')} Is it true or false?",
-        "images": [_image(row, name, which) for which in (0, 1)],
-    }  # fmt: skip
+    return Question(
+        id=name,
+        text=f"<image> <image> Here is a statement describing 2 images: {row.get('sentence')} Is it true or false?",
+        options=["True", "False"] if seed_of("nlvr2", name) % 2 else ["False", "True"],
+        answer=None if label is None else str(label).capitalize(),
+        images=[_image(row, name, which) for which in (0, 1)],
+    )
 
 
 def _image(row: Record, name: str, which: int) -> str:
@@ -55,17 +51,31 @@ def _image(row: Record, name: str, which: int) -> str:
     folders = ["", split, "images", f"images/{split}", f"../images/{split}", f"../{split}"]
     if str(row.get("directory", "")).isdigit():
         folders += [f"{split}/{row['directory']}", f"images/{split}/{row['directory']}"]
-    for folder in folders:
-        path = os.path.normpath(os.path.join(row.base, folder, file))
-        if os.path.isfile(path):
-            return os.path.abspath(path)
-    raise RecordError(
-        f"no such file: {file} beside the JSON, in {split}/ or images/{split}/", f"images[{which}]", row.where
-    )
+    path = beside(row, file, folders)
+    if path is None:
+        raise RecordError(
+            f"no such file: {file} beside the JSON, in {split}/ or images/{split}/",
+            f"images[{which}]",
+            row.where,
+        )
+    return path
 
 
-def sentence(line: dict) -> str:
-    """What the questions about one sentence have in common: split, set and sentence of an identifier, else the words."""
+def official_choice(text: str, choices: dict[str, str]) -> str | None:
+    """As Mantis reads it; if no option's letter comes first, the only one of true and false."""
+    if (letter := first_letter(text)) in choices:
+        return letter
+    said = [word for word in ("true", "false") if word in text.lower()]
+    if len(said) != 1:
+        return None
+    return next((letter for letter, option in choices.items() if said[0] in option.lower()), None)
+
+
+def sentence(line: Line) -> str:
+    """Return what the questions about one sentence have in common: split, set and sentence of an identifier, else the
+    words."""
+    if line.get("sentence"):
+        return str(line["sentence"])
     found = _IDENTIFIER.search(str(line.get("id", "")))
     if found:
         split, number, _, last = found.groups()
@@ -76,6 +86,37 @@ def sentence(line: dict) -> str:
     return " ".join(words.split()) or str(line.get("id"))
 
 
-def together(line: dict) -> list[str]:
-    """What puts questions in one cluster: their sentence."""
-    return [line.get("sentence") or sentence(line)]
+def keep(line: Line) -> Line:
+    return {"sentence": line["sentence"] if "sentence" in line else sentence(line)}
+
+
+def related(line: Line) -> list[str]:
+    return [*by_group(line), sentence(line)]
+
+
+def metrics(known: list[Line], seed: int) -> list[Metric]:
+    return all_right("consistency", [(sentence(p), p) for p in known], seed)
+
+
+BENCH = Bench(
+    title="NLVR2",
+    about="is a sentence true of two photographs; accuracy and consistency",
+    hub="TIGER-Lab/NLVR2",
+    splits={"test": ("test", "test1"), "dev": ("dev", "val", "validation"), "test2": ("test2",)},
+    rows={"test": 6967, "dev": 6982},
+    layouts="parquet (Mantis's form), the release's test1.json or dev.json beside its images, TSV",
+    license="CC-BY-4.0 (the sentences)",
+    required=("question", "images", "answer", ("options", "choices")),
+    aliases=("nlvr2mantis", "nlvr"),
+    question=question,
+    prompts={"official": official_prompt},
+    rules={"official": Rules(choice=official_choice)},
+    keep=keep,
+    related=related,
+    metrics=metrics,
+    published=(
+        Published("base", 52.1, MODEL, S2H_DPO),
+        Published("MIA-DPO (level 1 only)", 54.2, MODEL, S2H_DPO),
+        Published("S2H-DPO", 55.6, MODEL, S2H_DPO),
+    ),
+)

@@ -4,43 +4,69 @@ from __future__ import annotations
 
 import os
 
-from s2h.eval.benches import vek
-from s2h.eval.benches.rows import first
+from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.confusion import by_split
+from s2h.eval.questions.tables import beside, first
 from s2h.record import Record, RecordError
 
 SPLITS = ("adversarial", "popular", "random")
-ABOUT = {
-    "title": "POPE: object hallucination on one image; accuracy, precision, recall, F1 and yes-ratio by split",
-    "hub": "lmms-lab/POPE",
-    "configs": (None,),
-    "splits": {"test": ("test",)},
-    "rows": {"test": 9000},
-    "layouts": "parquet, the release's coco_pope_*.json beside val2014/, VLMEvalKit's POPE.tsv",
-    "license": "MIT (the questions; the photographs are COCO's)",
-}
-REQUIRED = ("question", "image", "answer")
+FOLDERS = ("", "val2014", "images", "../val2014", "../images", "../../val2014", "../../../val2014")
 
 
-def asked(row: Record, file: str) -> dict:
-    if file.endswith(".tsv"):
-        return vek.asked(row) | {"answer_type": "yes/no"}
+def question(row: Record, file: str) -> Question:
     name = os.path.basename(file).lower()
     category = row.get("category") or next((split for split in SPLITS if split in name), "")
     image = row.get("image")
     if isinstance(image, str) and file.endswith((".json", ".jsonl")):
-        image = _photograph(row, image)
+        image = _photograph(row, os.path.basename(image))
     number = str(first(row, "question_id", "id"))
-    return {
-        "id": f"{category}/{number}" if category else number, "category": category,
-        "question": first(row, "question", "text"), "options": None, "answer": first(row, "answer", "label"),
-        "images": first(row, "images") or [image], "answer_type": "yes/no",
-    }  # fmt: skip
+    return Question(
+        id=f"{category}/{number}" if category else number,
+        category=category,
+        text=first(row, "question", "text"),
+        answer=first(row, "answer", "label"),
+        images=first(row, "images") or [image],
+    )
 
 
 def _photograph(row: Record, name: str) -> str:
-    name = os.path.basename(name)
-    for folder in ("", "val2014", "images", "../val2014", "../images", "../../val2014", "../../../val2014"):
-        path = os.path.normpath(os.path.join(row.base, folder, name))
-        if os.path.isfile(path):
-            return os.path.abspath(path)
-    raise RecordError(f"no such file: {name} beside the JSON, in val2014/ or in images/", "image", row.where)
+    path = beside(row, name, FOLDERS)
+    if path is None:
+        raise RecordError(
+            f"no such file: {name} beside the JSON, in val2014/ or in images/", "image", row.where
+        )
+    return path
+
+
+def own_prompt(asked: CheckedQuestion) -> str:
+    """Return the question alone."""
+    return asked.text
+
+
+def categories(line: Line) -> list[str]:
+    """Return the splits of a question; in VLMEvalKit's table one question is of several."""
+    return [part.strip().lower() for part in str(line.get("category") or "").split(",") if part.strip()]
+
+
+def metrics(known: list[Line], seed: int) -> list[Metric]:
+    return by_split(known, categories, seed)
+
+
+BENCH = Bench(
+    title="POPE",
+    about="object hallucination on one image; accuracy, precision, recall, F1 and yes-ratio by split",
+    hub="lmms-lab/POPE",
+    splits={"test": ("test",)},
+    rows={"test": 9000},
+    layouts="parquet, the release's coco_pope_*.json beside val2014/, VLMEvalKit's POPE.tsv",
+    license="MIT (the questions; the photographs are COCO's)",
+    required=("question", "image", "answer"),
+    aliases=("popefull",),
+    question=question,
+    prompts={"official": own_prompt},
+    single_image=True,
+    answer_type="yes/no",
+    categories=categories,
+    metrics=metrics,
+    grid=True,
+)

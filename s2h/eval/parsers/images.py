@@ -1,9 +1,10 @@
-"""The image that a reply names, and the order of images that it gives. An image that is denied ('not image 1'), that another
-is compared with ('than Image 1'), or that explains ('since Image 1 shows …') is not the one that the reply declares."""
+"""Read the image that a reply names, and the order of images that it gives. An image that is denied ('not image 1'),
+compared with ('than Image 1') or given as a reason ('since Image 1 shows …') is not the one that the reply declares."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from s2h.eval.parsers import plain
 from s2h.eval.parsers.numbers import ORDINALS, WORDS
@@ -62,16 +63,17 @@ Named = int | str
 
 
 def exact(text: str) -> int | None:
-    """The image of a text that is nothing but its name or number."""
+    """Return the image of a text that is only its name or number."""
     text = plain.plain(text)
     found = _BARE.fullmatch(text) if len(text) <= plain.SHORT else None
     return _index(found["said"]) if found else None
 
 
 def image(text: str) -> Named | None:
-    """The 1-based number of the image that a reply declares, 'none' where it says that there is no such image, or None."""
+    """Return the 1-based number of the image that a reply declares, 'none' if it says that there is no such image, or
+    None."""
     text = plain.corrected(text, by_no=True)
-    said = plain.declared(text, _stated)
+    said: Named | plain.Ambiguous | None = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
     if said is not None:
         other = exact(first) if rest and not plain.CORRECTION.search(text) else None
@@ -83,7 +85,8 @@ def image(text: str) -> Named | None:
     whole = _claimed(text)
     if len(whole) == 1:
         return whole.pop()
-    for pick in (_concluding, _subject, _judged):
+    picks: tuple[Callable[[str], Named | plain.Ambiguous | None], ...] = (_concluding, _subject, _judged)
+    for pick in picks:
         found = pick(text)
         if found is not None:
             return None if found is plain.AMBIGUOUS else found
@@ -91,8 +94,8 @@ def image(text: str) -> Named | None:
 
 
 def order(text: str) -> list[int] | None:
-    """The order of images that a reply gives: a list of their names or numbers and nothing between them but 'and', 'then',
-    commas, arrows. Of several lists the declared one, or the one that all agree on."""
+    """Return the order of images that a reply gives: a list of their names or numbers with only 'and', 'then', commas and
+    arrows between them. If there are several lists, it is the declared one, or the one that all agree on."""
     text = _FIRST.sub("", plain.corrected(text, by_no=True))
     said = plain.declared(
         text,
@@ -100,7 +103,7 @@ def order(text: str) -> list[int] | None:
         re.compile(rf"{plain.DECLARING.pattern}|\border\b[^.!?\n]*?(?:\bis\b|:)", re.IGNORECASE),
     )
     if said is not None:
-        return None if said is plain.AMBIGUOUS else list(said)
+        return list(said) if isinstance(said, tuple) else None
     found = {tuple(one) for one in _lists(text)}
     return list(found.pop()) if len(found) == 1 and not plain.UNSURE.search(text) else None
 
@@ -116,7 +119,7 @@ def _index(said: str) -> int | None:
 
 
 def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
-    """Where images are named, and which: (start, end, indices)."""
+    """Find where images are named, and which: (start, end, indices)."""
     found = []
     for match in MENTION.finditer(text):
         one = match["number"] or match["nth"] or match["cn"] or match["cnth"]
@@ -132,13 +135,16 @@ def _mentions(text: str) -> list[tuple[int, int, list[int]]]:
 
 
 def _claimed(text: str) -> set[Named]:
-    """The images that a text names and neither denies nor compares with; 'none' where it says that no image fits."""
+    """Return the images that a text names and neither denies nor compares with; 'none' if it says that no image fits."""
     found: set[Named] = set()
     named, denied = _mentions(text), False
     for at, (start, end, indices) in enumerate(named):
         before = text[named[at - 1][1] if at else 0 : start]
-        listed = denied and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
-        listed = listed and not _ASIDE.search(plain.before(text, named[at - 1][0]))
+        listed = (
+            denied
+            and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
+            and not _ASIDE.search(plain.before(text, named[at - 1][0]))
+        )
         denied = bool(listed or _BEFORE.search(plain.before(text, start)) or _AFTER.match(text, end))
         if not denied:
             found.update(indices)
@@ -147,8 +153,8 @@ def _claimed(text: str) -> set[Named]:
     return found
 
 
-def _stated(rest: str) -> object:
-    """The image right after a declaration."""
+def _stated(rest: str) -> Named | plain.Ambiguous | None:
+    """Return the image right after a declaration."""
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest.strip().replace("fig.", "fig"), maxsplit=1)[0]
     if re.match(r"[\s\"'(\[:]*(?:either|both|neither)\b", sentence, re.IGNORECASE):
         return plain.AMBIGUOUS
@@ -177,10 +183,10 @@ def _stated(rest: str) -> object:
     return plain.AMBIGUOUS if claimed or _mentions(sentence) else None
 
 
-def _bare(text: str) -> object:
-    """The image that is the whole reply, or its first or last line or sentence."""
+def _bare(text: str) -> Named | plain.Ambiguous | None:
+    """Return the image that is the whole reply, or its first or last line or sentence."""
     parts, lines = plain.sentences(text), [line.strip() for line in text.splitlines() if line.strip()]
-    found = set()
+    found: set[Named | None] = set()
     for part in {text, *parts[:1], *parts[-1:], *lines[:1], *lines[-1:]}:
         if re.fullmatch(r"[\W\d]+", part):
             found.update(map(_index, re.findall(r"\d+", part)))
@@ -197,13 +203,12 @@ def _bare(text: str) -> object:
     return found.pop() if len(found) == 1 and None not in found else plain.AMBIGUOUS
 
 
-def _concluding(text: str) -> object:
-    """What 'so', 'therefore', 'it is' and the like say of one image."""
-    found = plain.declared(text, _stated_at_once, _FIRST_PERSON)
-    return found
+def _concluding(text: str) -> Named | plain.Ambiguous | None:
+    """Return the one image that follows 'so', 'therefore', 'it is' or a similar phrase."""
+    return plain.declared(text, _stated_at_once, _FIRST_PERSON)
 
 
-def _stated_at_once(rest: str) -> object:
+def _stated_at_once(rest: str) -> Named | plain.Ambiguous | None:
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest, maxsplit=1)[0]
     named = _mentions(sentence)
     if len(claimed := _claimed(sentence)) == 1 and len({i for _, _, some in named for i in some}) == 1:
@@ -217,8 +222,8 @@ def _stated_at_once(rest: str) -> object:
     return _stated(sentence)
 
 
-def _subject(text: str) -> object:
-    """The only image of which it is said that something 'is in' it, in the clauses before reasons."""
+def _subject(text: str) -> Named | plain.Ambiguous | None:
+    """Return the only image that something 'is in', in the clauses before reasons."""
     found: set[Named] = set()
     for start, _, indices in _mentions(text):
         before = plain.before(text, start)
@@ -234,14 +239,14 @@ def _subject(text: str) -> object:
 
 
 def _alone(text: str, found: set) -> bool:
-    """Whether the last sentence that names images names no other than the found one."""
+    """Return whether the last sentence that names images names only the found one."""
     named = [part for part in plain.sentences(text) if _claimed(part)]
     return bool(named) and _claimed(named[-1]) <= found
 
 
-def _judged(text: str) -> object:
-    """The only image of the last sentence, where that one judges ('the larger', 'more') what was said of the images before,
-    or of the first sentence, where reasons follow it."""
+def _judged(text: str) -> Named | plain.Ambiguous | None:
+    """Return the only image of the last sentence, if that judges ('the larger', 'more') what was said about the images
+    before; or of the first sentence, if reasons follow it."""
     parts = [part for part in plain.sentences(text) if _claimed(part)]
     if len(parts) > 1:
         last, before = _claimed(parts[-1]), set().union(*map(_claimed_or_denied, parts[:-1]))
@@ -275,11 +280,11 @@ _SEQUENCE = re.compile(
 
 
 def _lists(text: str) -> list[list[int]]:
-    """The lists of at least two different images in a text."""
+    """Return the lists of at least two different images in a text."""
     found = []
     for match in _SEQUENCE.finditer(text):
         first = _SEQUENCE_ITEM.match(match[0])
-        if not first["thing"] and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
+        if not (first and first["thing"]) and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
             continue  # the first number is no image's: 'Image 2 has 5, image 1 …'
         some = [
             _index(one)
@@ -289,17 +294,18 @@ def _lists(text: str) -> list[list[int]]:
                 re.IGNORECASE,
             )
         ]
-        if len(set(some)) == len(some) > 1 and None not in some:
-            found.append(some)
+        images = [one for one in some if one is not None]
+        if len(set(images)) == len(some) > 1:
+            found.append(images)
     return found
 
 
-def _listed(rest: str) -> object:
+def _listed(rest: str) -> tuple[int, ...] | None:
     lead = re.match(
         r"[\s\"'(\[:]*(?:is\s+|as\s+follows\s*:?\s*|the\s+order\s+(?:is\s+)?)?[\"'(\[:]*\s*",
         rest,
         re.IGNORECASE,
     )
-    found = _SEQUENCE.match(rest, lead.end())
+    found = _SEQUENCE.match(rest, lead.end() if lead else 0)
     lists = _lists(found[0]) if found else []
     return tuple(lists[0]) if lists else None

@@ -1,11 +1,11 @@
-"""The labels of lmms-eval 0.7.3, which reads each benchmark by its own rules: BLINK, MMStar, MuirBench and POPE. Only
-letters of the question's options are labels. Short free answers are read by our rules."""
+"""Give the labels of lmms-eval 0.7.3, which reads benchmarks by different rules; a benchmark's file names its own
+(`Bench.rules`). Only letters of the question's options are labels. Short free answers are read by our rules."""
 
 from __future__ import annotations
 
 import re
 
-_SHORT = 4  # characters of a first line that is nothing but BLINK's letter
+_SHORT = 4  # characters of a first line that is nothing but a letter
 _LABEL = re.compile(r"\s*([A-Z])\.")
 _STATING = (
     "answer is", "correct answer is", "best answer is", "correct option is", "best option is", "choice is",
@@ -21,26 +21,23 @@ _FORMS = ("{} ", "{})", "{}:", "{}.", "({})")
 _PHRASE, _END, _START = len(_FORMS), len(_FORMS) + 1, len(_FORMS) + 2
 
 
-def choice(text: str, choices: dict[str, str], bench: str) -> str | None:
-    """The letter of an option, or None. Benchmarks other than BLINK and MMStar are read as MuirBench is."""
-    if bench == "blink":
-        return _blink(text, choices)
-    if bench == "mmstar":
-        return ranked(text, tuple(choices))
+def choice(text: str, choices: dict[str, str]) -> str | None:
+    """Read the label that a reply begins with ('B. a dog'), else the letter that is the whole reply: MuirBench's rule there,
+    and here that of all benchmarks that don't name another one."""
     label = _LABEL.match(text)
     said = label[1] if label else text.strip().upper()
     return said if said in choices else None
 
 
 def yes_no(text: str) -> str | None:
-    """POPE: only a reply that is nothing but the word."""
+    """Read only a reply that is nothing but the word: POPE's rule there."""
     whole = text.lower().strip()
     return whole if whole in ("yes", "no") else None
 
 
-def _blink(text: str, choices: dict[str, str]) -> str | None:
-    """The letter that fills a short first line; else the last one after 'answer'; else the last '(A)' in upper case; else
-    the letter that the reply begins with, even where it begins a word."""
+def short_line(text: str, choices: dict[str, str]) -> str | None:
+    """Read the letter that fills a short first line, else the last one after 'answer', else the last '(A)' in upper case,
+    else the letter that the reply begins with, even if it begins a word: BLINK's rule there."""
     text, letters = text.strip(), "".join(map(re.escape, choices))
     if not letters:
         return None
@@ -55,9 +52,11 @@ def _blink(text: str, choices: dict[str, str]) -> str | None:
     return start[1].upper() if start else None
 
 
-def ranked(text: str, letters: tuple[str, ...]) -> str | None:
-    """MMStar: the letter with the strongest evidence, and of equal evidence the one that stands last: first in the reply,
-    last in it, after a phrase such as 'answer is', '(A)', 'A.', 'A:', 'A)', 'A ', anywhere. Upper case only."""
+def ranked(text: str, choices: dict[str, str]) -> str | None:
+    """Read the letter with the strongest evidence, and of equal evidence the one that stands last: first in the reply, last
+    in it, after a phrase such as 'answer is', '(A)', 'A.', 'A:', 'A)', 'A ', anywhere; upper case only: MMStar's rule
+    there."""
+    letters = tuple(choices)
     text = text.strip()
     for mark in ",.!?;:'\"":
         text = text.strip(mark)

@@ -1,5 +1,5 @@
-"""Which of several texts (options, candidates, right answers) a reply says: as whole words, the longest first, and neither
-denied ('not a cat') nor compared with ('darker than the cat')."""
+"""Find which of several texts (options, candidates, right answers) a reply says: as whole words, the longest first, and
+neither denied ('not a cat') nor compared with ('darker than the cat')."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _REACH = 3  # words that may stand between a denial and what is denied
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text in one form (s2h.language.normalisation.normalise), where '3.5' and '-3' are each one word."""
+    """Return the words of a text in one form (s2h.language.normalisation.normalise), where '3.5' and '-3' are each one
+    word."""
     return tuple(word for word in _tokens(text) if word not in ".!?;,\n")
 
 
@@ -49,7 +50,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def said(text: str, texts: dict[str, str]) -> set[str]:
-    """The keys of those texts that a reply says. Texts that are the same in words are said together."""
+    """Return the keys of the texts that a reply says. Texts with the same words are said together."""
     tokens = _tokens(text)
     wanted = {key: words(one) for key, one in texts.items()}
     taken = [False] * len(tokens)

@@ -1,5 +1,5 @@
-"""The number that a reply gives: digits, number words, fractions, with units or without. Numbers of images are labels and
-no values. A range, a bound, several values and forms that can be read in two ways give nothing."""
+"""Read the number that a reply gives: digits, number words or fractions, with units or without. Numbers of images are
+labels, not values. A range, a bound, several values and forms that can be read in two ways are not read."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _LONGEST = 15  # digits of a value that is kept
 
 @dataclass(frozen=True)
 class Value:
-    """A value in a text: where it stands, and the number, None where the form can be read in two ways."""
+    """A value in a text: where it stands, and the number; None if it can be read in two ways."""
 
     start: int
     end: int
@@ -86,8 +86,7 @@ class Value:
 
 
 def number(text: str) -> Number | None:
-    """The number that a reply declares, else the only one that it has. None where nothing, several numbers, a range or a
-    bound is said."""
+    """Return the number that a reply declares, else its only number. None for no number, several, a range or a bound."""
     text = _unnumbered(plain.corrected(text, by_no=True))
     said = plain.declared(text, _stated)
     if said is not None:
@@ -106,7 +105,7 @@ def number(text: str) -> Number | None:
 
 
 def _unnumbered(text: str) -> str:
-    """A text without the numbers of its list's lines ('1. 3', '2. 4', 'Total: 7')."""
+    """Return a text without the numbers of its list's lines ('1. 3', '2. 4', 'Total: 7')."""
     lines = re.findall(r"^[ \t]*(\d+)[.)][ \t]+\S", text, re.MULTILINE)
     if len(lines) < 2 or lines != [str(n + 1) for n in range(len(lines))]:
         return text
@@ -114,14 +113,14 @@ def _unnumbered(text: str) -> str:
 
 
 def _listing(text: str) -> bool:
-    """Whether several lines are nothing but a number, as where what is counted or added is listed first."""
+    """Return whether several lines are only a number, as in a reply that lists what it adds."""
     lines = [(line, values(line)) for line in text.splitlines()]
     bare = [line for line, found in lines if len(found) == 1 and not re.search(r"[^\W\d_]{2}", line)]
     return len(bare) > 1
 
 
 def exact(text: str) -> Number | None:
-    """The number of a text that is nothing but a number, as the answers of a benchmark are."""
+    """Return the number of a text that is only a number, such as a benchmark's answer."""
     text = plain.plain(text).strip(" .")
     found = values(text)
     whole = len(found) == 1 and found[0].start == 0 and found[0].end == len(text)
@@ -129,7 +128,7 @@ def exact(text: str) -> Number | None:
 
 
 def values(text: str) -> list[Value]:
-    """The values of a text in order, without labels of images, ordinals, and values that are denied."""
+    """Return the values of a text in order, without labels of images, ordinals, and values that are denied."""
     text = LABEL.sub(lambda match: "☐" * len(match[0]), text)
     text = re.sub(r"(?<=\d)\.{2,}(?=\d)", lambda match: "~" * len(match[0]), text)
     found = []
@@ -152,7 +151,7 @@ def values(text: str) -> list[Value]:
 
 
 def _without_ranges(text: str, found: list[Value]) -> list[Value]:
-    """Values of a range or of two alternatives can't be read."""
+    """Mark the values of a range or of two alternatives as unreadable."""
     joined = set()
     for at in range(len(found) - 1):
         between = text[found[at].end : found[at + 1].start]
@@ -165,8 +164,8 @@ def _number(match: re.Match) -> Number | None:
     if match["vague"] or match["half"]:
         return None
     if match["words"]:
-        made = _of_words(match["words"].lower())
-        return made if made is None or not match["minus"] else -made
+        spelled = _of_words(match["words"].lower())
+        return spelled if spelled is None or not match["minus"] else -spelled
     if match["after"] and not re.fullmatch(r"\s+\d+/\d+", match["after"]):
         return None
     made = _of_digits(match["digits"])
@@ -198,7 +197,7 @@ def _whole(made: Number) -> Number:
 
 
 def _of_words(text: str) -> int | None:
-    """'two thousand and twenty-one' as 2021. None where the words are no one number ('two three')."""
+    """Return 2021 for 'two thousand and twenty-one'; None if the words are not one number ('two three')."""
     total = part = 0
     largest, words = 10**12, re.findall(r"[a-z]+", text)
     below = 10**3  # what may follow within the part: after 'twenty' only units
@@ -225,8 +224,8 @@ def _of_words(text: str) -> int | None:
     return total + part
 
 
-def _stated(rest: str) -> object:
-    """The number right after a declaration; AMBIGUOUS where it is denied, bounded or one of several."""
+def _stated(rest: str) -> Number | plain.Ambiguous | None:
+    """Return the number right after a declaration; AMBIGUOUS if it is denied, bounded or one of several."""
     sentence = re.split(r"(?<=[!?\n;])|(?<=\.)(?!\d)", rest.lstrip() + "\n", maxsplit=1)[0]
     if re.match(
         r"[\s\"'(\[:]*(?:not|n't|neither|either|none|unknown)\b|\s*(?:between|more|less|fewer|at)\b",
@@ -263,8 +262,8 @@ def _stated(rest: str) -> object:
     return first.number
 
 
-def _concluded(rest: str) -> object:
-    """As _stated, but only where the number stands at once: these phrases declare less."""
+def _concluded(rest: str) -> Number | plain.Ambiguous | None:
+    """Read as _stated does, but only a number that follows immediately: these phrases declare less."""
     sentence = rest.split("\n")[0]
     lead = re.match(_LEAD, sentence, re.IGNORECASE)
     found = values(sentence)
@@ -274,16 +273,16 @@ def _concluded(rest: str) -> object:
 
 
 def _otherwise(text: str, said: Number) -> bool:
-    """Whether the first line is nothing but another number than the one that is declared below it."""
+    """Return whether the first line is only a number, and another one than the text declares below it."""
     first, *rest = text.split("\n", 1)
     found = values(first) if len(first) <= plain.SHORT else []
     bare = len(found) == 1 and re.fullmatch(r"\W*", first[: found[0].start] + first[found[0].end :])
     return bool(rest and bare) and found[0].number != said and not plain.CORRECTION.search(text)
 
 
-def _bare(text: str) -> object:
-    """The number that is the whole reply, its first or last line or sentence, or that it begins with ('7 (3 and 4)',
-    '7 = 3 + 4'); AMBIGUOUS where these differ."""
+def _bare(text: str) -> Number | plain.Ambiguous | None:
+    """Return the number that is the whole reply, its first or last line or sentence, or that it begins with ('7 (3 and 4)',
+    '7 = 3 + 4'); AMBIGUOUS if these differ."""
     parts = plain.sentences(text)
     lines = [line for line in text.splitlines() if line.strip()]
     found = set()

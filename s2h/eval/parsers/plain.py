@@ -1,18 +1,28 @@
-"""A reply as plain text, before our own rules read it: without thoughts, without the turns that a base model goes on to
-write, in one form of Unicode, without Markdown and LaTeX. Then the parts that all readers share: sentences, declarations
-('the answer is …'), and words that make a reply no answer (hedges, refusals)."""
+"""Turn a reply into plain text before our own rules read it: without thoughts, further turns of a base model, Markdown and
+LaTeX, in one form of Unicode. Here are also the parts that all readers share: sentences, declarations ('the answer is …'),
+and words of hedges and refusals."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Final, TypeVar
 
 REACH = 80  # characters before a word that decide whether it is denied, compared with, or an option
-FAR = 800  # characters after a declaring phrase in which its value stands
-SHORT = 120  # characters of a line that can be nothing but an answer
-AMBIGUOUS = object()  # what a declaration says that names several answers, or denies one
+FAR = 800  # characters after a declaring phrase that are searched for its value
+SHORT = 120  # characters of the longest line that can be just an answer
+
+
+class Ambiguous(Enum):
+    """The value of a declaration that names several answers, or denies one."""
+
+    SEVERAL = "several"
+
+
+AMBIGUOUS: Final = Ambiguous.SEVERAL
+Value = TypeVar("Value")
 _TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(rf"^.*</(?:{_TAGS})>|^.*◁/think▷", re.DOTALL | re.IGNORECASE)
@@ -34,7 +44,7 @@ _SIGNS = str.maketrans(
         "「": "[", "」": "]", "『": "[", "』": "]", "〈": "[", "〉": "]", "《": "[", "》": "]", "\u20e3": "",
     }
 )  # fmt: skip
-_SMALL = re.compile(r"(?<=[\w)])[⁰¹²³⁴-⁹₀-₉]+")  # a power or an index is no digit of the number
+_SMALL = re.compile(r"(?<=[\w)])[⁰¹²³⁴-⁹₀-₉]+")  # a power or an index is not part of the number
 _VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX_TEXT = re.compile(
@@ -75,8 +85,8 @@ UNSURE = re.compile(
     r"identify|provide|assist|choose|be\s+(?:sure|determined|certain))|sorry|as\s+an\s+ai|guess(?:ing)?|no\s+way\s+to)\b",
     re.IGNORECASE,
 )
-# What takes back all that was said before it, where a clause begins with it. Words that people use otherwise as well
-# ("wait for the bus") count only before a pause.
+# At the start of a clause these phrases take back everything before them. Words with other meanings ("wait for the bus")
+# count only before a pause.
 _TAKEN_BACK = re.compile(
     r"(?:^|[.!?,;:\n(-]\s*|\b(?:no|oh|but|ah|hmm|and),?\s+)(?:wait(?=\s*[,.!:-]|\s+(?:no|actually|that)\b)|hold on"
     r"|actually(?=,?\s+(?:no|yes|the\s+(?:answer|correct)|(?:image|picture|photo)\s*\d|\(?[A-Z]\)?(?=\W*$)|\d+(?=\W*$))\b)"
@@ -101,9 +111,9 @@ _NO = re.compile(
 
 
 def corrected(reply: str, by_no: bool = False) -> str:
-    """A reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7."), by_no
-    also where it says no after a pause. A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty where
-    the reply asks and says nothing ("B?")."""
+    """Return a reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7.").
+    A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty if the reply only asks ("B?"). by_no: a
+    'no' after a pause takes back too."""
     text = plain(reply)
     if all(part.endswith("?") and not _TAG.search(part) for part in sentences(text)):
         return ""
@@ -115,7 +125,7 @@ def corrected(reply: str, by_no: bool = False) -> str:
 
 
 def plain(reply: str) -> str:
-    """A reply as plain text. Empty where a thought is not closed: its end, and with it the answer, is missing."""
+    """Return a reply as plain text. Empty if a thought is not closed, as the answer is then missing."""
     text = _THOUGHT_END.sub("", _THOUGHT.sub("", reply))
     if _THOUGHT_START.search(text):
         return ""
@@ -128,7 +138,7 @@ def plain(reply: str) -> str:
 
 
 def _own_turn(text: str) -> str:
-    """The reply's own turn: what stands before another question, or after 'Answer:' where the question is repeated."""
+    """Return the reply's own turn: the text before another question, or after 'Answer:' if the question is repeated."""
     text = next((part for part in _END_OF_TURN.split(text) if part.strip()), "").strip()
     other = _OTHER_TURN.search(text)
     if other and not text[: other.start()].strip():
@@ -141,7 +151,7 @@ def _own_turn(text: str) -> str:
 
 
 def _without_questions(text: str) -> str:
-    """A reply without the questions that it asks, such as a repeated one, where anything else is left."""
+    """Return a reply without the questions that it asks, if anything else is left."""
     asked = [part for part in sentences(text) if part.endswith("?") and len(part.split()) > 2]
     rest = text
     for part in asked:
@@ -150,7 +160,7 @@ def _without_questions(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """Text without the marks of Markdown, LaTeX, HTML and JSON; what is boxed is declared."""
+    """Return text without the marks of Markdown, LaTeX, HTML and JSON; a boxed answer becomes a declared one."""
     text = re.sub(
         r"\\[(\[\])]|\$|\\(?:displaystyle|left|right|!|,|;|quad|qquad)|\\ ",
         lambda m: " " if m[0] in ("\\ ", "\\,") else "",
@@ -175,19 +185,21 @@ def _unmarked(text: str) -> str:
 
 
 def before(text: str, at: int) -> str:
-    """The few words before a place, as far as any rule looks back; all of a long reply would be read for each word."""
+    """Return the text before a place as far as any rule looks back, so that long replies take linear time."""
     return text[max(0, at - REACH) : at]
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, where a new line ends one too."""
+    """Return the sentences of a text; a new line ends one too."""
     parts = re.split(r"(?<=[.!?])[\"')\]]*\s+(?!(?:\d|[a-z])*[.)]?\s*[a-z])|\n+", text)
     return [part.strip() for part in parts if part and part.strip()]
 
 
-def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLARING) -> Any:
-    """What the declarations of a text say: read(rest) gives a value, AMBIGUOUS, or None for what is no value. None where
-    nothing is declared; of several declarations see `settled`."""
+def declared(
+    text: str, read: Callable[[str], Value | Ambiguous | None], pattern: re.Pattern = DECLARING
+) -> Value | Ambiguous | None:
+    """Return the value that a text declares, None if it declares nothing. read: returns the value at the start of a text,
+    AMBIGUOUS, or None if there is none. For several declarations see `settled`."""
     found = []
     for match in pattern.finditer(text):
         rest = text[match.end() : match.end() + FAR]
@@ -199,14 +211,14 @@ def declared(text: str, read: Callable[[str], Any], pattern: re.Pattern = DECLAR
 
 
 def doubted(text: str, match: re.Match) -> bool:
-    """Whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
+    """Return whether the words before a declaration in its sentence take it back ('I can't tell whether it is …')."""
     lead = re.split(r"[.!?;:\n]|\bbut\b|\bhowever\b", before(text, match.start()), flags=re.IGNORECASE)[-1]
     return match[0].lower() != "<answer>" and UNSURE.search(lead) is not None
 
 
-def settled(text: str, found: list[tuple[int, int, Any]]) -> Any:
-    """What declarations (start, end, value) say together: the last one counts if all say the same or if a word of correction
-    or of conclusion stands between it and the last other one; else AMBIGUOUS, and None without any."""
+def settled(text: str, found: list[tuple[int, int, Value | Ambiguous]]) -> Value | Ambiguous | None:
+    """Return the value of several declarations (start, end, value): the last one's if all agree, or if a word of correction
+    or conclusion stands between it and the last other one; else AMBIGUOUS. None without any."""
     if not found:
         return None
     start, end, last = max(found, key=lambda one: one[0])

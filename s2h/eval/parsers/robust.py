@@ -1,18 +1,18 @@
-"""Our own reading of a choice: only the question's letters count. A declaration ('the answer is B') comes first, then a
-reply that is nothing but a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing
-is ever guessed: where several options are declared, where the evidence points to several, or where the reply hedges, the
-answer is unread. `yesno`, `numbers` and `images` read the other kinds."""
+"""Read a choice by our own rules: only the question's letters count. A declaration ('the answer is B') comes first, then a
+reply that is just a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing is
+guessed: if several options are declared, if the evidence points to several, or if the reply hedges, it is unread. `yesno`,
+`numbers` and `images` read the other kinds of answers."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from s2h.eval.parsers import images, mentions, numbers, plain
-from s2h.eval.parsers.plain import AMBIGUOUS
+from s2h.eval.parsers.plain import AMBIGUOUS, Ambiguous
 from s2h.eval.parsers.yesno import yes_no
 
 __all__ = ["choice", "conclusion", "yes_no"]
+Said = str | Ambiguous | None  # a letter, AMBIGUOUS for several, None for none
 _DRESS = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
 _NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer|选项|项)(?![A-Za-z]))?"
 _BE = r"(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|\s*[:=→]+|\s+-+>?(?=\s))"
@@ -93,7 +93,7 @@ _NEITHER = re.compile(r"\bneither\b[^.;,!?\n]*\bnor\b[^.;,!?\n]*", re.IGNORECASE
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter of an option, or None."""
+    """Return the letter of an option, or None."""
     text = plain.corrected(text, by_no=not any(_yes_or_no(option) for option in choices.values()))
     if re.search(r"\w", rest := _NEITHER.sub(" ", text)):
         text = rest
@@ -107,15 +107,16 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def conclusion(text: str) -> str:
-    """A short free answer without what leads up to it: what follows the last 'final answer:' or 'answer is', else all."""
+    """Return a short free answer without its introduction: the text after the last 'final answer:' or 'answer is', else
+    all."""
     text = plain.plain(text)
     found = list(plain.DECLARING.finditer(text))
     rest = text[found[-1].end() :].split("</answer>")[0].strip(" \n:") if found else ""
     return rest or text.replace("<answer>", "").replace("</answer>", "").strip()
 
 
-def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """What the declarations say: a letter, AMBIGUOUS, or None where there is none."""
+def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the letter that the text declares."""
     found = []
     for match in _DECLARING.finditer(text):
         rest = text[match.end() : match.end() + plain.FAR]
@@ -131,14 +132,14 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> An
             several = re.search(r"\b[A-Z]\W*(?:,|\band\b|\bor\b)\s*$", before)
             found.append((match.start(), match.end(), AMBIGUOUS if several else letters[letter.upper()]))
     said = plain.settled(text, found)
-    first, *rest = text.split("\n", 1)
-    if said in choices and rest and not plain.CORRECTION.search(text):
+    first, *more = text.split("\n", 1)
+    if said in choices and more and not plain.CORRECTION.search(text):
         return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
     return said
 
 
-def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The only option that is called right where several are judged one by one ('A: no. B: yes.')."""
+def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the only option that is called right in a text that judges several one by one ('A: no. B: yes.')."""
     found = _VERDICT.findall(text)
     right = {letter.upper() for letter, word in found if word.lower() in _RIGHT}
     judged = {letter.upper() for letter, _ in found}
@@ -147,9 +148,9 @@ def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     return letters[right.pop()] if len(right) == 1 else AMBIGUOUS
 
 
-def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several, and for a letter
-    beside the text of another option."""
+def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several options, and for
+    a letter beside the text of another option."""
     if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
         return AMBIGUOUS
     found = _LETTER.match(rest)
@@ -184,8 +185,8 @@ def _begins(text: str, option: str) -> bool:
     return bool(wanted) and mentions.words(text)[: len(wanted)] == wanted
 
 
-def _beginning(rest: str, choices: dict[str, str]) -> Any:
-    """The option whose text the words begin with, of several the longest; AMBIGUOUS where another one follows after 'or'."""
+def _beginning(rest: str, choices: dict[str, str]) -> Said:
+    """Return the option whose text the words begin with, the longest of several; AMBIGUOUS if another follows after 'or'."""
     rest = rest[:400]
     said = mentions.words(rest)
     texts = {letter: mentions.words(option) for letter, option in choices.items()}
@@ -202,8 +203,8 @@ def _beginning(rest: str, choices: dict[str, str]) -> Any:
     return longest[0]
 
 
-def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """A reply, or its first or last line, that is nothing but letters."""
+def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the letter that is the whole reply, or its first or last line."""
     lines = [line for line in text.splitlines() if line.strip()]
     found: set[str] = set()
     for part in {text, *lines[-1:], *lines[:1]}:
@@ -214,12 +215,11 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
     return None if not found else found.pop() if len(found) == 1 else AMBIGUOUS
 
 
-def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands beside
-    another option's text."""
+def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands
+    beside another option's text."""
     first = _LABEL.match(text) or _LEADING.match(text)
-    said = next((one for one in first.groups() if one), "").upper() if first else ""
-    if said not in letters:
+    if first is None or (said := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None
     own, tail, after = letters[said], text[first.end() :], text[first.end(first.lastindex or 1) :]
     if _WRONG.match(after) or plain.UNSURE.search(plain.sentences(text)[0]):
@@ -238,13 +238,13 @@ def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any
 
 
 def _after(tail: str, option: str) -> str:
-    """What follows an option's text at the start of `tail`."""
+    """Return the text after an option's text at the start of `tail`."""
     at = tail.lower().find(option.strip().lower())
     return tail[at + len(option.strip()) :] if at >= 0 else ""
 
 
-def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The only letter in brackets; of several the one that a concluding last sentence has alone."""
+def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the only letter in brackets; if there are several, the only one in a concluding last sentence."""
     parts = plain.sentences(text)
     for part in (text, *parts[-1:]):
         if part is not text and not _CONCLUDING.search(part):
@@ -264,9 +264,9 @@ def _flat(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The option whose text the reply is, or begins with and stops at ('Yes. There is no …'), else the only one that it
-    says. Options that are all numbers, images, or yes and no are read as these are."""
+def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the option whose text is the reply or its first sentence ('Yes. There is no …'), else the only option that it
+    says. Options that are all numbers, images, or yes and no are read as such."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
     if len(same) == 1:
         return same[0]
@@ -300,10 +300,11 @@ def _yes_or_no(option: str) -> str | None:
     return word if word in ("yes", "no") else None
 
 
-def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Any:
-    """The only upper-case letter that stands as a word and is neither an article nor a pronoun nor denied."""
-    found, others, denied = set(), set(), False
-    end = 0
+def _lone(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+    """Return the only upper-case letter that is a word, is neither an article nor a pronoun, and is not denied."""
+    found: set[str] = set()
+    others: set[str] = set()
+    denied, end = False, 0
     for match in _LONE.finditer(text):
         letter, before, after = (
             match[1],

@@ -1,5 +1,5 @@
-"""The labels of VLMEvalKit (its head of November 2026) without a judge model: upper-case letters among the last words, then
-'answer is', then an option's text inside a short reply."""
+"""Give the labels of VLMEvalKit (its head of November 2026) without a judge model: upper-case letters among the last words,
+then 'answer is', then an option's text inside a short reply."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ REFUSALS = (
 )
 _SPACED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 REFUSED = "Z"  # VLMEvalKit's label of a reply that chooses nothing; it is never right
-_TAIL = 4  # a letter counts only where it first stands among the last four words
+_TAIL = 4  # a letter counts only if its first place is among the last four words
 _STATED = re.compile(r"answer\s+is\s+\**([ABCD])", re.IGNORECASE)  # 'answer is because' gives B there too
 _MARKS = tuple(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
-_PERIODS = 32  # so many periods are taken out of a reply and no more
+_PERIODS = 32  # at most so many periods are removed from a reply
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """The letter of an option, REFUSED, or None."""
+    """Return the letter of an option, REFUSED, or None."""
     if API_FAILURE not in text:
         if any(phrase in text for phrase in REFUSALS):
             return REFUSED
@@ -43,15 +43,15 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def yes_no(text: str) -> str | None:
-    """'yes' or 'no' where the reply has the one as a whole word and not the other."""
+    """Return 'yes' or 'no' if the reply has the one as a whole word and not the other."""
     words = _plain(text.lower()).split()
     said = [word for word in ("yes", "no") if word in words]
     return said[0] if len(said) == 1 else None
 
 
 def _plain(text: str) -> str:
-    """A reply without punctuation, by the rules of VQA's evaluation: a mark that somewhere touches a space is taken out,
-    any other becomes a space; a period goes unless a digit follows; other signs, such as asterisks and colons, stay."""
+    """Return a reply without punctuation, by the rules of VQA's evaluation: a mark that touches a space anywhere is removed,
+    any other becomes a space; a period is removed unless a digit follows; other signs, such as colons, stay."""
     number = _COMMA_IN_NUMBER.search(text) is not None
     plain = text
     for mark in _MARKS:

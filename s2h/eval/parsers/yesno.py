@@ -1,5 +1,5 @@
-"""Yes or no, as a reply declares it: after 'the answer is', at the start of a sentence, or as the only one of the two words
-that it has. 'No' before a noun is no declaration; 'there is no dog' still says no."""
+"""Read yes or no as a reply declares it: after 'the answer is', at the start of a sentence, or as the only one of the two
+words. 'No' before a noun is no declaration, but 'there is no dog' still says no."""
 
 from __future__ import annotations
 
@@ -31,14 +31,19 @@ _VERDICT = re.compile(
     r"(?P<no>not\s+)?(?:(?P<right>true|correct|right|accurate)|false|incorrect|wrong|inaccurate)\b(?!\s+that\b)",
     re.IGNORECASE,
 )
-_WHOLE = {"sure": "yes", "right": "yes", "wrong": "no", "no way": "no"}  # courtesies where more follows
+_WHOLE = {
+    "sure": "yes",
+    "right": "yes",
+    "wrong": "no",
+    "no way": "no",
+}  # only as the whole reply; courtesies if more follows
 _WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (
     r"(?:(?:so|well|oh|ok|okay|and|but|then|therefore|thus|hence|in\s+short|i\s+(?:think|believe|say)|i(?:'d|\s+would)\s+say"
     rf"|assistant|sure)[\s,]*)*{_ADVERB}"
 )
-# What may follow a 'no' that answers, other than the end of its clause; any other word makes it a determiner.
+# What may follow a 'no' that is an answer; any other word makes it a determiner.
 _GOES_ON = (
     r"(?:there|it|its|it's|they|they're|the|this|that|these|those|he|she|he's|she's|i|we|you|image|images|because|since|as|none|neither"
     r"|both|all|in|at|on|not|sir|please|yes|no|and|or|a|an|his|her|their|only|nothing|nobody|both|each)\b"
@@ -64,7 +69,7 @@ _ABSENT = re.compile(
 )
 _NOT_THAT = re.compile(r"(?:\bnot|n't)\s+(?:the\s+case|true|correct|right)\s+that\b", re.IGNORECASE)
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
-# What a working says of one image, which is no conclusion where another one follows.
+# A statement about one image in a working is no conclusion if another follows.
 _OF_ONE = re.compile(
     r"\b(?:the\s+)?answers?\s+(?:for|to|in|of)\s+(?:the\s+)?(?:image|picture|photo)\s+\w+\s+is\s+[^.\n]*(?:[.\n]|$)",
     re.IGNORECASE,
@@ -78,7 +83,7 @@ _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 
 def yes_no(text: str) -> str | None:
-    """'yes', 'no', or None where neither or both are said."""
+    """Return 'yes', 'no', or None if neither or both are said."""
     text = _DETERMINER.sub(" ", plain.corrected(text))
     rest = _OF_ONE.sub(" ", text)
     if re.search(rf"\b{_WORD}", rest, re.IGNORECASE):
@@ -100,8 +105,8 @@ def yes_no(text: str) -> str | None:
                 r"\b(?:true|correct|right)\b.*\b(?:false|incorrect|wrong)\b", sentence, re.IGNORECASE
             )
             some |= {"yes", "no"} if both or len(verdicts) > 1 else {"no" if verdicts.pop() else "yes"}
-        if word := _BEFORE_PAUSE.match(f"{sentence}."):
-            some.add(_SAID[word[1].lower()])
+        if paused := _BEFORE_PAUSE.match(f"{sentence}."):
+            some.add(_SAID[paused[1].lower()])
         if idiom := _SAID.get(re.sub(r"[^\w]+", " ", sentence).strip().lower()):
             some.add(idiom)
         if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
@@ -111,7 +116,8 @@ def yes_no(text: str) -> str | None:
         return told.pop() if len(told) == 1 else None
     if plain.UNSURE.search(text):
         return None
-    found, loose = set(), False
+    found: set[str] = set()
+    loose = False
     for match in re.finditer(rf"\b{_WORD}", text, re.IGNORECASE):
         word = _SAID[match[0].lower()]
         if _NOT.search(plain.before(text, match.start())) or _NOT_THAT.search(text):
@@ -124,7 +130,7 @@ def yes_no(text: str) -> str | None:
 
 
 def _told(clause: str) -> set[str]:
-    """The words that a clause begins or ends with as an answer."""
+    """Return the answers that a clause begins or ends with."""
     told: set[str] = set()
     if (match := _ANSWER.match(clause)) and _answers(match["word"], match["rest"]):
         told.add(_SAID[match["word"].lower()])
@@ -138,7 +144,7 @@ def _told(clause: str) -> set[str]:
 
 
 def _answers(word: str, rest: str) -> bool:
-    """Whether a yes or no in front of `rest` answers."""
+    """Return whether a yes or no before `rest` is an answer."""
     return (
         _SAID[word.lower()] == "yes"
         or re.match(rf"\W*$|\s*[^\w\s]|\s+{_GOES_ON}", rest, re.IGNORECASE) is not None
@@ -146,7 +152,7 @@ def _answers(word: str, rest: str) -> bool:
 
 
 def _more(rest: str) -> set[str]:
-    """The answers listed right after the first one ('yes no', 'yes and no')."""
+    """Return the answers listed right after the first one ('yes no', 'yes and no')."""
     found: set[str] = set()
     while (match := _NEXT.match(rest)) and _LISTED.match(match["rest"]):
         found.add(_SAID[match["word"].lower()])
@@ -154,7 +160,7 @@ def _more(rest: str) -> set[str]:
     return found
 
 
-def _stated(rest: str) -> object:
+def _stated(rest: str) -> str | plain.Ambiguous | None:
     if re.match(r"[\s\"'(\[:]*(?:not|neither|either|both)\b", rest, re.IGNORECASE):
         return plain.AMBIGUOUS
     if found := re.match(r"[\s\"'(\[:]*(true|false|y|n|是|否)(?=\W*(?:$|\n))", rest, re.IGNORECASE):

@@ -11,7 +11,7 @@ from s2h.sources.builtin import paint
 from s2h.sources.builtin.families import Person, View
 from s2h.sources.builtin.hair import hair_before, hair_behind
 from s2h.sources.builtin.paint import RGB, Point
-from s2h.sources.builtin.sitting import Sitting
+from s2h.sources.builtin.posed_canvas import Sitting
 
 SKIN: dict[str, RGB] = {
     "pale": (255, 228, 212),

@@ -8,7 +8,7 @@ import math
 from s2h.sources.builtin import paint
 from s2h.sources.builtin.families import Person
 from s2h.sources.builtin.paint import RGB, Point
-from s2h.sources.builtin.sitting import Sitting
+from s2h.sources.builtin.posed_canvas import Sitting
 
 
 def _edge(points: list[Point], texture: str, bump: float) -> list[list[Point]]:

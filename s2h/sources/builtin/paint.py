@@ -37,7 +37,8 @@ def shrink(image, by: int):
 
 def mix(first: RGB, second: RGB, share: float) -> RGB:
     """`first` with `share` (0 to 1) of `second` in it."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def tone(colour: RGB, amount: float) -> RGB:
@@ -45,12 +46,14 @@ def tone(colour: RGB, amount: float) -> RGB:
     if amount >= 0:
         return mix(colour, (255, 255, 255), amount)
     # Squaring the channels deepens a colour where plain black would grey it.
-    return mix(colour, tuple(round(c * c / 255 * 0.5) for c in colour), -amount)
+    red, green, blue = (round(c * c / 255 * 0.5) for c in colour)
+    return mix(colour, (red, green, blue), -amount)
 
 
 def shift(colour: RGB, amounts: Iterable[int]) -> RGB:
     """A colour with something added to each channel, kept between 0 and 255."""
-    return tuple(min(255, max(0, c + a)) for c, a in zip(colour, amounts, strict=True))
+    red, green, blue = (min(255, max(0, c + a)) for c, a in zip(colour, amounts, strict=True))
+    return red, green, blue
 
 
 @lru_cache(maxsize=64)
@@ -106,19 +109,19 @@ def spline(points: Sequence[Point], steps: int = 10) -> list[Point]:
         for i in range(steps):
             t = i / steps
             a, b = t * t, t * t * t
-            line.append(
-                tuple(
-                    0.5
-                    * (
-                        2 * q1
-                        + (q2 - q0) * t
-                        + (2 * q0 - 5 * q1 + 4 * q2 - q3) * a
-                        + (3 * q1 - q0 - 3 * q2 + q3) * b
-                    )
-                    for q0, q1, q2, q3 in zip(p0, p1, p2, p3, strict=True)
+            x, y = (
+                0.5
+                * (
+                    2 * q1
+                    + (q2 - q0) * t
+                    + (2 * q0 - 5 * q1 + 4 * q2 - q3) * a
+                    + (3 * q1 - q0 - 3 * q2 + q3) * b
                 )
+                for q0, q1, q2, q3 in zip(p0, p1, p2, p3, strict=True)
             )
-    line.append(tuple(points[-1]))
+            line.append((x, y))
+    x, y = points[-1]
+    line.append((x, y))
     return line
 
 

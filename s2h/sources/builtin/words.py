@@ -10,11 +10,13 @@ Labels are plain JSON objects, as records carry them in `facts.labels`:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
+from typing import Any
 
 from s2h.sources import Question
-from s2h.sources.builtin import digits, families, scenes
+from s2h.sources.builtin import families, numerals, scenes
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
 PLURALS = {"fish": "fish", "cross": "crosses"}
@@ -42,7 +44,7 @@ TRAIT_NOUNS = {
 }
 
 
-def labels_of(item: scenes.Scene | digits.Digit | families.Person) -> dict:
+def labels_of(item: scenes.Scene | numerals.Digit | families.Person) -> dict:
     """The JSON labels of a drawn thing."""
     if isinstance(item, scenes.Scene):
         groups = [
@@ -50,7 +52,7 @@ def labels_of(item: scenes.Scene | digits.Digit | families.Person) -> dict:
             for g in item.groups
         ]
         return {"kind": "scene", "background": item.background, "groups": groups}
-    if isinstance(item, digits.Digit):
+    if isinstance(item, numerals.Digit):
         return {"kind": "digit", "value": item.value, "hand": item.hand}
     return {"kind": "face", "sex": item.sex, "age": item.age, **dict(item.traits)}
 
@@ -184,6 +186,15 @@ def _others(values: tuple, value: object) -> tuple[str, ...]:
     return tuple(str(v) for v in values if v != value)
 
 
+def _picture_claim(what: str, many: bool) -> Callable[[str], str]:
+    """Return the claim of an answer that stands for {} in `what`."""
+    return lambda value: picture_of(what.format(value), many)
+
+
+def _count_claim(shape: str, count: str) -> str:
+    return f"a picture of {count} {shape_word(shape, COUNTS.index(count))}"
+
+
 def _scene_questions(labels: dict) -> Iterator[Question]:
     for group in labels["groups"]:
         shape, many = group["shape"], group["count"] > 1
@@ -194,21 +205,21 @@ def _scene_questions(labels: dict) -> Iterator[Question]:
             f"What colour {verb} {owner}?",
             group["colour"],
             _others(scenes.COLOURS, group["colour"]),
-            lambda colour, shape=shape, many=many: picture_of(f"{colour} {shape}", many),
+            _picture_claim(f"{{}} {shape}", many),
         )
         yield Question(
             "count",
             f"How many {shape_word(shape, 2)} are there?",
             COUNTS[group["count"]],
             _others(COUNTS[1:5], COUNTS[group["count"]]),
-            lambda count, shape=shape: f"a picture of {count} {shape_word(shape, COUNTS.index(count))}",
+            partial(_count_claim, shape),
         )
         yield Question(
             "size",
             f"How big {verb} {owner}?",
             group["size"],
             _others(scenes.SIZES, group["size"]),
-            lambda size, shape=shape, many=many: picture_of(f"{size} {shape}", many),
+            _picture_claim(f"{{}} {shape}", many),
         )
         what = f"What shape {verb} the {group['colour']} {'objects' if many else 'object'}?"
         yield Question(
@@ -216,7 +227,7 @@ def _scene_questions(labels: dict) -> Iterator[Question]:
             what,
             shape,
             _others(scenes.SHAPES, shape),
-            lambda shape, colour=group["colour"], many=many: picture_of(f"{colour} {shape}", many),
+            _picture_claim(f"{group['colour']} {{}}", many),
         )
         if group["place"] in PLACE_WORDS:
             across = ("left", "right") if group["place"] in ("left", "right") else ("top", "bottom")
@@ -311,7 +322,8 @@ def _holds_digit(words: list[str], labels: dict) -> bool:
 
 
 def _holds_scene(words: list[str], labels: dict) -> bool:
-    said, pending = [], {}
+    said: list[dict[str, Any]] = []
+    pending: dict[str, Any] = {}
     above_at = None
     for i, word in enumerate(words):
         if word in scenes.BACKGROUNDS and i + 1 < len(words) and words[i + 1] == "background":

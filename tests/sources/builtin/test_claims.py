@@ -8,8 +8,10 @@ import pytest
 
 from s2h import seeds
 from s2h.sources import NoPair
-from s2h.sources.builtin import World, claims, scenes, words
-from s2h.tasks import MAKERS
+from s2h.sources.builtin import claims, scenes, words
+from s2h.sources.builtin.world import World
+from s2h.tasks import Wanted, by_level
+from s2h.tasks.slots import Slot
 
 VQA = {"wrong-attribute": 1.0, "other-image": 1.0}
 PLURALS = {words.shape_word(shape, 2) for shape in scenes.SHAPES}
@@ -18,13 +20,12 @@ LOOKS = {*scenes.SIZES, *scenes.COLOURS}
 
 def drafts(task: str, n: int):
     """Pairs whose images aren't drawn."""
-    maker, world = MAKERS[task], World(seed=11)
+    maker, world = by_level()[task], World(seed=11)
+    wanted = Wanted(VQA if task == "vqa" else maker.negatives)
     made = 0
     for k in range(20 * n):
         try:
-            yield maker.make(
-                seeds.rng("claims", task, k), world, 2 + k % 4, VQA if task == "vqa" else maker.NEGATIVES
-            )
+            yield maker.make(Slot(seeds.rng("claims", task, k), 2 + k % 4), world, wanted)
         except NoPair:
             continue
         made += 1
@@ -57,7 +58,7 @@ def test_the_rules_find_the_faults_that_there_were(text):
     assert faults(text)
 
 
-@pytest.mark.parametrize("task", MAKERS)
+@pytest.mark.parametrize("task", by_level())
 def test_claims_are_correct_english_and_those_of_the_right_answer_are_true(task):
     wrong = 0
     for made in drafts(task, 500):

@@ -1,0 +1,236 @@
+"""The options of s2h-eval: the parsed values, and whether they go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from s2h import registry
+from s2h.cli import headings, places
+from s2h.cli.params import Shard
+from s2h.errors import RecordError
+from s2h.eval.parsers import NAMES as PARSERS
+from s2h.eval.parsers import VERSIONS
+from s2h.eval.questions.styles import PLACES, STYLES
+
+if TYPE_CHECKING:
+    from s2h.eval.questions.request import Request
+
+AT_LEAST_1 = click.IntRange(min=1)
+OPTIONS = (
+    headings.under(
+        "Questions",
+        click.option(
+            "--bench", "benches", metavar="NAME[=PATH]", multiple=True,
+            help=f"Benchmark: {', '.join(registry.names('bench'))}, from the local copy at PATH if given; or a FILE of "
+            "questions or pairs. May be repeated.  [default: FILEs, or else builtin]",
+        ),
+        click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names."),
+        click.option("--split", metavar="NAME", help="Split to ask, where a benchmark has several (see --list)."),
+        click.option(
+            "-n", "count", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
+            help="Questions of each kind, for builtin.",
+        ),
+        click.option("--limit", metavar="N", type=AT_LEAST_1, help="Ask only the first N questions of all."),
+        click.option(
+            "--prompt-style", "style", type=click.Choice(STYLES), default="llava", show_default=True,
+            help="Wording of a benchmark's prompts.",
+        ),
+        click.option(
+            "--images", "place", type=click.Choice(PLACES), default="interleaved", show_default=True,
+            help="Place of a benchmark's images: where the benchmark puts them, or all before the text.",
+        ),
+        click.option(
+            "--image-dir", metavar="DIR", type=click.Path(file_okay=False), default="s2h-images", show_default=True,
+            help="Folder for images that are drawn or lie inside a benchmark's files or a pair's line.",
+        ),
+        click.option(
+            "--list", "listing", is_flag=True,
+            help="List the benchmarks, where each can be had and in which layouts, and exit.",
+        ),
+    ),
+    headings.under(
+        "Model",
+        click.option(
+            "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
+        ),
+        click.option(
+            "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
+            help="Largest number of tokens in a reply.",
+        ),
+        click.option(
+            "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True, help="Prompts at a time.",
+        ),
+        click.option(
+            "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
+            help="Processes that answer, each on a GPU where there are some. `accelerate launch` works as well.",
+        ),
+        click.option(
+            "--shard", type=Shard(), default="1/1", show_default=True,
+            help="Ask this part of the questions only. All parts in order are the whole.",
+        ),
+        click.option(
+            "--resume", is_flag=True,
+            help="Continue what a killed run left in FILE.partial (needs -o FILE). At most one batch of each process is "
+            "asked again.",
+        ),
+    ),
+    headings.under(
+        "Scores",
+        click.option(
+            "--scoring", type=click.Choice(["generate", "likelihood", "cosine"]), default="generate", show_default=True,
+            help="generate: read the greedy reply. likelihood: take the likeliest option letter, yes or no, or the likelier "
+            "of a pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
+            "photographs, which have no exact check, with the reference by a text model.",
+        ),
+        click.option(
+            "--parser", type=click.Choice(PARSERS), default="robust", show_default=True,
+            help="How the choice is extracted from a reply: "
+            + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
+            + ".",
+        ),
+        click.option(
+            "--text-model", metavar="NAME",
+            help="Text model for --scoring cosine: a Hub id or a local folder.  "
+            "[default: sentence-transformers/all-mpnet-base-v2]",
+        ),
+        click.option("--score", is_flag=True, help="Read and score the predictions in FILEs again, without a model."),
+    ),
+    headings.under(
+        "Comparison",
+        click.option(
+            "--compare", is_flag=True, help="Compare predictions: the first FILE is before, each other FILE is after.",
+        ),
+        click.option(
+            "--margin", metavar="POINTS", type=click.FloatRange(min=0),
+            help="A skill on single images is kept if the interval of its change lies above minus POINTS.  [default: 2]",
+        ),
+        click.option("--plot", metavar="FILE", help="Draw before and after as PNG."),
+        click.option("--gallery", metavar="FILE", help="Write a page of the questions gained and lost."),
+    ),
+    headings.under(
+        "Reports",
+        click.option(
+            "--report", metavar="FILE", help="Write the table and all metrics: JSON, or Markdown if the name ends in .md.",
+        ),
+        click.option(
+            "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG.",
+        ),
+    ),
+)  # fmt: skip
+
+
+def add_options(command: Callable) -> Callable:
+    """Add the options of s2h-eval that other commands don't share."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    files: tuple[str, ...]
+    benches: tuple[str, ...]
+    data: str | None
+    split: str | None
+    count: int
+    limit: int | None
+    style: str
+    place: str
+    image_dir: str
+    listing: bool
+    model: str | None
+    max_new_tokens: int
+    batch_size: int
+    processes: int
+    shard: tuple[int, int]
+    resume: bool
+    scoring: str
+    parser: str
+    text_model: str | None
+    score: bool
+    compare: bool
+    margin: float | None
+    plot: str | None
+    gallery: str | None
+    report: str | None
+    heatmap: str | None
+    output: str
+    seed: int
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked; otherwise earlier predictions are scored or compared."""
+        return not self.score and not self.compare
+
+    @cached_property
+    def requested(self) -> list[Request]:
+        """The benchmarks that are asked for. Raises a usage error for an unknown one."""
+        from s2h.eval.questions import request
+
+        try:
+            return [request.parse(bench) for bench in self.benches]
+        except RecordError as error:
+            raise click.UsageError(str(error)) from None
+
+    @property
+    def written(self) -> dict[str, str | None]:
+        """The files that a run writes, by option."""
+        return {
+            "-o": None if self.compare else self.output, "--report": self.report, "--heatmap": self.heatmap,
+            "--plot": self.plot, "--gallery": self.gallery,
+        }  # fmt: skip
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the predictions depend on: --resume continues a run with the same arguments only."""
+        return {
+            "command": "eval", "model": self.model, "files": self.files, "benches": self.benches, "data": self.data,
+            "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
+            "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
+            "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
+        }  # fmt: skip
+
+    def check(self) -> None:
+        """Raise a usage error for options that would do nothing or that contradict each other, and for files that would be
+        overwritten while they are read."""
+        if (self.data or self.split) and not self.benches:
+            raise click.UsageError("--data and --split go with --bench.")
+        if self.text_model and (self.scoring != "cosine" or self.compare):
+            raise click.UsageError("--text-model goes with --scoring cosine.")
+        if self.score and self.scoring == "likelihood":
+            raise click.UsageError("--scoring likelihood goes with --model: --score has no model.")
+        if self.score and self.compare:
+            raise click.UsageError("--score and --compare exclude each other.")
+        if not self.asks and (self.model or self.benches):
+            raise click.UsageError(
+                "--score and --compare read predictions: they take no --model and no --bench."
+            )
+        self._check_comparison()
+        if self.asks and not self.model:
+            raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
+        paths = (path for _, path in self.requested)
+        reads = (self.model, self.text_model, self.data, *paths) if self.asks else (self.text_model,)
+        places.check(
+            [*(self.files or (() if self.asks else ("-",))), *filter(None, reads)],
+            {**self.written, "--image-dir": self.image_dir if self.asks else None},
+            grow=("-o",) if self.asks else (), ours="response",
+        )  # fmt: skip
+
+    def _check_comparison(self) -> None:
+        if self.compare and len(self.files) < 2:
+            raise click.UsageError("--compare takes two files of predictions or more, before and after.")
+        given = {"--margin": self.margin, "--plot": self.plot, "--gallery": self.gallery}
+        for name, value in given.items():
+            if value != value:  # not a number
+                raise click.UsageError(f"{name} must be a number.")
+            if value is not None and not self.compare:
+                raise click.UsageError(f"{name} goes with --compare.")
+        if self.heatmap and self.compare:
+            raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")

@@ -1,0 +1,199 @@
+"""The options of s2h-gen: the parsed values, and whether they go together. What is for some tasks only comes from the tasks
+(`s2h.tasks.Task`): their kinds of rejected answers, their own options, and which of the shared ones they take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from s2h import registry
+from s2h.cli import headings, places
+from s2h.cli.params import Weight
+from s2h.tasks import Task, by_level
+
+if TYPE_CHECKING:
+    from s2h.sources.shapes import Dataset
+
+TYPES: dict[str, dict[str, Any]] = {
+    "weights": {"type": Weight(), "multiple": True},
+    "share": {"type": click.FloatRange(0, 1), "metavar": "SHARE"},
+}
+
+
+def own_options() -> Callable[[Callable], Callable]:
+    """Add the options that tasks define for themselves."""
+    found: dict[str, Callable] = {}
+    for option in (option for task in by_level().values() for option in task.options):
+        told = f"{_named(option.name)}: {option.help}"
+        found.setdefault(option.name, click.option(option.flag, option.name, help=told, **TYPES[option.type]))
+    return headings.under("Questions", *found.values())
+
+
+def taking(what: str) -> str:
+    """Return the names of the tasks that take a shared option: 'vqa and search'."""
+    return _listed([name for name, task in by_level().items() if what in task.takes])
+
+
+def showing(layout: str) -> str:
+    """Return the names of the tasks that can show their images in this layout."""
+    return _listed([name for name, task in by_level().items() if layout in task.layouts])
+
+
+def kinds() -> str:
+    """Return the kinds of rejected answers of each task, for --help."""
+    return " ".join(f"{name}: {', '.join(task.negatives)}." for name, task in by_level().items())
+
+
+def _named(option: str) -> str:
+    return _listed([name for name, task in by_level().items() if any(o.name == option for o in task.options)])
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, checked as far as that needs no data. own: the options that tasks define for themselves."""
+
+    task: str
+    count: int
+    spec: str
+    seed: int
+    per_prompt: tuple[int, int] | None
+    layout: str
+    distractors: str
+    similar: tuple[float, float] | None
+    clip_model: str | None
+    negatives: tuple[tuple[str, float], ...]
+    twins: bool
+    working: float | None
+    model: str | None
+    samples: int
+    temperature: float | None
+    select: str | None
+    alike: float
+    text_model: str | None
+    batch_size: int
+    max_new_tokens: int
+    split: str
+    shard: tuple[int, int]
+    workers: int
+    resume: bool
+    no_follow: bool
+    size: int | tuple[int, int]
+    image_dir: str
+    captioner: str | None
+    captions: str | None
+    own: dict[str, Any]
+
+    @classmethod
+    def parsed(cls, **values: Any) -> Options:
+        """Return the options from the values by name, the tasks' own among them."""
+        shared = cls.__dataclass_fields__
+        own = {name: values.pop(name) for name in sorted(set(values) - set(shared))}
+        return cls(
+            **values, own={name: dict(v) if isinstance(v, tuple) else v for name, v in own.items() if v}
+        )
+
+    @property
+    def maker(self) -> Task:
+        return registry.load("task", self.task)
+
+    @property
+    def images(self) -> tuple[int, int]:
+        """The least and the most images in a prompt."""
+        from s2h.tasks.recipe import PER_PROMPT
+
+        return self.per_prompt or PER_PROMPT[self.layout]
+
+    @property
+    def captions_file(self) -> str | None:
+        """Where the captions of --captioner are kept."""
+        return (self.captions or os.path.join(self.image_dir, "captions.jsonl")) if self.captioner else None
+
+    @property
+    def answering_model(self) -> str | None:
+        """The model whose wrong replies become the rejected answers, if any: for built-in images the miniature, unless the
+        rejected answers come from elsewhere."""
+        by_design = "model" not in self.maker.takes or self.spec != "builtin" or self.negatives or self.twins
+        return self.model or (None if by_design else "mini")
+
+    def of_result(self) -> dict[str, Any]:
+        """Return the options that the pairs depend on."""
+        other = ("resume", "workers", "batch_size")
+        return {"command": "gen"} | {name: one for name, one in vars(self).items() if name not in other}
+
+    def check(self) -> None:
+        """Refuse what doesn't go together."""
+        self._check_task()
+        near = self.distractors == "similar"
+        if self.model and self.negatives:
+            raise click.UsageError(
+                "--model and --negative exclude each other: a model's own mistakes are the negatives."
+            )
+        if self.twins and self.model:
+            raise click.UsageError(
+                "--twins and --model exclude each other: a model's mistake has no images of its own."
+            )
+        if self.temperature and self.samples == 1:
+            raise click.UsageError("--temperature needs --samples 2 or more: one reply is the greedy one.")
+        if (self.similar or (self.clip_model and "clip_model" not in self.maker.takes)) and not near:
+            raise click.UsageError("--similar and --clip-model are for --distractors similar.")
+        if self.captions and not self.captioner:
+            raise click.UsageError("--captions is for --captioner.")
+        if self.select and self.layout != "sequence":
+            raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
+        if self.workers > 1 and self.answering_model:
+            raise click.UsageError("--workers is for pairs without a --model (use --shard).")
+        if self.workers > 1 and (near or self.clip_model):
+            raise click.UsageError("--workers is for pairs without a CLIP model (use --shard).")
+
+    def _check_task(self) -> None:
+        """Refuse options that the task has no use for."""
+        given = {
+            "model": ("--model", self.model),
+            "working": ("--working", self.working is not None),
+            "distractors": ("--distractors similar", self.distractors == "similar"),
+            "captioner": ("--captioner", self.captioner),
+        }
+        for what, (flag, wanted) in given.items():
+            if wanted and what not in self.maker.takes:
+                raise click.UsageError(f"{flag} is for {taking(what)}, not for {self.task}.")
+        flags = {option.name: option.flag for task in by_level().values() for option in task.options}
+        for name in set(self.own) - {option.name for option in self.maker.options}:
+            raise click.UsageError(f"{flags[name]} is for {_named(name)}, not for {self.task}.")
+
+    def check_places(self, output: str) -> None:
+        """Refuse an output that is an input."""
+        models = [self.model, self.captioner, self.clip_model, self.text_model]
+        places.check(
+            [*places.in_spec(self.spec), *filter(None, models)],
+            {"-o": output, "--captions": self.captions_file, "--image-dir": self.image_dir},
+            grow=("-o",),
+        )
+
+    def check_data(self, data: Any, source: Dataset) -> None:
+        """Refuse what doesn't go with the task's data from the source."""
+        possible = self.maker.negatives_from(data)
+        for kind, _ in self.negatives:
+            if kind not in possible:
+                raise click.BadParameter(
+                    f"{kind!r}: no such kind for {self.task} here (choose from {', '.join(possible)})",
+                    param_hint="--negative",
+                )
+        if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
+            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
+        if self.clip_model and self.distractors == "random" and source.photos and source.photos.exhaustive:
+            raise click.UsageError(
+                f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."
+            )
+        for option, wanted in (("--samples", self.samples > 1), ("--select", self.select)):
+            if wanted and not self.answering_model:
+                raise click.UsageError(
+                    f"{option} needs {taking('model')} and a --model whose answers they are."
+                )

@@ -1,0 +1,144 @@
+"""Accuracy of predictions with a 95% interval, by benchmark and category: beside it the share that could not be read, and
+what a blind guesser gets; and accuracy by the number of images and by the target's position. Intervals are wider where
+questions share images, sentences or twins."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from s2h.eval import benches, clusters, gold, statistics
+from s2h.eval.benches import Line
+from s2h.eval.chance import chance
+from s2h.eval.questions import pairs
+
+# The order of tables and plots: level 1, the two tasks of level 2 and both together, level 3, single images.
+LEVELS: tuple[tuple[str, Callable[[Line], bool]], ...] = (
+    ("level 1 (vqa)", lambda p: p.get("level") == 1),
+    ("level 2 kinship", lambda p: p.get("category") == "kinship"),
+    ("level 2 arithmetic", lambda p: p.get("category") == "arithmetic"),
+    ("level 2", lambda p: p.get("level") == 2),
+    ("level 3 (search)", lambda p: p.get("level") == 3),
+    ("single image", lambda p: p.get("level") == pairs.SINGLE),
+)
+# What the scores need of a prediction, so that memory does not grow with prompts.
+KEPT = (
+    "id", "bench", "category", "level", "about", "answer", "answer_type", "choices", "candidates", "parsed", "correct",
+    "scoring", "target", "l2_category", "group", "question_type", "sentence", "parser", "model", "label_version",
+)  # fmt: skip
+
+
+def slim(line: Line) -> Line:
+    """Return a prediction without its texts and images. Its answer is in the one form (`gold`), `shared` says what it can
+    have in common with others, and `images` keeps their number."""
+    kept = {key: line[key] for key in KEPT if key in line}
+    if line.get("choices"):
+        kept["choices"] = gold.options(line)
+    if line.get("scoring") != "likelihood":
+        kept["answer"] = gold.read(line)
+    kept["shared"] = clusters.keys(line)
+    kept["images"] = [0] * len(line.get("images") or ())
+    bench = benches.named(line.get("bench"))
+    return kept | bench.keep(line) if bench else kept
+
+
+def groups(predictions: list[Line]) -> dict[str, list[Line]]:
+    """Return the predictions of each row by the row's name: the levels of built-in tasks and of pairs, then every benchmark,
+    and its categories if it has several."""
+    by_level, rest = [], defaultdict(list)
+    for p in predictions:
+        if _has_level(p):
+            by_level.append(p)
+        else:
+            rest[benches.plain(p["bench"])].append(p)
+    made = {name: [p for p in by_level if belongs(p)] for name, belongs in LEVELS}
+    made["other"] = [p for p in by_level if not any(belongs(p) for _, belongs in LEVELS)]
+    for bench, some in rest.items():
+        made[bench] = some
+        by_category = defaultdict(list)
+        for p in some:
+            for category in categories(p):
+                by_category[category].append(p)
+        if len(by_category) > 1:
+            made |= {f"{bench} {category}": by_category[category] for category in sorted(by_category)}
+    return {name: some for name, some in made.items() if some}
+
+
+def _has_level(p: Line) -> bool:
+    """Return whether a prediction counts by its level."""
+    name = p.get("bench")
+    known = benches.named(name)
+    return "level" in p and (not name or name == pairs.NAME or (known is not None and known.levels))
+
+
+def categories(prediction: Line) -> list[str]:
+    """Return the categories that a question counts in."""
+    bench = benches.named(prediction.get("bench"))
+    return (bench.categories if bench else benches.one_category)(prediction)
+
+
+def unread(prediction: Line) -> bool:
+    """Return whether nothing was read, or a letter that no option has."""
+    parsed = prediction.get("parsed")
+    return parsed is None or (
+        prediction.get("scoring") != "likelihood"
+        and isinstance(prediction.get("choices"), dict)
+        and parsed not in prediction["choices"]
+    )
+
+
+def unchecked(prediction: Line) -> bool:
+    """Return whether a prediction is a caption whose answer is known but has no exact check."""
+    caption = prediction.get("answer_type") == "caption" and prediction.get("correct") is None
+    return caption and not gold.hidden(prediction.get("answer"))
+
+
+def summarise(predictions: list[Line]) -> list[dict]:
+    """Return one row for each group: see `row`."""
+    return [row(name, some) for name, some in groups(predictions).items()]
+
+
+def row(name: str, some: list[Line]) -> dict:
+    """Return a group's name, n, correct (count), score, its interval (low, high), standard error (se) and number of
+    clusters, chance and unparsed; all but the counts are shares of 1. Lines without a verdict count as unscored and are left
+    out of the score: their answer is hidden, or they are captions over photographs, which have no exact check
+    (unchecked)."""
+    known = [p for p in some if p.get("correct") is not None]
+    share = _share(known)
+    return {
+        "name": name, "n": len(known), "correct": sum(bool(p["correct"]) for p in known), **share,
+        "chance": chance(known), "unscored": len(some) - len(known),
+        "unchecked": sum(map(unchecked, some)),
+        "unparsed": sum(map(unread, some)) / len(some),
+    }  # fmt: skip
+
+
+def by_images(predictions: list[Line]) -> list[dict]:
+    """Return the accuracy by the number of images in the prompt: images, n, score, low, high, se, clusters."""
+    counted: dict[int, list[Line]] = defaultdict(list)
+    for p in predictions:
+        if p.get("correct") is not None and p.get("images"):
+            counted[len(p["images"])].append(p)
+    return [{"images": images} | _share(counted[images]) for images in sorted(counted)]
+
+
+def by_position(predictions: list[Line]) -> list[dict]:
+    """Return the accuracy by the number of images and the place of an image that the answer rests on: images, position (from
+    0), n, score, low, high, se, clusters. A question with several targets counts at each of them."""
+    counted: dict[tuple[int, int], list[Line]] = defaultdict(list)
+    for p in predictions:
+        for position in p.get("target") or () if p.get("correct") is not None else ():
+            if len(p.get("images") or ()) > position:
+                counted[len(p["images"]), position].append(p)
+    return [
+        {"images": images, "position": at} | _share(counted[images, at]) for images, at in sorted(counted)
+    ]
+
+
+def _share(known: list[Line]) -> dict:
+    right, groups = [bool(p["correct"]) for p in known], clusters.labels(known)
+    low, high = statistics.interval(right, groups)
+    return {
+        "n": len(right), "score": sum(right) / len(right) if right else None, "low": low, "high": high,
+        "se": statistics.standard_error(right, groups), "clusters": len(set(groups)),
+    }  # fmt: skip

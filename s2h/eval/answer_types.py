@@ -1,0 +1,36 @@
+"""Types of answers: those that s2h-eval reads itself, and those that only one task has and reads
+(`s2h.tasks.Task.answers`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from s2h import registry
+from s2h.eval.benches import Line
+from s2h.record import RecordError
+
+if TYPE_CHECKING:
+    from s2h.tasks import Answer
+
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # that s2h-eval reads
+
+
+def of_task(line: Line, kind: str) -> Answer | None:
+    """Return what a question's task says of a type of answer; None for a question that is of no task or of another type.
+    Lines with a level are of the task that their category names."""
+    task = line.get("category")
+    if "level" not in line or task not in registry.names("task"):
+        return None
+    return registry.load("task", str(task)).answers.get(kind)
+
+
+def check(kind: object, field: str = "answer_type", where: str = "") -> None:
+    """Raise RecordError for a type that neither s2h-eval nor a task reads."""
+    if kind in TYPES:
+        return
+    tasks = registry.values("task").values()
+    more = sorted(
+        {name for task in tasks for name, answer in task.answers.items() if answer.read is not None}
+    )
+    if kind not in more:
+        raise RecordError(f"unknown: {kind!r:.60}", field, where, f"one of {', '.join((*TYPES, *more))}")

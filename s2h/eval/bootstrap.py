@@ -1,0 +1,97 @@
+"""Metrics with bootstrap intervals, for the files of benchmarks: accuracy, means over categories, parts of the questions,
+and groups that are answered right as a whole. All are shares of 1.
+
+A bootstrap draws questions with replacement; where questions share images, sentences or twins it draws these clusters. As a
+metric depends only on how many questions fall into each of a few cells (right and wrong by category), the cells' counts are
+drawn, which is the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from s2h.eval import clusters, statistics
+from s2h.eval.benches import Line, Metric
+from s2h.eval.statistics import ROUNDS
+from s2h.seeds import within
+
+Interval = tuple[float, float, float]  # score, low, high
+
+
+def accuracy(known: list[Line], seed: int) -> Interval:
+    """Return the share of questions that are answered right."""
+    return macro(known, lambda p: "", seed)
+
+
+def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval:
+    """Return the mean of the accuracies of cells. Each cell's questions are drawn anew, or the clusters of questions among
+    those that touch the same cells."""
+    import numpy as np
+
+    cells = sorted({cell(p) for p in known})
+    at = {name: i for i, name in enumerate(cells)}
+    groups = clusters.labels(known)
+    counts: Any = np.zeros((max(groups) + 1, 2, len(cells)), dtype=np.int64)
+    for p, group in zip(known, groups, strict=True):
+        counts[group, :, at[cell(p)]] += (bool(p["correct"]), 1)
+    right, total = counts.sum(0)
+    score = float((right / total).mean())
+    if statistics.single(groups):
+        drawn = (
+            np.random.default_rng(within(seed, 64)).binomial(total, right / total, (ROUNDS, len(total)))
+            / total
+        )
+    elif len(counts) == 1:
+        return score, 0.0, 1.0
+    else:
+        strata = [tuple(np.flatnonzero(one[1])) for one in counts]
+        sums = statistics.draw(counts.reshape(len(counts), -1), strata, seed).reshape(ROUNDS, 2, len(cells))
+        drawn = _over(sums[:, 0], sums[:, 1])
+    low, high = statistics.percentiles(np.nanmean(drawn, 1))
+    return score, low, high
+
+
+def by_category(name: str, known: list[Line], seed: int) -> Metric:
+    """Return the mean of the accuracies of the categories; n counts these."""
+    count = len({_category(p) for p in known})
+    return Metric(name, *macro(known, _category, seed), count)
+
+
+def subset(name: str, some: list[Line], seed: int) -> list[Metric]:
+    """Return the accuracy of some questions; nothing if there are none."""
+    return [Metric(name, *accuracy(some, seed), len(some))] if some else []
+
+
+def all_right(
+    name: str, placed: list[tuple[str, Line]], seed: int, guess: float | None = None
+) -> list[Metric]:
+    """Return the share of groups in which every question is answered right; nothing if each question is a group of its own.
+    n counts the groups.
+
+    placed: each question with the name of its group. guess: what a blind guesser gets of one question, for the chance that
+    all of a group are right.
+    """
+    found: dict[str, Line] = {}
+    for group, p in placed:
+        one = found.setdefault(group, {"correct": True, "shared": [], "size": 0})
+        one["correct"] = one["correct"] and bool(p["correct"])
+        one["shared"] = [*one["shared"], *clusters.keys(p)]
+        one["size"] += 1
+    groups = list(found.values())
+    if len(groups) == len(placed):
+        return []
+    chance = None if guess is None else sum(guess ** one["size"] for one in groups) / len(groups)
+    return [Metric(name, *accuracy(groups, seed), len(groups), chance)]
+
+
+def _category(p: Line) -> str:
+    return str(p.get("category") or "")
+
+
+def _over(part: Any, whole: Any) -> Any:
+    """part / whole, nan where there is nothing to divide by."""
+    import numpy as np
+
+    whole = np.asarray(whole, dtype=float)
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)

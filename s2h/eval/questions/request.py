@@ -1,0 +1,68 @@
+"""What a user asks for: in words (`blink`, `blink=PATH`, `FILE.jsonl`), where it lies, and then question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from s2h import registry
+from s2h.eval.benches import Questions, closest, plain
+from s2h.eval.questions import Settings, any_lines, copies, tables
+from s2h.record import Record, RecordError
+from s2h.streams import jsonl
+
+DEFAULT = "builtin"  # what is asked where nothing is asked for
+# A benchmark and its path, or a name of one's own ("" for the file's) and a file of lines.
+Request = tuple[str, str | None]
+# A benchmark and its copy, None for one that is drawn; or a name of one's own and a file of lines.
+Place = tuple[str, copies.Located | str | None]
+
+
+def parse(text: str) -> Request:
+    """Read one `--bench`. Raises RecordError for an unknown benchmark, with the names that are like it."""
+    name, sign, path = text.partition("=")
+    if not sign and text.endswith(jsonl.SUFFIXES):
+        return "", text
+    known = registry.names("bench")
+    bench = plain(name)
+    drawn = bench in known and registry.load("bench", bench).draw is not None
+    if bench in known and not (drawn and path):
+        return bench, path or None
+    if sign and path.endswith(jsonl.SUFFIXES):
+        return name, path
+    close = closest(name)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}."
+    if drawn:
+        hint = "it is drawn and has no path."
+    raise RecordError(f"unknown benchmark {text[:60]!r}: {hint} --list tells more.")
+
+
+def locate(requested: Iterable[Request], data: str | None, split: str | None) -> list[Place]:
+    """Find all that is asked for, before anything is read. Raises RecordError if something is missing."""
+    made: list[Place] = []
+    for name, path in requested:
+        known = name in registry.names("bench")
+        if known and name in dict(made):
+            raise RecordError(
+                f"duplicate --bench: {name}", remedy="one --bench each: two copies can't be told apart"
+            )
+        if not known:
+            made.append((name, jsonl.find(path or "")))
+        elif registry.load("bench", name).draw is not None:
+            made.append((name, None))
+        else:
+            made.append((name, copies.locate(name, path, data, split)))
+    return made
+
+
+def questions_of(places: list[Place], lines: Iterable[Record] | None, settings: Settings) -> Questions:
+    """Yield the questions of `lines`, then those of the places; those of DEFAULT if there are neither."""
+    if lines is not None:
+        yield from any_lines.read(lines, settings)
+    for name, where in places or ([] if lines is not None else [(DEFAULT, None)]):
+        if isinstance(where, str):
+            rows = (row for _, row in tables.read([where], on_error=settings.on_error))
+            yield from any_lines.read(rows, settings, bench=name)
+        elif where is not None:
+            yield from copies.read(name, where, settings)
+        else:
+            yield from registry.load("bench", name).draw(settings.count, settings.seed, settings.store)

@@ -1,0 +1,95 @@
+"""How a question is worded: as LLaVA's evaluation words it (`llava`, the default), VLMEvalKit, lmms-eval or the benchmark
+itself (`official`); and where its images stand: where the benchmark puts them, or all of them first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from s2h.eval.benches import CheckedQuestion, exact
+from s2h.record import IMAGE, RecordError, interleave
+
+PLACES = ("interleaved", "first")
+LETTER = "Answer with the option's letter from the given choices directly."
+WORD = "Answer the question using a single word or phrase."
+_MARK = re.compile(r"<image(?:[\s_-]*(\d+))?>", re.IGNORECASE)
+
+
+def messages(bench: str, asked: CheckedQuestion, style: str, place: str = "interleaved") -> list[dict]:
+    """Return the prompt of a question as messages, with as many image parts as it has images."""
+    return interleave(parts(text(bench, asked, style), asked.images, place))
+
+
+def text(bench: str, asked: CheckedQuestion, style: str) -> str:
+    """Return the prompt's words, with <image> where images stand."""
+    known = exact(bench)
+    words = known.prompts.get(style) if known else None
+    return (words or USUAL[style])(asked)
+
+
+def listed(asked: CheckedQuestion, form: str = "{}. {}") -> str:
+    """Return the options, each on a line of its own; nothing if they stand in the question's text."""
+    if asked.in_text:
+        return ""
+    return "".join("\n" + form.format(letter, option) for letter, option in asked.choices.items())
+
+
+def llava(asked: CheckedQuestion) -> str:
+    """Return the question, its options, and how to answer."""
+    ending = LETTER if asked.answer_type == "choice" else WORD
+    return f"{asked.text.strip()}{listed(asked)}\n{ending}"
+
+
+def vlmevalkit(asked: CheckedQuestion) -> str:
+    """Return the question between a hint and its options; a question without options alone."""
+    if asked.answer_type != "choice":
+        return asked.text
+    hint = f"Hint: {asked.hint}\n" if asked.hint else ""
+    options = listed(asked)
+    return f"{hint}Question: {asked.text}\n" + (
+        f"Options:{options}\nPlease select the correct answer from the options above. \n" if options else ""
+    )
+
+
+# The words of each style for a benchmark without words of its own in it.
+USUAL: dict[str, Callable[[CheckedQuestion], str]] = {
+    "llava": llava, "vlmevalkit": vlmevalkit, "lmms": llava, "official": llava,
+}  # fmt: skip
+STYLES = tuple(USUAL)
+
+
+def parts(words: str, images: int, place: str = "interleaved") -> list[object]:
+    """Return the words with IMAGE where the marks stand. Images without a mark come first. A numbered mark that names an
+    image again becomes words. Raises RecordError for more marks than images."""
+    if not _MARK.search(words):
+        return [IMAGE] * images + ([words] if words.strip() else [])
+    texts: list[object] = []
+    shown = at = 0
+    for mark in _MARK.finditer(words):
+        texts.append(words[at : mark.start()])
+        at = mark.end()
+        if mark[1] and int(mark[1]) <= shown:
+            texts.append(f"image {mark[1]}")
+        else:
+            texts.append(IMAGE)
+            shown += 1
+    texts.append(words[at:])
+    if shown > images:
+        raise RecordError(f"more <image> marks than images: {shown} and {images}", "question")
+    if place == "first":
+        left = "".join(part for part in texts if isinstance(part, str))
+        left = re.sub(r"[ \t]{2,}", " ", left).strip()
+        return [IMAGE] * images + ([left] if left else [])
+    texts = [IMAGE] * (images - shown) + texts
+    return _joined(part for part in texts if not isinstance(part, str) or part.strip())
+
+
+def _joined(pieces: Iterable[object]) -> list[object]:
+    made: list[object] = []
+    for piece in pieces:
+        last = made[-1] if made else None
+        if isinstance(piece, str) and isinstance(last, str):
+            made[-1] = last + piece
+        else:
+            made.append(piece)
+    return made

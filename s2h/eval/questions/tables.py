@@ -1,0 +1,221 @@
+"""Read the rows of a benchmark: from the Hub's parquet files, VLMEvalKit's TSV, JSON or JSON Lines on a disk, or from the
+Hub through `datasets`. Rows are read one by one with their images, so that memory does not grow with their number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from s2h.eval.benches import Columns
+from s2h.eval.questions import tsv
+from s2h.record import Record, RecordError, fail
+from s2h.streams import jsonl, parse
+from s2h.streams.files import below
+
+KINDS = (
+    ".parquet",
+    ".tsv",
+    ".jsonl",
+    ".jsonl.gz",
+    ".jsonl.zst",
+    ".json",
+)  # in the order in which a folder is searched
+BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
+
+
+def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
+    """Return the files of a benchmark below a path, all of one kind: those of the split if their names tell it
+    (`val-00000-of-00001`), else all. belongs: whether a file is the benchmark's own, for folders in which several benchmarks
+    lie. Raises RecordError."""
+    if os.path.isfile(path):
+        return [path]
+    if not os.path.isdir(path):
+        raise RecordError(f"no such file or folder: {path}", remedy="--bench NAME=PATH or --data DIR")
+    path = _snapshot(path)
+    found = sorted(
+        name
+        for name in below(path)
+        if not os.path.basename(name).startswith(".") and name.endswith(KINDS) and os.path.isfile(name)
+    )
+    for kind in KINDS:
+        some = [name for name in found if name.endswith(kind)]
+        if kind != ".parquet":
+            some = [name for name in some if belongs(name)] or (
+                some if kind != ".tsv" or len(some) == 1 else []
+            )
+        if some:
+            return [name for name in some if _of_split(name, path, splits)] or some
+    raise RecordError(
+        f"no file of the benchmark in this folder: {path}", remedy=f"readable are {', '.join(KINDS)}"
+    )
+
+
+def _snapshot(path: str) -> str:
+    """Return the newest snapshot if the folder is a Hub cache's, else the folder."""
+    place = os.path.join(path, "snapshots")
+    if not os.path.isdir(place):
+        return path
+    held = [os.path.join(place, name) for name in os.listdir(place)]
+    return max(held, key=lambda one: (os.path.getmtime(one), one), default=path)
+
+
+def _of_split(name: str, root: str, splits: Sequence[str]) -> bool:
+    *folders, file = os.path.relpath(name, root).split(os.sep)
+    first = file.split(".")[0].split("-")[0].lower()
+    return first in splits or any(folder.lower() in splits for folder in folders)
+
+
+def read(
+    names: Iterable[str], *, required: Columns = (), on_error: Callable[[RecordError], None] = fail
+) -> Iterator[tuple[str, Record]]:
+    """Yield (file, row) of files in their order. A row knows its file and line, and the folder that its images are relative
+    to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows."""
+    for name in names:
+        errors = _Counted(on_error)
+        found = False
+        try:
+            if os.path.getsize(name) == 0:
+                raise RecordError("is empty", where=name, remedy="a failed download?")
+            for row in _rows(name, required, errors):
+                found = True
+                yield name, row
+        except RecordError as error:
+            errors(error)
+        if not found and not errors.count:
+            on_error(RecordError("holds no rows", where=name, remedy="a failed download?"))
+
+
+class _Counted:
+    """An on_error that counts the errors."""
+
+    def __init__(self, on_error: Callable[[RecordError], None]) -> None:
+        self.on_error, self.count = on_error, 0
+
+    def __call__(self, error: RecordError) -> None:
+        self.count += 1
+        self.on_error(error)
+
+
+def _rows(name: str, required: Columns, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
+    if name.endswith(".parquet"):
+        yield from _parquet(name, required)
+    elif name.endswith(".tsv"):
+        yield from tsv.read(
+            name, lambda columns: demand(columns, ("question", ("image", "image_path")), name), on_error
+        )
+    elif name.endswith(".json"):
+        yield from _json(name, on_error)
+    else:
+        yield from jsonl.read(name, check=None, on_error=on_error)
+
+
+def demand(names: Iterable[str], required: Columns, where: str) -> None:
+    """Raise RecordError if a column is missing."""
+    names = list(names)
+    for wanted in required:
+        either = (wanted,) if isinstance(wanted, str) else wanted
+        if not any(one in names for one in either):
+            raise RecordError(
+                f"no such column: there are {', '.join(names)}", " or ".join(either), where,
+                "is it this benchmark's file?",
+            )  # fmt: skip
+
+
+def _parquet(name: str, required: Columns) -> Iterator[Record]:
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with open(name, "rb") as raw, ParquetFile(raw) as file:  # Arrow opens no name that is not UTF-8
+            demand(file.schema_arrow.names, required, name)
+            number = 0
+            for batch in file.iter_batches(batch_size=BATCH):
+                for fields in batch.to_pylist():
+                    number += 1
+                    yield Record(fields, where=f"{name}: row {number}", base=os.path.dirname(name))
+    except RecordError:
+        raise
+    except Exception as error:  # a damaged file can raise anything in pyarrow
+        raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
+
+
+def _json(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
+    """Yield the rows of a JSON list, or of JSON Lines with that ending, as some benchmarks are published."""
+    with open(name, "rb") as file:
+        listed = file.read(64).lstrip()[:1] == b"["
+    if not listed:
+        yield from jsonl.read(name, check=None, on_error=on_error)
+        return
+    try:
+        with open(name, "rb") as file:
+            data = file.read()
+        rows = parse.loads(data, len(data))
+    except parse.LimitError as error:
+        raise RecordError(str(error), where=name) from None
+    except ValueError as error:
+        raise RecordError(f"not JSON: {error}", where=name) from None
+    for number, fields in enumerate(rows, 1):
+        if isinstance(fields, dict):
+            yield Record(fields, where=f"{name}: entry {number}", base=os.path.dirname(name))
+        else:
+            on_error(RecordError("not a JSON object", where=f"{name}: entry {number}"))
+
+
+def hub(
+    name: str,
+    configs: Sequence[str | None],
+    splits: Sequence[str],
+    required: Columns = (),
+    on_error: Callable[[RecordError], None] = fail,
+) -> Iterator[tuple[str, Record]]:
+    """Stream (name/config, row) of a data set on the Hub. What can't be loaded goes to on_error as a RecordError."""
+    import datasets
+
+    from s2h.models.hub import quiet, reason
+
+    datasets.disable_progress_bars()
+    label = name
+    try:
+        _knock(name)
+        for config in configs:
+            label = f"{name}/{config}" if config else name
+            with quiet():
+                parts = datasets.load_dataset(name, config, streaming=True)
+            split = next((one for one in splits if one in parts), None)
+            if split is None:
+                raise RecordError(
+                    f"no split {' or '.join(splits)}: there are {', '.join(parts)}", where=label
+                )
+            table = parts[split].decode(False)  # images stay bytes
+            if table.column_names:
+                demand(table.column_names, required, label)
+            for number, fields in enumerate(table, 1):
+                yield label, Record(fields, where=f"{label}: row {number}")
+    except RecordError as error:
+        on_error(error)
+    except Exception as error:  # the Hub's client and the network raise many kinds
+        remedy = "give a local copy: --bench NAME=PATH"
+        on_error(RecordError(f"can't be loaded from the Hub: {reason(error)}", where=label, remedy=remedy))
+
+
+def _knock(name: str) -> None:
+    """Ask the Hub once for a file that every data set has: without a network, `datasets` would try for half a minute. Raises
+    what the Hub's client raises."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    if not os.path.isdir(name):
+        get_hf_file_metadata(hf_hub_url(name, "README.md", repo_type="dataset"))
+
+
+def first(row: dict, *names: str) -> Any:
+    """Return the first of some fields that a row has and that is not null."""
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def beside(row: Record, file: str, folders: Iterable[str]) -> str | None:
+    """Return the path of an image's file in the first of some folders beside a row's own file; None if no folder has it."""
+    for folder in folders:
+        path = os.path.normpath(os.path.join(row.base or "", folder, file))
+        if os.path.isfile(path):
+            return os.path.abspath(path)
+    return None

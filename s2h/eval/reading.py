@@ -1,0 +1,162 @@
+"""Read a reply: the answer in its free text, and whether it is right. Choices and yes/no are read by the parser that is
+asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read in one way. A value counts only if it
+stands as whole words, and nothing is ever guessed: what can't be read is None, and its share is reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from s2h.eval import answer_types, benches, gold
+from s2h.eval.benches import Line
+from s2h.eval.gold import options
+from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
+from s2h.eval.parsers.images import NONE_SAID, image, order
+from s2h.eval.parsers.numbers import number
+from s2h.record import RecordError, fail
+
+SHORT = 12  # words of a free answer that is still one
+# What each parser does where a benchmark has no rules of its own for it (`Bench.rules`).
+_CHOICE: dict[str, Callable[[str, dict[str, str]], str | None]] = {
+    "robust": robust.choice, "vlmevalkit": vlmevalkit.choice, "lmms": lmms.choice, "official": robust.choice,
+}  # fmt: skip
+_YES_NO: dict[str, Callable[[str], str | None]] = {
+    "robust": robust.yes_no, "vlmevalkit": vlmevalkit.yes_no, "lmms": lmms.yes_no, "official": official.yes_no,
+}  # fmt: skip
+_OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
+
+
+def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
+    """Return (parsed, correct) of a prediction: its `response` against its `answer`, by the answer's type (`gold.kind_of`).
+
+    parser: one of `parsers.NAMES`, for choices and yes/no; `official` also reads the short answers of some benchmarks.
+    correct is None if the answer is hidden. Raises RecordError for an answer that is none of the choices."""
+    response = "" if line.get("response") is None else str(line["response"])
+    kind = gold.kind_of(line)
+    answer = gold.read(line, kind)
+    task = answer_types.of_task(line, kind)
+    if task is not None and task.read is not None:
+        said = task.read(response, line)
+        return said, None if answer is None else said == answer
+    if kind == "caption":
+        return _caption(response, line, answer)
+    bench = benches.named(line.get("bench"))
+    own = bench.rules.get(parser, Rules()) if bench else Rules()
+    if kind == "word":
+        if own.word is not None and answer is not None:
+            return own.word(response, str(answer), str(line.get("category")))
+        return _word(response, line, answer)
+    parsed: object
+    if kind == "choice":
+        parsed = (own.choice or _CHOICE[parser])(response, options(line))
+    elif kind == "yes/no":
+        parsed = (own.yes_no or _YES_NO[parser])(response)
+    else:
+        parsed = _OWN_WAY[kind](response)
+    return parsed, None if answer is None else parsed == answer
+
+
+def rescore(
+    lines: Iterable[Line], parser: str = "robust", *, on_error: Callable[[RecordError], None] = fail
+) -> Iterator[Line]:
+    """Yield prediction lines with `parsed` and `correct` made anew from `response`. They need id, bench, answer, response.
+    Lines scored by likelihood have no reply to read and stay as they are."""
+    for line in lines:
+        where = getattr(line, "where", "")
+        made = line.copy()
+        try:
+            for name in ("id", "bench", "answer", "response"):
+                if name not in line:
+                    raise RecordError(
+                        "missing", name, where, "a prediction has id, bench, answer and response"
+                    )
+            answer_types.check(line.get("answer_type") or "choice", where=where)
+            if not isinstance(line.get("choices") or {}, dict | list):
+                raise RecordError("must be an object of letters or a list", "choices", where)
+            if line.get("answer_type") == "choice" and not line.get("choices"):
+                raise RecordError("missing", "choices", where, "an object of letters or a list")
+            if line.get("scoring") != "likelihood":
+                made["answer"] = gold.read(line)
+                made["parsed"], made["correct"] = read(made, parser)
+                made["parser"] = parser
+        except RecordError as error:
+            error.where = error.where or where
+            on_error(error)
+            continue
+        yield made
+
+
+def _word(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
+    """Read a short free answer: one of the candidates if the line names some. Else the reply is right if its conclusion says
+    the answer, or one of several right ones, as whole words. Any other conclusion is read as it stands if it is short."""
+    told = robust.conclusion(response)
+    if told and not plain.corrected(response):  # it only asks
+        told = response = ""
+    if line.get("candidates"):
+        candidates = {str(one): str(one) for one in line["candidates"]}
+        said = mentions.said(told, candidates) or mentions.said(plain.plain(response), candidates)
+        parsed = said.pop() if len(said) == 1 and not plain.UNSURE.search(told) else None
+        return parsed, None if answer is None else parsed == answer
+    answers = {str(one): str(one) for one in (answer if isinstance(answer, list) else [answer])}
+    said = mentions.said(told, answers) if answer is not None else set()
+    whole = plain.plain(response).strip(" .()").casefold()
+    if answer is not None and (same := [one for one in answers if one.strip(" .()").casefold() == whole]):
+        return same[0], True  # also where the answer is a word that is passed over elsewhere, as 'A' is
+    if said and (plain.UNSURE.search(told) or _one_of_several(told, said)):
+        return None, False
+    if said:
+        return min(said, key=told.find), True
+    return (told if 0 < len(told.split()) <= SHORT else None), None if answer is None else False
+
+
+def _one_of_several(told: str, said: set[str]) -> bool:
+    """Return whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
+    for one in said:
+        rest = re.sub(re.escape(one), " ☐ ", told, flags=re.IGNORECASE)
+        if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
+            return True
+        items = [part.split() for part in re.split(r"[,;\n]|\band\b", rest) if part.strip()]
+        if (
+            len(items) > 1
+            and all(len(item) <= 2 for item in items)
+            and len(told.split()) > len(one.split()) + 1
+        ):
+            return True
+    return False
+
+
+_LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
+
+
+def caption(text: str) -> str | None:
+    """Return what a reply says apart from its working: lines that begin as 'Image 2 shows …' are left out, and the leading
+    sentences of that kind in a single line. A lone such sentence is the caption itself; several and nothing else are
+    none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if plain := [line for line in lines if not _LOOK.match(line)]:
+        return " ".join(plain)
+    if len(lines) != 1:
+        return None
+    rest, looks = lines[0], 0
+    while look := _LOOK.match(rest):
+        rest, looks = rest[look.end() :].lstrip(), looks + 1
+    return rest or (lines[0] if looks == 1 else None)
+
+
+def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
+    """Read a caption. It is right if it says something and all of it is true of the target. Without labels, as over
+    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Only
+    the conclusion counts of an answer that tells its working."""
+    parsed, labels = caption(plain.plain(response)), line.get("target_labels")
+    absent = parsed is not None and NONE_SAID.search(parsed) is not None
+    if answer == "none":  # that no image shows it
+        said = "none" if NONE_SAID.search(response) else parsed
+        return said, said == answer
+    if labels:
+        from s2h.sources.builtin.words import holds
+
+        try:
+            return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+            pass  # they are no labels of the built-in world: nothing can be checked by them
+    return "none" if absent else parsed, None

@@ -1,0 +1,91 @@
+"""Answers that a benchmark's authors corrected after its release (`Bench.revision`), so that two runs may rest on different
+ones.
+
+Which version was used is told by what is known of a file or of its answers, and never guessed. A report always has the
+fingerprint of the answers that were used, so that two runs can be told apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b, md5
+from typing import Any
+
+from s2h.errors import counted
+from s2h.eval import benches
+from s2h.eval.benches import Line, Revision
+
+
+def concerns(revision: Revision, category: object) -> bool:
+    """Return whether a category is the revised one, however it is spelled."""
+    return _letters(category) == _letters(revision.category)
+
+
+def of(line: Line) -> Revision | None:
+    """Return the revision that concerns a question's answer."""
+    bench = benches.named(line.get("bench"))
+    revision = bench.revision if bench else None
+    return revision if revision and concerns(revision, line.get("category")) else None
+
+
+def _letters(category: object) -> str:
+    return "".join(filter(str.isalnum, str(category))).lower()
+
+
+def of_file(revision: Revision, path: str) -> str | None:
+    """Return the version of the answers in a local file, None if it is not known."""
+    status = os.stat(path)
+    known = revision.known.get(f"md5:{_md5(path, status.st_mtime_ns, status.st_size)}")
+    return None if known is None else revision.version(known)
+
+
+@lru_cache(maxsize=4)
+def _md5(path: str, changed: int, size: int) -> str:
+    """Return the MD5 of a file, computed once for each state of it."""
+    total = md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def fingerprint(lines: Iterable[Line]) -> str:
+    """Return a short digest of the ids and answers of lines, whatever their order."""
+    told = sorted(
+        f"{str(p['id']).rpartition('/')[2]}\t{str(p['answer']).strip('(). ').upper()}" for p in lines
+    )
+    return blake2b("\n".join(told).encode("utf-8", "replace"), digest_size=4).hexdigest()
+
+
+def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
+    """Say which answers of the revised category a benchmark's predictions were scored with: task, questions, fingerprint and
+    version (None if it is not known). None if no question of the category has an answer."""
+    known = benches.exact(bench)
+    if known is None or known.revision is None:
+        return None
+    revision = known.revision
+    some = [p for p in predictions if concerns(revision, p.get("category")) and p.get("answer") is not None]
+    if not some:
+        return None
+    found = fingerprint(some)
+    corrected = revision.known.get(f"labels:{found}")
+    noted = {p.get("label_version") for p in some}
+    version = noted.pop() if len(noted) == 1 else None
+    if corrected is not None:
+        version = revision.version(corrected)
+    return {"task": revision.category, "questions": len(some), "fingerprint": found, "version": version}
+
+
+def sentence(bench: str, labels: dict[str, Any]) -> str:
+    """Word for a report what `used` found."""
+    known = benches.exact(bench)
+    assert known is not None and known.revision is not None
+    revision, version = known.revision, labels["version"]
+    count = counted(labels["questions"], "question")
+    told = f"{bench}: labels of {revision.category} ({count}): fingerprint {labels['fingerprint']}"
+    if version == revision.version(True):
+        return f"{told}, version {version}"
+    warning = f"{revision.wrong} until {revision.date}; compare scores without this task"
+    return f"{told}, version {version or 'not known'}: {warning}"

@@ -1,0 +1,363 @@
+"""The questions that can be asked about photos: what is shown, how many there are, whether something is there, and, where
+boxes are known, which of two is larger or further left and which of several is the largest. Each question carries its odds:
+how often each of its answers is right in the source, so that a wrong one can be drawn as often."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from itertools import combinations
+from random import Random
+
+from s2h.language import nouns, short_answers
+from s2h.sources.items import Item, NoPair, Question
+from s2h.sources.photo_table import MANY, Naming, PhotoTable
+
+CLEARLY = 2.0  # times as large in area, so that nobody doubts which is larger
+TRIED = 20
+SAMPLED = 100  # pictures by which the share of yes/no questions is measured
+SIDES = 3  # numbers that are kept of a box: area, left, right
+
+Box = tuple[float, ...]
+Pick = Callable[[Random, str], int | None]
+
+
+class WeighedOdds:
+    """Odds by the weight of each answer. pick(rng, value) draws a picture for which an answer is right, or returns None."""
+
+    def __init__(self, weights: dict[str, float], pick: Pick) -> None:
+        self._weights, self.pick = {value: w for value, w in weights.items() if w > 0}, pick
+        self._total = sum(self._weights.values())
+
+    def draw(self, rng: Random) -> str:
+        if not self._weights:
+            raise NoPair("a question with one answer only")
+        return rng.choices(list(self._weights), list(self._weights.values()))[0]
+
+    def share(self, value: str) -> float:
+        return self._weights.get(value, 0.0) / self._total if self._total else 0.0
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        return {short_answers.key(value): value for value in self._weights}
+
+
+class LargestOdds:
+    """Odds of "which is the largest of these". A wrong answer is any other thing, drawn as often as the two are found the
+    other way round. wins: (winner, other) -> how often."""
+
+    def __init__(self, names: dict[int, str], winner: int, wins: dict[tuple[int, int], float]) -> None:
+        self._names, self._winner, self._wins = names, winner, wins
+
+    def draw(self, rng: Random) -> str:
+        other = rng.choice([number for number in self._names if number != self._winner])
+        back, there = self._wins.get((other, self._winner), 0.0), self._wins.get((self._winner, other), 0.0)
+        if rng.random() * (there + back) >= back:
+            raise NoPair("a wrong answer that words would tell")
+        return self._names[other]
+
+    def share(self, value: str) -> float:
+        return 1 / len(self._names)
+
+    @property
+    def known(self) -> dict[str, str]:
+        return {short_answers.key(name): name for name in self._names.values()}
+
+
+@dataclass
+class Survey:
+    """How often questions about counts and boxes come with each answer.
+
+    counts: (concept, number) -> weight. pairs: (what, one, other) -> winner -> weight; pictures: of each winner. wins:
+    (largest, other) -> weight.
+    """
+
+    counts: dict[tuple[int, int], float] = field(default_factory=lambda: defaultdict(float))
+    pairs: dict[tuple[str, int, int], dict[int, float]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    )
+    pictures: dict[tuple[str, int, int], dict[int, list[int]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    wins: dict[tuple[int, int], float] = field(default_factory=lambda: defaultdict(float))
+
+
+class PhotoQuestions:
+    """The questions about one part of a photo set. `Question.place` holds the number of the part."""
+
+    def __init__(self, part: int, table: PhotoTable, naming: Naming) -> None:
+        self.part, self.table, self.one_each, self.alike = part, table, naming.one_each, naming.alike
+        self._counts = lru_cache(maxsize=1024)(self._find_counts)
+        self._presence = lru_cache(maxsize=1024)(self._find_presence)
+        self._like = lru_cache(maxsize=1 << 14)(self._find_like)
+
+    def questions(self, at: int, item: Item) -> list[Question]:
+        """Return the questions that can be asked about a picture. Raises NoPair where there are none."""
+        asked: list[Question] = []
+        numbers = list(self.table.of_picture[at])
+        if self.one_each and numbers:
+            asked.append(self._object(numbers, item))
+        counts = item.labels.get("counts", {})
+        for number, (concept, count) in zip(numbers, counts.items(), strict=False):
+            if 0 < count < MANY:
+                asked.append(self._count(number, concept, count))
+        if counts:
+            asked += self._there(at, numbers, Random(item.key))
+        if self.table.boxes is not None:
+            asked += self._placed(at, numbers)
+        if not asked:
+            raise NoPair("nothing to ask about a picture")
+        return [replace(question, place=self.part) for question in asked]
+
+    @cached_property
+    def yes_no_share(self) -> float:
+        """The share of questions that yes or no answers where each kind is asked equally often, measured on pictures that
+        are evenly spread over the table."""
+        shares: list[float] = []
+        for at in range(0, len(self.table), max(1, len(self.table) // SAMPLED)):
+            counts = self.table.counts_of(at)
+            labels = {"counts": counts} if any(counts.values()) else {}
+            with suppress(NoPair):
+                kinds = {question.about for question in self.questions(at, Item(f"{self.part}:{at}", labels))}
+                shares.append(("presence" in kinds) / len(kinds))
+        return sum(shares) / len(shares) if shares else 0.0
+
+    # What is shown --------------------------------------------------------------------------------------------
+
+    def _object(self, numbers: list[int], item: Item) -> Question:
+        names = [nouns.indefinite(self.table.concepts[number]) for number in numbers]
+        return Question(
+            "object",
+            "What is shown?",
+            names[0],
+            (),
+            "a picture of {}",
+            accepted=tuple(names[1:]),
+            odds=self._kinds,
+        )
+
+    @cached_property
+    def _first(self) -> dict[int, list[int]]:
+        """First concept -> the pictures whose first concept it is."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for at in range(len(self.table)):
+            start, stop = self.table.of_picture.span(at)
+            if start < stop:
+                found[self.table.of_picture[at][0]].append(at)
+        return found
+
+    @cached_property
+    def _kinds(self) -> WeighedOdds:
+        names = {nouns.indefinite(self.table.concepts[number]): number for number in self._first}
+        weights = {name: float(len(self._first[number])) for name, number in names.items()}
+        return WeighedOdds(
+            weights, lambda rng, value: rng.choice(self._first[names[value]]) if value in names else None
+        )
+
+    # How many -------------------------------------------------------------------------------------------------
+
+    def _count(self, number: int, concept: str, count: int) -> Question:
+        many = nouns.plural(concept)
+        odds, answer = self._counts(number), str(count)
+        wrong = tuple(str(n) for n in range(1, MANY) if n != count)
+        claims = {str(n): f"a picture of {n} {many if n > 1 else concept}" for n in range(1, MANY)}
+        return Question("count", f"How many {many} are there?", answer, wrong, "", odds=odds, claims=claims)
+
+    def _find_counts(self, number: int) -> WeighedOdds:
+        groups, asked = self.table.by_count, self._survey.counts
+        weights = {str(n): asked[number, n] for n in range(1, MANY) if (number, n) in asked}
+
+        def pick(rng: Random, value: str) -> int | None:
+            return groups.pick(rng, number * MANY + int(value)) if value in weights else None
+
+        return WeighedOdds(weights, pick)
+
+    # Whether there is one -------------------------------------------------------------------------------------
+
+    def _there(self, at: int, numbers: list[int], rng: Random) -> list[Question]:
+        """Ask of each thing that is there whether it is, and of as many that aren't, drawn by how often they are asked
+        about where they are. Returns nothing where hardly anything is left to deny."""
+        weights, barred = self._asked, self._barred(numbers)
+        free = [number for number in range(len(weights)) if number not in barred and weights[number]]
+        if not free:
+            return []
+        drawn = rng.choices(free, [weights[number] for number in free], k=len(numbers))
+        return [self._is_there(number, "yes") for number in numbers] + [
+            self._is_there(n, "no") for n in drawn
+        ]
+
+    def _barred(self, numbers: list[int]) -> set[int]:
+        """Return the concepts that can't be denied of a picture that shows these."""
+        return set(numbers).union(*(self._like(number) for number in numbers))
+
+    def _is_there(self, number: int, answer: str) -> Question:
+        name = nouns.indefinite(self.table.concepts[number])
+        verb = "Is" if name.startswith(("a ", "an ")) else "Are"
+        claims = {"yes": f"a picture of {name}", "no": f"a picture without {name}"}
+        wrong = ("no",) if answer == "yes" else ("yes",)
+        ask = f"{verb} there {name}?"
+        return Question("presence", ask, answer, wrong, "", odds=self._presence(number), claims=claims)
+
+    @cached_property
+    def _asked(self) -> list[float]:
+        """By concept, how often a question asks whether it is there where it is."""
+        found = [0.0] * len(self.table.concepts)
+        for at in range(len(self.table)):
+            numbers = self.table.of_picture[at]
+            for number in numbers:
+                found[number] += 1 / len(numbers)
+        return found
+
+    @cached_property
+    def _absent(self) -> list[float]:
+        """By concept, how often a question asks whether it is there where it isn't."""
+        weights, found, total = self._asked, 0.0, sum(self._asked)
+        lost = [0.0] * len(weights)
+        for at in range(len(self.table)):
+            if not len(self.table.of_picture[at]):
+                continue
+            barred = self._barred(list(self.table.of_picture[at]))
+            left = total - sum(weights[number] for number in barred)
+            if left > 0:
+                found += 1 / left
+                for number in barred:
+                    lost[number] += 1 / left
+        return [weight * max(0.0, found - one) for weight, one in zip(weights, lost, strict=True)]
+
+    def _find_like(self, number: int) -> frozenset[int]:
+        names = self.table.concepts
+        return frozenset(n for n in range(len(names)) if self.alike(names[n], names[number]))
+
+    def _find_presence(self, number: int) -> WeighedOdds:
+        def pick(rng: Random, value: str) -> int | None:
+            if value == "yes":
+                return self.table.by_concept.pick(rng, number)
+            for _ in range(TRIED):
+                at = rng.randrange(len(self.table))
+                shown = [self.table.concepts[other] for other in self.table.of_picture[at]]
+                if shown and not any(self.alike(self.table.concepts[number], other) for other in shown):
+                    return at
+            return None
+
+        return WeighedOdds({"yes": self._asked[number], "no": self._absent[number]}, pick)
+
+    # Where and how large --------------------------------------------------------------------------------------
+
+    def _placed(self, at: int, numbers: list[int]) -> list[Question]:
+        found = []
+        boxes = self._boxes(at, numbers)
+        for one, other in combinations(sorted(boxes), 2):
+            for what in ("larger", "left"):
+                if (winner := _winner(what, boxes, one, other)) is not None:
+                    found.append(self._of_two(what, one, other, winner))
+        if len(boxes) > 2 and (winner := _largest(boxes)) is not None:
+            found.append(self._of_many(sorted(boxes), winner))
+        return found
+
+    def _boxes(self, at: int, numbers: list[int]) -> dict[int, Box]:
+        """Return the boxes of the things that a picture shows exactly once."""
+        if (rows := self.table.boxes) is None:
+            return {}
+        start, _ = self.table.of_picture.span(at)
+        found = {}
+        for offset, number in enumerate(numbers):
+            box = tuple(rows[(start + offset) * SIDES : (start + offset + 1) * SIDES])
+            if box[0] > 0:
+                found[number] = box
+        return found
+
+    @cached_property
+    def _survey(self) -> Survey:
+        """Count how often each question about counts and boxes comes with each answer, where a picture is drawn, then a
+        kind of question that can be asked about it, then one of that kind. A picture of several dogs has fewer boxes to
+        compare, so it is asked more often how many dogs there are."""
+        found = Survey()
+        for at in range(len(self.table)):
+            numbers = list(self.table.of_picture[at])
+            counts = zip(numbers, self.table.counts_of(at).values(), strict=False)
+            counted = [(number, count) for number, count in counts if 0 < count < MANY]
+            boxes = self._boxes(at, numbers)
+            won: dict[str, list[tuple[int, int, int]]] = {"larger": [], "left": []}
+            for one, other in combinations(sorted(boxes), 2):
+                for what, of_this in won.items():
+                    if (winner := _winner(what, boxes, one, other)) is not None:
+                        of_this.append((one, other, winner))
+            largest = _largest(boxes) if len(boxes) > 2 else None
+            kinds = bool(counted) + sum(map(bool, won.values())) + (largest is not None)
+            kinds += self.one_each and bool(numbers)
+            for number, count in counted:
+                found.counts[number, count] += 1 / kinds / len(counted)
+            for what, of_this in won.items():
+                for one, other, winner in of_this:
+                    found.pictures[what, one, other][winner].append(at)
+                    found.pairs[what, one, other][winner] += 1 / kinds / len(of_this)
+            if largest is not None:
+                for number in boxes.keys() - {largest}:
+                    found.wins[largest, number] += 1 / kinds / (len(boxes) - 1)
+        return found
+
+    def _of_two(self, what: str, one: int, other: int, winner: int) -> Question:
+        names = {number: _the(self.table.concepts[number]) for number in (one, other)}
+        both = f"{names[one]} or {names[other]}"
+        ask = (
+            f"Which takes up more of the picture, {both}?"
+            if what == "larger"
+            else f"Which is further left, {both}?"
+        )
+        told = "a large {} and a small {}" if what == "larger" else "a {} on the left and a {} on the right"
+        bare = {number: self.table.concepts[number] for number in names}
+        claims = {
+            names[one]: "a picture of " + told.format(bare[one], bare[other]),
+            names[other]: "a picture of " + told.format(bare[other], bare[one]),
+        }
+        pictures, asked = self._survey.pictures[what, one, other], self._survey.pairs[what, one, other]
+        numbers = {name: number for number, name in names.items()}
+        weights = {name: asked[number] for name, number in numbers.items()}
+
+        def pick(rng: Random, value: str) -> int | None:
+            return rng.choice(pictures[numbers[value]]) if weights.get(value) else None
+
+        wrong = tuple(name for number, name in names.items() if number != winner)
+        odds = WeighedOdds(weights, pick)
+        return Question(what, ask, names[winner], wrong, "", odds=odds, claims=claims)
+
+    def _of_many(self, numbers: list[int], winner: int) -> Question:
+        names = {number: _the(self.table.concepts[number]) for number in numbers}
+        *most, last = names.values()
+        ask = f"Which of these takes up the most of the picture: {', '.join(most)} or {last}?"
+        wrong = tuple(name for number, name in names.items() if number != winner)
+        odds = LargestOdds(names, winner, self._survey.wins)
+        return Question(
+            "largest", ask, names[winner], wrong, "a picture in which {} is the largest", odds=odds
+        )
+
+    def find(self, rng: Random, question: Question, value: str) -> tuple[int, Question | None] | None:
+        """Find a picture about which the same can be asked and whose right answer is the value. The question is None where
+        it is one of the picture's own."""
+        at = question.odds.pick(rng, value) if isinstance(question.odds, WeighedOdds) else None
+        if at is None:
+            return None
+        if question.about == "object":
+            return at, None
+        wrong = tuple(one for one in (question.answer, *question.wrong) if one != value)
+        return at, replace(question, answer=value, wrong=wrong)
+
+
+def _the(concept: str) -> str:
+    return f"the {concept}"
+
+
+def _winner(what: str, boxes: dict[int, Box], one: int, other: int) -> int | None:
+    """Return which of two is clearly larger, or clearly further left; None where that is open."""
+    (area, left, right), (area_2, left_2, right_2) = boxes[one], boxes[other]
+    if what == "larger":
+        return one if area >= CLEARLY * area_2 else other if area_2 >= CLEARLY * area else None
+    return one if right <= left_2 else other if right_2 <= left else None
+
+
+def _largest(boxes: dict[int, Box]) -> int | None:
+    first, second = sorted(boxes, key=lambda number: -boxes[number][0])[:2]
+    return first if boxes[first][0] >= CLEARLY * boxes[second][0] else None

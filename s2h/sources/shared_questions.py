@@ -1,0 +1,113 @@
+"""Questions that a source asks about several of its pictures with different answers, for the comparisons of level 2. Only
+pictures about which the question was asked are used, and only answers that surely mean the same or surely differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
+
+from s2h.language import short_answers
+from s2h.language.normalisation import normalise
+from s2h.sources.items import Item, NoPair
+from s2h.sources.question_table import SHORT, QuestionTable
+
+MANY = 50  # rows beyond which a question is drawn no more often
+REDRAWS = 40
+# Questions that have several right answers at once: what is on one table may be on the other too.
+_OPEN = re.compile(
+    r"""(?:why\b|name\b|what\ else\b|what(?:'s|’s|\ is|\ are|\ can\ (?:you|we)\ see|\ do\ you\ see)
+    (?:\ (?:there|sitting|lying|laying|standing|hanging|placed|located|growing|visible|seen|shown))?
+    \ (?:on|in|inside|behind|beside|near|next|under|underneath|around|above|over|between|against|at)\b
+    |what\ (?:is|are)\b.*\bwearing\s*\?)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class SharedQuestion:
+    """A question, and two of its answers, each with the rows that give it, one for each picture."""
+
+    ask: str
+    rows: dict[str, list[int]]
+
+
+class SharedQuestions:
+    """The questions of a table that are asked about several pictures. item: returns a picture of the table."""
+
+    def __init__(self, table: QuestionTable, item: Callable[[int], Item]) -> None:
+        self._table, self._item = table, item
+        groups: dict[str, list[int]] = {}
+        for row in range(len(table)):
+            if row not in table.unclear and len(normalise(table.answers[row])) <= SHORT:
+                question = table.questions[row]
+                if "\n" not in question:  # lettered options differ from picture to picture
+                    groups.setdefault(" ".join(question.casefold().split()), []).append(row)
+        self._groups = [rows for rows in groups.values() if len({table.value_of[row] for row in rows}) > 1]
+        self._weights = list(accumulate(min(len(rows), MANY) for rows in self._groups))
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def draw(self, rng: Random, one_least: int) -> SharedQuestion:
+        """Draw a question with two answers, the first of which at least `one_least` pictures have."""
+        if not self._groups:
+            raise NoPair("no question that is asked of several pictures with different answers")
+        for _ in range(REDRAWS):
+            rows = rng.choices(self._groups, cum_weights=self._weights)[0]
+            if _OPEN.match(self._table.questions[rows[0]].strip()):
+                continue
+            found = self._by_value(rows)
+            firsts = [value for value, those in found.items() if len(those) >= one_least]
+            if not firsts:
+                continue
+            one = rng.choices(firsts, [len(found[value]) for value in firsts])[0]
+            others = [value for value in found if self._apart(found, one, value)]
+            if others:
+                other = rng.choices(others, [len(found[value]) for value in others])[0]
+                return SharedQuestion(
+                    self._table.questions[rows[0]], {value: found[value] for value in (one, other)}
+                )
+        raise NoPair("too few pictures of which the same is asked")
+
+    def _by_value(self, rows: list[int]) -> dict[str, list[int]]:
+        """Group rows by their answer, one for each picture, without pictures that have two different answers."""
+        table = self._table
+        of_picture: dict[int, int] = {}
+        torn = set()
+        for row in rows:
+            picture = table.picture_of[row]
+            first = of_picture.setdefault(picture, row)
+            if not short_answers.same(table.answers[first], table.answers[row]):
+                torn.add(picture)
+        found: dict[str, list[int]] = {}
+        for picture, row in of_picture.items():
+            if picture not in torn:
+                found.setdefault(table.spellings[table.value_of[row]], []).append(row)
+        return found
+
+    def _apart(self, found: dict[str, list[int]], one: str, other: str) -> bool:
+        """Tell whether two answers surely differ, and no annotator gave the one where the other is right."""
+        if one == other or not short_answers.differ(one, other):
+            return False
+        accepted = self._table.accepted
+        for wrong, right in ((one, other), (other, one)):
+            said = {line for row in found[right] for line in accepted[row].split("\n") if line}
+            if any(short_answers.same(wrong, line) for line in said):
+                return False
+        return True
+
+    def draw_picture(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
+        """Draw a picture for which the value is the right answer and which is no copy of one that is there."""
+        rows = list(question.rows[value])
+        rng.shuffle(rows)
+        taken = {item.key for item in together}
+        for row in rows:
+            picture = self._table.picture_of[row]
+            if str(picture) not in taken:
+                item = self._item(picture)
+                if all(item.content_hash != other.content_hash for other in together):
+                    return item
+        raise NoPair("too few pictures of which the same is asked")

@@ -1,0 +1,34 @@
+"""MIA-DPO's selection among the wrong replies of a model: those that it gave without looking at the target. A reply
+counts as such where the target's share of the attention that the reply pays to all images is at most a bound that depends
+on the number of images (Liu et al. 2024, MIA-DPO: 0.8, 0.7, 0.6, 0.6 for 2 to 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from s2h.tasks.pair import Pair
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BOUNDS = {2: 0.8, 3: 0.7, 4: 0.6}
+BEYOND = 0.6  # for more images
+
+
+@dataclass(frozen=True)
+class LeastAttention:
+    """Selects the reply with the least share of its attention on the target. share: from (messages, pictures, reply, the
+    target's position) to 0 to 1."""
+
+    share: Callable[[list[dict], list[Image], str, int], float]
+
+    def __call__(self, pair: Pair, pictures: list[Image], wrong: list[str]) -> str | None:
+        """Return one of the wrong replies, or None where every share is above the bound."""
+        if len(pair.target) != 1 or len(pictures) < 2:
+            return wrong[0]
+        prompt = pair.prompt()
+        shares = [(self.share(prompt, pictures, text, pair.target[0]), at) for at, text in enumerate(wrong)]
+        least, at = min(shares)
+        return wrong[at] if least <= BOUNDS.get(len(pictures), BEYOND) else None

@@ -1,0 +1,53 @@
+"""The source that s2h/README.md shows in full, added as one file; and the guide's table of sources."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from s2h import registry
+from tests.support import parts
+from tests.support.photos import save
+
+GUIDE = Path(__file__).resolve().parents[2] / "examples" / "pairs" / "README.md"
+CAPTIONS = ("A red car on a road", "A dog on a lawn", "Two boats near a pier", "A cat under a table")
+
+
+def test_a_source_is_one_file(tmp_path):
+    photos = tmp_path / "photos"
+    lines = []
+    for number in range(40):
+        save(photos / f"{number}.png", number)
+        lines.append(f"{number}.png\t{CAPTIONS[number % len(CAPTIONS)]}\n")
+    (photos / "0.png").write_bytes(b"no image")
+    (photos / "pictures.tsv").write_text("".join([*lines, "gone.png\tA tree\n", "../39.png\tA tree\n"]))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    env = parts.with_file(copy, "sources/picture_list.py", parts.recipe("sources/picture_list.py"))
+
+    def gen(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from s2h.cli.gen import main; main()", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        return done
+
+    for spec in ("picture-list:photos", "photos"):
+        done = gen("search", "--source", spec, "-n", "4")
+        pairs = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(pairs) == 4 and all(pair["source"] == spec for pair in pairs)
+        assert "1 names a file outside the folder" in done.stderr
+    assert "picture-list" in " ".join(gen("--help").stdout.split())
+    assert "picture-list" in gen("search", "--source", "nowhere", status=1).stderr
+    lacking = gen("search", "--source", "picture-list:.", status=1).stderr
+    assert "no pictures.tsv there (put one beside the pictures)" in lacking
+
+
+def test_the_guide_has_every_source():
+    table = GUIDE.read_text(encoding="utf-8").partition("## Sources")[2].partition("\n\nA source says")[0]
+    rows = re.findall(r"^\| (`.*?`\)?) \|", table, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    sources = registry.values("source")
+    assert named == {*sources, *(alias for one in sources.values() for alias in one.aliases)} - {"builtin"}
