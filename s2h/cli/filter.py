@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @filter_options.models
 @filter_options.performance
 @common.stream_options
-def main(files, output, seed, quiet, on_error, **options):
+def main(files: tuple[str, ...], output: str, seed: int, quiet: bool, on_error: str, **options: Any) -> None:
     """Judge the pairs of FILEs (or standard input) and pass the good ones on, in order.
 
     Every score is written into the record (scores.clip, scores.mpnet, ...) before anything is decided, so another threshold
@@ -204,6 +204,9 @@ class Run:
             self.audit = Audit(seed) if settings.audits else None
             rejects = self._open_rejects(stack)
             records = self._after_earlier_run(work.read(files), judges, counts)
+            assert work.writer is not None  # the session was opened with an output
+            work.writer.finite = True  # add_score and the text measures have checked their numbers
+            write = work.writer.write
             for record, reasons in judge(
                 work.progress(records), judges, batch_size=settings.batch_size, on_error=self._skip
             ):
@@ -212,7 +215,7 @@ class Run:
                 if not reasons or counts.annotate:
                     if self.audit is not None:
                         self.audit.add(record)
-                    work.write(record)
+                    write(record)
                 elif rejects is not None:
                     earlier = record.get("dropped", [])
                     record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons

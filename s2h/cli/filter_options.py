@@ -100,7 +100,7 @@ models = under(
     *LISTED.get(MODELS_HEADING, ()),
     click.option(
         "--dtype", type=click.Choice(DTYPES),
-        help="Number format of the models.  [default: float32; for --ref bfloat16 on a GPU that has it]",
+        help="Number format of the models.  [default: float32; bfloat16 for --ref on a GPU that supports it]",
     ),
     click.option("--compile", is_flag=True, help="Run CLIP through torch.compile: a minute to start, then faster on a GPU."),
     click.option(

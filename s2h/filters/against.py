@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from s2h.errors import plural
@@ -17,25 +18,26 @@ from s2h.filters.scorers import CLIP
 from s2h.record import Record, RecordError
 
 if TYPE_CHECKING:
-    from s2h.filters.benchmark_images import BenchmarkImages, Embedder
+    from s2h.filters.benchmark_images import BenchmarkImages, Embed
+    from s2h.filters.engine import Place
 
 NEAR = 4  # bits in which a copy's hash may differ
 KEPT = 200_000  # images whose findings are kept
 
 
 def build(
-    known: BenchmarkImages, *, embedder: Embedder | None = None, alike: float = 0.95, near: int = NEAR
+    known: BenchmarkImages, *, embed: Embed | None = None, alike: float = 0.95, near: int = NEAR
 ) -> Judge:
-    """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with an
-    embedder, a cosine of at least `alike`. Written as scores.against: the least distance in bits, the largest cosine,
+    """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with
+    `embed`, a cosine of at least `alike`. Written as scores.against: the least distance in bits, the largest cosine,
     and for a finding the benchmark and the image's position."""
-    comparison = _Comparison(known, near, alike, embedder if known.embedded else None)
+    comparison = _Comparison(known, near, alike, embed if known.embedded else None)
 
     def decide(record: Record) -> str:
         bench = record["scores"]["against"].get("bench")
         return f"shows an image of {bench}" if bench else ""
 
-    return Judge("against", comparison.score, decide, heavy=comparison.embedder is not None)
+    return Judge("against", comparison.score, decide, heavy=comparison.embed is not None)
 
 
 @dataclass
@@ -54,15 +56,15 @@ class _Comparison:
     known: BenchmarkImages
     near: int
     alike: float
-    embedder: Embedder | None
-    kept: dict[tuple[str, str], _Finding] = field(default_factory=dict)  # by base and reference
+    embed: Embed | None
+    kept: dict[Place, _Finding] = field(default_factory=dict)  # by base and reference
 
     def __post_init__(self) -> None:
         import numpy as np
 
         self.hashes = np.array(list(self.known.near), dtype=np.uint64)
         self.hashed = list(self.known.near.values())
-        self.rows = np.stack([row for _, row in self.known.embedded]) if self.embedder else None
+        self.rows = np.stack([row for _, row in self.known.embedded]) if self.embed else None
 
     def score(self, batch: list[Record]) -> dict[int, RecordError]:
         faults: dict[int, RecordError] = {}
@@ -74,8 +76,10 @@ class _Comparison:
                 findings[at] = [self._finding(record, i) for i in range(len(record["images"]))]
             except RecordError as error:
                 faults[at] = error
-        if self.embedder is not None:
-            self._embed([(batch[at].base, image) for at in findings for image in batch[at]["images"]])
+        if self.embed is not None:
+            self._add_cosines(
+                self.embed, [(batch[at].base, image) for at in findings for image in batch[at]["images"]]
+            )
         for at, found in findings.items():
             if fault := _write(batch[at], found):
                 faults[at] = fault
@@ -112,12 +116,10 @@ class _Comparison:
                 found.bench = self.hashed[int(apart.argmin())]
         return found
 
-    def _embed(self, places: list[tuple[str, str]]) -> None:
+    def _add_cosines(self, embed: Embed, places: list[Place]) -> None:
         """Add the cosines to the findings of images that have none yet."""
         new = [place for place in dict.fromkeys(places) if self.kept[place].cosine is None]
-        if self.embedder is None or not new:
-            return
-        for place, row in self.embedder.rows(new).items():
+        for place, row in embed(new)[0].items() if new else ():
             cosines, found = self.rows @ row, self.kept[place]
             found.cosine = round(float(cosines.max()), DIGITS)
             if found.bench is None and found.cosine >= self.alike:
@@ -150,24 +152,25 @@ def _write(record: Record, findings: list[_Finding]) -> RecordError | None:
 def _from_options(given: Given, tools: Tools) -> Judge:
     from s2h.filters import benchmark_images
 
-    embedder, alike = None, given["against_clip"]
+    embed, alike = None, given["against_clip"]
     if alike is not None:
         from s2h.models.clip import DEFAULT
 
-        embedder = benchmark_images.Embedder(tools.engine, given.model(CLIP) or DEFAULT)
-        tools.say(f"images of benchmarks are also compared by {embedder.name}")
-    known = benchmark_images.read(given["against"], embedder)
+        model = given.model(CLIP) or DEFAULT
+        embed = partial(tools.engine.images, model)
+        tools.say(f"images of benchmarks are also compared by {model}")
+    known = benchmark_images.read(given["against"], embed)
     images, hashes, names = len(known.exact), len(known.near), len(known.names)
     unread = f"; {known.unread} could not be opened" if known.unread else ""
     tools.say(
         f"against {images:,} {plural(images, 'image')}, {hashes:,} {plural(hashes, 'hash', 'hashes')} and {names:,} "
         f"{plural(names, 'name')}{unread}"
     )
-    return build(known, embedder=embedder, alike=1.0 if alike is None else alike)
+    return build(known, embed=embed, alike=1.0 if alike is None else alike)
 
 
 JUDGEMENT = Judgement(
-    about="Does it show an image of a benchmark?",
+    about="Does the pair show an image of a benchmark?",
     options=(
         Option(
             "--against",

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from random import Random
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from s2h.errors import plural
 from s2h.filters import blind
 from s2h.images.decoding import ImageError, open_image
 from s2h.record import Record, facts_of, target_of
 from s2h.streams.jsonl import Seen
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST = 10_000  # pairs a task for the blind test, drawn evenly
 PHOTOGRAPHS = 2_000  # pairs of portraits whose colours are compared
@@ -245,7 +248,7 @@ def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
     return {"auc": auc, "pairs": len(kin), "not_opened": missing}
 
 
-def _colours(image: Any) -> Any:
+def _colours(image: Image) -> Any:
     """The shares of 8 x 8 x 8 colours in an image, float64 [512]."""
     import numpy as np
 

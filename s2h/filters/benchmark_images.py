@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,10 @@ from s2h.images.store import digest
 from s2h.record import RecordError
 
 if TYPE_CHECKING:
-    from s2h.filters.engine import Engine, Place
+    from s2h.filters.engine import Place
+
+    # Gives the embeddings of images, and the errors of those that can't be opened: `Engine.images` of a model.
+    Embed = Callable[[Iterable[Place]], tuple[dict[Place, Any], dict[Place, ImageError]]]
 
 AT_ONCE = 64  # images of a benchmark that are held in memory
 _HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
@@ -43,19 +46,7 @@ class BenchmarkImages:
         return len(self.exact) + len(self.near) + len(self.names)
 
 
-@dataclass(frozen=True)
-class Embedder:
-    """A CLIP by its name, through the engine: in batches, each content once, and with its cache."""
-
-    engine: Engine
-    name: str
-
-    def rows(self, places: list[Place]) -> dict[Place, Any]:
-        """Return the embeddings of the images that can be opened."""
-        return self.engine.images(self.name, places)[0]
-
-
-def read(paths: tuple[str, ...], embedder: Embedder | None = None) -> BenchmarkImages:
+def read(paths: tuple[str, ...], embed: Embed | None = None) -> BenchmarkImages:
     """Read folders, parquet files and lists. A line of a list holds a hash (16 hexadecimal digits: perceptual, 32: of
     the file's bytes, as the image store names files) or the name of a file. Raises RecordError."""
     known = BenchmarkImages()
@@ -64,7 +55,7 @@ def read(paths: tuple[str, ...], embedder: Embedder | None = None) -> BenchmarkI
         if os.path.isdir(path) or path.endswith(".parquet"):
             images = _images(path)
             while part := list(islice(images, AT_ONCE)):
-                _learn(known, part, name, embedder)
+                _learn(known, part, name, embed)
         elif os.path.isfile(path):
             _read_list(known, path, name)
         else:
@@ -119,7 +110,7 @@ def _in_value(value: object) -> Iterator[bytes]:
 
 
 def _learn(
-    known: BenchmarkImages, part: list[tuple[str, bytes | None]], name: str, embedder: Embedder | None
+    known: BenchmarkImages, part: list[tuple[str, bytes | None]], name: str, embed: Embed | None
 ) -> None:
     opened: list[Place] = []
     for reference, data in part:
@@ -133,8 +124,8 @@ def _learn(
             known.unread += 1
         else:
             opened.append(("", reference))
-    if embedder is not None:
-        known.embedded += [(name, row) for row in embedder.rows(opened).values()]
+    if embed is not None:
+        known.embedded += [(name, row) for row in embed(opened)[0].values()]
 
 
 def _read_list(known: BenchmarkImages, path: str, name: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from s2h.seeds import within
 
@@ -140,7 +139,7 @@ def _kind_of(sign: str) -> str:
     return "upper" if sign.isupper() else "lower" if sign.islower() else "digit" if sign.isdigit() else "sign"
 
 
-def texts_of(record: Any) -> Texts:
+def texts_of(record: dict) -> Texts:
     """Return the texts of a record."""
     from s2h.record import facts_of, text_of
 

@@ -44,7 +44,7 @@ def _check(given: Given) -> str:
 
 
 JUDGEMENT = Judgement(
-    about="Can the model answer without looking?",
+    about="Can the reference model answer without looking?",
     options=(
         Option(
             "--blind-margin",

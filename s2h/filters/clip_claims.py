@@ -8,7 +8,7 @@ CLIP cuts texts beyond its context.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s2h.filters import Judge, Measure, add_score, earlier_score, is_builtin, is_number
@@ -96,11 +96,11 @@ class Wanted:
 class ClipScorer:
     """Embeds what the records of a batch need, for each model in turn, and writes what is measured on it.
 
-    score: the key under `scores`. keys: the numbers that an earlier score must have to be used again. model: for all
+    key: under `scores`. keys: the numbers that an earlier score must have to be used again. model: for all
     records; None lets each record's source decide. measure: of a record, with the embeddings of its images and texts.
     """
 
-    score_key: str
+    key: str
     keys: tuple[str, ...]
     engine: Engine
     model: str | None
@@ -108,48 +108,33 @@ class ClipScorer:
     measure: Callable[[Record, Embedded, Embedded], dict[str, Any]]
 
     def score(self, batch: list[Record]) -> dict[int, RecordError]:
-        work = _Batch(batch)
+        faults: dict[int, RecordError] = {}
+        wanted: dict[str, dict[int, Wanted]] = {}  # by model and position
         for at, record in enumerate(batch):
             name = self.model or _default_model(record)
             try:
-                if not earlier_score(record, self.score_key, name, self.keys, "--clip-model"):
-                    work.wanted[at] = self.wanted(record)
-                    work.by_model.setdefault(name, []).append(at)
+                if not earlier_score(record, self.key, name, self.keys, "--clip-model"):
+                    wanted.setdefault(name, {})[at] = self.wanted(record)
             except RecordError as error:
-                work.faults[at] = error
-        for name, positions in work.by_model.items():
-            self._score_by(name, positions, work)
-        return work.faults
-
-    def _score_by(self, name: str, positions: list[int], work: _Batch) -> None:
-        wanted, records = work.wanted, work.records
-        images, damaged = self.engine.images(
-            name, (place(records[at], i) for at in positions for i in sorted(wanted[at].images))
-        )
-        texts = self.engine.texts(
-            "clip", name, (text for at in positions for text in sorted(wanted[at].texts))
-        )
-        for at in positions:
-            record = records[at]
-            try:
-                for i in sorted(wanted[at].images):
-                    _check_image(record, i, damaged)
-                said = self.measure(record, images, texts)
-                _check_numbers(said, self.score_key, name, record)
-            except RecordError as error:
-                work.faults[at] = error
-            else:
-                add_score(record, self.score_key, **said, model=name)
-
-
-@dataclass
-class _Batch:
-    """Records with what each needs, which of them each model scores, and which can't be scored; all by position."""
-
-    records: list[Record]
-    wanted: dict[int, Wanted] = field(default_factory=dict)
-    by_model: dict[str, list[int]] = field(default_factory=dict)
-    faults: dict[int, RecordError] = field(default_factory=dict)
+                faults[at] = error
+        for name, needs in wanted.items():
+            places = (place(batch[at], i) for at, need in needs.items() for i in sorted(need.images))
+            images, damaged = self.engine.images(name, places)
+            texts = self.engine.texts(
+                "clip", name, (t for need in needs.values() for t in sorted(need.texts))
+            )
+            for at, need in needs.items():
+                record = batch[at]
+                try:
+                    for i in sorted(need.images):
+                        _check_image(record, i, damaged)
+                    said = self.measure(record, images, texts)
+                    _check_numbers(said, self.key, name, record)
+                except RecordError as error:
+                    faults[at] = error
+                else:
+                    add_score(record, self.key, **said, model=name)
+        return faults
 
 
 def _default_model(record: Record) -> str:

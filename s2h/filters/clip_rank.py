@@ -68,7 +68,7 @@ def _owners(record: Record) -> dict[str, set[int]]:
 
 
 JUDGEMENT = Judgement(
-    about="Does it single them out of all images of the prompt?",
+    about="Does the chosen answer single its images out of all images of the prompt?",
     options=(
         Option(
             "--clip-rank",

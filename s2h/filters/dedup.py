@@ -68,7 +68,7 @@ def _from_options(given: Given, tools: Tools) -> Judge:
 
 
 JUDGEMENT = Judgement(
-    about="Was it there before, or in another file?",
+    about="Does the pair repeat an earlier one, or one of another file?",
     options=(
         Option(
             "--dedup",

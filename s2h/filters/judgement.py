@@ -171,3 +171,11 @@ class Judgement:
     def __post_init__(self) -> None:
         if (self.text is None) == (self.build is None):
             raise TypeError("a Judgement has either text or build")
+
+    def score_key(self, name: str) -> str:
+        """Return the key of its score under `scores`. name: the judgement's."""
+        return self.score or name.replace("-", "_")
+
+    def short_name(self, name: str) -> str:
+        """Return what --score calls it. name: the judgement's."""
+        return self.short or name

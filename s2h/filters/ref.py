@@ -85,7 +85,7 @@ def _check(given: Given) -> str:
 
 
 JUDGEMENT = Judgement(
-    about="How hard is the pair for a model?",
+    about="How hard is the pair for a reference model?",
     options=(
         Option(
             "--ref",

@@ -25,7 +25,7 @@ def judgements() -> dict[str, Judgement]:
 
 def score_names() -> tuple[str, ...]:
     """Return what --score may name."""
-    return tuple(one.short or name for name, one in judgements().items() if one.alone)
+    return tuple(one.short_name(name) for name, one in judgements().items() if one.alone)
 
 
 def by_default() -> list[str]:
@@ -48,7 +48,7 @@ def asked(given: Given) -> dict[str, Judgement]:
 
 
 def _is_asked(name: str, judgement: Judgement, given: Given) -> bool:
-    if (judgement.short or name) in given.scores:
+    if judgement.short_name(name) in given.scores:
         return True
     model = judgement.model.option if judgement.model else None
     if given.annotate and judgement.annotates and model is not None and given.has(model.key):
@@ -106,7 +106,7 @@ def judges(given: Given, tools: Tools) -> list[Judge]:
         if judgement.text is not None:
             option = judgement.options[0]
             band = judgement.text.bounds(given[option.key]) if given.has(option.key) else None
-            texts[judgement.score or name.replace("-", "_")] = (judgement.text, band)
+            texts[judgement.score_key(name)] = (judgement.text, band)
         elif judgement.build is not None:
             made.append(judgement.build(given, tools))
     if texts:

@@ -22,8 +22,13 @@ def judges(measures: Mapping[str, tuple[TextMeasure, Band | None]]) -> list[Judg
             chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
             found = {}
             for name, measure in asked:
-                found[name] = {"value": round(measure(chosen, rejected), DIGITS)}
+                value = round(measure(chosen, rejected), DIGITS)
+                found[name] = {"value": value}
+                if value - value:  # NaN for a number that is not finite
+                    faults[at] = RecordError("is not a finite number", f"scores.{name}.value", record.where)
             earlier = record.get("scores")
+            if faults and at in faults:
+                continue
             if not earlier:
                 record["scores"] = found
             elif wrong := [

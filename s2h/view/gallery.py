@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.eval import gold, predictions
 from s2h.filters import is_number
@@ -23,6 +23,9 @@ from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.store import digest
 from s2h.record import Record, RecordError, fail, target_of, text_of
 from s2h.shorthand import accept
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PAGE = Path(__file__).with_name("page.html")
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
@@ -35,7 +38,7 @@ CHANGES: dict[tuple[bool | None, bool | None], str] = {
 
 
 def page(
-    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[Exception], None] = fail
+    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[RecordError], None] = fail
 ) -> Iterator[bytes]:
     """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
@@ -67,7 +70,6 @@ def policy(whole: str) -> str:
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
         "base-uri 'none'; form-action 'none'"
-
     )
 
 
@@ -209,7 +211,7 @@ def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
     return f'<div class="images">{"".join(figures)}</div>'
 
 
-def _embedded(image: Any) -> str:
+def _embedded(image: Image) -> str:
     """A data URI: PNG or JPEG, whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -91,7 +92,7 @@ def model(tmp_path_factory):
     return models.load(str(clips.build(tmp_path_factory.mktemp("clip"))))
 
 
-def embedder(model, looked: list, **how):
+def embedding_by(model, looked: list, **how):
     """The tiny model behind an engine; `looked` gets the number of images in each of its calls."""
 
     class Counting(models.Clip):
@@ -100,24 +101,24 @@ def embedder(model, looked: list, **how):
             return super().images(pictures)
 
     counting = Counting(model.name, model.model, model.transform, model.tokenizer, model.files)
-    return benchmark_images.Embedder(Engine({"clip": lambda name: counting}, **how), model.name)
+    return partial(Engine({"clip": lambda name: counting}, **how).images, model.name)
 
 
 def test_embeddings_find_what_hashes_miss(bench, tmp_path, model):
-    clip = embedder(model, [])
-    known = benchmark_images.read((str(bench),), clip)
+    embed = embedding_by(model, [])
+    known = benchmark_images.read((str(bench),), embed)
     assert len(known.embedded) == 20
     turned = shown(tmp_path, photo(8, (200, 160)).resize((160, 200)), "turned.png")
-    judging = against.build(known, embedder=clip, alike=0.99, near=-1)
+    judging = against.build(known, embed=embed, alike=0.99, near=-1)
     ((record, why),) = judge([turned], [judging])
     assert why == ["shows an image of bench"] and record["scores"]["against"]["cosine"] > 0.99
 
 
 def test_cosines_are_those_of_the_model_used_plainly(bench, tmp_path, model):
-    clip = embedder(model, [])
-    known = benchmark_images.read((str(bench),), clip)
+    embed = embedding_by(model, [])
+    known = benchmark_images.read((str(bench),), embed)
     records = [shown(tmp_path, photo(f"new {i}", (200, 160)), f"{i}.png") for i in range(5)]
-    for record, _ in judge(records, [against.build(known, embedder=clip, alike=2, near=-1)], batch_size=3):
+    for record, _ in judge(records, [against.build(known, embed=embed, alike=2, near=-1)], batch_size=3):
         (row,) = model.images([open_image(record["images"][0])])
         table = model.images([open_image(str(bench / f"{i}.png")) for i in range(20)])
         assert record["scores"]["against"]["cosine"] == pytest.approx(float((table @ row).max()), abs=2e-4)
@@ -130,13 +131,13 @@ def test_images_are_embedded_in_batches_and_each_content_once(bench, tmp_path, m
     rows = [{"image": {"bytes": (bench / f"{i}.png").read_bytes(), "path": None}} for i in range(10)]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
     looked: list[int] = []
-    clip = embedder(model, looked)
-    known = benchmark_images.read((str(bench), str(tmp_path / "val.parquet")), clip)
+    embed = embedding_by(model, looked)
+    known = benchmark_images.read((str(bench), str(tmp_path / "val.parquet")), embed)
     assert (len(known.embedded), sum(looked), len(looked)) == (30, 20, 1)
     new = [shown(tmp_path, photo(f"new {i}", (200, 160)), f"{i}.png") for i in range(5)]
     old = [pair(images=[str(bench / f"{i}.png")], target=[0]) for i in range(5)]
     records = [record.copy() for record in (*new, *old, *new)]
-    assert len(list(judge(records, [against.build(known, embedder=clip)]))) == 15
+    assert len(list(judge(records, [against.build(known, embed=embed)]))) == 15
     assert looked == [20, 5]
 
 
@@ -149,8 +150,8 @@ def test_a_second_run_with_the_cache_loads_no_model(bench, tmp_path, model):
             return model
 
         with Engine({"clip": load}, cache=Folder(str(tmp_path / "kept"))) as engine:
-            clip = benchmark_images.Embedder(engine, model.name)
-            judging = against.build(benchmark_images.read((str(bench),), clip), embedder=clip)
+            embed = partial(engine.images, model.name)
+            judging = against.build(benchmark_images.read((str(bench),), embed), embed=embed)
             record = shown(tmp_path, photo("new", (200, 160)), "new.png")
             return [scored["scores"] for scored, _ in judge([record], [judging])]
 

@@ -3,6 +3,7 @@ import random
 import pytest
 
 from s2h.filters import edit_distance, is_number, judge, length_ratio, text_measures
+from s2h.filters.judgement import TextMeasure
 from s2h.filters.refusal import JUDGEMENT as REFUSAL
 from s2h.filters.refusal import refusal
 from s2h.filters.repetition import repetition
@@ -109,3 +110,10 @@ def test_repetition():
 def test_what_is_a_number_to_compute_with():
     assert all(map(is_number, (0, -1, 2.5, 10**300)))
     assert not any(map(is_number, (True, None, "1", float("nan"), float("inf"), 10**400, [])))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_measure_that_is_no_finite_number(value):
+    measure = TextMeasure("odd", lambda: lambda chosen, rejected: value)
+    with pytest.raises(RecordError, match=r"scores.odd.value: is not a finite number"):
+        list(judge([pair()], text_measures.judges({"odd": (measure, None)})))
