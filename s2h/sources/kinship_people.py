@@ -42,8 +42,8 @@ class Person:
 class People(Dataset):
     """People with pictures, and who is whose parent, grandparent or sibling.
 
-    relatives: (a, relation, b): a is the relation of b. by_key: the people by their keys. kin_of: of a person, what he or
-    she is to whom."""
+    relatives: (a, relation, b): a is the relation of b. by_key: the people by their keys. kin_of: person -> relative ->
+    relation of the person to the relative."""
 
     describes_faces = False
 

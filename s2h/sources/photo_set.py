@@ -193,7 +193,7 @@ class Photos(Dataset):
         raise NoPair("no other picture of the same concept")
 
     def _concept_of(self, rng: Random, part: int, at: int) -> Concept:
-        """Draw a concept of a picture, one that other pictures have as well where it has such a one."""
+        """Draw a concept of a picture, one that other pictures show too where there is one."""
         table = self.table(part)
         numbers = table.of_picture[at]
         if not numbers:

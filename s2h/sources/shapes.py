@@ -163,7 +163,7 @@ class KinshipPeople(Protocol[P]):
         """Whether `describe_face` can be used."""
 
     def draw_relatives(self, rng: Random, relation: str) -> tuple[P, P]:
-        """Draw two people, the first of whom is the `relation` of the second."""
+        """Draw two people. The first is the `relation` of the second."""
 
     def draw_stranger(self, rng: Random, like: P, unlike: tuple[P, ...], apart: tuple[P, ...] = ()) -> P:
         """Draw somebody of the sex and age of `like` who is related to nobody in `unlike` and `apart`, and who does not
