@@ -13,7 +13,8 @@ from tests.support import parts
 from tests.support.photos import save
 
 GUIDE = Path(__file__).resolve().parents[2] / "examples" / "pairs" / "README.md"
-CAPTIONS = ("A red car on a road", "A dog on a lawn", "Two boats near a pier", "A cat under a table")
+THINGS = ("truck", "tulip", "spoon", "whale", "castle", "frog", "peacock", "kite", "violin", "ladder")
+PLACES = ("on a lawn", "seen from afar", "in the morning sun", "behind a fence")
 
 
 def test_a_source_is_one_file(tmp_path):
@@ -21,7 +22,7 @@ def test_a_source_is_one_file(tmp_path):
     lines = []
     for number in range(40):
         save(photos / f"{number}.png", number)
-        lines.append(f"{number}.png\t{CAPTIONS[number % len(CAPTIONS)]}\n")
+        lines.append(f"{number}.png\tA {THINGS[number % 10]} {PLACES[number // 10]}.\n")
     (photos / "0.png").write_bytes(b"no image")
     (photos / "pictures.tsv").write_text("".join([*lines, "gone.png\tA tree\n", "../39.png\tA tree\n"]))
     copy = tmp_path / "copy"

@@ -17,7 +17,7 @@ _DENIAL = re.compile(r"there is no\b")
 
 
 def fits(text: str, labels: dict) -> bool | None:
-    """Whether a claim is true of an image with these labels; None for a claim that names nothing ("a picture")."""
+    """Tell whether a claim is true of an image with these labels; None for a claim that names nothing ("a picture")."""
     said = read(text)
     if said is None:
         return False if _DENIAL.match(text.lower()) else None
@@ -46,8 +46,8 @@ def _same_hand(said: dict, labels: dict) -> bool:
 
 @lru_cache(16384)
 def read(text: str) -> dict | None:
-    """The labels that a claim names, as an image's labels are written; None where it names none. A group may have
-    `several` in place of its `count`: more than one."""
+    """Return the labels that a claim names, in the form of an image's labels; None where it names none. A group may have
+    `several`, which means more than one, in place of its `count`."""
     found = _WORD.findall(text.lower())
     if "digit" in found:
         return _digit(found)

@@ -1,5 +1,5 @@
 """Portraits of the built-in world. The person decides skin, hair, eyes, face, nose, brows, freckles, sex and age; the view
-decides pose, light, clothes and background. Drawn in units of the picture's width, supersampled."""
+decides pose, light, clothes and background. They are drawn in units of the width, supersampled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2h.sources.builtin import paint
 from s2h.sources.builtin.families import Person, View
 from s2h.sources.builtin.hair import hair_before, hair_behind
 from s2h.sources.builtin.paint import RGB, Point
-from s2h.sources.builtin.posed_canvas import Sitting
+from s2h.sources.builtin.posed_canvas import PosedCanvas
 
 SKIN: dict[str, RGB] = {
     "pale": (255, 228, 212),
@@ -57,7 +57,7 @@ EYE_WHITE: RGB = (252, 252, 250)
 
 
 def outline(half: float, tall: float, face: str, steps: int = 48) -> list[Point]:
-    """The head: a superellipse whose exponent and chin depend on the kind of face."""
+    """Return the outline of a head: a superellipse whose exponent and chin depend on the kind of face."""
     points = []
     for i in range(steps):
         angle = 2 * math.pi * i / steps
@@ -71,8 +71,8 @@ def outline(half: float, tall: float, face: str, steps: int = 48) -> list[Point]
 
 
 def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
-    """The portrait as an RGB picture of size x size pixels, or of (width, height); the same bytes for
-    the same person, view and size."""
+    """Draw a portrait, an RGB image of size x size pixels or of (width, height), with the same bytes for the same person,
+    view and size."""
     from PIL import ImageDraw
 
     broad, high = paint.extent(size)
@@ -80,7 +80,7 @@ def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
     look = seeds.rng(view.key, "portrait")
     trait = person.trait
     image = _background(look, (broad * by, high * by))
-    sitting = Sitting(
+    canvas = PosedCanvas(
         image,
         ImageDraw.Draw(image),
         look.uniform(-7, 7),
@@ -98,14 +98,14 @@ def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
     if person.age == "child":
         half, tall = half * 0.95, tall * 0.86
     own = Random(seeds.seed_of(person.key, "own"))
-    hair_behind(sitting, person, half, tall, paint.tone(hair, -0.28))
-    _body(sitting, person, skin, cloth, half, tall, look)
+    hair_behind(canvas, person, half, tall, paint.tone(hair, -0.28))
+    _body(canvas, person, skin, cloth, half, tall, look)
     for side in (-1, 1):
-        sitting.dot(side * half * 0.99, 0.015, 0.042, paint.tone(skin, -0.14), 0.055)
-    sitting.fill(outline(half, tall, trait["face"]), skin)
-    _cheeks(sitting, person, skin, half, tall, own)
-    _features(sitting, person, skin, hair, half, tall, own)
-    hair_before(sitting, person, half, tall, hair)
+        canvas.dot(side * half * 0.99, 0.015, 0.042, paint.tone(skin, -0.14), 0.055)
+    canvas.fill(outline(half, tall, trait["face"]), skin)
+    _cheeks(canvas, person, skin, half, tall, own)
+    _features(canvas, person, skin, hair, half, tall, own)
+    hair_before(canvas, person, half, tall, hair)
     return paint.shrink(image, by)
 
 
@@ -142,12 +142,12 @@ def _background(look: Random, extent: tuple[int, int]):
 
 
 def _body(
-    sitting: Sitting, person: Person, skin: RGB, cloth: RGB, half: float, tall: float, look: Random
+    canvas: PosedCanvas, person: Person, skin: RGB, cloth: RGB, half: float, tall: float, look: Random
 ) -> None:
     neck = {"child": 0.065, "adult": 0.085, "old": 0.08}[person.age] + (0.015 if person.sex == "male" else 0)
     shoulder = {"child": 0.27, "adult": 0.36, "old": 0.34}[person.age] + (0.05 if person.sex == "male" else 0)
     top = tall + 0.06
-    sitting.fill(
+    canvas.fill(
         paint.spline(
             [
                 (-shoulder - 0.03, 0.75),
@@ -162,29 +162,29 @@ def _body(
         ),
         cloth,
     )
-    sitting.fill(
+    canvas.fill(
         [(-neck, 0.1), (neck, 0.1), (neck, top + 0.02), (0, top + 0.075), (-neck, top + 0.02)],
         paint.tone(skin, -0.2),
     )
     if look.random() < 0.5:
         edge = paint.tone(cloth, 0.45)
-        sitting.line([(-neck * 1.15, top + 0.01), (0, top + 0.085), (neck * 1.15, top + 0.01)], 0.018, edge)
+        canvas.line([(-neck * 1.15, top + 0.01), (0, top + 0.085), (neck * 1.15, top + 0.01)], 0.018, edge)
 
 
-def _cheeks(sitting: Sitting, person: Person, skin: RGB, half: float, tall: float, own: Random) -> None:
+def _cheeks(canvas: PosedCanvas, person: Person, skin: RGB, half: float, tall: float, own: Random) -> None:
     blush = paint.mix(skin, (236, 92, 92), 0.26 if person.age == "child" else 0.15)
     for side in (-1, 1):
-        sitting.dot(side * half * 0.6, tall * 0.32, 0.05, blush, 0.036)
+        canvas.dot(side * half * 0.6, tall * 0.32, 0.05, blush, 0.036)
     if person.trait["freckles"] == "freckled":
         spot = paint.mix(skin, (112, 52, 20) if person.trait["skin"] != "dark" else (30, 14, 8), 0.62)
         for side in (-1, 1):
             for i in range(7):
                 x = side * half * (0.26 + 0.09 * i + own.uniform(-0.02, 0.02))
-                sitting.dot(x, tall * (0.2 + 0.15 * (i % 3)) + own.uniform(-0.004, 0.004), 0.0105, spot)
+                canvas.dot(x, tall * (0.2 + 0.15 * (i % 3)) + own.uniform(-0.004, 0.004), 0.0105, spot)
 
 
 def _features(
-    sitting: Sitting, person: Person, skin: RGB, hair: RGB, half: float, tall: float, own: Random
+    canvas: PosedCanvas, person: Person, skin: RGB, hair: RGB, half: float, tall: float, own: Random
 ) -> None:
     trait, dark = person.trait, paint.tone(skin, -0.42)
     eye = {"child": 0.056, "adult": 0.047, "old": 0.043}[person.age]
@@ -192,10 +192,10 @@ def _features(
     iris = EYES[trait["eyes"]]
     for side in (-1, 1):
         x = side * apart
-        sitting.dot(x, level, eye * 1.12, EYE_WHITE, eye * (0.95 if person.age != "old" else 0.82))
-        sitting.dot(x, level, eye * 0.78, iris)
-        sitting.dot(x, level, eye * 0.36, (20, 18, 22))
-        sitting.dot(x + eye * 0.26, level - eye * 0.28, eye * 0.2, (255, 255, 255))
+        canvas.dot(x, level, eye * 1.12, EYE_WHITE, eye * (0.95 if person.age != "old" else 0.82))
+        canvas.dot(x, level, eye * 0.78, iris)
+        canvas.dot(x, level, eye * 0.36, (20, 18, 22))
+        canvas.dot(x + eye * 0.26, level - eye * 0.28, eye * 0.2, (255, 255, 255))
         lid = [
             (x - eye * 1.15, level - eye * 0.2),
             (x - eye * 0.6, level - eye * 0.86),
@@ -203,10 +203,10 @@ def _features(
             (x + eye * 0.6, level - eye * 0.86),
             (x + eye * 1.15, level - eye * 0.2),
         ]
-        sitting.line(paint.spline(lid, 4), 0.013 if person.sex == "female" else 0.008, (44, 32, 36))
+        canvas.line(paint.spline(lid, 4), 0.013 if person.sex == "female" else 0.008, (44, 32, 36))
         if person.sex == "female":
             for reach in (0.75, 1.1):
-                sitting.line(
+                canvas.line(
                     [
                         (x + side * eye * reach, level - eye * 0.62 / reach),
                         (x + side * eye * (reach + 0.5), level - eye * 1.0 / reach),
@@ -216,7 +216,7 @@ def _features(
                 )
         brow = {"thin": 0.012, "thick": 0.034}[trait["brows"]]
         height = level - eye - 0.042
-        sitting.line(
+        canvas.line(
             paint.spline(
                 [(x - side * 0.05, height + 0.008), (x, height - 0.008), (x + side * 0.06, height + 0.012)], 5
             ),
@@ -225,12 +225,12 @@ def _features(
         )
         if person.age == "old":
             for drop in (0.0, 0.018):
-                sitting.line(
+                canvas.line(
                     [(x + side * 0.068, level + drop - 0.004), (x + side * 0.098, level + drop * 2 - 0.012)],
                     0.007,
                     dark,
                 )
-            sitting.line(
+            canvas.line(
                 paint.spline(
                     [
                         (x - eye, level + eye + 0.012),
@@ -244,11 +244,11 @@ def _features(
             )
     # A shade shows on light skin and a highlight on dark skin; the other way round neither does.
     nose = paint.tone(skin, 0.17 if trait["skin"] in ("brown", "dark") else -0.22)
-    _nose(sitting, trait["nose"], dark, nose, tall)
-    _mouth(sitting, person, skin, dark, tall)
+    _nose(canvas, trait["nose"], dark, nose, tall)
+    _mouth(canvas, person, skin, dark, tall)
     if person.age == "old":
         for y in (0.0, 0.026):
-            sitting.line(
+            canvas.line(
                 paint.spline(
                     [(-0.075, -tall * 0.52 - y), (0, -tall * 0.56 - y), (0.075, -tall * 0.52 - y)], 4
                 ),
@@ -256,7 +256,7 @@ def _features(
                 dark,
             )
         for side in (-1, 1):
-            sitting.line(
+            canvas.line(
                 paint.spline(
                     [(side * 0.055, tall * 0.38), (side * 0.088, tall * 0.52), (side * 0.09, tall * 0.66)], 4
                 ),
@@ -265,7 +265,7 @@ def _features(
             )
         if person.sex == "male" and own.random() < 0.6:
             grey = paint.mix(hair, (240, 240, 242), 0.4)
-            sitting.fill(
+            canvas.fill(
                 paint.spline(
                     [
                         (-0.1, tall * 0.57),
@@ -282,22 +282,22 @@ def _features(
 
 
 def _apart(colour: RGB, skin: RGB, least: int = 44) -> RGB:
-    """The colour itself, or where no channel is `least` away from the skin's a darkened skin that is: brows
-    must show on every skin, and some hair is of the colour of some skin."""
+    """Return the colour, or a darkened skin where no channel of the colour is `least` away from the skin: brows must show
+    on every skin, and some hair has the colour of some skin."""
     if max(abs(a - b) for a, b in zip(colour, skin, strict=True)) >= least:
         return colour
     return paint.shift(skin, (-least, -least, -least))
 
 
-def _nose(sitting: Sitting, kind: str, dark: RGB, shade: RGB, tall: float) -> None:
+def _nose(canvas: PosedCanvas, kind: str, dark: RGB, shade: RGB, tall: float) -> None:
     if kind == "long":
-        sitting.fill([(-0.017, -0.03), (0.017, -0.03), (0.036, tall * 0.44), (-0.036, tall * 0.44)], shade)
-        sitting.line(
+        canvas.fill([(-0.017, -0.03), (0.017, -0.03), (0.036, tall * 0.44), (-0.036, tall * 0.44)], shade)
+        canvas.line(
             paint.spline([(-0.04, tall * 0.41), (0, tall * 0.48), (0.04, tall * 0.41)], 5), 0.013, dark
         )
     elif kind == "broad":
-        sitting.dot(0, tall * 0.33, 0.058, shade, 0.036)
-        sitting.line(
+        canvas.dot(0, tall * 0.33, 0.058, shade, 0.036)
+        canvas.line(
             paint.spline(
                 [
                     (-0.06, tall * 0.3),
@@ -312,17 +312,17 @@ def _nose(sitting: Sitting, kind: str, dark: RGB, shade: RGB, tall: float) -> No
             dark,
         )
     else:
-        sitting.line(
+        canvas.line(
             paint.spline([(-0.02, tall * 0.27), (0, tall * 0.31), (0.02, tall * 0.27)], 5), 0.012, dark
         )
 
 
-def _mouth(sitting: Sitting, person: Person, skin: RGB, dark: RGB, tall: float) -> None:
+def _mouth(canvas: PosedCanvas, person: Person, skin: RGB, dark: RGB, tall: float) -> None:
     y = tall * 0.64
     wide = {"child": 0.062, "adult": 0.078, "old": 0.068}[person.age]
     if person.sex == "female" and person.age != "child":
         lips = paint.mix(skin, (196, 36, 66), 0.62)
-        sitting.fill(
+        canvas.fill(
             paint.spline(
                 [
                     (-wide, y),
@@ -345,4 +345,4 @@ def _mouth(sitting: Sitting, person: Person, skin: RGB, dark: RGB, tall: float) 
             (wide * 0.5, y + 0.02),
             (wide, y - 0.008),
         ]
-        sitting.line(paint.spline(smile, 5), 0.014, paint.mix(dark, (150, 40, 50), 0.35))
+        canvas.line(paint.spline(smile, 5), 0.014, paint.mix(dark, (150, 40, 50), 0.35))

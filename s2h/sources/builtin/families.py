@@ -22,7 +22,7 @@ AGES = ("child", "adult", "old")
 
 @dataclass(frozen=True)
 class Person:
-    """Who somebody is; how a picture shows them (pose, light, clothes) is a `View`."""
+    """A person. A `View` decides how a picture shows the person: pose, light, clothes."""
 
     key: str
     family: str
@@ -45,7 +45,7 @@ class Family:
 
 @dataclass(frozen=True)
 class View:
-    """One sitting: everything in a portrait that does not depend on who sits."""
+    """Everything in a portrait that does not depend on the person. The key decides it."""
 
     key: str
 
@@ -53,13 +53,13 @@ class View:
 def person(
     rng: Random, key: str, *, sex: str, age: str, family: str | None = None, role: str = "stranger"
 ) -> Person:
-    """Somebody without relatives in the picture; each trait uniformly at random."""
+    """Draw a person without relatives, each trait uniformly at random."""
     traits = tuple((trait, rng.choice(values)) for trait, values in TRAITS.items())
     return Person(key, family or key, role, sex, age, traits)
 
 
 def _child(rng: Random, key: str, role: str, sex: str, age: str, mother: Person, father: Person) -> Person:
-    """Half of the traits, drawn at random, come from the mother and the other half from the father."""
+    """Draw a child: half of the traits, drawn at random, come from the mother and the others from the father."""
     names = list(TRAITS)
     from_mother = set(rng.sample(names, len(names) // 2))
     mothers, fathers = mother.trait, father.trait
@@ -68,7 +68,7 @@ def _child(rng: Random, key: str, role: str, sex: str, age: str, mother: Person,
 
 
 def family(rng: Random, key: str) -> Family:
-    """Four grandparents (old), mother and father (adult), two or three children."""
+    """Draw a family: four grandparents (old), mother and father (adult), two or three children."""
 
     def elder(role: str, sex: str) -> Person:
         return person(rng, f"{key}/{role}", sex=sex, age="old", family=key, role=role)
@@ -88,13 +88,13 @@ def family(rng: Random, key: str) -> Family:
 
 
 def parent_pairs(of: Family) -> list[tuple[Person, Person]]:
-    """Every (parent, child) of the family."""
+    """Return every (parent, child) of the family."""
     by_key = {someone.key: someone for someone in of.people}
     return [(by_key[parent], child) for child in of.people for parent in child.parents]
 
 
 def grandparent_pairs(of: Family) -> list[tuple[Person, Person]]:
-    """Every (grandparent, grandchild) of the family."""
+    """Return every (grandparent, grandchild) of the family."""
     by_child: dict[str, list[Person]] = {}
     for parent, child in parent_pairs(of):
         by_child.setdefault(child.key, []).append(parent)
@@ -107,7 +107,7 @@ def grandparent_pairs(of: Family) -> list[tuple[Person, Person]]:
 
 
 def sibling_pairs(of: Family) -> list[tuple[Person, Person]]:
-    """Every ordered pair of people who have the same parents."""
+    """Return every ordered pair of people who have the same parents."""
     return [
         (a, b) for a in of.people for b in of.people if a is not b and a.parents and a.parents == b.parents
     ]
@@ -117,10 +117,5 @@ RELATED = {"parent": parent_pairs, "grandparent": grandparent_pairs, "sibling": 
 
 
 def shared(a: Person, b: Person) -> int:
-    """How many of the eight traits two people have in common."""
+    """Count the traits, of eight, that two people have in common."""
     return sum(x == y for x, y in zip(a.traits, b.traits, strict=True))
-
-
-def view(rng: Random, key: str) -> View:
-    """A sitting of its own; its looks are drawn from `key`."""
-    return View(key)

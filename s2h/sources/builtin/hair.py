@@ -1,5 +1,5 @@
-"""The hair of the portraits, behind the head and on it: its texture decides the outline (smooth, in waves, or as curls), sex
-and age the cut."""
+"""The hair of the portraits, behind the head and on it. Its texture decides the outline (smooth, in waves, or as curls);
+sex and age decide the cut."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import math
 from s2h.sources.builtin import paint
 from s2h.sources.builtin.families import Person
 from s2h.sources.builtin.paint import RGB, Point
-from s2h.sources.builtin.posed_canvas import Sitting
+from s2h.sources.builtin.posed_canvas import PosedCanvas
 
 
 def _edge(points: list[Point], texture: str, bump: float) -> list[list[Point]]:
-    """A hair line as filled shapes: smooth, in waves, or as curls along it."""
+    """Draw a hair line as filled shapes: smooth, in waves, or as curls along it."""
     smooth = paint.spline(points, 8)
     if texture == "straight":
         return [smooth]
@@ -28,8 +28,8 @@ def _edge(points: list[Point], texture: str, bump: float) -> list[list[Point]]:
     return curls
 
 
-def hair_behind(sitting: Sitting, person: Person, half: float, tall: float, hair: RGB) -> None:
-    """Long hair behind the head: women's and girls'."""
+def hair_behind(canvas: PosedCanvas, person: Person, half: float, tall: float, hair: RGB) -> None:
+    """Draw the long hair of women and girls behind the head."""
     if person.sex == "male":
         return
     texture = person.trait["texture"]
@@ -48,24 +48,24 @@ def hair_behind(sitting: Sitting, person: Person, half: float, tall: float, hair
         (0, low * 0.9),
     ]
     for piece in _edge(shape, texture, 0.022):
-        sitting.fill(piece, hair)
+        canvas.fill(piece, hair)
     if person.age == "child":  # bunches
         for side in (-1, 1):
             x, y = side * (half + 0.065), 0.05
             if texture == "straight":
-                sitting.fill(paint.ellipse(x, y + 0.07, 0.05, 0.12), hair)
+                canvas.fill(paint.ellipse(x, y + 0.07, 0.05, 0.12), hair)
             elif texture == "wavy":
                 for i in range(3):
-                    sitting.dot(x + side * 0.016 * (-1) ** i, y + 0.06 * i, 0.052, hair)
+                    canvas.dot(x + side * 0.016 * (-1) ** i, y + 0.06 * i, 0.052, hair)
             else:
                 for i in range(7):
                     a = 2 * math.pi * i / 7
-                    sitting.dot(x + 0.052 * math.cos(a), y + 0.02 + 0.052 * math.sin(a), 0.042, hair)
-                sitting.dot(x, y + 0.02, 0.06, hair)
+                    canvas.dot(x + 0.052 * math.cos(a), y + 0.02 + 0.052 * math.sin(a), 0.042, hair)
+                canvas.dot(x, y + 0.02, 0.06, hair)
 
 
-def hair_before(sitting: Sitting, person: Person, half: float, tall: float, hair: RGB) -> None:
-    """The hair on the head: a fringe parted to one side for women, short for men, receding for old men."""
+def hair_before(canvas: PosedCanvas, person: Person, half: float, tall: float, hair: RGB) -> None:
+    """Draw the hair on the head: a fringe parted to one side for women, short for men, receding for old men."""
     texture = person.trait["texture"]
     wide, top = half + 0.018, tall + 0.045
     light = paint.tone(hair, 0.16)
@@ -81,7 +81,7 @@ def hair_before(sitting: Sitting, person: Person, half: float, tall: float, hair
                 (side * half * 0.92, -0.02),
             ]
             for piece in _edge(shape, texture, 0.014):
-                sitting.fill(piece, hair)
+                canvas.fill(piece, hair)
         return
     if person.sex == "male":
         line = tall * (0.5 if person.age == "child" else 0.56)
@@ -115,17 +115,17 @@ def hair_before(sitting: Sitting, person: Person, half: float, tall: float, hair
             (-half * 0.93, -tall * 0.1),
         ]
     for piece in _edge(shape, texture, 0.02 if person.sex == "male" else 0.016):
-        sitting.fill(piece, hair)
+        canvas.fill(piece, hair)
     shine = [(-half * 0.55, -tall * 0.86), (-half * 0.2, -top * 0.96), (half * 0.25, -top * 0.97)]
     if texture == "straight":
-        sitting.line(paint.spline(shine, 5), 0.014, light)
+        canvas.line(paint.spline(shine, 5), 0.014, light)
     elif texture == "wavy":
         for drop in (0.0, 0.03):
             waved = [
                 (x, y + drop + 0.008 * math.sin(i * 1.6)) for i, (x, y) in enumerate(paint.spline(shine, 6))
             ]
-            sitting.line(waved, 0.01, light)
+            canvas.line(waved, 0.01, light)
     else:
         for x, y in paint.spline([(-half * 0.7, -tall * 0.7), (0, -top), (half * 0.7, -tall * 0.7)], 4):
             curl = paint.ellipse(x, y, 0.026, 0.026, 18)[10:17]
-            sitting.line(list(curl), 0.008, light)
+            canvas.line(list(curl), 0.008, light)

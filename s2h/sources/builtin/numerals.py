@@ -22,8 +22,11 @@ HELD_OUT_EVERY = 5  # scans whose index is a multiple of this are never seen in 
 
 @dataclass(frozen=True)
 class Digit:
-    """A digit to draw: its key (which settles its looks), its value, how it was put down, and, where it is a scan,
-    the index of scikit-learn's picture (None: one of the training share, chosen by the key)."""
+    """A digit to draw.
+
+    key: decides how it looks. hand: printed, written or scanned. scan: the index of a picture of scikit-learn; None for one
+    of the training share, chosen by the key.
+    """
 
     key: str
     value: int
@@ -40,7 +43,7 @@ class Digit:
 def sample(
     rng: random.Random, key: str, *, value: int | None = None, hand: str | None = None, split: str = "train"
 ) -> Digit:
-    """Draw a digit: the value uniformly, the hand by `SHARES`, unless given.
+    """Draw the labels of a digit: the value uniformly, the hand by `SHARES`, unless given.
 
     `split` ("train" or "heldout") keeps the scans apart: no scan belongs to both. Raises ValueError for unknown labels.
     """
@@ -79,7 +82,7 @@ def _load():
 
 @cache
 def scans(value: int, split: str = "train") -> tuple[int, ...]:
-    """The indices of scikit-learn's legible pictures of a value that belong to a split."""
+    """Return the indices of the legible pictures of a value in scikit-learn that belong to a split."""
     held = split == "heldout"
     return tuple(
         i
@@ -90,7 +93,7 @@ def scans(value: int, split: str = "train") -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def _scan(index: int):
-    """A real digit (8 x 8 pixels of 17 greys) as a smooth field of 96 x 96, dark paper around it."""
+    """Return a real digit (8 x 8 pixels of 17 greys) as a smooth field of 96 x 96 with dark paper around it."""
     from PIL import Image, ImageFilter
 
     pixels, _ = _load()
@@ -151,7 +154,7 @@ def _font(name: str, em: int):
 
 @lru_cache(maxsize=512)
 def _glyph(name: str, value: int, em: int):
-    """A digit's ink (mode L), cropped to what is inked, with two empty pixels around it."""
+    """Return the ink of a digit (mode L), cropped to what is inked, with two empty pixels around it."""
     from PIL import Image, ImageDraw
 
     font = _font(name, em)
@@ -171,8 +174,8 @@ def _put_print(digit: Digit, rng: random.Random, size: int):
 
 
 def _place(ink, rng: random.Random, size: int, scale: float, *, most: float, slant: tuple[float, float]):
-    """Ink laid into a square of `size` pixels: scaled (`scale` shares of the width a pixel), slanted, turned by at
-    most `most` degrees and moved a little off the middle."""
+    """Lay ink into a square of `size` pixels: scaled (`scale` shares of the width for each pixel), slanted, turned by at
+    most `most` degrees, and moved a little off the middle."""
     from PIL import Image
 
     angle, shear = math.radians(rng.uniform(-most, most)), rng.uniform(*slant)
@@ -238,7 +241,7 @@ STROKES: dict[int, tuple[tuple[tuple[paint.Point, ...], ...], ...]] = {
 
 
 def _sway(rng: random.Random):
-    """A gentle bend of the plane, so that no two strokes are alike and strokes that meet still do."""
+    """Return a gentle bend of the plane, after which no two strokes are alike and strokes that met still meet."""
     waves = [
         (
             rng.uniform(0.015, 0.04),
@@ -350,8 +353,7 @@ def _lay_paper(kind: str, rng: random.Random, extent: tuple[int, int]):
 
 
 def draw(digit: Digit, size: int | tuple[int, int] = 224):
-    """The picture of a digit: an RGB Pillow image of size x size pixels, or of (width, height) (32 to 448), the same bytes
-    every time."""
+    """Draw a digit, an RGB image of size x size pixels or of (width, height), 32 to 448, with the same bytes every time."""
     from PIL import ImageChops
 
     extent = paint.extent(size)

@@ -16,8 +16,8 @@ SMALLEST, LARGEST = 32, 448
 
 
 def extent(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Width and height of a picture: of a square by its side. Raises ValueError where the drawings were not designed for
-    one of them."""
+    """Return the width and height of a picture, given as a pair or as the side of a square. Raises ValueError for sizes
+    that the drawings were not designed for."""
     width, height = (size, size) if isinstance(size, int) else size
     for side in (width, height):
         if not SMALLEST <= side <= LARGEST:
@@ -26,23 +26,23 @@ def extent(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def factor(size: int) -> int:
-    """How many times larger than asked a picture is painted before `shrink`: small pictures need the finer edges."""
+    """Return how many times larger a picture is painted before `shrink`. Small pictures need finer edges."""
     return 4 if size <= 112 else 2
 
 
 def shrink(image, by: int):
-    """Average blocks of `by` x `by` pixels: this is what makes edges smooth."""
+    """Average blocks of `by` x `by` pixels, which smooths edges."""
     return image.reduce(by)
 
 
 def mix(first: RGB, second: RGB, share: float) -> RGB:
-    """`first` with `share` (0 to 1) of `second` in it."""
+    """Return `first` with `share` (0 to 1) of `second` in it."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def tone(colour: RGB, amount: float) -> RGB:
-    """Lighter for amounts above 0 (1 is white), darker below (-1 is nearly black); shades stay saturated."""
+    """Lighten a colour for amounts above 0 (1 is white), darken it below (-1 is nearly black). Shades stay saturated."""
     if amount >= 0:
         return mix(colour, (255, 255, 255), amount)
     # Squaring the channels deepens a colour where plain black would grey it.
@@ -51,7 +51,7 @@ def tone(colour: RGB, amount: float) -> RGB:
 
 
 def shift(colour: RGB, amounts: Iterable[int]) -> RGB:
-    """A colour with something added to each channel, kept between 0 and 255."""
+    """Add an amount to each channel of a colour, kept between 0 and 255."""
     red, green, blue = (min(255, max(0, c + a)) for c, a in zip(colour, amounts, strict=True))
     return red, green, blue
 
@@ -68,13 +68,12 @@ def _gradient(corners: tuple[RGB, RGB, RGB, RGB], extent: tuple[int, int]):
 
 
 def gradient(corners: Sequence[RGB], extent: int | tuple[int, int]):
-    """A picture (of a square its side) whose four corners (top left, top right, bottom left, bottom right) blend
-    into each other."""
+    """Return a picture whose four corners (top left, top right, bottom left, bottom right) blend into each other."""
     return _gradient(tuple(corners), (extent, extent) if isinstance(extent, int) else extent).copy()
 
 
 def lit_from(light: RGB, dark: RGB, side: int) -> tuple[RGB, RGB, RGB, RGB]:
-    """Corners for `gradient`: light falls in from one of four sides (0 top left, 1 top, 2 top right, 3 left)."""
+    """Return corners for `gradient`: light falls in from one of four sides (0 top left, 1 top, 2 top right, 3 left)."""
     half = mix(light, dark, 0.5)
     return (
         (light, half, half, dark),
@@ -85,20 +84,20 @@ def lit_from(light: RGB, dark: RGB, side: int) -> tuple[RGB, RGB, RGB, RGB]:
 
 
 def turn(points: Iterable[Point], degrees: float, scale: float = 1.0, at: Point = (0.0, 0.0)) -> list[Point]:
-    """Points turned clockwise (y grows downwards) about the origin, scaled, then moved to `at`."""
+    """Turn points clockwise (y grows downwards) about the origin, scale them, then move them to `at`."""
     c, s = math.cos(math.radians(degrees)) * scale, math.sin(math.radians(degrees)) * scale
     x0, y0 = at
     return [(x0 + x * c - y * s, y0 + x * s + y * c) for x, y in points]
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, steps: int = 40) -> tuple[Point, ...]:
-    """The outline of an upright ellipse as a polygon."""
+    """Return the outline of an upright ellipse as a polygon."""
     angles = (2 * math.pi * i / steps for i in range(steps))
     return tuple((cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles)
 
 
 def spline(points: Sequence[Point], steps: int = 10) -> list[Point]:
-    """A smooth line through all the points: a uniform Catmull-Rom spline, `steps` points a piece.
+    """Return a smooth line through all the points: a uniform Catmull-Rom spline with `steps` points for each piece.
 
     Each piece between p1 and p2 is the cubic whose tangents are (p2 - p0) / 2 and (p3 - p1) / 2
     (Catmull and Rom 1974); the ends are doubled.
@@ -177,7 +176,7 @@ def cast_light(
 
 @lru_cache(maxsize=16)
 def grain(width: int, seed: int = 0, coarse: int = 1):
-    """A square of grey noise (mode L, mean 128), the same for the same arguments; `coarse` pixels a speck."""
+    """Return a square of grey noise (mode L, mean 128) in specks of `coarse` pixels, the same for the same arguments."""
     from PIL import Image
 
     side = -(-width // coarse)

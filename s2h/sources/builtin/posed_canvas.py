@@ -1,4 +1,4 @@
-"""A canvas posed: points given in the sitter's own coordinates land where the pose puts them."""
+"""A canvas for portraits: points are given in the coordinates of the face, and the pose decides where they land."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from s2h.sources.builtin import paint
 from s2h.sources.builtin.paint import RGB, Point
 
 
-class Sitting:
-    """A canvas on which points are given in the sitter's own coordinates (1 is the shorter side of the picture, the face's
-    middle at (0, 0), y downwards) and land where the pose puts them, in a square at the middle of the picture's bottom."""
+class PosedCanvas:
+    """A canvas on which points are given in the coordinates of the face: 1 is the shorter side of the picture, (0, 0) the
+    middle of the face, and y grows downwards. The pose puts them into a square at the middle of the bottom of the
+    picture."""
 
     def __init__(self, image, pen, tilt: float, scale: float, at: Point) -> None:
         self.image, self.pen, self.width = image, pen, min(image.size)

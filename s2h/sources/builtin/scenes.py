@@ -75,7 +75,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in a picture: its key (which settles its looks), its background, and one or two groups."""
+    """What is in a picture: its background and one or two groups. The key decides everything else about how it looks."""
 
     key: str
     background: str
@@ -145,7 +145,7 @@ def sample(
 
 
 def chance_of_size(size: str, count: int, groups: int) -> float:
-    """How often a group of `count` objects, one of `groups`, has this size."""
+    """Return how often a group of `count` objects, one of `groups`, has this size."""
     large = 0.75 if count <= MOST_LARGE[groups] else 0.0
     return large if size == "large" else 1 - large
 
@@ -154,7 +154,7 @@ def chance_of_size(size: str, count: int, groups: int) -> float:
 
 
 def _crescent() -> tuple[paint.Point, ...]:
-    """The outer circle's arc that the bite leaves, and back along the bite."""
+    """Return the arc of the outer circle that the bite leaves, and the way back along the bite."""
     bite, reach, away = 0.80, 1.0, 0.50
     # Where the circles cross: x from the difference of the two equations.
     x = (reach**2 - bite**2 + away**2) / (2 * away)
@@ -262,7 +262,7 @@ WHOLE = {
 
 
 def _boxes(place: str) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of a place's box, in shares of the width."""
+    """Return left, top, right and bottom of the box of a place, in shares of the width."""
     near, far, half = MARGIN, 1 - MARGIN, 0.5
     return {
         "left": (near, near, half - MARGIN / 2, far),
@@ -274,7 +274,7 @@ def _boxes(place: str) -> tuple[float, float, float, float]:
 
 
 def _stand(rng: random.Random, place: str, radii: list[float]) -> list[paint.Point]:
-    """Centres for circles of these radii (shares of the width), all inside the place's box and `GAP` apart.
+    """Return centres for circles of these radii (shares of the width), all inside the box of the place and `GAP` apart.
 
     An arrangement is jittered ever less until nothing touches; the first of each row fits without jitter.
     """
@@ -316,8 +316,8 @@ def _stand(rng: random.Random, place: str, radii: list[float]) -> list[paint.Poi
 
 
 def draw(scene: Scene, size: int | tuple[int, int] = 224):
-    """The picture of a scene: an RGB Pillow image of size x size pixels, or of (width, height) (32 to 448), the same bytes
-    every time. Places are shares of width and height, objects keep their proportions."""
+    """Draw a scene, an RGB image of size x size pixels or of (width, height), 32 to 448, with the same bytes every time.
+    Places are shares of width and height; objects keep their proportions."""
     from PIL import ImageDraw
 
     broad, high = paint.extent(size)

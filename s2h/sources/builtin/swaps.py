@@ -1,4 +1,4 @@
-"""One attribute told wrongly: labels that differ from an image's in a single place and keep the concept of the prompt."""
+"""Change one attribute: labels that differ from those of an image in a single place and keep the concept of the prompt."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def _another(rng: Random, values: tuple, value: object) -> object:
 
 
 def swap(rng: Random, labels: dict, concept: str) -> dict:
-    """A copy of the labels with one visible attribute exchanged that captions always mention: count or colour of a
+    """Return the labels with one attribute exchanged that is visible and always mentioned in captions: count or colour of a
     group (never the concept's own colour), or the hair of a face.
 
-    Swapped labels are as usual as true ones: where the new labels are rarer in scenes than the old ones, as one small object
-    is beside one large, the swap is given up (NoPair) as often as that takes, so that a caption's words don't tell.
+    Swapped labels are as usual as true ones: where the new labels are rarer in scenes than the old ones, as one small
+    object is beside one large, the swap is given up (NoPair) as often as that takes, so that a caption's words don't tell.
     """
     new = deepcopy(labels)
     if labels["kind"] == "face":

@@ -45,7 +45,7 @@ TRAIT_NOUNS = {
 
 
 def labels_of(item: scenes.Scene | numerals.Digit | families.Person) -> dict:
-    """The JSON labels of a drawn thing."""
+    """Return the JSON labels of a drawn thing."""
     if isinstance(item, scenes.Scene):
         groups = [
             {"shape": g.shape, "colour": g.colour, "size": g.size, "count": g.count, "place": g.place}
@@ -58,13 +58,13 @@ def labels_of(item: scenes.Scene | numerals.Digit | families.Person) -> dict:
 
 
 def scene_of(labels: dict, key: str) -> scenes.Scene:
-    """The scene with these labels; `labels_of` turned round."""
+    """Return the scene with these labels, the inverse of `labels_of`."""
     groups = tuple(scenes.Group(**group) for group in labels["groups"])
     return scenes.Scene(key, labels["background"], groups)
 
 
 def person_of(labels: dict, key: str) -> families.Person:
-    """Somebody with these labels and without relatives."""
+    """Return a person with these labels and without relatives."""
     traits = tuple((trait, labels[trait]) for trait in families.TRAITS)
     return families.Person(key, key, "stranger", labels["sex"], labels["age"], traits)
 
@@ -82,7 +82,7 @@ def shape_word(shape: str, count: int) -> str:
 
 
 def group_phrase(group: dict, *, count: bool = True, size: bool = True, colour: bool = True) -> str:
-    """'two small red stars', 'a large blue fish'; attributes can be left out."""
+    """Return "two small red stars" or "a large blue fish"; attributes can be left out."""
     words = [group["size"]] * size + [group["colour"]] * colour + [shape_word(group["shape"], group["count"])]
     phrase = " ".join(words)
     if group["count"] > 1:
@@ -99,7 +99,7 @@ def hair_phrase(labels: dict) -> str:
 
 
 def face_phrase(labels: dict, *traits: str) -> str:
-    """'an old woman with curly red hair, brown skin and freckles' for the traits asked for."""
+    """Return "an old woman with curly red hair, brown skin and freckles" for the wanted traits."""
     parts = []
     for trait in traits:
         if trait == "hair":
@@ -113,7 +113,7 @@ def face_phrase(labels: dict, *traits: str) -> str:
 
 
 def listing(parts: list[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """Join "a", "a and b", or "a, b and c"."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
@@ -123,7 +123,7 @@ def digit_phrase(labels: dict) -> str:
 
 
 def describe(labels: dict) -> str:
-    """The plain full description, without a capital or full stop; the claim that an image-text model judges."""
+    """Return the plain full description, without a capital or full stop: the claim that an image-text model judges."""
     if labels["kind"] == "scene":
         first, *rest = labels["groups"]
         if not rest:
@@ -135,14 +135,15 @@ def describe(labels: dict) -> str:
 
 
 def look(labels: dict) -> str:
-    """What an answer that shows its working says of an image, without a full stop; of a face half of the traits."""
+    """Return what an answer that shows its working says about an image, without a full stop; half of the traits of a
+    face."""
     if labels["kind"] == "digit":
         return str(labels["value"])
     return face_phrase(labels, *LOOKS) if labels["kind"] == "face" else describe(labels)
 
 
 def caption(labels: dict, rng: Random) -> str:
-    """One of many true captions, of one or several attributes, as a sentence; `holds` accepts each of them."""
+    """Draw one of many true captions, a sentence about one or several attributes. `holds` accepts each of them."""
     if labels["kind"] == "digit":
         return sentence(digit_phrase(labels))
     if labels["kind"] == "face":
@@ -174,7 +175,7 @@ GENERIC = {
 
 
 def questions(labels: dict) -> list[Question]:
-    """Every question that this image answers, each with one right answer."""
+    """Return every question that an image answers, each with one right answer."""
     return list(
         {"scene": _scene_questions, "digit": _digit_questions, "face": _face_questions}[labels["kind"]](
             labels
@@ -248,7 +249,7 @@ def _scene_questions(labels: dict) -> Iterator[Question]:
 
 
 def picture_of(thing: str, many: bool) -> str:
-    """'a picture of an orange star' of one, 'a picture of orange stars' of several."""
+    """Return "a picture of an orange star" for one, "a picture of orange stars" for several."""
     *attributes, shape = thing.split()
     return "a picture of " + (" ".join((*attributes, shape_word(shape, 2))) if many else with_article(thing))
 
@@ -296,7 +297,7 @@ def _face_questions(labels: dict) -> Iterator[Question]:
 
 
 def face_of(noun: str) -> str:
-    """'the face of an old man'."""
+    """Return "the face of an old man"."""
     return f"the face of {with_article(noun)}"
 
 
@@ -308,9 +309,9 @@ _PLACES = set(PLACE_WORDS)
 
 
 def holds(text: str, labels: dict) -> bool:
-    """Whether a caption says something definite about the image and nothing false: every object (or person) that it
+    """Tell whether a caption says something definite about the image and nothing false: every object (or person) that it
     names is there with each attribute that it gives, and no attribute is contradicted. A caption that names nothing
-    ('Some shapes.') does not hold."""
+    ("Some shapes.") does not hold."""
     words = _WORD.findall(text.lower())
     return {"scene": _holds_scene, "digit": _holds_digit, "face": _holds_face}[labels["kind"]](words, labels)
 

@@ -1,5 +1,6 @@
-"""The built-in world: a source that needs no files. Scenes of shapes, digits in many hands, and families of faces are
-drawn from (seed, split, key) without limit; the same key gives the same picture on every run."""
+"""The built-in world, data of all four shapes that needs no files. Scenes of shapes, digits in many hands, and families of
+faces are drawn from (seed, split, key) without limit; the same key gives the same picture on every run. shapes.py says what
+the methods do."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ DOMAINS = ("scene", "face", "digit")
 
 
 class World(Dataset):
-    """One endless album. `split` goes into every key: what `train` draws, `heldout` can't."""
+    """Data without end. The split goes into every key, so that `heldout` can't draw what `train` draws."""
 
     spec = "builtin"
     exhaustive = True  # everything that a picture shows is known
@@ -41,12 +42,11 @@ class World(Dataset):
     # Pictures -------------------------------------------------------------------------------------------------
 
     def scene(self, rng: Random, **wanted) -> Item:
-        """A scene; `shape`, `colour` force one group, `avoid` names shapes that must not occur."""
+        """Draw a scene. shape, colour: of one group. avoid: shapes that must not occur."""
         scene = scenes.sample(rng, self._key("scene", rng.getrandbits(60)), **wanted)
         return Item(scene.key, words.labels_of(scene), draw=lambda size: scenes.draw(scene, size))
 
     def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
-        """A digit, any or one of a value; none was ever there (`together`)."""
         digit = numerals.sample(rng, self._key("digit", rng.getrandbits(60)), value=value, split=self.split)
         return Item(digit.key, words.labels_of(digit), draw=lambda size: numerals.draw(digit, size))
 
@@ -55,7 +55,7 @@ class World(Dataset):
         return families.family(seeds.rng(key), key)
 
     def draw_relatives(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
-        """Two of one family, the first of whom is the `relation` of the second; they share at least four of eight traits."""
+        """Draw two people of a family who share at least four of eight traits."""
         for _ in range(REDRAWS):
             first, second = rng.choice(families.RELATED[relation](self.family(rng)))
             if families.shared(first, second) >= LEAST_SHARED_BY_KIN:
@@ -69,8 +69,8 @@ class World(Dataset):
         unlike: tuple[families.Person, ...],
         apart: tuple[families.Person, ...] = (),
     ) -> families.Person:
-        """Somebody of another family (than anyone's in `apart` too: each stranger has his own) with the sex and age of
-        `like` who shares at most two of eight traits with each person in `unlike`."""
+        """Draw a person with the sex and age of `like`, of a family that nobody else has, who shares at most two of eight
+        traits with each person in `unlike`."""
         while True:
             key = self._key("stranger", rng.getrandbits(60))
             person = families.person(seeds.rng(key), key, sex=like.sex, age=like.age)
@@ -78,11 +78,9 @@ class World(Dataset):
                 return person
 
     def describe_face(self, person: families.Person) -> str:
-        """What an answer that shows its working says of a person."""
         return words.look(words.labels_of(person))
 
     def facts_about(self, person: families.Person) -> dict:
-        """What is known of a person, so that anyone can find who is whose kin."""
         return {
             "person": person.key,
             "family": person.family,
@@ -94,11 +92,11 @@ class World(Dataset):
         return f"the face of {self.describe_face(person)}"
 
     def draw_portrait(self, rng: Random, person: families.Person) -> Item:
-        """A picture of a person; pose, light, clothes and background are drawn anew and never tell who it is."""
+        """Draw a picture of a person. Pose, light, clothes and background are drawn anew and never tell who it is."""
         from s2h.sources.builtin import faces
 
         key = self._key("view", rng.getrandbits(60))
-        view = families.view(seeds.rng(key), key)
+        view = families.View(key)
         return Item(
             f"{person.key} {key}", words.labels_of(person), draw=lambda size: faces.draw(person, view, size)
         )
@@ -111,11 +109,10 @@ class World(Dataset):
     # Level 1 --------------------------------------------------------------------------------------------------
 
     def draw_subject(self, rng: Random) -> Item:
-        """A picture to ask about."""
         return self.thing(rng, rng.choices(DOMAINS, (0.5, 0.3, 0.2))[0])
 
     def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
-        """One more distractor, of the first item's kind, so that the question could be asked of it as well."""
+        """Draw a picture of the kind of the first one, so that the question could be asked about it as well."""
         return self.thing(rng, together[0].labels["kind"])
 
     def thing(self, rng: Random, kind: str) -> Item:
@@ -129,7 +126,6 @@ class World(Dataset):
     def find_answered(
         self, rng: Random, question: words.Question, value: str
     ) -> tuple[Item, words.Question] | None:
-        """Another picture of which the same is asked, and whose right answer is the value."""
         for _ in range(REDRAWS):
             item = self._asked(rng, question, value)
             for other in self.questions_about(item):
@@ -141,7 +137,7 @@ class World(Dataset):
         return None
 
     def _asked(self, rng: Random, question: words.Question, value: str) -> Item:
-        """A picture of which that is likely to be asked."""
+        """Draw a picture about which this question is likely to be asked."""
         if question.about == "digit":
             return self.draw_digit(rng, int(value))
         if question.about == "person":
@@ -162,14 +158,14 @@ class World(Dataset):
     # Level 3 --------------------------------------------------------------------------------------------------
 
     def draw_target(self, rng: Random) -> tuple[Item, Concept]:
-        """A picture and a concept that it shows ('a heart', 'a red heart', 'an old man'). It is drawn like `another` of that
-        concept, so that of the two nobody can tell which is the target."""
+        """Draw a picture and a concept that it shows ("a heart", "a red heart", "an old man"). The picture is drawn as
+        `draw_with` draws one, so that nobody can tell which of two is the target."""
         first = self.face(rng) if rng.random() < 0.3 else self.scene(rng)
         concept = self.concept(rng, first)
         return self.draw_with(rng, concept, [first]), concept
 
     def concept(self, rng: Random, item: Item) -> Concept:
-        """Something that a scene or a portrait shows."""
+        """Draw a concept that a scene or a portrait shows."""
         if item.labels["kind"] == "face":
             return Concept(words.with_article(words.noun_of(item.labels)))
         group = rng.choice(item.labels["groups"])
@@ -177,7 +173,7 @@ class World(Dataset):
         return Concept(words.with_article(name))
 
     def shows(self, item: Item, concept: str) -> bool:
-        """Whether the concept occurs in the picture, in any number and size."""
+        """Tell whether the concept occurs in the picture, in any number and size."""
         _, *attributes, name = concept.split()
         if item.labels["kind"] == "face":
             return words.noun_of(item.labels) == " ".join((*attributes, name))
@@ -185,14 +181,14 @@ class World(Dataset):
         return any(g["shape"] == name and (not attributes or g["colour"] == attributes[0]) for g in groups)
 
     def draw_without(self, rng: Random, concept: str, together: list[Item]) -> Item:
-        """A picture of the first item's kind in which the concept does not occur."""
+        """Draw a picture of the kind of the first one, without the concept."""
         while True:
             item = self.draw_distractor(rng, together)
             if not self.shows(item, concept):
                 return item
 
     def draw_with(self, rng: Random, concept: str, together: list[Item]) -> Item:
-        """Another picture that shows the concept, of the first item's kind."""
+        """Draw a picture of the kind of the first one, with the concept."""
         _, *attributes, name = concept.split()
         if together[0].labels["kind"] == "face":
             sex, age = words.PEOPLE[" ".join((*attributes, name))]
@@ -203,7 +199,6 @@ class World(Dataset):
         return words.caption(item.labels, rng)
 
     def caption_fits(self, caption: str, item: Item) -> bool:
-        """Whether a caption is true of a picture."""
         return words.holds(caption, item.labels)
 
     def claim_about(self, item: Item) -> str:
@@ -218,7 +213,7 @@ class World(Dataset):
         return rng.choice(words.GENERIC[item.labels["kind"]])
 
     def swap_attribute(self, rng: Random, item: Item, concept: str) -> Item:
-        """The same picture but for one attribute, which is never the concept's."""
+        """Draw the same picture with another value of one attribute, which is never one of the concept."""
         from s2h.sources.builtin.swaps import swap
 
         labels = swap(rng, item.labels, concept)
@@ -232,7 +227,6 @@ class World(Dataset):
     # Comparisons ----------------------------------------------------------------------------------------------
 
     def draw_trait(self, rng: Random) -> Trait:
-        """Something in which pictures can be compared."""
         if rng.random() < self.count_share:
             shape = rng.choice(scenes.SHAPES)
             things = words.shape_word(shape, 2)
@@ -247,7 +241,6 @@ class World(Dataset):
         return rng.choice(TRAITS)
 
     def draw_showing(self, rng: Random, trait: Trait, value: Any, together: list[Item]) -> Item:
-        """A picture in which the trait has that value."""
         if trait.what == "digit":
             return self.draw_digit(rng, value)
         if trait.what == "kind of person":
