@@ -103,7 +103,9 @@ def test_a_source_without_anything_to_compare_says_what_would_do(tmp_path):
     class Bare(Dataset):
         spec = "bare"
 
-    with pytest.raises(SourceError, match=r"compare needs a source such as .*classes:PATH, coco:.*vqav2:PATH"):
+    with pytest.raises(
+        SourceError, match=r"compare needs a source such as .*classes:PATH, coco:.*vqav2:PATH"
+    ):
         next(tasks.generate("compare", n=1, source=Bare(), images=Store(tmp_path)))
 
 
