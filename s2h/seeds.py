@@ -9,25 +9,26 @@ from hashlib import blake2b
 
 
 def seed_of(*parts: object) -> int:
-    """A 64-bit seed from the parts' text; equal parts give equal seeds on every machine and Python version."""
+    """Return a 64-bit seed from the parts' text; equal parts give equal seeds on every machine and Python version."""
     return hashed(text_of(parts))
 
 
 def text_of(parts: Iterable[object]) -> str:
-    """The text of parts that `hashed` makes a seed of."""
+    """Return the text of parts that `hashed` makes a seed of."""
     return "\x1f".join([f"{type(part).__name__}:{part}" for part in parts])
 
 
 def hashed(text: str) -> int:
-    """A 64-bit seed from a text."""
+    """Return a 64-bit seed from a text."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def within(seed: int, bits: int) -> int:
-    """A seed for a library that takes non-negative numbers of so many bits: the seed itself where it fits, else a hash."""
+    """Return a seed for a library that takes non-negative numbers of so many bits: the seed itself where it fits, else a
+    hash."""
     return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
 
 
 def rng(*parts: object) -> random.Random:
-    """A generator of its own for these parts: `rng(seed, "kinship", 17)`."""
+    """Return a generator of its own for these parts: `rng(seed, "digit", 17)`."""
     return random.Random(seed_of(*parts))
