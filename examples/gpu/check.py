@@ -42,7 +42,7 @@ import steps
 import torch
 import train_speed as speed
 
-from s2h.train.tune import hush
+from s2h.train.weights import hush
 
 ROOT = Path(__file__).resolve().parents[2]
 CUDA = torch.cuda.is_available()

@@ -16,7 +16,7 @@ import torch
 import train_speed as speed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from s2h.train import agreement, shared
+from s2h.train import agreement, prefix_sharing
 from tests.support.controls import CONTROLS
 
 CUDA = torch.cuda.is_available()
@@ -165,7 +165,7 @@ def exact(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Call
         trainer.unshare()
 
         def install() -> None:
-            trainer.unshare = shared.install(core, how)
+            trainer.unshare = prefix_sharing.install(core, how)
 
         said = agreement.measure(trainer, partial(trainer._batch_of, rows), which, install)
         sides = {

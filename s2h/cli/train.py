@@ -291,7 +291,7 @@ def _train(
         _check_installed(package)
     from s2h.train.reference import cache_folder
     from s2h.train.run import train, with_merged
-    from s2h.train.tune import TargetsError
+    from s2h.train.weights import TargetsError
 
     if done:
         work.print(json.dumps(with_merged(arguments, folder, work.say)))

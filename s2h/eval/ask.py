@@ -16,7 +16,7 @@ from s2h.eval import answers, likelihood
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
-from s2h.models.fit import Fit, positions, refusals
+from s2h.models.tokens import TokenCounter, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
 from s2h.streams.journal import Journal
 
@@ -47,7 +47,7 @@ def predict(
         on_error(RecordError(**told))
     # A tokenizer is no thing for two threads: the next batch is prepared with one of its own.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen, takes = prompts.Images(beside), Fit.of(beside.model, beside.processor, model.name)
+    seen, takes = prompts.Images(beside), TokenCounter.of(beside.model, beside.processor, model.name)
     questions = _rest(questions, journal)
     ended = None
     while ended is None:
@@ -123,7 +123,7 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
     return chunk, None if len(chunk) == size else True
 
 
-def _look(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
+def _look(line: dict, takes: TokenCounter) -> list[tuple[str, int] | None]:
     """For each image a name for its bytes and how many tokens it will have; None where it can't be read, which is told when
     it is opened."""
     found: list[tuple[str, int] | None] = []

@@ -9,8 +9,8 @@ from typing import Any
 
 from s2h.models import ModelError
 from s2h.models import prompts as made
-from s2h.models.fit import positions
 from s2h.models.prompts import Prompt
+from s2h.models.tokens import positions
 
 # How near the two best logits of a row may be, for each layer and in parts of the largest, before the row is answered by
 # itself. Rounding moved logits by no more than a seventh of that in models of 2 to 8 layers.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel
-from s2h.models import ModelError, adapter, causes, decode, encode, fit, guard, hub, names, prompts
+from s2h.models import ModelError, adapter, causes, decode, encode, guard, hub, names, prompts, tokens
 from s2h.models.adapter import ARGUMENTS, MERGED
 
 
@@ -104,7 +104,7 @@ def _check_processor(processor: Any, name: str) -> None:
         )
     if not getattr(processor, "chat_template", None):
         raise ModelError(f"model {name!r} has no chat template (choose an instruction-tuned model)")
-    if fit.no_place_for_images(processor):
+    if tokens.no_place_for_images(processor):
         raise ModelError(
             f"model {name!r}: its chat template has no place for images (choose a vision-language model, or mend its "
             "chat_template.jinja)"

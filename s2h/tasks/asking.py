@@ -37,7 +37,7 @@ def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) 
     if source.spec != "builtin":  # whose answers are single values
         found["alike"] = _alike(given, say)
     if given.select:
-        from s2h.models.attention import share
+        from s2h.models.image_attention import share
         from s2h.tasks.attention import selecting
 
         found["choose"] = selecting(lambda *row: share(loaded, *row))
@@ -47,15 +47,15 @@ def answers_of(given: Any, model: str, source: Any, say: Callable[[str], None]) 
 def _takes(loaded: Any, messages: list[dict], images: list[Any]) -> bool:
     """Whether the model can be asked this: an image's mark in a question, an image that the processor refuses or a prompt
     beyond the window would end the batch."""
-    from s2h.models import fit, prompts
+    from s2h.models import prompts, tokens
     from s2h.record import RecordError
 
     try:
-        with fit.refusals(loaded.name):
+        with tokens.refusals(loaded.name):
             prompt = prompts.prepare(loaded, messages, prompts.prepare_images(loaded, list(images)))
     except RecordError:
         return False
-    return len(prompt.ids) < fit.positions(loaded.model.config)
+    return len(prompt.ids) < tokens.positions(loaded.model.config)
 
 
 def _alike(given: Any, say: Callable[[str], None]) -> Callable[[str, str], bool]:

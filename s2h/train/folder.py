@@ -21,11 +21,11 @@ from typing import Any
 from s2h import __version__, accel
 from s2h.errors import counted, plural
 from s2h.models import adapter
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 from s2h.streams.files import Whole, below
 from s2h.train.arguments import Arguments
-from s2h.train.rows import Pairs, Stored, emptied, store
+from s2h.train.dataset import Pairs, Stored, emptied, store
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
@@ -103,7 +103,7 @@ def prepare(
     folder: Path,
     on_error: Callable[[Exception], None],
     base: str | None,
-    fit: Fit,
+    fit: TokenCounter,
     say: Callable[[str], None],
 ) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
     """Fix data and arguments in the folder, or check that they are what they were: training pairs, held-out pairs, and
@@ -128,7 +128,7 @@ def prepare(
 
 
 def _fix(
-    records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: Fit, say
+    records, held_out, arguments: Arguments, folder: Path, on_error, base: str | None, fit: TokenCounter, say
 ) -> dict[str, array]:
     """Write the data or compare them; returns the tokens of the pairs that were given now."""
     before = begun(folder)

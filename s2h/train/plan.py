@@ -21,13 +21,13 @@ from typing import Any
 from s2h import accel
 from s2h.errors import counted
 from s2h.models import ModelError, names
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
-from s2h.train import features, stages, tune
+from s2h.train import features, stages, weights
 from s2h.train.arguments import Arguments, check
+from s2h.train.dataset import Pairs, store
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, store
 
 SAMPLE = 128  # pairs that are drawn, at most, and whose images are opened
 BULKY = 16  # more pairs that are opened, at most, to find the longest row
@@ -48,7 +48,7 @@ def plan(
     shape, RunError where there is nothing to train on."""
     check(arguments)
     try:
-        model, processor = tune.read(arguments)
+        model, processor = weights.read(arguments)
         shape = None
     except ModelError as error:
         shape = names.preset(arguments.model).shape
@@ -58,7 +58,11 @@ def plan(
         model = processor = None
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside)
-        fit = Fit.of(model, processor, arguments.model, arguments.window) if model is not None else None
+        fit = (
+            TokenCounter.of(model, processor, arguments.model, arguments.window)
+            if model is not None
+            else None
+        )
         count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
         window = fit.window if fit is not None else arguments.window or 10**9
         if not count:
@@ -103,7 +107,7 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
     return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
-def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
+def _tokens(record: Record, fit: TokenCounter | None, shape: Any) -> dict[str, int]:
     """Tokens of a pair: of its images, its prompt with them, both answers, and its longer row."""
     from s2h.images.decoding import open_images
 
@@ -112,7 +116,7 @@ def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
         prompt = images + len(text_of(record["prompt"])) // LETTERS
         answers = [1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected")]
     else:
-        known = fit.lengths(record, open_images(record))
+        known = fit.count(record, open_images(record))
         images, prompt, answers = known.images, known.prompt, known.answers
     return {"images": images, "prompt": prompt, "answers": sum(answers), "row": prompt + max(answers)}
 
@@ -154,7 +158,7 @@ def _reckon(
 def _sizes(model: Any, arguments: Arguments) -> dict[str, float]:
     """Weights, those that are trained, and widths, of a model that is loaded."""
     text = model.config.get_text_config()
-    language = sum(p.numel() for name, p in model.named_parameters() if tune.LANGUAGE.search(name))
+    language = sum(p.numel() for name, p in model.named_parameters() if weights.LANGUAGE.search(name))
     lora = sum(
         arguments.rank * sum(module.weight.shape)
         for name, module in model.named_modules()

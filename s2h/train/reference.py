@@ -18,11 +18,11 @@ from s2h import __version__, accel
 from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.models import ModelError, fingerprint
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
-from s2h.train.collate import LENGTH, REFERENCE
-from s2h.train.rows import Pairs
+from s2h.train.collator import LENGTH, REFERENCE
+from s2h.train.dataset import Pairs
 
 NAMES = (*REFERENCE, LENGTH)
 AGAIN = "remove it: the reference is then measured again"
@@ -41,7 +41,7 @@ def attach(
     sets: dict[str, Pairs],
     folder: Path,
     model_print: str,
-    fit: Fit,
+    fit: TokenCounter,
     attention: str,
     cache: Path,
     say: Callable[[str], None],
@@ -85,7 +85,14 @@ def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
 
 
 def _measure(
-    trainer: Any, pairs: Pairs, name: str, model_print: str, fit: Fit, attention: str, cache: Path, say
+    trainer: Any,
+    pairs: Pairs,
+    name: str,
+    model_print: str,
+    fit: TokenCounter,
+    attention: str,
+    cache: Path,
+    say,
 ) -> dict[str, list]:
     given, key = accel.share(_known(trainer, pairs, model_print, fit, attention) if accel.is_main() else None)
     if given:
@@ -104,7 +111,7 @@ def _measure(
 
 
 def _known(
-    trainer: Any, pairs: Pairs, model_print: str, fit: Fit, attention: str
+    trainer: Any, pairs: Pairs, model_print: str, fit: TokenCounter, attention: str
 ) -> tuple[dict[int, list], str]:
     """The rows that bring values of this very model; and the name of all the others together."""
     images: dict[str, str] = {}
@@ -119,9 +126,7 @@ def _known(
         ref = scores.get("ref") if isinstance(scores.get("ref"), dict) else {}
         if ref.get("fingerprint") == f"{model_print}-{said}":
             # A run that goes on without its files has no tokens at hand.
-            tokens = (
-                fit.lengths(record, open_images(record)).row if pairs.tokens is None else pairs.tokens[row]
-            )
+            tokens = fit.count(record, open_images(record)).row if pairs.tokens is None else pairs.tokens[row]
             given[row] = [ref["chosen"], ref["rejected"], tokens]
         else:
             whole.update(said.encode())

@@ -12,11 +12,12 @@ from s2h import accel
 from s2h.errors import counted
 from s2h.images.decoding import ImageError
 from s2h.models import adapter, fingerprint, names
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, fail
 from s2h.seeds import within
-from s2h.train import alarms, card, features, merge, metrics, plot, reference, stages, tune
+from s2h.train import card, diagnostics, features, measurements, merge, plot, reference, stages, weights
 from s2h.train.arguments import Arguments, check
+from s2h.train.dataset import Pairs
 from s2h.train.folder import (
     RESULT,
     RunError,
@@ -29,7 +30,6 @@ from s2h.train.folder import (
     step_of,
     write_json,
 )
-from s2h.train.rows import Pairs
 
 __all__ = ["Arguments", "RunError", "read_metrics", "train"]
 
@@ -62,13 +62,13 @@ def train(
     refuse_used(folder, resume)
     # The model comes first: where it can't be had, nothing has been read or written.
     with accel.main_first():
-        model, processor = tune.read(arguments)
-    if vision := tune.in_vision(model, arguments):
+        model, processor = weights.read(arguments)
+    if vision := weights.in_vision(model, arguments):
         say(
             f"warning: {vision} of the modules that --lora-targets matches lie in the vision tower, which is trained too"
         )
     base = adapter.sketch(arguments.model, model)
-    fit = Fit.of(model, processor, arguments.model, arguments.window)
+    fit = TokenCounter.of(model, processor, arguments.model, arguments.window)
     pairs, val, said = prepare(records, held_out, arguments, folder, on_error, base, fit, say)
     if resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
@@ -79,7 +79,7 @@ def train(
         + f"; data {said['data'][:12]}"
     )
     stages.check(pairs, arguments.stages)
-    blind, warning = alarms.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
+    blind, warning = diagnostics.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
         say(warning)
     model_print = fingerprint.of_model(model, processor)
@@ -123,7 +123,7 @@ def train(
             f"the images of {counted(len(kept.missed), 'prompt')} were encoded anew in each epoch, those of "
             f"{len(kept.kept)} once: {kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
         )
-    tune.save(trainer, folder, arguments.full)
+    weights.save(trainer, folder, arguments.full)
     if accel.is_main():
         facts = {
             "fingerprint": model_print,
@@ -155,10 +155,10 @@ def _trainer(
     import transformers
     from trl import DPOConfig
 
-    from s2h.train.collate import Collator
-    from s2h.train.watched import WatchedTrainer
+    from s2h.train.collator import Collator
+    from s2h.train.run_trainer import RunTrainer
 
-    tune.hush()
+    weights.hush()
     seed = within(arguments.seed, 32)
     transformers.set_seed(seed)
     cuda = accel.device().type == "cuda"
@@ -180,7 +180,7 @@ def _trainer(
         warmup_steps=round(arguments.warmup * steps),
         weight_decay=arguments.weight_decay,
         max_length=None,  # a cut after the images would make answers vanish silently
-        precompute_ref_log_probs=arguments.full,  # or TRL loads a second model; see WatchedTrainer
+        precompute_ref_log_probs=arguments.full,  # or TRL loads a second model; see RunTrainer
         gradient_checkpointing=arguments.gradient_checkpointing,
         bf16=cuda and (model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())),
         fp16=False,
@@ -203,19 +203,19 @@ def _trainer(
         eval_steps=max(1, steps // 5),
         use_cpu=not cuda,
     )
-    trainer = WatchedTrainer(
+    trainer = RunTrainer(
         model=model,
         args=config,
-        train_dataset=tune.shown(pairs.dataset(), arguments.full),
-        eval_dataset=tune.shown(val.dataset(), arguments.full) if val else None,
+        train_dataset=weights.shown(pairs.dataset(), arguments.full),
+        eval_dataset=weights.shown(val.dataset(), arguments.full) if val else None,
         processing_class=processor,
         data_collator=Collator(processor),
-        peft_config=None if arguments.full else tune.lora(model, arguments),
+        peft_config=None if arguments.full else weights.lora(model, arguments),
     )
     trainer.pairs, trainer.held_out, trainer.stages = pairs, val, parts
     trainer.token_budget = arguments.token_budget
     trainer.schedule_per_stage = arguments.schedule_per_stage and len(parts) > 1
-    tune.spare_vision(trainer)
+    weights.spare_vision(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(folder, arguments, parts if order else [], say))
     return trainer
@@ -225,7 +225,7 @@ def _set_order(
     trainer: Any, pairs: Pairs, val: Pairs | None, arguments: Arguments, values: dict, say
 ) -> None:
     """The rows in the order of training, and their lengths, which the reference has told."""
-    from s2h.train.collate import LENGTH
+    from s2h.train.collator import LENGTH
 
     args = trainer.args
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
@@ -246,7 +246,7 @@ def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say
     epochs go over the file."""
     from transformers import TrainerCallback
 
-    watch = alarms.collapse(say, arguments.beta, arguments.sft)
+    watch = diagnostics.collapse(say, arguments.beta, arguments.sft)
 
     class Recorder(TrainerCallback):
         def on_log(self, args, state, control, logs=None, **more):
@@ -256,8 +256,8 @@ def _recorder(folder: Path, arguments: Arguments, parts: list[stages.Stage], say
             passed = (state.epoch or 0) * (arguments.epochs if parts else 1)
             stage = stages.at(parts, state.global_step) if parts else None
             for prefix in ("", "eval_"):
-                if found := metrics.line(state.global_step, passed, stage, logs, prefix):
-                    metrics.append(folder, found)
+                if found := measurements.line(state.global_step, passed, stage, logs, prefix):
+                    measurements.append(folder, found)
 
     return Recorder()
 

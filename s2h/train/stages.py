@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2h.train.arguments import Arguments
+from s2h.train.dataset import Pairs, number_of
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, number_of
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from trl import DPOTrainer
 from s2h import accel
 from s2h.models import ModelError
 from s2h.record import text_of
-from s2h.train import agreement, batches, shared
-from s2h.train.attention import why_not_varlen
-from s2h.train.collate import FAILED, LENGTH, REFERENCE, prompt_of
+from s2h.train import agreement, batches, prefix_sharing
+from s2h.train.collator import FAILED, LENGTH, REFERENCE, prompt_of
 from s2h.train.features import Store
+from s2h.train.packed_attention import why_not_varlen
 
 
 class PairTrainer(DPOTrainer):
@@ -99,9 +99,9 @@ class PairTrainer(DPOTrainer):
     ) -> str | None:
         """Let both answers of a pair share its prompt and images from here on (with `pack`, all pairs of one prompt that
         meet in a step), once the first pairs have shown that the numbers are the stock step's. attention: one of
-        `shared.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason where they can't."""
+        `prefix_sharing.ATTENTION`; store: where a frozen vision tower's features are kept. Returns the reason why not."""
         self._unshare()
-        reason, varlen = shared.why_not(self.base.config), why_not_varlen(self.base)
+        reason, varlen = prefix_sharing.why_not(self.base.config), why_not_varlen(self.base)
         if not reason and attention == "varlen":
             reason = varlen
         if reason:
@@ -127,7 +127,7 @@ class PairTrainer(DPOTrainer):
         parted = self.is_fsdp_enabled or self.is_deepspeed_enabled
 
         def install() -> None:
-            self.unshare = shared.install(core, how, None if parted else store)
+            self.unshare = prefix_sharing.install(core, how, None if parted else store)
 
         self.data_collator.pack = pack
         try:
@@ -261,6 +261,6 @@ def _lengths(batch: dict) -> list[int]:
     """Tokens of each pair's longer row, prompt and answer."""
     if "row_segments" not in batch:
         return batch["attention_mask"].sum(1).view(2, -1).amax(0).tolist()
-    prompts = (batch["row_segments"] == shared.PROMPT).sum(1)
+    prompts = (batch["row_segments"] == prefix_sharing.PROMPT).sum(1)
     rows = batch["row_index"][:, 0].div(batch["row_segments"].shape[1], rounding_mode="floor").view(2, -1)[0]
     return (prompts[rows] + batch["completion_mask"].sum(1).view(2, -1).amax(0)).tolist()

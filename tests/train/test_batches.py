@@ -14,7 +14,7 @@ from s2h.images.decoding import ImageError
 from s2h.models import vlm
 from s2h.record import Record
 from s2h.train import batches
-from s2h.train.collate import Collator
+from s2h.train.collator import Collator
 from s2h.train.run import Arguments, train
 from tests.support.architectures import make_pairs
 from tests.support.records import pair
@@ -136,7 +136,7 @@ def test_workers_read_the_rows_they_were_asked_for(tmp_path):
     from torch.utils.data import DataLoader
 
     from s2h.streams import jsonl
-    from s2h.train.rows import Pairs
+    from s2h.train.dataset import Pairs
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as out:
         for i in range(2000):
@@ -154,19 +154,19 @@ def ids_of(rows: list[dict]) -> list[str]:
 def test_an_image_that_a_worker_cannot_open_is_told_as_it_is(llava, pairs, tmp_path):
     from PIL import Image
 
-    from s2h.train import rows
+    from s2h.train import dataset
 
     lost = tmp_path / "lost.png"
     Image.new("RGB", (40, 40)).save(lost)
     bad = Record({**pairs[0], "id": "bad", "images": [str(lost), *pairs[0]["images"][1:]]})
-    whole = rows.Pairs.dataset
+    whole = dataset.Pairs.dataset
 
     def gone(self, *given):
         lost.unlink(missing_ok=True)
         return whole(self, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows.Pairs, "dataset", gone)  # after the pairs were checked
+        patch.setattr(dataset.Pairs, "dataset", gone)  # after the pairs were checked
         with pytest.raises(ImageError) as told:
             run(llava, [*pairs[:2], bad], tmp_path / "run", workers=1)
     assert "data.jsonl:3: images[0]" in str(told.value) and "Traceback" not in str(told.value)

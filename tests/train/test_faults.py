@@ -14,9 +14,9 @@ from s2h.models import ModelError
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.train.arguments import again
+from s2h.train.dataset import Pairs
 from s2h.train.folder import WRITTEN, RunError, begun, checkpoints, read_result
 from s2h.train.reference import is_whole
-from s2h.train.rows import Pairs
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs
 

@@ -14,7 +14,7 @@ from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.train import plan
 from s2h.train.arguments import fill
-from s2h.train.rows import Pairs
+from s2h.train.dataset import Pairs
 from tests.support.architectures import make_pairs
 
 

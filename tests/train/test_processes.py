@@ -118,15 +118,15 @@ PARTED = """
 import os, sys, torch
 from torch.distributed.fsdp import fully_shard
 from s2h import accel
-from s2h.train import tune
-from s2h.train.rows import Pairs
+from s2h.train import weights
+from s2h.train.dataset import Pairs
 from s2h.train.run import Arguments, _trainer
 from pathlib import Path
 
 model, data, folder = sys.argv[1:]
 arguments = Arguments(model, batch_size=2, grad_accum=1, rank=4, alpha=8)
 pairs = Pairs(Path(data))
-trainer = _trainer(*tune.read(arguments), pairs, None, arguments, Path(folder), 9, 9, 0, False)
+trainer = _trainer(*weights.read(arguments), pairs, None, arguments, Path(folder), 9, 9, 0, False)
 assert trainer.share_prompts(pairs) is None
 trainer.add_reference(pairs)
 torch.manual_seed(3)

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from s2h.train import stages
+from s2h.train.dataset import Pairs, Stored, emptied, store
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, Stored, emptied, store
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs
 

@@ -14,8 +14,8 @@ from s2h.models import ModelError, encode, vlm
 from s2h.record import RecordError, fail
 from s2h.streams import jsonl
 from s2h.train import features
+from s2h.train.dataset import Pairs, store
 from s2h.train.folder import checkpoints
-from s2h.train.rows import Pairs, store
 from s2h.train.run import Arguments, RunError, read_metrics, train
 from tests.support.architectures import make_pairs
 from tests.support.waiting import until
@@ -214,20 +214,20 @@ def test_a_model_without_vision_is_refused(tmp_path, pairs):
 
 def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, tmp_path, monkeypatch):
     """The same pairs in each optimizer step as in the file, whatever their order within it."""
-    from s2h.train import collate
+    from s2h.train import collator
 
     seen: list[list[str]] = []
-    whole = collate.Collator.__call__
+    whole = collator.Collator.__call__
 
     def watch(self, rows):
-        if collate.REFERENCE[0] in rows[0]:
+        if collator.REFERENCE[0] in rows[0]:
             seen.append([row["record"]["id"] for row in rows])
         return whole(self, rows)
 
-    monkeypatch.setattr(collate.Collator, "__call__", watch)
+    monkeypatch.setattr(collator.Collator, "__call__", watch)
     train(pairs, arguments(llava, epochs=1, batch_size=2, grad_accum=3), tmp_path / "run")
     known = json.loads((tmp_path / "run" / "reference.json").read_text())["train"]
-    tokens = {pair["id"]: known[collate.LENGTH][i] for i, pair in enumerate(pairs)}
+    tokens = {pair["id"]: known[collator.LENGTH][i] for i, pair in enumerate(pairs)}
     ids = [name for batch in seen for name in batch]
     for start in (0, 6):
         step = ids[start : start + 6]

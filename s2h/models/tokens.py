@@ -2,8 +2,8 @@
 ask this of each record before any forward pass, so that a record that the model cannot take is named, or skipped, and never
 ends a batch. The lengths that come of it are those of the tensors that `encode` makes.
 
-    fit = Fit(processor, "qwen2_5_vl", window=32768)
-    fit.lengths(record, images)
+    fit = TokenCounter(processor, "qwen2_5_vl", window=32768)
+    fit.count(record, images)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROBES = (
 
 
 @dataclass(frozen=True)
-class Lengths:
+class PairTokens:
     """Numbers of tokens: of a prompt with its images, of the images alone, and of each answer."""
 
     prompt: int
@@ -42,7 +42,7 @@ class Lengths:
 
 
 @dataclass
-class Fit:
+class TokenCounter:
     """What one model takes. model_type: of its configuration. window: the most tokens of a prompt and one answer."""
 
     processor: Any
@@ -51,8 +51,8 @@ class Fit:
     name: str = "the model"
 
     @classmethod
-    def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> Fit:
-        """The Fit of a loaded model; window: fewer tokens than the model takes, 0 for as many as it takes."""
+    def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> TokenCounter:
+        """The TokenCounter of a loaded model; window: fewer tokens than the model takes, 0 for as many as it takes."""
         own = positions(model.config)
         return cls(processor, model.config.model_type, min(own, window or own), name)
 
@@ -79,7 +79,7 @@ class Fit:
                     "take it out of the text",
                 )
 
-    def lengths(self, record: Record, images: list[Any]) -> Lengths:
+    def count(self, record: Record, images: list[Any]) -> PairTokens:
         """The lengths of a pair whose PIL images are open, without preparing the images where the processor can say how
         many tokens they take. Raises RecordError where the model can't take the record."""
         self.check(record)
@@ -94,7 +94,7 @@ class Fit:
             if counted is None:
                 ids = encode.encode_prompts(self.processor, [text], [images])["input_ids"]
                 counted = ids.shape[1] - bare + len(images)  # each image is one token of the text
-            return Lengths(bare - len(images) + counted, counted, tuple(map(len, answers)))
+            return PairTokens(bare - len(images) + counted, counted, tuple(map(len, answers)))
 
     def _count(self, images: list[Any]) -> int | None:
         """How many tokens the images take in a prompt; None where they must go through the processor together."""

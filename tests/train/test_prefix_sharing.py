@@ -14,8 +14,8 @@ from peft.tuners.lora import Linear as LoraLinear
 
 from s2h.cli.train import LOSSES
 from s2h.models import vlm
-from s2h.train import adapters, features, shared
-from s2h.train.rows import Pairs, store
+from s2h.train import adapters, features, prefix_sharing
+from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, _trainer
 from tests.support.architectures import RELATIVES, make_pairs
 from tests.support.controls import CONTROLS
@@ -110,7 +110,7 @@ def batch_of(trainer, rows, packed=False, pack=False):
 def step(trainer, rows, packed=False, pack=False, how="auto", store=None):
     """Log-probabilities of the model as it is, loss and gradients of one batch."""
     batch = batch_of(trainer, rows, packed, pack)
-    undo = shared.install(core_of(trainer), how, store) if packed else lambda: None
+    undo = prefix_sharing.install(core_of(trainer), how, store) if packed else lambda: None
     seen = trainer._metrics["train"]["logps/chosen"], trainer._metrics["train"]["logps/rejected"]
     trainer.model.zero_grad()
     loss = trainer.compute_loss(trainer.model, dict(batch))
@@ -141,7 +141,7 @@ def differences(ours, stock):
 @pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
 def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, stock_step, float64_head):
     trainer, rows = trainers(name)
-    assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in shared.EXACT
+    assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in prefix_sharing.EXACT
     stock = stock_step(name)
     kept = features.Store(2**30)
     for how, where in (("split", None), ("mask", None), ("split", kept), ("split", kept)):
@@ -301,7 +301,7 @@ def test_a_frozen_tower_runs_once_for_policy_and_reference(name, trainers):
     layers = next(module for module in tower.modules() if isinstance(module, torch.nn.ModuleList))
     handle = layers[0].register_forward_hook(lambda *given: ran.append(torch.is_grad_enabled()))
     try:
-        assert shared.frozen(core)
+        assert prefix_sharing.frozen(core)
         step(trainer, rows, packed=True)  # policy and reference in the loss, then the reference by itself
         assert ran == [False]
         step(trainer, rows)
@@ -309,7 +309,7 @@ def test_a_frozen_tower_runs_once_for_policy_and_reference(name, trainers):
     finally:
         handle.remove()
     next(tower.parameters()).requires_grad_(True)
-    assert not shared.frozen(core)
+    assert not prefix_sharing.frozen(core)
     next(tower.parameters()).requires_grad_(False)
 
 

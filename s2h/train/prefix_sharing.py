@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h.models.encode import TEXT_KEYS, padding
-from s2h.train import adapters, attention, features, last_layer
-from s2h.train.attention import PAD, PROMPT
+from s2h.train import adapters, features, last_layer, packed_attention
+from s2h.train.packed_attention import PAD, PROMPT
 
-# Model types for which packed rows were shown to give the stock step's numbers (tests/train/test_shared.py), and those of
-# the language models in them.
+# Model types whose packed rows give the numbers of the stock step (tests/train/test_prefix_sharing.py), and the types of
+# their language models.
 EXACT = ("llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text")
 ATTENTION = ("auto", "split", "mask", "varlen")
@@ -32,7 +32,7 @@ def why_not(config: Any) -> str | None:
         return f"a language model of type {text.model_type} has not been shown to be exact"
     if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
         return "sliding-window attention"
-    if text._attn_implementation not in ("sdpa", "eager", attention.SPLIT, attention.VARLEN):
+    if text._attn_implementation not in ("sdpa", "eager", packed_attention.SPLIT, packed_attention.VARLEN):
         return f"attention by {text._attn_implementation}, which takes no mask of its own"
     return None
 
@@ -124,9 +124,9 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
     if how == "auto":
         how = "mask" if before == "eager" else "split"
     if how != "mask":
-        attention.register()
+        packed_attention.register()
         core.language_model.set_attn_implementation(
-            {"split": attention.SPLIT, "varlen": attention.VARLEN}[how]
+            {"split": packed_attention.SPLIT, "varlen": packed_attention.VARLEN}[how]
         )
 
     def packed_or_not(*args: Any, row_ids: Any = None, row_images: Any = (), **kwargs: Any) -> Any:
@@ -198,12 +198,12 @@ def _packed(
     for name in ("input_ids", "attention_mask", "position_ids"):
         kwargs.pop(name, None)
     grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
-    mask = attention.mask(row_segments, 0 if how == "mask" else row_prompt)
+    mask = packed_attention.mask(row_segments, 0 if how == "mask" else row_prompt)
     if core.language_model.config._attn_implementation == "eager":
         dtype = core.get_input_embeddings().weight.dtype  # eager adds its mask to the scores
         mask = mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, _lowest(dtype))
     if how == "varlen":
-        kwargs["packed"] = attention.sequences(row_segments)
+        kwargs["packed"] = packed_attention.sequences(row_segments)
     if row_types is not None:
         kwargs["mm_token_type_ids"] = row_types
     out = forward(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s2h import record
-from s2h.train import alarms, metrics
-from s2h.train.rows import Pairs, store
+from s2h.train import diagnostics, measurements
+from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, read_metrics, train
 from tests.support.architectures import make_pairs
 
@@ -60,16 +60,16 @@ def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
 
 def test_flat_names_become_objects():
     logs = {"loss": 0.5, "levels/1/loss": 0.25, "levels/2/loss": 0.75, "tasks/a/margin": 1.0, "entropy": 3.0}
-    assert metrics.line(4, 0.5, 2, logs) == {
+    assert measurements.line(4, 0.5, 2, logs) == {
         "step": 4, "epoch": 0.5, "stage": 2, "loss": 0.5,
         "levels": {"1": {"loss": 0.25}, "2": {"loss": 0.75}}, "tasks": {"a": {"margin": 1.0}},
     }  # fmt: skip
-    assert metrics.line(4, 0.5, None, {"train_runtime": 1.0}) is None
+    assert measurements.line(4, 0.5, None, {"train_runtime": 1.0}) is None
 
 
 def test_a_collapse_of_the_chosen_answers_is_said_once():
     said: list[str] = []
-    watch = alarms.collapse(said.append, beta=0.1, sft=0.0)
+    watch = diagnostics.collapse(said.append, beta=0.1, sft=0.0)
     for step, now in enumerate([-20, -21, -31, -20, -31, -32, -33, -60, -61, -62]):
         watch(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
     assert len(said) == 1 and "step 6" in said[0] and "--sft 1" in said[0] and "-20.0 at the start" in said[0]
@@ -92,8 +92,8 @@ def test_data_that_words_alone_tell_apart_are_said_so(pairs, tmp_path):
         pair["chosen"], pair["rejected"] = sides if i % 2 else sides[::-1]
     for name, data in (("telling", telling), ("even", even)):
         store(data, tmp_path / f"{name}.jsonl")
-    found, warning = alarms.words_alone(Pairs(tmp_path / "telling.jsonl"), 0)
+    found, warning = diagnostics.words_alone(Pairs(tmp_path / "telling.jsonl"), 0)
     assert found.auc > 0.95 and "words alone" in warning
-    found, warning = alarms.words_alone(Pairs(tmp_path / "even.jsonl"), 0)
+    found, warning = diagnostics.words_alone(Pairs(tmp_path / "even.jsonl"), 0)
     assert found.low < 0.6 and warning is None
-    assert alarms.words_alone(Pairs(tmp_path / "even.jsonl"), 0)[0] == found
+    assert diagnostics.words_alone(Pairs(tmp_path / "even.jsonl"), 0)[0] == found

@@ -15,12 +15,12 @@ from typing import Any
 
 from s2h import accel
 from s2h.models import ModelError
-from s2h.train import batches, metrics, stages
+from s2h.train import batches, measurements, stages
 from s2h.train.folder import RunError, checkpoints
 from s2h.train.trainer import PairTrainer
 
 
-class WatchedTrainer(PairTrainer):
+class RunTrainer(PairTrainer):
     """A PairTrainer with `pairs` (and `held_out`), whose row numbers its batches carry, and `stages` of the run."""
 
     pairs: Any
@@ -29,7 +29,7 @@ class WatchedTrainer(PairTrainer):
     schedule_per_stage: bool = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.seen = {"train": metrics.Seen(), "eval": metrics.Seen()}
+        self.seen = {"train": measurements.Seen(), "eval": measurements.Seen()}
         super().__init__(*args, **kwargs)
 
     # TRL would tokenize and measure the reference here for a full fine-tuning: `add_reference` does it for both kinds, with
@@ -83,7 +83,7 @@ class WatchedTrainer(PairTrainer):
             pairs = self.held_out if prefix else self.pairs
             # In place of means over batches, and of those of this process: means over all pairs.
             self._metrics[mode] |= {
-                name: [value] for name, value in metrics.overall(found, self.beta).items()
+                name: [value] for name, value in measurements.overall(found, self.beta).items()
             }
             logs.update({prefix + name: value for name, value in self._by_group(found, pairs, mode).items()})
         super().log(logs, *args, **more)
@@ -99,7 +99,7 @@ class WatchedTrainer(PairTrainer):
         for group in sorted(groups):
             lines = groups[group]
             means = {"pairs": len(lines), "loss": self._loss_of(lines, mode)}
-            means |= metrics.summary(lines, self.beta)
+            means |= measurements.summary(lines, self.beta)
             values |= {f"{group}/{name}": value for name, value in means.items()}
         return values
 
@@ -108,7 +108,7 @@ class WatchedTrainer(PairTrainer):
         that what TRL gathers for its metrics, which are set aside here, is in step."""
         import torch
 
-        inputs, log_probs = metrics.as_batch(lines)
+        inputs, log_probs = measurements.as_batch(lines)
         zeros = torch.zeros_like(log_probs)
         said = _Said(log_probs=log_probs, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
         device = self.accelerator.device

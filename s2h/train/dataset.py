@@ -15,7 +15,7 @@ from typing import Any
 
 from s2h.errors import counted
 from s2h.images.decoding import open_images
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, check, fail, text_of
 from s2h.streams import jsonl, parse
 
@@ -39,7 +39,7 @@ def store(
     records: Iterable[Record],
     path: Path,
     *,
-    fit: Fit | None = None,
+    fit: TokenCounter | None = None,
     opened: bool = True,
     say: Callable[[str], None] = lambda message: None,
     on_error: Callable[[Exception], None] = fail,
@@ -53,7 +53,7 @@ def store(
         for record in records:
             try:
                 images = open_images(record) if opened else []
-                tokens = fit.lengths(record, images).row if fit is not None else 0
+                tokens = fit.count(record, images).row if fit is not None else 0
             except RecordError as error:
                 on_error(error)
                 continue

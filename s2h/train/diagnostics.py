@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s2h.filters import blind
-from s2h.train.rows import Pairs
+from s2h.train.dataset import Pairs
 
 SAMPLE = 1000  # pairs that the blind test reads
 TELLING = 0.65  # an AUC whose interval lies above it is worth a word: half a point is chance

@@ -10,7 +10,7 @@ from typing import Any
 from s2h.images.decoding import open_images
 from s2h.models import encode
 from s2h.record import Record, RecordError
-from s2h.train import shared
+from s2h.train import prefix_sharing
 
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 FAILED = "failed"  # in place of a batch: the error that it met
@@ -20,8 +20,8 @@ LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept 
 @dataclass
 class Collator:
     """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
-    is cut: a pair that does not fit the model was dropped before (`rows.store`). With `packed`, both answers
-    share one row of prompt and images (`shared.pack_answers`); with `pack`, so do all pairs of one prompt and its images."""
+    is cut: a pair that does not fit the model was dropped before (`dataset.store`). With `packed`, both answers
+    share one row of prompt and images (`prefix_sharing.pack_answers`); with `pack`, so do all pairs of one prompt."""
 
     processor: Any
     packed: bool = False
@@ -56,7 +56,7 @@ class Collator:
             self.processor, [texts[i] for i in firsts], [open_images(records[i]) for i in firsts]
         )
         if self.packed:
-            batch = shared.pack_answers(self.processor.tokenizer, prompts, answers, places)
+            batch = prefix_sharing.pack_answers(self.processor.tokenizer, prompts, answers, places)
             batch["row_images"] = [_images_of(records[i]) for i in firsts]
         else:
             batch = encode.join_answers(self.processor, prompts, answers)

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from s2h.models import ModelError, vlm
-from s2h.train import tune
-from s2h.train.rows import Pairs, store
+from s2h.train import weights
+from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, _trainer, read_metrics, train
 from tests.support.architectures import make_pairs
 
@@ -36,7 +36,7 @@ def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_pat
     )
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert moved and all(tune.LANGUAGE.search(name) for name in moved)
+    assert moved and all(weights.LANGUAGE.search(name) for name in moved)
     assert any("mlp" in name for name in moved) and not any("visual" in name for name in moved)
     loaded = vlm.load(str(tmp_path / "run"))
     assert torch.equal(loaded.model.state_dict()[min(moved)], after[min(moved)])
@@ -52,7 +52,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
     counts = {}
     for checkpointing in (False, True):
         asked = arguments(architectures[name], gradient_checkpointing=checkpointing, engine=engine)
-        trainer = _trainer(*tune.read(asked), rows, None, asked, tmp_path / "run", 9, 9, 0, False)
+        trainer = _trainer(*weights.read(asked), rows, None, asked, tmp_path / "run", 9, 9, 0, False)
         if engine == "shared":
             assert trainer.share_prompts(rows) is None
         trainer.add_reference(rows)
@@ -62,7 +62,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
         layers, asks = {"vision": 0, "language": 0}, []
         for part, module in trainer.model.named_modules():
             if part.endswith(".mlp"):
-                kind = "language" if tune.LANGUAGE.search(part) else "vision"
+                kind = "language" if weights.LANGUAGE.search(part) else "vision"
 
                 def seen(module, inputs, kind=kind, layers=layers, asks=asks):
                     layers[kind] += 1
