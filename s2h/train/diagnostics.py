@@ -1,5 +1,5 @@
-"""Early warnings: what goes wrong without an error. Data that words alone can tell apart, and a model that unlearns the
-chosen answers too, each said once, in one line with what helps."""
+"""Early warnings about what goes wrong without an error: answers that can be told apart without the images, and a model that
+unlearns the chosen answers too. Each is said once, in one line with a remedy."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from s2h.filters import blind
 from s2h.train.dataset import Pairs
 
 SAMPLE = 1000  # pairs that the blind test reads
-TELLING = 0.65  # an AUC whose interval lies above it is worth a word: half a point is chance
-COLLAPSED, FEW_NATS = (
-    0.5,
-    3.0,
-)  # how far below its reference the chosen answer has fallen, as a share of it and at least
-IN_A_ROW = 3  # log lines, so that one odd batch is no alarm
+TELLING = 0.65  # warn if the interval of the AUC lies above this; 0.5 is chance
+COLLAPSED = 0.5  # warn if a chosen answer falls below its reference by more than this share of it,
+FEW_NATS = 3.0  # and by at least so many nats,
+IN_A_ROW = 3  # in so many log lines, so that one odd batch draws no warning
 
 
 def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None]:
-    """The blind test of a sample of the pairs, and the warning where it finds them apart."""
+    """The blind test of a sample of the pairs, and a warning if it can tell their answers apart."""
     step = max(1, len(pairs.kept) // SAMPLE)
     some = [blind.texts_of(pairs.record(row)) for row in pairs.kept[::step][:SAMPLE]]
     found = blind.test(some, seed)
@@ -31,25 +29,28 @@ def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None
     )
 
 
-def collapse(say: Callable[[str], None], beta: float, sft: float) -> Callable[[int, dict[str, float]], None]:
-    """A watcher of log lines that warns where the chosen answers lose most of their probability. DPO's loss falls all the
-    same, as long as the rejected ones lose more (Pal et al. 2024, arXiv 2402.13228)."""
-    low = 0
-    told = False
+class CollapseWatch:
+    """Watch the log lines of a run and warn, once, if the chosen answers lose most of their probability. DPO's loss falls
+    all the same while the rejected answers lose more (Pal et al. 2024, arXiv 2402.13228)."""
 
-    def watch(step: int, logs: dict[str, Any]) -> None:
-        nonlocal low, told
-        if told or "logps/chosen" not in logs or "rewards/chosen" not in logs:
+    def __init__(self, say: Callable[[str], None], beta: float, sft: float) -> None:
+        self.say, self.beta, self.sft = say, beta, sft
+        self.low = 0  # log lines in a row with collapsed answers
+        self.has_warned = False
+
+    def see(self, step: int, logs: dict[str, Any]) -> None:
+        """Look at a trainer's log after an optimizer step."""
+        if self.has_warned or "logps/chosen" not in logs or "rewards/chosen" not in logs:
             return
-        now, fallen = logs["logps/chosen"], -logs["rewards/chosen"] / beta
+        now, fallen = logs["logps/chosen"], -logs["rewards/chosen"] / self.beta
         reference = now + fallen
-        low = low + 1 if fallen > max(FEW_NATS, COLLAPSED * abs(reference)) else 0
-        if low >= IN_A_ROW:
-            told = True
-            remedy = "a lower --lr or a higher --beta" if sft else "--sft 1, a lower --lr or a higher --beta"
-            say(
+        self.low = self.low + 1 if fallen > max(FEW_NATS, COLLAPSED * abs(reference)) else 0
+        if self.low >= IN_A_ROW:
+            self.has_warned = True
+            remedy = (
+                "a lower --lr or a higher --beta" if self.sft else "--sft 1, a lower --lr or a higher --beta"
+            )
+            self.say(
                 f"warning: step {step}: chosen answers have become far less likely (log-probability {reference:.1f} at the "
                 f"start, {now:.1f} now): the model unlearns both answers ({remedy} keeps them)"
             )
-
-    return watch

@@ -1,5 +1,6 @@
 """What a run measures, a line of metrics.jsonl at a time: loss, margin, accuracy and rewards over all pairs, and by level
-and task. A reward is beta times how much likelier the model finds an answer than its reference does, in nats.
+and task. The reward of an answer is beta times its log-probability under the model minus that under the reference, in nats
+(Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward minus the rejected one's.
 
     tail -f run/metrics.jsonl | jq -c '{step, loss, levels}'
 """
@@ -9,11 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from s2h.train.collator import REFERENCE
+from s2h.train.dataset import Pairs
 from s2h.train.folder import METRICS
 
-SHOWN = {  # TRL's names to those of metrics.jsonl
+SHOWN = {  # TRL's names, and those in metrics.jsonl
     "loss": "loss",
     "rewards/margins": "margin",
     "rewards/accuracies": "accuracy",
@@ -27,59 +30,68 @@ SHOWN = {  # TRL's names to those of metrics.jsonl
 GROUPS = ("levels", "tasks")
 
 
+class PairSeen(NamedTuple):
+    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; and their references [ ]."""
+
+    row: int
+    chosen: Any
+    rejected: Any
+    ref_chosen: Any
+    ref_rejected: Any
+
+
 class Seen:
-    """What the model said of each pair since the last line: token log-probabilities of both answers and their reference."""
+    """The pairs that the model has computed since the last log line."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, Any, Any, Any, Any]] = []
+        self.pairs: list[PairSeen] = []
 
     def add(self, rows: list[int], inputs: dict[str, Any], log_probs: Any) -> None:
-        """rows: of the batch's B pairs; inputs and log_probs [2B, L - 1] as TRL's loss has them."""
+        """Add a batch of B pairs: their rows, and TRL's inputs and log-probabilities [2B, L - 1]."""
         size = len(rows)
-        said = inputs["completion_mask"][:, 1:].bool()
-        lines = log_probs.detach()[:, -said.shape[1] :]
-        spoken = [line[mask] for line, mask in zip(lines, said, strict=True)]
-        self.rows += [
-            (row, spoken[i], spoken[i + size], inputs["ref_chosen_logps"][i], inputs["ref_rejected_logps"][i])
-            for i, row in enumerate(rows)
+        masks = inputs["completion_mask"][:, 1:].bool()
+        lines = log_probs.detach()[:, -masks.shape[1] :]
+        spoken = [line[mask] for line, mask in zip(lines, masks, strict=True)]
+        chosen, rejected = (inputs[name] for name in REFERENCE)
+        self.pairs += [
+            PairSeen(row, spoken[i], spoken[i + size], chosen[i], rejected[i]) for i, row in enumerate(rows)
         ]
 
-    def take(self, gather: Callable[[list], list], *, once: bool) -> list[tuple[int, Any, Any, Any, Any]]:
-        """All of it, from all processes, in the order of rows; begins anew. once: each pair counts once, also where
-        processes were given the same ones so that all have as many batches."""
-        mine, self.rows = [(row, *(t.float().cpu() for t in rest)) for row, *rest in self.rows], []
-        found = sorted(gather(mine), key=lambda one: one[0])
-        return list({one[0]: one for one in found}.values()) if once else found
+    def take(self, gather: Callable[[list], list], *, once: bool) -> list[PairSeen]:
+        """Return the pairs of all processes in the order of rows, and start again. once: count each pair once, also if
+        several processes computed it so that all had the same number of batches."""
+        mine, self.pairs = [PairSeen(row, *(t.float().cpu() for t in rest)) for row, *rest in self.pairs], []
+        found = sorted(gather(mine), key=lambda pair: pair.row)
+        return list({pair.row: pair for pair in found}.values()) if once else found
 
 
-def as_batch(found: list[tuple[int, Any, Any, Any, Any]]) -> tuple[dict[str, Any], Any]:
-    """TRL's inputs and log-probabilities [2B, L - 1] of the pairs of `Seen.take`, padded on the right."""
+def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
+    """TRL's inputs of B pairs and their log-probabilities [2B, L - 1], padded on the right."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    spoken = [line[1] for line in found] + [line[2] for line in found]
-    log_probs = torch.nn.utils.rnn.pad_sequence(spoken, batch_first=True)
-    mask = torch.nn.utils.rnn.pad_sequence(
-        [torch.ones(len(t), dtype=torch.long) for t in spoken], batch_first=True
-    )
+    spoken = [pair.chosen for pair in found] + [pair.rejected for pair in found]
+    log_probs = pad_sequence(spoken, batch_first=True)
+    mask = pad_sequence([torch.ones(len(t), dtype=torch.long) for t in spoken], batch_first=True)
     mask = torch.cat(
         [torch.zeros(len(mask), 1, dtype=torch.long), mask], 1
-    )  # TRL's first column is the prompt's
+    )  # column 0 is the prompt's, as in TRL
+    references = ([pair.ref_chosen for pair in found], [pair.ref_rejected for pair in found])
     inputs = {
         "input_ids": torch.zeros_like(mask),
         "attention_mask": torch.ones_like(mask),
         "completion_mask": mask,
-        "ref_chosen_logps": torch.stack([line[3] for line in found]),
-        "ref_rejected_logps": torch.stack([line[4] for line in found]),
+        **{name: torch.stack(values) for name, values in zip(REFERENCE, references, strict=True)},
     }
     return inputs, log_probs
 
 
-def summary(found: list[tuple[int, Any, Any, Any, Any]], beta: float) -> dict[str, float]:
-    """Means over some pairs, but for the loss."""
+def summary(found: list[PairSeen], beta: float) -> dict[str, float]:
+    """Means over some pairs of everything but the loss."""
     import torch
 
-    chosen = beta * torch.stack([line[1].sum() - line[3] for line in found])
-    rejected = beta * torch.stack([line[2].sum() - line[4] for line in found])
+    chosen = beta * torch.stack([pair.chosen.sum() - pair.ref_chosen for pair in found])
+    rejected = beta * torch.stack([pair.rejected.sum() - pair.ref_rejected for pair in found])
     return {
         "margin": (chosen - rejected).mean().item(),
         "accuracy": (chosen > rejected).float().mean().item(),
@@ -88,23 +100,42 @@ def summary(found: list[tuple[int, Any, Any, Any, Any]], beta: float) -> dict[st
     }
 
 
-def overall(found: list[tuple[int, Any, Any, Any, Any]], beta: float) -> dict[str, float]:
-    """Means over all pairs by TRL's names."""
+def overall(found: list[PairSeen], beta: float) -> dict[str, float]:
+    """Means over all pairs, by TRL's names."""
     import torch
 
     if not found:
         return {}
     names = {ours: theirs for theirs, ours in SHOWN.items()}
     means = {names[name]: value for name, value in summary(found, beta).items()}
-    for place, name in ((1, "logps/chosen"), (2, "logps/rejected")):
-        means[name] = torch.stack([one[place].sum() for one in found]).mean().item()
+    means["logps/chosen"] = torch.stack([pair.chosen.sum() for pair in found]).mean().item()
+    means["logps/rejected"] = torch.stack([pair.rejected.sum() for pair in found]).mean().item()
     return means
 
 
+def by_group(
+    found: list[PairSeen], pairs: Pairs, beta: float, loss_of: Callable[[list[PairSeen]], float]
+) -> dict[str, float]:
+    """Means over the pairs of each level and task, by flat names such as levels/1/loss and tasks/vqa/margin."""
+    groups: dict[str, list[PairSeen]] = {}
+    for pair in found:
+        for kind, name in zip(GROUPS, (pairs.levels[pair.row], pairs.tasks[pair.row]), strict=True):
+            if name is not None:
+                groups.setdefault(f"{kind}/{name}", []).append(pair)
+    values: dict[str, float] = {}
+    for group in sorted(groups):
+        members = groups[group]
+        means = {"pairs": len(members), "loss": loss_of(members), **summary(members, beta)}
+        values |= {f"{group}/{name}": value for name, value in means.items()}
+    return values
+
+
 def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], prefix: str = "") -> dict | None:
-    """A line of metrics.jsonl from a trainer's log, or None where it has no loss. prefix: "eval_" for held-out pairs.
-    Flat names of groups (levels/1/loss), which dashboards want, become objects."""
-    found = {prefix + name: logs[prefix + key] for key, name in SHOWN.items() if prefix + key in logs}
+    """Make a line of metrics.jsonl from a trainer's log; None if the log has no loss. prefix: "eval_" for held-out pairs.
+    The flat names of groups, which dashboards want, become objects."""
+    found: dict[str, Any] = {
+        prefix + name: logs[prefix + key] for key, name in SHOWN.items() if prefix + key in logs
+    }
     if prefix + "loss" not in found:
         return None
     for kind in GROUPS:
@@ -115,12 +146,13 @@ def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], pre
                 groups.setdefault(group, {})[name] = value
         if groups:
             found[prefix + kind] = groups
-    told = {"step": step, "epoch": round(epoch, 4)}
+    place: dict[str, Any] = {"step": step, "epoch": round(epoch, 4)}
     if stage is not None:
-        told["stage"] = stage
-    return {**told, **found}
+        place["stage"] = stage
+    return {**place, **found}
 
 
 def append(folder: Path, found: dict) -> None:
+    """Append a line to a run's metrics.jsonl."""
     with open(folder / METRICS, "a", encoding="utf-8") as out:
         out.write(json.dumps(found) + "\n")

@@ -35,7 +35,8 @@ def test_lengths_are_those_of_the_tensors(counter, sizes):
     text = encode.prompt_text(counter.processor, record["prompt"])
     prompts = encode.encode_prompts(counter.processor, [text], [images])
     said = [
-        encode.answer_text(counter.processor, record["prompt"], record[a], text) for a in ("chosen", "rejected")
+        encode.answer_text(counter.processor, record["prompt"], record[a], text)
+        for a in ("chosen", "rejected")
     ]
     rows = encode.join_answers(counter.processor, prompts, [[one] for one in said])
     known = counter.count(record, images)

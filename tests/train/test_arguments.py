@@ -8,7 +8,7 @@ import pytest
 
 from s2h.cli import train as command
 from s2h.record import RecordError
-from s2h.train.arguments import RECIPES, STAGES, Arguments, again, check, fill
+from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill
 
 
 def test_defaults_are_the_papers():
@@ -74,8 +74,11 @@ def test_what_excludes_each_other_is_one_clear_error():
 
 
 def test_the_command_knows_the_same_names():
-    assert set(command.RECIPES) == set(RECIPES) and command.STAGES == STAGES
-    options = {parameter.name for parameter in command.main.params}
-    named = {name: field for name, field in command._FIELDS.items() if field != "step"}
+    options = {parameter.name: parameter for parameter in command.main.params}
+    assert (
+        set(options["recipe"].type.choices) == set(RECIPES)
+        and tuple(options["stages"].type.choices) == STAGES
+    )
     fields = set(asdict(Arguments("mini"))) - {"model", "seed"}
-    assert fields <= {named.get(name, name) for name in options}
+    assert fields <= set(options)
+    assert set(asdict(Settings())) - {"progress"} <= set(options)

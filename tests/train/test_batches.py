@@ -15,7 +15,7 @@ from s2h.models import vlm
 from s2h.record import Record
 from s2h.train import batches
 from s2h.train.collator import Collator
-from s2h.train.run import Arguments, train
+from s2h.train.run import Arguments, Settings, train
 from tests.support.architectures import make_pairs
 from tests.support.records import pair
 
@@ -36,7 +36,9 @@ def tokens_of(n: int, seed: int = 0) -> list[int]:
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 130, 200])
 def test_every_pair_once_in_its_step_and_its_loss_a_mean_over_pairs(n, budget, processes):
     tokens, pairs = tokens_of(n), 32 * processes
-    planned, each = batches.plan(batches.steps(tokens, pairs), size=2, processes=processes, budget=budget)
+    planned, each = batches.form_batches(
+        batches.steps(tokens, pairs), size=2, processes=processes, budget=budget
+    )
     assert len(planned) % processes == 0, "each process gets equally many"
     at = 0
     for start in range(0, n, pairs):
@@ -61,7 +63,7 @@ def test_rows_of_one_prompt_stay_together_and_count_all_their_tokens():
     tokens, groups = [100, 50, 100, 60, 100], ["a", "b", "a", "c", "a"]
     units = batches.steps(tokens, 5, groups, {i: 10 for i in range(5)})
     assert [(unit.rows, unit.tokens) for unit in units[0]] == [([1], 50), ([3], 60), ([0, 2, 4], 120)]
-    planned, each = batches.plan(units, size=2)
+    planned, each = batches.form_batches(units, size=2)
     assert [batch.rows for batch in planned] == [[1, 3], [0, 2, 4]] and each == 2
     assert [batch.weight for batch in planned] == [2 * 2 / 5, 3 * 2 / 5]
 
@@ -74,9 +76,8 @@ def run(model, pairs, path, **more) -> list[dict]:
         pairs,
         Arguments(model=str(model), **{**fixed, **more}),
         path,
+        Settings(log_steps=1, workers=workers),
         held_out=pairs[:3],
-        log_steps=1,
-        workers=workers,
         say=said.append,
     )
     assert not any("a row of its own" in line for line in said)

@@ -7,7 +7,7 @@ import pytest
 from s2h import record
 from s2h.train import diagnostics, measurements
 from s2h.train.dataset import Pairs, store
-from s2h.train.run import Arguments, read_metrics, train
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -21,7 +21,7 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
     arguments = Arguments(
         str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=2, lr=5e-3, warmup=0.0, **more
     )
-    train(pairs, arguments, tmp_path / "run", held_out=pairs[:5], log_steps=1)
+    train(pairs, arguments, tmp_path / "run", Settings(log_steps=1), held_out=pairs[:5])
     lines = read_metrics(tmp_path / "run")
     trained = [line for line in lines if "loss" in line]
     held = [line for line in lines if "eval_loss" in line]
@@ -51,8 +51,8 @@ def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
     arguments = Arguments(
         str(llava), batch_size=12, grad_accum=1, rank=4, alpha=8, epochs=1, loss="hinge", sft=1.0
     )
-    train(pairs, arguments, tmp_path / "mixed", log_steps=1)
-    train([pair for pair in pairs if pair["level"] == 1], arguments, tmp_path / "one", log_steps=1)
+    train(pairs, arguments, tmp_path / "mixed", Settings(log_steps=1))
+    train([pair for pair in pairs if pair["level"] == 1], arguments, tmp_path / "one", Settings(log_steps=1))
     mixed, one = (read_metrics(tmp_path / name)[0] for name in ("mixed", "one"))
     assert mixed["levels"]["1"]["loss"] == pytest.approx(one["loss"], abs=1e-4)
     assert one["loss"] == pytest.approx(one["levels"]["1"]["loss"], abs=1e-4) and one["loss"] > 1.5
@@ -69,11 +69,11 @@ def test_flat_names_become_objects():
 
 def test_a_collapse_of_the_chosen_answers_is_said_once():
     said: list[str] = []
-    watch = diagnostics.collapse(said.append, beta=0.1, sft=0.0)
+    watch = diagnostics.CollapseWatch(said.append, beta=0.1, sft=0.0)
     for step, now in enumerate([-20, -21, -31, -20, -31, -32, -33, -60, -61, -62]):
-        watch(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
+        watch.see(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
     assert len(said) == 1 and "step 6" in said[0] and "--sft 1" in said[0] and "-20.0 at the start" in said[0]
-    watch(11, {"train_runtime": 1.0})
+    watch.see(11, {"train_runtime": 1.0})
 
 
 def test_data_that_words_alone_tell_apart_are_said_so(pairs, tmp_path):
