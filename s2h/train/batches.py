@@ -32,7 +32,7 @@ class Batch:
 
 
 def form_batches(
-    units: Sequence[Sequence[Unit]], *, size: int, processes: int = 1, budget: int | None = None
+    units: Sequence[list[Unit]], *, size: int, processes: int = 1, budget: int | None = None
 ) -> tuple[list[Batch], int]:
     """Form the batches of an epoch. Return them and how many of them each process accumulates to a step.
 

@@ -34,8 +34,8 @@ class Stored:
     dropped: int = 0
     identical: int = 0
     tokens: array = field(default_factory=lambda: array("q"))
-    stages: Counter = field(default_factory=Counter)
-    dropped_stages: Counter = field(default_factory=Counter)
+    stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
+    dropped_stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
 
 
 def store(
@@ -45,7 +45,7 @@ def store(
     counter: TokenCounter | None = None,
     opened: bool = True,
     say: Callable[[str], None] = lambda message: None,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Stored:
     """Copy the records to `path`, whole or not at all.
 
@@ -91,10 +91,10 @@ def number_of(stage: int | None, level: int | None, by: str) -> int | None:
 
 def emptied(stored: Stored, by: str) -> dict[int, int]:
     """The stages of which the model's window holds no pair, each with its number of pairs."""
-    kept = {number_of(*said, by) for said in stored.stages}
+    kept = {number_of(stage, level, by) for stage, level in stored.stages}
     lost: dict[int, int] = {}
-    for said, count in stored.dropped_stages.items():
-        number = number_of(*said, by)
+    for (stage, level), count in stored.dropped_stages.items():
+        number = number_of(stage, level, by)
         if number is not None and number not in kept:
             lost[number] = lost.get(number, 0) + count
     return lost

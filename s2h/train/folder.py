@@ -105,7 +105,7 @@ class Start:
     base: str | None
     counter: TokenCounter
     say: Callable[[str], None]
-    on_error: Callable[[Exception], None]
+    on_error: Callable[[RecordError], None]
 
     def store(self, records: Iterable[Record], path: Path) -> Stored:
         return store(records, path, counter=self.counter, say=self.say, on_error=self.on_error)

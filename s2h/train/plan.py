@@ -61,7 +61,7 @@ def plan_run(
     *,
     processes: int = 1,
     say: Callable[[str], None] = lambda message: None,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> dict[str, Any]:
     """Plan a run, say the plan in words, and return it as an object. Raises ModelError for a model that neither loads nor
     has a known shape, RunError if there is nothing to train on."""
@@ -269,7 +269,7 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
         trainer.share_prompts(pairs, arguments.attention, arguments.pack, features.Store(features.room()))
     batches = [rows[start : start + size] for start in range(0, min(len(rows), size * TIMED), size)]
     reference, training = [], []
-    values = {}
+    values: dict[int, tuple[float, float]] = {}
     for batch in batches:
         began = time.perf_counter()
         values |= trainer.measure_reference(pairs, batch)

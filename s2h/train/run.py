@@ -46,7 +46,7 @@ def train(
     *,
     held_out: Iterable[Record] | None = None,
     say: Callable[[str], None] = lambda message: None,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> dict[str, Any]:
     """Train, and return the result line: adapter (or merged model), run, steps, loss, margin, accuracy, ….
 
@@ -159,7 +159,7 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any
     last: dict[str, Any] = next((m for m in reversed(found) if "loss" in m), {})
     held: dict[str, Any] = next((m for m in reversed(found) if "eval_loss" in m), {})
     made = adapter.MERGED if arguments.full else adapter.ADAPTER
-    result = {
+    result: dict[str, Any] = {
         made: str(folder / made),
         "run": str(folder),
         "model": arguments.model,

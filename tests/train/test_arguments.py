@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import click
 import pytest
 
 from s2h.cli import train as command
@@ -82,3 +83,19 @@ def test_the_command_knows_the_same_names():
     fields = set(asdict(Arguments("mini"))) - {"model", "seed"}
     assert fields <= set(options)
     assert set(asdict(Settings())) - {"progress"} <= set(options)
+
+
+def test_an_option_that_is_not_given_leaves_the_word_to_recipe_and_run():
+    """Flags too: a recipe's schedule, or a resumed run's --full, is not taken back by a default of the command line."""
+    asked = command.main.make_context("s2h-train", ["--model", "mini", "--recipe", "s2h-curriculum"]).params
+    given = {name: asked[name] for name in asdict(Arguments("")) if asked.get(name) is not None}
+    assert given == {"model": "mini", "recipe": "s2h-curriculum", "seed": 0}
+    assert fill(given).schedule_per_stage
+    off = command.main.make_context("s2h-train", ["--schedule-over-all", "--lora"]).params
+    assert off["schedule_per_stage"] is False and off["full"] is False
+
+
+def test_the_help_shows_the_defaults_of_the_run():
+    text = " ".join(command.main.get_help(click.Context(command.main)).split())
+    for shown in ("[default: 64, mini 32]", "[default: 5e-5]", "[default: lora]", "[default: 200; x>=1]"):
+        assert shown in text

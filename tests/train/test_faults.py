@@ -187,7 +187,7 @@ def test_a_file_of_the_users_own_stays(name, llava, pairs, tmp_path):
     (tmp_path / name).write_text('{"mine": 1}')
     for resume in (False, True)[: 1 if name == "args.json" else 2]:
         with pytest.raises(
-            RunError, match=rf"{name}: a run needs this name, and no run wrote this \(name a new folder"
+            RunError, match=rf"{name}: a run needs this name, and no run wrote this file \(name a new folder"
         ):
             train(pairs[:2], asked(llava), tmp_path, Settings(resume=resume))
     assert [one.name for one in tmp_path.iterdir()] == [name] and (
