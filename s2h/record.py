@@ -10,7 +10,7 @@ can't say; shorthand.py completes the shorter forms that other tools write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -116,7 +116,7 @@ def check(record: dict) -> None:
     Looks at the record alone: whether an image can be opened is found out by the stage that opens it.
     """
     pair = typed(record)
-    found = faults(record) if pair is None else list(unfit(pair))
+    found = faults(record) if pair is None else unfit(pair)
     if found:
         error = first_of(found)
         error.where = getattr(record, "where", "")
@@ -137,39 +137,44 @@ def faults(record: dict) -> list[RecordError]:
     return [error for error in found if (error.field, error.message) != ("id", "is missing")] or found
 
 
-def unfit(pair: Any) -> Iterator[RecordError]:
-    """What is wrong with a pair that has the right types, as `types` decodes it. It needs as many image parts as images, a
-    user's message at the end, positions below the number of images and answers that say something."""
+def unfit(pair: Any) -> list[RecordError]:
+    """Return the faults of a pair that has the right types, as `types` decodes it. It needs as many image parts as images, a
+    user's message at the end, positions below the number of images, and answers that say something."""
+    found: list[RecordError] = []
     image, count, shown = _parts()[0], len(pair.images), 0
     for i, message in enumerate(pair.prompt):
-        for j, part in enumerate(message.content):
-            if type(part) is image:
-                shown += 1
-                if message.role != "user":
-                    words = f"an image in a message that is not the user's: {message.role}"
-                    yield RecordError(words, f"prompt[{i}].content[{j}]")
+        parts = list(map(type, message.content))
+        shown += parts.count(image)
+        if message.role != "user" and image in parts:
+            words = f"an image in a message that is not the user's: {message.role}"
+            found += [
+                RecordError(words, f"prompt[{i}].content[{j}]")
+                for j, part in enumerate(parts)
+                if part is image
+            ]
     if message.role != "user":
-        yield RecordError("must end with a user message", f"prompt[{i}]")
+        found.append(RecordError("must end with a user message", f"prompt[{i}]"))
     if shown != count:
         words = f"image parts do not match images: {shown} in the prompt, {count} in images"
-        yield RecordError(words, "prompt")
-    for side in ("chosen", "rejected"):
-        for part in getattr(pair, side)[0].content:
+        found.append(RecordError(words, "prompt"))
+    for side, answer in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+        for part in answer[0].content:
             if part.text and not part.text.isspace():
                 break
         else:
-            yield RecordError("says nothing", side)
+            found.append(RecordError("says nothing", side))
     if (target := pair.target) is not None:
         if max(target) >= count:
-            yield from (_beyond(at, count, f"target[{i}]") for i, at in enumerate(target) if at >= count)
+            found += [_beyond(at, count, f"target[{i}]") for i, at in enumerate(target) if at >= count]
         elif len(target) > 1 and len(set(target)) < len(target):
-            yield RecordError(f"names an image twice: {target}", "target")
-    if pair.grounding is not None:
-        for side in ("chosen", "rejected"):
-            for i, claim in enumerate(getattr(pair.grounding, side)):
+            found.append(RecordError(f"names an image twice: {target}", "target"))
+    if (grounding := pair.grounding) is not None:
+        for side, claims in (("chosen", grounding.chosen), ("rejected", grounding.rejected)):
+            for i, claim in enumerate(claims):
                 at = claim[0] if type(claim) is tuple else claim.image
                 if at >= count:
-                    yield _beyond(at, count, f"grounding.{side}[{i}]")
+                    found.append(_beyond(at, count, f"grounding.{side}[{i}]"))
+    return found
 
 
 def _beyond(at: int, count: int, field: str) -> RecordError:

@@ -6,10 +6,12 @@ works with: texts in place of messages and of their parts, images as objects, a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, types, unfit
 from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
@@ -18,10 +20,26 @@ _KINDS = {"iVBOR": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp", "Qk"
 
 def accept(record: dict) -> None:
     """Check a record as a file may hold it, its short forms completed in place. Raises RecordError."""
-    pair = typed(record)
-    if pair is None or any(unfit(pair)):
+    acceptor()(record)
+
+
+@lru_cache(maxsize=1)
+def acceptor() -> Callable[[dict], None]:
+    """Return `accept` as a function that looks nothing up, since it is called for every record."""
+    from msgspec import ValidationError, convert
+
+    pairs = types()
+
+    def accept(record: dict) -> None:
+        try:
+            if not unfit(convert(record, pairs)):
+                return
+        except ValidationError:
+            pass
         complete(record)
         check(record)
+
+    return accept
 
 
 def complete(record: dict) -> None:

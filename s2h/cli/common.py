@@ -180,6 +180,9 @@ class Session:
     ) -> Iterable:
         """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
         whose update(n) moves it."""
+        if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
+            return iterable
+
         from tqdm import tqdm
 
         return tqdm(

@@ -181,7 +181,8 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
             if watching is not None:
                 for record in work.writer.kept():
                     watching.add(record)
-        position = journal.position
+        position, write = journal.position, work.writer.write
+        work.writer.finite = True  # add_score has looked at what was added
         journal.said |= {"tally": tally.noted, "unjudged": unjudged}
 
         def on_error(error):
@@ -198,7 +199,7 @@ def _filter(work, files, asked, how, journal, cache, rejects, report, audit, aud
             if not reasons or asked.annotate:
                 if watching is not None:
                     watching.add(record)
-                work.write(record)
+                write(record)
             elif out is not None:
                 earlier = record.get("dropped", [])
                 record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons

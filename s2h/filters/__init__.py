@@ -110,10 +110,14 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record
 
 
 def add_score(record: Record, name: str, **said: float | str) -> None:
-    """Put a score under `scores.NAME`, after what earlier stages said; numbers are rounded to DIGITS."""
+    """Put a score under `scores.NAME`, after what earlier stages said; numbers are rounded to DIGITS. Raises
+    RecordError for a number that is not finite."""
     rounded = {
         key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
     }
+    for key, value in rounded.items():
+        if isinstance(value, float) and value - value != 0:
+            raise RecordError("is not a finite number", f"scores.{name}.{key}", record.where)
     record["scores"] = {**record["scores"], name: rounded} if "scores" in record else {name: rounded}
 
 

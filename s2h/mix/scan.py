@@ -15,7 +15,7 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from s2h import record, seeds, shorthand
+from s2h import record, seeds
 from s2h.images import references
 from s2h.record import Record, RecordError, facts_of
 from s2h.streams import jsonl, parse
@@ -97,8 +97,8 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             if number in crowded:
                 parse.loads(line)  # msgspec does not count the levels of what it leaves out
             pair = decode(line)
-            for fault in unfit(pair):
-                raise fault
+            if faults_of := unfit(pair):
+                raise faults_of[0]
             short = False
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
@@ -239,7 +239,7 @@ def _careful(line: bytes) -> tuple[SimpleNamespace, bool]:
     )  # a line of white space has been left out before
     found = Record(found)
     short = record.typed(found) is None
-    shorthand.accept(found)
+    jsonl.accept(found)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
     names = ("id", "level", "task", "source", "images", "stage", "scores")

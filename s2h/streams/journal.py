@@ -22,6 +22,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 from s2h.record import Record, RecordError
@@ -33,6 +34,7 @@ SHARE = 50  # how many times longer a run works than it waits for its notes to r
 BUFFER = 1 << 18
 _HEAD = b'{"digest": "'  # how notes begin
 ANEW = "leave --resume out and begin anew"
+_MARK = attrgetter("size", "count")  # how far an output is
 
 
 class Journal:
@@ -142,7 +144,9 @@ class Journal:
         """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
         if position == self._at[0]:
             return
-        self._at, self.since = (position, last, self._marks()), []
+        self._at = position, last, self._marks()
+        if self.since:
+            self.since = []
         if self.outputs and time.monotonic() >= self._due:
             self._note()
 
@@ -187,7 +191,7 @@ class Journal:
             os.unlink(self._draft)
 
     def _marks(self) -> list[tuple[int, int]]:
-        return [(output.size, output.count) for output in self.outputs]
+        return list(map(_MARK, self.outputs))
 
     def _note(self, finishing: bool = False) -> None:
         """Replace the notes, once all that they vouch for is on the disk."""

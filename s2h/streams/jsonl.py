@@ -24,6 +24,7 @@ MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory f
 SKIPPED = 1 << 20  # bytes of the rest of such a line that are read at a time
 BLANK = b" \t\r\n\v\f"  # what a blank line is made of
 BOM = b"\xef\xbb\xbf"
+_HELD = references.Held
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -44,15 +45,15 @@ def find(name: str) -> str:
 
 
 def accept(record: dict) -> None:
-    """Check a record and complete its short forms: see shorthand.accept, which is imported for the first record."""
-    _accept()(record)
+    """Check a record and complete its short forms: see shorthand.acceptor, which is imported for the first record."""
+    _acceptor()(record)
 
 
 @lru_cache(maxsize=1)
-def _accept() -> Callable[[dict], None]:
+def _acceptor() -> Callable[[dict], None]:
     from s2h import shorthand
 
-    return shorthand.accept
+    return shorthand.acceptor()
 
 
 def read(
@@ -107,6 +108,13 @@ def dump(record: dict) -> bytes:
     return line
 
 
+class _Read(Record):
+    """A record whose `where` and `base` are set after it is made: half the time of Record's own __init__."""
+
+    __slots__ = ()
+    __init__ = dict.__init__
+
+
 class Writer:
     """Writes records to a file or a stream; a context manager.
 
@@ -114,8 +122,11 @@ class Writer:
     record at once. Relative image references are rewritten where the record's base is not the output's folder: relative
     below it, absolute elsewhere. The bytes of image objects (references.Held) go to the store `image_dir`: "" for
     s2h-images beside the file, in the working directory for a stream; None keeps them in the record. `count` is the number
-    of records written. Errors: RecordError (see `dump`), OSError.
+    of records written. A caller that has made sure that no number of a record is NaN or infinite sets `finite`; otherwise
+    the writer searches each line for one. Errors: RecordError (see `dump`), OSError.
     """
+
+    finite = False
 
     def __init__(self, path: str | BinaryIO = "-", image_dir: str | None = "") -> None:
         import orjson
@@ -141,13 +152,13 @@ class Writer:
         """The line that `write` writes."""
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
-        if type(images := record.get("images")) is list and references.Held in map(type, images):
+        if "images" in record and type(images := record["images"]) is list and _HELD in map(type, images):
             record = self._stored(record)
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
             return dump(record)  # which says what is wrong
-        return dump(record) if b"null" in line else line
+        return line if self.finite or b"null" not in line else dump(record)
 
     def put(self, lines: bytes, count: int = 1) -> None:
         """Writes so many whole lines as they stand."""
@@ -214,6 +225,7 @@ class Writer:
 
 def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> Iterator[Record]:
     loads = parse.loads
+    check = _acceptor() if check is accept else check
     for number, line in enumerate(_lines(lines), 1):
         where = f"{label}:{number}"
         try:
@@ -229,7 +241,7 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error) -> I
                 if is_blank(line):
                     continue
                 fields = _parse(line, where)
-            found = Record(fields)
+            found = _Read(fields)
             found.where, found.base = where, base
             if check is not None:
                 check(found)
