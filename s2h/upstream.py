@@ -290,6 +290,7 @@ class TrainerSeams(_Trainer):
 
     model: Any
     args: Any
+    _total_train_tokens: Any
 
     def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
         return dataset  # TRL would tokenize the rows of a full fine-tuning, without their images

@@ -29,7 +29,7 @@ class RunData:
 class RunTrainer(PairTrainer):
     """A PairTrainer for the data of a run."""
 
-    args: Any  # transformers declares its output folder as one that may be None
+    lr_scheduler: Any
 
     def __init__(self, *args: Any, data: RunData, **more: Any) -> None:
         self.data = data

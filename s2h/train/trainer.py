@@ -232,8 +232,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         """The parts in order, each with its batch, which the loader's worker processes prepare if there are any."""
         from torch.utils.data import DataLoader
 
+        items: Any = parts  # torch takes any object with a length and items
         loader: Any = DataLoader(
-            parts,  # type: ignore[arg-type]  # torch takes any object with a length and items
+            items,
             batch_size=None,
             collate_fn=partial(_collated, self.data_collator, pairs),
             num_workers=self.args.dataloader_num_workers,
