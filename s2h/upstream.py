@@ -1,6 +1,6 @@
 """Every private or undocumented part of TRL, transformers, PEFT and accelerate that s2h relies on, and nothing else.
 
-`PARTS` names each part, the reason, and the upstream issue where there is one. `check` looks for all of them at the start of
+`PARTS` names each part, the reason, and the upstream issue, if there is one. `check` looks for all of them at the start of
 s2h-train, so that a new release that moved one is a line with a remedy and not a wrong number later. The rest of the module
 is the code that uses them: `TrainerSeams` gives the private methods of the trainers public names, the functions do the same
 for models, adapters and processes. The names of a model's modules (`language_model`, `self_attn`, `get_rope_index`, …) are

@@ -192,7 +192,7 @@ def _default(name: str, flags: str) -> str:
     ),
     click.option(
         "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
-        help="Processes on this machine, through accelerate's launcher, each on a GPU where there are some.",
+        help="Processes on this machine, through accelerate's launcher, each on its own GPU if there are GPUs.",
     ),
 )  # fmt: skip
 @headings.under(

@@ -24,7 +24,11 @@ LOSSES = (
     "nca_pair",
     "sigmoid_norm",
 )
-STAGES = ("record", "level", "off")  # the record's `stage` where it has one; that, else the level; none
+STAGES = (
+    "record",
+    "level",
+    "off",
+)  # by the field `stage`, if records have it; by that, else by `level`; none
 SCHEDULERS = ("cosine", "linear", "constant")
 QUANTIZED = ("4bit",)
 DTYPES = ("auto", "float32", "bfloat16")

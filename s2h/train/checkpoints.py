@@ -1,4 +1,4 @@
-"""The checkpoints of a run: which of them are whole, and what went wrong where one can't be written or read.
+"""The checkpoints of a run: find those that are whole, and report why one can't be written or read.
 
 whole(folder)                          # newest first
 with reading(checkpoint, "optimizer.pt"):
@@ -60,7 +60,7 @@ def writing(checkpoint: Path) -> Iterator[None]:
         raise RunError(
             f"{checkpoint} can't be written: {reason}", remedy=(
                 f"make room; {before[0].name} is whole, and --resume goes on from it" if before
-                else "make room; --resume then starts anew, as there is no checkpoint before it"
+                else "make room; --resume then starts from the beginning, as there is no checkpoint before it"
             ),
         ) from error  # fmt: skip
 
@@ -81,7 +81,7 @@ def reading(checkpoint: str | None, *names: str) -> Iterator[None]:
             else f"can't be read: {' '.join(str(error).split())[:200]}"
         )
         others = any(one.name != Path(checkpoint).name for one in whole(Path(checkpoint).parents[1]))
-        then = "goes on from the checkpoint before it" if others else "then starts anew"
+        then = "goes on from the checkpoint before it" if others else "then starts from the beginning"
         raise RunError(f"{path} {reason}", remedy=f"remove {checkpoint}: --resume {then}") from error
 
 

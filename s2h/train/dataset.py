@@ -90,7 +90,7 @@ def number_of(stage: int | None, level: int | None, by: str) -> int | None:
 
 
 def emptied(stored: Stored, by: str) -> dict[int, int]:
-    """The stages of which the model's window holds no pair, each with its number of pairs."""
+    """The stages whose pairs all exceed the model's window, each with its number of pairs."""
     kept = {number_of(stage, level, by) for stage, level in stored.stages}
     lost: dict[int, int] = {}
     for (stage, level), count in stored.dropped_stages.items():

@@ -49,7 +49,7 @@ def pack_answers(
 
     input_ids, attention_mask, completion_mask: what TRL's loss reads, [2B, 1 + longest answer], rows 0 to B-1 chosen and B
         to 2B-1 rejected. Column 0 is the last token of the prompt.
-    row_ids, row_segments, row_types: what the model computes, [R, S] (row_types only where the processor tells text from
+    row_ids, row_segments, row_types: what the model computes, [R, S] (row_types only if the processor tells text from
         images). Prompts end in column `row_prompt`, answers follow, so the loss reads no hidden state before that column.
         row_index [2B, 1 + longest answer] is the place of each token's hidden state in the flattened rows.
     The tensors of the images, as the processor made them.
@@ -63,7 +63,7 @@ def pack_answers(
     encoded = [
         tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
     ]
-    said: list[dict] = [{} for _ in known]  # of each row: answer to where it starts, behind row_prompt
+    said: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
     for row, answer in zip(rows * 2, encoded, strict=True):
         said[row].setdefault(answer, sum(map(len, said[row])))
     start = max(map(len, known)) - 1

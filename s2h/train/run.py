@@ -83,7 +83,7 @@ def train(
     if arguments.engine == "shared" and (
         reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack, kept)
     ):
-        say(f"each answer gets a row of its own (--engine stock): {reason}")
+        say(f"prompts are not shared (--engine stock): {reason}")
     reference = Reference(
         trainer, model_print, arguments.attention, settings.cache or cache_folder(None), say
     )
@@ -92,7 +92,7 @@ def train(
     _train(trainer, run)
     if kept.missed:
         say(
-            f"the images of {counted(len(kept.missed), 'prompt')} were encoded anew in each epoch, those of "
+            f"the images of {counted(len(kept.missed), 'prompt')} were encoded again in each epoch, those of "
             f"{len(kept.kept)} once: {kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
         )
     weights.save(trainer, folder, arguments.full)
@@ -128,7 +128,7 @@ def _train(trainer: Any, run: Run) -> None:
     """Run the trainer, from the last whole checkpoint of a resumed run."""
     last = next(iter(checkpoints.whole(run.folder)), None) if run.settings.resume else None
     if run.settings.resume:
-        run.say(f"going on from {last.name}" if last else "no checkpoint yet: starting anew")
+        run.say(f"going on from {last.name}" if last else "no checkpoint yet: starting from the beginning")
         cut_metrics(run.folder, checkpoints.step_of(last) if last else 0)
     try:
         trainer.train(resume_from_checkpoint=str(last) if last else None)

@@ -80,7 +80,7 @@ def run(model, pairs, path, **more) -> list[dict]:
         held_out=pairs[:3],
         say=said.append,
     )
-    assert not any("a row of its own" in line for line in said)
+    assert not any("prompts are not shared" in line for line in said)
     lines = []
     for line in map(json.loads, (path / "metrics.jsonl").read_text().splitlines()):
         line.pop("epoch")  # of batches, whatever they hold

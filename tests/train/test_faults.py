@@ -156,7 +156,7 @@ def test_a_hostile_checkpoint_is_refused_in_words(file, content, words, whole, l
     with pytest.raises(RunError) as caught:
         train([], asked(llava), run, Settings(resume=True, cache=whole.parent / "cache"))
     assert f"{path} {words}" in str(caught.value) and not os.path.exists("MARK")
-    assert str(caught.value).endswith(f"(remove {path.parent}: --resume then starts anew)")
+    assert str(caught.value).endswith(f"(remove {path.parent}: --resume then starts from the beginning)")
 
 
 HOSTILE = ("[]", "null", "3", "{", "[" * 5000, "\xff")

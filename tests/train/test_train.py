@@ -257,7 +257,7 @@ def test_each_image_is_encoded_once_and_keeping_changes_no_number(
         found[gib] = (
             read_metrics(folder),
             sum(encoded),
-            len([line for line in said if "encoded anew" in line]),
+            len([line for line in said if "encoded again" in line]),
         )
         encoded.clear()
     images = sum(len(pair["images"]) for pair in pairs)
