@@ -71,6 +71,13 @@ if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     cp pyproject.toml "$venv/pyproject.installed"
 fi
 
+# The checks of types and style go first, with all tests or --quick: they take some seconds.
+if [ -z "$floor" ] && { [ -n "$quick" ] || [ $# = 0 ]; }; then
+    "$venv/bin/ruff" check --quiet .
+    "$venv/bin/ruff" format --quiet --check .
+    "$venv/bin/mypy" --no-error-summary
+fi
+
 # Two workers of one thread each: on two cores this is the quickest, and more cores give each more room. No test downloads.
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PATH="$PWD/$venv/bin:$PATH"
 case $venv in /*) PATH="$venv/bin:$PATH" ;; esac

@@ -4,7 +4,7 @@ image references start at.
 
     s2h-gen kinship -n 3 | jq -c '{id, target, negative}'
 
-Four fields make a pair: images, prompt, chosen and rejected. `types` defines all fields and `unfit` the rules that types
+Four fields make a pair: images, prompt, chosen and rejected. pair.py defines all fields and `unfit` the rules that types
 can't say; shorthand.py completes the shorter forms that other tools write.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from s2h import schema
@@ -125,7 +126,7 @@ def check(record: dict) -> None:
 
 def faults(record: dict) -> list[RecordError]:
     """All that is wrong with a record: of each field, or item of a list, the first fault."""
-    found = schema.faults(record, types(), RULES, "a pair has images, prompt, chosen and rejected")
+    found = schema.faults(record, _pair().Pair, RULES, "a pair has images, prompt, chosen and rejected")
     wrong = {error.field.partition("[")[0].partition(".")[0] for error in found}
     if "images" not in wrong:
         # The fields that have the right types are looked at beside harmless ones.
@@ -138,10 +139,10 @@ def faults(record: dict) -> list[RecordError]:
 
 
 def unfit(pair: Any) -> list[RecordError]:
-    """Return the faults of a pair that has the right types, as `types` decodes it. It needs as many image parts as images, a
+    """Return the faults of a pair that has the right types, a `pair.Pair`. It needs as many image parts as images, a
     user's message at the end, positions below the number of images, and answers that say something."""
     found: list[RecordError] = []
-    image, count, shown = _parts()[0], len(pair.images), 0
+    image, count, shown = _pair().ImagePart, len(pair.images), 0
     for i, message in enumerate(pair.prompt):
         parts = list(map(type, message.content))
         shown += parts.count(image)
@@ -182,54 +183,16 @@ def _beyond(at: int, count: int, field: str) -> RecordError:
 
 
 def typed(record: dict) -> Any:
-    """The pair as `types` has it; None where a field has the wrong type."""
-    return schema.typed(record, types())
+    """Return the record as a `pair.Pair`, or None where a field has the wrong type."""
+    return schema.typed(record, _pair().Pair)
 
 
 @lru_cache(maxsize=1)
-def _parts() -> tuple[type, type, type]:
-    """(an image part, a text part, a text part where no other may stand) of a message."""
-    from typing import Literal
+def _pair() -> ModuleType:
+    """The module of the types, imported when the first record comes."""
+    from s2h import pair
 
-    from msgspec import defstruct
-
-    return (
-        defstruct("Image", [], tag_field="type", tag="image", gc=False),
-        defstruct("Text", [("text", str)], tag_field="type", tag="text", gc=False),
-        # msgspec asks for a tag only where there are several types to tell apart.
-        defstruct("OnlyText", [("type", Literal["text"]), ("text", str)], gc=False),
-    )
-
-
-@lru_cache(maxsize=8)
-def types(facts: type = dict, scores: type = dict) -> type:
-    """The fields of a pair as a msgspec.Struct. facts, scores: the types of these two, for a reader that wants only a part
-    of them."""
-    from typing import Annotated, Literal
-
-    from msgspec import Meta, defstruct
-
-    text = Annotated[str, Meta(min_length=1)]
-    place = Annotated[int, Meta(ge=0)]
-    image, said, only_said = _parts()
-    role = ("role", Literal["user", "system", "assistant"])
-    message = defstruct("Message", [role, ("content", list[image | said])], gc=False)
-    answer = defstruct("Answer", [("role", Literal["assistant"]), ("content", list[only_said])], gc=False)
-    answer = Annotated[list[answer], Meta(min_length=1, max_length=1)]
-    claim = defstruct("Claim", [("image", place), ("text", text)], gc=False)
-    claims = list[claim | tuple[place, text]]  # objects, or in the older form lists
-    grounding = defstruct("Grounding", [("chosen", claims), ("rejected", claims)], gc=False)
-    kinds = {
-        "id": text, "level": Annotated[int, Meta(ge=1, le=3)], "task": text,
-        "images": Annotated[list[text], Meta(min_length=1)], "prompt": Annotated[list[message], Meta(min_length=1)],
-        "chosen": answer, "rejected": answer, "target": Annotated[list[place], Meta(min_length=1)], "facts": facts,
-        "grounding": grounding, "negative": text, "source": text, "scores": scores,
-        "stage": Annotated[int, Meta(ge=1 - 2**63, le=2**63 - 1)],
-    }  # fmt: skip
-    columns = [
-        (name, kind) if name in ("id", *NEEDED) else (name, kind | None, None) for name, kind in kinds.items()
-    ]
-    return defstruct("Pair", columns, gc=False, kw_only=True)
+    return pair
 
 
 _PART = Rule("must be an image or text part", '{"type": "image"} or {"type": "text", "text": "..."}')

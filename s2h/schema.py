@@ -64,7 +64,7 @@ def typed(values: Mapping, types: type) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _msgspec() -> tuple[Callable, type]:
+def _msgspec() -> tuple[Callable, type[Exception]]:
     """What is called for every record, imported when the first one comes."""
     from msgspec import ValidationError, convert
 

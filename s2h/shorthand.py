@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, types, unfit
+from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, unfit
 from s2h.streams import parse
 
 # How the base64 of an image begins, by the file's first bytes.
@@ -28,11 +28,11 @@ def acceptor() -> Callable[[dict], None]:
     """Return `accept` as a function that looks nothing up, since it is called for every record."""
     from msgspec import ValidationError, convert
 
-    pairs = types()
+    from s2h.pair import Pair
 
     def accept(record: dict) -> None:
         try:
-            if not unfit(convert(record, pairs)):
+            if not unfit(convert(record, Pair)):
                 return
         except ValidationError:
             pass

@@ -239,7 +239,7 @@ def session(
         streams.flush()
         accel.leave()
     except click.ClickException as error:
-        error.message = _CONTROL.sub(" ", error.message)  # click prints it by itself
+        error.message = _CONTROL.sub(" ", error.message)  # type: ignore[misc]  # click prints it by itself
         raise
     except (click.exceptions.Exit, click.Abort):
         raise
@@ -251,6 +251,8 @@ def session(
         if os.environ.get("S2H_DEBUG"):
             raise
         _end(work, FAILED, _message(error))
+    if work is None:
+        return
     if work.skipped:
         work.report_skips()
     for failure in work.failures:

@@ -49,7 +49,9 @@ def under(heading: str, *options: Callable[[Callable], Callable]) -> Callable[[C
     def add(function: Callable) -> Callable:
         for option in reversed(options):
             function = option(function)
-            function.__click_params__[-1].heading = heading
+            vars(function)["__click_params__"][
+                -1
+            ].heading = heading  # where click keeps them until the command is made
         return function
 
     return add

@@ -199,7 +199,7 @@ class Band(click.ParamType):
         return tuple(ends)
 
 
-def _number(text: object) -> float | None:
+def _number(text: str | float) -> float | None:
     try:
         number = float(text)
     except ValueError:

@@ -172,11 +172,12 @@ def _against_each_other(claims: list[_Claim]) -> None:
     seen: dict[Identity | str, _Claim] = {}
     for claim in claims:
         key = "-" if claim.path == "-" else identity(claim.path)
-        keys = {key, identity("-")} if key == "-" else {key}
-        for one in keys - {None}:
+        keys = [key, identity("-")] if key == "-" else [key]
+        named = [one for one in keys if one is not None]
+        for one in named:
             if one in seen:
                 raise click.UsageError(f"{seen[one].words} and {claim.words} name the same file.")
-        seen.update((one, claim) for one in keys - {None})
+        seen.update((one, claim) for one in named)
 
 
 def _against_other_pictures(claims: list[_Claim]) -> None:

@@ -75,7 +75,7 @@ def members(path: str) -> Iterator[tuple[str, int, int]]:
         file.seek(at)
         with tarfile.TarFile(fileobj=file) as archive:
             while (member := archive.next()) is not None:
-                archive.members = []  # the archive would keep every header
+                archive.members = []  # type: ignore[attr-defined]  # the archive would keep every header
                 if member.isreg() and not member.issparse():
                     if member.offset_data + member.size > end:
                         raise tarfile.ReadError("unexpected end of data")

@@ -1,5 +1,5 @@
 """A span of a file of records as columns: what mixing has to know of each line, and what is wrong with those that are no
-records. A line that msgspec can read as `record.types`, and in which `record.unfit` finds no fault, is a pair; every other
+records. A line that msgspec can read as a `pair.Pair`, and in which `record.unfit` finds no fault, is a pair; every other
 goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it stays
 where it is.
 """
@@ -252,6 +252,10 @@ def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
     from msgspec import defstruct
     from msgspec.json import Decoder
 
+    from s2h.pair import Pair
+
     bonds = [(name, Any, None) for name in ("twin", "families")] if wanted.links else []
-    scores = dict[str, Any] if wanted.margins else defstruct("Scores", [])
-    return Decoder(record.types(defstruct("Facts", bonds), scores)).decode
+    facts: Any = defstruct("Facts", bonds)
+    scores: Any = dict if wanted.margins else defstruct("Scores", [])
+    columns = [("facts", facts | None, None), ("scores", scores | None, None)]
+    return Decoder(defstruct("Pair", columns, bases=(Pair,), kw_only=True, gc=False)).decode

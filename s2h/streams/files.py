@@ -92,7 +92,7 @@ class Whole:
     def __init__(self, path: str | os.PathLike) -> None:
         self.name = os.fspath(path)
         self._move: tuple[str, str] | None = None
-        self._layers: list[BinaryIO] = []
+        self._layers: list[Any] = []  # a file and what compresses into it
         self._layers.append(self._create(self.name))
         if self.name.endswith(".gz"):
             import gzip
@@ -169,6 +169,7 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
     """Write all of the data to a stream and flush it. A non-blocking pipe that is full is waited for. Raises OSError."""
     view = memoryview(data)
     while view:
+        taken: int | None
         try:
             taken = stream.write(view)
         except BlockingIOError as error:  # of a buffered stream
@@ -250,7 +251,7 @@ def share(folder: str | os.PathLike) -> None:
     """Give the files of a folder the permissions that the user's umask leaves: safetensors writes for the owner only."""
     umask = os.umask(0o077)  # it can only be read by setting it
     os.umask(umask)
-    for place, _, names in os.walk(folder):
+    for place, _, names in os.walk(os.fspath(folder)):
         for name in names:
             os.chmod(os.path.join(place, name), 0o666 & ~umask)
 
@@ -264,7 +265,7 @@ def save_figure(figure: Any, path: str | os.PathLike, dpi: int) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[Any]:
     """A binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
     with contextlib.ExitStack() as stack:
         if path == "-":
@@ -293,7 +294,8 @@ class _Zstandard(io.RawIOBase):
     PIECE = 512
 
     def __init__(self, raw: BinaryIO) -> None:
-        self.raw, self.frame, self.pending, self.taken = raw, None, b"", 0
+        self.raw, self.pending, self.taken = raw, b"", 0
+        self.frame: Any = None  # zstandard's decompressor of the frame that is read
 
     def readable(self) -> bool:
         return True

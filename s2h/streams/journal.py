@@ -61,7 +61,8 @@ class Journal:
         self._paths, self._resume, self.buffered = list(paths), resume, buffered
         self.image_dir = image_dir
         self.arguments = json.loads(json.dumps(arguments or {}, default=str))
-        self.said, self.since = {}, []
+        self.said: dict[str, Any] = {}
+        self.since: list[Any] = []
         self.outputs: list[Growing] = []
         # Position, last, bytes and records of each output there: one value, so that no interrupt comes between them.
         self._at = 0, "", [(0, 0)] * len(self._paths)
@@ -91,6 +92,8 @@ class Journal:
                 rest = file.read() if notes else b""
         except FileNotFoundError:
             return False
+        if notes is None:  # another process has changed them since they were checked
+            raise RecordError(f"{self._notes}: is damaged", remedy=ANEW)
         if notes["version"] != VERSION:
             raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
         if differences := list(_differences(notes["arguments"], self.arguments)):
@@ -131,9 +134,8 @@ class Journal:
         files.refuse_foreign(self._notes, is_notes)
         files.refuse_foreign(self._draft, _begins_notes)
         for path, name in zip(self._paths, self._names(), strict=True):
-            files.refuse_foreign(
-                _beside(path, PARTIAL), lambda file, name=name: name in vouched or not file.read(1)
-            )
+            is_ours = _is_any if name in vouched else _is_empty
+            files.refuse_foreign(_beside(path, PARTIAL), is_ours)
 
     def _names(self) -> list[str]:
         """The outputs' work files, as seen from the notes."""
@@ -324,6 +326,14 @@ def _opened(line: bytes) -> dict | None:
         return notes if _sealed(notes) == line else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _is_any(file: BinaryIO) -> bool:
+    return True
+
+
+def _is_empty(file: BinaryIO) -> bool:
+    return not file.read(1)
 
 
 def _begins_notes(file: BinaryIO) -> bool:

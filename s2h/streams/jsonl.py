@@ -13,11 +13,14 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from s2h.images import references
 from s2h.record import Record, RecordError, fail
 from s2h.streams import files, parse
+
+if TYPE_CHECKING:
+    import jsonlines
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
@@ -135,7 +138,8 @@ class Writer:
         self._store: tuple[Any, str] | None = None  # the image store, and what stands before its names
         self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
-        self._whole = None
+        self._whole: files.Whole | None = None
+        self._out: Any
         if path == "-":
             self._out = files.Patient(1, "w")
         elif isinstance(path, str | os.PathLike):
@@ -336,7 +340,7 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _explained(error: Exception, where: str) -> RecordError:
+def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
     """A jsonlines error as one of ours, with the cause in a reader's words."""
     line, cause = error.line, error.__cause__
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
@@ -353,9 +357,10 @@ def _explained(error: Exception, where: str) -> RecordError:
         return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
     column = getattr(cause, "colno", 0)
     detail = str(getattr(cause, "msg", cause))
-    at = line[max(column - 1, 0) :]
+    text = str(line)
+    at = text[max(column - 1, 0) :]
     for word in ("NaN", "Infinity", "-Infinity"):
-        if at.startswith(word) or (word[0] == "-" and line[max(column - 2, 0) :].startswith(word)):
+        if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
             detail = f"{word} is no JSON number"
     return RecordError(f"not JSON: {detail}, column {column}", where=where)
 

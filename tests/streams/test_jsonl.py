@@ -225,7 +225,9 @@ def test_references_follow_the_record(tmp_path, monkeypatch):
 
 
 def test_standard_streams_by_descriptor(tmp_path):
-    code = "from s2h import jsonl\nwith jsonl.Writer() as out:\n    for r in jsonl.read(): out.write(r)"
+    code = (
+        "from s2h.streams import jsonl\nwith jsonl.Writer() as out:\n    for r in jsonl.read(): out.write(r)"
+    )
     done = subprocess.run([sys.executable, "-c", code], input=lines(3), capture_output=True, check=True)
     assert done.stdout == lines(3)
 

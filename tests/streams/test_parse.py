@@ -90,7 +90,10 @@ def test_a_bomb_takes_little_memory(tmp_path):
         for _ in range(128):
             file.write(out.compress(b"a" * (1 << 24)))
         file.write(out.compress(b"\n" + good.replace(b'"a"', b'"b"', 1)) + out.flush())
-    code = "import sys; from s2h import jsonl; print(len(list(jsonl.read(sys.argv[1], on_error=lambda e: print(e)))))"
+    code = (
+        "import sys; from s2h.streams import jsonl; "
+        "print(len(list(jsonl.read(sys.argv[1], on_error=lambda e: print(e)))))"
+    )
     run = [sys.executable, "-c", code, str(tmp_path / "bomb.jsonl.zst")]
     # A child's peak is at least what its parent had when it was started.
     before = max(
