@@ -20,7 +20,7 @@ LOST = 10  # seconds in which a launcher ends the processes of a run if one of t
 
 
 def launched() -> tuple[int, int]:
-    """The number of this process and the number of processes, as a launcher has set them. Imports nothing heavy."""
+    """Return the number of this process and the number of processes, as a launcher has set them. Imports nothing heavy."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -94,8 +94,8 @@ def state() -> Any:
 
 
 def device() -> Any:
-    """The torch device that this process computes on: its GPU if there is one. cuDNN's attention is switched off on a GPU:
-    it plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a new shape (on an H200:
+    """Return the torch device that this process computes on: its GPU if there is one. cuDNN's attention is switched off on a
+    GPU: it plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a new shape (on an H200:
     examples/results/gpu-check.json)."""
     found = state().device
     if found.type == "cuda":
@@ -106,7 +106,7 @@ def device() -> Any:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes files and messages."""
+    """Return whether this process is the one that writes files and messages."""
     return bool(state().is_main_process)
 
 
@@ -144,8 +144,8 @@ def share(value: Any) -> Any:
 
 
 def lost(error: Exception) -> bool:
-    """Whether an error means that the connection to another process is gone. That process may have failed, and has then said
-    why, or NCCL or gloo has failed."""
+    """Return whether an error means that the connection to another process is gone. That process may have failed, and has
+    then said why, or NCCL or gloo has failed."""
     if launched()[1] < 2 or state().num_processes == 1:
         return False
     import torch
@@ -155,8 +155,8 @@ def lost(error: Exception) -> bool:
 
 
 def told(error: Exception) -> RecordError:
-    """The error of a lost connection as one line, after LOST seconds, in which the launcher ends this process if another one
-    has failed and has said why."""
+    """Return the error of a lost connection as one line, after LOST seconds, in which the launcher ends this process if
+    another one has failed and has said why."""
     time.sleep(LOST)
     said = " ".join(str(error).split())[:400] or type(error).__name__
     return RecordError(
@@ -188,7 +188,7 @@ def gather(values: list) -> list:
 
 
 def dtype(name: str = "auto") -> Any:
-    """A torch dtype by its name; "auto" is bfloat16 on a GPU (float16 if it has none), and float32 on a CPU."""
+    """Return a torch dtype by its name; "auto" is bfloat16 on a GPU (float16 if it has none), and float32 on a CPU."""
     import torch
 
     if name != "auto":

@@ -127,7 +127,7 @@ def check(parts: tuple[Part, ...] = PARTS) -> None:
 
 
 def _lack(part: Part) -> str:
-    """What is missing of a part, as "has no …"; "" if nothing is."""
+    """Return what is missing of a part, as "has no …"; "" if nothing is."""
     module, _, path = part.where.partition(":")
     try:
         found: Any = importlib.import_module(module)
@@ -157,7 +157,7 @@ def _words(code: Any) -> set[str]:
 
 
 def attention_of(config: Any) -> str:
-    """The name of the attention that a model, or a part of it, computes with: sdpa, eager, …"""
+    """Return the name of the attention that a model, or a part of it, computes with: sdpa, eager, …"""
     return config._attn_implementation
 
 
@@ -238,8 +238,8 @@ def keep_from_checkpointing(model: Any, frozen: list[Any]) -> None:
 
 
 def plain_adapter(layer: Any) -> str | None:
-    """The active adapter of a LoRA layer that adds nothing but a scaled low-rank product to a frozen linear layer. None for
-    dropout, DoRA, biases, several adapters, quantized weights, and weights that FSDP or ZeRO fetch when called."""
+    """Return the active adapter of a LoRA layer that adds nothing but a scaled low-rank product to a frozen linear layer.
+    None for dropout, DoRA, biases, several adapters, quantized weights, and weights that FSDP or ZeRO fetch when called."""
     from torch import nn
 
     if layer.disable_adapters or layer.merged or len(layer.active_adapters) != 1:
@@ -256,7 +256,7 @@ def plain_adapter(layer: Any) -> str | None:
 
 
 def has_process_state() -> bool:
-    """Whether accelerate knows its processes already; its public property would make it find out."""
+    """Return whether accelerate knows its processes already; its public property would make it find out."""
     from accelerate import PartialState
 
     return bool(PartialState._shared_state)
@@ -270,8 +270,8 @@ def launch(arguments: list[str]) -> None:
 
 
 def rows_only(dataset: Any) -> Any:
-    """The dataset without images. TRL refuses `precompute_ref_log_probs` for vision data, and without it TRL loads a second
-    model as the reference of a full fine-tuning."""
+    """Return the dataset without images. TRL refuses `precompute_ref_log_probs` for vision data, and without it TRL loads a
+    second model as the reference of a full fine-tuning."""
     from datasets import Dataset
 
     return Dataset.from_dict({"row": dataset.with_format(None)["row"]})
@@ -337,7 +337,7 @@ class TrainerSeams(_Trainer):
         self.load_random_state(checkpoint)
 
     def loader_of(self, batches: Any) -> Any:
-        """A training loader that gives the items of `batches` one at a time, in order, dealt out among processes."""
+        """Return a training loader that gives the items of `batches` one at a time, in order, dealt out among processes."""
         return self._get_dataloader(batches, "Training", batch_size=1, is_training=True)
 
     @property
@@ -346,7 +346,7 @@ class TrainerSeams(_Trainer):
         return "train" if self.model.training else "eval"
 
     def measures(self, mode: str) -> dict[str, list[float]]:
-        """What TRL has measured since the last log line, a value a batch. mode: "train" or "eval"."""
+        """Return what TRL has measured since the last log line, a value a batch. mode: "train" or "eval"."""
         return self._metrics[mode]
 
     @contextlib.contextmanager

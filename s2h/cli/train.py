@@ -32,8 +32,8 @@ AT_LEAST_1 = click.IntRange(min=1)
 
 
 def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any) -> Callable:
-    """An option for an argument of the run, by its name in `Arguments` (or `step`). If it is not given, the recipe, the
-    model or the resumed run decides, and else the default, which the help shows; default: other words for it."""
+    """Return an option for an argument of the run, by its name in `Arguments` (or `step`). If it is not given, the recipe,
+    the model or the resumed run decides, and else the default, which the help shows; default: other words for it."""
     shown = default or _default(name, flags)
     return click.option(
         flags, name, help=f"{help}  [default: {shown}]" if shown else help, default=None, **more
@@ -41,14 +41,14 @@ def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any
 
 
 def setting(flags: str, name: str, *, help: str, **more: Any) -> Callable:
-    """An option for a setting, by its name in `Settings`, whose default it takes."""
+    """Return an option for a setting, by its name in `Settings`, whose default it takes."""
     default = getattr(Settings(), name)
     shown = isinstance(default, int) and not isinstance(default, bool)
     return click.option(flags, name, help=help, default=default, show_default=shown, **more)
 
 
 def _default(name: str, flags: str) -> str:
-    """The default of an argument, with the models whose preset has another; "" if it has none."""
+    """Return the default of an argument, with the models whose preset has another; "" if it has none."""
     plain = names.Preset()
     if hasattr(plain, name) and name not in ("targets", "window"):
         value = getattr(plain, name)
@@ -281,7 +281,7 @@ class Asked:
         return f"runs/{os.path.basename(os.path.normpath(self.given['model']))}-seed{self.seed}"
 
     def arguments(self, earlier: dict[str, Any]) -> Arguments:
-        """The arguments of the run. earlier: what the args.json of a resumed run holds."""
+        """Return the arguments of the run. earlier: what the args.json of a resumed run holds."""
         from s2h.train import arguments
 
         given = arguments.again(earlier, self.given) if earlier else self.given
@@ -358,7 +358,7 @@ def _train(work: common.Session, asked: Asked) -> None:
 
 
 def _earlier(asked: Asked) -> dict[str, Any]:
-    """The args.json of the run that is resumed or merged; empty for a new run."""
+    """Return the args.json of the run that is resumed or merged; empty for a new run."""
     from pathlib import Path
 
     from s2h.train.folder import read_arguments

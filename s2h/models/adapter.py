@@ -15,13 +15,13 @@ ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
 
 
 def find(name: str) -> Path | None:
-    """The folder of an adapter, given itself or its run folder; None for anything else."""
+    """Return the folder of an adapter, given itself or its run folder; None for anything else."""
     places = (Path(name) / ADAPTER, Path(name))
     return next((folder for folder in places if (folder / "adapter_config.json").is_file()), None)
 
 
 def base_of(folder: Path) -> str:
-    """The name of the model that an adapter was trained on, from the run's arguments, else from PEFT's. Raises
+    """Return the name of the model that an adapter was trained on, from the run's arguments, else from PEFT's. Raises
     ModelError."""
     for path, key in (
         (folder.parent / ARGUMENTS, "model"),
@@ -89,5 +89,5 @@ def sketch(name: str, model: Any) -> str | None:
 
 
 def short(error: Exception) -> str:
-    """An error of a library as a part of one line."""
+    """Return an error of a library as a part of one line."""
     return " ".join(str(error).split())[:200]

@@ -12,7 +12,7 @@ from s2h.models import guard
 
 
 def unavailable(name: str, place: str, error: Exception) -> str:
-    """One line with the cause and the remedy. name: as the user calls the model. place: the folder or Hub id of that
+    """Return one line with the cause and the remedy. name: as the user calls the model. place: the folder or Hub id of that
     name."""
     where = f"model {name!r}" + ("" if place == name else f" ({place})")
     local = Path(place).is_dir()
@@ -32,7 +32,7 @@ def unavailable(name: str, place: str, error: Exception) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and its causes and contexts, innermost first."""
+    """Return the error and its causes and contexts, innermost first."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -41,7 +41,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: BaseException, where: str, place: str, local: bool) -> str:
-    """The line for one error of the chain; "" for an error that alone says nothing."""
+    """Return the line for one error of the chain; "" for an error that alone says nothing."""
     from huggingface_hub import errors
 
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -40,7 +40,7 @@ class Clip:
         return fingerprint.of_embedder(self.model, self.transform, self.tokenizer(list(PROBE)).tolist())
 
     def prepare(self, image: Any) -> Any:
-        """A PIL image as the model's input, float32 [3, H, W]. Safe to call from several threads."""
+        """Return a PIL image as the model's input, float32 [3, H, W]. Safe to call from several threads."""
         return self.transform(image)
 
     def images(self, pictures: list[Any]) -> Any:
@@ -66,7 +66,7 @@ class Clip:
         )
 
     def cut(self, texts: list[str]) -> int:
-        """The number of texts that are longer than the model's context, so that their ends are not judged."""
+        """Return the number of texts that are longer than the model's context, so that their ends are not judged."""
         length = self.tokenizer.context_length
         # A token has at least one byte, and two tokens mark the start and the end.
         long = [text for text in texts if len(text.encode()) > length - 2]
@@ -86,8 +86,8 @@ class Clip:
 
 
 def identify(name: str) -> str:
-    """The name in full, as scores note it: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list, and so is
-    `ViT-B-32/openai`.
+    """Return the name in full, as scores note it: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list,
+    and so is `ViT-B-32/openai`.
 
     Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
     """
@@ -189,7 +189,7 @@ def _check_shapes(name: str, model: Any, files: tuple[str, ...]) -> None:
 
 
 def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-    """The name of a model for open_clip, the options to make it with, and the files that it is read from.
+    """Return the name of a model for open_clip, the options to make it with, and the files that it is read from.
 
     Weights are fetched here, as safetensors, because open_clip would fall back to pickles. OpenAI's weights were trained
     with QuickGELU, which open_clip's `ViT-B-32` lacks: it would only warn and give other cosines.

@@ -37,7 +37,7 @@ class State:
 
 
 def can_decode(vlm: Any) -> bool:
-    """Whether this module can decode the model: plain prompts, and a cache that keeps every token."""
+    """Return whether this module can decode the model: plain prompts, and a cache that keeps every token."""
     if not made.is_plain(vlm):
         return False
     from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -78,7 +78,7 @@ def extend(vlm: Any, state: State, rows: list[Any], side: str = "left", keep: in
 
 
 def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[int]]:
-    """The tokens of each prompt's greedy answer, with the token that ends it. A prompt and its answer stay within the
+    """Return the tokens of each prompt's greedy answer, with the token that ends it. A prompt and its answer stay within the
     model's window."""
     import torch
 
@@ -122,7 +122,7 @@ def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
 
 
 def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
-    """The answers, and the rows with a near tie, which must be recomputed with batch size 1."""
+    """Return the answers, and the rows with a near tie, which must be recomputed with batch size 1."""
     import torch
 
     ends, near = end_tokens(vlm), nearness(vlm)
@@ -165,7 +165,7 @@ def _step(vlm: Any, state: State, tokens: Any) -> None:
 
 
 def _run(vlm: Any, batch: dict[str, Any]) -> State:
-    """The first pass, over whole prompts with their images."""
+    """Return the first pass, over whole prompts with their images."""
     from transformers.cache_utils import DynamicCache
 
     cache = DynamicCache(config=vlm.model.config.get_text_config())
@@ -207,8 +207,8 @@ def _forward(
 
 
 def nearness(vlm: Any) -> float | None:
-    """The share of the largest logit within which two tokens are near-tied; None below float32, where answers may depend on
-    the batch."""
+    """Return the share of the largest logit within which two tokens are near-tied; None below float32, where answers may
+    depend on the batch."""
     import torch
 
     if vlm.model.dtype != torch.float32:
@@ -217,7 +217,7 @@ def nearness(vlm: Any) -> float | None:
 
 
 def end_tokens(vlm: Any) -> set[int]:
-    """The tokens that end an answer."""
+    """Return the tokens that end an answer."""
     config = getattr(vlm.model, "generation_config", None)
     ends = config.eos_token_id if config is not None else None
     if ends is None:

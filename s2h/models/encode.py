@@ -9,8 +9,8 @@ TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 
 
 def prompt_text(processor: Any, messages: list[dict]) -> str:
-    """The prompt as the chat template writes it, up to the beginning of the answer. If the template writes no BOS token and
-    the tokenizer would add one (LLaVA-1.5), it is written here."""
+    """Return the prompt as the chat template writes it, up to the beginning of the answer. If the template writes no BOS
+    token and the tokenizer would add one (LLaVA-1.5), it is written here."""
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     tokenizer = processor.tokenizer
     bos = tokenizer.bos_token
@@ -20,8 +20,9 @@ def prompt_text(processor: Any, messages: list[dict]) -> str:
 
 
 def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: str) -> str:
-    """The answer as the chat template writes it after the prompt `before`, with the token that ends it: EOS if the template
-    writes none (LLaVA-1.5), or the model would never learn to stop. Raises ModelError for a template that can't be used."""
+    """Return the answer as the chat template writes it after the prompt `before`, with the token that ends it: EOS if the
+    template writes none (LLaVA-1.5), or the model would never learn to stop. Raises ModelError for a template that can't be
+    used."""
     from s2h.models import ModelError
 
     tokenizer = processor.tokenizer
@@ -57,14 +58,14 @@ def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) ->
 
 
 def padding(tokenizer: Any) -> int:
-    """The token that pads rows; masks leave it out."""
+    """Return the token that pads rows; masks leave it out."""
     return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
 
 def join_answers(
     processor: Any, prompts: dict[str, Any], answers: list[list[str]], side: str = "right"
 ) -> dict[str, Any]:
-    """A batch of [prompt | answer] rows from encoded prompts.
+    """Return a batch of [prompt | answer] rows from encoded prompts.
 
     answers: lists of B texts. With two lists, rows 0 to B-1 hold the first answers and rows B to 2B-1 the second, as TRL
     expects of (chosen, rejected). Returns input_ids, attention_mask and completion_mask (1 on the answer's tokens), each

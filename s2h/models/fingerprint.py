@@ -81,8 +81,8 @@ def of_record(record: Record, known: dict[str, str] | None = None) -> str:
 
 
 def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, str] | None = None) -> str:
-    """The value of scores.ref.fingerprint: the fingerprints of the model and of the record, joined by a hyphen, so that one
-    can see which of the two has changed. Raises ImageError."""
+    """Return the value of scores.ref.fingerprint: the fingerprints of the model and of the record, joined by a hyphen, so
+    that one can see which of the two has changed. Raises ImageError."""
     return f"{model_print}-{of_record(record, known)}"
 
 
@@ -95,7 +95,7 @@ def of_embedder(model: Any, *said: Any) -> str:
 
 
 def _tensor(tensor: Any) -> bytes:
-    """The hash of a tensor's format, shape and bytes, on any device."""
+    """Return the hash of a tensor's format, shape and bytes, on any device."""
     import torch
 
     hashed = blake2b(f"{tensor.dtype}{tuple(tensor.shape)}".encode(), digest_size=16)
@@ -106,7 +106,7 @@ def _tensor(tensor: Any) -> bytes:
 
 
 def _tokenizer(tokenizer: Any) -> bytes:
-    """The rules of a tokenizer. Padding and truncation are left out: each call sets them."""
+    """Return the rules of a tokenizer. Padding and truncation are left out: each call sets them."""
     import orjson
 
     backend = getattr(tokenizer, "backend_tokenizer", None)

@@ -77,7 +77,7 @@ def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> b
 
 
 def refused(error: BaseException, what: str) -> str:
-    """One line for a library's refusal to load code or weights; "" for any other error."""
+    """Return one line for a library's refusal to load code or weights; "" for any other error."""
     text = str(error)
     if "trust_remote_code" in text or "custom code" in text:
         return f"{what}: needs Python code that comes with it ({_REMEDY})"
@@ -87,7 +87,7 @@ def refused(error: BaseException, what: str) -> str:
 
 
 def _wish(name: str, key: str, value: Any, auto_map: bool) -> str:
-    """A clause for a setting that is refused, "asks for …"; "" for any other setting."""
+    """Return a clause for a setting that is refused, "asks for …"; "" for any other setting."""
     if key == "trust_remote_code" and value:
         return "asks for trust_remote_code"
     if key == "auto_map" and value and auto_map:
@@ -108,8 +108,8 @@ def _leaves(path: str) -> bool:
 
 
 def _pairs(path: str, what: str) -> list[tuple[str, Any]]:
-    """Every key with its value in a JSON file, at any depth, repeated keys too. A file that is not JSON has none: no library
-    reads it either."""
+    """Return every key with its value in a JSON file, at any depth, repeated keys too. A file that is not JSON has none: no
+    library reads it either."""
     found: list[tuple[str, Any]] = []
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

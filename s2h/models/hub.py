@@ -15,8 +15,9 @@ _WEIGHTS = ("model.safetensors", "[0-9]*_*/model.safetensors")
 
 
 def fetch(repository: str, file: str) -> str:
-    """The path of a file on this machine. The network is asked only if the cache has no copy, and first by a request that is
-    not repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's client."""
+    """Return the path of a file on this machine. The network is asked only if the cache has no copy, and first by a request
+    that is not repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's
+    client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -62,8 +63,8 @@ def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], 
 
 
 def settings(repository: str, *, anew: bool = False) -> str:
-    """The cached snapshot of a repository, with all its small files: configurations and the tokenizer. The network is asked
-    only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
+    """Return the cached snapshot of a repository, with all its small files: configurations and the tokenizer. The network is
+    asked only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download, try_to_load_from_cache
 
     known = not anew and isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
@@ -86,8 +87,8 @@ def _fetch_weights(repository: str, folder: str) -> None:
 
 
 def snapshot(path: str) -> tuple[str, ...]:
-    """The files that a model of the Hub was read from: the cached snapshot of a fetched file, and the files that name the
-    newest snapshot."""
+    """Return the files that a model of the Hub was read from: the cached snapshot of a fetched file, and the files that name
+    the newest snapshot."""
     folder = os.path.dirname(path)
     kept = os.path.dirname(os.path.dirname(folder))
     refs = os.path.join(kept, "refs")
@@ -95,13 +96,13 @@ def snapshot(path: str) -> tuple[str, ...]:
 
 
 def listed(folder: str) -> tuple[str, ...]:
-    """The absolute paths of all files below a folder, sorted."""
+    """Return the absolute paths of all files below a folder, sorted."""
     found = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
     return tuple(sorted(map(os.path.abspath, found)))
 
 
 def reason(error: Exception) -> str:
-    """An error of a library as a part of one line."""
+    """Return an error of a library as a part of one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:157] + "..."
 

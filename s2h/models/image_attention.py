@@ -12,14 +12,14 @@ from s2h.models.vlm import VLM
 
 
 def share(vlm: VLM, messages: list[dict], images: list[Any], answer: str, target: int) -> float:
-    """The target image's share, 0 to 1, of the attention that the tokens of the answer pay to images, in the middle layer of
-    the language model as the mean over its heads (MIA-DPO, arXiv 2410.17637). Raises ModelError if the tokens of the images
-    can't be told apart."""
+    """Return the target image's share, 0 to 1, of the attention that the tokens of the answer pay to images, in the middle
+    layer of the language model as the mean over its heads (MIA-DPO, arXiv 2410.17637). Raises ModelError if the tokens of
+    the images can't be told apart."""
     return shares(vlm, messages, images, answer)[target]
 
 
 def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> list[float]:
-    """The share of each image, in order; the shares sum to 1. See `share`."""
+    """Return the share of each image, in order; the shares sum to 1. See `share`."""
     import torch
 
     text = encode.prompt_text(vlm.processor, messages)
@@ -53,7 +53,7 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
 
 
 def _layers(model: Any) -> Any:
-    """The layers of the language model."""
+    """Return the layers of the language model."""
     inner = getattr(model, "model", model)
     inner = getattr(inner, "language_model", inner)
     layers = getattr(inner, "layers", None)
@@ -65,14 +65,14 @@ def _layers(model: Any) -> Any:
 
 
 def _image_token(vlm: VLM) -> int | None:
-    """The token that stands for an image; None if the configuration names none."""
+    """Return the token that stands for an image; None if the configuration names none."""
     config = vlm.model.config
     token = getattr(config, "image_token_id", None)
     return getattr(config, "image_token_index", None) if token is None else token
 
 
 def _runs(tokens: list[int], image: int | None, count: int) -> list[tuple[int, int]]:
-    """The runs of tokens of each image, [start, stop), in order. Images without text between them get equal parts."""
+    """Return the runs of tokens of each image, [start, stop), in order. Images without text between them get equal parts."""
     runs: list[tuple[int, int]] = []
     start = None
     for at, token in enumerate([*tokens, None]):

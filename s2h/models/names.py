@@ -62,12 +62,12 @@ PRESETS = {
 
 
 def bundled(name: str) -> Path:
-    """The folder of a bundled model: `mini`, `mini-clip` or `mini-text`."""
+    """Return the folder of a bundled model: `mini`, `mini-clip` or `mini-text`."""
     return HERE / name
 
 
 def resolve(name: str) -> str:
-    """The local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name."""
+    """Return the local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name."""
     if name == "mini":
         return str(bundled(name))
     if os.path.isdir(name):
@@ -76,6 +76,6 @@ def resolve(name: str) -> str:
 
 
 def preset(name: str) -> Preset:
-    """The preset of a short name or of its Hub id; defaults for any other name."""
+    """Return the preset of a short name or of its Hub id; defaults for any other name."""
     short = {place: alias for alias, place in ALIASES.items()}.get(name, name)
     return PRESETS.get(short, Preset())

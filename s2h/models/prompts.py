@@ -37,8 +37,8 @@ class Images:
     made: int = 0  # number of images that were prepared
 
     def get(self, wanted: list[tuple[str, Callable[[], Any]]]) -> list[Any]:
-        """The prepared images of one prompt. wanted: the name of each, and a function that opens the PIL image if it has to
-        be prepared."""
+        """Return the prepared images of one prompt. wanted: the name of each, and a function that opens the PIL image if it
+        has to be prepared."""
         new = dict(one for one in wanted if one[0] not in self.kept)
         made = dict(zip(new, prepare_images(self.vlm, [load() for load in new.values()]), strict=True))
         found = [made[name] if name in made else self.kept[name] for name, _ in wanted]
@@ -53,7 +53,7 @@ class Images:
 
 
 def is_plain(vlm: Any) -> bool:
-    """Whether the prompts of a model can be prepared one by one (`PLAIN`)."""
+    """Return whether the prompts of a model can be prepared one by one (`PLAIN`)."""
     return vlm.model.config.model_type in PLAIN
 
 
@@ -140,7 +140,7 @@ def join(rows: list[Any], pad: int, side: str = "left") -> dict[str, Any]:
 
 
 def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
-    """The images' tensors of a batch, and mm_token_type_ids [B, L] if the model takes them."""
+    """Return the images' tensors of a batch, and mm_token_type_ids [B, L] if the model takes them."""
     import torch
 
     made = {}
@@ -158,7 +158,7 @@ def on_device(vlm: Any, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def images_first(processor: Any) -> bool:
-    """Whether the chat template puts all images before the text, wherever they are in the messages."""
+    """Return whether the chat template puts all images before the text, wherever they are in the messages."""
     probe = [{"type": "text", "text": "s2h-before"}, {"type": "image"}, {"type": "text", "text": "s2h-after"}]
     try:
         text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)

@@ -44,8 +44,8 @@ class TextModel:
 
 
 def identify(name: str) -> str:
-    """The name in full, as scores note it: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`. Raises ModelError
-    for a folder that does not exist."""
+    """Return the name in full, as scores note it: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`. Raises
+    ModelError for a folder that does not exist."""
     if name == BUNDLED:
         return name
     if os.path.isdir(name):

@@ -50,7 +50,7 @@ class TokenCounter:
 
     @classmethod
     def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> TokenCounter:
-        """The counter of a loaded model. window: fewer tokens than the model takes; 0 for as many as it takes."""
+        """Return the counter of a loaded model. window: fewer tokens than the model takes; 0 for as many as it takes."""
         own = positions(model.config)
         return cls(processor, model.config.model_type, min(own, window or own), name)
 
@@ -106,7 +106,7 @@ class TokenCounter:
         return self.processor.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
     def _count(self, images: list[Any]) -> int | None:
-        """The tokens of the images in a prompt; None if they must go through the processor together."""
+        """Return the tokens of the images in a prompt; None if they must go through the processor together."""
         return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
 
     def planned(self, size: tuple[int, int]) -> int:
@@ -117,8 +117,8 @@ class TokenCounter:
             return 1
 
     def _tokens(self, size: tuple[int, int]) -> int:
-        """The tokens of an image of this size (width, height in pixels), counted once for all images of the size: as the
-        processor reckons, if that is known to be right, else on a black image of the size."""
+        """Return the tokens of an image of this size (width, height in pixels), counted once for all images of the size: as
+        the processor reckons, if that is known to be right, else on a black image of the size."""
         if size not in self._known:
             trusted = self._trusted and min(size) >= SMALL
             self._known[size] = self._reckoned(size) if trusted else self._measured(size)
@@ -149,7 +149,7 @@ class TokenCounter:
 
 
 def positions(config: Any) -> int:
-    """The number of tokens that a model has positions for."""
+    """Return the number of tokens that a model has positions for."""
     return getattr(config.get_text_config(), "max_position_embeddings", None) or 10**9
 
 
@@ -173,7 +173,7 @@ def refusals(name: str, where: str = "") -> Iterator[None]:
 
 
 def no_place_for_images(processor: Any) -> bool:
-    """Whether the chat template leaves images out of the prompt. False if that can't be told."""
+    """Return whether the chat template leaves images out of the prompt. False if that can't be told."""
     mark = getattr(processor, "image_token", None)
     if not mark:
         return False

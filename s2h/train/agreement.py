@@ -38,7 +38,7 @@ class Found:
     noise: float
 
     def reason(self) -> str | None:
-        """The reason why packed rows can't be used, or None if they agree."""
+        """Return the reason why packed rows can't be used, or None if they agree."""
         most = max(LEAST, TIMES * self.noise)
         for how, sides in (("", self.off), (" with an adapter", self.on)):
             if sides and not all(value <= most for value in sides):  # also if one is not a number
@@ -82,7 +82,7 @@ def measure(
 
 
 def _sides(ours: list[Any], stock: list[Any]) -> tuple[float, float]:
-    """The root mean square difference over the tokens of the chosen answers, and of the rejected ones."""
+    """Return the root mean square difference over the tokens of the chosen answers, and of the rejected ones."""
     half = len(stock) // 2
     return _rms(ours[:half], stock[:half]), _rms(ours[half:], stock[half:])
 

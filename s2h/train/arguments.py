@@ -144,8 +144,8 @@ def check(arguments: Arguments) -> None:
 
 
 def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a resumed run: those of its args.json, overridden by those of the command line. Raises RecordError if
-    args.json holds something that a run does not write."""
+    """Return the options of a resumed run: those of its args.json, overridden by those of the command line. Raises
+    RecordError if args.json holds something that a run does not write."""
     import msgspec
 
     known = {field.name for field in fields(Arguments)}

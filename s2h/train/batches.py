@@ -58,8 +58,8 @@ def form_batches(
 def steps(
     tokens: Sequence[int], pairs: int, groups: Sequence[Any] | None = None, more: dict[int, int] | None = None
 ) -> list[list[Unit]]:
-    """The units of each step of `pairs` pairs, by length. tokens: of each pair by itself. groups: pairs of a step that have
-    the same group share a row. more: by pair, the tokens that it adds to the row of its group's first pair."""
+    """Return the units of each step of `pairs` pairs, by length. tokens: of each pair by itself. groups: pairs of a step
+    that have the same group share a row. more: by pair, the tokens that it adds to the row of its group's first pair."""
     cut = []
     for start in range(0, len(tokens), pairs):
         together: dict[Any, list[int]] = {}
@@ -130,6 +130,6 @@ class BatchList:
 
 
 def collate(collator: Callable, planned: list[tuple[list[dict], float]]) -> dict:
-    """The tensors of one item of a BatchList, with its weight."""
+    """Return the tensors of one item of a BatchList, with its weight."""
     [(rows, weight)] = planned
     return {**collator(rows), WEIGHT: weight}

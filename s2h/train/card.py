@@ -81,7 +81,7 @@ def _vision(result: dict) -> str:
 
 
 def _table(last: dict, held: dict) -> list[str]:
-    """The table of measures: overall, and by level and task."""
+    """Return the table of measures: overall, and by level and task."""
     rows = [
         "| pairs | " + " | ".join(name.replace("_", " of ") for name in SHOWN) + " |",
         "|---" * (len(SHOWN) + 1) + "|",

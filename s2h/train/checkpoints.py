@@ -21,13 +21,13 @@ from s2h.upstream import RANDOM_STATES, STATE_FILE
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimizer step after which a checkpoint was written."""
+    """Return the optimizer step after which a checkpoint was written."""
     return int(checkpoint.name.rpartition("-")[2])
 
 
 def whole(folder: Path) -> list[Path]:
-    """The checkpoints of a run folder that were written to their end, newest first. The trainer's state is written last, and
-    each process keeps the state of its own random numbers."""
+    """Return the checkpoints of a run folder that were written to their end, newest first. The trainer's state is written
+    last, and each process keeps the state of its own random numbers."""
     from transformers import TrainerState
 
     processes = accel.state().num_processes
@@ -86,12 +86,12 @@ def reading(checkpoint: str | None, *names: str) -> Iterator[None]:
 
 
 def _is_refused(error: Exception) -> bool:
-    """Whether torch refused a pickle. The error's class is in a module that s2h does not import."""
+    """Return whether torch refused a pickle. The error's class is in a module that s2h does not import."""
     return type(error).__name__ == "UnpicklingError"
 
 
 def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
-    """The first of the files that torch refuses and whether it is a pickle, else the first file that exists."""
+    """Return the first of the files that torch refuses and whether it is a pickle, else the first file that exists."""
     import torch
 
     found = [path for name in names for path in sorted(checkpoint.glob(name))]
@@ -108,7 +108,8 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
 
 
 def _disk_error(error: BaseException | None) -> str:
-    """The operating system's reason, whichever library has wrapped it; "" for any other error. torch does not pass it on."""
+    """Return the operating system's reason, whichever library has wrapped it; "" for any other error. torch does not pass it
+    on."""
     while error is not None:
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             if getattr(error, "errno", None) == number or f"os error {number}" in str(error):

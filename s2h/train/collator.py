@@ -72,18 +72,18 @@ class Collator:
 
 
 def prompt_of(record: Record) -> tuple:
-    """A key for pairs that may share a row: folder and names of the images, and the prompt."""
+    """Return a key for pairs that may share a row: folder and names of the images, and the prompt."""
     return record.base, tuple(record["images"]), json.dumps(record["prompt"])
 
 
 def _images_of(record: Record) -> tuple[str, int]:
-    """A name for the images of a record together, and their number."""
+    """Return a name for the images of a record together, and their number."""
     named = hashlib.blake2b(json.dumps([record.base, record["images"]]).encode(), digest_size=16)
     return named.hexdigest(), len(record["images"])
 
 
 def _together(keys: list) -> tuple[list[int], list[int]]:
-    """The index of the first occurrence of each distinct key; and for each key, which of these it equals."""
+    """Return the index of the first occurrence of each distinct key; and for each key, which of these it equals."""
     rows: dict[Any, int] = {}
     places = [rows.setdefault(key, len(rows)) for key in keys]
     return [places.index(row) for row in range(len(rows))], places

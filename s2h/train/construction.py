@@ -112,8 +112,8 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
 
 
 def _recorder(run: Run, parts: list[stages.Stage]) -> Any:
-    """A callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none if epochs go
-    over the file."""
+    """Return a callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none if
+    epochs go over the file."""
     from transformers import TrainerCallback
 
     watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, run.arguments.sft)

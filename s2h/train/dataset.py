@@ -83,14 +83,15 @@ def store(
 
 
 def number_of(stage: int | None, level: int | None, by: str) -> int | None:
-    """The stage in which a pair with these fields is trained; None if the run has no stages. by: one of arguments.STAGES."""
+    """Return the stage in which a pair with these fields is trained; None if the run has no stages. by: one of
+    arguments.STAGES."""
     if by == "off":
         return None
     return level if stage is None and by == "level" else stage
 
 
 def emptied(stored: Stored, by: str) -> dict[int, int]:
-    """The stages whose pairs all exceed the model's window, each with its number of pairs."""
+    """Return the stages whose pairs all exceed the model's window, each with its number of pairs."""
     kept = {number_of(stage, level, by) for stage, level in stored.stages}
     lost: dict[int, int] = {}
     for (stage, level), count in stored.dropped_stages.items():
@@ -147,7 +148,7 @@ class Pairs:
         return len(self.kept)
 
     def record(self, row: int) -> Record:
-        """The pair of a row, kept or not."""
+        """Return the pair of a row, kept or not."""
         if self._file is None or self._reader != os.getpid():
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
             self._reader = os.getpid()
@@ -155,21 +156,21 @@ class Pairs:
         return Record(parse.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
 
     def count_tokens(self, counter: TokenCounter) -> list[int]:
-        """The tokens of each row, counted if they are not known yet. Raises RecordError."""
+        """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
         if self.tokens is None:
             records = (self.record(row) for row in range(len(self.starts)))
             self.tokens = array("q", (counter.count(record, open_images(record)).row for record in records))
         return list(self.tokens)
 
     def bulk(self, row: int) -> tuple[int, int]:
-        """How long a pair is, roughly: its number of images, then the number of characters of its texts."""
+        """Return how long a pair is, roughly: its number of images, then the number of characters of its texts."""
         record = self.record(row)
         texts = (record["prompt"], record["chosen"], record["rejected"])
         return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
 
     def dataset(self, order: list[int] | None = None) -> Any:
-        """The kept rows, or those of `order`, which may name a row several times, as the `datasets.Dataset` that TRL asks
-        for. It holds row numbers and reads a pair when it is indexed."""
+        """Return the kept rows, or those of `order`, which may name a row several times, as the `datasets.Dataset` that TRL
+        asks for. It holds row numbers and reads a pair when it is indexed."""
         from datasets import Dataset
 
         return Dataset.from_dict({"row": self.kept if order is None else order}).with_transform(self._read)

@@ -17,7 +17,7 @@ IN_A_ROW = 3  # in so many log lines, so that one odd batch draws no warning
 
 
 def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None]:
-    """The blind test of a sample of the pairs, and a warning if it can tell their answers apart."""
+    """Return the blind test of a sample of the pairs, and a warning if it can tell their answers apart."""
     step = max(1, len(pairs.kept) // SAMPLE)
     some = [blind.texts_of(pairs.record(row)) for row in pairs.kept[::step][:SAMPLE]]
     found = blind.test(some, seed)

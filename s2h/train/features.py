@@ -18,8 +18,8 @@ from typing import Any
 
 
 def room(gib: float | None = None) -> int:
-    """The bytes that this process may keep: its share, among the machine's processes, of `gib` GiB, or by default of a
-    quarter of the memory that is free or that its control group allows."""
+    """Return the bytes that this process may keep: its share, among the machine's processes, of `gib` GiB, or by default of
+    a quarter of the memory that is free or that its control group allows."""
     import psutil
 
     bytes_ = min(psutil.virtual_memory().available, _allowed()) / 4 if gib is None else gib * 2**30
@@ -27,7 +27,8 @@ def room(gib: float | None = None) -> int:
 
 
 def _allowed() -> float:
-    """The bytes that the control groups of a container or a job leave to this process; infinite if they have no limit."""
+    """Return the bytes that the control groups of a container or a job leave to this process; infinite if they have no
+    limit."""
     with contextlib.suppress(OSError):
         name = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
         place, left = Path("/sys/fs/cgroup") / name, math.inf
@@ -74,7 +75,7 @@ class Store:
     missed: set[str] = field(default_factory=set)  # rows for which there was no room
 
     def get(self, key: str, device: Any, encode: Callable[[], Any]) -> Features:
-        """The features of a row on a device, from memory or from `encode`."""
+        """Return the features of a row on a device, from memory or from `encode`."""
         import torch
 
         if key in self.kept:
@@ -92,7 +93,7 @@ class Store:
 def of_rows(
     rows: list[tuple[str, int]], store: Store, encode: Callable, pixels: Any, *args: Any, **more: Any
 ) -> Any:
-    """The output of `encode` (a model's get_image_features) for the images of a batch, computed a row at a time.
+    """Return the output of `encode` (a model's get_image_features) for the images of a batch, computed a row at a time.
 
     rows: key and number of images of each row. pixels: [images, …], or [patches, width] with the images' grids [images, 3]
     as the first of args. Of other tensors each row gets the part of its images, or one line if they have a line for each

@@ -64,7 +64,7 @@ def refuse_used(folder: Path, resume: bool) -> None:
 
 
 def _holds_something(path: Path) -> bool:
-    """Whether a path is a file, or a folder with a file in it."""
+    """Return whether a path is a file, or a folder with a file in it."""
     if not path.is_dir():
         return os.path.lexists(path)
     return any(map(os.path.isfile, below(str(path))))
@@ -77,13 +77,13 @@ def _in_the_way(path: Path) -> RunError:
 
 
 def read_arguments(folder: Path) -> dict[str, Any]:
-    """The contents of a run's args.json, empty if there is none yet. Raises RunError."""
+    """Return the contents of a run's args.json, empty if there is none yet. Raises RunError."""
     told = folder / adapter.ARGUMENTS
     return read_object(told) if told.is_file() else {}
 
 
 def read_object(path: Path, remedy: str = "another -o starts a new run") -> dict[str, Any]:
-    """The object in a JSON file of a run. Raises RunError if the file can't be read or holds something else."""
+    """Return the object in a JSON file of a run. Raises RunError if the file can't be read or holds something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -231,7 +231,7 @@ def cut_metrics(folder: Path, step: int) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict]:
-    """The lines of a run's metrics.jsonl; none if nothing was logged."""
+    """Return the lines of a run's metrics.jsonl; none if nothing was logged."""
     path, lines = folder / METRICS, []
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else ():
         try:
@@ -244,7 +244,7 @@ def read_metrics(folder: Path) -> list[dict]:
 
 
 def read_result(folder: Path) -> dict | None:
-    """The result of a finished run, None for any other. Raises RunError."""
+    """Return the result of a finished run, None for any other. Raises RunError."""
     path = folder / RESULT
     remedy = "remove it: --resume makes it again from the last checkpoint"
     return read_object(path, remedy) if path.is_file() else None

@@ -45,7 +45,7 @@ def _fused(layer: Any) -> Callable:
 
 
 def _one_dtype(x: Any, *weights: Any) -> bool:
-    """Whether all operands are multiplied in the dtype of x, where autocast casts weights to it too."""
+    """Return whether all operands are multiplied in the dtype of x, where autocast casts weights to it too."""
     import torch
 
     device = x.device.type

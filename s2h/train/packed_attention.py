@@ -26,8 +26,8 @@ def register() -> None:
 
 
 def mask(segments: Any, first: int = 0) -> Any:
-    """The mask of packed rows whose segments are [B, S]: bool [B, 1, S - first, S], its rows from query `first` on. A token
-    sees the tokens before it in the prompt and in its own answer, and itself."""
+    """Return the mask of packed rows whose segments are [B, S]: bool [B, 1, S - first, S], its rows from query `first` on. A
+    token sees the tokens before it in the prompt and in its own answer, and itself."""
     import torch
 
     size = segments.shape[1]
@@ -167,12 +167,12 @@ def varlen(
 
 @cache
 def _shares_keys(varlen_attn: Any) -> bool:
-    """Whether several heads may share keys in this torch; in torch 2.11 they may not."""
+    """Return whether several heads may share keys in this torch; in torch 2.11 they may not."""
     return "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
 def why_not_varlen(model: Any) -> str | None:
-    """The reason why variable-length attention can't run on the model's device, or None if it can."""
+    """Return the reason why variable-length attention can't run on the model's device, or None if it can."""
     import torch
 
     if model.device.type != "cuda":

@@ -109,7 +109,7 @@ def plan_run(
 
 
 def _model(arguments: Arguments, say: Callable[[str], None]) -> tuple[VLM | None, Any]:
-    """The model, or the shape of a model that can't be loaded."""
+    """Return the model, or the shape of a model that can't be loaded."""
     try:
         return weights.read(arguments), None
     except ModelError as error:
@@ -121,8 +121,8 @@ def _model(arguments: Arguments, say: Callable[[str], None]) -> tuple[VLM | None
 
 
 def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
-    """The rows that are opened, in the file's order: SAMPLE rows drawn by the ids of the pairs, and of the others the BULKY
-    rows with the most images and text, among which the longest row is expected."""
+    """Return the rows that are opened, in the file's order: SAMPLE rows drawn by the ids of the pairs, and of the others the
+    BULKY rows with the most images and text, among which the longest row is expected."""
     rows = range(len(pairs.starts))
     order = {row: seed_of(seed, "plan", pairs.record(row)["id"]) for row in rows}
     drawn = sorted(sorted(rows, key=order.__getitem__)[:SAMPLE])
@@ -131,7 +131,7 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
 
 
 def _tokens(record: Record, counter: TokenCounter | None, shape: Any) -> PairTokens:
-    """The tokens of a pair; estimated from a model's shape if there is no counter."""
+    """Return the tokens of a pair; estimated from a model's shape if there is no counter."""
     images = open_images(record)
     if counter is not None:
         return counter.count(record, images)
@@ -142,7 +142,7 @@ def _tokens(record: Record, counter: TokenCounter | None, shape: Any) -> PairTok
 
 
 def _covered(shape: names.Shape, width: int, height: int) -> int:
-    """The tokens of an image of so many pixels."""
+    """Return the tokens of an image of so many pixels."""
     if not shape.square:
         return shape.image_tokens
     return max(shape.image_tokens, round(width / shape.square) * round(height / shape.square))
@@ -177,7 +177,7 @@ def _steps(
 
 
 def _sizes(model: Any, arguments: Arguments) -> Sizes:
-    """The sizes of a loaded model."""
+    """Return the sizes of a loaded model."""
     text = model.config.get_text_config()
     language = sum(p.numel() for name, p in model.named_parameters() if weights.LANGUAGE.search(name))
     lora = sum(
@@ -199,8 +199,8 @@ def _sizes(model: Any, arguments: Arguments) -> Sizes:
 
 
 def _sizes_of(shape: names.Shape, arguments: Arguments) -> Sizes:
-    """The sizes that follow from a shape: q and o are square, k and v lead to key_values, gate, up and down to and from the
-    inner width."""
+    """Return the sizes that follow from a shape: q and o are square, k and v lead to key_values, gate, up and down to and
+    from the inner width."""
     h, k, i = shape.hidden, shape.key_values, shape.intermediate
     lora = arguments.rank * shape.layers * (4 * h + 2 * (h + k) + 3 * (h + i))
     return Sizes(
@@ -294,7 +294,7 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
 
 
 def _opened(made: dict) -> str:
-    """A clause that says which pairs the numbers come from."""
+    """Return a clause that says which pairs the numbers come from."""
     bulky = made["opened"] - made["sampled"]
     if made["opened"] == made["pairs"]:
         return "measured on all pairs"

@@ -25,7 +25,7 @@ LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qw
 
 
 def why_not(config: Any) -> str | None:
-    """The reason why a model can't take packed rows, or None if it can."""
+    """Return the reason why a model can't take packed rows, or None if it can."""
     text = config.get_text_config()
     attention = upstream.attention_of(text)
     if config.model_type not in EXACT:
@@ -149,7 +149,7 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
 
 
 def is_frozen(core: Any) -> bool:
-    """Whether no parameter outside the language model is trained."""
+    """Return whether no parameter outside the language model is trained."""
     language = {id(parameter) for parameter in core.language_model.parameters()}
     return not any(p.requires_grad for p in core.parameters() if id(p) not in language)
 
@@ -207,7 +207,7 @@ class _Sharing:
 
 
 def _added(mask: Any, dtype: Any) -> Any:
-    """A mask that eager attention adds to its scores: 0 for what is seen, the lowest number for the rest."""
+    """Return a mask that eager attention adds to its scores: 0 for what is seen, the lowest number for the rest."""
     import torch
 
     return mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)

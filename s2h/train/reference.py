@@ -31,7 +31,7 @@ AGAIN = "remove it: the reference is then measured again"
 
 
 def cache_folder(named: str | None) -> Path:
-    """The folder that keeps values from run to run: `named`, else s2h/reference in the user's cache."""
+    """Return the folder that keeps values from run to run: `named`, else s2h/reference in the user's cache."""
     if named:
         return Path(named)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -89,7 +89,7 @@ class Reference:
         return columns
 
     def _known(self, pairs: Pairs) -> tuple[dict[int, Values], str]:
-        """The values that rows bring of this very model, and the name of all other rows together in the cache."""
+        """Return the values that rows bring of this very model, and the name of all other rows together in the cache."""
         images: dict[str, str] = {}
         args, collator = self.trainer.args, self.trainer.data_collator
         how = [*_made_with(self.trainer), self.model_print, args.per_device_eval_batch_size, args.world_size]
@@ -107,7 +107,7 @@ class Reference:
 
 
 def is_whole(values: Any, count: int) -> bool:
-    """Whether columns of reference.json have a number for each of `count` rows."""
+    """Return whether columns of reference.json have a number for each of `count` rows."""
     return isinstance(values, dict) and all(
         isinstance(column := values.get(name), list)
         and len(column) == count
@@ -127,7 +127,7 @@ def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
 
 
 def _made_with(trainer: PairTrainer) -> list[str]:
-    """The software, the device and the number format that a log-probability's last digits depend on."""
+    """Return the software, the device and the number format that a log-probability's last digits depend on."""
     import torch
     import transformers
 
@@ -138,7 +138,7 @@ def _made_with(trainer: PairTrainer) -> list[str]:
 
 
 def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:
-    """The folder of these values in the cache; None, after a warning, if nothing can be written there."""
+    """Return the folder of these values in the cache; None, after a warning, if nothing can be written there."""
     place = cache / key
     reason: str | None = "not writable"
     try:
@@ -159,7 +159,7 @@ def _not_kept(place: Path, reason: str | None) -> str:
 
 
 def _read(place: Path, rows: set[int]) -> dict[int, Values]:
-    """The values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are passed over."""
+    """Return the values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are passed over."""
     found: dict[int, Values] = {}
     for file in sorted(place.glob("*.jsonl")):
         try:

@@ -137,7 +137,7 @@ def _train(trainer: Any, run: Run) -> None:
 
 
 def _stopped(trainer: Any, run: Run, error: ImageError) -> RecordError:
-    """The error of a run that an image ends in its middle, after a checkpoint of what was trained is written."""
+    """Return the error of a run that an image ends in its middle, after a checkpoint of what was trained is written."""
     said = str(error)
     if found := re.search(r"(data|val)\.jsonl:(\d+): ", said):
         pairs: Any = run.pairs if found[1] == "data" else run.val
@@ -177,7 +177,7 @@ def _result(folder: Path) -> dict[str, Any]:
 
 
 def with_merged(arguments: Arguments, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """The result of a finished run, after its adapter is merged into a whole model, if it isn't yet."""
+    """Return the result of a finished run, after its adapter is merged into a whole model, if it isn't yet."""
     if "merged" not in _result(folder) and accel.is_main():
         say(f"merging the adapter into {folder / adapter.MERGED}")
         place = merge.write(folder, arguments)

@@ -39,8 +39,8 @@ def check(pairs: Pairs, by: str) -> None:
 
 
 def training_order(pairs: Pairs, arguments: Arguments, step: int) -> tuple[list[int] | None, list[Stage]]:
-    """The rows of a whole run in order, each as often as it is trained on, and the stages of the run. Without stages: None,
-    as epochs go over the file, and one stage. step: pairs in an optimizer step.
+    """Return the rows of a whole run in order, each as often as it is trained on, and the stages of the run. Without stages:
+    None, as epochs go over the file, and one stage. step: pairs in an optimizer step.
 
     Stages follow each other by number, pairs in a stage by their order in the file. A step at the seam of two stages, or of
     two epochs of a stage, has pairs of both. The order in a stage does not depend on the stages before it.
@@ -70,7 +70,7 @@ def _ordered(parts: dict[int, list[int]], arguments: Arguments, step: int) -> tu
 
 
 def at(stages: list[Stage], step: int) -> int:
-    """The number of the stage that an optimizer step, counted from 1, is in."""
+    """Return the number of the stage that an optimizer step, counted from 1, is in."""
     return next((stage.number for stage in stages if step <= stage.end), stages[-1].number)
 
 

@@ -155,7 +155,7 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return reason
 
     def batch_of(self, pairs: Pairs, rows: list[int], packed: bool) -> dict:
-        """The batch of some rows, packed or not."""
+        """Return the batch of some rows, packed or not."""
         self.data_collator.packed = packed
         return _collated(self.data_collator, pairs, rows)
 
@@ -229,7 +229,7 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return {**{row: done[row] for row in rows if row in done}, **dict(accel.gather(found))}
 
     def _prepared(self, pairs: Pairs, parts: list[list[int]]) -> Iterator[tuple[list[int], dict]]:
-        """The parts in order, each with its batch, which the loader's worker processes prepare if there are any."""
+        """Return the parts in order, each with its batch, which the loader's worker processes prepare if there are any."""
         from torch.utils.data import DataLoader
 
         items: Any = parts  # torch takes any object with a length and items

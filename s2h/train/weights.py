@@ -56,19 +56,19 @@ def _check_targets(model: Any, arguments: Arguments) -> None:
 
 
 def _linear(model: Any) -> list[str]:
-    """The names of the linear modules, the only kind that LoRA adapts here."""
+    """Return the names of the linear modules, the only kind that LoRA adapts here."""
     import torch
 
     return [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
 
 
 def adapted(model: Any, arguments: Arguments) -> list[str]:
-    """The names of the modules that LoRA adapts."""
+    """Return the names of the modules that LoRA adapts."""
     return [module for module, _ in model.named_modules() if re.fullmatch(arguments.targets, module)]
 
 
 def in_vision(model: Any, arguments: Arguments) -> int:
-    """The number of modules outside the language model that LoRA adapts."""
+    """Return the number of modules outside the language model that LoRA adapts."""
     if arguments.full:
         return 0
     return sum(not LANGUAGE.search(module) for module in adapted(model, arguments))
@@ -80,8 +80,8 @@ def _dtype(arguments: Arguments) -> Any:
 
 
 def _four_bits() -> Any:
-    """The quantization of QLoRA (Dettmers et al. 2023, arXiv 2305.14314, section 3): NF4 with quantized constants, for the
-    language model only."""
+    """Return the quantization of QLoRA (Dettmers et al. 2023, arXiv 2305.14314, section 3): NF4 with quantized constants,
+    for the language model only."""
     import importlib.util
 
     import torch
