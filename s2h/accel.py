@@ -1,4 +1,4 @@
-"""The one file that names devices and processes; all of it through accelerate."""
+"""Devices and processes, through accelerate. No other file names a device or starts processes of a run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from s2h import upstream
 from s2h.errors import plural
 from s2h.record import RecordError
 
-# That processes wait for one that reads or measures; the default is half an hour.
-PATIENCE = timedelta(hours=24)
-LOST = 10  # seconds in which a launcher ends the processes of a run of which one has failed
+PATIENCE = timedelta(
+    hours=24
+)  # how long processes wait for one that reads or measures, in place of half an hour
+LOST = 10  # seconds in which a launcher ends the processes of a run if one of them has failed
 
 
 def launched() -> tuple[int, int]:
-    """Which process this is, and of how many, as a launcher has told it; known before anything heavy is loaded."""
+    """Return the number of this process and the number of processes, as a launcher has set them. Imports nothing heavy."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def launch(module: str, arguments: list[str], processes: int, tell: Callable[[str], None]) -> int:
-    """Run a module in several processes of this machine through accelerate's launcher, each on a GPU of its own where there
-    is one, and return the exit status: 0, or that of the first process that failed. All of them have this process's
-    standard streams. tell: says that a process was ended by a signal, which can't say so itself."""
+    """Run a module in several processes of this machine through accelerate's launcher, each on its own GPU if there are
+    GPUs. Return the exit status: 0, or that of the first process that failed. The processes share this one's standard
+    streams. tell: gets a message about a process that a signal has ended. Raises RecordError if there are too few GPUs."""
     import logging
 
     import torch
-    from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
@@ -46,12 +47,12 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
                "--mixed_precision", "no", "--dynamo_backend", "no", "--module", module]  # fmt: skip
     logging.disable(logging.ERROR)  # a process that fails has said why
     try:
-        launch_command(launch_command_parser().parse_args([*options, *arguments]))
+        upstream.launch([*options, *arguments])
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         if failure.exitcode > 0:
             return failure.exitcode
-        memory = " (perhaps for want of memory)" if failure.exitcode == -9 else ""
+        memory = " (perhaps out of memory)" if failure.exitcode == -9 else ""
         tell(f"process {rank} was ended by signal {-failure.exitcode}{memory}")
         return 128 - failure.exitcode
     except SignalException as error:  # to this process, which has passed it on
@@ -62,8 +63,7 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
 
 
 def end_with_launcher() -> None:
-    """Let this process end when its launcher is killed, which can't tell it any more: or it would go on in a folder that
-    `--resume` is given."""
+    """End this process when its launcher is killed. It would otherwise go on writing to a folder that `--resume` uses."""
     if launched()[1] < 2:
         return
     import threading
@@ -80,22 +80,22 @@ def end_with_launcher() -> None:
 
 
 def state() -> Any:
-    """accelerate's view of this process: which device it has, and which of how many it is. Started by `accelerate launch`,
-    by torchrun or by nobody, it finds out by itself."""
+    """accelerate's state of this process: its device, its number and the number of processes, whether `accelerate launch`,
+    torchrun or nothing has launched it."""
     from accelerate import PartialState
 
-    if PartialState._shared_state or launched()[1] < 2:
+    if upstream.has_process_state() or launched()[1] < 2:
         return PartialState()
     import torch
 
-    # Several processes on CPUs are a group only where that is said.
+    # accelerate joins processes on CPUs to a group only if it is told to use the CPU.
     forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true")
     return PartialState(cpu=forced or not torch.accelerator.is_available(), timeout=PATIENCE)
 
 
 def device() -> Any:
-    """The torch device that this process computes on: its GPU where there is one. cuDNN's attention is left out there: it
-    plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a shape of its own (measured on an H200:
+    """Return the torch device that this process computes on: its GPU if there is one. cuDNN's attention is switched off on a
+    GPU: it plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a new shape (on an H200:
     examples/results/gpu-check.json)."""
     found = state().device
     if found.type == "cuda":
@@ -106,30 +106,27 @@ def device() -> Any:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes files and speaks."""
+    """Return whether this process is the one that writes files and messages."""
     return bool(state().is_main_process)
 
 
 def wait() -> None:
-    """Let all processes arrive here before any goes on."""
+    """Wait until all processes have arrived here."""
     state().wait_for_everyone()
 
 
 def leave() -> None:
-    """Let this process, whose work is done, leave the group of processes, if there is one: NCCL warns of a group that stands
-    at the end, and the threads of gloo's may end the process with a signal."""
+    """Leave the group of processes, if there is one, at the end of this process's work: NCCL warns about a group that still
+    exists at exit, and gloo's threads may end the process with a signal."""
     if launched()[1] < 2:
         return
-    from accelerate import PartialState
-
-    if PartialState._shared_state:
-        PartialState().destroy_process_group()
+    if upstream.has_process_state():
+        state().destroy_process_group()
 
 
 @contextlib.contextmanager
 def main_first() -> Iterator[None]:
-    """The main process goes through the block before the others do. Where it fails, they are left to the launcher, which
-    ends them."""
+    """Let the main process run the block before the others. If it fails, the launcher ends the others."""
     if not is_main():
         wait()
     yield
@@ -138,7 +135,7 @@ def main_first() -> Iterator[None]:
 
 
 def share(value: Any) -> Any:
-    """The main process's value, on every process."""
+    """Return the main process's value on every process."""
     if state().num_processes == 1:
         return value
     from accelerate.utils import broadcast_object_list
@@ -147,8 +144,8 @@ def share(value: Any) -> Any:
 
 
 def lost(error: Exception) -> bool:
-    """Whether an error says that the connection to another process is gone: that one may have ended, and has then said why,
-    or NCCL or gloo has failed by itself."""
+    """Return whether an error means that the connection to another process is gone. That process may have failed, and has
+    then said why, or NCCL or gloo has failed."""
     if launched()[1] < 2 or state().num_processes == 1:
         return False
     import torch
@@ -158,8 +155,8 @@ def lost(error: Exception) -> bool:
 
 
 def told(error: Exception) -> RecordError:
-    """The error of a lost connection as one line, after some seconds in which the launcher ends this process if another one
-    has failed first and has said why."""
+    """Return the error of a lost connection as one line, after LOST seconds, in which the launcher ends this process if
+    another one has failed and has said why."""
     time.sleep(LOST)
     said = " ".join(str(error).split())[:400] or type(error).__name__
     return RecordError(
@@ -169,8 +166,8 @@ def told(error: Exception) -> RecordError:
 
 
 def one_gpu() -> int:
-    """Let a process that was started by itself see one GPU, since TRL refuses to spread a model over several in one process.
-    Returns how many there are, or 0 where nothing had to be done. Call it before anything uses CUDA."""
+    """Hide all GPUs but one from a process that no launcher has started, since TRL refuses to use several GPUs in one
+    process. Return the number of GPUs, or 0 if nothing had to be done. Call it before anything uses CUDA."""
     import torch
 
     there = torch.cuda.device_count()
@@ -182,7 +179,7 @@ def one_gpu() -> int:
 
 
 def gather(values: list) -> list:
-    """The values of all processes, in the processes' order, on every process."""
+    """Return the values of all processes, in their order, on every process."""
     if state().num_processes == 1:
         return values
     from accelerate.utils import gather_object
@@ -191,7 +188,7 @@ def gather(values: list) -> list:
 
 
 def dtype(name: str = "auto") -> Any:
-    """A torch dtype: by name, or bfloat16 on a GPU that has it and float32 elsewhere."""
+    """Return a torch dtype by its name; "auto" is bfloat16 on a GPU (float16 if it has none), and float32 on a CPU."""
     import torch
 
     if name != "auto":

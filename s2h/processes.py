@@ -1,4 +1,4 @@
-"""Worker processes that end with their parent, whatever becomes of it."""
+"""Worker processes that end when their parent ends, however it ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 
 
 def follow_parent() -> None:
-    """Called in a new worker: the parent answers an interrupt, and a parent that was killed takes the worker with it."""
+    """Called in a new worker: leave interrupts to the parent, and end when the parent has ended."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -17,5 +17,6 @@ def follow_parent() -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

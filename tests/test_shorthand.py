@@ -15,7 +15,7 @@ from s2h.cli import mix, train, view
 from s2h.images.decoding import read_bytes
 from s2h.record import IMAGE, RecordError
 from s2h.streams import jsonl
-from s2h.train.rows import store
+from s2h.train.dataset import store
 from tests.support.records import pair, pixel
 
 ASKED, RIGHT, WRONG = "What colour is the second picture?", "Blue.", "Green."

@@ -47,9 +47,9 @@ from trl import DPOConfig, DPOTrainer
 
 from s2h import record
 from s2h.models import vlm
-from s2h.train import features, tune
-from s2h.train.collate import LENGTH, Collator
-from s2h.train.rows import Pairs, store
+from s2h.train import features, weights
+from s2h.train.collator import LENGTH, Collator
+from s2h.train.dataset import Pairs, store
 from s2h.train.trainer import PairTrainer
 from tests.support import architectures
 
@@ -188,7 +188,7 @@ def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: boo
         model=loaded, args=config(folder, checkpointing), train_dataset=rows.dataset(), processing_class=processor,
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
-    tune.spare_vision(trainer)
+    weights.spare_vision(trainer)
     switch_on(trainer)
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{loaded.config.model_type}: {reason}")

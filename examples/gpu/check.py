@@ -42,7 +42,7 @@ import steps
 import torch
 import train_speed as speed
 
-from s2h.train.tune import hush
+from s2h.train.weights import silence_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
 CUDA = torch.cuda.is_available()
@@ -176,7 +176,7 @@ def main() -> None:
         "-o", dest="out", type=Path, default=Path("gpu-check.json"), help="file of the result (JSON)"
     )
     options = parser.parse_args()
-    hush()
+    silence_libraries()
     root = options.folder or Path(tempfile.mkdtemp(prefix="s2h-gpu-"))
     found: dict[str, Any] = {"machine": machine(), "models": {}}
 

@@ -16,7 +16,7 @@ import torch
 import train_speed as speed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from s2h.train import agreement, shared
+from s2h.train import agreement, prefix_sharing
 from tests.support.controls import CONTROLS
 
 CUDA = torch.cuda.is_available()
@@ -88,7 +88,7 @@ def kernels_of(trainer: Any, batch: dict, most: int = 10) -> dict[str, float]:
 
 
 def batches_of(trainer: Any, count: int) -> list[dict]:
-    return [trainer._prepare_inputs(speed.batch_of(trainer, row)) for row in range(count)]
+    return [trainer.prepare_batch(speed.batch_of(trainer, row)) for row in range(count)]
 
 
 def by_trl(make: Make, pairs: list, work: Path, checkpointing: bool) -> dict:
@@ -109,8 +109,7 @@ def by_us(make: Make, pairs: list, work: Path, checkpointing: bool, kept: Callab
 
     def one(how: str) -> dict:
         if how == "stock":
-            trainer.unshare()
-            trainer.unshare, trainer.data_collator.packed = (lambda: None), False
+            trainer.stop_sharing()
         elif reason := trainer.share_prompts(rows, how):
             return {"refused": reason}
         return timed(trainer, batches_of(trainer, len(pairs)))
@@ -162,12 +161,12 @@ def exact(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Call
     core, which = trainer.base.base_model, list(range(min(4, len(pairs))))
 
     def one(how: str) -> dict:
-        trainer.unshare()
+        trainer.stop_sharing()
 
         def install() -> None:
-            trainer.unshare = shared.install(core, how)
+            trainer.unshare = prefix_sharing.install(core, how)
 
-        said = agreement.measure(trainer, partial(trainer._batch_of, rows), which, install)
+        said = agreement.measure(trainer, partial(trainer.batch_of, rows), which, install)
         sides = {
             name: [float(f"{x:.3g}") for x in each] for name, each in (("off", said.off), ("on", said.on))
         }

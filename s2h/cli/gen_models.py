@@ -37,7 +37,7 @@ def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
     temperature = given.temperature or 1.0
     choose = None
     if given.select:
-        from s2h.models.attention import share
+        from s2h.models.image_attention import share
 
         choose = LeastAttention(partial(share, loaded))
     return Answerer(
@@ -83,16 +83,16 @@ class Replies:
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
         """Tell whether the model can be asked this: an image's mark in a question, an image that the processor refuses or a
         prompt beyond the window would end the batch."""
-        from s2h.models import fit, prompts
+        from s2h.models import prompts, tokens
         from s2h.record import RecordError
 
         try:
-            with fit.refusals(self.model.name):
+            with tokens.refusals(self.model.name):
                 pictures = prompts.prepare_images(self.model, list(images))
                 prompt = prompts.prepare(self.model, messages, pictures)
         except RecordError:
             return False
-        return len(prompt.ids) < fit.positions(self.model.model.config)
+        return len(prompt.ids) < tokens.positions(self.model.model.config)
 
 
 @dataclass

@@ -1,43 +1,67 @@
-"""s2h-train: DPO on multi-image pairs."""
+"""s2h-train: DPO on multi-image pairs. Choices and defaults of the options are those of `s2h.train.arguments`."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import click
 
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Number, Regex
-
-LOSSES = (
-    "sigmoid",
-    "hinge",
-    "ipo",
-    "robust",
-    "apo_zero",
-    "apo_down",
-    "sppo_hard",
-    "nca_pair",
-    "sigmoid_norm",
+from s2h.models import names
+from s2h.train.arguments import (
+    ATTENTION,
+    DTYPES,
+    ENGINES,
+    LOSSES,
+    QUANTIZED,
+    RECIPES,
+    SCHEDULERS,
+    STAGES,
+    Arguments,
+    Settings,
 )
-RECIPES = (
-    "s2h-flat",
-    "s2h-curriculum",
-    "mia-dpo",
-    "ccdpo",
-)  # those of train/arguments.py, and likewise below
-STAGES = ("record", "level", "off")
+
 REPORTS = ("tensorboard", "trackio", "wandb")
-
-
-def setting(*names: str, help: str, default: str = "", **more):
-    """An option of the run's arguments. Without it the recipe, the model or a resumed run decides, and else `default`."""
-    return click.option(*names, help=f"{help}  [default: {default}]" if default else help, **more)
-
-
 ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
+
+
+def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any) -> Callable:
+    """Return an option for an argument of the run, by its name in `Arguments` (or `step`). If it is not given, the recipe,
+    the model or the resumed run decides, and else the default, which the help shows; default: other words for it."""
+    shown = default or _default(name, flags)
+    return click.option(
+        flags, name, help=f"{help}  [default: {shown}]" if shown else help, default=None, **more
+    )
+
+
+def setting(flags: str, name: str, *, help: str, **more: Any) -> Callable:
+    """Return an option for a setting, by its name in `Settings`, whose default it takes."""
+    default = getattr(Settings(), name)
+    shown = isinstance(default, int) and not isinstance(default, bool)
+    return click.option(flags, name, help=help, default=default, show_default=shown, **more)
+
+
+def _default(name: str, flags: str) -> str:
+    """Return the default of an argument, with the models whose preset has another; "" if it has none."""
+    plain = names.Preset()
+    if hasattr(plain, name) and name not in ("targets", "window"):
+        value = getattr(plain, name)
+        others = {model: getattr(preset, name) for model, preset in names.PRESETS.items()}
+        return ", ".join(
+            [str(value), *(f"{model} {other}" for model, other in others.items() if other != value)]
+        )
+    value = getattr(Arguments(""), name)
+    if isinstance(value, bool):
+        return flags.rpartition("--")[2]  # of --pack/--no-pack
+    if isinstance(value, float):
+        return f"{value:g}".replace("e-0", "e-")
+    return value if isinstance(value, str) else ""
 
 
 @headings.command()
@@ -50,125 +74,125 @@ AT_LEAST_1 = click.IntRange(min=1)
         "earlier run.",
     ),
     click.option("--val", metavar="FILE", multiple=True, help="Held-out pairs to measure on. May be repeated."),
-    setting(
-        "--window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
+    argument(
+        "--window", "window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
         help="Drop pairs with more tokens, by name. Nothing is ever cut.",
     ),
 )  # fmt: skip
 @headings.under(
     "Method",
-    click.option(
-        "--recipe", type=click.Choice(RECIPES),
+    argument(
+        "--recipe", "recipe", type=click.Choice(list(RECIPES)),
         help="A paper's settings, which other options override. s2h-flat: S2H-DPO in the file's order. s2h-curriculum: "
         "S2H-DPO level after level. mia-dpo. ccdpo: stage after stage.",
     ),
-    setting("--loss", type=click.Choice(LOSSES), default="sigmoid", help="Preference loss, as TRL names it."),
-    setting(
-        "--beta", metavar="X", type=ABOVE_0, default="0.1",
+    argument("--loss", "loss", type=click.Choice(LOSSES), help="Preference loss, as TRL names it."),
+    argument(
+        "--beta", "beta", metavar="X", type=ABOVE_0,
         help="DPO's beta: a larger one keeps the model nearer to its reference.",
     ),
-    setting(
-        "--sft", metavar="W", type=Number(min=0), default="0",
+    argument(
+        "--sft", "sft", metavar="W", type=Number(min=0),
         help="Weight of an added cross-entropy on the chosen answer, which keeps that answer likely.",
     ),
-    setting("--lr", metavar="X", type=ABOVE_0, default="5e-5", help="Peak learning rate."),
-    setting(
-        "--epochs", metavar="X", type=ABOVE_0, default="3",
+    argument("--lr", "lr", metavar="X", type=ABOVE_0, help="Peak learning rate."),
+    argument(
+        "--epochs", "epochs", metavar="X", type=ABOVE_0,
         help="Passes over the pairs; with stages, over the pairs of each.",
     ),
-    setting("--max-steps", metavar="N", type=AT_LEAST_1, help="Stop after N optimizer steps."),
-    setting(
-        "--step-pairs", metavar="N", type=AT_LEAST_1, default="64, mini 32",
+    argument("--max-steps", "max_steps", metavar="N", type=AT_LEAST_1, help="Stop after N optimizer steps."),
+    argument(
+        "--step-pairs", "step", metavar="N", type=AT_LEAST_1,
         help="Pairs per optimizer step, over all processes.",
     ),
-    setting(
-        "--stages", type=click.Choice(STAGES), default="record",
+    argument(
+        "--stages", "stages", type=click.Choice(STAGES),
         help="Train stage after stage. record: by the field stage, where records have it. level: by stage, else by level. "
         "off: in the file's order.",
     ),
-    setting(
-        "--schedule-per-stage/--schedule-over-all", default="over all",
+    argument(
+        "--schedule-per-stage/--schedule-over-all", "schedule_per_stage",
         help="Start a new warm-up and learning-rate schedule in each stage.",
     ),
-    setting(
-        "--scheduler", type=click.Choice(["cosine", "linear", "constant"]), default="cosine",
+    argument(
+        "--scheduler", "scheduler", type=click.Choice(SCHEDULERS),
         help="Learning-rate schedule after the warm-up.",
     ),
-    setting(
-        "--warmup", metavar="SHARE", type=Number(0, 1), default="0.03",
+    argument(
+        "--warmup", "warmup", metavar="SHARE", type=Number(0, 1),
         help="Share of the steps in which the learning rate rises.",
     ),
-    setting("--weight-decay", metavar="X", type=Number(min=0), default="0", help="AdamW's weight decay."),
+    argument("--weight-decay", "weight_decay", metavar="X", type=Number(min=0), help="AdamW's weight decay."),
 )  # fmt: skip
 @headings.under(
     "Weights",
-    setting(
-        "--full/--lora", default="lora",
+    argument(
+        "--full/--lora", "full",
         help="Train all weights of the language model, or LoRA. The vision tower stays frozen.",
     ),
-    setting(
-        "--lora-rank", metavar="R", type=AT_LEAST_1, default="128, mini 64",
+    argument(
+        "--lora-rank", "rank", metavar="R", type=AT_LEAST_1,
         help="Rank of LoRA on the language model's projections.",
     ),
-    setting("--lora-alpha", metavar="A", type=AT_LEAST_1, default="twice the rank", help="LoRA's alpha."),
-    setting(
-        "--lora-targets", metavar="REGEX", type=Regex(), default="the language model's projections",
+    argument("--lora-alpha", "alpha", metavar="A", type=AT_LEAST_1, default="twice the rank", help="LoRA's alpha."),
+    argument(
+        "--lora-targets", "targets", metavar="REGEX", type=Regex(), default="the language model's projections",
         help="Modules that LoRA adapts, as a regular expression for their names.",
     ),
-    setting(
-        "--quantize", type=click.Choice(["4bit"]),
+    argument(
+        "--quantize", "quantize", type=click.Choice(QUANTIZED),
         help="QLoRA: base weights in 4 bits. Needs bitsandbytes and an NVIDIA GPU.",
     ),
-    setting(
-        "--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
+    argument(
+        "--dtype", "dtype", type=click.Choice(DTYPES),
         help="Number format of the weights. auto: bfloat16 on a GPU, float32 on a CPU and for --full.",
     ),
 )  # fmt: skip
 @headings.under(
     "Performance",
-    setting(
-        "--batch-size", metavar="N", type=AT_LEAST_1, default="1, mini 8", help="Pairs that a device computes at a time.",
+    argument(
+        "--batch-size", "batch_size", metavar="N", type=AT_LEAST_1,help="Pairs that a device computes at a time.",
     ),
-    setting(
-        "--grad-accum", metavar="N", type=AT_LEAST_1,
+    argument(
+        "--grad-accum", "grad_accum", metavar="N", type=AT_LEAST_1,
         help="Batches of a process per optimizer step, in place of --step-pairs.",
     ),
-    setting(
-        "--token-budget", metavar="N", type=AT_LEAST_1,
+    argument(
+        "--token-budget", "token_budget", metavar="N", type=AT_LEAST_1,
         help="Form batches of at most N tokens with at most 5% padding. A step still has as many pairs.",
     ),
-    setting(
-        "--pack/--no-pack", default="no",
+    argument(
+        "--pack/--no-pack", "pack",
         help="Put pairs of the same prompt and images that meet in a step into one row.",
     ),
-    setting(
-        "--gradient-checkpointing/--no-gradient-checkpointing", default="no",
+    argument(
+        "--gradient-checkpointing/--no-gradient-checkpointing", "gradient_checkpointing",
         help="Recompute the language model's activations: less memory, more time.",
     ),
-    setting(
-        "--engine", type=click.Choice(["shared", "stock"]), default="shared",
+    argument(
+        "--engine", "engine", type=click.Choice(ENGINES),
         help="shared: compute prompt and images of a pair once for both answers, with the same numbers. stock: TRL's step.",
     ),
-    setting(
-        "--attention", type=click.Choice(["auto", "split", "mask", "varlen"]), default="auto",
+    argument(
+        "--attention", "attention", type=click.Choice(ATTENTION),
         help="Attention of shared rows. split (auto's choice) needs no mask of row x row; varlen is one call on CUDA.",
     ),
-    click.option(
-        "--keep-features", metavar="GIB", type=Number(min=0),
+    setting(
+        "--keep-features", "keep_features", metavar="GIB", type=Number(min=0),
         help="Memory for the frozen vision tower's features, so that it sees each image once and not once an epoch.  "
         "[default: a quarter of the free memory]",
     ),
-    click.option(
-        "--reference-cache", metavar="DIR", type=click.Path(file_okay=False),
+    setting(
+        "--reference-cache", "cache", metavar="DIR", type=click.Path(file_okay=False),
         help="Keep reference log-probabilities here from run to run.  [default: s2h/reference in the user's cache]",
     ),
-    click.option(
-        "--workers", metavar="N", type=click.IntRange(min=0),
+    setting(
+        "--workers", "workers", metavar="N", type=click.IntRange(min=0),
         help="Processes that open and prepare images; with 0 that is done between the steps.  [default: 4 on a GPU, else 0]",
     ),
     click.option(
         "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
-        help="Processes on this machine, through accelerate's launcher, each on a GPU where there are some.",
+        help="Processes on this machine, through accelerate's launcher, each on its own GPU if there are GPUs.",
     ),
 )  # fmt: skip
 @headings.under(
@@ -176,33 +200,30 @@ AT_LEAST_1 = click.IntRange(min=1)
     click.option(
         "--plan", is_flag=True, help="Print the tokens, steps, memory and time that the run would take; train nothing.",
     ),
-    click.option(
-        "--resume", is_flag=True,
+    setting(
+        "--resume", "resume", is_flag=True,
         help="Continue the run in -o from its last checkpoint, with its own data and arguments.",
     ),
-    click.option(
-        "--merge", is_flag=True,
+    setting(
+        "--merge", "merged", is_flag=True,
         help="Also write the adapted weights to RUN/merged; without pairs, those of a finished run.",
     ),
-    click.option(
-        "--save-steps", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
+    setting(
+        "--save-steps", "save_steps", metavar="N", type=AT_LEAST_1,
         help="Write a checkpoint every N steps. The last two are kept.",
     ),
-    click.option(
-        "--log-steps", metavar="N", type=AT_LEAST_1, default=10, show_default=True,
+    setting(
+        "--log-steps", "log_steps", metavar="N", type=AT_LEAST_1,
         help="Write a line of metrics every N steps.",
     ),
-    click.option(
-        "--report-to", type=click.Choice(REPORTS), multiple=True, help="Also send the metrics there. May be repeated.",
+    setting(
+        "--report-to", "report_to", type=click.Choice(REPORTS), multiple=True,
+        help="Also send the metrics there. May be repeated.",
     ),
 )  # fmt: skip
 @common.shared_options("RUN", None, "Run folder.  [default: runs/MODEL-seedN]")
 @click.pass_context
-def main(
-    context, files, model, val, processes, reference_cache, report_to, save_steps, log_steps, workers, keep_features,
-    resume, merge, plan,
-    output, seed, quiet, on_error, **settings,
-):  # fmt: skip
+def main(context, files, model, val, output, seed, quiet, on_error, **options):
     """Train a vision-language model with DPO on the pairs of FILEs (or standard input), in their order.
 
     The defaults are the paper's: sigmoid loss, beta 0.1, learning rate 5e-5, 3 epochs, LoRA. One JSON line on standard
@@ -217,8 +238,14 @@ def main(
     """
     from s2h import accel
 
+    plan, processes = options.pop("plan"), options.pop("processes")
+    chosen = {field.name: options.pop(field.name) for field in fields(Settings) if field.name in options}
+    given = {name: value for name, value in {"model": model, **options}.items() if value is not None}
+    if context.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+        given["seed"] = seed
+    asked = Asked(files, val, given, Settings(**chosen), output, seed, processes)
     if not plan:
-        _check_places(files, val, model, output, seed, resume, merge, reference_cache)
+        _check_places(asked)
     rank, launched = accel.launched()
     with common.session(None, quiet=quiet or rank > 0, on_error=on_error) as work:
         if not rank:
@@ -228,88 +255,97 @@ def main(
             raise click.exceptions.Exit(status)
         if processes == 1 and (gpus := accel.one_gpu()):
             work.say(f"training on one of {gpus} GPUs (--processes {gpus} uses all of them)")
-        given = {_FIELDS.get(name, name): value for name, value in settings.items() if value is not None}
-        if model is not None:
-            given["model"] = model
-        if context.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
-            given["seed"] = seed
-        _train(
-            work, files, val, given, output, seed, max(processes, launched), plan=plan, resume=resume, merge=merge,
-            cache=reference_cache, report_to=report_to, save_steps=save_steps, log_steps=log_steps, workers=workers,
-            keep_features=keep_features,
-        )  # fmt: skip
+        (_plan if plan else _train)(work, replace(asked, processes=max(processes, launched)))
 
 
-# Options whose names are longer than those in args.json.
-_FIELDS = {"lora_rank": "rank", "lora_alpha": "alpha", "lora_targets": "targets", "step_pairs": "step"}
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for. given: the options for `Arguments`, by name, that the user gave. output: the run
+    folder, "" for a default one."""
+
+    files: tuple[str, ...]
+    val: tuple[str, ...]
+    given: dict[str, Any]
+    settings: Settings
+    output: str
+    seed: int
+    processes: int
+
+    @property
+    def folder(self) -> str:
+        """The run folder. Raises click.UsageError if neither it nor a model is named."""
+        if self.output:
+            return self.output
+        if "model" not in self.given:
+            raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
+        return f"runs/{os.path.basename(os.path.normpath(self.given['model']))}-seed{self.seed}"
+
+    def arguments(self, earlier: dict[str, Any]) -> Arguments:
+        """Return the arguments of the run. earlier: what the args.json of a resumed run holds."""
+        from s2h.train import arguments
+
+        given = arguments.again(earlier, self.given) if earlier else self.given
+        if "model" not in given:
+            raise click.UsageError(f"--model NAME is needed: {self.folder} holds no run yet.")
+        return arguments.fill(given, processes=self.processes)
 
 
-def _check_places(files, val, model, output, seed, resume, merge, cache) -> None:
+def _check_places(asked: Asked) -> None:
     """Refuse a run folder, or a cache, that would replace an input."""
-    if not output and model is None:
-        return  # an error, which is told later
-    folder = output or _folder_of(model, seed)
-    reads = files or (() if (resume or merge) and os.path.exists(folder) else ("-",))
-    outputs = {**places.in_run(folder), "--reference-cache": cache}
-    places.check([*reads, *val, *filter(None, [model])], outputs)
+    settings = asked.settings
+    goes_on = (settings.resume or settings.merged) and os.path.exists(asked.folder)
+    reads = asked.files or (() if goes_on else ("-",))
+    outputs: dict[str, Any] = {**places.in_run(asked.folder), "--reference-cache": settings.cache}
+    places.check([*reads, *asked.val, *filter(None, [asked.given.get("model")])], outputs)
 
 
-def _folder_of(model: str, seed: int) -> str:
-    """The run folder where none is named."""
-    return f"runs/{os.path.basename(os.path.normpath(model))}-seed{seed}"
+def _plan(work: common.Session, asked: Asked) -> None:
+    import json
+
+    from s2h.train.plan import plan_run
+
+    made = plan_run(
+        work.read(asked.files), asked.arguments(_earlier(asked)), processes=asked.processes, say=work.say,
+        on_error=work.on_error,
+    )  # fmt: skip
+    work.print(json.dumps(made))
 
 
-def _train(
-    work, files, val, given, output, seed, processes, *, plan, resume, merge, cache, report_to, **how
-) -> None:
+def _train(work: common.Session, asked: Asked) -> None:
     import json
     from pathlib import Path
 
     from s2h import accel
-    from s2h.train import arguments as _arguments
-    from s2h.train import folder as _folder
+    from s2h.train.folder import read_result
 
-    if not output and "model" not in given:
-        raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
-    folder = Path(output or _folder_of(given["model"], seed))
-    if not plan and accel.launched()[0] == 0:
+    settings, folder = asked.settings, Path(asked.folder)
+    if accel.launched()[0] == 0:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.lock(str(folder))
-    said = _folder.begun(folder) if resume or merge else {}
-    if "model" not in {**said, **given}:
-        raise click.UsageError(f"--model NAME is needed: {folder} holds no run yet.")
-    done = merge and not files and _folder.read_result(folder)
-    arguments = _arguments.fill(_arguments.again(said, given) if said else given, processes=processes)
-    records = [] if resume and said and not files else work.read(files)
-    if plan:
-        from s2h.train.plan import plan as make
-
-        made = make(records, arguments, processes=processes, say=work.say, on_error=work.on_error)
-        work.print(json.dumps(made))
-        return
-    for package in report_to:
+    earlier = _earlier(asked)
+    is_done = settings.merged and not asked.files and read_result(folder)
+    arguments = asked.arguments(earlier)
+    for package in settings.report_to:
         _check_installed(package)
-    from s2h.train.reference import cache_folder
     from s2h.train.run import train, with_merged
-    from s2h.train.tune import TargetsError
+    from s2h.train.weights import TargetsError
 
-    if done:
+    if is_done:
         work.print(json.dumps(with_merged(arguments, folder, work.say)))
         return
     try:
         result = train(
-            records,
+            [] if settings.resume and earlier and not asked.files else work.read(asked.files),
             arguments,
             folder,
-            held_out=work.read(val) if val else None,
-            resume=resume,
-            merged=merge,
-            report_to=report_to,
-            cache=cache_folder(cache),
+            replace(
+                settings,
+                cache=Path(settings.cache) if settings.cache else None,
+                progress=not work.quiet and sys.stderr is not None and sys.stderr.isatty(),
+            ),
+            held_out=work.read(asked.val) if asked.val else None,
             say=work.say,
             on_error=work.on_error,
-            progress=not work.quiet and sys.stderr is not None and sys.stderr.isatty(),
-            **how,
         )
     except Exception as error:
         if accel.lost(error):
@@ -321,7 +357,18 @@ def _train(
         work.print(json.dumps(result))
 
 
+def _earlier(asked: Asked) -> dict[str, Any]:
+    """Return the args.json of the run that is resumed or merged; empty for a new run."""
+    from pathlib import Path
+
+    from s2h.train.folder import read_arguments
+
+    goes_on = asked.settings.resume or asked.settings.merged
+    return read_arguments(Path(asked.folder)) if goes_on else {}
+
+
 def _check_installed(package: str) -> None:
+    """Raise RecordError if the package of a dashboard is not installed."""
     import importlib.util
 
     from s2h.record import RecordError

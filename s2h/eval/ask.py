@@ -16,7 +16,7 @@ from s2h.eval import likelihood, reading
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
-from s2h.models.fit import Fit, positions, refusals
+from s2h.models.tokens import TokenCounter, positions, refusals
 from s2h.record import Record, RecordError, fail, text_of
 from s2h.streams.journal import Journal
 
@@ -48,7 +48,7 @@ def predict(
         on_error(RecordError(**told))
     # Two threads can't share a tokenizer: the next batch is prepared with a copy.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen, takes = prompts.Images(beside), Fit.of(beside.model, beside.processor, model.name)
+    seen, takes = prompts.Images(beside), TokenCounter.of(beside.model, beside.processor, model.name)
     questions = _rest(questions, journal)
     ended = None
     while ended is None:
@@ -124,7 +124,7 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
     return chunk, None if len(chunk) == size else True
 
 
-def _images_of(line: dict, takes: Fit) -> list[tuple[str, int] | None]:
+def _images_of(line: dict, takes: TokenCounter) -> list[tuple[str, int] | None]:
     """Return for each image a name for its bytes and how many tokens it will have; None if it can't be read, which is an
     error when it is opened."""
     found: list[tuple[str, int] | None] = []

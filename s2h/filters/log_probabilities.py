@@ -16,7 +16,7 @@ from s2h.filters import add_score, earlier_score, is_number
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError, open_image
 from s2h.models import ModelError, fingerprint, hub, names, vlm
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     import numpy as np
 
     model = reference.vlm
-    fit = Fit.of(model.model, model.processor, model.name)
+    fit = TokenCounter.of(model.model, model.processor, model.name)
     made: list[Any] = []
     asked: list[tuple[list[dict], list[dict], list[Any]]] = []
     tokens: list[int] = []
@@ -184,7 +184,7 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
         try:
             shown = [] if blind else [_opened(base, reference, i) for i, reference in enumerate(references)]
             prompt = unseen(prompt) if blind else prompt
-            known = fit.lengths(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
+            known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
             if known.row > fit.window:
                 raise RecordError(
                     f"does not fit the model's window: {known.row} tokens, and the window holds {fit.window}",

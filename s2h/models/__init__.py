@@ -1,7 +1,8 @@
-"""Models: names to real ones, how they are loaded, batched generation and scoring, and the bundled miniatures."""
+"""Models: vision-language models, CLIP and text models, by name. How they are loaded and guarded, batched generation and
+scoring, token counts, and the bundled miniatures."""
 
 from __future__ import annotations
 
 
 class ModelError(RuntimeError):
-    """A model that can't be had or can't do what is asked; the message is one line with the remedy."""
+    """A model that can't be loaded or can't do what is asked. The message is one line with the remedy."""

@@ -1,4 +1,4 @@
-"""Adapters: on which model one stands, whether that is still the same, and how it is put on."""
+"""Adapters: find one in a folder, name its base model, check that the base is the one of its training, and merge it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 from s2h.errors import plural
 from s2h.models import ModelError
 
-# Where s2h-train puts them in a run folder: an adapter, a whole model, and what the run was told.
+# Names in a run folder of s2h-train: the adapter, the merged model, and the arguments of the run.
 ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
 
 
 def find(name: str) -> Path | None:
-    """The folder of the adapter that a run folder holds, or that the name is itself; None where there is none."""
+    """Return the folder of an adapter, given itself or its run folder; None for anything else."""
     places = (Path(name) / ADAPTER, Path(name))
     return next((folder for folder in places if (folder / "adapter_config.json").is_file()), None)
 
 
 def base_of(folder: Path) -> str:
-    """The model that an adapter was trained on: as the run was told, else as PEFT noted it. Raises ModelError."""
+    """Return the name of the model that an adapter was trained on, from the run's arguments, else from PEFT's. Raises
+    ModelError."""
     for path, key in (
         (folder.parent / ARGUMENTS, "model"),
         (folder / "adapter_config.json", "base_model_name_or_path"),
@@ -31,16 +32,16 @@ def base_of(folder: Path) -> str:
                 base = json.loads(path.read_text())[key]
             except (ValueError, KeyError, TypeError) as error:
                 raise ModelError(
-                    f"{path}: does not say on which model the adapter stands ({short(error)})"
+                    f"{path}: does not name the base model of the adapter ({short(error)})"
                 ) from error
             if base:
                 return str(base)
-    raise ModelError(f"{folder}: does not say on which model the adapter stands")
+    raise ModelError(f"{folder}: does not name the base model of the adapter")
 
 
-def put_on(model: Any, folder: Path, name: str, base: str) -> Any:
-    """The model `base` with the adapter of a folder merged into it; `name` is what the user called the adapter. Raises
-    ModelError where it was made for another model."""
+def merge(model: Any, folder: Path, name: str, base: str) -> Any:
+    """Merge the adapter of a folder into its base model and return the model. name, base: how the user calls the adapter and
+    its base. Raises ModelError if the adapter was made for another model."""
     import warnings
 
     from peft import PeftModel, get_peft_model_state_dict
@@ -58,7 +59,7 @@ def put_on(model: Any, folder: Path, name: str, base: str) -> Any:
         with safe_open(weights, "pt") as file:
             saved = set(file.keys())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about weights without a place, which are counted below
+            warnings.simplefilter("ignore")  # missing weights are counted below
             adapted = PeftModel.from_pretrained(model, str(folder))
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(f"{misfit}: {short(error)}") from error
@@ -74,8 +75,8 @@ def put_on(model: Any, folder: Path, name: str, base: str) -> Any:
 
 
 def sketch(name: str, model: Any) -> str | None:
-    """16 hexadecimal digits by which a model is known again in whatever precision it is read: some numbers of each weight,
-    rounded to bfloat16. None for what is made as it is read: an earlier run's adapter in its base, weights of 4 bits."""
+    """16 hexadecimal digits that identify a model in whatever precision it is loaded: a hash of some numbers of each weight,
+    rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4 bits."""
     import torch
 
     if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
@@ -88,4 +89,5 @@ def sketch(name: str, model: Any) -> str | None:
 
 
 def short(error: Exception) -> str:
+    """Return an error of a library as a part of one line."""
     return " ".join(str(error).split())[:200]

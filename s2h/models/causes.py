@@ -1,5 +1,5 @@
-"""Why a model can't be had, in words: the libraries wrap the real cause (a full disk, a gated repository, a package that is
-missing) in errors that speak of the network."""
+"""The cause of a model that can't be loaded, in words. The libraries wrap the real cause (a full disk, a gated repository, a
+missing package) in errors about the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from s2h.models import guard
 
 
 def unavailable(name: str, place: str, error: Exception) -> str:
-    """One line with the remedy. name: what the user called the model; place: the folder or Hub id that it stands for."""
+    """Return one line with the cause and the remedy. name: as the user calls the model. place: the folder or Hub id of that
+    name."""
     where = f"model {name!r}" + ("" if place == name else f" ({place})")
     local = Path(place).is_dir()
     for cause in _chain(error):
@@ -21,7 +22,7 @@ def unavailable(name: str, place: str, error: Exception) -> str:
     if said := guard.refused(error, where):
         return said
     if re.search("unrecognized", str(error), re.IGNORECASE):
-        return f"{where} is no vision-language model that transformers knows (choose another --model)"
+        return f"{where} is not a vision-language model that transformers knows (choose another --model)"
     if local:
         kinds = ("processor", "preprocessor")
         if not any((Path(place) / f"{kind}_config.json").is_file() for kind in kinds):
@@ -31,7 +32,7 @@ def unavailable(name: str, place: str, error: Exception) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was raised from or while handling, the innermost first."""
+    """Return the error and its causes and contexts, innermost first."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -40,7 +41,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: BaseException, where: str, place: str, local: bool) -> str:
-    """What this one error says for certain; "" where it says nothing by itself."""
+    """Return the line for one error of the chain; "" for an error that alone says nothing."""
     from huggingface_hub import errors
 
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -54,7 +55,9 @@ def _said(error: BaseException, where: str, place: str, local: bool) -> str:
     if isinstance(error, errors.RepositoryNotFoundError):
         return f"{where}: the Hub has no such model, or it is private (check --model, or log in with `hf auth login`)"
     if isinstance(error, errors.HFValidationError) and not local:
-        return f"{where} can't be had: there is no such folder, and it is no id of the Hub (check --model)"
+        return (
+            f"{where} can't be had: there is no such folder, and it is not an id of the Hub (check --model)"
+        )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{where} needs the package {error.name} (pip install {error.name})"
     if isinstance(error, ImportError) and (needed := re.search(r"pip install ([\w.-]+)", str(error))):

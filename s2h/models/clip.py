@@ -1,5 +1,5 @@
-"""Image-text models through open_clip: a name with its pretrained weights, a Hub id, or a local folder; and the bundled
-small one for the built-in world's images. Weights are safetensors and nothing else."""
+"""Image-text models through open_clip: by a name with its pretrained weights, a Hub id or a local folder; and the bundled
+small model for images of the built-in world. Only safetensors are loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from s2h import upstream
 from s2h.models import ModelError, guard, hub, names
 
 DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
@@ -17,10 +18,8 @@ PROBE = ("A photo of two dogs, a cat & 3 birds.", "naïve “quotes” 日本 --
 
 @dataclass(frozen=True)
 class Clip:
-    """An image-text model ready to embed; `name` is what scores are signed with.
-
-    files: what it was read from. whole: whether batches are filled up to `images_at_once`, as a compiled model wants them.
-    """
+    """An image-text model ready to embed. name: in full, as scores note it. files: what it was read from. whole: fill
+    batches up to `images_at_once`, since a compiled model is compiled again for each new size."""
 
     name: str
     model: Any
@@ -31,23 +30,21 @@ class Clip:
 
     @property
     def images_at_once(self) -> int:
-        """How many images the model takes best in one call."""
+        """The number of images that the model computes fastest in one call."""
         return 256 if next(self.model.parameters()).is_cuda else 32
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of all that embeddings depend on."""
+        """16 hexadecimal digits of everything that embeddings depend on."""
         from s2h.models import fingerprint
 
-        return fingerprint.of_embedder(
-            getattr(self.model, "_orig_mod", self.model), self.transform, self.tokenizer(list(PROBE)).tolist()
-        )
+        return fingerprint.of_embedder(self.model, self.transform, self.tokenizer(list(PROBE)).tolist())
 
     def prepare(self, image: Any) -> Any:
-        """A PIL image as the model's input, float32 [3, H, W]. Threads may do this at the same time."""
+        """Return a PIL image as the model's input, float32 [3, H, W]. Safe to call from several threads."""
         return self.transform(image)
 
     def images(self, pictures: list[Any]) -> Any:
-        """Unit-length embeddings of PIL images or of what `prepare` made of them: a NumPy array, float32 [N, D]."""
+        """Unit-length embeddings of PIL images, prepared or not: a NumPy array, float32 [N, D]."""
         import torch
 
         tensors = [picture if torch.is_tensor(picture) else self.prepare(picture) for picture in pictures]
@@ -69,13 +66,13 @@ class Clip:
         )
 
     def cut(self, texts: list[str]) -> int:
-        """How many of the texts are longer than the model's context, so that their ends are not judged."""
+        """Return the number of texts that are longer than the model's context, so that their ends are not judged."""
         length = self.tokenizer.context_length
         # A token has at least one byte, and two tokens mark the start and the end.
         long = [text for text in texts if len(text.encode()) > length - 2]
         if not long:
             return 0
-        # With room for one token more, only a text that was cut reads differently.
+        # With room for one more token, only a text that was cut gets other tokens.
         kept, more = (self.tokenizer(long, context_length=n)[:, :length] for n in (length, length + 1))
         return int((kept != more).any(-1).sum())
 
@@ -89,8 +86,8 @@ class Clip:
 
 
 def identify(name: str) -> str:
-    """The name in full, as scores are signed: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list, and so
-    is `ViT-B-32/openai`.
+    """Return the name in full, as scores note it: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list,
+    and so is `ViT-B-32/openai`.
 
     Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
     """
@@ -131,11 +128,11 @@ def identify(name: str) -> str:
 
 
 def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) -> Clip:
-    """Load a model by any name that `identify` takes; only one that is not on this machine is fetched from the Hub, and the
-    bundled one never. Raises ModelError where it cannot be had, in one line.
+    """Load a model by any name that `identify` takes. It is fetched from the Hub only if it is not on this machine. Raises
+    ModelError if it can't be loaded.
 
     Model, image transform and tokenizer are open_clip's own, as the folder's or the Hub's configuration describes them.
-    dtype: float32, bfloat16 or float16; compile: through torch.compile, which takes a minute and is faster after it.
+    dtype: float32, bfloat16 or float16. compile: use torch.compile, which takes a minute and is faster after it.
     """
     import open_clip
     import torch
@@ -144,7 +141,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
     from s2h import accel
 
     name = identify(name)
-    with hub.quiet(), guard.no_questions():
+    with hub.quiet(), upstream.no_questions():
         try:
             place, options, files = _locate(name)
             model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
@@ -173,8 +170,8 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
 
 
 def _check_shapes(name: str, model: Any, files: tuple[str, ...]) -> None:
-    """Raises ModelError for a user's own checkpoint with a tensor of another shape than the model's: open_clip stretches
-    positions that don't fit without a word, and the cosines are others."""
+    """Raise ModelError for a user's checkpoint with a tensor of another shape than the model's. open_clip would resize
+    positions silently, which changes the cosines."""
     from safetensors import safe_open
 
     local = [file for file in files if os.path.basename(file) == WEIGHTS or len(files) == 1]
@@ -192,10 +189,10 @@ def _check_shapes(name: str, model: Any, files: tuple[str, ...]) -> None:
 
 
 def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-    """What open_clip calls the model, the options that it is made with, and the files that it is read from.
+    """Return the name of a model for open_clip, the options to make it with, and the files that it is read from.
 
-    Weights are fetched here, as safetensors: by itself open_clip would fall back to pickles. And OpenAI's weights were
-    trained with QuickGELU, which open_clip's `ViT-B-32` lacks: by itself it would only warn and give other cosines.
+    Weights are fetched here, as safetensors, because open_clip would fall back to pickles. OpenAI's weights were trained
+    with QuickGELU, which open_clip's `ViT-B-32` lacks: it would only warn and give other cosines.
     """
     from open_clip.pretrained import get_pretrained_cfg
 

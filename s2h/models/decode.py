@@ -1,6 +1,6 @@
-"""Answers from a batch of prompts: one pass over the prompts, then word by word for the rows that go on, each of which
-leaves the batch when it has ended. Greedy answers in float32 do not depend on what else is in the batch: where two words
-are so near to each other that rounding could decide, the row is answered anew by itself."""
+"""Answers and their log-probabilities for a batch of prompts: one pass over the prompts, then a token at a time. A row
+leaves the batch when its answer has ended. Greedy answers in float32 do not depend on the rest of the batch: near-tied
+tokens, between which rounding could decide, are recomputed with batch size 1."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from s2h.models import ModelError
 from s2h.models import prompts as made
-from s2h.models.fit import positions
 from s2h.models.prompts import Prompt
+from s2h.models.tokens import positions
 
-# How near the two best logits of a row may be, for each layer and in parts of the largest, before the row is answered by
-# itself. Rounding moved logits by no more than a seventh of that in models of 2 to 8 layers.
+# Two tokens are near-tied if their logits differ by less than this share of the largest logit, for each layer. Rounding
+# moved logits by at most a seventh of that in models of 2 to 8 layers.
 NEAR = 5e-6
 
 
 @dataclass
 class State:
-    """A batch after its prompts: what the layers remember, which places of it count, [B, S], the position of the next
-    token, [B], and the logits of the next token, [B, V]."""
+    """A batch after its prompts. cache: keys and values of each layer. mask: which of its S columns count, [B, S]. next:
+    position of the next token, [B]. logits: of the next token, [B, V]."""
 
     cache: Any
     mask: Any
@@ -28,7 +28,7 @@ class State:
     logits: Any
 
     def keep(self, rows: list[int]) -> None:
-        """Go on with these rows, in this order; a row may be taken twice."""
+        """Keep these rows, in this order. A row may be named several times."""
         import torch
 
         at = torch.tensor(rows, device=self.next.device)
@@ -37,7 +37,7 @@ class State:
 
 
 def can_decode(vlm: Any) -> bool:
-    """Whether the model is one whose steps this module knows: plain prompts, and layers that remember everything."""
+    """Return whether this module can decode the model: plain prompts, and a cache that keeps every token."""
     if not made.is_plain(vlm):
         return False
     from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -47,7 +47,7 @@ def can_decode(vlm: Any) -> bool:
 
 
 def prefill(vlm: Any, prompts: list[Prompt]) -> State:
-    """Run the prompts. What several of them begin with, the same images and words up to the last image, is run once."""
+    """Run the prompts. A common beginning of several prompts, up to the last image, is run once."""
     heads = [
         None if p.shared is None or not p.head else (p.shared, tuple(p.ids[: p.head].tolist()))
         for p in prompts
@@ -63,8 +63,8 @@ def prefill(vlm: Any, prompts: list[Prompt]) -> State:
 
 
 def extend(vlm: Any, state: State, rows: list[Any], side: str = "left", keep: int = 1) -> Any:
-    """Run more tokens, [L] for each row, after what was run; returns the logits of the last `keep` places, or of all with
-    0. With side left all rows end together, and the state goes on from there."""
+    """Run more tokens, [L] of each row, and return the logits [B, keep, V] of the last `keep` columns, or of all with 0.
+    With side "left" all rows end in the last column, and the state can be extended again."""
     import torch
 
     more = made.on_device(vlm, made.join(rows, 0, side))
@@ -78,7 +78,7 @@ def extend(vlm: Any, state: State, rows: list[Any], side: str = "left", keep: in
 
 
 def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[int]]:
-    """The tokens of each prompt's greedy answer, the one that ends it among them. A prompt and its answer stay within the
+    """Return the tokens of each prompt's greedy answer, with the token that ends it. A prompt and its answer stay within the
     model's window."""
     import torch
 
@@ -90,8 +90,8 @@ def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
 
 
 def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
-    """Summed log-probability (nats) of each answer's tokens after its prompt; as many answers for each prompt, which with
-    its images is run once for all of them."""
+    """Log-probability (nats, summed over tokens) of each answer after its prompt, a list by prompt. Every prompt has the
+    same number of answers, tensors of tokens [L], and is run once for all of them."""
     import torch
 
     flat = [(row, ids) for row, some in enumerate(answers) for ids in some]
@@ -110,7 +110,7 @@ def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> l
 
 
 def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
-    """Log-probabilities [B, V] of the first word after each prompt."""
+    """Log-probabilities [B, V] of the first token after each prompt."""
     import torch
 
     with torch.inference_mode():
@@ -122,13 +122,14 @@ def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
 
 
 def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
-    """The answers, and the rows that must be answered by themselves."""
+    """Return the answers, and the rows with a near tie, which must be recomputed with batch size 1."""
     import torch
 
     ends, near = end_tokens(vlm), nearness(vlm)
     most = [min(max_new_tokens, positions(vlm.model.config) - len(prompt.ids)) for prompt in prompts]
     said: list[list[int]] = [[] for _ in prompts]
-    rows, alone = list(range(len(prompts))), []
+    rows = list(range(len(prompts)))
+    alone: list[int] = []
     state = prefill(vlm, prompts)
     while rows:
         best, tokens = state.logits.max(-1)
@@ -164,7 +165,7 @@ def _step(vlm: Any, state: State, tokens: Any) -> None:
 
 
 def _run(vlm: Any, batch: dict[str, Any]) -> State:
-    """The first pass, over whole prompts with their images."""
+    """Return the first pass, over whole prompts with their images."""
     from transformers.cache_utils import DynamicCache
 
     cache = DynamicCache(config=vlm.model.config.get_text_config())
@@ -190,8 +191,8 @@ def _run(vlm: Any, batch: dict[str, Any]) -> State:
 def _forward(
     vlm: Any, cache: Any, ids: Any, mask: Any, places: Any, *, logits_to_keep: int = 1, **images: Any
 ) -> Any:
-    """Logits [B, logits_to_keep, V] of one pass. places: [B, L], or [3, B, L] where images have positions of three parts;
-    always given, as without them padding on the left would move a row."""
+    """Logits [B, logits_to_keep, V] of one pass. places: position ids [B, L], or [3, B, L] in models whose images have
+    positions in three dimensions. They are always given: without them, padding on the left would shift a row."""
     if places.ndim == 2 and hasattr(vlm.model.model, "get_rope_index"):
         places = places.expand(3, -1, -1)
     return vlm.model(
@@ -206,8 +207,8 @@ def _forward(
 
 
 def nearness(vlm: Any) -> float | None:
-    """The share of the largest logit within which two words are too near to tell; None where rounding is coarser than
-    float32's and answers may depend on the batch."""
+    """Return the share of the largest logit within which two tokens are near-tied; None below float32, where answers may
+    depend on the batch."""
     import torch
 
     if vlm.model.dtype != torch.float32:
@@ -216,7 +217,7 @@ def nearness(vlm: Any) -> float | None:
 
 
 def end_tokens(vlm: Any) -> set[int]:
-    """The tokens that end an answer."""
+    """Return the tokens that end an answer."""
     config = getattr(vlm.model, "generation_config", None)
     ends = config.eos_token_id if config is not None else None
     if ends is None:

@@ -1,5 +1,5 @@
-"""Prompts, answers and images as a batch of tensors: each prompt's text and images go through the processor once, however
-many answers it has; nothing is ever cut."""
+"""Prompts, answers and images as a batch of tensors. The text and the images of a prompt go through the processor once, for
+any number of answers. Nothing is ever cut."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 
 
 def prompt_text(processor: Any, messages: list[dict]) -> str:
-    """The prompt as the chat template writes it, up to where the answer begins; with the BOS token where the tokenizer
-    would add it and the template does not write it (LLaVA-1.5)."""
+    """Return the prompt as the chat template writes it, up to the beginning of the answer. If the template writes no BOS
+    token and the tokenizer would add one (LLaVA-1.5), it is written here."""
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     tokenizer = processor.tokenizer
     bos = tokenizer.bos_token
@@ -20,8 +20,9 @@ def prompt_text(processor: Any, messages: list[dict]) -> str:
 
 
 def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: str) -> str:
-    """The answer as the template writes it after the prompt `before`, with the token that ends it; where the template
-    writes none (LLaVA-1.5), EOS, or the model would never learn to stop."""
+    """Return the answer as the chat template writes it after the prompt `before`, with the token that ends it: EOS if the
+    template writes none (LLaVA-1.5), or the model would never learn to stop. Raises ModelError for a template that can't be
+    used."""
     from s2h.models import ModelError
 
     tokenizer = processor.tokenizer
@@ -43,7 +44,7 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
 
 
 def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
-    """Tensors of a batch of prompts, padded on the left, with the images' tensors as the model takes them."""
+    """Tensors of B prompts, padded on the left, [B, L], and those of the images of all prompts, as the model takes them."""
     return dict(
         processor(
             text=texts,
@@ -51,24 +52,24 @@ def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) ->
             padding=True,
             padding_side="left",
             return_tensors="pt",
-            add_special_tokens=False,  # BOS and EOS are the template's business
+            add_special_tokens=False,  # the template writes BOS and EOS
         )
     )
 
 
 def padding(tokenizer: Any) -> int:
-    """The token that fills rows up, which no mask shows."""
+    """Return the token that pads rows; masks leave it out."""
     return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
 
 def join_answers(
     processor: Any, prompts: dict[str, Any], answers: list[list[str]], side: str = "right"
 ) -> dict[str, Any]:
-    """A batch of [prompt | answer] rows from encoded prompts.
+    """Return a batch of [prompt | answer] rows from encoded prompts.
 
-    answers: one list of B texts for each way to answer; with two, rows 0 to B-1 are the first answers and rows B to 2B-1
-    the second, as TRL expects of (chosen, rejected). Returns input_ids, attention_mask, completion_mask (1 on the answer's
-    tokens), each [len(answers) * B, L], padded on `side`, and the images' tensors repeated in the same order.
+    answers: lists of B texts. With two lists, rows 0 to B-1 hold the first answers and rows B to 2B-1 the second, as TRL
+    expects of (chosen, rejected). Returns input_ids, attention_mask and completion_mask (1 on the answer's tokens), each
+    [len(answers) * B, L] and padded on `side`, and the images' tensors repeated in the same order.
     """
     import torch
 
@@ -87,7 +88,7 @@ def join_answers(
             if kinds is not None:
                 types.append(torch.cat([kinds[i][mask[i]], torch.zeros_like(said)]))
 
-    def padded(tensors: list, value: int):
+    def padded(tensors: list, value: int) -> Any:
         return torch.nn.utils.rnn.pad_sequence(
             tensors, batch_first=True, padding_value=value, padding_side=side
         )

@@ -1,6 +1,6 @@
-"""Fingerprints of what a reference log-probability was computed from: the model (configuration and weights), its processor
-(image processor, tokenizer, chat template) and the record (prompt, both answers, the images' bytes). A value is used again
-only where all of it is the same, wherever the files lie.
+"""Fingerprints of everything that a reference log-probability depends on: the model (configuration and weights), its
+processor (image processor, tokenizer, chat template) and the record (prompt, both answers, the bytes of the images). A value
+is used again only if all of it is the same, in whichever folders the files are.
 
     s2h-filter l3 --ref llava-1.5-7b > l3.ref.jsonl      # scores.ref.fingerprint
 """
@@ -15,10 +15,10 @@ from s2h.images.decoding import ImageError, read_bytes
 from s2h.images.store import digest
 from s2h.record import Record
 
-SIZE = 8  # bytes of each of the two halves
-THREADS = 4  # that hash weights: hashing leaves the interpreter
+SIZE = 8  # bytes of a fingerprint
+THREADS = 4  # threads that hash weights: hashing releases the interpreter's lock
 _PIECE = 1 << 26  # bytes of a tensor that are hashed at a time
-# Where a model lies, who wrote it, and what changes how it is run but not what it says.
+# Keys that say where a model is, who wrote it and how it is run, and don't change its output.
 _INCIDENTAL = frozenset(
     {
         "_name_or_path", "_commit_hash", "_attn_implementation_autoset", "architectures", "name_or_path", "processor_class",
@@ -28,7 +28,7 @@ _INCIDENTAL = frozenset(
 
 
 def of_model(model: Any, processor: Any) -> str:
-    """16 hexadecimal digits of a model as `models.vlm.read` gives it, before an adapter is laid on it, and its processor.
+    """16 hexadecimal digits of a model as `vlm.read` returns it, without an adapter, and of its processor.
 
     Covers configuration, every weight with its name and number format (bfloat16 gives other log-probabilities than float32),
     image processor, tokenizer and chat template. A 7B model takes some seconds.
@@ -60,8 +60,8 @@ def of_processor(processor: Any) -> str:
 
 
 def of_record(record: Record, known: dict[str, str] | None = None) -> str:
-    """16 hexadecimal digits of a record's prompt, answers and images, these by their files' bytes and not by where they
-    lie. `known` keeps the digests of images from call to call, by base and reference. Raises ImageError."""
+    """16 hexadecimal digits of a record's prompt, answers and images. An image counts by the bytes of its file, not by its
+    name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
     base = getattr(record, "base", "")
     images = []
     for i, reference in enumerate(record["images"]):
@@ -81,21 +81,21 @@ def of_record(record: Record, known: dict[str, str] | None = None) -> str:
 
 
 def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, str] | None = None) -> str:
-    """What scores.ref.fingerprint holds: `of_model`'s print and `of_record`'s, with a hyphen between, so that one can tell
-    which of the two has changed. Raises ImageError."""
+    """Return the value of scores.ref.fingerprint: the fingerprints of the model and of the record, joined by a hyphen, so
+    that one can see which of the two has changed. Raises ImageError."""
     return f"{model_print}-{of_record(record, known)}"
 
 
 def of_embedder(model: Any, *said: Any) -> str:
-    """16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and what else is
-    said of it (its transform, the tokens of some texts, its number format)."""
+    """16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and whatever else
+    is given (its transform, the tokens of some texts, its number format)."""
     whole = blake2b(of_weights(model).encode(), digest_size=SIZE)
     whole.update(_canonical([str(model), *map(str, said)]))
     return whole.hexdigest()
 
 
 def _tensor(tensor: Any) -> bytes:
-    """The hash of a tensor's format, shape and bytes, on whichever device it lies."""
+    """Return the hash of a tensor's format, shape and bytes, on any device."""
     import torch
 
     hashed = blake2b(f"{tensor.dtype}{tuple(tensor.shape)}".encode(), digest_size=16)
@@ -106,7 +106,7 @@ def _tensor(tensor: Any) -> bytes:
 
 
 def _tokenizer(tokenizer: Any) -> bytes:
-    """What a tokenizer does to a text. Padding and truncation are left out: each call sets them anew."""
+    """Return the rules of a tokenizer. Padding and truncation are left out: each call sets them."""
     import orjson
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -120,7 +120,7 @@ def _tokenizer(tokenizer: Any) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    """JSON in one form: keys sorted, what is incidental left out, and what JSON has no form for as its text."""
+    """JSON in one form: keys sorted, incidental keys left out, and values that JSON doesn't have as their text."""
     import orjson
 
     return orjson.dumps(_essential(value), default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

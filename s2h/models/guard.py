@@ -1,19 +1,17 @@
 """Check a model's folder before a library reads it: code that comes with a model is never run, and weights are safetensors.
 
-Every model passes here (`vlm.read`, `clip.load`, `text.load`, adapters), because the libraries differ: transformers refuses
-such code unless it is told otherwise, open_clip does what the model's own configuration says, and both may ask on standard
-input, where s2h's commands read records.
+Every model is checked here (`vlm.read`, `clip.load`, `text.load`, adapters), because the libraries differ: transformers
+refuses such code unless it is told otherwise, open_clip follows the model's own configuration, and both may ask on standard
+input, where s2h's commands read records (see `upstream.no_questions`).
 
     guard.check("some/folder", "model 'some/folder'")
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +25,11 @@ _REMEDY = "choose another model: code that comes with a model is never run"
 
 
 def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> None:
-    """Raise ModelError, one line that names the file, where a configuration below the folder asks for code to be run, or
-    where weights are there as a pickle only.
+    """Raise ModelError, with the name of the file, if a configuration below the folder asks for code to be run, or if
+    weights are there only as a pickle.
 
-    what: what the user called the model, which the message starts with. auto_map: refuse Python files that a configuration
-    merely names; needed for a library that isn't told `trust_remote_code=False`.
+    what: the user's words for the model, with which the message starts. auto_map: refuse Python files that a configuration
+    names, for a library that is not told `trust_remote_code=False`.
     """
     for path in files.below(os.fspath(folder)):
         name = os.path.relpath(path, folder)
@@ -48,7 +46,7 @@ def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> No
 
 
 def no_adapter(folder: str | os.PathLike, what: str) -> None:
-    """Raise ModelError for an adapter: transformers would load its base by name, which nobody has looked at."""
+    """Raise ModelError for an adapter: transformers would load its base by name, unchecked."""
     for path in files.below(os.fspath(folder)):
         if os.path.basename(path) == "adapter_config.json":
             raise ModelError(
@@ -57,10 +55,10 @@ def no_adapter(folder: str | os.PathLike, what: str) -> None:
 
 
 def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> bool:
-    """Raise ModelError where an open_clip configuration names a part that would be fetched from elsewhere. Return whether
+    """Raise ModelError if an open_clip configuration names a part that would be fetched from elsewhere. Return whether
     transformers makes a part of the model.
 
-    repository: the Hub id of the model itself; "" for a folder, whose tokenizer open_clip always takes from the folder.
+    repository: the Hub id of the model itself; "" for a folder, from which open_clip always takes the tokenizer.
     """
     text: dict[str, Any] = {}
     for key, value in _pairs(os.fspath(config), f"{what}: {os.path.basename(config)}"):
@@ -79,7 +77,7 @@ def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> b
 
 
 def refused(error: BaseException, what: str) -> str:
-    """One line for a library's error about code or weights that it was not allowed to load; "" for any other error."""
+    """Return one line for a library's refusal to load code or weights; "" for any other error."""
     text = str(error)
     if "trust_remote_code" in text or "custom code" in text:
         return f"{what}: needs Python code that comes with it ({_REMEDY})"
@@ -88,24 +86,8 @@ def refused(error: BaseException, what: str) -> str:
     return ""
 
 
-@contextlib.contextmanager
-def no_questions() -> Iterator[None]:
-    """Without transformers' question on standard input whether code may be run; it is refused instead.
-
-    `TIME_OUT_REMOTE_CODE` is no documented setting, but transformers' own tests set it to 0 for the same purpose.
-    """
-    from transformers import dynamic_module_utils
-
-    before = dynamic_module_utils.TIME_OUT_REMOTE_CODE
-    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
-    try:
-        yield
-    finally:
-        dynamic_module_utils.TIME_OUT_REMOTE_CODE = before
-
-
 def _wish(name: str, key: str, value: Any, auto_map: bool) -> str:
-    """What a setting asks for that is refused, as "asks for ..."; "" for any other setting."""
+    """Return a clause for a setting that is refused, "asks for …"; "" for any other setting."""
     if key == "trust_remote_code" and value:
         return "asks for trust_remote_code"
     if key == "auto_map" and value and auto_map:
@@ -126,7 +108,7 @@ def _leaves(path: str) -> bool:
 
 
 def _pairs(path: str, what: str) -> list[tuple[str, Any]]:
-    """Every key with its value in a JSON file, at any depth, repeated keys too. A file that is no JSON gives none: no
+    """Return every key with its value in a JSON file, at any depth, repeated keys too. A file that is not JSON has none: no
     library reads it either."""
     found: list[tuple[str, Any]] = []
 

@@ -1,5 +1,5 @@
-"""Files of Hub repositories: from this machine's cache where they lie there, from the network otherwise, without the chatter
-of the libraries."""
+"""Files of Hub repositories: from this machine's cache if it has them, else from the network, without the log lines of the
+libraries."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_SETTINGS = ("*.json", "*.txt", "*.model", "*.jinja")
-# Of a model in one file; the second of a part of a sentence-transformers model, such as 2_Dense.
+_SETTINGS = ["*.json", "*.txt", "*.model", "*.jinja"]
+# Weights in one file; the second pattern is for parts of sentence-transformers models, such as 2_Dense.
 _WEIGHTS = ("model.safetensors", "[0-9]*_*/model.safetensors")
 
 
 def fetch(repository: str, file: str) -> str:
-    """The path of a file on this machine. The network is asked only where the cache has no copy, and first in a question
-    that is not repeated: by itself a download knocks for half a minute where there is no network. Raises what the Hub's
-    client raises."""
+    """Return the path of a file on this machine. The network is asked only if the cache has no copy, and first by a request
+    that is not repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's
+    client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -29,18 +29,18 @@ def fetch(repository: str, file: str) -> str:
 
 
 def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], Any]) -> Any:
-    """Return what `load` makes of the folder that holds a repository's settings and safetensors, after `check` has seen the
-    folder.
+    """Check the folder that holds a repository's settings and safetensors, and return what `load` makes of it.
 
     Libraries are given this folder and never the repository's name, because they ask the Hub for files that the cache lacks:
-    an adapter_config.json that `check` has not seen would lead them to another model. The network is asked only where the
-    cache has no snapshot, or where its snapshot doesn't load because a download was cut short. Raises what the check, the
-    library and the Hub's client raise.
+    an unchecked adapter_config.json would lead them to another model. The network is asked only if the cache has no
+    snapshot, or if its snapshot doesn't load because a download was cut short. Raises the errors of the check, the library
+    and the Hub's client.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    first, before = None, ()
+    first: Exception | None = None
+    before: tuple[str, ...] = ()
     try:
         folder = snapshot_download(repository, allow_patterns=_SETTINGS, local_files_only=True)
     except LocalEntryNotFoundError:  # no snapshot, or one that the Hub's client knows to be incomplete
@@ -63,18 +63,18 @@ def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], 
 
 
 def settings(repository: str, *, anew: bool = False) -> str:
-    """The cached snapshot of a repository, with all its small files: configurations and the tokenizer's. The network is
-    asked only where the cache has no tokenizer's configuration, or with `anew`. Raises what the Hub's client raises."""
+    """Return the cached snapshot of a repository, with all its small files: configurations and the tokenizer. The network is
+    asked only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download, try_to_load_from_cache
 
     known = not anew and isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
-    if anew:  # a question that is not repeated where there is no network
+    if anew:  # a request that is not repeated without a network
         get_hf_file_metadata(hf_hub_url(repository, "config.json"))
     return snapshot_download(repository, allow_patterns=_SETTINGS, local_files_only=known)
 
 
 def _fetch_weights(repository: str, folder: str) -> None:
-    """Fetch the safetensors that the snapshot in a folder lacks, of the same commit."""
+    """Fetch the safetensors that the snapshot in a folder lacks, from the same commit."""
     from huggingface_hub import snapshot_download
 
     index = os.path.join(folder, "model.safetensors.index.json")
@@ -87,8 +87,8 @@ def _fetch_weights(repository: str, folder: str) -> None:
 
 
 def snapshot(path: str) -> tuple[str, ...]:
-    """The files of the cached snapshot that a fetched file is of, and those that say which snapshot is the newest: what a
-    model of the Hub was read from."""
+    """Return the files that a model of the Hub was read from: the cached snapshot of a fetched file, and the files that name
+    the newest snapshot."""
     folder = os.path.dirname(path)
     kept = os.path.dirname(os.path.dirname(folder))
     refs = os.path.join(kept, "refs")
@@ -96,20 +96,20 @@ def snapshot(path: str) -> tuple[str, ...]:
 
 
 def listed(folder: str) -> tuple[str, ...]:
-    """Every file of a model's folder, in full."""
+    """Return the absolute paths of all files below a folder, sorted."""
     found = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
     return tuple(sorted(map(os.path.abspath, found)))
 
 
 def reason(error: Exception) -> str:
-    """An error of a library as the middle of one line."""
+    """Return an error of a library as a part of one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:157] + "..."
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the log lines and warnings of libraries: what matters in them is said in one line."""
+    """Switch off the log lines and warnings of libraries: s2h says what matters in them itself."""
     import logging
     import warnings
 

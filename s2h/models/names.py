@@ -1,4 +1,4 @@
-"""Short names for the models of the field, what training takes for each of them, and where the bundled miniatures lie."""
+"""Short names of models, the presets that training takes for them, and the folders of the bundled miniatures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ALIASES = {
     "qwen2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
     "qwen3-vl-2b": "Qwen/Qwen3-VL-2B-Instruct",
 }
-# The language model's projections and nothing else: 'all-linear' or bare names would adapt the vision tower as well.
+# The projections of the language model only: 'all-linear' or bare names would adapt the vision tower too.
 LORA_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model takes in memory and time, for a plan where its weights aren't at hand. From its published configuration.
-    An image takes image_tokens, or as many as squares of `square` pixels a side cover it, but no fewer than image_tokens."""
+    """The published shape of a model, to estimate memory and time without its weights. An image takes image_tokens, or as
+    many as squares of `square` pixels a side cover it, but no fewer than image_tokens."""
 
-    parameters: float  # all of them
-    language: float  # those of the language model, which see every token
+    parameters: float  # number of all weights
+    language: float  # number of weights of the language model, which every token passes
     layers: int
     hidden: int
     intermediate: int
@@ -34,9 +34,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Preset:
-    """What training takes for a model where the command line is silent. rank and alpha are LoRA's (MIA-DPO's 128 and 256
-    for the large models), targets the modules it adapts, step the pairs of one optimizer step over all processes, window
-    the most tokens of a pair (0: as many as the model takes)."""
+    """The defaults of training for a model. rank, alpha: of LoRA (for large models MIA-DPO's 128 and 256). targets: modules
+    that it adapts. step: pairs of an optimizer step over all processes. window: the most tokens of a pair (0: as many as the
+    model takes)."""
 
     rank: int = 128
     alpha: int = 256
@@ -48,7 +48,7 @@ class Preset:
     shape: Shape | None = None
 
 
-# The Qwens take 128,000 tokens and more, which no GPU trains on in one piece: their presets stop at 32,768.
+# The Qwen models take 128,000 tokens and more, on which no GPU can train: their presets stop at 32,768.
 PRESETS = {
     "llava-1.5-7b": Preset(window=4096, shape=Shape(7.06e9, 6.74e9, 32, 4096, 11008, 4096, 32064, 576)),
     "qwen2.5-vl-7b": Preset(
@@ -62,12 +62,12 @@ PRESETS = {
 
 
 def bundled(name: str) -> Path:
-    """The folder of a model that ships with the package: `mini`, `mini-clip` or `mini-text`."""
+    """Return the folder of a bundled model: `mini`, `mini-clip` or `mini-text`."""
     return HERE / name
 
 
 def resolve(name: str) -> str:
-    """The local folder or Hub id that a name stands for. A folder on disk wins over a Hub id of the same name."""
+    """Return the local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name."""
     if name == "mini":
         return str(bundled(name))
     if os.path.isdir(name):
@@ -76,6 +76,6 @@ def resolve(name: str) -> str:
 
 
 def preset(name: str) -> Preset:
-    """The preset of a short name, or of the Hub id that it stands for."""
+    """Return the preset of a short name or of its Hub id; defaults for any other name."""
     short = {place: alias for alias, place in ALIASES.items()}.get(name, name)
     return PRESETS.get(short, Preset())

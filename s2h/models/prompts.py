@@ -1,4 +1,4 @@
-"""Prompts ready for a model: text and images of one question as tensors, prepared once and put together in batches."""
+"""Prompts ready for a model: the text and the images of one question as tensors, prepared once and stacked to batches."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from typing import Any
 from s2h.errors import counted
 from s2h.models import ModelError, encode
 
-# Models whose processors put an image's tokens where its mark stands in the text and the images' tensors one after the
-# other: their prompts can be prepared one by one and joined later, with the tensors that the processor makes of a batch.
+# Models whose processors put the tokens of an image in the place of its mark in the text, and concatenate the images'
+# tensors. Their prompts can be prepared one by one and stacked later to the tensors that the processor makes of a batch.
 PLAIN = frozenset({"llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"})
-KEPT = 512 << 20  # bytes of prepared images that are kept for the questions to come
+KEPT = 512 << 20  # bytes of prepared images that are kept for later questions
 
 
 @dataclass
 class Prompt:
-    """One question as a model takes it. shared: names the images, where others may ask about the same."""
+    """One question as a model takes it. shared: a key for the images, if other questions may ask about the same ones."""
 
     text: str
-    ids: Any  # [L], the images' tokens in their places
-    images: list[Any]  # of a plain model the tensors of each image, of others PIL images
+    ids: Any  # tokens [L], with those of the images
+    images: list[Any]  # tensors of each image for a plain model (`PLAIN`), PIL images for others
     shared: Hashable | None = None
-    head: int = 0  # tokens up to the end of the last image
+    head: int = 0  # number of tokens up to the end of the last image
 
 
 @dataclass
 class Images:
-    """What a model's processor makes of each distinct image, by a name for its bytes; the newest 512 MiB are kept."""
+    """Prepared images by a name for their bytes, each prepared once while it is among the newest 512 MiB."""
 
     vlm: Any
     kept: OrderedDict = field(default_factory=OrderedDict)
     size: int = 0
-    made: int = 0  # images that were prepared, for who wants to know
+    made: int = 0  # number of images that were prepared
 
     def get(self, wanted: list[tuple[str, Callable[[], Any]]]) -> list[Any]:
-        """The prepared images of one prompt by their names, each with what loads the PIL image where it must be made."""
+        """Return the prepared images of one prompt. wanted: the name of each, and a function that opens the PIL image if it
+        has to be prepared."""
         new = dict(one for one in wanted if one[0] not in self.kept)
         made = dict(zip(new, prepare_images(self.vlm, [load() for load in new.values()]), strict=True))
         found = [made[name] if name in made else self.kept[name] for name, _ in wanted]
@@ -52,11 +53,13 @@ class Images:
 
 
 def is_plain(vlm: Any) -> bool:
+    """Return whether the prompts of a model can be prepared one by one (`PLAIN`)."""
     return vlm.model.config.model_type in PLAIN
 
 
 def prepare_images(vlm: Any, images: list[Any]) -> list[Any]:
-    """Each PIL image as the model takes it: its tensors, and under `tokens` how many tokens it has in a prompt."""
+    """Prepare PIL images one by one: a dictionary each, with its tensors, and under `tokens` its number of tokens in a
+    prompt. Models that are not plain keep the PIL images."""
     if not is_plain(vlm) or not images:
         return list(images)
     processor = vlm.processor
@@ -85,8 +88,8 @@ def prepare(
     shared: Hashable | None = None,
     text: str | None = None,
 ) -> Prompt:
-    """The prompt of some messages; images: of `prepare_images`. text: what the template writes, where that is known.
-    Raises ModelError where the text says an image's mark by itself."""
+    """Prepare the prompt of some messages. images: from `prepare_images`. text: the prompt as the template writes it, if
+    known. Raises ModelError if the text contains an image mark itself."""
     processor = vlm.processor
     text = encode.prompt_text(processor, messages) if text is None else text
     if not is_plain(vlm):
@@ -112,7 +115,8 @@ def prepare(
 
 
 def stack(vlm: Any, prompts: list[Prompt]) -> dict[str, Any]:
-    """A batch as the processor would make it, padded on the left, on the model's device and in its dtype."""
+    """Stack prompts to a batch as the processor would make it, padded on the left, on the model's device and in its
+    dtype."""
     if is_plain(vlm):
         batch = join([prompt.ids for prompt in prompts], encode.padding(vlm.processor.tokenizer))
         shown = [image for prompt in prompts for image in prompt.images]
@@ -124,7 +128,7 @@ def stack(vlm: Any, prompts: list[Prompt]) -> dict[str, Any]:
 
 
 def join(rows: list[Any], pad: int, side: str = "left") -> dict[str, Any]:
-    """Rows of tokens as input_ids and attention_mask, padded on one side."""
+    """Stack rows of tokens to input_ids and attention_mask [B, L], padded on one side."""
     import torch
 
     fill = torch.nn.utils.rnn.pad_sequence
@@ -136,7 +140,7 @@ def join(rows: list[Any], pad: int, side: str = "left") -> dict[str, Any]:
 
 
 def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
-    """The images' tensors of a batch, and which tokens are theirs where the model wants to be told."""
+    """Return the images' tensors of a batch, and mm_token_type_ids [B, L] if the model takes them."""
     import torch
 
     made = {}
@@ -148,16 +152,17 @@ def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
 
 
 def on_device(vlm: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """Move a batch to the model's device, and its images to the model's dtype."""
     dtype = vlm.model.dtype
     return {k: v.to(vlm.model.device, dtype if v.is_floating_point() else None) for k, v in batch.items()}
 
 
 def images_first(processor: Any) -> bool:
-    """Whether the chat template shows all images before the text, wherever the messages have them."""
+    """Return whether the chat template puts all images before the text, wherever they are in the messages."""
     probe = [{"type": "text", "text": "s2h-before"}, {"type": "image"}, {"type": "text", "text": "s2h-after"}]
     try:
         text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)
-    except Exception:  # a template that wants more than this says what when it is given a question
+    except Exception:  # the template needs more; it says what when it is given a question
         return False
     mark = getattr(processor, "image_token", None) or "<image>"
     return mark in text and text.index(mark) < text.index("s2h-before")

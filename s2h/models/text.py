@@ -1,5 +1,5 @@
-"""Text models through sentence-transformers: any Hub id or local folder; and the bundled small one for the built-in world's
-answers. Weights are safetensors and nothing else."""
+"""Text models through sentence-transformers: by a Hub id or a local folder; and the bundled small model for answers of the
+built-in world. Only safetensors are loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
 @dataclass(frozen=True)
 class TextModel:
-    """A sentence embedder; `name` is what scores are signed with. files: what it was read from."""
+    """A sentence embedder. name: in full, as scores note it. files: what it was read from."""
 
     name: str
     model: Any
@@ -34,7 +34,7 @@ class TextModel:
         return rows.float().cpu().numpy()
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of all that embeddings depend on."""
+        """16 hexadecimal digits of everything that embeddings depend on."""
         from s2h.models import fingerprint
         from s2h.models.clip import PROBE
 
@@ -44,7 +44,8 @@ class TextModel:
 
 
 def identify(name: str) -> str:
-    """The name in full, as scores are signed: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`."""
+    """Return the name in full, as scores note it: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`. Raises
+    ModelError for a folder that does not exist."""
     if name == BUNDLED:
         return name
     if os.path.isdir(name):
@@ -55,8 +56,8 @@ def identify(name: str) -> str:
 
 
 def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
-    """Load a model by its name; only one that is not on this machine is fetched from the Hub, and the bundled one never.
-    Raises ModelError where it cannot be had, in one line. dtype: float32, bfloat16 or float16."""
+    """Load a model by its name. It is fetched from the Hub only if it is not on this machine. dtype: float32, bfloat16 or
+    float16. Raises ModelError if it can't be loaded."""
     from sentence_transformers import SentenceTransformer
 
     from s2h import accel
@@ -90,9 +91,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
                 model = hub.loaded(place, check, made)
         except ModelError:
             raise
-        except (
-            Exception
-        ) as error:  # sentence-transformers, transformers and the Hub's client have no error in common
+        except Exception as error:  # the three libraries have no error in common
             if said := guard.refused(error, f"--text-model {name}"):
                 raise ModelError(said) from error
             if "size mismatch" in str(error):
@@ -109,7 +108,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
 
 @contextlib.contextmanager
 def _without_bars() -> Iterator[None]:
-    """Without the bar that transformers draws while it loads weights."""
+    """Switch off the progress bar that transformers draws while it loads weights."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

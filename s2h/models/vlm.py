@@ -1,4 +1,5 @@
-"""Vision-language models: loading by name or run folder, greedy generation in batches, log-probabilities of answers."""
+"""Vision-language models: load one by name or run folder, generate answers in batches, score answers by their
+log-probability."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from s2h import accel
-from s2h.models import ModelError, adapter, causes, decode, encode, fit, guard, hub, names, prompts
+from s2h import accel, upstream
+from s2h.models import ModelError, adapter, causes, decode, encode, guard, hub, names, prompts, tokens
 from s2h.models.adapter import ARGUMENTS, MERGED
 
 
 @dataclass
 class VLM:
-    """A model with its processor, ready to answer; `name` is what the user called it."""
+    """A model with its processor. name: as the user calls it."""
 
     model: Any
     processor: Any
@@ -24,33 +25,29 @@ class VLM:
 
 
 def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, ...] = ()) -> VLM:
-    """Load by alias, Hub id, folder, or run folder of s2h-train (the adapter on its base; the folder of an adapter or a
-    checkpoint will do). Only safetensors are read and no code that comes with a model is run. Raises ModelError with the
-    remedy where it can't be had. above: the adapters that stand on this one."""
+    """Load a model by alias, Hub id, folder, or folder of a run, a checkpoint or an adapter, which is merged into its base.
+    Only safetensors are read, and no code that comes with a model is run. above: folders of the adapters on top of this
+    model. Raises ModelError with the remedy."""
     import warnings
 
-    warnings.filterwarnings(
-        "ignore", category=FutureWarning, module="transformers"
-    )  # of libraries to each other
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     folder = adapter.find(name)
     if folder is not None:
         guard.check(folder, name)
         base = adapter.base_of(folder)
         if os.path.realpath(folder) in above:
-            raise ModelError(
-                f"{name}: the adapter stands on itself (mend {ARGUMENTS} or adapter_config.json)"
-            )
+            raise ModelError(f"{name}: the adapter is its own base (mend {ARGUMENTS} or adapter_config.json)")
         try:
             loaded = load(base, device=device, dtype=dtype, above=(*above, os.path.realpath(folder)))
         except ModelError as error:
-            raise ModelError(f"{name}: its base is not to be had: {error}") from error
-        return VLM(adapter.put_on(loaded.model, folder, name, base), loaded.processor, name)
+            raise ModelError(f"{name}: its base can't be loaded: {error}") from error
+        return VLM(adapter.merge(loaded.model, folder, name, base), loaded.processor, name)
     whole = Path(name) / MERGED
     if (whole / "config.json").is_file():
         model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
     elif (Path(name) / ARGUMENTS).is_file():
         raise ModelError(
-            f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder of "
+            f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder in "
             "checkpoints/ is a model too)"
         )
     else:
@@ -60,15 +57,15 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
 
 
 def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
-    """Model and processor from a folder or the Hub, for `load` and for training; on the CPU, or, where transformers is to
-    quantize the weights as they are read (a BitsAndBytesConfig), on this process's GPU."""
+    """Read model and processor from a folder or the Hub, for `load` and for training. quantization: a BitsAndBytesConfig,
+    with which the model is on this process's GPU; otherwise it is on the CPU. Raises ModelError."""
     import transformers
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)
     how = {"quantization_config": quantization, "device_map": {"": accel.device()}} if quantization else {}
-    options = {"trust_remote_code": False, "local_files_only": True}
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 
     def check(folder: str) -> None:
         guard.check(folder, f"model {name!r}")
@@ -80,8 +77,7 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, **how, **options
         )
-        # An adapter notes its base by this name: a folder of the cache would be of no use elsewhere.
-        model.name_or_path = model.config._name_or_path = processor.tokenizer.name_or_path = place
+        upstream.name_model(model, processor, place)
         return model, processor
 
     try:
@@ -92,19 +88,19 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
             return made(place)
     except ModelError:
         raise
-    except Exception as error:  # the hub client's own errors have no common base
+    except Exception as error:  # the libraries have no error in common
         raise ModelError(causes.unavailable(name, place, error)) from error
 
 
 def _check_processor(processor: Any, name: str) -> None:
-    """Raises ModelError where the processor can't make the model's input of messages and images."""
+    """Raise ModelError if the processor can't make the model's input of messages and images."""
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise ModelError(
-            f"model {name!r} has no image processor: it is no vision-language model (choose another --model)"
+            f"model {name!r} has no image processor: it is not a vision-language model (choose another --model)"
         )
     if not getattr(processor, "chat_template", None):
         raise ModelError(f"model {name!r} has no chat template (choose an instruction-tuned model)")
-    if fit.no_place_for_images(processor):
+    if tokens.no_place_for_images(processor):
         raise ModelError(
             f"model {name!r}: its chat template has no place for images (choose a vision-language model, or mend its "
             "chat_template.jinja)"
@@ -120,7 +116,7 @@ def _batches(rows: Iterable, size: int) -> Iterator[list]:
 def generate(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[Any]]], *, max_new_tokens: int = 64, batch_size: int = 16
 ) -> Iterator[str]:
-    """Greedy answers to (messages, PIL images), in order; see `answer`."""
+    """Answer (messages, PIL images) greedily, in order; see `answer`."""
     for batch in _batches(rows, batch_size):
         yield from answer(
             vlm,
@@ -133,9 +129,9 @@ def generate(
 
 
 def answer(vlm: VLM, batch: list[prompts.Prompt], *, max_new_tokens: int) -> list[str]:
-    """Greedy answers to one batch: the likeliest word each time, without the penalties and the sampling that a model's own
-    generation settings may ask for. In float32 they do not depend on the batch for the models that `decode` knows; others
-    go through transformers' `generate`, where words that are equally likely but for rounding may."""
+    """Answer one batch greedily: the likeliest token each time, without the penalties and the sampling of the model's own
+    generation settings. In float32 the answers do not depend on the batch for models that `decode` knows; others go through
+    transformers' `generate`, where near-tied tokens may depend on it."""
     if decode.can_decode(vlm):
         said = decode.greedy(vlm, batch, max_new_tokens)
         return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
@@ -153,8 +149,8 @@ def sample(
     max_new_tokens: int = 64,
     batch_size: int = 16,
 ) -> Iterator[list[str]]:
-    """`samples` answers to each of (messages, PIL images), drawn at a temperature from the whole distribution; the same for
-    the same seed, rows and batch size."""
+    """Draw `samples` answers to each of (messages, PIL images) at a temperature, from the whole distribution. The same seed,
+    rows and batch size give the same answers."""
     import torch
 
     for number, batch in enumerate(_batches(rows, batch_size)):
@@ -187,8 +183,8 @@ def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
 def score(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[dict], list[Any]]], *, batch_size: int = 16
 ) -> Iterator[float]:
-    """Summed log-probability (nats) of each answer after its prompt, in order. rows: (prompt messages, answer messages, PIL
-    images)."""
+    """Log-probability (nats, summed over tokens) of each answer after its prompt, in order. rows: (prompt messages, answer
+    messages, PIL images)."""
     for batch in _batches(rows, batch_size):
         texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
         answers = [
@@ -200,8 +196,9 @@ def score(
 
 
 def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]]) -> list[list[float]]:
-    """The same of one batch of prompts that have several answers each, as many for each, written as `encode.answer_text`
-    does; prompt and images are run once for all of them where `decode` knows the model."""
+    """Log-probabilities (nats, summed over tokens) of the answers of one batch, a list by prompt. answers: of each prompt
+    the same number of texts, as `encode.answer_text` writes them. A prompt is run once for all its answers if `decode` knows
+    the model."""
     import torch
 
     if decode.can_decode(vlm):
@@ -215,7 +212,7 @@ def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]
 def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]:
     import torch
 
-    # Padded on the left all answers end together, so that the model's own head scores only the last positions.
+    # Padding on the left lets all answers end in the last column, so that the head computes the last positions only.
     inputs = encode.join_answers(vlm.processor, encoded, [answers], side="left")
     inputs = prompts.on_device(vlm, inputs)
     spoken = inputs.pop("completion_mask")

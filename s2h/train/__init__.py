@@ -1,1 +1,2 @@
-"""DPO on multi-image pairs: rows, collation, reference log-probabilities, the trainer, and the run folder around them."""
+"""DPO on multi-image pairs: the pairs of a run, batches, reference log-probabilities, the trainer, and the run folder. `run`
+trains, `plan` estimates what a run takes."""

@@ -1,19 +1,45 @@
-"""What decides the result of a run, next to the data: arguments, recipes that set several of them at once, and the order in
-which they give way to each other: what the command line says, then the recipe, then the model's preset, then the default."""
+"""The arguments of a run: those that decide its result beside the data (`Arguments`), and those that don't (`Settings`). An
+argument comes from the command line, else from the recipe, else from the model's preset, else from its default here, which
+`s2h-train --help` shows too."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from s2h.models import names
 from s2h.record import RecordError
 
+# Values of arguments, as the command line takes them. LOSSES are TRL's names.
+LOSSES = (
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "robust",
+    "apo_zero",
+    "apo_down",
+    "sppo_hard",
+    "nca_pair",
+    "sigmoid_norm",
+)
+STAGES = (
+    "record",
+    "level",
+    "off",
+)  # by the field `stage`, if records have it; by that, else by `level`; none
+SCHEDULERS = ("cosine", "linear", "constant")
+QUANTIZED = ("4bit",)
+DTYPES = ("auto", "float32", "bfloat16")
+ENGINES = ("shared", "stock")
+ATTENTION = ("auto", "split", "mask", "varlen")
+
 
 @dataclass
 class Arguments:
-    """Defaults: the paper's (S2H-DPO, Training). batch_size and grad_accum are per process."""
+    """What decides the result of a run. Defaults are the paper's (S2H-DPO, Training). batch_size and grad_accum are per
+    process; window and token_budget are in tokens."""
 
     model: str
     recipe: str = ""
@@ -25,13 +51,13 @@ class Arguments:
     rank: int = 128
     alpha: int = 256
     targets: str = names.LORA_TARGETS
-    full: bool = False  # all weights of the language model instead of LoRA
-    quantize: str = ""  # "4bit": QLoRA
+    full: bool = False  # train all weights of the language model instead of LoRA
+    quantize: str = ""  # one of QUANTIZED: QLoRA
     loss: str = "sigmoid"
     sft: float = 0.0
     scheduler: str = "cosine"
     schedule_per_stage: bool = False
-    stages: str = "record"  # see STAGES
+    stages: str = "record"
     warmup: float = 0.03
     weight_decay: float = 0.0
     max_steps: int = -1
@@ -45,26 +71,46 @@ class Arguments:
     seed: int = 0
 
 
-# How a run is parted: by the records' `stage` where they have one, by their level, or not at all.
-STAGES = ("record", "level", "off")
+@dataclass(frozen=True)
+class Settings:
+    """How a run is carried out; its result does not depend on them.
+
+    save_steps, log_steps: optimizer steps between checkpoints and between log lines. workers: processes that prepare images;
+    None for 4 on a GPU, else 0. keep_features: GiB for image features (`features.room`). report_to: dashboards, by
+    transformers' names. merged: also write the adapted weights as a whole model. cache: folder of reference values
+    (`reference.cache_folder`); None for the user's cache. progress: draw a progress bar.
+    """
+
+    resume: bool = False
+    save_steps: int = 200
+    log_steps: int = 10
+    workers: int | None = None
+    keep_features: float | None = None
+    report_to: tuple[str, ...] = ()
+    merged: bool = False
+    cache: Path | None = None
+    progress: bool = False
+
+
+DEFAULTS = Settings()
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip
-# The published settings; what a paper leaves open is S2H-DPO's.
+# Published settings. Where a paper leaves one open, it is S2H-DPO's.
 RECIPES = {
-    # S2H-DPO (arXiv 2604.18512): all levels in the file's order, or level 1, then 2, then 3, each with a schedule of its own
+    # S2H-DPO (arXiv 2604.18512): all levels in the file's order; or level 1, then 2, then 3, each with its own schedule
     "s2h-flat": {**_PAPER, "stages": "off"},
     "s2h-curriculum": {**_PAPER, "stages": "level", "schedule_per_stage": True},
     # MIA-DPO (arXiv 2410.17637): level 1 only, rows of at most 4096 tokens
     "mia-dpo": {**_PAPER, "stages": "off", "window": 4096},
-    # CcDPO (arXiv 2505.22396): captions of the sequence, then of details, then of regions; a stage at a time
+    # CcDPO (arXiv 2505.22396), stage by stage: captions of the sequence, then of details, then of regions
     "ccdpo": {**_PAPER, "stages": "record", "schedule_per_stage": True},
 }
 
 
 def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
-    """Arguments from what the command line gives (names of `Arguments`, and `step`, the pairs of an optimizer step over all
-    processes), the recipe and the model's preset. grad_accum follows from step where it is not given itself."""
+    """Make Arguments from the options of the command line, the recipe and the model's preset. given: by the names of
+    `Arguments`, and `step`, the pairs of an optimizer step over all processes, from which grad_accum follows."""
     preset = names.preset(given["model"])
     known = {
         "rank": preset.rank,
@@ -79,7 +125,7 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
     values = {**known, **recipe, **given}
     if "rank" in given and "alpha" not in given:
         values["alpha"] = 2 * given["rank"]
-    if os.path.isdir(values["model"]):  # a card or an adapter that names the folder is read from elsewhere
+    if os.path.isdir(values["model"]):  # cards and adapters name the folder, and are read from other folders
         values["model"] = os.path.abspath(values["model"])
     step = values.pop("step")
     if "grad_accum" not in given:
@@ -88,7 +134,7 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
 
 
 def check(arguments: Arguments) -> None:
-    """Raises RecordError where arguments exclude each other."""
+    """Raise RecordError if arguments exclude each other."""
     if arguments.full and arguments.quantize:
         raise RecordError(
             "--full and --quantize exclude each other", remedy="weights of 4 bits are trained through LoRA"
@@ -98,8 +144,8 @@ def check(arguments: Arguments) -> None:
 
 
 def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What a resumed run was begun with (its args.json), with what the command line says now over it. Raises RecordError
-    where args.json holds something else than a run writes."""
+    """Return the options of a resumed run: those of its args.json, overridden by those of the command line. Raises
+    RecordError if args.json holds something that a run does not write."""
     import msgspec
 
     known = {field.name for field in fields(Arguments)}

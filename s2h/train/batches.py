@@ -1,5 +1,5 @@
-"""Which pairs are computed together. The file's order decides which pairs make one optimizer step; inside a step pairs of
-like length go together, and a batch's weight makes the step's loss the mean over its pairs however they were cut."""
+"""Which pairs are computed together. The order of the file decides which pairs make an optimizer step; in a step, pairs of
+like length make a batch, and the weight of a batch makes the step's loss the mean over its pairs, however it is cut."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-WEIGHT = "weight"  # of a batch, among its tensors
-PADDING = 0.05  # of a batch's tokens, at most, where batches are formed by tokens
+WEIGHT = "weight"  # key of a batch's weight among its tensors
+PADDING = 0.05  # greatest share of padding in a batch that is formed by tokens
 
 
 @dataclass
 class Unit:
-    """What goes into one row: a pair, or the pairs of one prompt."""
+    """What goes into one row of a batch: a pair, or the pairs of one prompt."""
 
     rows: list[int]
     tokens: int
@@ -21,7 +21,7 @@ class Unit:
 
 @dataclass
 class Batch:
-    """Rows to compute at once, and what their mean loss counts in their step's mean over batches."""
+    """Rows to compute at once, and the weight of their mean loss in the step's mean over batches."""
 
     units: list[Unit]
     weight: float = 1.0
@@ -31,14 +31,14 @@ class Batch:
         self.rows = [row for unit in self.units for row in unit.rows]
 
 
-def plan(
-    units: Sequence[Sequence[Unit]], *, size: int, processes: int = 1, budget: int | None = None
+def form_batches(
+    units: Sequence[list[Unit]], *, size: int, processes: int = 1, budget: int | None = None
 ) -> tuple[list[Batch], int]:
-    """The batches of an epoch and how many of them each process accumulates to a step.
+    """Form the batches of an epoch. Return them and how many of them each process accumulates to a step.
 
-    units: those of each step, from `steps`. Without a budget a batch has `size` pairs; with one it has at most that many
-    tokens (a longer row is a batch of its own) and PADDING. All steps but the last get equally many batches, those of the
-    processes beside each other, as the trainer counts them.
+    units: of each step, from `steps`. Without a budget a batch has `size` pairs; with one it has at most `budget` tokens (a
+    longer row is a batch by itself) and at most PADDING. All steps but the last have the same number of batches. The batches
+    that the processes compute at the same time stand beside each other, as the trainer deals them out.
     """
     cut = [_by_tokens(step, budget) if budget else _by_number(step, size) for step in units]
     each = max(1 + (len(step) - 1) // processes for step in cut)
@@ -50,7 +50,7 @@ def plan(
         pairs = sum(len(batch.rows) for batch in step)
         for batch in step:
             batch.weight = len(batch.rows) * wanted / pairs
-        # A process that runs short repeats a batch, which then counts nothing.
+        # A process that runs short repeats a row with weight 0.
         batches += step + [Batch(step[0].units[:1], weight=0.0) for _ in range(wanted - len(step))]
     return batches, each
 
@@ -58,8 +58,8 @@ def plan(
 def steps(
     tokens: Sequence[int], pairs: int, groups: Sequence[Any] | None = None, more: dict[int, int] | None = None
 ) -> list[list[Unit]]:
-    """The units of each step of `pairs` rows, by length. tokens: of each row by itself; groups: rows of a step with equal
-    ones share a row; more: the tokens that each further row of a group adds."""
+    """Return the units of each step of `pairs` pairs, by length. tokens: of each pair by itself. groups: pairs of a step
+    that have the same group share a row. more: by pair, the tokens that it adds to the row of its group's first pair."""
     cut = []
     for start in range(0, len(tokens), pairs):
         together: dict[Any, list[int]] = {}
@@ -86,7 +86,7 @@ def _by_number(units: list[Unit], size: int) -> list[Batch]:
 
 
 def _by_tokens(units: list[Unit], budget: int) -> list[Batch]:
-    """From the longest on: a batch is full where the next row would bring it over the budget or PADDING."""
+    """Fill batches from the longest row on, until the next row would exceed the budget or PADDING."""
     batches: list[list[Unit]] = []
     for unit in reversed(units):
         if batches:
@@ -100,7 +100,7 @@ def _by_tokens(units: list[Unit], budget: int) -> list[Batch]:
 
 
 def _grown(batches: list[Batch], wanted: int) -> list[Batch]:
-    """The largest batches cut in two until there are as many as wanted, or nothing is left to cut."""
+    """Cut the largest batches in two until there are as many as wanted, or none can be cut."""
     batches = list(batches)
     while len(batches) < wanted:
         most = max(
@@ -115,8 +115,8 @@ def _grown(batches: list[Batch], wanted: int) -> list[Batch]:
     return batches
 
 
-class Planned:
-    """Batches of a dataset's rows as a dataset of their own, for the trainer's loader."""
+class BatchList:
+    """The batches of a dataset's rows as a dataset, for the trainer's loader: an item is a batch's rows and its weight."""
 
     def __init__(self, dataset: Any, batches: list[Batch]) -> None:
         self.dataset, self.batches = dataset, batches
@@ -130,6 +130,6 @@ class Planned:
 
 
 def collate(collator: Callable, planned: list[tuple[list[dict], float]]) -> dict:
-    """The tensors of one of `Planned`, with its weight."""
+    """Return the tensors of one item of a BatchList, with its weight."""
     [(rows, weight)] = planned
     return {**collator(rows), WEIGHT: weight}

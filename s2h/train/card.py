@@ -1,5 +1,5 @@
-"""The cards of a run, README.md in its folder and beside its adapter: what was trained on what and how, what came of it, and
-how to load it."""
+"""The model cards of a run, README.md in its folder and beside its adapter: model, data, arguments, measures, and how to
+load the result."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from s2h.errors import counted
 from s2h.models import adapter, names
 from s2h.streams.files import Whole
 from s2h.train.arguments import Arguments
-from s2h.train.folder import begun
+from s2h.train.folder import read_arguments
 
 SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected")
 
 
 def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> None:
-    """Write both cards. last, held: the last lines of metrics of training and of held-out pairs."""
+    """Write both cards. last, held: the last lines of metrics.jsonl of training and of held-out pairs."""
     text = _text(folder, arguments, result, last, held).encode()
     place = folder / (adapter.MERGED if arguments.full else adapter.ADAPTER)
     for card in (folder / "README.md", place / "README.md"):
@@ -25,9 +25,9 @@ def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
 
 
 def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> str:
-    said, base = begun(folder), names.resolve(arguments.model)
+    said, base = read_arguments(folder), names.resolve(arguments.model)
     if base == str(names.bundled("mini")):
-        base = "mini"  # which ships with s2h, wherever that lies
+        base = "mini"  # it ships with s2h, whose folder differs from machine to machine
     kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
     kind += ", on weights of 4 bits" if arguments.quantize else ""
     head = [
@@ -81,7 +81,7 @@ def _vision(result: dict) -> str:
 
 
 def _table(last: dict, held: dict) -> list[str]:
-    """Of the last line of metrics: overall, and by level and task."""
+    """Return the table of measures: overall, and by level and task."""
     rows = [
         "| pairs | " + " | ".join(name.replace("_", " of ") for name in SHOWN) + " |",
         "|---" * (len(SHOWN) + 1) + "|",

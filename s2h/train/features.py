@@ -1,7 +1,8 @@
-"""What a frozen vision tower says of a row's images, kept from the reference pass and the first epoch for those that follow.
+"""Features of images from a frozen vision tower, kept from the reference pass and the first epoch for the epochs that
+follow.
 
-A row is always encoded by itself, whether what comes of it is kept or not: so the numbers do not depend on what else is in
-its batch, and a run that goes on after a kill has those of one that never stopped.
+Each row is encoded by itself, whether its features are kept or not. So the numbers do not depend on the rest of the batch,
+and a run that is resumed after a kill has the numbers of an unbroken one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 
 def room(gib: float | None = None) -> int:
-    """Bytes that a process may keep, its share among the machine's processes: of gib GiB, or by default of a quarter of the
-    memory that is free, or that its control group leaves it."""
+    """Return the bytes that this process may keep: its share, among the machine's processes, of `gib` GiB, or by default of
+    a quarter of the memory that is free or that its control group allows."""
     import psutil
 
     bytes_ = min(psutil.virtual_memory().available, _allowed()) / 4 if gib is None else gib * 2**30
@@ -26,13 +27,14 @@ def room(gib: float | None = None) -> int:
 
 
 def _allowed() -> float:
-    """Bytes that the control groups (of a container, or a job) leave to this process; infinite where they say nothing."""
+    """Return the bytes that the control groups of a container or a job leave to this process; infinite if they have no
+    limit."""
     with contextlib.suppress(OSError):
         name = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
         place, left = Path("/sys/fs/cgroup") / name, math.inf
         for group in (place, *place.parents[: len(Path(name).parts)]):
             with contextlib.suppress(OSError, ValueError):
-                most = int((group / "memory.max").read_text())  # "max" where there is none
+                most = int((group / "memory.max").read_text())  # "max", if there is no limit, is a ValueError
                 left = min(left, most - int((group / "memory.current").read_text()))
         return max(0, left)
     return math.inf
@@ -40,8 +42,8 @@ def _allowed() -> float:
 
 @dataclass
 class Features:
-    """Of one row's images: the class of the model's output, a tensor [tokens, width] for each image, and such a list for
-    each layer of deepstack."""
+    """The features of one row's images. kind: class of the model's output. images: a tensor [tokens, width] each. layers:
+    such a list for each layer of deepstack."""
 
     kind: type
     images: list[Any]
@@ -64,8 +66,8 @@ class Features:
 
 @dataclass
 class Store:
-    """Features by row, in the machine's memory (not the device's). What came first stays: epochs pass in one order, so a
-    store that let go what it had not used for longest would have let go what comes next."""
+    """Features by row, in the memory of the machine (not of the device). The first ones stay: every epoch has the same
+    order, so evicting the least recently used would evict what comes next."""
 
     limit: int  # bytes
     held: int = 0
@@ -73,6 +75,7 @@ class Store:
     missed: set[str] = field(default_factory=set)  # rows for which there was no room
 
     def get(self, key: str, device: Any, encode: Callable[[], Any]) -> Features:
+        """Return the features of a row on a device, from memory or from `encode`."""
         import torch
 
         if key in self.kept:
@@ -90,9 +93,12 @@ class Store:
 def of_rows(
     rows: list[tuple[str, int]], store: Store, encode: Callable, pixels: Any, *args: Any, **more: Any
 ) -> Any:
-    """What `encode` (a model's get_image_features) gives of a batch's images, a row at a time. rows: key and number of
-    images of each; pixels: [images, …], or [patches, width] with the images' grids [images, 3] as the first of args. Of
-    other tensors each row gets its images' part, or its own where they have one line for each row."""
+    """Return the output of `encode` (a model's get_image_features) for the images of a batch, computed a row at a time.
+
+    rows: key and number of images of each row. pixels: [images, …], or [patches, width] with the images' grids [images, 3]
+    as the first of args. Of other tensors each row gets the part of its images, or one line if they have a line for each
+    row.
+    """
     import torch
 
     total = sum(count for _, count in rows)

@@ -1,4 +1,4 @@
-"""A finished run's adapter merged into its base: a model of its own, safetensors and processor, for `from_pretrained`, for
+"""Merge the adapter of a finished run into its base: a whole model, safetensors and processor, for `from_pretrained`, for
 serving, and for s2h-eval.
 
     s2h-train -o run --merge && s2h-eval --model run/merged
@@ -17,11 +17,11 @@ from s2h.train.arguments import Arguments
 
 
 def write(folder: Path, arguments: Arguments) -> Path:
-    """Write RUN/merged, whole or not at all, and return it. The weights have the precision that they were trained in, or
-    that of the base where it was quantized. Raises ModelError, also where the base is no longer the one of the run."""
+    """Write RUN/merged, whole or not at all, and return its path. The weights have the precision of training, or of the base
+    if that was quantized. Raises ModelError, also if the base is no longer the one of the run."""
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
     place = folder / adapter.MERGED
-    for left in folder.glob(".merged-????????"):  # by a kill
+    for left in folder.glob(".merged-????????"):  # left by a kill
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".merged-", dir=folder, ignore_cleanup_errors=True) as beside:
         new = Path(beside) / adapter.MERGED

@@ -1,7 +1,6 @@
-"""What a run would take, before it is begun: tokens of the pairs, steps, memory and time. Where the model's weights are
-at hand, a sample of the pairs is tokenized as it would be and a few batches are timed forward and backward; where they
-aren't, a model with a known shape is reckoned with. Images of other pairs are not opened, so a plan takes seconds for any
-number of pairs.
+"""What a run would take: tokens of the pairs, steps, memory and time. If the model can be loaded, a sample of the pairs is
+tokenized and a few batches are timed, forward and backward; else the plan is computed from the model's published shape, if
+it is known. Images of other pairs are not opened, so a plan takes seconds for any number of pairs.
 
     s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b --plan
 """
@@ -13,54 +12,68 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from s2h import accel
 from s2h.errors import counted
+from s2h.images.decoding import open_images
 from s2h.models import ModelError, names
-from s2h.models.fit import Fit
+from s2h.models.tokens import PairTokens, TokenCounter
+from s2h.models.vlm import VLM
 from s2h.record import Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
-from s2h.train import features, stages, tune
-from s2h.train.arguments import Arguments, check
+from s2h.train import features, stages, weights
+from s2h.train.arguments import Arguments, Settings, check
+from s2h.train.construction import Run, build_trainer
+from s2h.train.dataset import Pairs, store
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, store
+from s2h.upstream import REFERENCE
 
-SAMPLE = 128  # pairs that are drawn, at most, and whose images are opened
-BULKY = 16  # more pairs that are opened, at most, to find the longest row
-TIMED = 4  # batches that are timed, the first of which warms up and counts for nothing
-LETTERS = 4  # of English in a token, where no tokenizer is at hand
-SUSTAINED = 2e14  # floating-point operations a second that a data-centre GPU keeps up in bfloat16, about half of an A100's
+SAMPLE = 128  # the most pairs that are drawn, and whose images are opened
+BULKY = 16  # the most further pairs that are opened, to find the longest row
+TIMED = 4  # batches that are timed; the first one warms up and does not count
+LETTERS = 4  # of English in a token, if there is no tokenizer
+SUSTAINED = 2e14  # floating-point operations a second that a data-centre GPU sustains in bfloat16, about half of an A100's
 
 
-def plan(
+@dataclass(frozen=True)
+class Sizes:
+    """What memory and time of a run follow from: numbers of weights (all, the language model's, those that are trained), and
+    the language model's layers and widths. key_values: width of the keys. itemsize: bytes of a weight."""
+
+    parameters: float
+    language: float
+    trained: float
+    layers: int
+    hidden: int
+    inner: int
+    key_values: float
+    vocabulary: int
+    itemsize: int
+
+
+def plan_run(
     records: Iterable[Record],
     arguments: Arguments,
     *,
     processes: int = 1,
     say: Callable[[str], None] = lambda message: None,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> dict[str, Any]:
-    """The plan as an object, after saying it in words. Raises ModelError for a model that neither loads nor has a known
-    shape, RunError where there is nothing to train on."""
+    """Plan a run, say the plan in words, and return it as an object. Raises ModelError for a model that neither loads nor
+    has a known shape, RunError if there is nothing to train on."""
     check(arguments)
-    try:
-        model, processor = tune.read(arguments)
-        shape = None
-    except ModelError as error:
-        shape = names.preset(arguments.model).shape
-        if shape is None:
-            raise
-        say(f"{error}: reckoned from its shape instead")
-        model = processor = None
+    model, shape = _model(arguments, say)
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside)
-        fit = Fit.of(model, processor, arguments.model, arguments.window) if model is not None else None
+        counter = None
+        if model is not None:
+            counter = TokenCounter.of(model.model, model.processor, arguments.model, arguments.window)
         count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
-        window = fit.window if fit is not None else arguments.window or 10**9
+        window = counter.window if counter is not None else arguments.window or 10**9
         if not count:
             raise RunError("no pairs to train on", remedy="the input is empty")
         pairs = Pairs(folder / "data.jsonl")
@@ -69,22 +82,24 @@ def plan(
         found = {}
         for row in (*drawn, *bulky):
             try:
-                found[row] = _tokens(pairs.record(row), fit, shape)
+                found[row] = _tokens(pairs.record(row), counter, shape)
             except RecordError as error:
                 on_error(error)
         sample = [row for row in drawn if row in found]
-        fitting = [row for row in sample if found[row]["row"] <= window]
+        fitting = [row for row in sample if found[row].row <= window]
         if not fitting:
             raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
-        long = [one for one in found.values() if one["row"] <= window]
-        made = _reckon(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
+        long = [one for one in found.values() if one.row <= window]
+        made = _steps(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
         made["opened"] = len(found)
-        made["tokens"]["longest_row"] = max(one["row"] for one in long)
-        sizes = _sizes(model, arguments) if model is not None else _sizes_of(shape, arguments)
+        made["tokens"]["longest_row"] = max(one.row for one in long)
+        sizes = _sizes(model.model, arguments) if model is not None else _sizes_of(shape, arguments)
         made["memory_gib"] = _memory(sizes, arguments, long)
-        made["time"] = _reckon_time(sizes, arguments, made, processes)
+        made["time"] = _estimated_time(sizes, arguments, made, processes)
         if model is not None:
-            made["time"] |= _time(model, processor, folder, arguments, fitting, made, processes)
+            made["time"] |= _measured_time(
+                Run(model, pairs, None, arguments, folder), fitting, made, processes
+            )
             if accel.device().type == "cuda":
                 import torch
 
@@ -93,9 +108,21 @@ def plan(
     return made
 
 
+def _model(arguments: Arguments, say: Callable[[str], None]) -> tuple[VLM | None, Any]:
+    """Return the model, or the shape of a model that can't be loaded."""
+    try:
+        return weights.read(arguments), None
+    except ModelError as error:
+        shape = names.preset(arguments.model).shape
+        if shape is None:
+            raise
+        say(f"{error}: estimated from its shape instead")
+        return None, shape
+
+
 def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
-    """The rows that are opened, in the file's order: SAMPLE drawn by the pairs' ids, and of the others the BULKY that have
-    the most images and text, among which the longest row is looked for."""
+    """Return the rows that are opened, in the file's order: SAMPLE rows drawn by the ids of the pairs, and of the others the
+    BULKY rows with the most images and text, among which the longest row is expected."""
     rows = range(len(pairs.starts))
     order = {row: seed_of(seed, "plan", pairs.record(row)["id"]) for row in rows}
     drawn = sorted(sorted(rows, key=order.__getitem__)[:SAMPLE])
@@ -103,36 +130,34 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
     return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
-def _tokens(record: Record, fit: Fit | None, shape: Any) -> dict[str, int]:
-    """Tokens of a pair: of its images, its prompt with them, both answers, and its longer row."""
-    from s2h.images.decoding import open_images
-
-    if fit is None:
-        images = sum(_covered(shape, *image.size) for image in open_images(record))
-        prompt = images + len(text_of(record["prompt"])) // LETTERS
-        answers = [1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected")]
-    else:
-        known = fit.lengths(record, open_images(record))
-        images, prompt, answers = known.images, known.prompt, known.answers
-    return {"images": images, "prompt": prompt, "answers": sum(answers), "row": prompt + max(answers)}
+def _tokens(record: Record, counter: TokenCounter | None, shape: Any) -> PairTokens:
+    """Return the tokens of a pair; estimated from a model's shape if there is no counter."""
+    images = open_images(record)
+    if counter is not None:
+        return counter.count(record, images)
+    shown = sum(_covered(shape, *image.size) for image in images)
+    prompt = shown + len(text_of(record["prompt"])) // LETTERS
+    chosen, rejected = (1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected"))
+    return PairTokens(prompt, shown, (chosen, rejected))
 
 
 def _covered(shape: names.Shape, width: int, height: int) -> int:
+    """Return the tokens of an image of so many pixels."""
     if not shape.square:
         return shape.image_tokens
     return max(shape.image_tokens, round(width / shape.square) * round(height / shape.square))
 
 
-def _reckon(
-    pairs: Pairs, arguments: Arguments, fit: list, sampled: int, window: int, processes: int
+def _steps(
+    pairs: Pairs, arguments: Arguments, found: list[PairTokens], sampled: int, window: int, processes: int
 ) -> dict[str, Any]:
-    """Tokens and steps, from those pairs of the sample that fit the window."""
+    """Tokens and steps. found: tokens of those pairs of the sample that fit the window. Leaves in `pairs.kept` as many rows
+    as are likely to fit, spread over the file and so over its stages."""
     step = arguments.batch_size * arguments.grad_accum * processes
-    share = len(fit) / sampled
-    # As many as are likely to fit, spread over the file and so over its stages.
+    share = len(found) / sampled
     pairs.kept = [row for row in pairs.kept if round((row + 1) * share) > round(row * share)] or [0]
-    _, parts = stages.plan(pairs, arguments, step)
-    lengths = sorted(one["row"] for one in fit)
+    _, parts = stages.training_order(pairs, arguments, step)
+    lengths = sorted(one.row for one in found)
     return {
         "model": names.resolve(arguments.model) if arguments.model != "mini" else "mini",
         "pairs": len(pairs.starts),
@@ -140,9 +165,9 @@ def _reckon(
         "beyond_window": len(pairs.starts) - len(pairs.kept),
         "window": window,
         "tokens": {
-            "images": round(mean(one["images"] for one in fit), 1),
-            "prompt": round(mean(one["prompt"] for one in fit), 1),
-            "answers": round(mean(one["answers"] for one in fit), 1),
+            "images": round(mean(one.images for one in found), 1),
+            "prompt": round(mean(one.prompt for one in found), 1),
+            "answers": round(mean(sum(one.answers) for one in found), 1),
             "median_row": lengths[len(lengths) // 2],
         },
         "pairs_per_step": step,
@@ -151,113 +176,111 @@ def _reckon(
     }
 
 
-def _sizes(model: Any, arguments: Arguments) -> dict[str, float]:
-    """Weights, those that are trained, and widths, of a model that is loaded."""
+def _sizes(model: Any, arguments: Arguments) -> Sizes:
+    """Return the sizes of a loaded model."""
     text = model.config.get_text_config()
-    language = sum(p.numel() for name, p in model.named_parameters() if tune.LANGUAGE.search(name))
+    language = sum(p.numel() for name, p in model.named_parameters() if weights.LANGUAGE.search(name))
     lora = sum(
         arguments.rank * sum(module.weight.shape)
         for name, module in model.named_modules()
         if re.fullmatch(arguments.targets, name)
     )
-    return {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "language": language,
-        "trained": language if arguments.full else lora,
-        "layers": text.num_hidden_layers,
-        "hidden": text.hidden_size,
-        "inner": text.intermediate_size,
-        "key_values": text.hidden_size * text.num_key_value_heads / text.num_attention_heads,
-        "vocabulary": text.vocab_size,
-        "bytes": model.dtype.itemsize,
-    }
+    return Sizes(
+        parameters=sum(p.numel() for p in model.parameters()),
+        language=language,
+        trained=language if arguments.full else lora,
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        inner=text.intermediate_size,
+        key_values=text.hidden_size * text.num_key_value_heads / text.num_attention_heads,
+        vocabulary=text.vocab_size,
+        itemsize=model.dtype.itemsize,
+    )
 
 
-def _sizes_of(shape: names.Shape, arguments: Arguments) -> dict[str, float]:
-    """The same of a shape: q and o are square, k and v lead to key_values, gate, up and down to and from the inner width."""
+def _sizes_of(shape: names.Shape, arguments: Arguments) -> Sizes:
+    """Return the sizes that follow from a shape: q and o are square, k and v lead to key_values, gate, up and down to and
+    from the inner width."""
     h, k, i = shape.hidden, shape.key_values, shape.intermediate
     lora = arguments.rank * shape.layers * (4 * h + 2 * (h + k) + 3 * (h + i))
-    return {
-        "parameters": shape.parameters, "language": shape.language, "trained": shape.language if arguments.full else lora,
-        "layers": shape.layers, "hidden": h, "inner": i, "key_values": k, "vocabulary": shape.vocabulary,
-        "bytes": 4 if arguments.dtype == "float32" or arguments.full else 2,
-    }  # fmt: skip
+    return Sizes(
+        parameters=shape.parameters, language=shape.language, trained=shape.language if arguments.full else lora,
+        layers=shape.layers, hidden=h, inner=i, key_values=k, vocabulary=shape.vocabulary,
+        itemsize=4 if arguments.dtype == "float32" or arguments.full else 2,
+    )  # fmt: skip
 
 
-def _memory(sizes: dict, arguments: Arguments, fit: list) -> dict[str, float]:
-    """GiB of a process that has the model to itself, by part. Activations are those of a batch of the longest rows, what
-    each layer keeps for its backward pass: inputs of the norms, projections and products, 6 h + 2 kv + 4 i a token in
-    float32; in 16 bits the norms keep float32 copies, and 17.5 h + 2 kv + 5 i is what an H200 took for LLaVA-1.5-7B's and
-    Qwen2.5-VL-7B's shapes (examples/results/gpu-check.json). With checkpointing one layer's, and every layer's input."""
-    tokens = arguments.batch_size * max(one["prompt"] + one["answers"] for one in fit)
+def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict[str, float]:
+    """GiB of a process that holds the whole model, by part.
+
+    Activations are those that the layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
+    projections and products, 6 h + 2 kv + 4 i numbers a token in float32. In 16 bits the norms keep copies in float32, and
+    an H200 took 17.5 h + 2 kv + 5 i for the shapes of LLaVA-1.5-7B and Qwen2.5-VL-7B (examples/results/gpu-check.json). With
+    checkpointing they are those of one layer, and the inputs of all layers.
+    """
+    tokens = arguments.batch_size * max(one.prompt + sum(one.answers) for one in found)
     if arguments.engine == "stock":
-        tokens = 2 * arguments.batch_size * max(one["row"] for one in fit)
-    # A GPU computes in bfloat16 what is trained in float32.
-    whole = accel.device().type == "cpu" and sizes["bytes"] == 4
+        tokens = 2 * arguments.batch_size * max(one.row for one in found)
+    # A GPU computes in bfloat16 even if weights are kept in float32.
+    whole = accel.device().type == "cpu" and sizes.itemsize == 4
     hidden, inner, width = (6, 4, 4) if whole else (17.5, 5, 2)
-    layer = tokens * width * (hidden * sizes["hidden"] + 2 * sizes["key_values"] + inner * sizes["inner"])
+    layer = tokens * width * (hidden * sizes.hidden + 2 * sizes.key_values + inner * sizes.inner)
     if arguments.gradient_checkpointing:
-        kept = layer + sizes["layers"] * tokens * sizes["hidden"] * sizes["bytes"]
+        kept = layer + sizes.layers * tokens * sizes.hidden * sizes.itemsize
     else:
-        kept = layer * sizes["layers"]
-    said = 2 * arguments.batch_size * max(one["answers"] for one in fit)
-    weights = sizes["parameters"] * sizes["bytes"]
+        kept = layer * sizes.layers
+    scored = 2 * arguments.batch_size * max(sum(one.answers) for one in found)
+    weights = sizes.parameters * sizes.itemsize
     if arguments.quantize:
-        weights = sizes["language"] * 0.55 + (sizes["parameters"] - sizes["language"]) * sizes["bytes"]
+        weights = sizes.language * 0.55 + (sizes.parameters - sizes.language) * sizes.itemsize
     parts = {
         "weights": weights,
-        "training": sizes["trained"]
+        "training": sizes.trained
         * (12 if arguments.full else 16),  # gradient and Adam's two, and LoRA's weights
-        "activations": kept + said * sizes["vocabulary"] * 4,
+        "activations": kept + scored * sizes.vocabulary * 4,
     }
     gib = {name: round(value / 2**30, 3) for name, value in parts.items()}
     return {**gib, "estimate": round(sum(parts.values()) / 2**30, 3)}
 
 
-def _reckon_time(sizes: dict, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
-    """Floating-point operations of reference pass and training: 2 a weight and token forward, as many backward to the
-    activations, as many for weights that are trained themselves, and one more forward where activations are recomputed."""
+def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
+    """Floating-point operations of the reference pass and of training: 2 a weight and token forward, as many backward to the
+    activations, as many for weights that are trained themselves, and one more forward if activations are recomputed."""
     tokens = made["tokens"]["prompt"] + made["tokens"]["answers"]
     if arguments.engine == "stock":
         tokens += made["tokens"]["prompt"]
     passes = 2 + (1 if arguments.full else 0) + (1 if arguments.gradient_checkpointing else 0)
     trained = made["steps"] * made["pairs_per_step"]
-    operations = 2 * sizes["language"] * tokens * (made["pairs"] - made["beyond_window"] + trained * passes)
+    operations = 2 * sizes.language * tokens * (made["pairs"] - made["beyond_window"] + trained * passes)
     return {
         "petaflop": round(operations / 1e15, 4),
         "hours_at_200_tflops": round(operations / SUSTAINED / 3600 / processes, 4),
     }
 
 
-def _time(
-    model, processor, folder: Path, arguments: Arguments, rows: list[int], made: dict, processes: int
-) -> dict[str, float]:
-    """Hours by what a few batches of the sample take here, images and all; and the pairs a second."""
-    from s2h.train.run import _trainer
-
-    pairs = Pairs(folder / "data.jsonl")
-    size = arguments.batch_size
+def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dict[str, float]:
+    """Hours and pairs a second, from timing a few batches of the rows on this machine, images included."""
+    arguments, size = run.arguments, run.arguments.batch_size
+    pairs = Pairs(run.folder / "data.jsonl")
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
-    trainer = _trainer(model, processor, pairs, None, alone, folder / "run", 10**9, 10**9, 0, False)
+    settings = Settings(save_steps=10**9, log_steps=10**9, workers=0)
+    trainer = build_trainer(Run(run.vlm, pairs, None, alone, run.folder / "run", settings))
     if arguments.engine == "shared":
         trainer.share_prompts(pairs, arguments.attention, arguments.pack, features.Store(features.room()))
-    some = rows[: size * TIMED]
-    batches = [some[start : start + size] for start in range(0, len(some), size)]
+    batches = [rows[start : start + size] for start in range(0, min(len(rows), size * TIMED), size)]
     reference, training = [], []
-    values = {}
+    values: dict[int, tuple[float, float]] = {}
     for batch in batches:
         began = time.perf_counter()
         values |= trainer.measure_reference(pairs, batch)
         reference.append((time.perf_counter() - began) / len(batch))
-    for place, name in enumerate(("ref_chosen_logps", "ref_rejected_logps")):
-        pairs.columns[name] = {row: value[place] for row, value in values.items()}
-    trainer.precompute_ref_logps = True
+    columns = zip(*(values.get(row, (0.0, 0.0)) for row in range(len(pairs.starts))), strict=True)
+    trainer.add_reference(pairs, dict(zip(REFERENCE, map(list, columns), strict=True)))
     trainer.model.train()
     for batch in batches:
         began = time.perf_counter()
-        inputs = trainer._prepare_inputs(
-            trainer.data_collator([pairs.dataset(batch)[i] for i in range(len(batch))])
-        )
+        dataset = pairs.dataset(batch)
+        inputs = trainer.prepare_batch(trainer.data_collator([dataset[i] for i in range(len(batch))]))
         trainer.compute_loss(trainer.model, inputs).backward()
         trainer.model.zero_grad()
         training.append((time.perf_counter() - began) / len(batch))
@@ -271,7 +294,7 @@ def _time(
 
 
 def _opened(made: dict) -> str:
-    """What the numbers rest on: the images of the other pairs were not opened."""
+    """Return a clause that says which pairs the numbers come from."""
     bulky = made["opened"] - made["sampled"]
     if made["opened"] == made["pairs"]:
         return "measured on all pairs"

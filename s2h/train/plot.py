@@ -1,5 +1,5 @@
-"""The picture of a run: loss, reward margin and accuracy over the steps, with the held-out share where there is one, and the
-same by level in a second row."""
+"""The plot of a run: loss, reward margin and accuracy over the steps, for training and held-out pairs, and in a second row
+by level."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reference log-probabilities: what the untrained model thinks of both answers of each pair. They are measured once for
-all epochs, by all processes together, and kept by a fingerprint of all that they depend on (model, processor, template,
-pairs, and how pairs were put into batches, so that a value is the same to its last digit whether it was measured now or
-before). Pairs that `s2h-filter --ref` has scored with this very model bring their own."""
+"""Reference log-probabilities: those of both answers of each pair under the untrained model. All processes measure them
+together, once for all epochs. They are cached by a fingerprint of everything that they depend on (model, processor,
+template, pairs, and how pairs were put into batches), so that a cached value is the same to its last digit as a measured
+one. Pairs that `s2h-filter --ref` has scored with this very model bring their own values."""
 
 from __future__ import annotations
 
@@ -10,62 +10,104 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from s2h import __version__, accel
 from s2h.errors import counted
-from s2h.images.decoding import open_images
 from s2h.models import ModelError, fingerprint
-from s2h.models.fit import Fit
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
-from s2h.train.collate import LENGTH, REFERENCE
-from s2h.train.rows import Pairs
+from s2h.train.collator import LENGTH, REFERENCE
+from s2h.train.dataset import Pairs
+
+if TYPE_CHECKING:
+    from s2h.train.trainer import PairTrainer, Values
 
 NAMES = (*REFERENCE, LENGTH)
 AGAIN = "remove it: the reference is then measured again"
 
 
 def cache_folder(named: str | None) -> Path:
-    """Where values are kept from run to run: as named, else s2h/reference in the user's cache."""
+    """Return the folder that keeps values from run to run: `named`, else s2h/reference in the user's cache."""
     if named:
         return Path(named)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(home) / "s2h" / "reference"
 
 
-def attach(
-    trainer: Any,
-    sets: dict[str, Pairs],
-    folder: Path,
-    model_print: str,
-    fit: Fit,
-    attention: str,
-    cache: Path,
-    say: Callable[[str], None],
-) -> dict[str, dict[str, list]]:
-    """Give the pairs of each set ("train", "val") their columns and return the values by set: those of reference.json where
-    the run was started before. Raises ModelError where a value is not finite."""
-    kept = folder / _folder.REFERENCE
-    known = _folder.read_object(kept, AGAIN) if kept.is_file() else {}
-    for name, pairs in sets.items():
-        if name in known and not is_whole(known[name], len(pairs.starts)):
-            raise _folder.RunError(f"{kept} was changed: {name} is not as it was written", remedy=AGAIN)
-        if name not in known:
-            known[name] = _measure(trainer, pairs, name, model_print, fit, attention, cache, say)
-        trainer.add_reference(pairs, known[name])
-        _check_finite(pairs, known[name])
-    if accel.is_main() and not kept.is_file():
-        with Whole(kept) as out:
-            out.write((json.dumps(known) + "\n").encode())
-    accel.wait()
-    return known
+@dataclass(frozen=True)
+class Reference:
+    """How a run gets its reference. model_print: `fingerprint.of_model` of the untrained model. attention: as the user asked
+    for it. cache: see `cache_folder`."""
+
+    trainer: PairTrainer
+    model_print: str
+    attention: str
+    cache: Path
+    say: Callable[[str], None]
+
+    def attach(self, sets: dict[str, Pairs], folder: Path) -> dict[str, dict[str, list]]:
+        """Give the pairs of each set ("train", "val") their reference, and return it by set as columns NAMES. A run that was
+        started before has it in reference.json. Raises ModelError for a value that is not finite, RunError for a file that
+        was changed."""
+        kept = folder / _folder.REFERENCE
+        known = _folder.read_object(kept, AGAIN) if kept.is_file() else {}
+        for name, pairs in sets.items():
+            if name in known and not is_whole(known[name], len(pairs.starts)):
+                raise _folder.RunError(f"{kept} was changed: {name} is not as it was written", remedy=AGAIN)
+            if name not in known:
+                known[name] = self._measure(pairs, name)
+            self.trainer.add_reference(pairs, known[name])
+            _check_finite(pairs, known[name])
+        if accel.is_main() and not kept.is_file():
+            with Whole(kept) as out:
+                out.write((json.dumps(known) + "\n").encode())
+        accel.wait()
+        return known
+
+    def _measure(self, pairs: Pairs, name: str) -> dict[str, list]:
+        is_main, say = accel.is_main(), self.say
+        given, key = accel.share(self._known(pairs) if is_main else None)
+        if given:
+            say(f"reference log-probabilities of {counted(len(given), 'pair')} ({name}): from scores.ref")
+        rows = [row for row in range(len(pairs.starts)) if row not in given]
+        place = accel.share(_writable(self.cache, key, say) if is_main else None)
+        done = accel.share(_read(place, set(rows)) if place and is_main else {})
+        if done:
+            say(f"reference log-probabilities of {counted(len(done), 'pair')} ({name}): from {place}")
+        if left := len(rows) - len(done):
+            say(f"reference log-probabilities of {counted(left, 'pair')} ({name}): measured now")
+        with _Keeper(place, say) as keeper:
+            found = self.trainer.measure_reference(pairs, rows, done, keeper.keep) | given
+        columns: dict[str, list] = {
+            column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(REFERENCE)
+        }
+        columns[LENGTH] = accel.share(pairs.count_tokens(self.trainer.counter) if is_main else None)
+        return columns
+
+    def _known(self, pairs: Pairs) -> tuple[dict[int, Values], str]:
+        """Return the values that rows bring of this very model, and the name of all other rows together in the cache."""
+        images: dict[str, str] = {}
+        args, collator = self.trainer.args, self.trainer.data_collator
+        how = [*_made_with(self.trainer), self.model_print, args.per_device_eval_batch_size, args.world_size]
+        how += [collator.packed, collator.pack, self.attention]
+        whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
+        for row in range(len(pairs.starts)):
+            record = pairs.record(row)
+            said = fingerprint.of_record(record, images)
+            ref = (record.get("scores") or {}).get("ref")
+            if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{said}":
+                given[row] = (ref["chosen"], ref["rejected"])
+            else:
+                whole.update(said.encode())
+        return given, whole.hexdigest()
 
 
 def is_whole(values: Any, count: int) -> bool:
-    """Whether reference.json has a number for each of so many rows in each column."""
+    """Return whether columns of reference.json have a number for each of `count` rows."""
     return isinstance(values, dict) and all(
         isinstance(column := values.get(name), list)
         and len(column) == count
@@ -84,52 +126,8 @@ def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
                 )
 
 
-def _measure(
-    trainer: Any, pairs: Pairs, name: str, model_print: str, fit: Fit, attention: str, cache: Path, say
-) -> dict[str, list]:
-    given, key = accel.share(_known(trainer, pairs, model_print, fit, attention) if accel.is_main() else None)
-    if given:
-        say(f"reference log-probabilities of {counted(len(given), 'pair')} ({name}): from scores.ref")
-    rows = [row for row in range(len(pairs.starts)) if row not in given]
-    place = accel.share(_writable(cache, key, say) if accel.is_main() else None)
-    done = accel.share(_read(place, set(rows)) if place and accel.is_main() else {})
-    if done:
-        say(f"reference log-probabilities of {counted(len(done), 'pair')} ({name}): from {place}")
-    if left := len(rows) - len(done):
-        say(f"reference log-probabilities of {counted(left, 'pair')} ({name}): measured now")
-    with _Keeper(place, say) as keeper:
-        values = trainer.measure_reference(pairs, rows, done, keeper.keep)
-    found = {**values, **given}
-    return {column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(NAMES)}
-
-
-def _known(
-    trainer: Any, pairs: Pairs, model_print: str, fit: Fit, attention: str
-) -> tuple[dict[int, list], str]:
-    """The rows that bring values of this very model; and the name of all the others together."""
-    images: dict[str, str] = {}
-    args, collator = trainer.args, trainer.data_collator
-    how = [*_made_with(trainer), model_print, args.per_device_eval_batch_size, args.world_size]
-    how += [collator.packed, collator.pack, attention]
-    whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
-    for row in range(len(pairs.starts)):
-        record = pairs.record(row)
-        said = fingerprint.of_record(record, images)
-        scores = record.get("scores") or {}
-        ref = scores.get("ref") if isinstance(scores.get("ref"), dict) else {}
-        if ref.get("fingerprint") == f"{model_print}-{said}":
-            # A run that goes on without its files has no tokens at hand.
-            tokens = (
-                fit.lengths(record, open_images(record)).row if pairs.tokens is None else pairs.tokens[row]
-            )
-            given[row] = [ref["chosen"], ref["rejected"], tokens]
-        else:
-            whole.update(said.encode())
-    return given, whole.hexdigest()
-
-
-def _made_with(trainer: Any) -> list[str]:
-    """The software, the device and the number format that a log-probability's last digits depend on."""
+def _made_with(trainer: PairTrainer) -> list[str]:
+    """Return the software, the device and the number format that a log-probability's last digits depend on."""
     import torch
     import transformers
 
@@ -140,13 +138,13 @@ def _made_with(trainer: Any) -> list[str]:
 
 
 def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:
-    """The folder of these values in the cache; None, after a warning, where nothing can be written there."""
+    """Return the folder of these values in the cache; None, after a warning, if nothing can be written there."""
     place = cache / key
+    reason: str | None = "not writable"
     try:
         place.mkdir(parents=True, exist_ok=True)
         if os.access(place, os.W_OK):
             return place
-        reason = "not writable"
     except OSError as error:
         reason = error.strerror
     say(_not_kept(cache, reason))
@@ -160,9 +158,9 @@ def _not_kept(place: Path, reason: str | None) -> str:
     )
 
 
-def _read(place: Path, rows: set[int]) -> dict[int, list]:
-    """The values that lie there. A line that a kill has cut, or that is none of ours, counts for nothing."""
-    found: dict[int, list] = {}
+def _read(place: Path, rows: set[int]) -> dict[int, Values]:
+    """Return the values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are passed over."""
+    found: dict[int, Values] = {}
     for file in sorted(place.glob("*.jsonl")):
         try:
             lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -170,24 +168,26 @@ def _read(place: Path, rows: set[int]) -> dict[int, list]:
             continue
         for line in lines:
             try:
-                row, chosen, rejected, tokens = json.loads(line)
+                row, chosen, rejected = json.loads(line)
             except (ValueError, TypeError, RecursionError):
                 continue
             numbers = type(chosen) in (int, float) and type(rejected) in (int, float)
-            if type(row) is int and row in rows and numbers and type(tokens) is int:
-                found[row] = [chosen, rejected, tokens]
+            if type(row) is int and row in rows and numbers:
+                found[row] = (chosen, rejected)
     return found
 
 
 class _Keeper:
-    """Writes values down as they are measured, each process into a file of its own. Where that fails, a warning says so
-    and the run goes on without it."""
+    """Writes values to the cache as they are measured, each process to its own file. If that fails, it warns once and the
+    run goes on without the cache."""
 
     def __init__(self, place: Path | None, say: Callable[[str], None]) -> None:
         self.path = place and place / f"{accel.state().process_index}.jsonl"
-        self.file, self.say = None, say
+        self.file: IO[str] | None = None
+        self.say = say
 
-    def keep(self, found: list[tuple[int, Any]]) -> None:
+    def keep(self, found: list[tuple[int, Values]]) -> None:
+        """Write the values of a batch."""
         if self.path is None:
             return
         try:
@@ -206,5 +206,5 @@ class _Keeper:
 
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
-            with contextlib.suppress(OSError):  # of a full disk, which was told
+            with contextlib.suppress(OSError):  # a full disk, which the warning has named
                 self.file.close()

@@ -1,5 +1,5 @@
-"""A curriculum in one run: the pairs of the first stage for all their epochs, then those of the second, and so on; with one
-learning-rate schedule over all or one for each stage."""
+"""A curriculum in one run: the pairs of the first stage for all their epochs, then those of the second, and so on, with one
+learning-rate schedule over all stages or one for each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2h.train.arguments import Arguments
+from s2h.train.dataset import Pairs, number_of
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, number_of
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a run. number: as the records have it; end: the optimizer step it ends with."""
+    """One part of a run. number: the stage or level in its records. pairs: in one epoch. end: its last optimizer step."""
 
     number: int
     pairs: int
@@ -22,7 +22,7 @@ class Stage:
 
 
 def check(pairs: Pairs, by: str) -> None:
-    """Raises RunError where some pairs say a stage and others don't, or where one has no level to be staged by."""
+    """Raise RunError if some pairs have a stage and others don't, or if a pair has no level and levels are the stages."""
     for row, level in enumerate(pairs.levels):
         if by == "level" and level is None and pairs.stages[row] is None:
             record = pairs.record(row)
@@ -38,19 +38,19 @@ def check(pairs: Pairs, by: str) -> None:
             )  # fmt: skip
 
 
-def plan(pairs: Pairs, arguments: Arguments, step: int) -> tuple[list[int] | None, list[Stage]]:
-    """The order of the kept rows through a whole run, each as often as it is trained on, and its stages; None and one
-    stage where pairs have no stages, so that epochs go over the file. step: pairs of an optimizer step.
+def training_order(pairs: Pairs, arguments: Arguments, step: int) -> tuple[list[int] | None, list[Stage]]:
+    """Return the rows of a whole run in order, each as often as it is trained on, and the stages of the run. Without stages:
+    None, as epochs go over the file, and one stage. step: pairs in an optimizer step.
 
-    Stages follow each other by number, pairs within them in the file's order. A step at the seam of two stages, or of two
-    epochs of a stage, is filled from both. A stage is trained alike whether others come before it or not.
+    Stages follow each other by number, pairs in a stage by their order in the file. A step at the seam of two stages, or of
+    two epochs of a stage, has pairs of both. The order in a stage does not depend on the stages before it.
     """
-    numbers = [number_of(pairs.stages[row], pairs.levels[row], arguments.stages) for row in pairs.kept]
-    if None in numbers:
-        ends = math.ceil(math.ceil(len(numbers) / step) * arguments.epochs)
-        return None, [Stage(0, len(numbers), arguments.max_steps if arguments.max_steps > 0 else ends)]
     parts: dict[int, list[int]] = {}
-    for row, number in zip(pairs.kept, numbers, strict=True):
+    for row in pairs.kept:
+        number = number_of(pairs.stages[row], pairs.levels[row], arguments.stages)
+        if number is None:
+            end = math.ceil(math.ceil(len(pairs) / step) * arguments.epochs)
+            return None, [Stage(0, len(pairs), arguments.max_steps if arguments.max_steps > 0 else end)]
         parts.setdefault(number, []).append(row)
     return _ordered(parts, arguments, step)
 
@@ -70,13 +70,13 @@ def _ordered(parts: dict[int, list[int]], arguments: Arguments, step: int) -> tu
 
 
 def at(stages: list[Stage], step: int) -> int:
-    """The number of the stage that an optimizer step, counted from 1, belongs to."""
+    """Return the number of the stage that an optimizer step, counted from 1, is in."""
     return next((stage.number for stage in stages if step <= stage.end), stages[-1].number)
 
 
 def schedule(optimizer: Any, name: str, warmup: float, stages: list[Stage]) -> Any:
-    """A learning-rate scheduler that begins anew with each stage. warmup: the share of a stage's steps in which the rate
-    rises."""
+    """Make a learning-rate scheduler that starts again in each stage. name: as transformers' get_scheduler takes it. warmup:
+    share of a stage's steps in which the rate rises."""
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import get_scheduler
 
@@ -84,7 +84,7 @@ def schedule(optimizer: Any, name: str, warmup: float, stages: list[Stage]) -> A
     shapes = []
     for begin, stage in zip(begins, stages, strict=True):
         steps = max(1, stage.end - begin)
-        # Transformers' own curves; their scheduler is made for this alone and never stepped.
+        # This scheduler is never stepped: it is made for its curve.
         made = get_scheduler(
             name, optimizer, num_warmup_steps=round(warmup * steps), num_training_steps=steps
         )
@@ -94,6 +94,6 @@ def schedule(optimizer: Any, name: str, warmup: float, stages: list[Stage]) -> A
         part = max(i for i, begin in enumerate(begins) if begin <= step)
         return shapes[part](step - begins[part])
 
-    for group in optimizer.param_groups:  # what those schedulers have set
+    for group in optimizer.param_groups:  # undo what those schedulers set
         group["lr"] = group.pop("initial_lr")
     return LambdaLR(optimizer, factor)

@@ -13,7 +13,7 @@ from s2h.eval import ask, likelihood
 from s2h.eval.questions.pairs import question_of
 from s2h.images import decoding
 from s2h.models import encode, prompts, vlm
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 from s2h.streams import jsonl
 from s2h.streams.journal import Journal
@@ -67,7 +67,7 @@ def test_lines_come_in_order_and_the_same_at_every_batch_size(model, pairs):
 
 
 def test_each_distinct_image_is_prepared_once(model, pairs):
-    seen, takes = prompts.Images(model), Fit.of(model.model, model.processor, model.name)
+    seen, takes = prompts.Images(model), TokenCounter.of(model.model, model.processor, model.name)
     again = [Record(pair, images=pair["images"][:1] * len(pair["images"])) for pair in pairs]
     batch = [
         (at, *question, ask._images_of(question[0], takes)) for at, question in enumerate(questions(again))

@@ -65,7 +65,7 @@ def test_a_base_that_is_missing_or_wrong_is_told(run, tmp_path, qwen25vl, monkey
         assert "\n" not in str(error.value)
         return str(error.value)
 
-    assert "its base is not to be had" in says("no/such-model") and "no/such-model" in says("no/such-model")
+    assert "its base can't be loaded" in says("no/such-model") and "no/such-model" in says("no/such-model")
     assert "does not fit its base" in says(str(qwen25vl))
     config = AutoConfig.from_pretrained(original)
     config.text_config.num_hidden_layers = 1
@@ -74,7 +74,7 @@ def test_a_base_that_is_missing_or_wrong_is_told(run, tmp_path, qwen25vl, monkey
     AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path / "shallow")
     assert "have no counterpart" in says(str(tmp_path / "shallow"))
     told.write_text("{}")
-    with pytest.raises(ModelError, match="on which model"):
+    with pytest.raises(ModelError, match="name the base model"):
         vlm.load(str(tmp_path / "run"))
     told.write_text(json.dumps({"model": original}))
     (tmp_path / "run" / "adapter" / "adapter_model.safetensors").unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from s2h.train import attention, shared
+from s2h.train import packed_attention, prefix_sharing
 
 
 def sees_chosen(right):
@@ -14,13 +14,13 @@ def sees_chosen(right):
     def wrong(segments, first=0):
         size = segments.shape[1]
         before = torch.ones(size, size, dtype=torch.bool, device=segments.device).tril()[first:]
-        return right(segments, first) | (before & (segments.unsqueeze(1) != shared.PAD)).unsqueeze(1)
+        return right(segments, first) | (before & (segments.unsqueeze(1) != prefix_sharing.PAD)).unsqueeze(1)
 
     return wrong
 
 
 def sees_padding(right):
-    return lambda segments, first=0: right(segments.clamp(min=shared.PROMPT), first)
+    return lambda segments, first=0: right(segments.clamp(min=prefix_sharing.PROMPT), first)
 
 
 def after_chosen(right):
@@ -30,7 +30,7 @@ def after_chosen(right):
 
 def one_after_late(right):
     """Answers begin one place too late."""
-    return lambda core, segments, *rest: right(core, segments, *rest) + (segments > shared.PROMPT)
+    return lambda core, segments, *rest: right(core, segments, *rest) + (segments > prefix_sharing.PROMPT)
 
 
 def in_one_line(right):
@@ -38,9 +38,9 @@ def in_one_line(right):
 
 
 CONTROLS = {
-    "sees-chosen": (attention, "mask", sees_chosen),
-    "sees-padding": (attention, "mask", sees_padding),
-    "after-chosen": (shared, "positions", after_chosen),
-    "one-after-late": (shared, "positions", one_after_late),
-    "in-one-line": (shared, "positions", in_one_line),
+    "sees-chosen": (packed_attention, "mask", sees_chosen),
+    "sees-padding": (packed_attention, "mask", sees_padding),
+    "after-chosen": (prefix_sharing, "positions", after_chosen),
+    "one-after-late": (prefix_sharing, "positions", one_after_late),
+    "in-one-line": (prefix_sharing, "positions", in_one_line),
 }

@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("s2h.train.trainer", "s2h.train.watched")  # the modules that import torch when they are imported
+HEAVY = ("s2h.train.trainer", "s2h.train.run_trainer")  # the modules that import torch when they are imported
 
 
 class Server:

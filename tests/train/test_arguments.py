@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import click
 import pytest
 
 from s2h.cli import train as command
 from s2h.record import RecordError
-from s2h.train.arguments import RECIPES, STAGES, Arguments, again, check, fill
+from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill
 
 
 def test_defaults_are_the_papers():
@@ -74,8 +75,27 @@ def test_what_excludes_each_other_is_one_clear_error():
 
 
 def test_the_command_knows_the_same_names():
-    assert set(command.RECIPES) == set(RECIPES) and command.STAGES == STAGES
-    options = {parameter.name for parameter in command.main.params}
-    named = {name: field for name, field in command._FIELDS.items() if field != "step"}
+    options = {parameter.name: parameter for parameter in command.main.params}
+    assert (
+        set(options["recipe"].type.choices) == set(RECIPES)
+        and tuple(options["stages"].type.choices) == STAGES
+    )
     fields = set(asdict(Arguments("mini"))) - {"model", "seed"}
-    assert fields <= {named.get(name, name) for name in options}
+    assert fields <= set(options)
+    assert set(asdict(Settings())) - {"progress"} <= set(options)
+
+
+def test_an_option_that_is_not_given_leaves_the_word_to_recipe_and_run():
+    """Flags too: a recipe's schedule, or a resumed run's --full, is not taken back by a default of the command line."""
+    asked = command.main.make_context("s2h-train", ["--model", "mini", "--recipe", "s2h-curriculum"]).params
+    given = {name: asked[name] for name in asdict(Arguments("")) if asked.get(name) is not None}
+    assert given == {"model": "mini", "recipe": "s2h-curriculum", "seed": 0}
+    assert fill(given).schedule_per_stage
+    off = command.main.make_context("s2h-train", ["--schedule-over-all", "--lora"]).params
+    assert off["schedule_per_stage"] is False and off["full"] is False
+
+
+def test_the_help_shows_the_defaults_of_the_run():
+    text = " ".join(command.main.get_help(click.Context(command.main)).split())
+    for shown in ("[default: 64, mini 32]", "[default: 5e-5]", "[default: lora]", "[default: 200; x>=1]"):
+        assert shown in text

@@ -14,8 +14,8 @@ from s2h.images.decoding import ImageError
 from s2h.models import vlm
 from s2h.record import Record
 from s2h.train import batches
-from s2h.train.collate import Collator
-from s2h.train.run import Arguments, train
+from s2h.train.collator import Collator
+from s2h.train.run import Arguments, Settings, train
 from tests.support.architectures import make_pairs
 from tests.support.records import pair
 
@@ -36,7 +36,9 @@ def tokens_of(n: int, seed: int = 0) -> list[int]:
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 130, 200])
 def test_every_pair_once_in_its_step_and_its_loss_a_mean_over_pairs(n, budget, processes):
     tokens, pairs = tokens_of(n), 32 * processes
-    planned, each = batches.plan(batches.steps(tokens, pairs), size=2, processes=processes, budget=budget)
+    planned, each = batches.form_batches(
+        batches.steps(tokens, pairs), size=2, processes=processes, budget=budget
+    )
     assert len(planned) % processes == 0, "each process gets equally many"
     at = 0
     for start in range(0, n, pairs):
@@ -61,7 +63,7 @@ def test_rows_of_one_prompt_stay_together_and_count_all_their_tokens():
     tokens, groups = [100, 50, 100, 60, 100], ["a", "b", "a", "c", "a"]
     units = batches.steps(tokens, 5, groups, {i: 10 for i in range(5)})
     assert [(unit.rows, unit.tokens) for unit in units[0]] == [([1], 50), ([3], 60), ([0, 2, 4], 120)]
-    planned, each = batches.plan(units, size=2)
+    planned, each = batches.form_batches(units, size=2)
     assert [batch.rows for batch in planned] == [[1, 3], [0, 2, 4]] and each == 2
     assert [batch.weight for batch in planned] == [2 * 2 / 5, 3 * 2 / 5]
 
@@ -74,12 +76,11 @@ def run(model, pairs, path, **more) -> list[dict]:
         pairs,
         Arguments(model=str(model), **{**fixed, **more}),
         path,
+        Settings(log_steps=1, workers=workers),
         held_out=pairs[:3],
-        log_steps=1,
-        workers=workers,
         say=said.append,
     )
-    assert not any("a row of its own" in line for line in said)
+    assert not any("prompts are not shared" in line for line in said)
     lines = []
     for line in map(json.loads, (path / "metrics.jsonl").read_text().splitlines()):
         line.pop("epoch")  # of batches, whatever they hold
@@ -136,7 +137,7 @@ def test_workers_read_the_rows_they_were_asked_for(tmp_path):
     from torch.utils.data import DataLoader
 
     from s2h.streams import jsonl
-    from s2h.train.rows import Pairs
+    from s2h.train.dataset import Pairs
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as out:
         for i in range(2000):
@@ -154,19 +155,19 @@ def ids_of(rows: list[dict]) -> list[str]:
 def test_an_image_that_a_worker_cannot_open_is_told_as_it_is(llava, pairs, tmp_path):
     from PIL import Image
 
-    from s2h.train import rows
+    from s2h.train import dataset
 
     lost = tmp_path / "lost.png"
     Image.new("RGB", (40, 40)).save(lost)
     bad = Record({**pairs[0], "id": "bad", "images": [str(lost), *pairs[0]["images"][1:]]})
-    whole = rows.Pairs.dataset
+    whole = dataset.Pairs.dataset
 
     def gone(self, *given):
         lost.unlink(missing_ok=True)
         return whole(self, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows.Pairs, "dataset", gone)  # after the pairs were checked
+        patch.setattr(dataset.Pairs, "dataset", gone)  # after the pairs were checked
         with pytest.raises(ImageError) as told:
             run(llava, [*pairs[:2], bad], tmp_path / "run", workers=1)
     assert "data.jsonl:3: images[0]" in str(told.value) and "Traceback" not in str(told.value)

@@ -14,10 +14,11 @@ from s2h.models import ModelError
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.train.arguments import again
-from s2h.train.folder import WRITTEN, RunError, begun, checkpoints, read_result
+from s2h.train.checkpoints import whole as checkpoints
+from s2h.train.dataset import Pairs
+from s2h.train.folder import WRITTEN, RunError, read_arguments, read_result
 from s2h.train.reference import is_whole
-from s2h.train.rows import Pairs
-from s2h.train.run import Arguments, read_metrics, train
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -30,7 +31,7 @@ def pairs(tmp_path_factory) -> list:
 def whole(llava, pairs, tmp_path_factory):
     """A run that nothing has broken, with its cache of reference values."""
     place = tmp_path_factory.mktemp("whole")
-    train(pairs, asked(llava), place / "run", log_steps=1, save_steps=2, cache=place / "cache")
+    train(pairs, asked(llava), place / "run", Settings(log_steps=1, save_steps=2, cache=place / "cache"))
     return place / "run"
 
 
@@ -60,12 +61,12 @@ def test_an_image_that_is_gone_is_named_and_the_run_goes_on_when_it_is_back(whol
 
     how = {"log_steps": 1, "workers": 1, "cache": whole.parent / "cache"}
     with pytest.raises(RunError, match=r"colours-0-5: .*data\.jsonl:6: images\[1\]: no such file") as caught:
-        train(pairs, asked(llava), run, say=vanish, **how)
+        train(pairs, asked(llava), run, Settings(**how), say=vanish)
     told = str(caught.value)
     assert "\n" not in told and "Traceback" not in told and "checkpoint-2 is written" in told
     assert [place.name for place in checkpoints(run)] == ["checkpoint-2"]
     shutil.move(gone + ".away", gone)
-    train([], asked(llava), run, resume=True, **how)
+    train([], asked(llava), run, Settings(resume=True, **how))
     assert same(whole, run)
     assert [m["loss"] for m in read_metrics(whole)] == [m["loss"] for m in read_metrics(run)]
 
@@ -78,12 +79,12 @@ def test_a_full_disk_leaves_the_checkpoint_before_it_whole(whole, llava, pairs, 
     place.mkdir(parents=True)
     (place / file).symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"checkpoint-4 can't be written: .*checkpoint-2 is whole") as caught:
-        train(pairs, asked(llava), run, **how)
+        train(pairs, asked(llava), run, Settings(**how))
     told = str(caught.value)
     assert "\n" not in told and ("No space left" in told or "did not take it whole" in told)
     assert not place.exists() and [c.name for c in checkpoints(run)] == ["checkpoint-2"]
     said: list[str] = []
-    train([], asked(llava), run, resume=True, say=said.append, **how)
+    train([], asked(llava), run, Settings(resume=True, **how), say=said.append)
     assert any("going on from checkpoint-2" in line for line in said)
     assert same(whole, run)
 
@@ -108,10 +109,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_pairs(llava, pairs
     with pytest.raises(
         ModelError, match=r"the loss is (nan|inf) after step [1-9], in the batch of colours-0-\d"
     ):
-        train(pairs, asked(llava, lr=1e30, warmup=0.0), tmp_path / "run", log_steps=10)
+        train(pairs, asked(llava, lr=1e30, warmup=0.0), tmp_path / "run", Settings(log_steps=10))
     assert len(read_metrics(tmp_path / "run")) == 1
     with pytest.raises(ModelError, match="no numbers any more after step 1"):
-        train(pairs, asked(llava, lr=1e39, warmup=0.0), tmp_path / "other", save_steps=1)
+        train(pairs, asked(llava, lr=1e39, warmup=0.0), tmp_path / "other", Settings(save_steps=1))
     assert not checkpoints(tmp_path / "other")
 
 
@@ -121,10 +122,10 @@ def test_a_resumed_run_refuses_other_arguments_and_a_damaged_folder(whole, llava
     said = json.loads((run / "args.json").read_text())
     assert said["processes"] == 1 and said["base"]
     with pytest.raises(RunError, match=r"grad_accum was 2 and is 4; engine was shared and is stock"):
-        train([], asked(llava, grad_accum=4, engine="stock"), run, resume=True)
+        train([], asked(llava, grad_accum=4, engine="stock"), run, Settings(resume=True))
     (run / "args.json").write_text("{")
     with pytest.raises(RunError, match="is no JSON"):
-        train([], asked(llava), run, resume=True)
+        train([], asked(llava), run, Settings(resume=True))
 
 
 class Code:
@@ -153,9 +154,9 @@ def test_a_hostile_checkpoint_is_refused_in_words(file, content, words, whole, l
     path = run / "checkpoints" / "checkpoint-6" / file
     torch.save(content, path) if not isinstance(content, bytes) else path.write_bytes(content)
     with pytest.raises(RunError) as caught:
-        train([], asked(llava), run, resume=True, cache=whole.parent / "cache")
+        train([], asked(llava), run, Settings(resume=True, cache=whole.parent / "cache"))
     assert f"{path} {words}" in str(caught.value) and not os.path.exists("MARK")
-    assert str(caught.value).endswith(f"(remove {path.parent}: --resume then starts anew)")
+    assert str(caught.value).endswith(f"(remove {path.parent}: --resume then starts from the beginning)")
 
 
 HOSTILE = ("[]", "null", "3", "{", "[" * 5000, "\xff")
@@ -166,7 +167,7 @@ def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, t
     data = content.encode("latin-1")
     (tmp_path / "args.json").write_bytes(data)
     (tmp_path / "result.json").write_bytes(data)
-    for read in (begun, read_result):
+    for read in (read_arguments, read_result):
         with pytest.raises(RunError, match=r"(args|result)\.json (is no JSON|holds no JSON object)"):
             read(tmp_path)
     (tmp_path / "data.jsonl").write_bytes(data)
@@ -186,9 +187,9 @@ def test_a_file_of_the_users_own_stays(name, llava, pairs, tmp_path):
     (tmp_path / name).write_text('{"mine": 1}')
     for resume in (False, True)[: 1 if name == "args.json" else 2]:
         with pytest.raises(
-            RunError, match=rf"{name}: a run needs this name, and no run wrote this \(name a new folder"
+            RunError, match=rf"{name}: a run needs this name, and no run wrote this file \(name a new folder"
         ):
-            train(pairs[:2], asked(llava), tmp_path, resume=resume)
+            train(pairs[:2], asked(llava), tmp_path, Settings(resume=resume))
     assert [one.name for one in tmp_path.iterdir()] == [name] and (
         tmp_path / name
     ).read_text() == '{"mine": 1}'
@@ -231,12 +232,12 @@ def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path)
 
 
 def test_what_does_not_fit_the_device_is_named_with_a_remedy():
-    from s2h.train.trainer import fits
+    from s2h.train.trainer import within_memory
 
     with (
         pytest.raises(
             ModelError, match=r"step 3 does not fit the device's memory: CUDA out of memory.*--gradient-check"
         ),
-        fits("step 3"),
+        within_memory("step 3"),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n20 GiB.")

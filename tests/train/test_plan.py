@@ -14,7 +14,7 @@ from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.train import plan
 from s2h.train.arguments import fill
-from s2h.train.rows import Pairs
+from s2h.train.dataset import Pairs
 from tests.support.architectures import make_pairs
 
 
@@ -61,7 +61,9 @@ def test_a_plan_where_the_model_is_at_hand(llava, data, tmp_path, monkeypatch):
 
 def test_a_plan_from_the_shape_of_a_model_that_is_elsewhere(data, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    made = plan.plan(jsonl.read(str(data)), fill({"model": "llava-1.5-7b", "gradient_checkpointing": True}))
+    made = plan.plan_run(
+        jsonl.read(str(data)), fill({"model": "llava-1.5-7b", "gradient_checkpointing": True})
+    )
     pairs = list(jsonl.read(str(data)))
     assert made["tokens"]["images"] == pytest.approx(576 * sum(len(p["images"]) for p in pairs) / 8, abs=0.1)
     # 7 billion weights of 2 bytes; LoRA of rank 128 on a 7B Llama has 320 million.
@@ -82,10 +84,10 @@ def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
     longest["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red and blue " * 40}]}]
     opened: list[list[str]] = []
     monkeypatch.setattr(
-        "s2h.images.decoding.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair)
+        "s2h.train.plan.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair)
     )
     said: list[str] = []
-    made = plan.plan(pairs, fill({"model": str(llava)}), say=said.append)
+    made = plan.plan_run(pairs, fill({"model": str(llava)}), say=said.append)
     assert (made["pairs"], made["sampled"], made["opened"]) == (8, 3, 4) and longest["id"] in opened
     assert made["tokens"]["longest_row"] > 200 > made["tokens"]["median_row"]
     assert (
@@ -93,7 +95,7 @@ def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
         in said[0]
     )
     first, opened[:] = set(opened), []
-    plan.plan(pairs[::-1], fill({"model": str(llava)}))
+    plan.plan_run(pairs[::-1], fill({"model": str(llava)}))
     assert set(opened) == first
     assert len({tuple(plan._sample(Pairs(data), seed)[0]) for seed in range(5)}) > 1
 
@@ -103,9 +105,9 @@ def test_a_plan_names_a_bad_image_of_its_sample(llava, data, tmp_path):
     pairs[5] = pairs[5].copy()
     pairs[5]["images"] = [str(tmp_path / "gone.png"), *pairs[5]["images"][1:]]
     with pytest.raises(RecordError, match=r"images\[0\]"):
-        plan.plan(pairs, fill({"model": str(llava)}))
+        plan.plan_run(pairs, fill({"model": str(llava)}))
     errors: list[Exception] = []
-    assert plan.plan(pairs, fill({"model": str(llava)}), on_error=errors.append)["sampled"] == 7
+    assert plan.plan_run(pairs, fill({"model": str(llava)}), on_error=errors.append)["sampled"] == 7
     assert len(errors) == 1
 
 

@@ -118,15 +118,16 @@ PARTED = """
 import os, sys, torch
 from torch.distributed.fsdp import fully_shard
 from s2h import accel
-from s2h.train import tune
-from s2h.train.rows import Pairs
-from s2h.train.run import Arguments, _trainer
+from s2h.train import weights
+from s2h.train.dataset import Pairs
+from s2h.train.arguments import Arguments
+from s2h.train.construction import Run, build_trainer
 from pathlib import Path
 
 model, data, folder = sys.argv[1:]
 arguments = Arguments(model, batch_size=2, grad_accum=1, rank=4, alpha=8)
 pairs = Pairs(Path(data))
-trainer = _trainer(*tune.read(arguments), pairs, None, arguments, Path(folder), 9, 9, 0, False)
+trainer = build_trainer(Run(weights.read(arguments), pairs, None, arguments, Path(folder)))
 assert trainer.share_prompts(pairs) is None
 trainer.add_reference(pairs)
 torch.manual_seed(3)
@@ -138,7 +139,7 @@ rows = [pairs.dataset()[i] for i in range(4)]
 def step(mine):
     trainer.model.train()
     trainer.model.zero_grad()
-    loss = trainer.compute_loss(trainer.model, trainer._prepare_inputs(trainer.data_collator(mine)))
+    loss = trainer.compute_loss(trainer.model, trainer.prepare_batch(trainer.data_collator(mine)))
     loss.backward()
     return loss.detach(), {n: p.grad for n, p in trainer.model.named_parameters() if p.grad is not None}
 

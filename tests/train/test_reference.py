@@ -8,7 +8,7 @@ import pytest
 
 from s2h.images.decoding import open_images
 from s2h.models import fingerprint, vlm
-from s2h.train.run import Arguments, read_metrics, train
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -20,7 +20,7 @@ def pairs(tmp_path_factory) -> list:
 def run(pairs, model, folder, **more) -> list[str]:
     said: list[str] = []
     arguments = Arguments(str(model), batch_size=2, grad_accum=1, rank=4, alpha=8, epochs=1, lr=5e-3)
-    train(pairs, arguments, folder, log_steps=1, say=said.append, **more)
+    train(pairs, arguments, folder, Settings(log_steps=1, **more), say=said.append)
     return [line for line in said if "reference" in line]
 
 

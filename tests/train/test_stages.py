@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from s2h.train import stages
+from s2h.train.dataset import Pairs, Stored, emptied, store
 from s2h.train.folder import RunError
-from s2h.train.rows import Pairs, Stored, emptied, store
-from s2h.train.run import Arguments, read_metrics, train
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -29,29 +29,32 @@ def rows_of(pairs, folder, numbers=None) -> Pairs:
 
 def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
     rows = rows_of(list(pairs), tmp_path, [2, 1, 2, 1] * 3)
-    order, parts = stages.plan(rows, Arguments("m", epochs=2), 4)
+    order, parts = stages.training_order(rows, Arguments("m", epochs=2), 4)
     first, second = [1, 3, 5, 7, 9, 11], [0, 2, 4, 6, 8, 10]
     assert order == first + first + second + second
     assert [(part.number, part.pairs, part.end) for part in parts] == [(1, 6, 3), (2, 6, 6)]
     assert [stages.at(parts, step) for step in (1, 3, 4, 6, 7)] == [1, 1, 2, 2, 2]
-    half, _ = stages.plan(rows, Arguments("m", epochs=1.5), 4)
+    half, _ = stages.training_order(rows, Arguments("m", epochs=1.5), 4)
     assert half == first + first[:3] + second + second[:3]
     rows.kept = rows.kept[2:]
-    assert stages.plan(rows, Arguments("m", epochs=1), 4)[0] == first[1:] + second[1:]
+    assert stages.training_order(rows, Arguments("m", epochs=1), 4)[0] == first[1:] + second[1:]
     # A stage that is left alone has the same order and as many steps.
     rows.kept = second
-    assert stages.plan(rows, Arguments("m", epochs=2), 4) == (second + second, [stages.Stage(2, 6, 3)])
+    assert stages.training_order(rows, Arguments("m", epochs=2), 4) == (
+        second + second,
+        [stages.Stage(2, 6, 3)],
+    )
     off = Arguments("m", epochs=2, stages="off")
-    assert stages.plan(rows, off, 4) == (None, [stages.Stage(0, 6, 4)])
+    assert stages.training_order(rows, off, 4) == (None, [stages.Stage(0, 6, 4)])
 
 
 def test_levels_are_stages_where_that_is_asked_for(pairs, tmp_path):
     rows = rows_of(list(pairs), tmp_path)
-    assert stages.plan(rows, Arguments("m", epochs=1), 4) == (None, [stages.Stage(0, 12, 3)])
-    order, parts = stages.plan(rows, Arguments("m", epochs=1, stages="level"), 4)
+    assert stages.training_order(rows, Arguments("m", epochs=1), 4) == (None, [stages.Stage(0, 12, 3)])
+    order, parts = stages.training_order(rows, Arguments("m", epochs=1, stages="level"), 4)
     assert [rows.levels[row] for row in order] == [1] * 4 + [2] * 4 + [3] * 4
     assert [part.end for part in parts] == [1, 2, 3]
-    assert stages.plan(rows, Arguments("m", epochs=1, max_steps=2), 4)[1][-1].end == 2
+    assert stages.training_order(rows, Arguments("m", epochs=1, max_steps=2), 4)[1][-1].end == 2
 
 
 def test_a_pair_without_a_stage_among_others_is_named(pairs, tmp_path):
@@ -69,7 +72,7 @@ def test_a_curriculum_runs_with_a_schedule_for_each_stage(llava, pairs, tmp_path
             schedule_per_stage=anew, scheduler="linear",
         )  # fmt: skip
         said: list[str] = []
-        train(pairs, arguments, tmp_path / str(anew), log_steps=1, say=said.append)
+        train(pairs, arguments, tmp_path / str(anew), Settings(log_steps=1), say=said.append)
         metrics = read_metrics(tmp_path / str(anew))
         assert [m["stage"] for m in metrics] == [1, 1, 2, 2, 3, 3] and metrics[-1]["epoch"] == 1
         assert [list(m["levels"]) for m in metrics] == [["1"]] * 2 + [["2"]] * 2 + [["3"]] * 2
@@ -87,7 +90,7 @@ def test_a_stage_of_which_no_pair_fits_is_told_and_the_others_keep_their_share(l
             pair["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red " * 150}]}]
     said: list[str] = []
     arguments = Arguments(str(llava), batch_size=2, grad_accum=1, rank=4, alpha=8, epochs=2, window=200)
-    train(given, arguments, tmp_path / "run", log_steps=1, say=said.append)
+    train(given, arguments, tmp_path / "run", Settings(log_steps=1), say=said.append)
     metrics = read_metrics(tmp_path / "run")
     assert sum(line.startswith("dropped") for line in said) == 3
     assert "warning: stage 1 is not trained: none of its 3 pairs fits the window of 200 tokens" in said

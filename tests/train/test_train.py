@@ -14,9 +14,9 @@ from s2h.models import ModelError, encode, vlm
 from s2h.record import RecordError, fail
 from s2h.streams import jsonl
 from s2h.train import features
-from s2h.train.folder import checkpoints
-from s2h.train.rows import Pairs, store
-from s2h.train.run import Arguments, RunError, read_metrics, train
+from s2h.train.checkpoints import whole as checkpoints
+from s2h.train.dataset import Pairs, store
+from s2h.train.run import Arguments, RunError, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 from tests.support.waiting import until
 
@@ -35,7 +35,7 @@ def arguments(model, **more) -> Arguments:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_real_architectures_learn_with_two_to_five_images(name, architectures, pairs, tmp_path, drawn):
-    result = train(pairs, arguments(architectures[name], epochs=4), tmp_path / "run", log_steps=1)
+    result = train(pairs, arguments(architectures[name], epochs=4), tmp_path / "run", Settings(log_steps=1))
     metrics = read_metrics(tmp_path / "run")
     assert metrics[0]["loss"] == pytest.approx(math.log(2), abs=1e-4), (
         "before any step policy and reference agree"
@@ -69,7 +69,7 @@ def test_the_loss_is_equation_7_of_dpo(llava, pairs, tmp_path, drawn):
 
     beta = 0.3
     folder = tmp_path / "run"
-    train(pairs, arguments(llava, beta=beta), folder, held_out=pairs, log_steps=1)
+    train(pairs, arguments(llava, beta=beta), folder, Settings(log_steps=1), held_out=pairs)
     base, tuned = vlm.load(str(llava)), vlm.load(str(folder))
     rows = [(p["prompt"], p[which], open_images(p)) for p in pairs for which in ("chosen", "rejected")]
     reference, policy = list(vlm.score(base, rows, batch_size=1)), list(vlm.score(tuned, rows, batch_size=1))
@@ -181,9 +181,9 @@ def test_resume_refuses_other_arguments_and_other_data(llava, pairs, tmp_path):
     with pytest.raises(RunError, match="holds a run already"):
         train(pairs[:4], arguments(llava, epochs=1), folder)
     with pytest.raises(RunError, match=r"beta was 0\.1 and is 0\.5"):
-        train([], arguments(llava, epochs=1, beta=0.5), folder, resume=True)
+        train([], arguments(llava, epochs=1, beta=0.5), folder, Settings(resume=True))
     with pytest.raises(RunError, match="data was"):
-        train(pairs[4:8], arguments(llava, epochs=1), folder, resume=True)
+        train(pairs[4:8], arguments(llava, epochs=1), folder, Settings(resume=True))
 
 
 def test_bad_models_and_data_are_one_clear_error(llava, pairs, tmp_path, monkeypatch):
@@ -214,20 +214,20 @@ def test_a_model_without_vision_is_refused(tmp_path, pairs):
 
 def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, tmp_path, monkeypatch):
     """The same pairs in each optimizer step as in the file, whatever their order within it."""
-    from s2h.train import collate
+    from s2h.train import collator
 
     seen: list[list[str]] = []
-    whole = collate.Collator.__call__
+    whole = collator.Collator.__call__
 
     def watch(self, rows):
-        if collate.REFERENCE[0] in rows[0]:
+        if collator.REFERENCE[0] in rows[0]:
             seen.append([row["record"]["id"] for row in rows])
         return whole(self, rows)
 
-    monkeypatch.setattr(collate.Collator, "__call__", watch)
+    monkeypatch.setattr(collator.Collator, "__call__", watch)
     train(pairs, arguments(llava, epochs=1, batch_size=2, grad_accum=3), tmp_path / "run")
     known = json.loads((tmp_path / "run" / "reference.json").read_text())["train"]
-    tokens = {pair["id"]: known[collate.LENGTH][i] for i, pair in enumerate(pairs)}
+    tokens = {pair["id"]: known[collator.LENGTH][i] for i, pair in enumerate(pairs)}
     ids = [name for batch in seen for name in batch]
     for start in (0, 6):
         step = ids[start : start + 6]
@@ -247,11 +247,17 @@ def test_each_image_is_encoded_once_and_keeping_changes_no_number(
     for gib in (None, 0):
         folder = tmp_path / f"run{gib}"
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder))  # so that both have a reference pass
-        train(pairs, arguments(architectures[name]), folder, log_steps=1, keep_features=gib, say=said.append)
+        train(
+            pairs,
+            arguments(architectures[name]),
+            folder,
+            Settings(log_steps=1, keep_features=gib),
+            say=said.append,
+        )
         found[gib] = (
             read_metrics(folder),
             sum(encoded),
-            len([line for line in said if "encoded anew" in line]),
+            len([line for line in said if "encoded again" in line]),
         )
         encoded.clear()
     images = sum(len(pair["images"]) for pair in pairs)

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from s2h.models import encode, names, vlm
-from s2h.models.fit import Fit, no_place_for_images
+from s2h.models.tokens import TokenCounter, no_place_for_images
 from s2h.record import Record, RecordError, assistant
 from tests.support.architectures import ARCHITECTURES
 
@@ -22,32 +22,33 @@ def pair(
 
 
 @pytest.fixture(scope="module", params=[*sorted(ARCHITECTURES), "mini"])
-def fit(request, architectures) -> Fit:
+def counter(request, architectures) -> TokenCounter:
     name = request.param
     place = str(names.bundled(name) if name == "mini" else architectures[name])
     model, processor = vlm.read(place, None)
-    return Fit.of(model, processor, name)
+    return TokenCounter.of(model, processor, name)
 
 
 @pytest.mark.parametrize("sizes", [*((size,) for size in SIZES), SIZES[:3], ()])
-def test_lengths_are_those_of_the_tensors(fit, sizes):
+def test_lengths_are_those_of_the_tensors(counter, sizes):
     record, images = pair(len(sizes)), [Image.new("RGB", size, "red") for size in sizes]
-    text = encode.prompt_text(fit.processor, record["prompt"])
-    prompts = encode.encode_prompts(fit.processor, [text], [images])
+    text = encode.prompt_text(counter.processor, record["prompt"])
+    prompts = encode.encode_prompts(counter.processor, [text], [images])
     said = [
-        encode.answer_text(fit.processor, record["prompt"], record[a], text) for a in ("chosen", "rejected")
+        encode.answer_text(counter.processor, record["prompt"], record[a], text)
+        for a in ("chosen", "rejected")
     ]
-    rows = encode.join_answers(fit.processor, prompts, [[one] for one in said])
-    known = fit.lengths(record, images)
+    rows = encode.join_answers(counter.processor, prompts, [[one] for one in said])
+    known = counter.count(record, images)
     assert known.prompt == prompts["input_ids"].shape[1]
     assert known.answers == tuple(rows["completion_mask"].sum(1).tolist())
     assert known.row == rows["input_ids"].shape[1]
-    image = fit.processor.tokenizer.convert_tokens_to_ids(fit.processor.image_token)
+    image = counter.processor.tokenizer.convert_tokens_to_ids(counter.processor.image_token)
     assert known.images == int((prompts["input_ids"] == image).sum())
 
 
-def test_a_control_token_in_a_text_is_refused_with_its_field(fit):
-    mark, end = fit.processor.image_token, fit.processor.tokenizer.eos_token
+def test_a_control_token_in_a_text_is_refused_with_its_field(counter):
+    mark, end = counter.processor.image_token, counter.processor.tokenizer.eos_token
     image = [Image.new("RGB", (64, 64))]
     for field, record in (
         ("prompt", pair(ask=f"What is {mark}?")),
@@ -57,20 +58,24 @@ def test_a_control_token_in_a_text_is_refused_with_its_field(fit):
         with pytest.raises(
             RecordError, match=rf"in\.jsonl:3: {field}: holds a control token .* \(take it out"
         ):
-            fit.lengths(record, image)
-    assert fit.lengths(pair(ask="What does <b>this</b> <mark> show?"), image)
+            counter.count(record, image)
+    assert counter.count(pair(ask="What does <b>this</b> <mark> show?"), image)
 
 
 def test_an_image_that_the_processor_refuses_is_an_error_of_the_record(qwen25vl):
     model, processor = vlm.read(str(qwen25vl), None)
     with pytest.raises(RecordError, match=r"in\.jsonl:3: can't be prepared for q25: .*aspect ratio"):
-        Fit.of(model, processor, "q25").lengths(pair(), [Image.new("RGB", (2500, 10))])
+        TokenCounter.of(model, processor, "q25").count(pair(), [Image.new("RGB", (2500, 10))])
 
 
 def test_the_window_is_the_models_or_the_one_asked_for(llava):
     model, processor = vlm.read(str(llava), None)
     own = model.config.get_text_config().max_position_embeddings
-    assert [Fit.of(model, processor, "m", window).window for window in (0, 90, 10**9)] == [own, 90, own]
+    assert [TokenCounter.of(model, processor, "m", window).window for window in (0, 90, 10**9)] == [
+        own,
+        90,
+        own,
+    ]
 
 
 def test_a_template_that_leaves_images_out_is_told(llava, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from s2h import record
-from s2h.models import ModelError, attention, encode, vlm
+from s2h.models import ModelError, encode, image_attention, vlm
 from s2h.tasks.pair import Pair
 from s2h.tasks.selection import LeastAttention
 
@@ -24,7 +24,7 @@ def prompt(n: int) -> list[dict]:
 
 def test_shares_are_those_of_the_middle_layer(mini):
     images = [Image.new("RGB", (64, 64), colour) for colour in ("red", "white", "blue")]
-    found = attention.shares(mini, prompt(3), images, "Red.")
+    found = image_attention.shares(mini, prompt(3), images, "Red.")
     assert len(found) == 3 and abs(sum(found) - 1) < 1e-6 and all(0 < share < 1 for share in found)
     # By hand: all layers' weights of an eager pass.
     text = encode.prompt_text(mini.processor, prompt(3))
@@ -45,15 +45,15 @@ def test_shares_are_those_of_the_middle_layer(mini):
 
 def test_a_model_keeps_its_attention_afterwards(mini):
     before = mini.model.config._attn_implementation
-    attention.share(mini, prompt(2), [Image.new("RGB", (64, 64))] * 2, "Two.", 0)
+    image_attention.share(mini, prompt(2), [Image.new("RGB", (64, 64))] * 2, "Two.", 0)
     assert mini.model.config._attn_implementation == before
 
 
 def test_image_tokens_that_cannot_be_told_apart():
-    assert attention._runs([7, 7, 7, 7], 7, 2) == [(0, 2), (2, 4)]
-    assert attention._runs([1, 7, 7, 2, 7, 3], 7, 2) == [(1, 3), (4, 5)]
+    assert image_attention._runs([7, 7, 7, 7], 7, 2) == [(0, 2), (2, 4)]
+    assert image_attention._runs([1, 7, 7, 2, 7, 3], 7, 2) == [(1, 3), (4, 5)]
     with pytest.raises(ModelError, match="3 images, but 2 runs"):
-        attention._runs([1, 7, 7, 2, 7, 3], 7, 3)
+        image_attention._runs([1, 7, 7, 2, 7, 3], 7, 3)
 
 
 def test_answers_that_looked_at_the_target_are_no_negatives():

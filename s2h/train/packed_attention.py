@@ -1,17 +1,19 @@
 """Attention of packed rows [prompt | answers] without a mask of S x S.
 
-A row's prompt is causal and its answers, a few dozen tokens, see the prompt and themselves: two calls of SDPA, of which only
-the second has a mask, of answers x row. On CUDA all of it can be one call of variable-length attention in which each answer
-is a sequence of its own whose keys begin with the prompt's. Both register with transformers' AttentionInterface; what is
-no packed row goes through its SDPA unchanged.
+The prompt of a row is causal; its answers, a few dozen tokens, see the prompt and themselves. `split` makes two calls of
+SDPA of this, and only the second needs a mask, of answers x row. `varlen` makes one call of variable-length attention on
+CUDA, in which each answer is a sequence whose keys begin with those of the prompt. Both are registered with transformers'
+AttentionInterface; rows that are not packed go through transformers' SDPA unchanged.
 """
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
+
+from s2h import upstream
 
 SPLIT, VARLEN = "s2h_split", "s2h_varlen"
 PAD, PROMPT = -1, 0  # segments of a row; its answers are 1, 2, …
@@ -19,17 +21,13 @@ PAD, PROMPT = -1, 0  # segments of a row; its answers are 1, 2, …
 
 def register() -> None:
     """Make SPLIT and VARLEN known to transformers."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
-    for name, function in ((SPLIT, split), (VARLEN, varlen)):
-        AttentionInterface.register(name, function)
-        AttentionMaskInterface.register(name, sdpa_mask)
+    upstream.register_attention(SPLIT, split)
+    upstream.register_attention(VARLEN, varlen)
 
 
 def mask(segments: Any, first: int = 0) -> Any:
-    """bool [B, 1, S - first, S], the rows of the mask from query `first` on: a token sees what comes before it in the prompt
-    and in its own answer, and itself."""
+    """Return the mask of packed rows whose segments are [B, S]: bool [B, 1, S - first, S], its rows from query `first` on. A
+    token sees the tokens before it in the prompt and in its own answer, and itself."""
     import torch
 
     size = segments.shape[1]
@@ -51,37 +49,38 @@ def split(
     answers_only: bool = False,
     **kwargs: Any,
 ) -> tuple[Any, None]:
-    """query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D]. A mask of fewer queries than there are is that of a
-    packed row's answers (`mask` from the end of the prompts); the queries before them are causal, or with answers_only
-    nobody's: they give zeros."""
+    """query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D].
+
+    A mask of fewer queries than S is the one of packed rows' answers (`mask` from the end of the prompts on). The queries
+    before them are causal; with answers_only they are not computed and give zeros.
+    """
     import torch
-    from torch.nn.functional import scaled_dot_product_attention as attend
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from torch.nn.functional import scaled_dot_product_attention
 
     batch, heads, size, width = query.shape
     said = 0 if attention_mask is None else attention_mask.shape[2]
     if said in (0, size):
-        return sdpa_attention_forward(
+        return upstream.sdpa(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     at, shared = size - said, heads // key.shape[1]
-    how = {"dropout_p": dropout, "scale": scaling}
+    attend = partial(scaled_dot_product_attention, dropout_p=dropout, scale=scaling)
     if answers_only:
         prompts = query.new_zeros(batch, heads, at, width)
     else:
         prompts = attend(
-            query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1, **how
+            query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1
         )
-    # The heads that share keys stand below each other: no copy of the prompt's keys for each of them.
+    # Heads that share keys stand below each other, so that the prompt's keys are not copied for each of them.
     answers = query[:, :, at:].reshape(batch, -1, shared * said, width)
-    answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1), **how)
+    answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1))
     return torch.cat([prompts, answers.reshape(batch, heads, said, -1)], 2).transpose(1, 2), None
 
 
 @dataclass
 class Sequences:
-    """Packed rows as sequences for variable-length attention: `queries` and `keys` are places in the flattened batch
-    [B * S], cut where `query_ends` and `key_ends` (int32, from 0) say. A sequence's queries are its last keys."""
+    """Packed rows as sequences for variable-length attention: `queries` and `keys` are indices into the flattened batch
+    [B * S], cut at `query_ends` and `key_ends` (int32, from 0). The queries of a sequence are its last keys."""
 
     queries: Any
     keys: Any
@@ -92,7 +91,8 @@ class Sequences:
 
 
 def sequences(segments: Any) -> Sequences:
-    """A sequence for each row's prompt with its first answer, and one for each further answer after the prompt's keys."""
+    """Make the sequences of rows with segments [B, S]: one of the prompt with the first answer, and one of each further
+    answer after the prompt's keys."""
     import torch
 
     size = segments.shape[1]
@@ -131,12 +131,11 @@ def varlen(
     packed: Sequences | None = None,
     **kwargs: Any,
 ) -> tuple[Any, None]:
-    """As `split`, by one variable-length call over `packed`. Its causal mask ends with the last query at the last key."""
+    """As `split`, in one variable-length call over `packed`, whose causal mask aligns the last query with the last key."""
     from torch.nn.attention import varlen as library
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if packed is None:
-        return sdpa_attention_forward(
+        return upstream.sdpa(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     batch, heads, size, width = query.shape
@@ -150,7 +149,7 @@ def varlen(
     def places(states: Any, which: Any) -> Any:
         return states.transpose(1, 2).reshape(batch * size, -1, width)[which]
 
-    found = library.varlen_attn(
+    found: Any = library.varlen_attn(
         places(query, packed.queries),
         places(key, packed.keys),
         places(value, packed.keys),
@@ -168,12 +167,12 @@ def varlen(
 
 @cache
 def _shares_keys(varlen_attn: Any) -> bool:
-    """Whether this torch lets several heads share keys; torch 2.11 does not."""
+    """Return whether several heads may share keys in this torch; in torch 2.11 they may not."""
     return "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
 def why_not_varlen(model: Any) -> str | None:
-    """The reason why variable-length attention can't run here, or None."""
+    """Return the reason why variable-length attention can't run on the model's device, or None if it can."""
     import torch
 
     if model.device.type != "cuda":

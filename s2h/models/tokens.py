@@ -1,9 +1,9 @@
-"""Whether a record fits a model: its chat template, its processor and its window. s2h-train, s2h-filter --ref and s2h-eval
-ask this of each record before any forward pass, so that a record that the model cannot take is named, or skipped, and never
-ends a batch. The lengths that come of it are those of the tensors that `encode` makes.
+"""Tokens of a record in a model, and whether its chat template, its processor and its window can take the record. s2h-train,
+s2h-filter --ref and s2h-eval ask before any forward pass, so that a record that the model can't take is named or skipped,
+and never ends a batch. The counts are those of the tensors that `s2h.models.encode` makes.
 
-    fit = Fit(processor, "qwen2_5_vl", window=32768)
-    fit.lengths(record, images)
+    counter = TokenCounter(processor, "qwen2_5_vl", window=32768)
+    counter.count(record, images).row
 """
 
 from __future__ import annotations
@@ -14,21 +14,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from s2h import upstream
 from s2h.models import ModelError, encode
 from s2h.models.prompts import PLAIN
 from s2h.record import Record, RecordError, text_of
 
 ANSWERS = ("chosen", "rejected")
-SMALL = 32  # pixels: processors treat smaller sides in ways of their own, so such images are prepared to be counted
-PROBES = (
-    (64, 64),
-    (333, 250),
-    (97, 450),
-)  # sizes at which a processor's own reckoning is compared with its tensors
+SMALL = 32  # pixels: processors differ on smaller sides, so such images are prepared to be counted
+# Sizes at which the number that a processor reckons is compared with its tensors.
+PROBES = ((64, 64), (333, 250), (97, 450))
 
 
 @dataclass(frozen=True)
-class Lengths:
+class PairTokens:
     """Numbers of tokens: of a prompt with its images, of the images alone, and of each answer."""
 
     prompt: int
@@ -37,13 +35,13 @@ class Lengths:
 
     @property
     def row(self) -> int:
-        """The prompt and the longer answer."""
+        """A pair's length: its prompt plus its longer answer."""
         return self.prompt + max(self.answers)
 
 
 @dataclass
-class Fit:
-    """What one model takes. model_type: of its configuration. window: the most tokens of a prompt and one answer."""
+class TokenCounter:
+    """Counts tokens for one model. model_type: of its configuration. window: the most tokens of a prompt and one answer."""
 
     processor: Any
     model_type: str
@@ -51,14 +49,14 @@ class Fit:
     name: str = "the model"
 
     @classmethod
-    def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> Fit:
-        """The Fit of a loaded model; window: fewer tokens than the model takes, 0 for as many as it takes."""
+    def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> TokenCounter:
+        """Return the counter of a loaded model. window: fewer tokens than the model takes; 0 for as many as it takes."""
         own = positions(model.config)
         return cls(processor, model.config.model_type, min(own, window or own), name)
 
     @cached_property
     def control(self) -> tuple[str, ...]:
-        """The texts that the tokenizer reads as control tokens: ends of turns, images' marks, padding."""
+        """Texts that the tokenizer reads as control tokens: ends of turns, image marks, padding."""
         tokenizer = self.processor.tokenizer
         added = getattr(tokenizer, "added_tokens_decoder", {}).values()
         found = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
@@ -66,8 +64,8 @@ class Fit:
         return tuple(sorted(token for token in found if token))
 
     def check(self, record: Record) -> None:
-        """Raises RecordError where a text of the record holds a control token: an image's mark would stand for an image that
-        is not there, and an end of turn would cut an answer."""
+        """Raise RecordError if a text of the record holds a control token: an image mark would stand for an image that does
+        not exist, and an end of turn would cut an answer."""
         for field in ("prompt", *ANSWERS):
             text = text_of(record[field])
             found = next((token for token in self.control if token in text), None)
@@ -79,37 +77,48 @@ class Fit:
                     "take it out of the text",
                 )
 
-    def lengths(self, record: Record, images: list[Any]) -> Lengths:
-        """The lengths of a pair whose PIL images are open, without preparing the images where the processor can say how
-        many tokens they take. Raises RecordError where the model can't take the record."""
+    def count(self, record: Record, images: list[Any]) -> PairTokens:
+        """Count the tokens of a pair whose PIL images are open. Images are prepared only if the processor can't say how many
+        tokens they take. Raises RecordError if the model can't take the record."""
         self.check(record)
         with refusals(self.name, record.where):
             text = encode.prompt_text(self.processor, record["prompt"])
-            said = [encode.answer_text(self.processor, record["prompt"], record[a], text) for a in ANSWERS]
-            # verbose: or a long text draws a warning of the tokenizer's own, beside what is said of it here.
-            how = {"add_special_tokens": False, "verbose": False}
-            answers = self.processor.tokenizer(said, **how)["input_ids"]
-            bare = len(self.processor.tokenizer(text, **how)["input_ids"])
+            answers = self._answers(record, text)
+            bare = len(self._ids(text))
             counted = self._count(images)
             if counted is None:
                 ids = encode.encode_prompts(self.processor, [text], [images])["input_ids"]
                 counted = ids.shape[1] - bare + len(images)  # each image is one token of the text
-            return Lengths(bare - len(images) + counted, counted, tuple(map(len, answers)))
+            return PairTokens(bare - len(images) + counted, counted, answers)
+
+    def count_answers(self, record: Record) -> tuple[int, int]:
+        """Count the tokens of the chosen and of the rejected answer, as the chat template writes and ends them."""
+        with refusals(self.name, record.where):
+            return self._answers(record, encode.prompt_text(self.processor, record["prompt"]))
+
+    def _answers(self, record: Record, text: str) -> tuple[int, int]:
+        said = [encode.answer_text(self.processor, record["prompt"], record[a], text) for a in ANSWERS]
+        chosen, rejected = self._ids(said)
+        return len(chosen), len(rejected)
+
+    def _ids(self, text: Any) -> Any:
+        # verbose=False: the tokenizer would warn about a long text, and the caller says more about it.
+        return self.processor.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
     def _count(self, images: list[Any]) -> int | None:
-        """How many tokens the images take in a prompt; None where they must go through the processor together."""
+        """Return the tokens of the images in a prompt; None if they must go through the processor together."""
         return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
 
     def planned(self, size: tuple[int, int]) -> int:
-        """How many tokens an image of this size takes, to plan batches by: 1 where nobody can say without the image."""
+        """Estimate the tokens of an image of this size, to plan batches; 1 if that takes the image itself."""
         try:
             return self._tokens(size)
-        except Exception:  # what is wrong with the size is told when the image is prepared
+        except Exception:  # the error is reported when the image is prepared
             return 1
 
     def _tokens(self, size: tuple[int, int]) -> int:
-        """How many tokens an image of this size takes. A plain image of the size is prepared to be counted, once for all
-        images of the size, unless the processor's own reckoning is known to be right."""
+        """Return the tokens of an image of this size (width, height in pixels), counted once for all images of the size: as
+        the processor reckons, if that is known to be right, else on a black image of the size."""
         if size not in self._known:
             trusted = self._trusted and min(size) >= SMALL
             self._known[size] = self._reckoned(size) if trusted else self._measured(size)
@@ -121,16 +130,14 @@ class Fit:
 
     @cached_property
     def _trusted(self) -> bool:
-        """Whether the processor reckons some sizes right: LLaVA's goes by settings that it may not use."""
+        """Whether the processor reckons the PROBES right: LLaVA's goes by settings that it may not use."""
         try:
             return all(self._reckoned(size) == self._measured(size) for size in PROBES)
-        except Exception:  # without this ability, or with another form of it
+        except Exception:  # it can't reckon, or in another way
             return False
 
     def _reckoned(self, size: tuple[int, int]) -> int:
-        width, height = size
-        made = self.processor._get_num_multimodal_tokens(image_sizes=[(height, width)])
-        return int(made["num_image_tokens"][0])
+        return upstream.image_tokens(self.processor, size)
 
     def _measured(self, size: tuple[int, int]) -> int:
         from PIL import Image
@@ -142,13 +149,13 @@ class Fit:
 
 
 def positions(config: Any) -> int:
-    """How many tokens a model has positions for."""
+    """Return the number of tokens that a model has positions for."""
     return getattr(config.get_text_config(), "max_position_embeddings", None) or 10**9
 
 
 @contextlib.contextmanager
 def refusals(name: str, where: str = "") -> Iterator[None]:
-    """Turn what a template, a tokenizer or a processor raises about one record into a RecordError."""
+    """Turn an error of a template, a tokenizer or a processor about one record into a RecordError."""
     try:
         yield
     except RecordError as error:
@@ -158,7 +165,7 @@ def refusals(name: str, where: str = "") -> Iterator[None]:
         raise RecordError(str(error), where=where) from error
     except MemoryError:
         raise
-    except Exception as error:  # the libraries raise whatever their code happens to run into
+    except Exception as error:  # the libraries have no error in common
         said = " ".join(str(error).split())[:200]
         raise RecordError(
             f"can't be prepared for {name}: {type(error).__name__}: {said}", where=where
@@ -166,13 +173,13 @@ def refusals(name: str, where: str = "") -> Iterator[None]:
 
 
 def no_place_for_images(processor: Any) -> bool:
-    """Whether the chat template leaves images out of the prompt. False where that can't be told."""
+    """Return whether the chat template leaves images out of the prompt. False if that can't be told."""
     mark = getattr(processor, "image_token", None)
     if not mark:
         return False
     content = [{"type": "image"}, {"type": "text", "text": "s2h"}]
     try:
         text = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
-    except Exception:  # a template that wants more than this says what when it is given a record
+    except Exception:  # the template needs more; it says what when it is given a record
         return False
     return mark not in text

@@ -1,5 +1,5 @@
-"""The pairs of a run, kept on disk: checked once, then read one by one as the trainer asks, so that memory does not grow
-with the records. The order of the file is the order of training."""
+"""The pairs of a run, kept in a file: checked once by `store`, then read one by one as the trainer asks for them (`Pairs`),
+so that memory does not grow with the records. The order of the file is the order of training."""
 
 from __future__ import annotations
 
@@ -11,62 +11,67 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, BinaryIO
 
 from s2h.errors import counted
 from s2h.images.decoding import open_images
-from s2h.models.fit import Fit
+from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, check, fail, text_of
 from s2h.streams import jsonl, parse
 
 
 @dataclass
 class Stored:
-    """What `store` wrote: how many records, the SHA-256 of their lines, how many more the model's window does not hold, how
-    many of the written ones have the same answer twice, which no preference loss learns from, the tokens of each, and how
-    many of the written and of the dropped ones say which (stage, level)."""
+    """What `store` wrote.
+
+    count, digest: number of pairs written, and SHA-256 of their lines. dropped: pairs beyond the model's window. identical:
+    pairs written whose two answers are the same, so that no preference loss learns from them. tokens: of each pair written,
+    as `PairTokens.row`. stages, dropped_stages: number of pairs written, and dropped, by (stage, level).
+    """
 
     count: int = 0
     digest: str = ""
     dropped: int = 0
     identical: int = 0
     tokens: array = field(default_factory=lambda: array("q"))
-    stages: Counter = field(default_factory=Counter)
-    dropped_stages: Counter = field(default_factory=Counter)
+    stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
+    dropped_stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
 
 
 def store(
     records: Iterable[Record],
     path: Path,
     *,
-    fit: Fit | None = None,
+    counter: TokenCounter | None = None,
     opened: bool = True,
     say: Callable[[str], None] = lambda message: None,
-    on_error: Callable[[Exception], None] = fail,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Stored:
-    """Copy the records to `path`, whole or not at all. Each record is prepared for the model here (fit), its images opened,
-    so that a bad one is met before any forward pass: it goes to on_error. A pair that has more tokens than the window holds
-    is named and left out. opened: whether images are opened."""
+    """Copy the records to `path`, whole or not at all.
+
+    Images are opened (if `opened`) and tokens counted here, so that a bad record goes to on_error before any forward pass. A
+    pair with more tokens than the counter's window is left out, and `say` is told its name.
+    """
     digest, stored = hashlib.sha256(), Stored()
     path.parent.mkdir(parents=True, exist_ok=True)
     with jsonl.Writer(str(path), None) as writer:
         for record in records:
             try:
                 images = open_images(record) if opened else []
-                tokens = fit.lengths(record, images).row if fit is not None else 0
+                tokens = counter.count(record, images).row if counter is not None else 0
             except RecordError as error:
                 on_error(error)
                 continue
-            if fit is not None and tokens > fit.window:
+            if counter is not None and tokens > counter.window:
                 stored.dropped += 1
                 stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
                     f"dropped {record['id']}: {tokens} tokens with {counted(len(images), 'image')}, and the "
-                    f"window is {fit.window}"
+                    f"window is {counter.window}"
                 )
                 continue
             stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])
-            # Folders are where a record was found, not what it says: moved data are the same data.
+            # The digest leaves folders out: data that were moved are the same data.
             names = [reference.rpartition("/")[2] for reference in record["images"]]
             digest.update(jsonl.dump({**record, "images": names}))
             writer.write(record)
@@ -78,25 +83,26 @@ def store(
 
 
 def number_of(stage: int | None, level: int | None, by: str) -> int | None:
-    """The stage of a pair that says this stage and this level; None where the run has no stages by this pair."""
+    """Return the stage in which a pair with these fields is trained; None if the run has no stages. by: one of
+    arguments.STAGES."""
     if by == "off":
         return None
     return level if stage is None and by == "level" else stage
 
 
 def emptied(stored: Stored, by: str) -> dict[int, int]:
-    """The stages that lost all of their pairs to the model's window, each with how many it had."""
-    kept = {number_of(*said, by) for said in stored.stages}
+    """Return the stages whose pairs all exceed the model's window, each with its number of pairs."""
+    kept = {number_of(stage, level, by) for stage, level in stored.stages}
     lost: dict[int, int] = {}
-    for said, count in stored.dropped_stages.items():
-        number = number_of(*said, by)
+    for (stage, level), count in stored.dropped_stages.items():
+        number = number_of(stage, level, by)
         if number is not None and number not in kept:
             lost[number] = lost.get(number, 0) + count
     return lost
 
 
 def _checked(line: bytes, where: str) -> Record:
-    """A line of a run's own file. Raises RecordError where it was changed since it was written."""
+    """Read a line of a run's own file. Raises RecordError if it was changed since it was written."""
     remedy = "the run's data were changed: another -o starts a new run"
     try:
         fields = parse.loads(line)
@@ -113,9 +119,9 @@ def _checked(line: bytes, where: str) -> Record:
 class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
-    `kept` is the rows that are trained on; `columns` adds a number to each row (reference log-probabilities). A row's level,
-    task and stage, None where it has none, are known without reading it again, and its tokens where `store` has just
-    measured them."""
+    kept: the rows that are trained on. columns: lists by name with a number for each row (reference log-probabilities).
+    levels, tasks, stages: of each row, None where a pair has none. tokens: of each row, None until they are counted.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.base = path, str(path.parent)
@@ -135,28 +141,36 @@ class Pairs:
         self.kept = list(range(len(self.starts)))
         self.columns: dict[str, Any] = {}
         self.tokens: array | None = None
-        self._file, self._reader = None, 0
+        self._file: BinaryIO | None = None
+        self._reader = 0  # the process that opened the file: a forked worker would move its parent's position
 
     def __len__(self) -> int:
         return len(self.kept)
 
     def record(self, row: int) -> Record:
-        """The pair of a line of the file, whether kept or not."""
-        if self._file is None or self._reader != os.getpid():  # a forked worker would move its parent's place
+        """Return the pair of a row, kept or not."""
+        if self._file is None or self._reader != os.getpid():
             self._file = open(self.path, "rb")  # noqa: SIM115 - one handle for each process that reads
             self._reader = os.getpid()
         self._file.seek(self.starts[row])
         return Record(parse.loads(self._file.readline()), where=f"{self.path}:{row + 1}", base=self.base)
 
+    def count_tokens(self, counter: TokenCounter) -> list[int]:
+        """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
+        if self.tokens is None:
+            records = (self.record(row) for row in range(len(self.starts)))
+            self.tokens = array("q", (counter.count(record, open_images(record)).row for record in records))
+        return list(self.tokens)
+
     def bulk(self, row: int) -> tuple[int, int]:
-        """How long a pair is, roughly: its images, then the characters of its texts."""
+        """Return how long a pair is, roughly: its number of images, then the number of characters of its texts."""
         record = self.record(row)
         texts = (record["prompt"], record["chosen"], record["rejected"])
         return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
 
     def dataset(self, order: list[int] | None = None) -> Any:
-        """The kept rows, or those of `order`, which may name a row several times, as a `datasets.Dataset`, which TRL asks
-        for; it holds row numbers and reads a pair when asked."""
+        """Return the kept rows, or those of `order`, which may name a row several times, as the `datasets.Dataset` that TRL
+        asks for. It holds row numbers and reads a pair when it is indexed."""
         from datasets import Dataset
 
         return Dataset.from_dict({"row": self.kept if order is None else order}).with_transform(self._read)
@@ -167,4 +181,4 @@ class Pairs:
         return {"row": batch["row"], "record": records, "images": [r["images"] for r in records], **columns}
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_file": None}  # a worker process opens its own
+        return {**self.__dict__, "_file": None}  # a worker process opens the file for itself

@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from s2h.models import ModelError, vlm
-from s2h.train import tune
-from s2h.train.rows import Pairs, store
-from s2h.train.run import Arguments, _trainer, read_metrics, train
+from s2h.train import weights
+from s2h.train.construction import Run, build_trainer
+from s2h.train.dataset import Pairs, store
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -27,7 +28,7 @@ def arguments(model, **more) -> Arguments:
 
 def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_path):
     """Without a second model as the reference: the loss begins at log 2, and the run is a model by itself."""
-    result = train(pairs, arguments(qwen3vl, full=True, warmup=0.0), tmp_path / "run", log_steps=1)
+    result = train(pairs, arguments(qwen3vl, full=True, warmup=0.0), tmp_path / "run", Settings(log_steps=1))
     assert result["merged"] == str(tmp_path / "run" / "merged") and "adapter" not in result
     assert read_metrics(tmp_path / "run")[0]["loss"] == pytest.approx(0.6931, abs=1e-4)
     before, after = (
@@ -36,7 +37,7 @@ def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_pat
     )
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert moved and all(tune.LANGUAGE.search(name) for name in moved)
+    assert moved and all(weights.LANGUAGE.search(name) for name in moved)
     assert any("mlp" in name for name in moved) and not any("visual" in name for name in moved)
     loaded = vlm.load(str(tmp_path / "run"))
     assert torch.equal(loaded.model.state_dict()[min(moved)], after[min(moved)])
@@ -52,7 +53,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
     counts = {}
     for checkpointing in (False, True):
         asked = arguments(architectures[name], gradient_checkpointing=checkpointing, engine=engine)
-        trainer = _trainer(*tune.read(asked), rows, None, asked, tmp_path / "run", 9, 9, 0, False)
+        trainer = build_trainer(Run(weights.read(asked), rows, None, asked, tmp_path / "run"))
         if engine == "shared":
             assert trainer.share_prompts(rows) is None
         trainer.add_reference(rows)
@@ -62,7 +63,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
         layers, asks = {"vision": 0, "language": 0}, []
         for part, module in trainer.model.named_modules():
             if part.endswith(".mlp"):
-                kind = "language" if tune.LANGUAGE.search(part) else "vision"
+                kind = "language" if weights.LANGUAGE.search(part) else "vision"
 
                 def seen(module, inputs, kind=kind, layers=layers, asks=asks):
                     layers[kind] += 1
@@ -70,7 +71,7 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
                         asks.append(inputs[0].requires_grad)
 
                 module.register_forward_pre_hook(seen)
-        batch = trainer._prepare_inputs(trainer.data_collator([rows.dataset()[i] for i in range(2)]))
+        batch = trainer.prepare_batch(trainer.data_collator([rows.dataset()[i] for i in range(2)]))
         trainer.compute_loss(trainer.model, batch).backward()
         counts[checkpointing] = layers
         assert layers["vision"] and not any(asks)
@@ -92,8 +93,10 @@ def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
     """--model RUN: the adapter is merged into its base, and a new one is laid on that."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    train(pairs, arguments(llava, lr=2e-2), tmp_path / "one", merged=True)
-    result = train(pairs, arguments(tmp_path / "one", lr=2e-2), tmp_path / "two", merged=True, log_steps=1)
+    train(pairs, arguments(llava, lr=2e-2), tmp_path / "one", Settings(merged=True))
+    result = train(
+        pairs, arguments(tmp_path / "one", lr=2e-2), tmp_path / "two", Settings(merged=True, log_steps=1)
+    )
     assert result["merged"] == str(tmp_path / "two" / "merged")
     assert read_metrics(tmp_path / "two")[0]["loss"] == pytest.approx(0.6931, abs=1e-4)
     rows = [(p["prompt"], p["chosen"], _images(p)) for p in pairs]

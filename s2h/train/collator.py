@@ -1,4 +1,4 @@
-"""Pairs to tensors: template, tokens and images of a prompt are prepared once and serve both answers."""
+"""Pairs to tensors: the template, the tokens and the images of a prompt are prepared once and serve both answers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any
 from s2h.images.decoding import open_images
 from s2h.models import encode
 from s2h.record import Record, RecordError
-from s2h.train import shared
+from s2h.train import prefix_sharing
+from s2h.upstream import REFERENCE
 
-REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
-FAILED = "failed"  # in place of a batch: the error that it met
-LENGTH = "tokens"  # of a pair's longer row; known with the reference, and kept beside it
+FAILED = "failed"  # key of the error that a worker met, in place of a batch
+LENGTH = "tokens"  # column of reference.json: a pair's prompt plus its longer answer
 
 
 @dataclass
 class Collator:
-    """Rows of `Pairs` to the batch that TRL's DPOTrainer computes with: rows 0 to B-1 chosen, B to 2B-1 rejected. Nothing
-    is cut: a pair that does not fit the model was dropped before (`rows.store`). With `packed`, both answers
-    share one row of prompt and images (`shared.pack_answers`); with `pack`, so do all pairs of one prompt and its images."""
+    """Makes of rows of `Pairs` the batch that TRL's DPOTrainer computes: rows 0 to B-1 chosen, B to 2B-1 rejected.
+
+    Nothing is cut: `dataset.store` has left out the pairs that don't fit the model. packed: both answers share a row of
+    prompt and images (`prefix_sharing.pack_answers`). pack: so do all pairs of one prompt.
+    """
 
     processor: Any
     packed: bool = False
@@ -35,7 +37,7 @@ class Collator:
         except RecordError as error:
             if get_worker_info() is None:
                 raise
-            return {FAILED: error}  # raised by a worker, it would arrive as the text of its traceback
+            return {FAILED: error}  # raised in a worker, it would arrive as the text of a traceback
 
     def _batch(self, rows: list[dict]) -> dict[str, Any]:
         import torch
@@ -56,7 +58,7 @@ class Collator:
             self.processor, [texts[i] for i in firsts], [open_images(records[i]) for i in firsts]
         )
         if self.packed:
-            batch = shared.pack_answers(self.processor.tokenizer, prompts, answers, places)
+            batch = prefix_sharing.pack_answers(self.processor.tokenizer, prompts, answers, places)
             batch["row_images"] = [_images_of(records[i]) for i in firsts]
         else:
             batch = encode.join_answers(self.processor, prompts, answers)
@@ -65,23 +67,23 @@ class Collator:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
                 batch["row"] = torch.tensor(
                     [row["row"] for row in rows]
-                )  # by which measures find their pairs
+                )  # for measurements by level and task
         return batch
 
 
 def prompt_of(record: Record) -> tuple:
-    """What pairs that share a row have in common: folder and names of the images, and the prompt."""
+    """Return a key for pairs that may share a row: folder and names of the images, and the prompt."""
     return record.base, tuple(record["images"]), json.dumps(record["prompt"])
 
 
 def _images_of(record: Record) -> tuple[str, int]:
-    """What names a record's images together, and how many they are."""
+    """Return a name for the images of a record together, and their number."""
     named = hashlib.blake2b(json.dumps([record.base, record["images"]]).encode(), digest_size=16)
     return named.hexdigest(), len(record["images"])
 
 
 def _together(keys: list) -> tuple[list[int], list[int]]:
-    """The first place of each key, and for each key which of the firsts is its own."""
+    """Return the index of the first occurrence of each distinct key; and for each key, which of these it equals."""
     rows: dict[Any, int] = {}
     places = [rows.setdefault(key, len(rows)) for key in keys]
     return [places.index(row) for row in range(len(rows))], places

@@ -1,24 +1,25 @@
-"""Where a model looks while it answers: the share of an answer's attention to each image of its prompt."""
+"""Attention to images: the share of an answer's attention that goes to each image of its prompt."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from s2h import record as records
+from s2h import upstream
 from s2h.errors import counted
 from s2h.models import ModelError, encode
 from s2h.models.vlm import VLM
 
 
 def share(vlm: VLM, messages: list[dict], images: list[Any], answer: str, target: int) -> float:
-    """The target image's part, 0 to 1, of all attention that the answer's tokens pay to images: one layer in the middle of
-    the language model, mean over its heads (MIA-DPO's measure). Only that layer's weights are kept, and only while it runs.
-    Raises ModelError where the image tokens can't be told apart."""
+    """Return the target image's share, 0 to 1, of the attention that the tokens of the answer pay to images, in the middle
+    layer of the language model as the mean over its heads (MIA-DPO, arXiv 2410.17637). Raises ModelError if the tokens of
+    the images can't be told apart."""
     return shares(vlm, messages, images, answer)[target]
 
 
 def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> list[float]:
-    """Of each image; they sum to 1."""
+    """Return the share of each image, in order; the shares sum to 1. See `share`."""
     import torch
 
     text = encode.prompt_text(vlm.processor, messages)
@@ -36,7 +37,7 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
     def catch(module: Any, given: Any, out: Any) -> None:
         caught.append(out[1][0].float().mean(0))  # [query, key] of the one row, mean over heads
 
-    before = vlm.model.config._attn_implementation
+    before = upstream.attention_of(vlm.model.config)
     handle = attention.register_forward_hook(catch)
     try:
         vlm.model.set_attn_implementation("eager")
@@ -52,27 +53,28 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
 
 
 def _layers(model: Any) -> Any:
-    """The layers of the language model."""
+    """Return the layers of the language model."""
     inner = getattr(model, "model", model)
     inner = getattr(inner, "language_model", inner)
     layers = getattr(inner, "layers", None)
     if layers is None or not hasattr(layers[0], "self_attn"):
         raise ModelError(
-            f"{type(model).__name__}: its layers are not where attention can be read (leave --select out)"
+            f"{type(model).__name__}: its layers are not where s2h can read attention (leave --select out)"
         )
     return layers
 
 
-def _image_token(vlm: VLM) -> int:
+def _image_token(vlm: VLM) -> int | None:
+    """Return the token that stands for an image; None if the configuration names none."""
     config = vlm.model.config
     token = getattr(config, "image_token_id", None)
     return getattr(config, "image_token_index", None) if token is None else token
 
 
-def _runs(tokens: list[int], image: int, count: int) -> list[tuple[int, int]]:
-    """Where each image's tokens lie: from and to, in order. Images that follow each other without a word between them have
-    equal parts."""
-    runs, start = [], None
+def _runs(tokens: list[int], image: int | None, count: int) -> list[tuple[int, int]]:
+    """Return the runs of tokens of each image, [start, stop), in order. Images without text between them get equal parts."""
+    runs: list[tuple[int, int]] = []
+    start = None
     for at, token in enumerate([*tokens, None]):
         if token == image and start is None:
             start = at

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from s2h import record
-from s2h.train import alarms, metrics
-from s2h.train.rows import Pairs, store
-from s2h.train.run import Arguments, read_metrics, train
+from s2h.train import diagnostics, measurements
+from s2h.train.dataset import Pairs, store
+from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
 
 
@@ -21,7 +21,7 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
     arguments = Arguments(
         str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=2, lr=5e-3, warmup=0.0, **more
     )
-    train(pairs, arguments, tmp_path / "run", held_out=pairs[:5], log_steps=1)
+    train(pairs, arguments, tmp_path / "run", Settings(log_steps=1), held_out=pairs[:5])
     lines = read_metrics(tmp_path / "run")
     trained = [line for line in lines if "loss" in line]
     held = [line for line in lines if "eval_loss" in line]
@@ -51,8 +51,8 @@ def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
     arguments = Arguments(
         str(llava), batch_size=12, grad_accum=1, rank=4, alpha=8, epochs=1, loss="hinge", sft=1.0
     )
-    train(pairs, arguments, tmp_path / "mixed", log_steps=1)
-    train([pair for pair in pairs if pair["level"] == 1], arguments, tmp_path / "one", log_steps=1)
+    train(pairs, arguments, tmp_path / "mixed", Settings(log_steps=1))
+    train([pair for pair in pairs if pair["level"] == 1], arguments, tmp_path / "one", Settings(log_steps=1))
     mixed, one = (read_metrics(tmp_path / name)[0] for name in ("mixed", "one"))
     assert mixed["levels"]["1"]["loss"] == pytest.approx(one["loss"], abs=1e-4)
     assert one["loss"] == pytest.approx(one["levels"]["1"]["loss"], abs=1e-4) and one["loss"] > 1.5
@@ -60,20 +60,20 @@ def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
 
 def test_flat_names_become_objects():
     logs = {"loss": 0.5, "levels/1/loss": 0.25, "levels/2/loss": 0.75, "tasks/a/margin": 1.0, "entropy": 3.0}
-    assert metrics.line(4, 0.5, 2, logs) == {
+    assert measurements.line(4, 0.5, 2, logs) == {
         "step": 4, "epoch": 0.5, "stage": 2, "loss": 0.5,
         "levels": {"1": {"loss": 0.25}, "2": {"loss": 0.75}}, "tasks": {"a": {"margin": 1.0}},
     }  # fmt: skip
-    assert metrics.line(4, 0.5, None, {"train_runtime": 1.0}) is None
+    assert measurements.line(4, 0.5, None, {"train_runtime": 1.0}) is None
 
 
 def test_a_collapse_of_the_chosen_answers_is_said_once():
     said: list[str] = []
-    watch = alarms.collapse(said.append, beta=0.1, sft=0.0)
+    watch = diagnostics.CollapseWatch(said.append, beta=0.1, sft=0.0)
     for step, now in enumerate([-20, -21, -31, -20, -31, -32, -33, -60, -61, -62]):
-        watch(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
+        watch.see(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
     assert len(said) == 1 and "step 6" in said[0] and "--sft 1" in said[0] and "-20.0 at the start" in said[0]
-    watch(11, {"train_runtime": 1.0})
+    watch.see(11, {"train_runtime": 1.0})
 
 
 def test_data_that_words_alone_tell_apart_are_said_so(pairs, tmp_path):
@@ -92,8 +92,8 @@ def test_data_that_words_alone_tell_apart_are_said_so(pairs, tmp_path):
         pair["chosen"], pair["rejected"] = sides if i % 2 else sides[::-1]
     for name, data in (("telling", telling), ("even", even)):
         store(data, tmp_path / f"{name}.jsonl")
-    found, warning = alarms.words_alone(Pairs(tmp_path / "telling.jsonl"), 0)
+    found, warning = diagnostics.words_alone(Pairs(tmp_path / "telling.jsonl"), 0)
     assert found.auc > 0.95 and "words alone" in warning
-    found, warning = alarms.words_alone(Pairs(tmp_path / "even.jsonl"), 0)
+    found, warning = diagnostics.words_alone(Pairs(tmp_path / "even.jsonl"), 0)
     assert found.low < 0.6 and warning is None
-    assert alarms.words_alone(Pairs(tmp_path / "even.jsonl"), 0)[0] == found
+    assert diagnostics.words_alone(Pairs(tmp_path / "even.jsonl"), 0)[0] == found

@@ -1,0 +1,134 @@
+"""Construction of a run's trainer: TRL's configuration, the adapter and the callbacks, from the arguments of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2h import accel, upstream
+from s2h.models.vlm import VLM
+from s2h.seeds import within
+from s2h.train import diagnostics, measurements, stages, weights
+from s2h.train.arguments import DEFAULTS, Arguments, Settings
+from s2h.train.dataset import Pairs
+
+if TYPE_CHECKING:
+    from s2h.train.run_trainer import RunTrainer
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a trainer is built from. val: held-out pairs. folder: of the run."""
+
+    vlm: VLM
+    pairs: Pairs
+    val: Pairs | None
+    arguments: Arguments
+    folder: Path
+    settings: Settings = DEFAULTS
+    say: Callable[[str], None] = lambda message: None
+
+
+def build_trainer(run: Run) -> RunTrainer:
+    """Build the trainer of a run, before it knows the reference."""
+    import transformers
+
+    from s2h.train.collator import Collator
+    from s2h.train.run_trainer import RunData, RunTrainer
+
+    weights.silence_libraries()
+    arguments, full = run.arguments, run.arguments.full
+    transformers.set_seed(within(arguments.seed, 32))
+    step = arguments.batch_size * arguments.grad_accum * accel.state().num_processes
+    order, parts = stages.training_order(run.pairs, arguments, step)
+    datasets = [pairs.dataset() if pairs else None for pairs in (run.pairs, run.val)]
+    train, held_out = [upstream.rows_only(one) if full and one is not None else one for one in datasets]
+    trainer = RunTrainer(
+        model=run.vlm.model,
+        args=_configuration(run, steps=parts[-1].end, is_staged=order is not None),
+        train_dataset=train,
+        eval_dataset=held_out,
+        processing_class=run.vlm.processor,
+        data_collator=Collator(run.vlm.processor),
+        peft_config=None if full else weights.lora(arguments),
+        token_budget=arguments.token_budget,
+        data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),
+    )
+    weights.spare_vision(trainer)
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.add_callback(_recorder(run, parts if order else []))
+    return trainer
+
+
+def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
+    """TRL's configuration for a run of so many optimizer steps."""
+    import torch
+    from trl import DPOConfig
+
+    arguments, settings = run.arguments, run.settings
+    seed = within(arguments.seed, 32)
+    cuda = accel.device().type == "cuda"
+    in_bfloat16 = run.vlm.model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())
+    return DPOConfig(
+        output_dir=str(run.folder / "checkpoints"),
+        beta=arguments.beta,
+        learning_rate=arguments.lr,
+        num_train_epochs=1 if is_staged else arguments.epochs,  # the order of a curriculum holds the epochs
+        max_steps=arguments.max_steps,
+        per_device_train_batch_size=arguments.batch_size,
+        per_device_eval_batch_size=arguments.batch_size,
+        gradient_accumulation_steps=arguments.grad_accum,
+        loss_type=[arguments.loss, "sft"] if arguments.sft else [arguments.loss],
+        loss_weights=[1.0, arguments.sft] if arguments.sft else [1.0],
+        lr_scheduler_type=arguments.scheduler,
+        warmup_steps=round(arguments.warmup * steps),
+        weight_decay=arguments.weight_decay,
+        max_length=None,  # TRL would cut answers off silently
+        precompute_ref_log_probs=arguments.full,  # see upstream.rows_only
+        gradient_checkpointing=arguments.gradient_checkpointing,
+        bf16=cuda and in_bfloat16,
+        fp16=False,
+        seed=seed,
+        data_seed=seed,
+        remove_unused_columns=False,
+        dataloader_num_workers=(4 if cuda else 0) if settings.workers is None else settings.workers,
+        dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,  # every trained weight takes part in every pair
+        logging_steps=settings.log_steps,
+        logging_nan_inf_filter=False,
+        logging_first_step=True,
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        report_to=list(settings.report_to),
+        run_name=run.folder.name,
+        disable_tqdm=not settings.progress,
+        eval_strategy="steps" if run.val else "no",
+        eval_steps=max(1, steps // 5),
+        use_cpu=not cuda,
+    )
+
+
+def _recorder(run: Run, parts: list[stages.Stage]) -> Any:
+    """Return a callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none if
+    epochs go over the file."""
+    from transformers import TrainerCallback
+
+    watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, run.arguments.sft)
+
+    class Recorder(TrainerCallback):
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **more: Any
+        ) -> None:
+            if not state.is_world_process_zero or not logs:
+                return
+            watch.see(state.global_step, logs)
+            epoch = (state.epoch or 0) * (run.arguments.epochs if parts else 1)
+            stage = stages.at(parts, state.global_step) if parts else None
+            for prefix in ("", "eval_"):
+                if found := measurements.line(state.global_step, epoch, stage, logs, prefix):
+                    measurements.append(run.folder, found)
+
+    return Recorder()

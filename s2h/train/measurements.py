@@ -1,0 +1,158 @@
+"""What a run measures, a line of metrics.jsonl at a time: loss, margin, accuracy and rewards over all pairs, and by level
+and task. The reward of an answer is beta times its log-probability under the model minus that under the reference, in nats
+(Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward minus the rejected one's.
+
+    tail -f run/metrics.jsonl | jq -c '{step, loss, levels}'
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2h.train.collator import REFERENCE
+from s2h.train.dataset import Pairs
+from s2h.train.folder import METRICS
+
+SHOWN = {  # TRL's names, and those in metrics.jsonl
+    "loss": "loss",
+    "rewards/margins": "margin",
+    "rewards/accuracies": "accuracy",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "logps/chosen": "logp_chosen",
+    "logps/rejected": "logp_rejected",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+}
+GROUPS = ("levels", "tasks")
+
+
+class PairSeen(NamedTuple):
+    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; and their references [ ]."""
+
+    row: int
+    chosen: Any
+    rejected: Any
+    ref_chosen: Any
+    ref_rejected: Any
+
+
+class Seen:
+    """The pairs that the model has computed since the last log line."""
+
+    def __init__(self) -> None:
+        self.pairs: list[PairSeen] = []
+
+    def add(self, rows: list[int], inputs: dict[str, Any], log_probs: Any) -> None:
+        """Add a batch of B pairs: their rows, and TRL's inputs and log-probabilities [2B, L - 1]."""
+        size = len(rows)
+        masks = inputs["completion_mask"][:, 1:].bool()
+        lines = log_probs.detach()[:, -masks.shape[1] :]
+        spoken = [line[mask] for line, mask in zip(lines, masks, strict=True)]
+        chosen, rejected = (inputs[name] for name in REFERENCE)
+        self.pairs += [
+            PairSeen(row, spoken[i], spoken[i + size], chosen[i], rejected[i]) for i, row in enumerate(rows)
+        ]
+
+    def take(self, gather: Callable[[list], list], *, once: bool) -> list[PairSeen]:
+        """Return the pairs of all processes in the order of rows, and start again. once: count each pair once, also if
+        several processes computed it so that all had the same number of batches."""
+        mine, self.pairs = [PairSeen(row, *(t.float().cpu() for t in rest)) for row, *rest in self.pairs], []
+        found = sorted(gather(mine), key=lambda pair: pair.row)
+        return list({pair.row: pair for pair in found}.values()) if once else found
+
+
+def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
+    """TRL's inputs of B pairs and their log-probabilities [2B, L - 1], padded on the right."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    spoken = [pair.chosen for pair in found] + [pair.rejected for pair in found]
+    log_probs = pad_sequence(spoken, batch_first=True)
+    mask = pad_sequence([torch.ones(len(t), dtype=torch.long) for t in spoken], batch_first=True)
+    mask = torch.cat(
+        [torch.zeros(len(mask), 1, dtype=torch.long), mask], 1
+    )  # column 0 is the prompt's, as in TRL
+    references = ([pair.ref_chosen for pair in found], [pair.ref_rejected for pair in found])
+    inputs = {
+        "input_ids": torch.zeros_like(mask),
+        "attention_mask": torch.ones_like(mask),
+        "completion_mask": mask,
+        **{name: torch.stack(values) for name, values in zip(REFERENCE, references, strict=True)},
+    }
+    return inputs, log_probs
+
+
+def summary(found: list[PairSeen], beta: float) -> dict[str, float]:
+    """Means over some pairs of everything but the loss."""
+    import torch
+
+    chosen = beta * torch.stack([pair.chosen.sum() - pair.ref_chosen for pair in found])
+    rejected = beta * torch.stack([pair.rejected.sum() - pair.ref_rejected for pair in found])
+    return {
+        "margin": (chosen - rejected).mean().item(),
+        "accuracy": (chosen > rejected).float().mean().item(),
+        "reward_chosen": chosen.mean().item(),
+        "reward_rejected": rejected.mean().item(),
+    }
+
+
+def overall(found: list[PairSeen], beta: float) -> dict[str, float]:
+    """Means over all pairs, by TRL's names."""
+    import torch
+
+    if not found:
+        return {}
+    names = {ours: theirs for theirs, ours in SHOWN.items()}
+    means = {names[name]: value for name, value in summary(found, beta).items()}
+    means["logps/chosen"] = torch.stack([pair.chosen.sum() for pair in found]).mean().item()
+    means["logps/rejected"] = torch.stack([pair.rejected.sum() for pair in found]).mean().item()
+    return means
+
+
+def by_group(
+    found: list[PairSeen], pairs: Pairs, beta: float, loss_of: Callable[[list[PairSeen]], float]
+) -> dict[str, float]:
+    """Means over the pairs of each level and task, by flat names such as levels/1/loss and tasks/vqa/margin."""
+    groups: dict[str, list[PairSeen]] = {}
+    for pair in found:
+        for kind, name in zip(GROUPS, (pairs.levels[pair.row], pairs.tasks[pair.row]), strict=True):
+            if name is not None:
+                groups.setdefault(f"{kind}/{name}", []).append(pair)
+    values: dict[str, float] = {}
+    for group in sorted(groups):
+        members = groups[group]
+        means = {"pairs": len(members), "loss": loss_of(members), **summary(members, beta)}
+        values |= {f"{group}/{name}": value for name, value in means.items()}
+    return values
+
+
+def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], prefix: str = "") -> dict | None:
+    """Make a line of metrics.jsonl from a trainer's log; None if the log has no loss. prefix: "eval_" for held-out pairs.
+    The flat names of groups, which dashboards want, become objects."""
+    found: dict[str, Any] = {
+        prefix + name: logs[prefix + key] for key, name in SHOWN.items() if prefix + key in logs
+    }
+    if prefix + "loss" not in found:
+        return None
+    for kind in GROUPS:
+        groups: dict[str, dict] = {}
+        for key, value in logs.items():
+            if key.startswith(f"{prefix}{kind}/"):
+                _, group, name = key[len(prefix) :].split("/", 2)
+                groups.setdefault(group, {})[name] = value
+        if groups:
+            found[prefix + kind] = groups
+    place: dict[str, Any] = {"step": step, "epoch": round(epoch, 4)}
+    if stage is not None:
+        place["stage"] = stage
+    return {**place, **found}
+
+
+def append(folder: Path, found: dict) -> None:
+    """Append a line to a run's metrics.jsonl."""
+    with open(folder / METRICS, "a", encoding="utf-8") as out:
+        out.write(json.dumps(found) + "\n")

@@ -1,0 +1,213 @@
+"""Prefix sharing: the prompt, the images and the vision pass of a pair are computed once and serve all its answers.
+
+A row holds [prompt | answer | answer …]. The answers don't see each other, and each starts at the position after the prompt.
+The hidden states of the answers go to TRL's own head, losses and metrics in the form in which a row for each answer would
+have given them, so the numbers are those of the stock step. (For text: prefix sharing, arXiv 2410.20305.)
+`s2h.train.collator` makes such rows with `pack_answers`, `s2h.train.trainer` installs them with `install`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from s2h import upstream
+from s2h.models.encode import TEXT_KEYS, padding
+from s2h.train import features, layers, packed_attention
+from s2h.train.packed_attention import PAD, PROMPT
+
+# Model types whose packed rows give the numbers of the stock step (tests/train/test_prefix_sharing.py), and the types of
+# their language models.
+EXACT = ("llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text")
+
+
+def why_not(config: Any) -> str | None:
+    """Return the reason why a model can't take packed rows, or None if it can."""
+    text = config.get_text_config()
+    attention = upstream.attention_of(text)
+    if config.model_type not in EXACT:
+        return f"model type {config.model_type} has not been shown to be exact"
+    if text.model_type not in LANGUAGE:
+        return f"a language model of type {text.model_type} has not been shown to be exact"
+    if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
+        return "sliding-window attention"
+    if attention not in ("sdpa", "eager", packed_attention.SPLIT, packed_attention.VARLEN):
+        return f"attention by {attention}, which takes no mask of its own"
+    return None
+
+
+def pack_answers(
+    tokenizer: Any, prompts: dict[str, Any], answers: list[list[str]], rows: list[int] | None = None
+) -> dict[str, Any]:
+    """Make a batch of packed rows from R encoded prompts and the texts of B pairs, [chosen, rejected] of B texts each.
+
+    rows: index of the prompt of each pair; by default each pair has its own. An answer that a row has twice is computed
+    once. Returns three groups of tensors:
+
+    input_ids, attention_mask, completion_mask: what TRL's loss reads, [2B, 1 + longest answer], rows 0 to B-1 chosen and B
+        to 2B-1 rejected. Column 0 is the last token of the prompt.
+    row_ids, row_segments, row_types: what the model computes, [R, S] (row_types only if the processor tells text from
+        images). Prompts end in column `row_prompt`, answers follow, so the loss reads no hidden state before that column.
+        row_index [2B, 1 + longest answer] is the place of each token's hidden state in the flattened rows.
+    The tensors of the images, as the processor made them.
+    """
+    import torch
+
+    pad = padding(tokenizer)
+    mask, kinds = prompts["attention_mask"].bool(), prompts.get("mm_token_type_ids")
+    known = [ids[kept] for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
+    rows = list(range(len(known))) if rows is None else rows
+    encoded = [
+        tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
+    ]
+    said: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
+    for row, answer in zip(rows * 2, encoded, strict=True):
+        said[row].setdefault(answer, sum(map(len, said[row])))
+    start = max(map(len, known)) - 1
+    width = start + 1 + max(sum(map(len, found)) for found in said)
+    longest = 1 + max(map(len, encoded))
+
+    row_ids = torch.full((len(known), width), pad)
+    segments, types = torch.full_like(row_ids, PAD), torch.zeros_like(row_ids)
+    for row, (prompt, found) in enumerate(zip(known, said, strict=True)):
+        places = torch.tensor([*range(len(prompt) - 1), start])
+        row_ids[row, places], segments[row, places] = prompt, PROMPT
+        if kinds is not None:
+            types[row, places] = kinds[row][mask[row]]
+        for segment, (answer, at) in enumerate(found.items(), 1):
+            place = slice(start + 1 + at, start + 1 + at + len(answer))
+            row_ids[row, place], segments[row, place] = torch.tensor(answer), segment
+
+    ids, index = (
+        torch.full((len(encoded), longest), pad),
+        torch.zeros(len(encoded), longest, dtype=torch.long),
+    )
+    real, spoken = torch.zeros_like(ids), torch.zeros_like(ids)
+    for i, (row, answer) in enumerate(zip(rows * 2, encoded, strict=True)):
+        view, first = slice(1, 1 + len(answer)), row * width + start + 1 + said[row][answer]
+        ids[i, 0], ids[i, view] = known[row][-1], torch.tensor(answer)
+        index[i, 0] = row * width + start
+        index[i, view] = torch.arange(first, first + len(answer))
+        real[i, : 1 + len(answer)], spoken[i, view] = 1, 1
+    batch: dict[str, Any] = {"input_ids": ids, "attention_mask": real, "completion_mask": spoken}
+    batch |= {"row_ids": row_ids, "row_segments": segments, "row_index": index, "row_prompt": start}
+    if kinds is not None:
+        batch["row_types"] = types
+    return batch | {key: value for key, value in prompts.items() if key not in TEXT_KEYS}
+
+
+def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[str, Any]) -> Any:
+    """Position ids of rows [B, S]: [B, S], or [3, B, S] in models whose images have positions in three dimensions. Prompts
+    have the model's own; each answer starts at the position after the last one of its prompt."""
+    import torch
+
+    in_prompt = segments == PROMPT
+    at = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
+    if hasattr(core, "get_rope_index"):
+        found, _ = core.get_rope_index(
+            row_ids, mm_token_type_ids=types, attention_mask=in_prompt.long(), **images
+        )
+    else:
+        found = in_prompt.cumsum(-1) - 1
+    after = (found * in_prompt).amax(-1, keepdim=True) + 1
+    begins = torch.ones_like(in_prompt)
+    begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    since = at - torch.where(begins, at, 0).cummax(1).values
+    return torch.where(segments > PROMPT, after + since, found)
+
+
+def install(core: Any, how: str = "auto", store: features.Store | None = None) -> Callable[[], None]:
+    """Let a backbone (the model below the language-model head) take batches of `pack_answers`; other batches go through as
+    before. Return a function that undoes it.
+
+    how: split, mask or varlen; `auto` is split unless the model was loaded with eager attention. A frozen vision tower runs
+    without gradient, and with a store row by row, once for all epochs. LoRA computes in fewer passes, and the last layer
+    computes the answers only (with split and varlen).
+    """
+    undo = ExitStack()
+    language = core.language_model
+    before = upstream.attention_of(language.config)
+    if how == "auto":
+        how = "mask" if before == "eager" else "split"
+    if how != "mask":
+        packed_attention.register()
+        undo.callback(language.set_attn_implementation, before)
+        language.set_attn_implementation(
+            {"split": packed_attention.SPLIT, "varlen": packed_attention.VARLEN}[how]
+        )
+    sharing = _Sharing(core, how, store, core.forward, core.get_image_features)
+    undo.callback(upstream.replace(core, "forward", sharing.forward))
+    if is_frozen(core):
+        undo.callback(upstream.replace(core, "get_image_features", sharing.image_features))
+    undo.callback(layers.fuse_lora(language))
+    if how != "mask":
+        undo.callback(layers.restrict_to_answers(language.layers[-1]))
+    return undo.close
+
+
+def is_frozen(core: Any) -> bool:
+    """Return whether no parameter outside the language model is trained."""
+    language = {id(parameter) for parameter in core.language_model.parameters()}
+    return not any(p.requires_grad for p in core.parameters() if id(p) not in language)
+
+
+@dataclass
+class _Sharing:
+    """What takes the place of two methods of a backbone: `plain` and `encode` are the methods themselves."""
+
+    core: Any
+    how: str
+    store: features.Store | None
+    plain: Callable
+    encode: Callable
+    images: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # of each row: what names its images, and their number
+
+    def forward(self, *args: Any, row_ids: Any = None, row_images: Any = (), **kwargs: Any) -> Any:
+        self.images = list(row_images)
+        return self.plain(*args, **kwargs) if row_ids is None else self._packed(row_ids, **kwargs)
+
+    def image_features(self, pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
+        """Encode images without gradient: neither checkpointing nor PEFT's hook on embeddings runs the tower again. `packed`
+        is meant for the language model's attention."""
+        import torch
+
+        with torch.no_grad():
+            if self.store is None or not self.images:
+                return self.encode(pixel_values, *args, **kwargs)
+            return features.of_rows(self.images, self.store, self.encode, pixel_values, *args, **kwargs)
+
+    def _packed(
+        self, row_ids: Any, *, row_segments: Any, row_index: Any, row_prompt: int, row_types: Any = None, **kwargs: Any
+    ) -> Any:  # fmt: skip
+        """Run packed rows and return the model's output with last_hidden_state [2B, 1 + longest answer, H]."""
+        for name in ("input_ids", "attention_mask", "position_ids"):
+            kwargs.pop(name, None)
+        core = self.core
+        grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
+        mask = packed_attention.mask(row_segments, 0 if self.how == "mask" else row_prompt)
+        if upstream.attention_of(core.language_model.config) == "eager":
+            mask = _added(mask, core.get_input_embeddings().weight.dtype)
+        if self.how == "varlen":
+            kwargs["packed"] = packed_attention.sequences(row_segments)
+        if row_types is not None:
+            kwargs["mm_token_type_ids"] = row_types
+        out = self.plain(
+            input_ids=row_ids,
+            attention_mask=mask,
+            position_ids=positions(core, row_segments, row_ids, row_types, grids),
+            **kwargs,
+        )
+        out.last_hidden_state = out.last_hidden_state.flatten(0, 1)[row_index]
+        return out
+
+
+def _added(mask: Any, dtype: Any) -> Any:
+    """Return a mask that eager attention adds to its scores: 0 for what is seen, the lowest number for the rest."""
+    import torch
+
+    return mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)

@@ -1,0 +1,116 @@
+"""The trainer of a run: it measures by level and task, follows the run's stages, stops at a loss that is not a number, and
+leaves the last whole checkpoint alone if the next one can't be written. `s2h.train.construction` builds it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2h import accel
+from s2h.models import ModelError
+from s2h.train import batches, checkpoints, measurements, stages
+from s2h.train.dataset import Pairs
+from s2h.train.trainer import PairTrainer
+from s2h.upstream import OPTIMIZER_FILE, RANDOM_STATES, SCHEDULER_FILE, WEIGHT_FILES
+
+
+@dataclass
+class RunData:
+    """What a run trains on: its pairs, whose row numbers batches carry, its held-out pairs, and its stages."""
+
+    pairs: Pairs
+    held_out: Pairs | None
+    stages: list[stages.Stage]
+    schedule_per_stage: bool = False
+
+
+class RunTrainer(PairTrainer):
+    """A PairTrainer for the data of a run."""
+
+    lr_scheduler: Any
+
+    def __init__(self, *args: Any, data: RunData, **more: Any) -> None:
+        self.data = data
+        self.seen = {"train": measurements.Seen(), "eval": measurements.Seen()}
+        super().__init__(*args, **more)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None and self.data.schedule_per_stage:
+            name = self.args.lr_scheduler_type
+            warmup = self.args.warmup_steps / max(1, num_training_steps)
+            self.lr_scheduler = stages.schedule(optimizer or self.optimizer, name, warmup, self.data.stages)
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
+        rows = inputs.pop("row").tolist() if "row" in inputs else []
+        is_repeated = inputs.get(batches.WEIGHT) == 0  # so that all processes have the same number of batches
+        outputs = []
+
+        def watched(**given: Any) -> Any:
+            outputs.append(model(**given))
+            return outputs[-1]
+
+        with self.without_gathering():
+            loss = super().compute_loss(watched, inputs, *args, **more)
+        if rows:
+            self._check_loss(loss.item(), rows)
+            if not is_repeated:
+                self.seen[self.mode].add(rows, inputs, outputs[0].log_probs)
+        return loss
+
+    def _pairs_of(self, mode: str) -> Any:
+        return self.data.pairs if mode == "train" else self.data.held_out
+
+    def _check_loss(self, loss: float, rows: list[int]) -> None:
+        if math.isfinite(loss):
+            return
+        names = ", ".join(self._pairs_of(self.mode).record(row)["id"] for row in rows)
+        raise ModelError(
+            f"the loss is {loss} after step {self.state.global_step}, in the batch of {names}: training stopped "
+            "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+        )
+
+    def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
+        prefix = "eval_" if "eval_loss" in logs else ""
+        mode = "eval" if prefix else "train"
+        if prefix + "loss" in logs:
+            found = self.seen[mode].take(accel.gather, once=mode == "eval")
+            # Means over the pairs of all processes, in place of means over the batches of this one.
+            means = measurements.overall(found, self.beta)
+            self.measures(mode).update({name: [value] for name, value in means.items()})
+            groups = measurements.by_group(found, self._pairs_of(mode), self.beta, self._loss_of_pairs)
+            logs.update({prefix + name: value for name, value in groups.items()})
+        super().log(logs, *args, **more)
+
+    def _loss_of_pairs(self, found: list[measurements.PairSeen]) -> float:
+        """TRL's loss of some pairs. Every process has the same pairs, so that what TRL gathers is in step."""
+        return self.loss_of(*measurements.as_batch(found))
+
+    def save_checkpoint(self, model: Any, trial: Any = None) -> None:
+        self._check_weights(model)
+        place = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        with checkpoints.writing(place):
+            super().save_checkpoint(model, trial)
+
+    def load_weights(self, checkpoint: str, model: Any = None) -> None:
+        with checkpoints.reading(checkpoint, *WEIGHT_FILES):
+            super().load_weights(checkpoint, model)
+
+    def load_optimizer(self, checkpoint: str | None) -> None:
+        with checkpoints.reading(checkpoint, OPTIMIZER_FILE, SCHEDULER_FILE):
+            super().load_optimizer(checkpoint)
+
+    def load_random_state(self, checkpoint: str | None) -> None:
+        with checkpoints.reading(checkpoint, RANDOM_STATES):
+            super().load_random_state(checkpoint)
+
+    def _check_weights(self, model: Any) -> None:
+        """Refuse to make a checkpoint of weights that a step has broken after its loss was a number."""
+        for weight in model.parameters():
+            if weight.requires_grad and not (weight * 0 == 0).all():
+                raise ModelError(
+                    f"the weights are no numbers any more after step {self.state.global_step}: training stopped "
+                    "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+                )

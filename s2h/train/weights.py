@@ -1,0 +1,146 @@
+"""The weights that a run trains: LoRA on the language model (QLoRA on weights of 4 bits), or the whole language model. The
+vision tower stays frozen. `read` loads a model for training, `save` writes what was trained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from s2h import accel, upstream
+from s2h.models import ModelError, adapter, names, vlm
+from s2h.streams import files
+from s2h.train.arguments import Arguments
+
+
+class TargetsError(ModelError):
+    """--lora-targets matches nothing."""
+
+
+LANGUAGE = re.compile(r"(^|\.)(language_model|lm_head)(\.|$)")
+UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal_projector")
+
+
+def read(arguments: Arguments) -> vlm.VLM:
+    """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only what is
+    trained asks for gradients. Raises ModelError."""
+    name = arguments.model
+    if adapter.find(name) is not None:
+        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments))
+    else:
+        quantization = _four_bits() if arguments.quantize else None
+        loaded = vlm.VLM(*vlm.read(name, _dtype(arguments), quantization), name)
+    if not arguments.full:
+        _check_targets(loaded.model, arguments)
+    for part, parameter in loaded.model.named_parameters():
+        if parameter.is_floating_point():
+            parameter.requires_grad_(arguments.full and bool(LANGUAGE.search(part)))
+    return loaded
+
+
+def _check_targets(model: Any, arguments: Arguments) -> None:
+    """Raise ModelError if LoRA adapts no module of the model."""
+    name = arguments.model
+    if adapted(model, arguments):
+        return
+    if arguments.targets == names.LORA_TARGETS:
+        raise ModelError(
+            f"model {name!r} has no language model with q_proj … down_proj that LoRA could adapt (--lora-targets names "
+            "its modules)"
+        )
+    some = ", ".join(dict.fromkeys(module.rpartition(".")[2] for module in _linear(model)))
+    raise TargetsError(
+        f"--lora-targets {arguments.targets!r} matches no module of model {name!r} (give a regular expression for whole "
+        f"names, such as .*language_model.*q_proj; the linear modules' names end in {some})"
+    )
+
+
+def _linear(model: Any) -> list[str]:
+    """Return the names of the linear modules, the only kind that LoRA adapts here."""
+    import torch
+
+    return [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
+
+
+def adapted(model: Any, arguments: Arguments) -> list[str]:
+    """Return the names of the modules that LoRA adapts."""
+    return [module for module, _ in model.named_modules() if re.fullmatch(arguments.targets, module)]
+
+
+def in_vision(model: Any, arguments: Arguments) -> int:
+    """Return the number of modules outside the language model that LoRA adapts."""
+    if arguments.full:
+        return 0
+    return sum(not LANGUAGE.search(module) for module in adapted(model, arguments))
+
+
+def _dtype(arguments: Arguments) -> Any:
+    # A step of 1e-6 of a weight is lost in bfloat16, so weights that are trained themselves are kept in float32.
+    return accel.dtype("float32" if arguments.full and arguments.dtype == "auto" else arguments.dtype)
+
+
+def _four_bits() -> Any:
+    """Return the quantization of QLoRA (Dettmers et al. 2023, arXiv 2305.14314, section 3): NF4 with quantized constants,
+    for the language model only."""
+    import importlib.util
+
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ModelError("--quantize 4bit needs an NVIDIA GPU, and there is none here (leave it out)")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError("--quantize 4bit needs the package bitsandbytes (pip install bitsandbytes)")
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=list(UNQUANTIZED),
+    )
+
+
+def lora(arguments: Arguments) -> Any:
+    """PEFT's configuration of the adapter."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=arguments.rank,
+        lora_alpha=arguments.alpha,
+        lora_dropout=0.0,
+        target_modules=arguments.targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def spare_vision(trainer: Any) -> None:
+    """Keep the frozen vision tower out of gradient checkpointing (`upstream.keep_from_checkpointing`)."""
+    if trainer.args.gradient_checkpointing:
+        base = trainer.base
+        vision = [module for name, module in base.named_modules() if name and not LANGUAGE.search(name)]
+        upstream.keep_from_checkpointing(base, vision)
+
+
+def save(trainer: Any, folder: Path, full: bool) -> None:
+    """Write the adapter, or the whole model if all of it was trained, and the processor. Every process calls this, as each
+    may hold a part of the weights."""
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_parted else None
+    if accel.is_main():
+        place = folder / (adapter.MERGED if full else adapter.ADAPTER)
+        model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
+        model.save_pretrained(str(place), state_dict=state)
+        trainer.processing_class.save_pretrained(str(folder / "processor"))
+        if full:
+            trainer.processing_class.save_pretrained(str(place))
+        files.share(place)
+
+
+def silence_libraries() -> None:
+    """Switch off the notices and warnings of libraries: a run says what matters in them itself."""
+    import logging
+    import warnings
+
+    for name in ("transformers", "trl", "accelerate", "peft"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
