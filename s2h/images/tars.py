@@ -19,7 +19,7 @@ class Members:
 
         self.fault = ""
         table = np.fromiter(self._rows(path), dtype=np.dtype((np.uint64, 3)))
-        order = np.argsort(table[:, 0], kind="stable") if len(table) else []
+        order = np.argsort(table[:, 0], kind="stable") if len(table) else np.empty(0, np.intp)
         self._hashes, self._places = table[order, 0].copy(), table[order, 1:].copy()
 
     def _rows(self, path: str) -> Iterator[tuple[int, int, int]]:

@@ -72,10 +72,10 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
     import numpy as np
 
     if end - begin > jsonl.MAX_LINE:  # a span beyond CHUNK is a single line
-        columns = (np.empty(0, kind) for kind in ("<i8", "<u4", ">u8", "<u4"))
-        fault = (1, jsonl.too_long())
+        offset, length, order, kind_at = (np.empty(0, name) for name in ("<i8", "<u4", ">u8", "<u4"))
         none = np.empty(0, "<f4")
-        return Found(*columns, [], none, none, np.empty(0, LINK), 1, [fault])
+        fault = (1, jsonl.too_long())
+        return Found(offset, length, order, kind_at, [], none, none, np.empty(0, LINK), 1, [fault])
     data = read_whole(file, begin, end - begin)
     lines = data.split(b"\n")
     if not lines[-1]:
@@ -84,8 +84,10 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
     ascii = data.isascii()
     decode, unfit = _decoder(wanted), record.unfit
     start = _start(wanted.seed)
-    offsets, lengths, kinds, keys = [], [], {}, bytearray()
-    kind_of, faults, margins = [], [], ([], [])
+    offsets, lengths, keys = [], [], bytearray()
+    kinds: dict[tuple, int] = {}
+    kind_of, faults = [], []
+    margins: tuple[list[float], list[float]] = ([], [])
     names, members = [], []
     at = begin
     for number, line in enumerate(lines, 1):
@@ -128,8 +130,8 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
         keys += key.digest()
         if wanted.links:
             facts = pair.facts
-            bonds = (facts.twin, facts.families) if facts is not None else (None, None)
-            found = _shared(images, *bonds, base)
+            twin, families = (facts.twin, facts.families) if facts is not None else (None, None)
+            found = _shared(images, twin, families, base)
             names += found
             members += [len(offsets) - 1] * len(found)
         if wanted.margins:
@@ -219,7 +221,9 @@ def _place(reference: str, base: str) -> str:
 def _margin(scores: dict | None, name: str) -> float:
     """Return chosen - rejected of a score, NaN if it holds none."""
     said = scores.get(name) if scores else None
-    sides = [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
+    sides: list[Any] = (
+        [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
+    )
     if any(isinstance(side, bool) or not isinstance(side, int | float) for side in sides):
         return math.nan
     try:

@@ -170,7 +170,7 @@ def place(item: Item, store: Store, size: Size) -> str:
 def drawn(item: Item, size: Size) -> Image:
     if item.draw is None:
         raise ValueError(f"{item.key}: an item has a reference, data or a function that draws it")
-    return item.draw(drawn_size(item, size))
+    return item.draw(drawn_size(item, size))  # type: ignore[arg-type]  # see Item.draw
 
 
 def drawn_size(item: Item, size: Size) -> Size:

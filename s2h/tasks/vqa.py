@@ -274,9 +274,12 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
     from s2h.language import short_answers
 
     found = [question.answer, *([rejected] if rejected else []), *question.wrong]
-    for _ in range(SHOWN if question.odds is not None and not question.wrong else 0):
+    odds = question.odds
+    for _ in range(SHOWN if not question.wrong else 0):
+        if odds is None:
+            break
         try:
-            value = question.odds.draw(rng)
+            value = odds.draw(rng)
         except NoPair:
             break
         if len(normalise(value)) <= FEW and apart(value, question):
