@@ -80,8 +80,8 @@ def end_with_launcher() -> None:
 
 
 def state() -> Any:
-    """accelerate's state of this process: its device, its number and the number of processes, whether `accelerate launch`,
-    torchrun or nothing has launched it."""
+    """Return accelerate's state of this process: its device, its number and the number of processes, whether `accelerate
+    launch`, torchrun or nothing has launched it."""
     from accelerate import PartialState
 
     if upstream.has_process_state() or launched()[1] < 2:

@@ -44,21 +44,21 @@ class LeftOut(RecordError):
 
 
 def plural(count: int, one: str, several: str = "") -> str:
-    """The word that follows a count: `one` after 1, else `several`, by default `one` with an s."""
+    """Return the word that follows a count: `one` after 1, else `several`, by default `one` with an s."""
     return one if count == 1 else several or f"{one}s"
 
 
 def counted(count: int, one: str, several: str = "") -> str:
-    """A count and its word: 1 pair, 20 pairs."""
+    """Return a count and its word: 1 pair, 20 pairs."""
     return f"{count} {plural(count, one, several)}"
 
 
 def first_of(faults: list[RecordError]) -> RecordError:
-    """The first of a record's faults, with the others beside it."""
+    """Return the first of a record's faults, with the others beside it."""
     faults[0].others = tuple(faults[1:])
     return faults[0]
 
 
 def fail(error: Exception) -> None:
-    """The default `on_error` of every stage: the first bad record ends the work."""
+    """Raise the error: the default `on_error` of every stage, so that the first bad record ends the work."""
     raise error

@@ -50,7 +50,7 @@ def make(
     *, id: str, level: int, task: str, images: list[str], prompt: list[dict], chosen: list[dict], rejected: list[dict],
     target: list[int], facts: dict, grounding: dict | None, negative: str, source: str, base: str = "", **more: object,
 ) -> Record:  # fmt: skip
-    """A checked record with its fields in the contract's order; `more` follows them. Raises RecordError."""
+    """Return a checked record with its fields in the contract's order; `more` follows them. Raises RecordError."""
     made = Record(
         {
             "id": id, "level": level, "task": task, "images": images, "prompt": prompt, "chosen": chosen,
@@ -68,19 +68,19 @@ def make(
 
 
 def interleave(parts: Iterable[object]) -> list[dict]:
-    """One user message from strings and IMAGE marks: `interleave(["Image 1:", IMAGE, "What colour is the car?"])`."""
+    """Return one user message from strings and IMAGE marks: `interleave(["Image 1:", IMAGE, "What colour is the car?"])`."""
     content = [{"type": "image"} if part is IMAGE else {"type": "text", "text": part} for part in parts]
     return [{"role": "user", "content": content}]
 
 
 def claim(image: int, text: str) -> dict:
-    """One claim of `grounding`: what an answer says of the image at a position."""
+    """Return one claim of `grounding`: what an answer says of the image at a position."""
     return {"image": image, "text": text}
 
 
 def claims_of(record: dict, side: str) -> list[tuple[int, str]]:
-    """What the answer claims of which image, (position, text), where the record's grounding says so. Claims are objects, or
-    in the older form lists [position, text]."""
+    """Return what the answer claims of which image, (position, text), where the record's grounding says so. Claims are
+    objects, or in the older form lists [position, text]."""
     return [
         (one["image"], one["text"]) if isinstance(one, dict) else (one[0], one[1])
         for one in (record.get("grounding") or {}).get(side) or ()
@@ -88,12 +88,12 @@ def claims_of(record: dict, side: str) -> list[tuple[int, str]]:
 
 
 def assistant(text: str) -> list[dict]:
-    """One assistant message, as `chosen` and `rejected` hold it."""
+    """Return one assistant message, as `chosen` and `rejected` hold it."""
     return [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
 
 
 def text_of(messages: list[dict]) -> str:
-    """The text parts of the messages, joined as they stand (no separator)."""
+    """Return the text parts of the messages, joined as they stand (no separator)."""
     if len(messages) == 1 and len(content := messages[0]["content"]) == 1 and content[0]["type"] == "text":
         return content[0]["text"]
     return "".join(
@@ -102,17 +102,18 @@ def text_of(messages: list[dict]) -> str:
 
 
 def target_of(record: dict) -> list[int]:
-    """The positions of the images that the answer rests on, [] where they are unknown. A single image needs no `target`."""
+    """Return the positions of the images that the answer rests on, [] where they are unknown. A single image needs no
+    `target`."""
     return record.get("target") or ([0] if len(record["images"]) == 1 else [])
 
 
 def facts_of(record: dict) -> dict:
-    """What the answer was derived from, {} where the record does not say."""
+    """Return what the answer was derived from, {} where the record does not say."""
     return record.get("facts") or {}
 
 
 def check(record: dict) -> None:
-    """Every rule of the record's table. Raises RecordError that names every field at fault.
+    """Check every rule of the record's table. Raises RecordError that names every field at fault.
 
     Looks at the record alone: whether an image can be opened is found out by the stage that opens it.
     """
@@ -125,7 +126,7 @@ def check(record: dict) -> None:
 
 
 def faults(record: dict) -> list[RecordError]:
-    """All that is wrong with a record: of each field, or item of a list, the first fault."""
+    """Return all that is wrong with a record: of each field, or item of a list, the first fault."""
     found = schema.faults(record, _pair().Pair, RULES, "a pair has images, prompt, chosen and rejected")
     wrong = {error.field.partition("[")[0].partition(".")[0] for error in found}
     if "images" not in wrong:
@@ -189,7 +190,7 @@ def typed(record: dict) -> Any:
 
 @lru_cache(maxsize=1)
 def _pair() -> ModuleType:
-    """The module of the types, imported when the first record comes."""
+    """Return the module of the types, imported when the first record comes."""
     from s2h import pair
 
     return pair

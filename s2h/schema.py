@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
 
 def faults(values: Mapping, types: type, rules: Mapping[str, Rule], missing: str = "") -> list[RecordError]:
-    """Every fault of `values`, at most one for each field or list item, in the order of the fields.
+    """Return every fault of `values`, at most one for each field or list item, in the order of the fields.
 
     types: a msgspec.Struct. rules: by place, list positions left out: {"target[]": Rule("must be an image position")}; a
     place without a rule is reported as the nearest one above it that has one. missing: remedy where a needed field is
@@ -55,7 +55,7 @@ def faults(values: Mapping, types: type, rules: Mapping[str, Rule], missing: str
 
 
 def typed(values: Mapping, types: type) -> Any:
-    """The values as an object of the types; None where one has the wrong type."""
+    """Return the values as an object of the types; None where one has the wrong type."""
     convert, wrong = _msgspec()
     try:
         return convert(values, types)
@@ -65,7 +65,7 @@ def typed(values: Mapping, types: type) -> Any:
 
 @lru_cache(maxsize=1)
 def _msgspec() -> tuple[Callable, type[Exception]]:
-    """What is called for every record, imported when the first one comes."""
+    """Return what is called for every record, imported when the first one comes."""
     from msgspec import ValidationError, convert
 
     return convert, ValidationError
@@ -86,7 +86,7 @@ def _of(name: str, value: Any, kind: Any, rules: Mapping[str, Rule]) -> Iterator
 
 
 def _item_of(kind: Any) -> Any:
-    """The type of a list's items; None where the type is no list."""
+    """Return the type of a list's items; None where the type is no list."""
     for one in (kind, *get_args(kind)):
         if get_origin(one) is list:
             return get_args(one)[0]
@@ -94,7 +94,7 @@ def _item_of(kind: Any) -> Any:
 
 
 def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
-    """(steps from the value to the fault, msgspec's words), or None where the value is of the type."""
+    """Return (steps from the value to the fault, msgspec's words), or None where the value is of the type."""
     convert, wrong = _msgspec()
     try:
         convert(value, kind)
@@ -107,7 +107,7 @@ def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
 def _fault(
     name: str, value: Any, steps: list[str | int], said: str, rules: Mapping[str, Rule]
 ) -> RecordError:
-    """The fault in words: by the deepest place on its way that has a rule."""
+    """Return the fault in words: by the deepest place on its way that has a rule."""
     places = [(name, name, value)]
     for step in steps:
         field, pattern, value = places[-1]
@@ -132,7 +132,7 @@ def _fault(
 
 
 def kind_of(value: Any) -> str:
-    """The kind of a JSON value, in words."""
+    """Return the kind of a JSON value, in words."""
     return _KINDS.get(type(value)) or ("a number" if isinstance(value, float) else type(value).__name__)
 
 

@@ -146,7 +146,7 @@ def _lack(part: Part) -> str:
 
 
 def _words(code: Any) -> set[str]:
-    """Names and strings in a function's code and in the functions that it defines."""
+    """Return names and strings in a function's code and in the functions that it defines."""
     found = {*code.co_names, *code.co_varnames, *code.co_cellvars}
     for value in code.co_consts:
         if inspect.iscode(value):
@@ -171,7 +171,7 @@ def register_attention(name: str, function: Callable) -> None:
 
 
 def sdpa(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **more: Any) -> tuple[Any, None]:
-    """transformers' own attention by SDPA: query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D]."""
+    """Return transformers' own attention by SDPA: query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D]."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     return sdpa_attention_forward(module, query, key, value, attention_mask, **more)
@@ -373,8 +373,8 @@ class TrainerSeams(_Trainer):
             restore()
 
     def answer_log_probs(self, batch: dict) -> list[Any]:
-        """Log-probability (nat) of each token of each answer under the model as it is: a tensor [tokens], float64, a row of
-        the batch."""
+        """Return log-probability (nat) of each token of each answer under the model as it is: a tensor [tokens], float64, a
+        row of the batch."""
         import torch
 
         given = {key: value for key, value in batch.items() if key not in ("completion_mask", "row")}
@@ -385,7 +385,7 @@ class TrainerSeams(_Trainer):
         return [each[kept].double() for each, kept in zip(found, spoken[:, 1:].bool(), strict=True)]
 
     def loss_of(self, inputs: dict[str, Any], log_probs: Any) -> float:
-        """TRL's loss of pairs whose log-probabilities [2B, L - 1] are known, without asking the model."""
+        """Return TRL's loss of pairs whose log-probabilities [2B, L - 1] are known, without asking the model."""
         import torch
 
         device = self.accelerator.device

@@ -47,8 +47,7 @@ SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are c
 
 
 def shared_options(metavar: str, default: str | None, output: str) -> Callable[[Callable], Callable]:
-    """Adds the options of every command: --output (told in `output`), --seed, --quiet, --on-error, --version and -h for
-    help."""
+    """Add the options of every command: --output (with this help), --seed, --quiet, --on-error, --version, --help."""
 
     def add(command: Callable) -> Callable:
         for option in reversed(
@@ -140,8 +139,8 @@ class Session:
         check: Callable[[dict], str | None] | None = jsonl.accept,
         unique: bool = True,
     ) -> Iterator[Record]:
-        """The records of the named files in their order; of standard input where none is named or where "-" stands. Says
-        once for each file that its rows are in the layout of another tool."""
+        """Return the records of the named files in their order; of standard input where none is named or where "-" stands.
+        Says once for each file that its rows are in the layout of another tool."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
         sources = [streams.standard_input(self.say) if name == "-" else name for name in names]
         return jsonl.read_all(
@@ -149,7 +148,7 @@ class Session:
         )
 
     def write(self, record: dict) -> None:
-        """Writes one record, or any object, as a line of the output."""
+        """Write one record, or any object, as a line of the output."""
         if self.writer is None:
             raise RuntimeError("this session was opened without an output")
         self.writer.write(record)
@@ -169,8 +168,8 @@ class Session:
             self.say(f"{file}: rows are read as {layout} ({readable()[layout].title})")
 
     def on_error(self, error: RecordError) -> None:
-        """The `on_error` for stages: raises with --on-error fail, else counts the record as skipped and says so. A row that
-        holds no pair is skipped in any case."""
+        """Act as `on_error` of the stages: raise with --on-error fail, else count the record as skipped and say so. A row
+        that holds no pair is skipped in any case."""
         if not self.skips and not isinstance(error, LeftOut):
             raise error
         count = self.skipped[error.reason] = self.skipped.get(error.reason, 0) + 1
@@ -179,12 +178,12 @@ class Session:
             self.tell(f"skipped: {error}{more}")
 
     def say(self, message: str) -> None:
-        """A message on standard error, unless --quiet."""
+        """Write a message to standard error, unless --quiet."""
         if not self.quiet:
             self.tell(message)
 
     def tell(self, message: str) -> None:
-        """A message on standard error, whatever --quiet says: an error, or what was lost."""
+        """Write a message to standard error in spite of --quiet: an error, or what was lost."""
         _print(self.name, message)
 
     def progress(
@@ -195,7 +194,7 @@ class Session:
         unit: str = "pair",
         label: str = "",
     ) -> Any:
-        """The same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
+        """Return the same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
         whose update(n) moves it."""
         if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
             return iterable
@@ -217,7 +216,7 @@ class Session:
 
 
 def writer(output: str, image_dir: str = "") -> jsonl.Writer:
-    """A writer of records to a file, or for "-" to standard output. image_dir: as jsonl.Writer takes it."""
+    """Return a writer of records to a file, or for "-" to standard output. image_dir: as jsonl.Writer takes it."""
     return jsonl.Writer(streams.standard_output() if output == "-" else output, image_dir)
 
 
@@ -229,7 +228,7 @@ def session(
     on_error: str = "fail",
     locks: Iterable[str | None] = (),
 ) -> Iterator[Session]:
-    """A Session whose output is finished when the block ends well and given up when it does not.
+    """Yield a Session whose output is finished when the block ends well and given up when it does not.
 
     output: "-", a file, what opens a writer, or None for a command that writes no records. locks: all files and folders
     that the command writes, of which no other run may be writing one; they are locked before the output is opened.
@@ -279,12 +278,12 @@ def session(
 
 
 def printable(name: str) -> str:
-    """A name from the data, short and without line breaks and escape codes."""
+    """Return a name from the data, short and without line breaks and escape codes."""
     return "".join(sign if sign.isprintable() else " " for sign in name[:40])
 
 
 def _message(error: Exception) -> str:
-    """One line about an error, whether it was foreseen or not."""
+    """Return one line about an error, whether it was foreseen or not."""
     if isinstance(error, RecordError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -83,8 +83,8 @@ def check(
 
 
 def identity(path: str, standard: int = 1) -> Identity | None:
-    """What a file or folder is known by: its device and inode, or its real path where nothing exists yet. None for what
-    can't be overwritten: a device, a socket. "-" is the standard stream `standard` (0 or 1)."""
+    """Return what a file or folder is known by: its device and inode, or its real path where nothing exists yet. None for
+    what can't be overwritten: a device, a socket. "-" is the standard stream `standard` (0 or 1)."""
     try:
         if path == "-":
             stream = sys.stdout if standard else sys.stdin
@@ -101,7 +101,7 @@ def identity(path: str, standard: int = 1) -> Identity | None:
 
 
 def in_spec(spec: str) -> list[str]:
-    """The file or folder that a --source reads; for a pattern of names the folder that they lie in."""
+    """Return the file or folder that a --source reads; for a pattern of names the folder that they lie in."""
     from s2h.sources import split_spec
 
     kind, path = split_spec(spec)
@@ -120,14 +120,14 @@ def in_spec(spec: str) -> list[str]:
 
 
 def in_run(folder: str) -> dict[str, str]:
-    """The files that s2h-train writes into its run folder, as `outputs` of `check`."""
+    """Return the files that s2h-train writes into its run folder, as `outputs` of `check`."""
     named = {"-o": folder}
     return named | {f"-o {folder}: its {name}": os.path.join(folder, name) for name in RUN}
 
 
 def image_store(output: str) -> str:
-    """The default store for the bytes of image objects: beside the output, or in the working directory for a stream. Two
-    outputs of a command share the store of the main one."""
+    """Return the default store for the bytes of image objects: beside the output, or in the working directory for a stream.
+    Two outputs of a command share the store of the main one."""
     folder = "" if output == "-" else os.path.dirname(files.target(output))
     return os.path.join(folder, files.IMAGES)
 
@@ -137,7 +137,7 @@ def shown(path: str) -> str:
 
 
 def _find(name: str) -> str:
-    """The file that a name of records means, or the name itself."""
+    """Return the file that a name of records means, or the name itself."""
     if name == "-" or os.path.exists(name):
         return name
     return next((name + suffix for suffix in jsonl.SUFFIXES if os.path.exists(name + suffix)), name)
@@ -225,7 +225,7 @@ def _against_folders(found: list[str], claims: list[_Claim], ours: str) -> None:
 
 
 def _walk(folder: str, visited: set[Identity]) -> Iterator[tuple[Identity, str]]:
-    """Every file below a folder, links followed, with its identity."""
+    """Yield every file below a folder, links followed, with its identity."""
     waiting = [folder]
     while waiting:
         place = waiting.pop()
@@ -253,7 +253,8 @@ def _walk(folder: str, visited: set[Identity]) -> Iterator[tuple[Identity, str]]
 
 
 def _from_earlier_run(path: str, ours: str) -> bool:
-    """Whether an earlier run of the same command wrote a file: an empty one, records with the field `ours`, a report."""
+    """Return whether an earlier run of the same command wrote a file: an empty file, records with the field
+    `ours`, or a report."""
     import zlib
 
     try:

@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def _patient(stream, number: int):
-    """The stream, or one like it that waits where the descriptor is non-blocking."""
+    """Return the stream, or one like it that waits if the descriptor is non-blocking."""
     if stream is None or not _is(stream, number) or os.get_blocking(number):
         return stream
     raw = files.Patient(number, "r" if number == 0 else "w")
@@ -50,7 +50,7 @@ def _patient(stream, number: int):
 
 
 def _is(stream, number: int) -> bool:
-    """Whether a text stream is a descriptor's, and no other that a test has put there."""
+    """Return whether a text stream is a descriptor's, and no other that a test has put there."""
     try:
         return stream.fileno() == number
     except (AttributeError, OSError, ValueError):
@@ -58,7 +58,7 @@ def _is(stream, number: int) -> bool:
 
 
 def standard_input(say):
-    """Standard input as a binary stream. say: told when it is a terminal. Raises RecordError where it is closed."""
+    """Return standard input as a binary stream. say: hears when it is a terminal. Raises RecordError where it is closed."""
     if sys.stdin is None:
         raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
     if sys.stdin.isatty():
@@ -67,8 +67,8 @@ def standard_input(say):
 
 
 def standard_output(remedy: str = "use -o FILE"):
-    """Standard output below Python's buffers: what is written is out, and a failed write leaves nothing to flush. Raises
-    RecordError where it is closed."""
+    """Return standard output without Python's buffers, so that a failed write leaves nothing to flush. Raises RecordError if
+    it is closed."""
     if sys.stdout is None:
         raise RecordError("standard output is closed", remedy=remedy)
     sys.stdout.flush()

@@ -90,7 +90,7 @@ def _category(p: Line) -> str:
 
 
 def _over(part: Any, whole: Any) -> Any:
-    """part / whole, nan where there is nothing to divide by."""
+    """Return part / whole, nan where there is nothing to divide by."""
     import numpy as np
 
     whole = np.asarray(whole, dtype=float)

@@ -25,7 +25,7 @@ def make(
     margin: float,
     on_error: Callable[[RecordError], None],
 ) -> list[dict[str, Any]]:
-    """For each file but the first: before and after (the models' names), margin, rows (see `rows_of`), cosine (see
+    """Return for each file but the first: before and after (the models' names), margin, rows (see `rows_of`), cosine (see
     `cosine.compared`) where there are some, and notes, which say what was left out. Raises RecordError for a file without
     predictions."""
     for name, side in zip(files, sides, strict=True):

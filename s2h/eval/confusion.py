@@ -44,7 +44,7 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
 
 
 def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """(name, the splits that are added up to a table, for each table whose metrics are averaged)."""
+    """Return (name, the splits that are added up to a table, for each table whose metrics are averaged)."""
     every = tuple(range(len(splits)))
     made: list[tuple[str, list[tuple[int, ...]]]] = [
         (f"{split} ", [(at,)]) for at, split in enumerate(splits)
@@ -55,7 +55,7 @@ def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
 
 
 def _cell(p: Line) -> tuple[str, str | None]:
-    """(truth, reply); a reply that is neither yes nor no is None."""
+    """Return (truth, reply); a reply that is neither yes nor no is None."""
     parsed = p.get("parsed")
     return gold.read(p, "yes/no"), parsed if parsed in ("yes", "no") else None
 

@@ -115,7 +115,7 @@ def _has_grid(name: str) -> bool:
 
 
 def _grid(found: list[dict]) -> dict[str, dict[str, float]]:
-    """Metrics that are named "ROW COLUMN", by row and column."""
+    """Return metrics that are named "ROW COLUMN", by row and column."""
     made: dict[str, dict[str, float]] = {}
     for metric in found:
         row, _, column = metric["name"].rpartition(" ")
@@ -124,7 +124,7 @@ def _grid(found: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def _parted(found: list[dict]) -> tuple[list[dict], dict[str, dict[str, dict[str, float]]]]:
-    """Metrics that have a line each, and the grids by benchmark."""
+    """Return metrics that have a line each, and the grids by benchmark."""
     grids = [name for name in registry.names("bench") if _has_grid(name)]
     alone = [metric for metric in found if metric["bench"] not in grids]
     by_bench = {name: _grid([metric for metric in found if metric["bench"] == name]) for name in grids}

@@ -98,7 +98,7 @@ def _singly(records: Iterable[Record], scoring: list, deciding: list, on_error: 
 
 
 def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record], Exception | None]]:
-    """Batches, each with the error that ended the reading after it: records before a bad line are still judged."""
+    """Yield batches, each with the error that ended the reading after it: records before a bad line are still judged."""
     batch: list[Record] = []
     try:
         for record in records:

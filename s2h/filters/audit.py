@@ -182,7 +182,7 @@ def _conclusion(text: str) -> str:
 
 
 def _lengths(lengths: list[tuple[int, int]]) -> dict:
-    """Characters of both sides, how often the chosen answer is the longer one, and the sign test of that."""
+    """Return characters of both sides, how often the chosen answer is the longer one, and the sign test of that."""
     import numpy as np
     from scipy.stats import binomtest
 

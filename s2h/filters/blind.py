@@ -99,7 +99,7 @@ def test(
 
 
 def _features(asked: str, answer: str) -> Iterator[str]:
-    """Words and word pairs of the answer, its length, what it repeats of the question, and every word of the question
+    """Yield words and word pairs of the answer, its length, what it repeats of the question, and every word of the question
     beside every word of the answer's end."""
     question, said = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
     for one, two in zip(["<", *said], [*said, ">"], strict=True):

@@ -99,7 +99,7 @@ class Repeats:
             self.starts.append(len(self.prints))
 
     def _images(self, record: Record) -> list[int]:
-        """For each image 64 bits of its bytes' hash or, if near images count, its perceptual hash."""
+        """Return for each image 64 bits of its bytes' hash or, if near images count, its perceptual hash."""
         found = []
         for i, reference in enumerate(record["images"]):
             key = f"{record.base}\0{reference}"

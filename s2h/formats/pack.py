@@ -190,8 +190,8 @@ class Shards:
 
 
 def exchange(one: str, other: str) -> bool:
-    """Exchange two folders in one step, so that a kill leaves one of them at each name. Return False if the system or the
-    file system can't."""
+    """Exchange two folders in one step, so that a kill leaves one of them at each name. Return False if the system or
+    the file system can't."""
     import ctypes
 
     try:

@@ -37,7 +37,8 @@ class ImageError(RecordError):
 
 
 def open_image(reference: str, base: str = "") -> Image:
-    """The image as RGB, upright (EXIF), transparency composed on white, 16 bits brought to 8; the first frame of several.
+    """Return the image as RGB, upright (EXIF), transparency composed on white, 16 bits brought to 8; the first frame of
+    several.
 
     base is the folder that relative references start at, "" for the working directory. Raises ImageError.
     """
@@ -45,7 +46,7 @@ def open_image(reference: str, base: str = "") -> Image:
 
 
 def open_images(record: Record) -> list[Image]:
-    """All of a record's images in their order. Raises ImageError with the record's place and the field images[i]."""
+    """Return all of a record's images in their order. Raises ImageError with the record's place and the field images[i]."""
     opened = []
     for i, reference in enumerate(record["images"]):
         try:
@@ -57,7 +58,7 @@ def open_images(record: Record) -> list[Image]:
 
 
 def glance(data: bytes, name: str = "bytes") -> None:
-    """Raises ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
+    """Raise ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
     large, or damaged, as far as that can be told quickly: of a JPEG whether its end is there, of a PNG its checksums; other
     formats are decoded."""
     with _opened(data, name) as image:
@@ -68,8 +69,8 @@ def glance(data: bytes, name: str = "bytes") -> None:
 
 
 def reduced(data: bytes, name: str = "bytes") -> Image:
-    """The image in a file's bytes as `decode` gives it, decoded to its end, but a JPEG at the smallest of its scales that
-    has SMALL pixels on each side, in a third of the time. Raises ImageError."""
+    """Return the image in a file's bytes as `decode` gives it, decoded to its end, but a JPEG at the smallest of its scales
+    that has SMALL pixels on each side, in a third of the time. Raises ImageError."""
     with _opened(data, name) as image:
         if image.format in ("JPEG", "MPO"):
             image.draft("RGB", (SMALL, SMALL))
@@ -77,7 +78,7 @@ def reduced(data: bytes, name: str = "bytes") -> Image:
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
-    """Width and height of the image in a file's bytes, as its header says; None where it is plainly none."""
+    """Return width and height of the image in a file's bytes, as its header says; None where it is plainly none."""
     import warnings
 
     from PIL import Image
@@ -92,7 +93,7 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
 
 
 def read_bytes(reference: str, base: str = "") -> bytes:
-    """The bytes of the image file that a reference stands for. Raises ImageError."""
+    """Return the bytes of the image file that a reference stands for. Raises ImageError."""
     if not isinstance(reference, str):
         raise ImageError(f"no image reference: {str(reference)[:60]}", remedy="name a file")
     if "\0" in reference:
@@ -109,8 +110,8 @@ def read_bytes(reference: str, base: str = "") -> bytes:
 
 
 def file_of(reference: str, base: str = "") -> str | None:
-    """The full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar member).
-    Raises ImageError, also where there is no such file."""
+    """Return the full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar
+    member). Raises ImageError, also where there is no such file."""
     if reference.startswith((references.DATA, references.TAR)):
         return None
     odd = "\0" in reference or references.is_url(reference)
@@ -120,7 +121,7 @@ def file_of(reference: str, base: str = "") -> str | None:
 
 
 def decode(data: bytes, name: str) -> Image:
-    """The image in a file's bytes, as `open_image` gives it; `name` stands in errors. Raises ImageError."""
+    """Return the image in a file's bytes, as `open_image` gives it; `name` stands in errors. Raises ImageError."""
     with _opened(data, name) as image:
         return _upright(image)
 
@@ -134,7 +135,7 @@ def _upright(image: Image) -> Image:
 
 @contextlib.contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image]:
-    """A lazily opened image; what the block raises becomes an ImageError that says what the bytes are."""
+    """Yield a lazily opened image; what the block raises becomes an ImageError that says what the bytes are."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
@@ -172,7 +173,7 @@ def _damaged(name: str, why: object) -> ImageError:
 
 @lru_cache(maxsize=1)
 def formats() -> tuple[str, ...]:
-    """Those of FORMATS that this Pillow has."""
+    """Return those of FORMATS that this Pillow has."""
     from PIL import Image
 
     Image.init()
@@ -199,7 +200,7 @@ def _data(reference: str) -> bytes:
 
 
 def _located(path: str, base: str) -> str:
-    """`references.located`, with its refusals as ImageErrors."""
+    """Return `references.located`, with its refusals as ImageErrors."""
     try:
         return references.located(path, base)
     except references.ReferenceError as error:
@@ -268,8 +269,8 @@ def _member(reference: str, base: str) -> bytes:
 
 @lru_cache(maxsize=OPEN_TARS)
 def _members(path: str, changed: int, size: int) -> Members:
-    """Where the regular members of a tar file lie. Reading a member is then one seek, and the archive is walked once, not
-    once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
+    """Return where the regular members of a tar file lie, so that reading a member is one seek and the archive is walked
+    once, not once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
     import tarfile
 
     try:
@@ -281,5 +282,5 @@ def _members(path: str, changed: int, size: int) -> Members:
 
 
 def _name(reference: str) -> str:
-    """A reference short enough for one line; a data URI is long."""
+    """Return a reference short enough for one line; a data URI is long."""
     return reference if len(reference) <= 200 else reference[:40] + "..."

@@ -27,7 +27,7 @@ BLANK = b" \t\r\n\xef\xbb\xbf\0"
 
 
 def known(data: bytes) -> tuple[str, str] | None:
-    """(what the bytes are, remedy) where they are of a known kind that is no image which can be read; else None."""
+    """Return (what the bytes are, remedy) where they are of a known kind that is no image which can be read; else None."""
     for beginning, what, remedy in BEGINNINGS:
         if data.startswith(beginning):
             return what, remedy
@@ -56,8 +56,8 @@ def _box(data: bytes) -> tuple[str, str]:
 
 
 def png_fault(data: bytes) -> str:
-    """What is wrong with the chunks of a PNG (W3C PNG, section 5): one is cut short, or its checksum is wrong; "" where all
-    are whole. The pixels are not decoded."""
+    """Return what is wrong with the chunks of a PNG (W3C PNG, section 5): one is cut short, or its checksum is wrong; ""
+    where all are whole. The pixels are not decoded."""
     at, view = len(PNG), memoryview(data)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -74,8 +74,8 @@ def png_fault(data: bytes) -> str:
 
 
 def jpeg_is_whole(data: bytes) -> bool:
-    """Whether a JPEG has its end marker (ITU T.81, B.1.1.3) after its first scan, where a thumbnail's doesn't count. What
-    follows the end, as the video of a phone's motion photo, is no part of the image."""
+    """Return whether a JPEG has its end marker (ITU T.81, B.1.1.3) after its first scan, where a thumbnail's doesn't count.
+    What follows the end, as the video of a phone's motion photo, is no part of the image."""
     at = 2
     while data[at : at + 1] == b"\xff":
         marker = data[at + 1 : at + 2]

@@ -18,8 +18,8 @@ PAPER, INK = (255, 255, 255), (0, 0, 0)
 
 
 def grid(pictures: Sequence[Image], tile: int) -> Image:
-    """The pictures as a grid of tiles of `tile` x `tile` pixels, row by row, each with its number (from 1) in the corner.
-    Their number need not fill the last row."""
+    """Return the pictures as a grid of tiles of `tile` x `tile` pixels, row by row, each with its number (from 1) in the
+    corner. Their number need not fill the last row."""
     from PIL import Image, ImageDraw
 
     columns = COLUMNS.get(len(pictures)) or math.ceil(math.sqrt(len(pictures)))
@@ -35,7 +35,7 @@ def grid(pictures: Sequence[Image], tile: int) -> Image:
 
 
 def picture_in_picture(large: Image, small: Image, side: int) -> Image:
-    """The large picture, `side` x `side` pixels, with the small one framed in its middle."""
+    """Return the large picture, `side` x `side` pixels, with the small one framed in its middle."""
     from PIL import ImageDraw
 
     sheet = _fitted(large, side)
@@ -49,7 +49,7 @@ def picture_in_picture(large: Image, small: Image, side: int) -> Image:
 
 
 def _fitted(picture: Image, side: int) -> Image:
-    """The whole picture within side x side pixels, in its own proportions, on grey."""
+    """Return the whole picture within side x side pixels, in its own proportions, on grey."""
     from PIL import ImageOps
 
     return ImageOps.pad(picture.convert("RGB"), (side, side), color=(128, 128, 128))

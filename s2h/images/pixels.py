@@ -12,7 +12,7 @@ STRIP = 1 << 20  # pixels that are converted to another mode at a time
 
 
 def rgb(image: Image) -> Image:
-    """The image as RGB; where it is transparent, on white."""
+    """Return the image as RGB; where it is transparent, on white."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
@@ -28,8 +28,8 @@ def rgb(image: Image) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """A grey image of 16 or 32 bits, or of floats, as 8 bits: 16 bits by their range, others by 0..1, 0..255 or 0..65535,
-    the first that holds them."""
+    """Return a grey image of 16 or 32 bits, or of floats, as 8 bits: 16 bits by their range, others by 0..1, 0..255 or
+    0..65535, the first that holds them."""
     import numpy
     from PIL import Image
 
@@ -52,7 +52,8 @@ def _eight_bits(image: Image) -> Image:
 
 
 def _strips(image: Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover an image, of some rows each: what is worked out of the whole at once takes many times its memory."""
+    """Return boxes that cover an image, of some rows each: what is worked out of the whole at once takes many times its
+    memory."""
     width, height = image.size
     rows = max(1, STRIP // max(1, width))
     return ((0, top, width, min(height, top + rows)) for top in range(0, height, rows))

@@ -35,25 +35,25 @@ def is_url(reference: str) -> bool:
 
 
 def is_relative(reference: str) -> bool:
-    """Whether the reference, or the archive that it names, starts at the folder of its record."""
+    """Return whether the reference, or the archive that it names, starts at the folder of its record."""
     if reference.startswith(TAR):
         return not os.path.isabs(reference[len(TAR) :])
     return not (reference.startswith(DATA) or os.path.isabs(reference) or is_url(reference))
 
 
 def of_file(path: str) -> str:
-    """The reference to a file by its path."""
+    """Return the reference to a file by its path."""
     return os.path.join(os.curdir, path) if path.startswith((TAR, DATA)) or is_url(path) else path
 
 
 def of_member(archive: str, member: str) -> str:
-    """The reference to a member of a tar file."""
+    """Return the reference to a member of a tar file."""
     return f"{TAR}{archive}!{member}"
 
 
 def member_of(reference: str, base: str = "") -> tuple[str, str]:
-    """(path of the archive as written, member) of a `tar:` reference. Both may hold `!`: the archive is the shortest path
-    before one that is a file. Raises ReferenceError."""
+    """Return (path of the archive as written, member) of a `tar:` reference. Both may hold `!`: the archive is the shortest
+    path before one that is a file. Raises ReferenceError."""
     body = reference[len(TAR) :]
     cuts = [at for at, sign in enumerate(body) if sign == "!" and 0 < at < len(body) - 1]
     if not cuts:
@@ -64,7 +64,8 @@ def member_of(reference: str, base: str = "") -> tuple[str, str]:
 
 
 def located(path: str, base: str = "") -> str:
-    """The full path of a file that a reference names. Raises ReferenceError where a relative one climbs out of its base."""
+    """Return the full path of a file that a reference names. Raises ReferenceError where a relative one climbs out of its
+    base."""
     if os.path.isabs(path):
         return path
     clean = os.path.normpath(path)
@@ -74,8 +75,8 @@ def located(path: str, base: str = "") -> str:
 
 
 def prefix(base: str, out: str) -> str:
-    """What stands before a reference that starts at `base` so that it holds in the folder `out`: relative below it, absolute
-    elsewhere, "" where nothing is needed."""
+    """Return what stands before a reference that starts at `base` so that it holds in the folder `out`: relative below it,
+    absolute elsewhere, "" where nothing is needed."""
     base, out = os.path.abspath(base), os.path.abspath(out)
     relative = os.path.relpath(base, out)
     if relative == os.curdir:
@@ -84,7 +85,7 @@ def prefix(base: str, out: str) -> str:
 
 
 def moved(reference: str, prefix: str) -> str:
-    """The reference with a prefix of `prefix` before its path, where it is relative."""
+    """Return the reference with a prefix of `prefix` before its path, where it is relative."""
     if not prefix or not is_relative(reference):
         return reference
     if reference.startswith(TAR):
@@ -93,14 +94,14 @@ def moved(reference: str, prefix: str) -> str:
 
 
 def anchored(reference: str, base: str) -> str:
-    """A reference that starts at `base` as one that holds in the working directory. Raises ReferenceError."""
+    """Return a reference that starts at `base` as one that holds in the working directory. Raises ReferenceError."""
     if is_relative(reference):
         located(reference[len(TAR) :] if reference.startswith(TAR) else reference, base)
     return moved(reference, prefix(base, ""))
 
 
 def spelled(reference: str, base: str) -> str:
-    """The reference in the one form in which references from different folders can be compared."""
+    """Return the reference in the one form in which references from different folders can be compared."""
     if not is_relative(reference):
         return reference
     if reference.startswith(TAR):

@@ -26,12 +26,12 @@ SUFFIXES = (
 
 
 def digest(data: bytes) -> str:
-    """The name of some bytes: 32 hexadecimal digits of BLAKE2b-128."""
+    """Return the name of some bytes: 32 hexadecimal digits of BLAKE2b-128."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
 def stored_name(data: bytes) -> str:
-    """The name under which a store has the bytes of an image file. Raises ImageError for bytes that are none."""
+    """Return the name under which a store has the bytes of an image file. Raises ImageError for bytes that are none."""
     return digest(data) + _suffix(data)
 
 
@@ -45,7 +45,7 @@ class Store:
         self.folder = os.path.abspath(folder) if folder.split(os.sep)[0] == os.pardir else folder
 
     def put(self, image: Image | bytes) -> str:
-        """Stores a PIL image (as PNG) or an image file's bytes as they are; returns its reference.
+        """Store a PIL image (as PNG) or an image file's bytes as they are; returns its reference.
 
         Raises ImageError for bytes that are no image file, OSError where the folder cannot be written.
         """

@@ -48,8 +48,8 @@ def _hash(name: str) -> int:
 
 
 def members(path: str) -> Iterator[tuple[str, int, int]]:
-    """(name, offset of its bytes, their number) of the regular members of a tar file, in order. Plain headers are read here,
-    ten times as fast as tarfile does; from the first other one on (long names, pax) it is tarfile's work. Raises
+    """Yield (name, offset of its bytes, their number) of the regular members of a tar file, in order. Plain headers are read
+    here, ten times as fast as tarfile does; from the first other one on (long names, pax) it is tarfile's work. Raises
     tarfile.TarError, OSError."""
     import tarfile
 
@@ -86,7 +86,7 @@ def members(path: str) -> Iterator[tuple[str, int, int]]:
 
 
 def plain_name(member: str) -> str:
-    """A member's name without the `./` that some archives begin it with."""
+    """Return a member's name without the `./` that some archives begin it with."""
     while member.startswith("./"):
         member = member[2:]
     return member

@@ -185,8 +185,8 @@ def _copied(index: Index, stream: BinaryIO) -> Iterator[tuple[int, int] | Record
 
 
 def _results(tasks: Iterator, wanted: Wanted, workers: int) -> Iterator[tuple[Input, Found | RecordError]]:
-    """Scan the spans and yield their columns in the order of the spans. Large spans go to processes, which are forked and so
-    share the open files."""
+    """Scan the spans and yield their columns in the order of the spans. Large spans go to processes, which are forked
+    and so share the open files."""
     waiting: deque[tuple[Input, Future | Found | RecordError]] = deque()
     alone = workers == 1 or "fork" not in multiprocessing.get_all_start_methods()
     with contextlib.ExitStack() as stack:

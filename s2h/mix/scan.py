@@ -211,8 +211,8 @@ def _shared(images: list[str], twin: object, families: object, base: str) -> lis
 
 
 def _place(reference: str, base: str) -> str:
-    """Spell an image reference alike for two files. An image of a store is known by its name, the hash of its bytes: two
-    stores may hold the same one."""
+    """Spell an image reference alike for two files. An image of a store is known by its name, the hash of its bytes:
+    two stores may hold the same one."""
     if not reference.startswith("data:") and STORED.fullmatch(name := os.path.basename(reference)):
         return name
     return references.spelled(reference, base)

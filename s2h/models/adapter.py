@@ -75,8 +75,9 @@ def merge(model: Any, folder: Path, name: str, base: str) -> Any:
 
 
 def sketch(name: str, model: Any) -> str | None:
-    """16 hexadecimal digits that identify a model in whatever precision it is loaded: a hash of some numbers of each weight,
-    rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4 bits."""
+    """Return 16 hexadecimal digits that identify a model in whatever precision it is loaded: a hash of some numbers of each
+    weight, rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4
+    bits."""
     import torch
 
     if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):

@@ -34,7 +34,7 @@ class Clip:
         return 256 if next(self.model.parameters()).is_cuda else 32
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of everything that embeddings depend on."""
+        """Return 16 hexadecimal digits of everything that embeddings depend on."""
         from s2h.models import fingerprint
 
         return fingerprint.of_embedder(self.model, self.transform, self.tokenizer(list(PROBE)).tolist())
@@ -44,7 +44,7 @@ class Clip:
         return self.transform(image)
 
     def images(self, pictures: list[Any]) -> Any:
-        """Unit-length embeddings of PIL images, prepared or not: a NumPy array, float32 [N, D]."""
+        """Return unit-length embeddings of PIL images, prepared or not: a NumPy array, float32 [N, D]."""
         import torch
 
         tensors = [picture if torch.is_tensor(picture) else self.prepare(picture) for picture in pictures]
@@ -57,7 +57,7 @@ class Clip:
         return self._embed(self.model.encode_image, batch.to(weights.dtype))[: len(tensors)]
 
     def texts(self, texts: list[str]) -> Any:
-        """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
+        """Return unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
         import numpy
 
         parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]

@@ -90,8 +90,8 @@ def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
 
 
 def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
-    """Log-probability (nats, summed over tokens) of each answer after its prompt, a list by prompt. Every prompt has the
-    same number of answers, tensors of tokens [L], and is run once for all of them."""
+    """Return log-probability (nats, summed over tokens) of each answer after its prompt, a list by prompt. Every prompt has
+    the same number of answers, tensors of tokens [L], and is run once for all of them."""
     import torch
 
     flat = [(row, ids) for row, some in enumerate(answers) for ids in some]
@@ -110,7 +110,7 @@ def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> l
 
 
 def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
-    """Log-probabilities [B, V] of the first token after each prompt."""
+    """Return log-probabilities [B, V] of the first token after each prompt."""
     import torch
 
     with torch.inference_mode():
@@ -191,8 +191,8 @@ def _run(vlm: Any, batch: dict[str, Any]) -> State:
 def _forward(
     vlm: Any, cache: Any, ids: Any, mask: Any, places: Any, *, logits_to_keep: int = 1, **images: Any
 ) -> Any:
-    """Logits [B, logits_to_keep, V] of one pass. places: position ids [B, L], or [3, B, L] in models whose images have
-    positions in three dimensions. They are always given: without them, padding on the left would shift a row."""
+    """Return logits [B, logits_to_keep, V] of one pass. places: position ids [B, L], or [3, B, L] in models whose images
+    have positions in three dimensions. They are always given: without them, padding on the left would shift a row."""
     if places.ndim == 2 and hasattr(vlm.model.model, "get_rope_index"):
         places = places.expand(3, -1, -1)
     return vlm.model(

@@ -44,7 +44,8 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
 
 
 def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
-    """Tensors of B prompts, padded on the left, [B, L], and those of the images of all prompts, as the model takes them."""
+    """Return tensors of B prompts, padded on the left, [B, L], and those of the images of all prompts, as the model takes
+    them."""
     return dict(
         processor(
             text=texts,

@@ -28,7 +28,7 @@ _INCIDENTAL = frozenset(
 
 
 def of_model(model: Any, processor: Any) -> str:
-    """16 hexadecimal digits of a model as `vlm.read` returns it, without an adapter, and of its processor.
+    """Return 16 hexadecimal digits of a model as `vlm.read` returns it, without an adapter, and of its processor.
 
     Covers configuration, every weight with its name and number format (bfloat16 gives other log-probabilities than float32),
     image processor, tokenizer and chat template. A 7B model takes some seconds.
@@ -41,7 +41,7 @@ def of_model(model: Any, processor: Any) -> str:
 
 
 def of_weights(model: Any) -> str:
-    """16 hexadecimal digits of a torch module's weights, their names and their number format."""
+    """Return 16 hexadecimal digits of a torch module's weights, their names and their number format."""
     whole = blake2b(digest_size=SIZE)
     weights = sorted(model.state_dict().items())
     with ThreadPoolExecutor(THREADS) as pool:
@@ -51,7 +51,7 @@ def of_weights(model: Any) -> str:
 
 
 def of_processor(processor: Any) -> str:
-    """16 hexadecimal digits of an image processor, a tokenizer and a chat template."""
+    """Return 16 hexadecimal digits of an image processor, a tokenizer and a chat template."""
     whole = blake2b(digest_size=SIZE)
     whole.update(_canonical(processor.to_dict()))
     whole.update(_canonical(getattr(processor, "chat_template", None)))
@@ -60,8 +60,8 @@ def of_processor(processor: Any) -> str:
 
 
 def of_record(record: Record, known: dict[str, str] | None = None) -> str:
-    """16 hexadecimal digits of a record's prompt, answers and images. An image counts by the bytes of its file, not by its
-    name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
+    """Return 16 hexadecimal digits of a record's prompt, answers and images. An image counts by the bytes of its file, not
+    by its name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
     base = getattr(record, "base", "")
     images = []
     for i, reference in enumerate(record["images"]):
@@ -87,8 +87,8 @@ def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, st
 
 
 def of_embedder(model: Any, *said: Any) -> str:
-    """16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and whatever else
-    is given (its transform, the tokens of some texts, its number format)."""
+    """Return 16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and
+    whatever else is given (its transform, the tokens of some texts, its number format)."""
     whole = blake2b(of_weights(model).encode(), digest_size=SIZE)
     whole.update(_canonical([str(model), *map(str, said)]))
     return whole.hexdigest()
@@ -120,7 +120,7 @@ def _tokenizer(tokenizer: Any) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    """JSON in one form: keys sorted, incidental keys left out, and values that JSON doesn't have as their text."""
+    """Return JSON in one form: keys sorted, incidental keys left out, and values that JSON doesn't have as their text."""
     import orjson
 
     return orjson.dumps(_essential(value), default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -23,7 +23,7 @@ class TextModel:
     files: tuple[str, ...] = ()
 
     def encode(self, texts: list[str], batch_size: int = 64) -> Any:
-        """Unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
+        """Return unit-length embeddings of texts, each cut at the model's context: a NumPy array, float32 [N, D]."""
         rows = self.model.encode(
             texts,
             batch_size=batch_size,
@@ -34,7 +34,7 @@ class TextModel:
         return rows.float().cpu().numpy()
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of everything that embeddings depend on."""
+        """Return 16 hexadecimal digits of everything that embeddings depend on."""
         from s2h.models import fingerprint
         from s2h.models.clip import PROBE
 

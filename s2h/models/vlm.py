@@ -183,8 +183,8 @@ def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
 def score(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[dict], list[Any]]], *, batch_size: int = 16
 ) -> Iterator[float]:
-    """Log-probability (nats, summed over tokens) of each answer after its prompt, in order. rows: (prompt messages, answer
-    messages, PIL images)."""
+    """Yield log-probability (nats, summed over tokens) of each answer after its prompt, in order. rows: (prompt messages,
+    answer messages, PIL images)."""
     for batch in _batches(rows, batch_size):
         texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
         answers = [
@@ -196,9 +196,9 @@ def score(
 
 
 def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]]) -> list[list[float]]:
-    """Log-probabilities (nats, summed over tokens) of the answers of one batch, a list by prompt. answers: of each prompt
-    the same number of texts, as `encode.answer_text` writes them. A prompt is run once for all its answers if `decode` knows
-    the model."""
+    """Return log-probabilities (nats, summed over tokens) of the answers of one batch, a list by prompt. answers: of each
+    prompt the same number of texts, as `encode.answer_text` writes them. A prompt is run once for all its answers if
+    `decode` knows the model."""
     import torch
 
     if decode.can_decode(vlm):

@@ -9,7 +9,7 @@ WORK = (PARTIAL, ".progress", ".progress.part")  # what lies beside an output; t
 
 
 def can_grow(path: str) -> bool:
-    """Whether a run can go on with an output of this name: a file on a disk that isn't compressed."""
+    """Return whether a run can go on with an output of this name: a file on a disk that isn't compressed."""
     return (
         path != "-"
         and not path.endswith((".gz", ".zst"))

@@ -21,14 +21,14 @@ IMAGES = "s2h-images"  # the default image store
 
 
 def target(path: str | os.PathLike) -> str:
-    """The file that an output's name means: itself, or what a symbolic link leads to."""
+    """Return the file that an output's name means: itself, or what a symbolic link leads to."""
     path = os.fspath(path)
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
 def prepare(path: str | os.PathLike) -> str:
-    """The `target` of an output, in a folder that is created where it is missing and its parent is there. Raises RecordError
-    where that can't be, or where the output is a folder."""
+    """Return the `target` of an output, in a folder that is created where it is missing and its parent is there. Raises
+    RecordError where that can't be, or where the output is a folder."""
     at = target(path)
     folder = os.path.dirname(at) or "."
     fault = f"cannot be written: {path}"
@@ -46,8 +46,8 @@ def prepare(path: str | os.PathLike) -> str:
 
 
 def beside(path: str, suffix: str) -> str:
-    """The name of a work file beside `path`: its name and the suffix. A name that would be too long is shortened and carries
-    a hash."""
+    """Return the name of a work file beside `path`: its name and the suffix. A name that would be too long is shortened and
+    carries a hash."""
     folder, name = os.path.split(path)
     if len(os.fsencode(name + suffix)) > LONGEST:
         from hashlib import blake2b
@@ -59,7 +59,7 @@ def beside(path: str, suffix: str) -> str:
 
 
 def hidden(path: str, suffix: str) -> str:
-    """As `beside`, a hidden file."""
+    """Return the name of a hidden work file beside `path`: see `beside`."""
     folder, name = os.path.split(path)
     return beside(os.path.join(folder, "." + name), suffix)
 
@@ -113,7 +113,7 @@ class Whole:
             raise
 
     def finish(self) -> None:
-        """Brings everything to the disk and moves the file to its place."""
+        """Bring everything to the disk and moves the file to its place."""
         try:
             for layer in reversed(self._layers[1:]):
                 layer.close()
@@ -131,7 +131,7 @@ class Whole:
             raise
 
     def discard(self) -> None:
-        """Gives the new contents up."""
+        """Give the new contents up."""
         for layer in reversed(self._layers):
             with contextlib.suppress(OSError, ValueError):
                 layer.close()
@@ -146,7 +146,7 @@ class Whole:
         self.finish() if kind is None else self.discard()
 
     def _create(self, path: str) -> BinaryIO:
-        """The file to write into: one beside `path`, or `path` itself where it is a device or a named pipe."""
+        """Return the file to write into: one beside `path`, or `path` itself where it is a device or a named pipe."""
         path = prepare(path)  # a link stays a link
         if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             return open(path, "wb")
@@ -223,8 +223,8 @@ class Patient(io.RawIOBase):
 
 
 def below(root: str) -> Iterator[str]:
-    """The paths of all files below a folder that are no folders, sorted within each. Links to folders are followed, and a
-    folder that several paths lead to is looked through once: one that holds a link to itself would have no end."""
+    """Yield the paths of all files below a folder that are no folders, sorted within each. Links to folders are followed,
+    and a folder that several paths lead to is looked through once: one that holds a link to itself would have no end."""
     seen: set[tuple[int, int]] = set()
     waiting = [root]
     while waiting:
@@ -266,7 +266,7 @@ def save_figure(figure: Any, path: str | os.PathLike, dpi: int) -> None:
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Any]:
-    """A binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
+    """Yield a binary stream of a file's uncompressed bytes; "-" is file descriptor 0."""
     with contextlib.ExitStack() as stack:
         if path == "-":
             yield io.BufferedReader(Patient(0, "r"))

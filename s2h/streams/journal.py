@@ -138,12 +138,12 @@ class Journal:
             files.refuse_foreign(_beside(path, PARTIAL), is_ours)
 
     def _names(self) -> list[str]:
-        """The outputs' work files, as seen from the notes."""
+        """Return the outputs' work files, as seen from the notes."""
         folder = os.path.dirname(self._notes) or "."
         return [os.path.relpath(_beside(path, PARTIAL), folder) for path in self._paths]
 
     def reached(self, position: int, last: str = "") -> None:
-        """All of the input before this position is dealt with, and what came of it is written. Noted once a second."""
+        """Note, once a second, that all of the input before this position is dealt with and its results are written."""
         if position == self._at[0]:
             return
         self._at = position, last, self._marks()
@@ -181,7 +181,7 @@ class Journal:
                 os.unlink(left)
 
     def discard(self) -> None:
-        """The run has failed: what it wrote up to its position stays for a later one, as does what an earlier one left."""
+        """Give up a run that has failed. A later run can go on from its position, or from what an earlier run left."""
         with contextlib.suppress(OSError):  # of a full disk, which is told anyway
             if self._noted not in (None, self.position):
                 self._note()
@@ -242,7 +242,7 @@ class Growing(jsonl.Writer):
         self.base, self.size, self.count = os.path.dirname(self.path), length, count
 
     def kept(self) -> Iterator[Record]:
-        """The records of an earlier run that stay."""
+        """Yield the records of an earlier run that stay."""
         with open(self.partial, "rb") as file:
             at = 0
             for number, line in enumerate(file, 1):
@@ -300,7 +300,7 @@ def _beside(path: str, suffix: str) -> str:
 
 
 def _size(path: str) -> int:
-    """The size of a file, 0 where there is none."""
+    """Return the size of a file, 0 where there is none."""
     try:
         return os.path.getsize(path)
     except FileNotFoundError:
@@ -312,7 +312,7 @@ def _line(value: Any, default: Callable | None = None) -> bytes:
 
 
 def _sealed(notes: dict) -> bytes:
-    """The first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
+    """Return the first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
     from hashlib import blake2b
 
     text = _line(notes, lambda function: function())
@@ -320,7 +320,7 @@ def _sealed(notes: dict) -> bytes:
 
 
 def _opened(line: bytes) -> dict | None:
-    """The notes in such a line, None where it is none."""
+    """Return the notes in such a line, None where it is none."""
     try:
         notes = json.loads(line)["notes"]
         return notes if _sealed(notes) == line else None
@@ -337,13 +337,13 @@ def _is_empty(file: BinaryIO) -> bool:
 
 
 def _begins_notes(file: BinaryIO) -> bool:
-    """Whether a file begins as notes do; a kill may have cut it."""
+    """Return whether a file begins as notes do; a kill may have cut it."""
     head = file.read(len(_HEAD))
     return _HEAD.startswith(head)
 
 
 def _whole(rest: bytes) -> Iterator[Any]:
-    """The partial answers, up to one that a kill has cut."""
+    """Yield the partial answers, up to one that a kill has cut."""
     for line in rest.split(b"\n")[:-1]:
         try:
             yield json.loads(line)

@@ -27,7 +27,7 @@ _HELD = references.Held
 
 
 def find(name: str) -> str:
-    """The file that a name means: "l1" finds l1, l1.jsonl, l1.jsonl.gz or l1.jsonl.zst, in this order; "-" stays.
+    """Return the file that a name means: "l1" finds l1, l1.jsonl, l1.jsonl.gz or l1.jsonl.zst, in this order; "-" stays.
 
     Raises RecordError where there is none.
     """
@@ -62,8 +62,8 @@ def read(
     on_error: Callable[[RecordError], None] = fail,
     on_layout: Callable[[str, str], object] | None = None,
 ) -> Iterator[Record]:
-    """The records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard input. A
-    JSON list and a Parquet file are read row by row (see `containers`).
+    """Yield the records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard
+    input. A JSON list and a Parquet file are read row by row (see `containers`).
 
     check: completes and checks a record in place, and returns the layout that it was in where that is another tool's;
     on_layout then gets the file's name and the layout, for every such record.
@@ -83,7 +83,7 @@ def read(
 
 
 def read_all(names: Iterable[str] = (), **options) -> Iterator[Record]:
-    """The records of several files in their order; no names means standard input. Options are those of `read`.
+    """Yield the records of several files in their order; no names means standard input. Options are those of `read`.
 
     A file that does not exist is an error before the first record is read.
     """
@@ -93,7 +93,7 @@ def read_all(names: Iterable[str] = (), **options) -> Iterator[Record]:
 
 
 def dump(record: dict) -> bytes:
-    """One line of UTF-8 with its newline. Raises RecordError for NaN, infinity and what JSON has no form for."""
+    """Return one line of UTF-8 with its newline. Raises RecordError for NaN, infinity and what JSON has no form for."""
     import orjson
 
     try:
@@ -150,11 +150,11 @@ class Writer:
             self._out = path
 
     def write(self, record: dict) -> None:
-        """Writes one record, and flushes it where the output is a stream."""
+        """Write one record, and flushes it where the output is a stream."""
         self.put(self.line(record))
 
     def line(self, record: dict) -> bytes:
-        """The line that `write` writes."""
+        """Return the line that `write` writes."""
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
         if "images" in record and type(images := record["images"]) is list and _HELD in map(type, images):
@@ -172,7 +172,7 @@ class Writer:
         return line if self.finite or b"null" not in line else dump(record)
 
     def put(self, lines: bytes, count: int = 1) -> None:
-        """Writes so many whole lines as they stand."""
+        """Write so many whole lines as they stand."""
         if self._whole is not None:
             self._whole.write(lines)
         else:
@@ -180,12 +180,12 @@ class Writer:
         self.count += count
 
     def close(self) -> None:
-        """Finishes the output: a file moves to its place."""
+        """Finish the output: a file moves to its place."""
         if self._whole is not None:
             self._whole.finish()
 
     def discard(self) -> None:
-        """Gives the output up: a file's old contents stay; a stream keeps what it was given."""
+        """Give the output up: a file's old contents stay; a stream keeps what it was given."""
         if self._whole is not None:
             self._whole.discard()
 
@@ -196,7 +196,7 @@ class Writer:
         self.close() if kind is None else self.discard()
 
     def _stored(self, record: dict, field: str) -> dict:
-        """The record with references to the store in place of the bytes of the field's image objects."""
+        """Return the record with references to the store in place of the bytes of the field's image objects."""
         if self.image_dir is None:
             return record
         from s2h.images.decoding import read_bytes
@@ -265,7 +265,7 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error, on_l
 
 
 def parsed(line: bytes) -> dict:
-    """The JSON object of one line. Raises RecordError."""
+    """Return the JSON object of one line. Raises RecordError."""
     try:
         fields = parse.loads(line)
     except parse.LimitError as error:
@@ -276,15 +276,15 @@ def parsed(line: bytes) -> dict:
 
 
 def _again(found: Record, named: bool) -> RecordError:
-    """The fault of a record whose id came before; a record without an id has one by its content."""
+    """Return the fault of a record whose id came before; a record without an id has one by its content."""
     if named:
         return RecordError(f"is in this file twice: {found['id']}", "id")
     return RecordError("repeats an earlier pair: the same images, prompt and answers")
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
-    """The lines of a binary stream as bytes, the rows of a JSON list or a Parquet file as lines; as errors a line beyond
-    MAX_LINE, and damaged data, which end it."""
+    """Yield the lines of a binary stream as bytes, the rows of a JSON list or a Parquet file as lines; as errors a line
+    beyond MAX_LINE, and damaged data, which end it."""
     import zlib
 
     readline, is_first = stream.readline, True
@@ -321,7 +321,7 @@ class Seen:
         self.count, self.mask, self.table = 0, 1023, array("Q", bytes(8 * 1024))
 
     def add(self, text: str) -> bool:
-        """Whether the text was new."""
+        """Return whether the text was new."""
         if 2 * self.count > self.mask:
             old, self.mask = self.table, 2 * self.mask + 1
             self.table, self.count = array("Q", bytes(8 * (self.mask + 1))), 0
@@ -349,7 +349,7 @@ class Seen:
 
 
 def _not_finite(value: object, path: str) -> str:
-    """The path of the first NaN or infinity in a value, "" where there is none."""
+    """Return the path of the first NaN or infinity in a value, "" where there is none."""
     if isinstance(value, float):
         return "" if value - value == 0 else path
     if isinstance(value, dict):

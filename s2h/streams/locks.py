@@ -93,7 +93,7 @@ class Lock:
 
 
 def _is_lock(file: BinaryIO) -> bool:
-    """Whether a file is what a lock says, or empty: a kill may come before a lock says anything."""
+    """Return whether a file is what a lock says, or empty: a kill may come before a lock says anything."""
     return re.match(rb"process \d+ on |$", file.read(100)) is not None
 
 
@@ -103,7 +103,7 @@ def _lockable(path: str) -> bool:
 
 
 def _in_child() -> None:
-    """A process that is forked holds no lock: or one that outlives a killed run would."""
+    """Let go of all locks in a forked process, which may outlive a run that is killed."""
     for lock in list(_held):
         lock._close()
 

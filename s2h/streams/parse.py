@@ -26,8 +26,8 @@ class Digits(float):
 
 
 def loads(line: bytes, most: int = MAX_VALUES) -> Any:
-    """The value of a line of JSON. Raises ValueError where it is none, LimitError where it is beyond a limit; most: how many
-    values it may have."""
+    """Return the value of a line of JSON. Raises ValueError where it is none, LimitError where it is beyond a limit; most:
+    how many values it may have."""
     if len(line) > LARGE and line.count(b",") + line.count(b"[") + line.count(b"{") > most:
         raise LimitError(f"has too many values: more than {most:,}")
     try:
@@ -46,7 +46,7 @@ def loads(line: bytes, most: int = MAX_VALUES) -> Any:
 
 
 def has_digits(value: Any) -> bool:
-    """Whether a value holds a number that needs `dumps`: one that no float or no 64-bit integer can hold."""
+    """Return whether a value holds a number that needs `dumps`: one that no float or no 64-bit integer can hold."""
     if isinstance(value, dict):
         return any(map(has_digits, value.values()))
     if isinstance(value, list | tuple):
@@ -55,7 +55,8 @@ def has_digits(value: Any) -> bool:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON of any value that `loads` gives. Raises TypeError for what JSON has no form for; NaN and infinities are null."""
+    """Return JSON of any value that `loads` gives. Raises TypeError for what JSON has no form for; NaN and infinities are
+    null."""
     from msgspec import Raw
     from msgspec.json import encode
 
@@ -83,7 +84,7 @@ def _decoder() -> Any:
 
 
 def _spelled(line: bytes) -> Any:
-    """A line with numbers that no float can hold, by the slower reader."""
+    """Return a line with numbers that no float can hold, by the slower reader."""
     import json
 
     def number(text: str) -> float:

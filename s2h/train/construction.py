@@ -63,7 +63,7 @@ def build_trainer(run: Run) -> RunTrainer:
 
 
 def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
-    """TRL's configuration for a run of so many optimizer steps."""
+    """Return TRL's configuration for a run of so many optimizer steps."""
     import torch
     from trl import DPOConfig
 

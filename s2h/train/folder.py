@@ -112,8 +112,8 @@ class Start:
 
 
 def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
-    """Fix data and arguments in the folder, or check that they are what they were. Return the training pairs, the held-out
-    pairs, and the contents of args.json. Raises RunError."""
+    """Fix data and arguments in the folder, or check that they are what they were. Return the training pairs, the
+    held-out pairs, and the contents of args.json. Raises RunError."""
     measured: dict[str, array] = {}
     with accel.main_first():
         if accel.is_main():

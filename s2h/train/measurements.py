@@ -66,7 +66,7 @@ class Seen:
 
 
 def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
-    """TRL's inputs of B pairs and their log-probabilities [2B, L - 1], padded on the right."""
+    """Return TRL's inputs of B pairs and their log-probabilities [2B, L - 1], padded on the right."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -87,7 +87,7 @@ def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
 
 
 def summary(found: list[PairSeen], beta: float) -> dict[str, float]:
-    """Means over some pairs of everything but the loss."""
+    """Return means over some pairs of everything but the loss."""
     import torch
 
     chosen = beta * torch.stack([pair.chosen.sum() - pair.ref_chosen for pair in found])
@@ -101,7 +101,7 @@ def summary(found: list[PairSeen], beta: float) -> dict[str, float]:
 
 
 def overall(found: list[PairSeen], beta: float) -> dict[str, float]:
-    """Means over all pairs, by TRL's names."""
+    """Return means over all pairs, by TRL's names."""
     import torch
 
     if not found:
@@ -116,7 +116,7 @@ def overall(found: list[PairSeen], beta: float) -> dict[str, float]:
 def by_group(
     found: list[PairSeen], pairs: Pairs, beta: float, loss_of: Callable[[list[PairSeen]], float]
 ) -> dict[str, float]:
-    """Means over the pairs of each level and task, by flat names such as levels/1/loss and tasks/vqa/margin."""
+    """Return means over the pairs of each level and task, by flat names such as levels/1/loss and tasks/vqa/margin."""
     groups: dict[str, list[PairSeen]] = {}
     for pair in found:
         for kind, name in zip(GROUPS, (pairs.levels[pair.row], pairs.tasks[pair.row]), strict=True):

@@ -49,7 +49,7 @@ def split(
     answers_only: bool = False,
     **kwargs: Any,
 ) -> tuple[Any, None]:
-    """query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D].
+    """Query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D].
 
     A mask of fewer queries than S is the one of packed rows' answers (`mask` from the end of the prompts on). The queries
     before them are causal; with answers_only they are not computed and give zeros.

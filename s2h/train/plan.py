@@ -63,8 +63,8 @@ def plan_run(
     say: Callable[[str], None] = lambda message: None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> dict[str, Any]:
-    """Plan a run, say the plan in words, and return it as an object. Raises ModelError for a model that neither loads nor
-    has a known shape, RunError if there is nothing to train on."""
+    """Plan a run, say the plan in words, and return it as an object. Raises ModelError for a model that neither loads
+    nor has a known shape, RunError if there is nothing to train on."""
     check(arguments)
     model, shape = _model(arguments, say)
     with tempfile.TemporaryDirectory() as beside:
@@ -151,8 +151,8 @@ def _covered(shape: names.Shape, width: int, height: int) -> int:
 def _steps(
     pairs: Pairs, arguments: Arguments, found: list[PairTokens], sampled: int, window: int, processes: int
 ) -> dict[str, Any]:
-    """Tokens and steps. found: tokens of those pairs of the sample that fit the window. Leaves in `pairs.kept` as many rows
-    as are likely to fit, spread over the file and so over its stages."""
+    """Return tokens and steps. found: tokens of those pairs of the sample that fit the window. Leaves in `pairs.kept` as
+    many rows as are likely to fit, spread over the file and so over its stages."""
     step = arguments.batch_size * arguments.grad_accum * processes
     share = len(found) / sampled
     pairs.kept = [row for row in pairs.kept if round((row + 1) * share) > round(row * share)] or [0]
@@ -211,7 +211,7 @@ def _sizes_of(shape: names.Shape, arguments: Arguments) -> Sizes:
 
 
 def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict[str, float]:
-    """GiB of a process that holds the whole model, by part.
+    """Return GiB of a process that holds the whole model, by part.
 
     Activations are those that the layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
     projections and products, 6 h + 2 kv + 4 i numbers a token in float32. In 16 bits the norms keep copies in float32, and
@@ -244,8 +244,9 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
 
 
 def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
-    """Floating-point operations of the reference pass and of training: 2 a weight and token forward, as many backward to the
-    activations, as many for weights that are trained themselves, and one more forward if activations are recomputed."""
+    """Return floating-point operations of the reference pass and of training: 2 a weight and token forward, as many
+    backward to the activations, as many for weights that are trained themselves, and one more forward if activations are
+    recomputed."""
     tokens = made["tokens"]["prompt"] + made["tokens"]["answers"]
     if arguments.engine == "stock":
         tokens += made["tokens"]["prompt"]
@@ -259,7 +260,7 @@ def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: i
 
 
 def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dict[str, float]:
-    """Hours and pairs a second, from timing a few batches of the rows on this machine, images included."""
+    """Return hours and pairs a second, from timing a few batches of the rows on this machine, images included."""
     arguments, size = run.arguments, run.arguments.batch_size
     pairs = Pairs(run.folder / "data.jsonl")
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)

@@ -100,8 +100,8 @@ def pack_answers(
 
 
 def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[str, Any]) -> Any:
-    """Position ids of rows [B, S]: [B, S], or [3, B, S] in models whose images have positions in three dimensions. Prompts
-    have the model's own; each answer starts at the position after the last one of its prompt."""
+    """Return position ids of rows [B, S]: [B, S], or [3, B, S] in models whose images have positions in three dimensions.
+    Prompts have the model's own; each answer starts at the position after the last one of its prompt."""
     import torch
 
     in_prompt = segments == PROMPT

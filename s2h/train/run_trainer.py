@@ -85,7 +85,7 @@ class RunTrainer(PairTrainer):
         super().log(logs, *args, **more)
 
     def _loss_of_pairs(self, found: list[measurements.PairSeen]) -> float:
-        """TRL's loss of some pairs. Every process has the same pairs, so that what TRL gathers is in step."""
+        """Return TRL's loss of some pairs. Every process has the same pairs, so that what TRL gathers is in step."""
         return self.loss_of(*measurements.as_batch(found))
 
     def save_checkpoint(self, model: Any, trial: Any = None) -> None:

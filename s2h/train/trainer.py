@@ -160,8 +160,8 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return _collated(self.data_collator, pairs, rows)
 
     def _first_rows(self, pairs: Pairs, pack: bool) -> list[int]:
-        """Rows for the check: at least two, so that one of them is padded. With `pack`, rows of the first prompt that has
-        several pairs, and another row."""
+        """Return rows for the check: at least two, so that one of them is padded. With `pack`, rows of the first prompt that
+        has several pairs, and another row."""
         size = max(2, min(self.args.per_device_train_batch_size, 4))
         looked = list(range(min(len(pairs.starts), 64 if pack else size)))
         if pack:

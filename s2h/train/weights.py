@@ -102,7 +102,7 @@ def _four_bits() -> Any:
 
 
 def lora(arguments: Arguments) -> Any:
-    """PEFT's configuration of the adapter."""
+    """Return PEFT's configuration of the adapter."""
     from peft import LoraConfig
 
     return LoraConfig(

@@ -82,7 +82,7 @@ class EmbeddedImages:
         self._new: dict[str, str] = {}  # digest -> HTML that embeds it
 
     def place(self, reference: str, base: str) -> tuple[int, int, int]:
-        """(number, width, height) of an image. Raises ImageError."""
+        """Return (number, width, height) of an image. Raises ImageError."""
         data = read_bytes(reference, base)
         name = digest(data)
         if name not in self._known:
@@ -173,7 +173,7 @@ def _response(name: str, said: dict) -> tuple[str, str, str]:
 
 
 def _answers(*said: tuple[str, str, str]) -> str:
-    """Blocks of (class, heading, text as HTML), side by side."""
+    """Return blocks of (class, heading, text as HTML), side by side."""
     blocks = (
         f'<div class="answer {kind}"><small>{escape(name)}</small>{text}</div>' for kind, name, text in said
     )

@@ -46,7 +46,7 @@ def own_prompt(asked: CheckedQuestion) -> str:
 
 
 def unread(text: str) -> None:
-    """Its own script asks another model about every reply."""
+    """Return nothing: the benchmark's own script asks another model about every reply."""
 
 
 def keep(line: Line) -> Line:

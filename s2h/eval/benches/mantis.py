@@ -45,7 +45,7 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 
 def _labelled(asked: CheckedQuestion) -> str:
-    """Options with a label, unless they have one of their own."""
+    """Return options with a label, unless they have one of their own."""
     made = ""
     for letter, option in asked.labelled.items():
         has = any(label in option.upper() for label in (f"{letter})", f"{letter}:", f"{letter}."))

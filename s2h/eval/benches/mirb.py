@@ -111,7 +111,7 @@ def metrics(known: list[Line], seed: int) -> list[Metric]:
 
 
 def unrelated(line: Line) -> list[str]:
-    """Its groups are kinds of tasks, so that questions of one group are independent."""
+    """Return no cluster: the groups are kinds of tasks, so that questions of one group are independent."""
     return []
 
 

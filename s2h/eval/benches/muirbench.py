@@ -44,8 +44,8 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """'(A)' anywhere, else 'A' between spaces, else in a reply of more than five words an option's text; of several the
-    last."""
+    """Return '(A)' anywhere, else 'A' between spaces, else in a reply of more than five words an option's text; of several
+    the last."""
     for mark in ",.!?;:'":
         text = text.strip(mark)
     text = f" {text} "
