@@ -1,3 +1,3 @@
-"""s2h: preference pairs from simple to hard, for vision-language models that must see across images."""
+"""s2h: preference pairs from simple to hard, which teach vision-language models to reason across images."""
 
 __version__ = "0.1.0"

@@ -10,17 +10,16 @@ from datetime import timedelta
 from typing import Any
 
 from s2h import upstream
-from s2h.errors import plural
+from s2h.errors import one_line, plural
 from s2h.record import RecordError
 
-PATIENCE = timedelta(
-    hours=24
-)  # how long processes wait for one that reads or measures, in place of half an hour
-LOST = 10  # seconds in which a launcher ends the processes of a run if one of them has failed
+# How long processes wait for one that reads or measures. torch's default is half an hour.
+PATIENCE = timedelta(hours=24)
+LOST = 10  # seconds that a launcher needs to end the other processes of a run after one has failed
 
 
 def launched() -> tuple[int, int]:
-    """Return the number of this process and the number of processes, as a launcher has set them. Imports nothing heavy."""
+    """Return the number of this process and the number of processes, as a launcher has set them. Import nothing heavy."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -45,7 +44,7 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     options = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0",
                "--mixed_precision", "no", "--dynamo_backend", "no", "--module", module]  # fmt: skip
-    logging.disable(logging.ERROR)  # a process that fails has said why
+    logging.disable(logging.ERROR)  # the process that failed has printed its error already
     try:
         upstream.launch([*options, *arguments])
     except ChildFailedError as error:
@@ -55,7 +54,7 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
         memory = " (perhaps out of memory)" if failure.exitcode == -9 else ""
         tell(f"process {rank} was ended by signal {-failure.exitcode}{memory}")
         return 128 - failure.exitcode
-    except SignalException as error:  # to this process, which has passed it on
+    except SignalException as error:  # sent to this process, which has passed it on
         return 128 + error.sigval
     finally:
         logging.disable(logging.NOTSET)
@@ -67,7 +66,6 @@ def end_with_launcher() -> None:
     if launched()[1] < 2:
         return
     import threading
-    import time
 
     parent = os.getppid()
 
@@ -88,7 +86,7 @@ def state() -> Any:
         return PartialState()
     import torch
 
-    # accelerate joins processes on CPUs to a group only if it is told to use the CPU.
+    # accelerate joins processes on CPUs to a group only if it has to use the CPU.
     forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true")
     return PartialState(cpu=forced or not torch.accelerator.is_available(), timeout=PATIENCE)
 
@@ -143,9 +141,9 @@ def share(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def lost(error: Exception) -> bool:
-    """Return whether an error means that the connection to another process is gone. That process may have failed, and has
-    then said why, or NCCL or gloo has failed."""
+def is_lost_connection(error: Exception) -> bool:
+    """Return whether an error means that the connection to another process is gone: that process has failed, and has printed
+    its own error, or NCCL or gloo has failed."""
     if launched()[1] < 2 or state().num_processes == 1:
         return False
     import torch
@@ -154,13 +152,12 @@ def lost(error: Exception) -> bool:
     return gone or any(word in str(error).lower() for word in ("gloo", "nccl", "connection closed by peer"))
 
 
-def told(error: Exception) -> RecordError:
-    """Return the error of a lost connection as one line, after LOST seconds, in which the launcher ends this process if
-    another one has failed and has said why."""
+def connection_error(error: Exception) -> RecordError:
+    """Return the error of a lost connection as a RecordError. Wait LOST seconds first: if another process has failed and has
+    printed its error, the launcher ends this one in that time."""
     time.sleep(LOST)
-    said = " ".join(str(error).split())[:400] or type(error).__name__
     return RecordError(
-        f"the connection between the processes failed: {said}",
+        f"the connection between the processes failed: {one_line(error, 400)}",
         remedy="NCCL_DEBUG=INFO or TORCH_DISTRIBUTED_DEBUG=DETAIL says more",
     )
 

@@ -1,4 +1,5 @@
-"""The error that every stage raises about a record, and the default way to meet it: the first one ends the work."""
+"""The error that every stage raises about a record, the default handler, which stops at the first one, and the words that
+messages share."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ SHOWN = 6  # faults of one record in a message
 
 
 class RecordError(ValueError):
-    """What is wrong with a record, where, and what would mend it; `str()` is one line.
+    """A fault of a record. `str()` is one line with the place, the field, the fault and the remedy.
 
-    message says the kind of fault first and the particulars after a colon, so that `reason`, by which skipped records
-    are counted, can be told from it. others: further faults of the same record.
+    message: the kind of fault, then a colon and the details. Skipped records are counted by `reason`, which leaves the
+    details out. others: further faults of the same record.
     """
 
     def __init__(self, message: str, field: str = "", where: str = "", remedy: str = "") -> None:
@@ -33,14 +34,14 @@ class RecordError(ValueError):
 
     @property
     def reason(self) -> str:
-        """The fault without its particulars: 'images[]: no such file'."""
+        """The fault without its details: 'images[]: no such file'."""
         field = re.sub(r"\[\d+\]", "[]", self.field)
         return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
 class LeftOut(RecordError):
-    """A row of another tool's file that holds no pair, such as a question without an image. It is counted and left out, and
-    never ends the work: nothing is wrong with it."""
+    """A row of another tool's file that holds no pair, such as a question without an image. It is counted and left out,
+    and never stops a run, because nothing is wrong with it."""
 
 
 def plural(count: int, one: str, several: str = "") -> str:
@@ -53,8 +54,15 @@ def counted(count: int, one: str, several: str = "") -> str:
     return f"{count} {plural(count, one, several)}"
 
 
+def one_line(error: BaseException, most: int = 200) -> str:
+    """Return an error of a library as a part of one line, with at most so many characters; the name of its class if it has
+    no text."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def first_of(faults: list[RecordError]) -> RecordError:
-    """Return the first of a record's faults, with the others beside it."""
+    """Return the first of a record's faults, with the others in its `others`."""
     faults[0].others = tuple(faults[1:])
     return faults[0]
 

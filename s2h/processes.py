@@ -9,7 +9,7 @@ import threading
 
 
 def follow_parent() -> None:
-    """Called in a new worker: leave interrupts to the parent, and end when the parent has ended."""
+    """Set up a new worker process: ignore interrupts, which the parent handles, and exit when the parent has exited."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,11 +1,11 @@
 """The pair: one preference record, how it is made and how it is checked. A record is a plain dict, so that unknown fields
-pass through every stage in their order; it also remembers the line that it came from and the folder that its relative
-image references start at.
+pass through every stage in their order. It also has the line that it came from and the folder of its relative image
+references.
 
     s2h-gen kinship -n 3 | jq -c '{id, target, negative}'
 
-Four fields make a pair: images, prompt, chosen and rejected. pair.py defines all fields and `unfit` the rules that types
-can't say; shorthand.py completes the shorter forms that other tools write.
+Four fields make a pair: images, prompt, chosen and rejected. pair_fields.py defines all fields, `unfit` the rules that types
+can't express; shorthand.py completes the shorter forms that other tools write.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ IMAGE = object()  # stands for an image in the parts given to `interleave`
 
 
 class Record(dict):
-    """A record with where it came from.
+    """A record and its origin.
 
-    where: "FILE:LINE" or "" for one that was made here. base: the folder that relative image references start at, ""
-    for the working directory. repeats: the origin of the pair that this one repeats, once s2h-filter has found it.
+    where: "FILE:LINE", or "" for a new record. base: the folder of its relative image references, "" for the working
+    directory. repeats: the origin of the pair that this one repeats, if s2h-filter has found one.
     """
 
     __slots__ = ("base", "repeats", "where")
@@ -74,13 +74,13 @@ def interleave(parts: Iterable[object]) -> list[dict]:
 
 
 def claim(image: int, text: str) -> dict:
-    """Return one claim of `grounding`: what an answer says of the image at a position."""
+    """Return one claim of `grounding`: a text about the image at a position."""
     return {"image": image, "text": text}
 
 
 def claims_of(record: dict, side: str) -> list[tuple[int, str]]:
-    """Return what the answer claims of which image, (position, text), where the record's grounding says so. Claims are
-    objects, or in the older form lists [position, text]."""
+    """Return the claims of an answer as (position of the image, text); none if the record has no grounding. side: "chosen"
+    or "rejected". Claims are objects, or in the older form lists [position, text]."""
     return [
         (one["image"], one["text"]) if isinstance(one, dict) else (one[0], one[1])
         for one in (record.get("grounding") or {}).get(side) or ()
@@ -93,7 +93,7 @@ def assistant(text: str) -> list[dict]:
 
 
 def text_of(messages: list[dict]) -> str:
-    """Return the text parts of the messages, joined as they stand (no separator)."""
+    """Return the text parts of the messages, joined without a separator."""
     if len(messages) == 1 and len(content := messages[0]["content"]) == 1 and content[0]["type"] == "text":
         return content[0]["text"]
     return "".join(
@@ -102,21 +102,19 @@ def text_of(messages: list[dict]) -> str:
 
 
 def target_of(record: dict) -> list[int]:
-    """Return the positions of the images that the answer rests on, [] where they are unknown. A single image needs no
+    """Return the positions of the images that the answer rests on, [] if they are unknown. A single image needs no
     `target`."""
     return record.get("target") or ([0] if len(record["images"]) == 1 else [])
 
 
 def facts_of(record: dict) -> dict:
-    """Return what the answer was derived from, {} where the record does not say."""
+    """Return the facts that the answers follow from; {} if the record has none."""
     return record.get("facts") or {}
 
 
 def check(record: dict) -> None:
-    """Check every rule of the record's table. Raises RecordError that names every field at fault.
-
-    Looks at the record alone: whether an image can be opened is found out by the stage that opens it.
-    """
+    """Raise RecordError, which names every field at fault, if a record is no valid pair. Images are not opened: the stage
+    that opens one reports what is wrong with it."""
     pair = typed(record)
     found = faults(record) if pair is None else unfit(pair)
     if found:
@@ -126,22 +124,22 @@ def check(record: dict) -> None:
 
 
 def faults(record: dict) -> list[RecordError]:
-    """Return all that is wrong with a record: of each field, or item of a list, the first fault."""
+    """Return the faults of a record, at most one for each field or list item."""
     found = schema.faults(record, _pair().Pair, RULES, "a pair has images, prompt, chosen and rejected")
     wrong = {error.field.partition("[")[0].partition(".")[0] for error in found}
     if "images" not in wrong:
-        # The fields that have the right types are looked at beside harmless ones.
+        # Valid stand-ins replace the fields of wrong type, so that `unfit` can check the others.
         harmless = {"id": "x", "prompt": interleave([]), "chosen": assistant("x"), "rejected": assistant("x")}
         rest = {name: record.get(name) for name in FIELDS}
         rest |= {name: harmless.get(name) for name in wrong}
         found += [error for error in unfit(typed(rest)) if error.field.partition("[")[0] not in wrong]
-    # The id is made of the other fields, so that it is missing where they are wrong.
+    # A missing id is computed from the other fields, so it is still missing if they are wrong.
     return [error for error in found if (error.field, error.message) != ("id", "is missing")] or found
 
 
 def unfit(pair: Any) -> list[RecordError]:
-    """Return the faults of a pair that has the right types, a `pair.Pair`. It needs as many image parts as images, a
-    user's message at the end, positions below the number of images, and answers that say something."""
+    """Return the faults of a `pair_fields.Pair` that types can't express. It needs as many image parts as images, a user
+    message at the end, positions below the number of images, and answers with text."""
     found: list[RecordError] = []
     image, count, shown = _pair().ImagePart, len(pair.images), 0
     for i, message in enumerate(pair.prompt):
@@ -184,16 +182,16 @@ def _beyond(at: int, count: int, field: str) -> RecordError:
 
 
 def typed(record: dict) -> Any:
-    """Return the record as a `pair.Pair`, or None where a field has the wrong type."""
+    """Return the record as a `pair_fields.Pair`, or None if a field has the wrong type."""
     return schema.typed(record, _pair().Pair)
 
 
 @lru_cache(maxsize=1)
 def _pair() -> ModuleType:
-    """Return the module of the types, imported when the first record comes."""
-    from s2h import pair
+    """Return the module of the types, imported with the first record."""
+    from s2h import pair_fields
 
-    return pair
+    return pair_fields
 
 
 _PART = Rule("must be an image or text part", '{"type": "image"} or {"type": "text", "text": "..."}')

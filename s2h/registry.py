@@ -1,8 +1,8 @@
 """Find the parts that a user can name: sources, tasks, judgements, formats and benchmarks.
 
 Each room is a package. A module in it that holds a part (or a package, in its `__init__.py`) defines one value in capitals
-(`SOURCE`, `TASK`, `JUDGEMENT`, `FORMAT`, `BENCH`), and the part is called as its file is, with `-` for `_`. So adding a part
-is adding a file: command-line choices, help texts and tables come from here. `names` reads files but imports none, since
+(`SOURCE`, `TASK`, `JUDGEMENT`, `FORMAT`, `BENCH`), and the file's name, with `-` for `_`, is the name of the part. So a new
+part is a new file: command-line choices, help texts and tables come from here. `names` reads files but imports none, since
 `--help` must not load torch.
 
     names("bench")            # ('blink', 'mantis', …)

@@ -1,6 +1,5 @@
-"""Check the fields of a line against msgspec types, and say for every fault which field it is in, what the value must be and
-what would mend it. A pair (record.py) and a prediction (eval/predictions.py) each define their types and words once.
-"""
+"""Check the fields of a line against msgspec types. Each fault names its field, what the value must be, and the remedy. A
+pair (record.py) and a prediction (eval/predictions.py) each define their types and words once."""
 
 from __future__ import annotations
 
@@ -25,8 +24,8 @@ _KINDS = {
 
 
 class Rule(NamedTuple):
-    """What the value at a place must be. empty: the remedy where it is empty. above: the fault is reported for the place
-    that holds this one: a message, say, whose role is wrong."""
+    """The words for a fault at one place. words: what the value must be. remedy: how to mend it. empty: the remedy for an
+    empty value. above: report the fault at the place that holds this one, as for a message whose role is wrong."""
 
     words: str
     remedy: str = ""
@@ -55,7 +54,7 @@ def faults(values: Mapping, types: type, rules: Mapping[str, Rule], missing: str
 
 
 def typed(values: Mapping, types: type) -> Any:
-    """Return the values as an object of the types; None where one has the wrong type."""
+    """Return the values as an object of the types; None if one has the wrong type."""
     convert, wrong = _msgspec()
     try:
         return convert(values, types)
@@ -65,7 +64,7 @@ def typed(values: Mapping, types: type) -> Any:
 
 @lru_cache(maxsize=1)
 def _msgspec() -> tuple[Callable, type[Exception]]:
-    """Return what is called for every record, imported when the first one comes."""
+    """Return msgspec's `convert` and its error, imported with the first record: `--help` needs neither."""
     from msgspec import ValidationError, convert
 
     return convert, ValidationError
@@ -86,7 +85,7 @@ def _of(name: str, value: Any, kind: Any, rules: Mapping[str, Rule]) -> Iterator
 
 
 def _item_of(kind: Any) -> Any:
-    """Return the type of a list's items; None where the type is no list."""
+    """Return the type of a list's items; None if the type is no list."""
     for one in (kind, *get_args(kind)):
         if get_origin(one) is list:
             return get_args(one)[0]
@@ -94,7 +93,7 @@ def _item_of(kind: Any) -> Any:
 
 
 def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
-    """Return (steps from the value to the fault, msgspec's words), or None where the value is of the type."""
+    """Return (steps from the value to the fault, msgspec's words), or None if the value has the type."""
     convert, wrong = _msgspec()
     try:
         convert(value, kind)
@@ -107,7 +106,7 @@ def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
 def _fault(
     name: str, value: Any, steps: list[str | int], said: str, rules: Mapping[str, Rule]
 ) -> RecordError:
-    """Return the fault in words: by the deepest place on its way that has a rule."""
+    """Return the fault in the words of the deepest place on its path that has a rule. said: msgspec's message."""
     places = [(name, name, value)]
     for step in steps:
         field, pattern, value = places[-1]

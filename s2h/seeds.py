@@ -14,7 +14,7 @@ def seed_of(*parts: object) -> int:
 
 
 def text_of(parts: Iterable[object]) -> str:
-    """Return the text of parts that `hashed` makes a seed of."""
+    """Return one text for some parts, from which `hashed` makes a seed."""
     return "\x1f".join([f"{type(part).__name__}:{part}" for part in parts])
 
 
@@ -24,11 +24,11 @@ def hashed(text: str) -> int:
 
 
 def within(seed: int, bits: int) -> int:
-    """Return a seed for a library that takes non-negative numbers of so many bits: the seed itself where it fits, else a
+    """Return a seed for a library that takes non-negative numbers of at most `bits` bits: the seed itself if it fits, else a
     hash."""
     return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
 
 
 def rng(*parts: object) -> random.Random:
-    """Return a generator of its own for these parts: `rng(seed, "digit", 17)`."""
+    """Return a new generator that is seeded with the parts: `rng(seed, "digit", 17)`."""
     return random.Random(seed_of(*parts))

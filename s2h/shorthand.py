@@ -1,6 +1,6 @@
-"""Complete rows that are no full pair, so that every stage sees one form. `s2h.formats` reads the layouts of other tools;
-the short forms that they share are completed here: texts in place of messages and of their parts, images as objects, a
-prompt that both answers repeat, no id. A complete pair passes unchanged.
+"""Complete rows that are not yet a full pair, so that every stage gets one form. `s2h.formats` reads the layouts of other
+tools; the short forms that they share are completed here: texts in place of messages and of their parts, images as objects,
+a prompt that both answers repeat, no id. A complete pair passes unchanged.
 
     {"images": ["a.jpg"], "prompt": "What colour is the car?", "chosen": "Red.", "rejected": "Blue."}
 """
@@ -21,13 +21,13 @@ from s2h.images import decoding, references, store
 from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
 from s2h.streams import parse
 
-# How the base64 of an image begins, by the file's first bytes.
+# The beginning of an image's base64, which follows from the first bytes of its format.
 _KINDS = {"iVBOR": "png", "/9j/": "jpeg", "R0lGOD": "gif", "UklGR": "webp", "Qk": "bmp"}
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{100,}={0,2}\s*")  # no image file is shorter
 
 
 def accept(record: dict, layout: str = "") -> str:
-    """Check a record as a file may hold it, completed in place. Return the layout that it was in, "" for a complete pair.
+    """Complete a record of a file in place, and check it. Return the layout that it was in, "" for a complete pair.
 
     layout: the name of a format, for rows that are no complete pair; "" tells it from their fields. Raises RecordError, and
     LeftOut for a row that holds no pair.
@@ -37,11 +37,11 @@ def accept(record: dict, layout: str = "") -> str:
 
 @lru_cache(maxsize=8)
 def acceptor(layout: str = "") -> Callable[[dict], str]:
-    """Return `accept` as a function that looks nothing up, since it is called for every record."""
+    """Return `accept` for one layout, with its imports done: it is called for every record."""
     from msgspec import ValidationError
     from msgspec import convert as decode
 
-    from s2h.pair import Pair
+    from s2h.pair_fields import Pair
 
     def accept(record: dict) -> str:
         try:
@@ -63,13 +63,13 @@ def convert(record: dict) -> str:
 
 
 def complete(record: dict, layout: str = "") -> str:
-    """Bring a row to the full form of a pair, in place, and return the layout that it was in (see `accept`). What can't be
-    completed stays, for `check` to name.
+    """Bring a row to the full form of a pair, in place, and return the layout that it was in (see `accept`). A field that
+    can't be completed stays as it is, and `check` reports it.
 
-    images: {"bytes": base64, "path"} and base64 text become a data URI that a Writer puts into a store (references.Held), or
-    without bytes the path. prompt: a text has its images where its marks stand (`<image>`), without marks all images come
-    first, as in TRL; so it is with the text of a message without parts where no message shows an image. id: a hash of the
-    four fields. Raises RecordError for bytes that are no base64 or no image.
+    images: {"bytes": base64, "path"} and base64 text become a data URI (references.Held), which a Writer puts into a store;
+    without bytes, the path is taken. prompt: each mark `<image>` in a text becomes an image. If there are no marks, and no
+    message has an image part, all images come first, as in TRL. id: a hash of the four fields. Raises RecordError for bytes
+    that are no base64 or no image.
     """
     if record.get("prompt") is None:
         _part_prompt(record)
@@ -170,7 +170,11 @@ def _held(data: str, field: str) -> references.Held:
 def _prompt(prompt: Any, images: int) -> Any:
     if isinstance(prompt, str):
         parts = chat.content(prompt)
-        return interleave([*[IMAGE] * images, prompt]) if isinstance(parts, str) else [_said(parts)]
+        return (
+            interleave([*[IMAGE] * images, prompt])
+            if isinstance(parts, str)
+            else [{"role": "user", "content": parts}]
+        )
     if not isinstance(prompt, list):
         return prompt
     messages = [_marked(message) for message in prompt]
@@ -186,12 +190,8 @@ def _prompt(prompt: Any, images: int) -> Any:
     return messages
 
 
-def _said(parts: list[dict]) -> dict:
-    return {"role": "user", "content": parts}
-
-
 def _marked(message: Any) -> Any:
-    """Split the text of a user's message at its marks, with images as parts where they stand."""
+    """Replace each mark in the text of a user message by an image part."""
     if (
         isinstance(message, dict)
         and message.get("role") == "user"

@@ -1,10 +1,10 @@
 """Every private or undocumented part of TRL, transformers, PEFT and accelerate that s2h relies on, and nothing else.
 
 `PARTS` names each part, the reason, and the upstream issue, if there is one. `check` looks for all of them at the start of
-s2h-train, so that a new release that moved one is a line with a remedy and not a wrong number later. The rest of the module
-is the code that uses them: `TrainerSeams` gives the private methods of the trainers public names, the functions do the same
-for models, adapters and processes. The names of a model's modules (`language_model`, `self_attn`, `get_rope_index`, …) are
-not listed here: `s2h.train.agreement` compares the numbers of each run's model with those of TRL's own step.
+s2h-train, so that a new release that moved one gives an error with a remedy, and no wrong number later. The rest of the
+module is the code that uses them: `TrainerSeams` gives the private methods of the trainers public names, the functions do
+the same for models, adapters and processes. The names of a model's modules (`language_model`, `self_attn`, `get_rope_index`,
+…) are not listed here: `s2h.train.agreement` compares the numbers of each run's model with those of TRL's own step.
 
     from s2h import upstream
 
@@ -50,7 +50,7 @@ REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
 
 @dataclass(frozen=True)
 class Part:
-    """A private part: `where` it is ("module:Object.attribute"), what s2h-train needs it `to` do, and the upstream `issue`.
+    """A private part. where: "module:Object.attribute". to: what s2h-train needs it for. issue: upstream's.
 
     takes: parameters that the function must have. says: names and strings that its code must hold, for attributes that a
     constructor sets and for columns of a batch. value: what a constant must be equal to.
@@ -113,7 +113,8 @@ PARTS = (
 
 
 def check(parts: tuple[Part, ...] = PARTS) -> None:
-    """Raise RecordError, with versions to install, if a part is missing. Import what s2h-train imports anyway."""
+    """Raise RecordError, with versions to install, if a part is missing. It imports only what s2h-train
+    imports anyway."""
     from importlib.metadata import version
 
     for part in parts:
@@ -127,7 +128,7 @@ def check(parts: tuple[Part, ...] = PARTS) -> None:
 
 
 def _lack(part: Part) -> str:
-    """Return what is missing of a part, as "has no …"; "" if nothing is."""
+    """Return a clause for a part that is missing or differs, "has no …"; "" if it is there."""
     module, _, path = part.where.partition(":")
     try:
         found: Any = importlib.import_module(module)
@@ -189,15 +190,16 @@ def replace(owner: Any, name: str, function: Callable) -> Callable[[], None]:
 
 
 def image_tokens(processor: Any, size: tuple[int, int]) -> int:
-    """Number of tokens that the processor reckons for an image of (width, height) pixels. Raises whatever a processor that
-    has no such method, or another one, raises."""
+    """Return the number of tokens that the processor computes for an image of (width, height) pixels, without preparing it.
+    Raises any error if the processor has no such method, or one of another kind."""
     width, height = size
     made = processor._get_num_multimodal_tokens(image_sizes=[(height, width)])
     return int(made["num_image_tokens"][0])
 
 
 def name_model(model: Any, processor: Any, place: str) -> None:
-    """Set the name that an adapter notes for its base: the Hub id or the user's folder, not a folder of the cache."""
+    """Set the name that PEFT writes into an adapter as its base: the Hub id or the user's folder, not a folder of the
+    cache."""
     model.name_or_path = model.config._name_or_path = processor.tokenizer.name_or_path = place
 
 
@@ -220,8 +222,8 @@ def no_questions() -> Iterator[None]:
 def keep_from_checkpointing(model: Any, frozen: list[Any]) -> None:
     """Keep frozen modules out of gradient checkpointing, however often a library switches it on for the model.
 
-    transformers makes the output of every embedding ask for gradients, that of a frozen vision tower too, whose layers would
-    then be computed again and run backward for nothing.
+    transformers makes the output of every embedding require gradients, also in a frozen vision tower, whose layers would
+    then be recomputed and run backward in vain.
     """
     switch_on = model.gradient_checkpointing_enable
 
@@ -256,7 +258,7 @@ def plain_adapter(layer: Any) -> str | None:
 
 
 def has_process_state() -> bool:
-    """Return whether accelerate knows its processes already; its public property would make it find out."""
+    """Return whether accelerate has initialized its state. Creating a PartialState to ask would initialize it."""
     from accelerate import PartialState
 
     return bool(PartialState._shared_state)
@@ -278,7 +280,7 @@ def rows_only(dataset: Any) -> Any:
 
 
 class _HeadOutput(dict):
-    """What TRL's fused head returns, made of known log-probabilities."""
+    """The output of TRL's fused head, made of known log-probabilities."""
 
     def __getattr__(self, name: str) -> Any:
         return self[name]
@@ -342,16 +344,16 @@ class TrainerSeams(_Trainer):
 
     @property
     def mode(self) -> str:
-        """Under which of its two names TRL keeps what it measures now: "train" or "eval"."""
+        """The name under which TRL keeps its current measures: "train" or "eval"."""
         return "train" if self.model.training else "eval"
 
     def measures(self, mode: str) -> dict[str, list[float]]:
-        """Return what TRL has measured since the last log line, a value a batch. mode: "train" or "eval"."""
+        """Return TRL's measures since the last log line, by name, one value for each batch. mode: "train" or "eval"."""
         return self._metrics[mode]
 
     @contextlib.contextmanager
     def measures_aside(self, mode: str) -> Iterator[None]:
-        """Let nothing that the block computes count in TRL's measures."""
+        """Keep the computations of the block out of TRL's measures. mode: "train" or "eval"."""
         kept = self._metrics[mode], self._total_train_tokens
         self._metrics[mode] = defaultdict(list)
         try:
@@ -361,8 +363,8 @@ class TrainerSeams(_Trainer):
 
     @contextlib.contextmanager
     def without_gathering(self) -> Iterator[None]:
-        """Let accelerate gather nothing. TRL gathers the rewards of every batch, for which all processes would need batches
-        of the same size."""
+        """Switch off accelerate's `gather` in the block. TRL gathers the rewards of every batch, for which all processes
+        would need batches of the same size."""
         if self.accelerator.num_processes < 2:
             yield
             return
@@ -373,8 +375,8 @@ class TrainerSeams(_Trainer):
             restore()
 
     def answer_log_probs(self, batch: dict) -> list[Any]:
-        """Return log-probability (nat) of each token of each answer under the model as it is: a tensor [tokens], float64, a
-        row of the batch."""
+        """Return the log-probabilities (nat) of the tokens of each answer under the current model: one float64 tensor
+        [tokens] for each row of the batch."""
         import torch
 
         given = {key: value for key, value in batch.items() if key not in ("completion_mask", "row")}
@@ -385,7 +387,7 @@ class TrainerSeams(_Trainer):
         return [each[kept].double() for each, kept in zip(found, spoken[:, 1:].bool(), strict=True)]
 
     def loss_of(self, inputs: dict[str, Any], log_probs: Any) -> float:
-        """Return TRL's loss of pairs whose log-probabilities [2B, L - 1] are known, without asking the model."""
+        """Return TRL's loss of B pairs from their log-probabilities [2B, L - 1], without a forward pass."""
         import torch
 
         device = self.accelerator.device

@@ -158,8 +158,8 @@ class Run:
                 work.write(line if isinstance(line, Record) else Record(line))
                 done.append(_slim(line))
         except Exception as error:
-            if accel.lost(error):
-                raise accel.told(error) from error
+            if accel.is_lost_connection(error):
+                raise accel.connection_error(error) from error
             raise
         return done
 

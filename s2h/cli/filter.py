@@ -169,8 +169,8 @@ def _serve(given: Given, settings: Settings) -> None:
         try:
             engine.serve()
         except Exception as error:
-            if accel.lost(error):
-                raise accel.told(error) from error
+            if accel.is_lost_connection(error):
+                raise accel.connection_error(error) from error
             raise
 
 

@@ -348,8 +348,8 @@ def _train(work: common.Session, asked: Asked) -> None:
             on_error=work.on_error,
         )
     except Exception as error:
-        if accel.lost(error):
-            raise accel.told(error) from error
+        if accel.is_lost_connection(error):
+            raise accel.connection_error(error) from error
         if isinstance(error, TargetsError):
             raise click.UsageError(str(error)) from error
         raise

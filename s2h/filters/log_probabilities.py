@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from s2h.errors import one_line
 from s2h.filters import add_score, earlier_score, is_number
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError, open_image
-from s2h.models import ModelError, fingerprint, hub, names, vlm
+from s2h.models import ModelError, fingerprint, hub_files, names, vlm
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 
@@ -37,7 +38,7 @@ class Reference:
     def files(self) -> tuple[str, ...]:
         """The files of a local folder. Empty for a model of the Hub, which is loaded to take its fingerprint."""
         place = names.resolve(self.vlm.name)
-        return hub.listed(place) if os.path.isdir(place) else ()
+        return hub_files.listed(place) if os.path.isdir(place) else ()
 
     def fingerprint(self) -> str:
         return fingerprint.of_model(self.vlm.model, self.vlm.processor)
@@ -200,7 +201,7 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
         values = list(vlm.score(model, asked, batch_size=max(len(asked), 1)))
     except (IndexError, RuntimeError, ValueError) as error:
         raise ModelError(
-            f"--ref {model.name} can't score a batch: {hub.reason(error)} (a smaller --ref-batch-size, or another model)"
+            f"--ref {model.name} can't score a batch: {one_line(error, 160)} (a smaller --ref-batch-size, or another model)"
         ) from error
     return [
         one

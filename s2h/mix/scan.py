@@ -1,8 +1,7 @@
 """A span of a file of records as columns: what mixing has to know of each line, and what is wrong with those that are no
-records. A line that msgspec can read as a `pair.Pair`, and in which `record.unfit` finds no fault, is a pair; every other
-goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it stays
-where it is.
-"""
+records. A line that msgspec can read as a `pair_fields.Pair`, and in which `record.unfit` finds no fault, is a pair; every
+other goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it
+stays where it is."""
 
 from __future__ import annotations
 
@@ -260,7 +259,7 @@ def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
     from msgspec import defstruct
     from msgspec.json import Decoder
 
-    from s2h.pair import Pair
+    from s2h.pair_fields import Pair
 
     bonds = [(name, Any, None) for name in ("twin", "families")] if wanted.links else []
     facts: Any = defstruct("Facts", bonds)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from s2h.errors import plural
+from s2h.errors import one_line, plural
 from s2h.models import ModelError
 
 # Names in a run folder of s2h-train: the adapter, the merged model, and the arguments of the run.
@@ -15,14 +15,14 @@ ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
 
 
 def find(name: str) -> Path | None:
-    """Return the folder of an adapter, given itself or its run folder; None for anything else."""
+    """Return the folder of an adapter, from that folder or from its run folder; None for anything else."""
     places = (Path(name) / ADAPTER, Path(name))
     return next((folder for folder in places if (folder / "adapter_config.json").is_file()), None)
 
 
 def base_of(folder: Path) -> str:
-    """Return the name of the model that an adapter was trained on, from the run's arguments, else from PEFT's. Raises
-    ModelError."""
+    """Return the name of the model that an adapter was trained on, from the run's arguments, else from PEFT's
+    configuration. Raises ModelError if neither names it."""
     for path, key in (
         (folder.parent / ARGUMENTS, "model"),
         (folder / "adapter_config.json", "base_model_name_or_path"),
@@ -32,7 +32,7 @@ def base_of(folder: Path) -> str:
                 base = json.loads(path.read_text())[key]
             except (ValueError, KeyError, TypeError) as error:
                 raise ModelError(
-                    f"{path}: does not name the base model of the adapter ({short(error)})"
+                    f"{path}: does not name the base model of the adapter ({one_line(error)})"
                 ) from error
             if base:
                 return str(base)
@@ -40,18 +40,18 @@ def base_of(folder: Path) -> str:
 
 
 def merge(model: Any, folder: Path, name: str, base: str) -> Any:
-    """Merge the adapter of a folder into its base model and return the model. name, base: how the user calls the adapter and
-    its base. Raises ModelError if the adapter was made for another model."""
+    """Merge the adapter of a folder into its base model and return the model. name, base: the user's names for the adapter
+    and its base. Raises ModelError if the adapter was made for another model."""
     import warnings
 
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import SafetensorError, safe_open
 
     misfit = f"{name}: the adapter does not fit its base {base}"
-    told = folder.parent / ARGUMENTS
-    said = json.loads(told.read_text()).get("base") if told.is_file() else None
-    if said not in (None, sketch(base, model)):
-        raise ModelError(f"{misfit}: it was trained on other weights (give it those again)")
+    arguments = folder.parent / ARGUMENTS
+    trained_on = json.loads(arguments.read_text()).get("base") if arguments.is_file() else None
+    if trained_on not in (None, sketch(base, model)):
+        raise ModelError(f"{misfit}: it was trained on other weights (put those back)")
     weights = folder / "adapter_model.safetensors"
     if not weights.is_file():
         raise ModelError(f"{weights}: no such file (only safetensors are read)")
@@ -62,7 +62,7 @@ def merge(model: Any, folder: Path, name: str, base: str) -> Any:
             warnings.simplefilter("ignore")  # missing weights are counted below
             adapted = PeftModel.from_pretrained(model, str(folder))
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
-        raise ModelError(f"{misfit}: {short(error)}") from error
+        raise ModelError(f"{misfit}: {one_line(error)}") from error
     kind = (adapted.peft_config["default"].auto_mapping or {}).get("base_model_class", type(model).__name__)
     if kind != type(model).__name__:
         raise ModelError(f"{misfit}: it was made for {kind}, and this is {type(model).__name__}")
@@ -75,20 +75,15 @@ def merge(model: Any, folder: Path, name: str, base: str) -> Any:
 
 
 def sketch(name: str, model: Any) -> str | None:
-    """Return 16 hexadecimal digits that identify a model in whatever precision it is loaded: a hash of some numbers of each
-    weight, rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4
+    """Return 16 hexadecimal digits that identify a model, whatever its dtype: a hash of the first 64 numbers of each weight,
+    rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4
     bits."""
     import torch
 
     if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):
         return None
-    told = blake2b(digest_size=8)
+    digest = blake2b(digest_size=8)
     for part, weight in sorted(model.state_dict().items()):
         some = weight.detach().reshape(-1)[:64].to(torch.bfloat16).cpu()
-        told.update(part.encode() + some.view(torch.int16).numpy().tobytes())
-    return told.hexdigest()
-
-
-def short(error: Exception) -> str:
-    """Return an error of a library as a part of one line."""
-    return " ".join(str(error).split())[:200]
+        digest.update(part.encode() + some.view(torch.int16).numpy().tobytes())
+    return digest.hexdigest()

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from s2h.errors import one_line
 from s2h.models import guard
 
 
 def unavailable(name: str, place: str, error: Exception) -> str:
-    """Return one line with the cause and the remedy. name: as the user calls the model. place: the folder or Hub id of that
-    name."""
+    """Return one line with the cause and the remedy. name: the user's name for the model. place: the folder or Hub id of
+    that name."""
     where = f"model {name!r}" + ("" if place == name else f" ({place})")
     local = Path(place).is_dir()
     for cause in _chain(error):
@@ -27,8 +28,8 @@ def unavailable(name: str, place: str, error: Exception) -> str:
         kinds = ("processor", "preprocessor")
         if not any((Path(place) / f"{kind}_config.json").is_file() for kind in kinds):
             return f"{where} has no processor (save the base's processor in the folder too)"
-        return f"{where} can't be loaded: {_short(error)} (is the folder whole?)"
-    return f"{where} can't be loaded: {_short(error)} (check --model, or give a local folder)"
+        return f"{where} can't be loaded: {one_line(error)} (is the folder whole?)"
+    return f"{where} can't be loaded: {one_line(error)} (check --model, or give a local folder)"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -41,23 +42,21 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: BaseException, where: str, place: str, local: bool) -> str:
-    """Return the line for one error of the chain; "" for an error that alone says nothing."""
+    """Return the line for one error of the chain; "" for an error that names no cause."""
     from huggingface_hub import errors
 
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"{where} can't be had: no space left on the disk (free some, or let HF_HOME name another folder)"
-        )
+        return f"{where} can't be loaded: no space left on the disk (free some, or let HF_HOME name another folder)"
     if isinstance(error, PermissionError) and error.filename:
-        return f"{where} can't be had: {error.filename}: permission denied (let HF_HOME name another folder)"
+        return (
+            f"{where} can't be loaded: {error.filename}: permission denied (let HF_HOME name another folder)"
+        )
     if isinstance(error, errors.GatedRepoError):
         return f"{where} is gated: accept its terms on its page of the Hub, then log in with `hf auth login`"
     if isinstance(error, errors.RepositoryNotFoundError):
         return f"{where}: the Hub has no such model, or it is private (check --model, or log in with `hf auth login`)"
     if isinstance(error, errors.HFValidationError) and not local:
-        return (
-            f"{where} can't be had: there is no such folder, and it is not an id of the Hub (check --model)"
-        )
+        return f"{where} can't be loaded: there is no such folder, and it is not an id of the Hub (check --model)"
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{where} needs the package {error.name} (pip install {error.name})"
     if isinstance(error, ImportError) and (needed := re.search(r"pip install ([\w.-]+)", str(error))):
@@ -67,7 +66,7 @@ def _said(error: BaseException, where: str, place: str, local: bool) -> str:
     offline = isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
     if not local and (offline or _is_network(error)):
         return (
-            f"{where} can't be had: no such folder, not in the local Hub cache, and the Hub can't be reached "
+            f"{where} can't be loaded: no such folder, not in the local Hub cache, and the Hub can't be reached "
             "(check --model and the network, or give a local folder)"
         )
     return ""
@@ -78,7 +77,3 @@ def _is_network(error: BaseException) -> bool:
     return bool(
         kinds & {"ConnectError", "ConnectTimeout", "ReadTimeout", "ProxyError", "gaierror", "ConnectionError"}
     )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

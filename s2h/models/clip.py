@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2h import upstream
-from s2h.models import ModelError, guard, hub, names
+from s2h.errors import one_line
+from s2h.models import ModelError, guard, hub_files, names
 
 DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -18,7 +19,7 @@ PROBE = ("A photo of two dogs, a cat & 3 birds.", "naïve “quotes” 日本 --
 
 @dataclass(frozen=True)
 class Clip:
-    """An image-text model ready to embed. name: in full, as scores note it. files: what it was read from. whole: fill
+    """An image-text model ready to embed. name: in full, as in scores. files: those that it was read from. whole: fill
     batches up to `images_at_once`, since a compiled model is compiled again for each new size."""
 
     name: str
@@ -34,7 +35,7 @@ class Clip:
         return 256 if next(self.model.parameters()).is_cuda else 32
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits of everything that embeddings depend on."""
+        """Return 16 hexadecimal digits: a hash of everything that embeddings depend on."""
         from s2h.models import fingerprint
 
         return fingerprint.of_embedder(self.model, self.transform, self.tokenizer(list(PROBE)).tolist())
@@ -66,7 +67,7 @@ class Clip:
         )
 
     def cut(self, texts: list[str]) -> int:
-        """Return the number of texts that are longer than the model's context, so that their ends are not judged."""
+        """Return the number of texts that are longer than the model's context, which ignores their ends."""
         length = self.tokenizer.context_length
         # A token has at least one byte, and two tokens mark the start and the end.
         long = [text for text in texts if len(text.encode()) > length - 2]
@@ -86,7 +87,7 @@ class Clip:
 
 
 def identify(name: str) -> str:
-    """Return the name in full, as scores note it: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list,
+    """Return the name in full, as in scores: `ViT-B-32` is `ViT-B-32:openai`, its first weights in open_clip's list,
     and so is `ViT-B-32/openai`.
 
     Raises ModelError for a name that is neither open_clip's, nor `hf-hub:ID`, nor a folder in open_clip's layout.
@@ -117,8 +118,8 @@ def identify(name: str) -> str:
         and not (weights.endswith(".safetensors") and os.path.isfile(weights))
     ):
         raise ModelError(
-            f"--clip-model {name}: no such weights ({', '.join(listed[:6])} ... are in open_clip.list_pretrained(); a "
-            ".safetensors file will do too)"
+            f"--clip-model {name}: no such weights ({', '.join(listed[:6])} ... are in open_clip.list_pretrained(); or "
+            "name a .safetensors file)"
         )
     if not weights and not listed:
         raise ModelError(
@@ -128,7 +129,7 @@ def identify(name: str) -> str:
 
 
 def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) -> Clip:
-    """Load a model by any name that `identify` takes. It is fetched from the Hub only if it is not on this machine. Raises
+    """Load a model by any name that `identify` takes. It is downloaded only if it is not on this machine. Raises
     ModelError if it can't be loaded.
 
     Model, image transform and tokenizer are open_clip's own, as the folder's or the Hub's configuration describes them.
@@ -141,7 +142,7 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
     from s2h import accel
 
     name = identify(name)
-    with hub.quiet(), upstream.no_questions():
+    with hub_files.quiet(), upstream.no_questions():
         try:
             place, options, files = _locate(name)
             model = open_clip.create_model(place, pretrained_text=False, require_pretrained=True, **options)
@@ -155,10 +156,10 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
                 raise ModelError(said) from error
             if "state_dict" in str(error):  # torch lists every tensor
                 raise ModelError(
-                    f"--clip-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
+                    f"--clip-model {name}: the checkpoint has other shapes than the model: {one_line(error, 160)}"
                 ) from error
             raise ModelError(
-                f"the CLIP model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
+                f"the CLIP model {name} can't be loaded: {one_line(error, 160)} (download it first, or name another: "
                 f"--clip-model NAME, hf-hub:ID or a folder; {BUNDLED} is for built-in images)"
             ) from error
     model = model.to(accel.device(), accel.dtype(dtype)).eval()
@@ -183,7 +184,7 @@ def _check_shapes(name: str, model: Any, files: tuple[str, ...]) -> None:
             shape = list(checkpoint.get_slice(key).get_shape())
             if shape != wanted.get(key, shape):
                 raise ModelError(
-                    f"--clip-model {name}: the checkpoint is of another shape than the model: {key} is {shape} and "
+                    f"--clip-model {name}: the checkpoint has other shapes than the model: {key} is {shape} and "
                     f"should be {wanted[key]}"
                 )
 
@@ -202,15 +203,15 @@ def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
             raise ModelError(f"--clip-model {name}: {WEIGHTS} is missing (only safetensors are loaded)")
         used = guard.check_parts(os.path.join(folder, CONFIG), f"--clip-model {name}")
         guard.check(folder, f"--clip-model {name}", auto_map=used)
-        return f"local-dir:{folder}", {}, hub.listed(folder)
+        return f"local-dir:{folder}", {}, hub_files.listed(folder)
     if name.startswith("hf-hub:"):
         repository = name.removeprefix("hf-hub:")
-        files = [hub.fetch(repository, file) for file in (CONFIG, WEIGHTS)]
+        files = [hub_files.fetch(repository, file) for file in (CONFIG, WEIGHTS)]
         used = guard.check_parts(files[0], f"--clip-model {name}", repository)
-        folder = hub.settings(repository) if used else os.path.dirname(files[0])
+        folder = hub_files.settings(repository) if used else os.path.dirname(files[0])
         guard.check(folder, f"--clip-model {name}", auto_map=used)
         # The folder is loaded, so that what was checked is what is read.
-        return f"local-dir:{os.path.dirname(files[0])}", {}, hub.snapshot(files[0])
+        return f"local-dir:{os.path.dirname(files[0])}", {}, hub_files.snapshot(files[0])
     model, _, weights = name.partition(":")
     listed = get_pretrained_cfg(model, weights)
     if not listed:
@@ -225,10 +226,10 @@ def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
             f"--clip-model {name}: these weights are not published as safetensors (choose others)"
         )
     looks = {key: listed[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in listed}
-    path = hub.fetch(repository, file)
+    path = hub_files.fetch(repository, file)
     options = {
         "pretrained": path,
         "force_preprocess_cfg": looks,
         "force_quick_gelu": bool(listed.get("quick_gelu")),
     }
-    return model, options, hub.snapshot(path)
+    return model, options, hub_files.snapshot(path)

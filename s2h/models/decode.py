@@ -12,8 +12,8 @@ from s2h.models import prompts as made
 from s2h.models.prompts import Prompt
 from s2h.models.tokens import positions
 
-# Two tokens are near-tied if their logits differ by less than this share of the largest logit, for each layer. Rounding
-# moved logits by at most a seventh of that in models of 2 to 8 layers.
+# Two tokens are near-tied if their logits differ by less than this share of the largest logit, times the number of layers.
+# Rounding moved logits by at most a seventh of that in models of 2 to 8 layers.
 NEAR = 5e-6
 
 
@@ -47,7 +47,8 @@ def can_decode(vlm: Any) -> bool:
 
 
 def prefill(vlm: Any, prompts: list[Prompt]) -> State:
-    """Run the prompts. A common beginning of several prompts, up to the last image, is run once."""
+    """Run the prompts and return the state after them. A beginning that several prompts share, up to the last image, is run
+    once."""
     heads = [
         None if p.shared is None or not p.head else (p.shared, tuple(p.ids[: p.head].tolist()))
         for p in prompts
@@ -90,8 +91,8 @@ def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
 
 
 def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
-    """Return log-probability (nats, summed over tokens) of each answer after its prompt, a list by prompt. Every prompt has
-    the same number of answers, tensors of tokens [L], and is run once for all of them."""
+    """Return the log-probability (nats, summed over tokens) of each answer after its prompt, one list for each prompt. Every
+    prompt has the same number of answers, tensors of tokens [L], and is run once for all of them."""
     import torch
 
     flat = [(row, ids) for row, some in enumerate(answers) for ids in some]
@@ -110,7 +111,7 @@ def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> l
 
 
 def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
-    """Return log-probabilities [B, V] of the first token after each prompt."""
+    """Return the log-probabilities (nats) of the first token after each prompt: float32 [B, V]."""
     import torch
 
     with torch.inference_mode():
@@ -122,7 +123,7 @@ def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
 
 
 def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
-    """Return the answers, and the rows with a near tie, which must be recomputed with batch size 1."""
+    """Return the tokens of the answers, and the rows with near-tied tokens, which must be recomputed with batch size 1."""
     import torch
 
     ends, near = end_tokens(vlm), nearness(vlm)
@@ -165,7 +166,8 @@ def _step(vlm: Any, state: State, tokens: Any) -> None:
 
 
 def _run(vlm: Any, batch: dict[str, Any]) -> State:
-    """Return the first pass, over whole prompts with their images."""
+    """Run whole prompts with their images, and return the state after them. Raises ModelError for logits that are not
+    finite."""
     from transformers.cache_utils import DynamicCache
 
     cache = DynamicCache(config=vlm.model.config.get_text_config())
@@ -184,7 +186,7 @@ def _run(vlm: Any, batch: dict[str, Any]) -> State:
         after = mask.sum(1)
     logits = _forward(vlm, cache, ids, mask, places, **batch)[:, -1]
     if not logits.isfinite().all():
-        raise ModelError(f"{vlm.name}: the model's logits are no numbers (are its weights whole?)")
+        raise ModelError(f"{vlm.name}: the model's logits are not finite (are its weights damaged?)")
     return State(cache, mask, after, logits)
 
 

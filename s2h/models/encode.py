@@ -20,9 +20,9 @@ def prompt_text(processor: Any, messages: list[dict]) -> str:
 
 
 def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: str) -> str:
-    """Return the answer as the chat template writes it after the prompt `before`, with the token that ends it: EOS if the
-    template writes none (LLaVA-1.5), or the model would never learn to stop. Raises ModelError for a template that can't be
-    used."""
+    """Return the answer as the chat template writes it after the prompt `before`, with the token that ends it. If the
+    template writes none (LLaVA-1.5), this is EOS: otherwise the model would never learn to stop. Raises ModelError for a
+    template that can't be used."""
     from s2h.models import ModelError
 
     tokenizer = processor.tokenizer
@@ -44,8 +44,7 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
 
 
 def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
-    """Return tensors of B prompts, padded on the left, [B, L], and those of the images of all prompts, as the model takes
-    them."""
+    """Return the model's inputs for B prompts: tokens [B, L], padded on the left, and the tensors of all their images."""
     return dict(
         processor(
             text=texts,
@@ -59,7 +58,7 @@ def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) ->
 
 
 def padding(tokenizer: Any) -> int:
-    """Return the token that pads rows; masks leave it out."""
+    """Return the token that pads rows."""
     return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
 

@@ -18,7 +18,7 @@ from s2h.record import Record
 SIZE = 8  # bytes of a fingerprint
 THREADS = 4  # threads that hash weights: hashing releases the interpreter's lock
 _PIECE = 1 << 26  # bytes of a tensor that are hashed at a time
-# Keys that say where a model is, who wrote it and how it is run, and don't change its output.
+# Keys that don't change a model's output: its place, its author, and how it is run.
 _INCIDENTAL = frozenset(
     {
         "_name_or_path", "_commit_hash", "_attn_implementation_autoset", "architectures", "name_or_path", "processor_class",
@@ -60,8 +60,8 @@ def of_processor(processor: Any) -> str:
 
 
 def of_record(record: Record, known: dict[str, str] | None = None) -> str:
-    """Return 16 hexadecimal digits of a record's prompt, answers and images. An image counts by the bytes of its file, not
-    by its name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
+    """Return 16 hexadecimal digits of a record's prompt, answers and images. An image is identified by the bytes of its
+    file, not by its name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
     base = getattr(record, "base", "")
     images = []
     for i, reference in enumerate(record["images"]):
@@ -106,7 +106,7 @@ def _tensor(tensor: Any) -> bytes:
 
 
 def _tokenizer(tokenizer: Any) -> bytes:
-    """Return the rules of a tokenizer. Padding and truncation are left out: each call sets them."""
+    """Return the settings of a tokenizer as canonical JSON, without padding and truncation, which each call sets."""
     import orjson
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -120,7 +120,7 @@ def _tokenizer(tokenizer: Any) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    """Return JSON in one form: keys sorted, incidental keys left out, and values that JSON doesn't have as their text."""
+    """Return canonical JSON: keys sorted, incidental keys left out, and values that JSON can't hold as text."""
     import orjson
 
     return orjson.dumps(_essential(value), default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -1,8 +1,8 @@
 """Check a model's folder before a library reads it: code that comes with a model is never run, and weights are safetensors.
 
 Every model is checked here (`vlm.read`, `clip.load`, `text.load`, adapters), because the libraries differ: transformers
-refuses such code unless it is told otherwise, open_clip follows the model's own configuration, and both may ask on standard
-input, where s2h's commands read records (see `upstream.no_questions`).
+refuses such code by default, open_clip follows the model's own configuration, and both may ask on standard input, from which
+s2h's commands read records (see `upstream.no_questions`).
 
     guard.check("some/folder", "model 'some/folder'")
 """
@@ -25,11 +25,11 @@ _REMEDY = "choose another model: code that comes with a model is never run"
 
 
 def check(folder: str | os.PathLike, what: str, *, auto_map: bool = False) -> None:
-    """Raise ModelError, with the name of the file, if a configuration below the folder asks for code to be run, or if
-    weights are there only as a pickle.
+    """Raise ModelError, with the name of the file, if a configuration below the folder asks to run code, or if the
+    folder has weights only as a pickle.
 
-    what: the user's words for the model, with which the message starts. auto_map: refuse Python files that a configuration
-    names, for a library that is not told `trust_remote_code=False`.
+    what: the user's words for the model, with which the message starts. auto_map: also refuse Python files that a
+    configuration names, for a library that takes no `trust_remote_code=False`.
     """
     for path in files.below(os.fspath(folder)):
         name = os.path.relpath(path, folder)
@@ -56,7 +56,7 @@ def no_adapter(folder: str | os.PathLike, what: str) -> None:
 
 def check_parts(config: str | os.PathLike, what: str, repository: str = "") -> bool:
     """Raise ModelError if an open_clip configuration names a part that would be fetched from elsewhere. Return whether
-    transformers makes a part of the model.
+    transformers builds a part of the model.
 
     repository: the Hub id of the model itself; "" for a folder, from which open_clip always takes the tokenizer.
     """

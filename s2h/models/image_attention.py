@@ -14,12 +14,12 @@ from s2h.models.vlm import VLM
 def share(vlm: VLM, messages: list[dict], images: list[Any], answer: str, target: int) -> float:
     """Return the target image's share, 0 to 1, of the attention that the tokens of the answer pay to images, in the middle
     layer of the language model as the mean over its heads (MIA-DPO, arXiv 2410.17637). Raises ModelError if the tokens of
-    the images can't be told apart."""
+    one image can't be separated from those of the next."""
     return shares(vlm, messages, images, answer)[target]
 
 
 def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> list[float]:
-    """Return the share of each image, in order; the shares sum to 1. See `share`."""
+    """Return the share of the attention to each image, in order (see `share`). The shares sum to 1."""
     import torch
 
     text = encode.prompt_text(vlm.processor, messages)
@@ -59,20 +59,20 @@ def _layers(model: Any) -> Any:
     layers = getattr(inner, "layers", None)
     if layers is None or not hasattr(layers[0], "self_attn"):
         raise ModelError(
-            f"{type(model).__name__}: its layers are not where s2h can read attention (leave --select out)"
+            f"{type(model).__name__}: s2h can't find the layers whose attention --select needs (leave --select out)"
         )
     return layers
 
 
 def _image_token(vlm: VLM) -> int | None:
-    """Return the token that stands for an image; None if the configuration names none."""
+    """Return the image token; None if the configuration names none."""
     config = vlm.model.config
     token = getattr(config, "image_token_id", None)
     return getattr(config, "image_token_index", None) if token is None else token
 
 
 def _runs(tokens: list[int], image: int | None, count: int) -> list[tuple[int, int]]:
-    """Return the runs of tokens of each image, [start, stop), in order. Images without text between them get equal parts."""
+    """Return the run of tokens of each image, [start, stop), in order. A run of several images is cut into equal parts."""
     runs: list[tuple[int, int]] = []
     start = None
     for at, token in enumerate([*tokens, None]):

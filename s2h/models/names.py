@@ -18,8 +18,8 @@ LORA_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
 @dataclass(frozen=True)
 class Shape:
-    """The published shape of a model, to estimate memory and time without its weights. An image takes image_tokens, or as
-    many as squares of `square` pixels a side cover it, but no fewer than image_tokens."""
+    """The published shape of a model, to estimate memory and time without its weights. An image takes image_tokens; if
+    `square` is set, it takes one token for each square of so many pixels a side, and at least image_tokens."""
 
     parameters: float  # number of all weights
     language: float  # number of weights of the language model, which every token passes
@@ -48,7 +48,7 @@ class Preset:
     shape: Shape | None = None
 
 
-# The Qwen models take 128,000 tokens and more, on which no GPU can train: their presets stop at 32,768.
+# The Qwen models take 128,000 tokens and more. No GPU can train on so many, so their presets stop at 32,768.
 PRESETS = {
     "llava-1.5-7b": Preset(window=4096, shape=Shape(7.06e9, 6.74e9, 32, 4096, 11008, 4096, 32064, 576)),
     "qwen2.5-vl-7b": Preset(

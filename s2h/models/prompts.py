@@ -10,7 +10,7 @@ from typing import Any
 from s2h.errors import counted
 from s2h.models import ModelError, encode
 
-# Models whose processors put the tokens of an image in the place of its mark in the text, and concatenate the images'
+# Models whose processors replace the mark of an image in the text by the image's tokens, and concatenate the images'
 # tensors. Their prompts can be prepared one by one and stacked later to the tensors that the processor makes of a batch.
 PLAIN = frozenset({"llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"})
 KEPT = 512 << 20  # bytes of prepared images that are kept for later questions
@@ -18,7 +18,7 @@ KEPT = 512 << 20  # bytes of prepared images that are kept for later questions
 
 @dataclass
 class Prompt:
-    """One question as a model takes it. shared: a key for the images, if other questions may ask about the same ones."""
+    """One question, ready for a model. shared: a key for the images, if other questions may be about the same ones."""
 
     text: str
     ids: Any  # tokens [L], with those of the images
@@ -29,7 +29,7 @@ class Prompt:
 
 @dataclass
 class Images:
-    """Prepared images by a name for their bytes, each prepared once while it is among the newest 512 MiB."""
+    """A cache of prepared images, by a name for their bytes. It keeps the 512 MiB that were used last."""
 
     vlm: Any
     kept: OrderedDict = field(default_factory=OrderedDict)
@@ -58,8 +58,8 @@ def is_plain(vlm: Any) -> bool:
 
 
 def prepare_images(vlm: Any, images: list[Any]) -> list[Any]:
-    """Prepare PIL images one by one: a dictionary each, with its tensors, and under `tokens` its number of tokens in a
-    prompt. Models that are not plain keep the PIL images."""
+    """Prepare PIL images one by one. Return for each a dictionary with its `tensors`, its number of `tokens` in a prompt,
+    and whether the model takes token types (`typed`). Models that are not plain keep the PIL images."""
     if not is_plain(vlm) or not images:
         return list(images)
     processor = vlm.processor
@@ -140,7 +140,7 @@ def join(rows: list[Any], pad: int, side: str = "left") -> dict[str, Any]:
 
 
 def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
-    """Return the images' tensors of a batch, and mm_token_type_ids [B, L] if the model takes them."""
+    """Return the tensors of a batch's images, and mm_token_type_ids [B, L] if the model takes them."""
     import torch
 
     made = {}
@@ -162,7 +162,7 @@ def images_first(processor: Any) -> bool:
     probe = [{"type": "text", "text": "s2h-before"}, {"type": "image"}, {"type": "text", "text": "s2h-after"}]
     try:
         text = processor.apply_chat_template([{"role": "user", "content": probe}], tokenize=False)
-    except Exception:  # the template needs more; it says what when it is given a question
+    except Exception:  # the template needs a real question, and reports any error then
         return False
     mark = getattr(processor, "image_token", None) or "<image>"
     return mark in text and text.index(mark) < text.index("s2h-before")

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from s2h.models import ModelError, guard, hub, names
+from s2h.errors import one_line
+from s2h.models import ModelError, guard, hub_files, names
 
 DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
 
 @dataclass(frozen=True)
 class TextModel:
-    """A sentence embedder. name: in full, as scores note it. files: what it was read from."""
+    """A sentence embedder. name: in full, as in scores. files: those that it was read from."""
 
     name: str
     model: Any
@@ -34,17 +35,17 @@ class TextModel:
         return rows.float().cpu().numpy()
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits of everything that embeddings depend on."""
+        """Return 16 hexadecimal digits: a hash of everything that embeddings depend on."""
         from s2h.models import fingerprint
         from s2h.models.clip import PROBE
 
-        with hub.quiet():  # the probe is longer than the context
+        with hub_files.quiet():  # the probe is longer than the context
             tokens = self.model.tokenizer(list(PROBE))["input_ids"]
         return fingerprint.of_embedder(self.model, self.model.max_seq_length, tokens)
 
 
 def identify(name: str) -> str:
-    """Return the name in full, as scores note it: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`. Raises
+    """Return the name in full, as in scores: `all-MiniLM-L6-v2` is `sentence-transformers/all-MiniLM-L6-v2`. Raises
     ModelError for a folder that does not exist."""
     if name == BUNDLED:
         return name
@@ -56,7 +57,7 @@ def identify(name: str) -> str:
 
 
 def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
-    """Load a model by its name. It is fetched from the Hub only if it is not on this machine. dtype: float32, bfloat16 or
+    """Load a model by its name. It is downloaded only if it is not on this machine. dtype: float32, bfloat16 or
     float16. Raises ModelError if it can't be loaded."""
     from sentence_transformers import SentenceTransformer
 
@@ -82,13 +83,13 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
             model_kwargs={"use_safetensors": True, "dtype": accel.dtype(dtype)},
         )  # fmt: skip
 
-    with hub.quiet(), _without_bars():
+    with hub_files.quiet(), _without_bars():
         try:
             if local:
                 check(place)
                 model = made(place)
             else:
-                model = hub.loaded(place, check, made)
+                model = hub_files.loaded(place, check, made)
         except ModelError:
             raise
         except Exception as error:  # the three libraries have no error in common
@@ -96,13 +97,13 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
                 raise ModelError(said) from error
             if "size mismatch" in str(error):
                 raise ModelError(
-                    f"--text-model {name}: the checkpoint is of another shape than the model: {hub.reason(error)}"
+                    f"--text-model {name}: the checkpoint has other shapes than the model: {one_line(error, 160)}"
                 ) from error
             raise ModelError(
-                f"the text model {name} can't be had: {hub.reason(error)} (fetch it once with a network, or name another: "
+                f"the text model {name} can't be loaded: {one_line(error, 160)} (download it first, or name another: "
                 f"--text-model ID or a folder; {BUNDLED} is for built-in pairs)"
             ) from error
-    files = hub.listed(place) if local else hub.snapshot(hub.fetch(place, "config.json"))
+    files = hub_files.listed(place) if local else hub_files.snapshot(hub_files.fetch(place, "config.json"))
     return TextModel(name, model, files)
 
 

@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import Any
 
 from s2h import upstream
+from s2h.errors import one_line
 from s2h.models import ModelError, encode
 from s2h.models.prompts import PLAIN
 from s2h.record import Record, RecordError, text_of
 
 ANSWERS = ("chosen", "rejected")
 SMALL = 32  # pixels: processors differ on smaller sides, so such images are prepared to be counted
-# Sizes at which the number that a processor reckons is compared with its tensors.
+# Sizes at which the number that a processor computes is compared with its tensors.
 PROBES = ((64, 64), (333, 250), (97, 450))
 
 
@@ -35,13 +36,14 @@ class PairTokens:
 
     @property
     def row(self) -> int:
-        """A pair's length: its prompt plus its longer answer."""
+        """The length of a pair: its prompt plus its longer answer."""
         return self.prompt + max(self.answers)
 
 
 @dataclass
 class TokenCounter:
-    """Counts tokens for one model. model_type: of its configuration. window: the most tokens of a prompt and one answer."""
+    """Counts tokens for one model. model_type: as in its configuration. window: the most tokens of a prompt
+    with one answer."""
 
     processor: Any
     model_type: str
@@ -110,18 +112,18 @@ class TokenCounter:
         return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
 
     def planned(self, size: tuple[int, int]) -> int:
-        """Estimate the tokens of an image of this size, to plan batches; 1 if that takes the image itself."""
+        """Estimate the tokens of an image of this size, to plan batches; 1 if only the image itself can tell."""
         try:
             return self._tokens(size)
-        except Exception:  # the error is reported when the image is prepared
+        except Exception:  # reported when the image is prepared
             return 1
 
     def _tokens(self, size: tuple[int, int]) -> int:
-        """Return the tokens of an image of this size (width, height in pixels), counted once for all images of the size: as
-        the processor reckons, if that is known to be right, else on a black image of the size."""
+        """Return the tokens of an image of this size (width, height in pixels), counted once for all images of the size: by
+        the processor's formula if that is right for the PROBES, else on a black image of the size."""
         if size not in self._known:
             trusted = self._trusted and min(size) >= SMALL
-            self._known[size] = self._reckoned(size) if trusted else self._measured(size)
+            self._known[size] = self._computed(size) if trusted else self._measured(size)
         return self._known[size]
 
     @cached_property
@@ -130,13 +132,14 @@ class TokenCounter:
 
     @cached_property
     def _trusted(self) -> bool:
-        """Whether the processor reckons the PROBES right: LLaVA's goes by settings that it may not use."""
+        """Whether the processor's formula is right for the PROBES. LLaVA's uses settings that its image processor may
+        ignore."""
         try:
-            return all(self._reckoned(size) == self._measured(size) for size in PROBES)
-        except Exception:  # it can't reckon, or in another way
+            return all(self._computed(size) == self._measured(size) for size in PROBES)
+        except Exception:  # it has no formula, or one with other parameters
             return False
 
-    def _reckoned(self, size: tuple[int, int]) -> int:
+    def _computed(self, size: tuple[int, int]) -> int:
         return upstream.image_tokens(self.processor, size)
 
     def _measured(self, size: tuple[int, int]) -> int:
@@ -166,20 +169,19 @@ def refusals(name: str, where: str = "") -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # the libraries have no error in common
-        said = " ".join(str(error).split())[:200]
         raise RecordError(
-            f"can't be prepared for {name}: {type(error).__name__}: {said}", where=where
+            f"can't be prepared for {name}: {type(error).__name__}: {one_line(error)}", where=where
         ) from error
 
 
 def no_place_for_images(processor: Any) -> bool:
-    """Return whether the chat template leaves images out of the prompt. False if that can't be told."""
+    """Return whether the chat template leaves images out of the prompt. False if it is unknown."""
     mark = getattr(processor, "image_token", None)
     if not mark:
         return False
     content = [{"type": "image"}, {"type": "text", "text": "s2h"}]
     try:
         text = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
-    except Exception:  # the template needs more; it says what when it is given a record
+    except Exception:  # the template needs a real record, and reports any error then
         return False
     return mark not in text

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel, upstream
-from s2h.models import ModelError, adapter, causes, decode, encode, guard, hub, names, prompts, tokens
+from s2h.models import ModelError, adapter, causes, decode, encode, guard, hub_files, names, prompts, tokens
 from s2h.models.adapter import ARGUMENTS, MERGED
 
 
 @dataclass
 class VLM:
-    """A model with its processor. name: as the user calls it."""
+    """A model with its processor. name: the user's name for it."""
 
     model: Any
     processor: Any
@@ -36,7 +36,9 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
         guard.check(folder, name)
         base = adapter.base_of(folder)
         if os.path.realpath(folder) in above:
-            raise ModelError(f"{name}: the adapter is its own base (mend {ARGUMENTS} or adapter_config.json)")
+            raise ModelError(
+                f"{name}: the adapter is its own base (correct {ARGUMENTS} or adapter_config.json)"
+            )
         try:
             loaded = load(base, device=device, dtype=dtype, above=(*above, os.path.realpath(folder)))
         except ModelError as error:
@@ -81,9 +83,9 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         return model, processor
 
     try:
-        with hub.quiet():
+        with hub_files.quiet():
             if not Path(place).is_dir():
-                return hub.loaded(place, check, made)
+                return hub_files.loaded(place, check, made)
             check(place)
             return made(place)
     except ModelError:
@@ -93,7 +95,7 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
 
 
 def _check_processor(processor: Any, name: str) -> None:
-    """Raise ModelError if the processor can't make the model's input of messages and images."""
+    """Raise ModelError if the processor can't prepare messages and images for the model."""
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise ModelError(
             f"model {name!r} has no image processor: it is not a vision-language model (choose another --model)"
@@ -102,8 +104,8 @@ def _check_processor(processor: Any, name: str) -> None:
         raise ModelError(f"model {name!r} has no chat template (choose an instruction-tuned model)")
     if tokens.no_place_for_images(processor):
         raise ModelError(
-            f"model {name!r}: its chat template has no place for images (choose a vision-language model, or mend its "
-            "chat_template.jinja)"
+            f"model {name!r}: its chat template has no place for images (choose a vision-language model, or correct "
+            "its chat_template.jinja)"
         )
 
 
@@ -116,7 +118,7 @@ def _batches(rows: Iterable, size: int) -> Iterator[list]:
 def generate(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[Any]]], *, max_new_tokens: int = 64, batch_size: int = 16
 ) -> Iterator[str]:
-    """Answer (messages, PIL images) greedily, in order; see `answer`."""
+    """Yield a greedy answer to each of (messages, PIL images), in order (see `answer`)."""
     for batch in _batches(rows, batch_size):
         yield from answer(
             vlm,
@@ -129,9 +131,9 @@ def generate(
 
 
 def answer(vlm: VLM, batch: list[prompts.Prompt], *, max_new_tokens: int) -> list[str]:
-    """Answer one batch greedily: the likeliest token each time, without the penalties and the sampling of the model's own
-    generation settings. In float32 the answers do not depend on the batch for models that `decode` knows; others go through
-    transformers' `generate`, where near-tied tokens may depend on it."""
+    """Return a greedy answer to each prompt of a batch: the likeliest token each time, without the penalties and the
+    sampling of the model's own generation settings. In float32 the answers do not depend on the batch for models that
+    `decode` knows; others go through transformers' `generate`, where near-tied tokens may depend on it."""
     if decode.can_decode(vlm):
         said = decode.greedy(vlm, batch, max_new_tokens)
         return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
@@ -149,8 +151,8 @@ def sample(
     max_new_tokens: int = 64,
     batch_size: int = 16,
 ) -> Iterator[list[str]]:
-    """Draw `samples` answers to each of (messages, PIL images) at a temperature, from the whole distribution. The same seed,
-    rows and batch size give the same answers."""
+    """Yield `samples` answers to each of (messages, PIL images), drawn at a temperature from the whole distribution. The
+    same seed, rows and batch size give the same answers."""
     import torch
 
     for number, batch in enumerate(_batches(rows, batch_size)):
@@ -183,8 +185,8 @@ def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
 def score(
     vlm: VLM, rows: Iterable[tuple[list[dict], list[dict], list[Any]]], *, batch_size: int = 16
 ) -> Iterator[float]:
-    """Yield log-probability (nats, summed over tokens) of each answer after its prompt, in order. rows: (prompt messages,
-    answer messages, PIL images)."""
+    """Yield the log-probability (nats, summed over tokens) of each answer after its prompt, in order. rows: (prompt
+    messages, answer messages, PIL images)."""
     for batch in _batches(rows, batch_size):
         texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in batch]
         answers = [
@@ -196,9 +198,9 @@ def score(
 
 
 def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]]) -> list[list[float]]:
-    """Return log-probabilities (nats, summed over tokens) of the answers of one batch, a list by prompt. answers: of each
-    prompt the same number of texts, as `encode.answer_text` writes them. A prompt is run once for all its answers if
-    `decode` knows the model."""
+    """Return the log-probabilities (nats, summed over tokens) of the answers of one batch, one list for each prompt.
+    answers: the same number of texts for each prompt, as `encode.answer_text` writes them. A prompt is run once for all its
+    answers if `decode` knows the model."""
     import torch
 
     if decode.can_decode(vlm):

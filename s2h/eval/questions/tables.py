@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from s2h.errors import one_line
 from s2h.eval.benches import Columns
 from s2h.eval.questions import tsv
 from s2h.record import Record, RecordError, fail
@@ -171,7 +172,7 @@ def hub(
     """Stream (name/config, row) of a data set on the Hub. What can't be loaded goes to on_error as a RecordError."""
     import datasets
 
-    from s2h.models.hub import quiet, reason
+    from s2h.models.hub_files import quiet
 
     datasets.disable_progress_bars()
     label = name
@@ -195,7 +196,9 @@ def hub(
         on_error(error)
     except Exception as error:  # the Hub's client and the network raise many kinds
         remedy = "give a local copy: --bench NAME=PATH"
-        on_error(RecordError(f"can't be loaded from the Hub: {reason(error)}", where=label, remedy=remedy))
+        on_error(
+            RecordError(f"can't be loaded from the Hub: {one_line(error, 160)}", where=label, remedy=remedy)
+        )
 
 
 def _knock(name: str) -> None:

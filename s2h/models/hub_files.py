@@ -1,4 +1,4 @@
-"""Files of Hub repositories: from this machine's cache if it has them, else from the network, without the log lines of the
+"""Files of Hub repositories, from this machine's cache if it has them, else downloaded; without the log lines of the
 libraries."""
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _WEIGHTS = ("model.safetensors", "[0-9]*_*/model.safetensors")
 
 
 def fetch(repository: str, file: str) -> str:
-    """Return the path of a file on this machine. The network is asked only if the cache has no copy, and first by a request
-    that is not repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's
+    """Return the path of a file on this machine. If the cache has no copy, it is downloaded, after one request that is not
+    repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's
     client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -29,10 +29,11 @@ def fetch(repository: str, file: str) -> str:
 
 
 def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], Any]) -> Any:
-    """Check the folder that holds a repository's settings and safetensors, and return what `load` makes of it.
+    """Check the folder that holds a repository's settings and safetensors, and return the result of
+    `load` for that folder.
 
     Libraries are given this folder and never the repository's name, because they ask the Hub for files that the cache lacks:
-    an unchecked adapter_config.json would lead them to another model. The network is asked only if the cache has no
+    an unchecked adapter_config.json would lead them to another model. Files are downloaded only if the cache has no
     snapshot, or if its snapshot doesn't load because a download was cut short. Raises the errors of the check, the library
     and the Hub's client.
     """
@@ -63,8 +64,8 @@ def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], 
 
 
 def settings(repository: str, *, anew: bool = False) -> str:
-    """Return the cached snapshot of a repository, with all its small files: configurations and the tokenizer. The network is
-    asked only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
+    """Return the cached snapshot of a repository, with all its small files: configurations and the tokenizer. They are
+    downloaded only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download, try_to_load_from_cache
 
     known = not anew and isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
@@ -101,15 +102,9 @@ def listed(folder: str) -> tuple[str, ...]:
     return tuple(sorted(map(os.path.abspath, found)))
 
 
-def reason(error: Exception) -> str:
-    """Return an error of a library as a part of one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:157] + "..."
-
-
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Switch off the log lines and warnings of libraries: s2h says what matters in them itself."""
+    """Switch off the log lines and warnings of libraries in the block: s2h reports what matters."""
     import logging
     import warnings
 

@@ -1,5 +1,5 @@
-"""The fields of a pair and their types, for msgspec. record.py says in words what a value must be. It imports this module
-when the first record comes, since `--help` needs no msgspec."""
+"""The fields of a pair and their types, for msgspec. record.py has the words for messages about them. It imports this module
+with the first record, because `--help` needs no msgspec."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TextPart(Struct, tag_field="type", tag="text", gc=False):
 
 
 class OnlyText(Struct, gc=False):
-    """A text where no image may stand. It has no tag: msgspec asks for one only where several types must be told apart."""
+    """A text part of an answer, which can't hold images. It has no tag: msgspec needs one only to tell types apart."""
 
     type: Literal["text"]
     text: str
