@@ -188,7 +188,7 @@ def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: boo
         model=loaded, args=config(folder, checkpointing), train_dataset=rows.dataset(), processing_class=processor,
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
-    weights.spare_vision(trainer)
+    weights.exclude_vision_from_checkpointing(trainer)
     switch_on(trainer)
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{loaded.config.model_type}: {reason}")

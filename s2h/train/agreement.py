@@ -1,7 +1,7 @@
 """Check that packed rows (`s2h.train.prefix_sharing`) give the numbers of the stock step, up to rounding.
 
-Two ways of computing a log-probability differ by rounding, in bfloat16 by hundredths of a nat a token, and no fixed
-tolerance fits short and long answers, small and large models. So the check measures the effect of rounding on this model:
+Two ways of computing a log-probability differ by rounding, in bfloat16 by hundredths of a nat a token. No fixed tolerance
+fits short and long answers, and small and large models. So the check measures the effect of rounding on this model:
 the stock step with its pairs in one batch against one by one, and the stock step with one more rounding after each layer.
 Packed rows agree if they differ from the stock step by no more than TIMES that, as the root mean square over the tokens of
 the chosen answers, and of the rejected ones. A wrong mask or position differs by far more.
@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from s2h.train.trainer import PairTrainer
 
-TIMES = 2.0  # correct rows differed by up to 1.4 times the noise, wrong ones in a trained model by 10 times and more
-LEAST = 1e-5  # nat a token: difference of float32 sums in another order
-ADAPTER = (
-    0.02  # standard deviation of the random adapter's B, which moves a layer's output by several percent
-)
+TIMES = 2.0  # correct rows differed by up to 1.4 times the noise, wrong ones in a trained model by at least 10 times
+LEAST = 1e-5  # nat a token: the difference between float32 sums in another order
+# Standard deviation of the random adapter's B. It moves a layer's output by several percent.
+ADAPTER = 0.02
 SEED = 7
 
 
@@ -41,7 +40,7 @@ class Found:
         """Return the reason why packed rows can't be used, or None if they agree."""
         most = max(LEAST, TIMES * self.noise)
         for how, sides in (("", self.off), (" with an adapter", self.on)):
-            if sides and not all(value <= most for value in sides):  # also if one is not a number
+            if sides and not all(value <= most for value in sides):  # also true for NaN
                 return (
                     f"the first pairs' log-probabilities{how} differ from the stock step's by {max(sides):.2g} nat a token, "
                     f"and rounding makes {self.noise:.2g}"
@@ -55,10 +54,10 @@ def measure(
     rows: list[int],
     install: Callable[[], None],
 ) -> Found:
-    """Measure the differences on `rows`, and leave the model's weights as they were.
+    """Measure the differences on `rows`. The model's weights are the same afterwards.
 
-    collated: makes the batch of some rows, packed or not. install: lets the trainer's model take packed rows; called after
-    the stock step was measured.
+    collated: makes the batch of some rows, packed or not. install: makes the trainer's model take packed rows; it is called
+    after the stock step was measured.
     """
     stock, packed = (trainer.prepare_batch(collated(rows, how)) for how in (False, True))
     singles = [trainer.prepare_batch(collated([row], False)) for row in rows]
@@ -88,13 +87,14 @@ def _sides(ours: list[Any], stock: list[Any]) -> tuple[float, float]:
 
 
 def _rms(ours: list[Any], stock: list[Any]) -> float:
+    """Return the root mean square difference over all tokens."""
     import torch
 
     return torch.cat([a - b for a, b in zip(ours, stock, strict=True)]).pow(2).mean().sqrt().item()
 
 
 def _rounded_more(trainer: PairTrainer, batch: dict) -> list[Any]:
-    """As `answer_log_probs`, with the output of each language-model layer moved by up to one unit in the last place."""
+    """Return `answer_log_probs` with the output of each language-model layer changed by up to one unit in the last place."""
     import torch
 
     random = torch.Generator(trainer.accelerator.device).manual_seed(SEED)
@@ -114,6 +114,7 @@ def _rounded_more(trainer: PairTrainer, batch: dict) -> list[Any]:
 
 
 def _adapter_off(model: Any) -> Any:
+    """Return a context in which the model computes without its adapter, if it has one."""
     from contextlib import nullcontext
 
     return model.disable_adapter() if hasattr(model, "disable_adapter") else nullcontext()
@@ -121,12 +122,12 @@ def _adapter_off(model: Any) -> Any:
 
 @contextmanager
 def _random_adapter(model: Any) -> Iterator[bool]:
-    """Put random numbers in place of the adapter's B, which starts at zero. Yield whether the model has an adapter whose
-    weights this process holds whole."""
+    """Replace the adapter's B, which is zero at the start, by random numbers. Yield whether the model has an adapter and
+    this process has all its weights."""
     import torch
 
     weights = [weight for name, weight in model.named_parameters() if "lora_B" in name]
-    weights = [] if any(hasattr(weight, "ds_id") for weight in weights) else weights  # parted by DeepSpeed
+    weights = [] if any(hasattr(weight, "ds_id") for weight in weights) else weights  # sharded by DeepSpeed
     random, kept = torch.Generator().manual_seed(SEED), [weight.detach().clone() for weight in weights]
     with torch.no_grad():
         for weight in weights:

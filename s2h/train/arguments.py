@@ -1,6 +1,6 @@
-"""The arguments of a run: those that decide its result beside the data (`Arguments`), and those that don't (`Settings`). An
-argument comes from the command line, else from the recipe, else from the model's preset, else from its default here, which
-`s2h-train --help` shows too."""
+"""The arguments of a run: those that decide its result, together with the data (`Arguments`), and all others (`Settings`).
+An argument comes from the command line, else from the recipe, else from the model's preset, else from its default here,
+which `s2h-train --help` shows too."""
 
 from __future__ import annotations
 
@@ -14,21 +14,10 @@ from s2h.record import RecordError
 
 # Values of arguments, as the command line takes them. LOSSES are TRL's names.
 LOSSES = (
-    "sigmoid",
-    "hinge",
-    "ipo",
-    "robust",
-    "apo_zero",
-    "apo_down",
-    "sppo_hard",
-    "nca_pair",
-    "sigmoid_norm",
-)
-STAGES = (
-    "record",
-    "level",
-    "off",
-)  # by the field `stage`, if records have it; by that, else by `level`; none
+    "sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sppo_hard", "nca_pair", "sigmoid_norm",
+)  # fmt: skip
+# record: by the field `stage`, if records have it. level: by `stage`, else by `level`. off: no stages.
+STAGES = ("record", "level", "off")
 SCHEDULERS = ("cosine", "linear", "constant")
 QUANTIZED = ("4bit",)
 DTYPES = ("auto", "float32", "bfloat16")
@@ -38,8 +27,8 @@ ATTENTION = ("auto", "split", "mask", "varlen")
 
 @dataclass
 class Arguments:
-    """What decides the result of a run. Defaults are the paper's (S2H-DPO, Training). batch_size and grad_accum are per
-    process; window and token_budget are in tokens."""
+    """The arguments that decide the result of a run. Defaults are the paper's (S2H-DPO, Training). batch_size and grad_accum
+    are per process; window and token_budget are in tokens."""
 
     model: str
     recipe: str = ""
@@ -73,7 +62,7 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run is carried out; its result does not depend on them.
+    """The settings of a run, on which its result does not depend.
 
     save_steps, log_steps: optimizer steps between checkpoints and between log lines. workers: processes that prepare images;
     None for 4 on a GPU, else 0. keep_features: GiB for image features (`features.room`). report_to: dashboards, by
@@ -96,7 +85,7 @@ DEFAULTS = Settings()
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip
-# Published settings. Where a paper leaves one open, it is S2H-DPO's.
+# Published settings. If a paper does not name one, it is S2H-DPO's.
 RECIPES = {
     # S2H-DPO (arXiv 2604.18512): all levels in the file's order; or level 1, then 2, then 3, each with its own schedule
     "s2h-flat": {**_PAPER, "stages": "off"},
@@ -137,7 +126,7 @@ def check(arguments: Arguments) -> None:
     """Raise RecordError if arguments exclude each other."""
     if arguments.full and arguments.quantize:
         raise RecordError(
-            "--full and --quantize exclude each other", remedy="weights of 4 bits are trained through LoRA"
+            "--full and --quantize exclude each other", remedy="train 4-bit weights through LoRA"
         )
     if arguments.stages == "off" and arguments.schedule_per_stage:
         raise RecordError("--schedule-per-stage needs stages", remedy="--stages record or level")

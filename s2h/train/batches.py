@@ -1,5 +1,5 @@
-"""Which pairs are computed together. The order of the file decides which pairs make an optimizer step; in a step, pairs of
-like length make a batch, and the weight of a batch makes the step's loss the mean over its pairs, however it is cut."""
+"""Batches of pairs. The order of the file decides which pairs make an optimizer step. In a step, pairs of similar length
+make a batch, and weights of batches make the step's loss the mean over its pairs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WEIGHT = "weight"  # key of a batch's weight among its tensors
-PADDING = 0.05  # greatest share of padding in a batch that is formed by tokens
+PADDING = 0.05  # largest share of padding in a batch that is formed by tokens
 
 
 @dataclass
 class Unit:
-    """What goes into one row of a batch: a pair, or the pairs of one prompt."""
+    """The content of one row of a batch: a pair, or the pairs of one prompt. tokens: length of the row."""
 
     rows: list[int]
     tokens: int
@@ -21,7 +21,7 @@ class Unit:
 
 @dataclass
 class Batch:
-    """Rows to compute at once, and the weight of their mean loss in the step's mean over batches."""
+    """Units that are computed together. weight: of their mean loss in the step's mean over batches. rows: of their pairs."""
 
     units: list[Unit]
     weight: float = 1.0
@@ -34,11 +34,13 @@ class Batch:
 def form_batches(
     units: Sequence[list[Unit]], *, size: int, processes: int = 1, budget: int | None = None
 ) -> tuple[list[Batch], int]:
-    """Form the batches of an epoch. Return them and how many of them each process accumulates to a step.
+    """Form the batches of an epoch. Return them, and the number of batches that each process accumulates
+    in a step.
 
     units: of each step, from `steps`. Without a budget a batch has `size` pairs; with one it has at most `budget` tokens (a
-    longer row is a batch by itself) and at most PADDING. All steps but the last have the same number of batches. The batches
-    that the processes compute at the same time stand beside each other, as the trainer deals them out.
+    longer row is a batch by itself), and the share of padding among them is at most PADDING. All steps but the last have the
+    same number of batches. Batches that the processes compute at the same time follow each other, which is the order in
+    which the trainer hands them out.
     """
     cut = [_by_tokens(step, budget) if budget else _by_number(step, size) for step in units]
     each = max(1 + (len(step) - 1) // processes for step in cut)
@@ -50,7 +52,7 @@ def form_batches(
         pairs = sum(len(batch.rows) for batch in step)
         for batch in step:
             batch.weight = len(batch.rows) * wanted / pairs
-        # A process that runs short repeats a row with weight 0.
+        # A process that has no batch left repeats a row with weight 0.
         batches += step + [Batch(step[0].units[:1], weight=0.0) for _ in range(wanted - len(step))]
     return batches, each
 
@@ -58,8 +60,8 @@ def form_batches(
 def steps(
     tokens: Sequence[int], pairs: int, groups: Sequence[Any] | None = None, more: dict[int, int] | None = None
 ) -> list[list[Unit]]:
-    """Return the units of each step of `pairs` pairs, by length. tokens: of each pair by itself. groups: pairs of a step
-    that have the same group share a row. more: by pair, the tokens that it adds to the row of its group's first pair."""
+    """Return the units of each step of `pairs` pairs, sorted by length. tokens: length of each pair. groups: the group of
+    each pair; pairs of one group in a step share a row. more: by pair, the tokens that it adds to the row of its group."""
     cut = []
     for start in range(0, len(tokens), pairs):
         together: dict[Any, list[int]] = {}
@@ -116,7 +118,7 @@ def _grown(batches: list[Batch], wanted: int) -> list[Batch]:
 
 
 class BatchList:
-    """The batches of a dataset's rows as a dataset, for the trainer's loader: an item is a batch's rows and its weight."""
+    """Batches as a dataset for the trainer's loader. An item is (rows of `dataset`, weight) of one batch."""
 
     def __init__(self, dataset: Any, batches: list[Batch]) -> None:
         self.dataset, self.batches = dataset, batches

@@ -1,5 +1,5 @@
-"""The model cards of a run, README.md in its folder and beside its adapter: model, data, arguments, measures, and how to
-load the result."""
+"""The model cards of a run, README.md in its folder and beside its adapter: model, data, arguments, measures, and code that
+loads the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
 def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> str:
     said, base = read_arguments(folder), names.resolve(arguments.model)
     if base == str(names.bundled("mini")):
-        base = "mini"  # it ships with s2h, whose folder differs from machine to machine
+        base = "mini"  # part of s2h, whose folder differs from machine to machine
     kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
     kind += ", on weights of 4 bits" if arguments.quantize else ""
     head = [
@@ -49,11 +49,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         "## Data",
         "",
         f"{counted(said['pairs'], 'pair')}, SHA-256 of their lines `{said['data']}`"
-        + (
-            f"; {result['dropped']} of them did not fit the window and were left out"
-            if result["dropped"]
-            else ""
-        )
+        + (f"; {result['dropped']} more did not fit the window and were dropped" if result["dropped"] else "")
         + (f". Held out: `{said['val']}`" if said["val"] else "")
         + ".",
     ]

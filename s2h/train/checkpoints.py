@@ -1,4 +1,4 @@
-"""The checkpoints of a run: find those that are whole, and report why one can't be written or read.
+"""The checkpoints of a run: find the complete ones, and report why one can't be written or read.
 
 whole(folder)                          # newest first
 with reading(checkpoint, "optimizer.pt"):
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from s2h import accel
+from s2h.errors import one_line
 from s2h.train.folder import RunError
 from s2h.upstream import RANDOM_STATES, STATE_FILE
 
@@ -48,15 +49,15 @@ def whole(folder: Path) -> list[Path]:
 
 @contextmanager
 def writing(checkpoint: Path) -> Iterator[None]:
-    """Turn an error of the block, which writes a checkpoint, into a RunError with the reason and the remedy, and remove what
-    was written: it takes the room that the next try needs."""
+    """Turn an error of the block, which writes a checkpoint, into a RunError with the reason and the remedy, and
+    remove the incomplete checkpoint: the next try needs its space."""
     try:
         yield
-    except Exception as error:  # each library that writes a part of it has errors of its own
+    except Exception as error:  # the libraries have no error in common
         if accel.is_main():
             shutil.rmtree(checkpoint, ignore_errors=True)
         before = whole(checkpoint.parents[1])
-        reason = _disk_error(error) or " ".join(str(error).split())[:200]
+        reason = _disk_error(error) or one_line(error)
         raise RunError(
             f"{checkpoint} can't be written: {reason}", remedy=(
                 f"make room; {before[0].name} is whole, and --resume goes on from it" if before
@@ -68,17 +69,17 @@ def writing(checkpoint: Path) -> Iterator[None]:
 @contextmanager
 def reading(checkpoint: str | None, *names: str) -> Iterator[None]:
     """Turn an error of the block, which reads files with these names or patterns from a checkpoint, into a RunError that
-    names the damaged one. torch reads nothing but tensors and numbers (`weights_only`), so code in a pickle does not run."""
+    names the damaged one. torch reads only tensors and numbers (`weights_only`), so code in a pickle does not run."""
     try:
         yield
-    except Exception as error:  # whatever a damaged file makes torch and transformers stumble over
+    except Exception as error:  # a damaged file raises many kinds of error in torch and transformers
         if checkpoint is None or isinstance(error, MemoryError) or "out of memory" in str(error):
             raise
         path, pickled = _culprit(Path(checkpoint), names)
         reason = (
-            "holds a pickle that asks for code to be run; it was refused, and nothing of it was run"
+            "holds a pickle that asks to run code; it was refused, and no code was run"
             if pickled or _is_refused(error)
-            else f"can't be read: {' '.join(str(error).split())[:200]}"
+            else f"can't be read: {one_line(error)}"
         )
         others = any(one.name != Path(checkpoint).name for one in whole(Path(checkpoint).parents[1]))
         then = "goes on from the checkpoint before it" if others else "then starts from the beginning"
@@ -108,13 +109,13 @@ def _culprit(checkpoint: Path, names: tuple[str, ...]) -> tuple[Path, bool]:
 
 
 def _disk_error(error: BaseException | None) -> str:
-    """Return the operating system's reason, whichever library has wrapped it; "" for any other error. torch does not pass it
-    on."""
+    """Return the operating system's reason, from the error or from one that it wraps; "" for any other error. torch hides
+    the reason."""
     while error is not None:
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             if getattr(error, "errno", None) == number or f"os error {number}" in str(error):
                 return os.strerror(number)
         if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
-            return "the disk did not take it whole"
+            return "the disk did not take the whole file"
         error = error.__cause__ or error.__context__
     return ""

@@ -13,16 +13,16 @@ from s2h.record import Record, RecordError
 from s2h.train import prefix_sharing
 from s2h.upstream import REFERENCE
 
-FAILED = "failed"  # key of the error that a worker met, in place of a batch
+FAILED = "failed"  # key of the error that a worker returns in place of a batch
 LENGTH = "tokens"  # column of reference.json: a pair's prompt plus its longer answer
 
 
 @dataclass
 class Collator:
-    """Makes of rows of `Pairs` the batch that TRL's DPOTrainer computes: rows 0 to B-1 chosen, B to 2B-1 rejected.
+    """Makes the batch of TRL's DPOTrainer from rows of `Pairs`: rows 0 to B-1 chosen, B to 2B-1 rejected.
 
-    Nothing is cut: `dataset.store` has left out the pairs that don't fit the model. packed: both answers share a row of
-    prompt and images (`prefix_sharing.pack_answers`). pack: so do all pairs of one prompt.
+    Nothing is cut: `dataset.store` has dropped the pairs that don't fit the model. packed: both answers share a row with
+    the prompt and the images (`prefix_sharing.pack_answers`). pack: with packed, all pairs of one prompt share a row.
     """
 
     processor: Any
@@ -37,7 +37,7 @@ class Collator:
         except RecordError as error:
             if get_worker_info() is None:
                 raise
-            return {FAILED: error}  # raised in a worker, it would arrive as the text of a traceback
+            return {FAILED: error}  # an error raised in a worker arrives as the text of a traceback
 
     def _batch(self, rows: list[dict]) -> dict[str, Any]:
         import torch
@@ -65,19 +65,18 @@ class Collator:
         for name in REFERENCE:
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
-                batch["row"] = torch.tensor(
-                    [row["row"] for row in rows]
-                )  # for measurements by level and task
+                # For measurements by level and task.
+                batch["row"] = torch.tensor([row["row"] for row in rows])
         return batch
 
 
 def prompt_of(record: Record) -> tuple:
-    """Return a key for pairs that may share a row: folder and names of the images, and the prompt."""
+    """Return a key that is equal for pairs that may share a row: folder and names of the images, and the prompt."""
     return record.base, tuple(record["images"]), json.dumps(record["prompt"])
 
 
 def _images_of(record: Record) -> tuple[str, int]:
-    """Return a name for the images of a record together, and their number."""
+    """Return a name for a record's list of images, and their number."""
     named = hashlib.blake2b(json.dumps([record.base, record["images"]]).encode(), digest_size=16)
     return named.hexdigest(), len(record["images"])
 

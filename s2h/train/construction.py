@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What a trainer is built from. val: held-out pairs. folder: of the run."""
+    """The inputs of a trainer's construction. val: held-out pairs. folder: of the run."""
 
     vlm: VLM
     pairs: Pairs
@@ -32,7 +32,7 @@ class Run:
 
 
 def build_trainer(run: Run) -> RunTrainer:
-    """Build the trainer of a run, before it knows the reference."""
+    """Build the trainer of a run. Its reference is attached later (`s2h.train.reference`)."""
     import transformers
 
     from s2h.train.collator import Collator
@@ -56,7 +56,7 @@ def build_trainer(run: Run) -> RunTrainer:
         token_budget=arguments.token_budget,
         data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),
     )
-    weights.spare_vision(trainer)
+    weights.exclude_vision_from_checkpointing(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(run, parts if order else []))
     return trainer
@@ -75,7 +75,9 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
         output_dir=str(run.folder / "checkpoints"),
         beta=arguments.beta,
         learning_rate=arguments.lr,
-        num_train_epochs=1 if is_staged else arguments.epochs,  # the order of a curriculum holds the epochs
+        num_train_epochs=1
+        if is_staged
+        else arguments.epochs,  # the order of a curriculum contains its epochs
         max_steps=arguments.max_steps,
         per_device_train_batch_size=arguments.batch_size,
         per_device_eval_batch_size=arguments.batch_size,
@@ -85,7 +87,7 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
         lr_scheduler_type=arguments.scheduler,
         warmup_steps=round(arguments.warmup * steps),
         weight_decay=arguments.weight_decay,
-        max_length=None,  # TRL would cut answers off silently
+        max_length=None,  # TRL would silently cut answers off
         precompute_ref_log_probs=arguments.full,  # see upstream.rows_only
         gradient_checkpointing=arguments.gradient_checkpointing,
         bf16=cuda and in_bfloat16,
@@ -112,8 +114,8 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
 
 
 def _recorder(run: Run, parts: list[stages.Stage]) -> Any:
-    """Return a callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none if
-    epochs go over the file."""
+    """Return a callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none for
+    epochs over the whole file."""
     from transformers import TrainerCallback
 
     watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, run.arguments.sft)

@@ -1,5 +1,5 @@
-"""The pairs of a run, kept in a file: checked once by `store`, then read one by one as the trainer asks for them (`Pairs`),
-so that memory does not grow with the records. The order of the file is the order of training."""
+"""The pairs of a run in a file: `store` checks and writes them once, `Pairs` reads each when the trainer needs it, so that
+memory does not grow with the records. The order of the file is the order of training."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from s2h.streams import jsonl, parse
 
 @dataclass
 class Stored:
-    """What `store` wrote.
+    """The pairs that `store` wrote, and those that it dropped.
 
-    count, digest: number of pairs written, and SHA-256 of their lines. dropped: pairs beyond the model's window. identical:
-    pairs written whose two answers are the same, so that no preference loss learns from them. tokens: of each pair written,
-    as `PairTokens.row`. stages, dropped_stages: number of pairs written, and dropped, by (stage, level).
+    count, digest: number of pairs written, and SHA-256 of their lines. dropped: number of pairs beyond the model's window.
+    identical: number of pairs written whose answers are the same, so that no preference loss learns from them. tokens:
+    length of each pair written (`PairTokens.row`). stages, dropped_stages: number of pairs written, and dropped, by
+    (stage, level).
     """
 
     count: int = 0
@@ -50,7 +51,7 @@ def store(
     """Copy the records to `path`, whole or not at all.
 
     Images are opened (if `opened`) and tokens counted here, so that a bad record goes to on_error before any forward pass. A
-    pair with more tokens than the counter's window is left out, and `say` is told its name.
+    pair with more tokens than the counter's window is dropped, and `say` gets a message with its id.
     """
     digest, stored = hashlib.sha256(), Stored()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def store(
                 )
                 continue
             stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])
-            # The digest leaves folders out: data that were moved are the same data.
+            # The digest leaves folders out, so that moved data have the same digest.
             names = [reference.rpartition("/")[2] for reference in record["images"]]
             digest.update(jsonl.dump({**record, "images": names}))
             writer.write(record)
@@ -119,8 +120,8 @@ def _checked(line: bytes, where: str) -> Record:
 class Pairs:
     """A file of pairs, one row a line, in the file's order.
 
-    kept: the rows that are trained on. columns: lists by name with a number for each row (reference log-probabilities).
-    levels, tasks, stages: of each row, None where a pair has none. tokens: of each row, None until they are counted.
+    kept: the rows to train on. columns: by name, a list with a number for each row (reference log-probabilities). levels,
+    tasks, stages: of each row, None for a pair without one. tokens: length of each row, None until it is counted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,7 +143,7 @@ class Pairs:
         self.columns: dict[str, Any] = {}
         self.tokens: array | None = None
         self._file: BinaryIO | None = None
-        self._reader = 0  # the process that opened the file: a forked worker would move its parent's position
+        self._reader = 0  # id of the process that opened the file: a fork shares the position with its parent
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -163,14 +164,14 @@ class Pairs:
         return list(self.tokens)
 
     def bulk(self, row: int) -> tuple[int, int]:
-        """Return how long a pair is, roughly: its number of images, then the number of characters of its texts."""
+        """Return a rough length of a pair, to sort by: its number of images, then the number of characters of its texts."""
         record = self.record(row)
         texts = (record["prompt"], record["chosen"], record["rejected"])
         return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
 
     def dataset(self, order: list[int] | None = None) -> Any:
-        """Return the kept rows, or those of `order`, which may name a row several times, as the `datasets.Dataset` that TRL
-        asks for. It holds row numbers and reads a pair when it is indexed."""
+        """Return the kept rows, or those of `order`, which may repeat a row, as the `datasets.Dataset` that TRL needs. It
+        holds row numbers and reads a pair when it is indexed."""
         from datasets import Dataset
 
         return Dataset.from_dict({"row": self.kept if order is None else order}).with_transform(self._read)

@@ -1,5 +1,5 @@
-"""Early warnings about what goes wrong without an error: answers that can be told apart without the images, and a model that
-unlearns the chosen answers too. Each is said once, in one line with a remedy."""
+"""Early warnings about failures that raise no error: answers that words alone tell apart, and a model that unlearns the
+chosen answers too. Each warning is one line with a remedy, and is given once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from s2h.filters import blind
 from s2h.train.dataset import Pairs
 
 SAMPLE = 1000  # pairs that the blind test reads
-TELLING = 0.65  # warn if the interval of the AUC lies above this; 0.5 is chance
+PREDICTIVE = 0.65  # warn if the interval of the AUC lies above this; 0.5 is chance
 COLLAPSED = 0.5  # warn if a chosen answer falls below its reference by more than this share of it,
 FEW_NATS = 3.0  # and by at least so many nats,
-IN_A_ROW = 3  # in so many log lines, so that one odd batch draws no warning
+IN_A_ROW = 3  # in so many log lines in a row, so that one odd batch gives no warning
 
 
 def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None]:
@@ -21,7 +21,7 @@ def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None
     step = max(1, len(pairs.kept) // SAMPLE)
     some = [blind.texts_of(pairs.record(row)) for row in pairs.kept[::step][:SAMPLE]]
     found = blind.test(some, seed)
-    if found is None or found.low <= TELLING:
+    if found is None or found.low <= PREDICTIVE:
         return found, None
     return found, (
         f"warning: words alone tell chosen from rejected answers with an AUC of {found.auc:.2f} (0.5 is chance) in "

@@ -1,5 +1,5 @@
-"""Features of images from a frozen vision tower, kept from the reference pass and the first epoch for the epochs that
-follow.
+"""Features of images from a frozen vision tower. They are kept from the check on the first pairs, the reference pass and the
+first epoch, so that each image is encoded once.
 
 Each row is encoded by itself, whether its features are kept or not. So the numbers do not depend on the rest of the batch,
 and a run that is resumed after a kill has the numbers of an unbroken one.
@@ -18,8 +18,8 @@ from typing import Any
 
 
 def room(gib: float | None = None) -> int:
-    """Return the bytes that this process may keep: its share, among the machine's processes, of `gib` GiB, or by default of
-    a quarter of the memory that is free or that its control group allows."""
+    """Return the number of bytes that this process may keep: its share, among the machine's processes, of `gib` GiB, or by
+    default of a quarter of the memory that is free and that its control group allows."""
     import psutil
 
     bytes_ = min(psutil.virtual_memory().available, _allowed()) / 4 if gib is None else gib * 2**30
@@ -72,7 +72,7 @@ class Store:
     limit: int  # bytes
     held: int = 0
     kept: dict[str, Features] = field(default_factory=dict)
-    missed: set[str] = field(default_factory=set)  # rows for which there was no room
+    missed: set[str] = field(default_factory=set)  # rows for which there was no space
 
     def get(self, key: str, device: Any, encode: Callable[[], Any]) -> Features:
         """Return the features of a row on a device, from memory or from `encode`."""
@@ -96,8 +96,8 @@ def of_rows(
     """Return the output of `encode` (a model's get_image_features) for the images of a batch, computed a row at a time.
 
     rows: key and number of images of each row. pixels: [images, …], or [patches, width] with the images' grids [images, 3]
-    as the first of args. Of other tensors each row gets the part of its images, or one line if they have a line for each
-    row.
+    as the first of args. A row gets its images' part of every other tensor that has a line for each image, and its
+    own line of one that has a line for each row.
     """
     import torch
 

@@ -1,5 +1,5 @@
-"""The folder of a run. Arguments and data are fixed in it at the start; `--resume` goes on from the last whole checkpoint
-(`s2h.train.checkpoints`) only if both are what they were.
+"""The folder of a run. The arguments and the data are written at the start. `--resume` continues from the last complete
+checkpoint (`s2h.train.checkpoints`) only if both are unchanged.
 
     RUN/args.json data.jsonl val.jsonl reference.json metrics.jsonl checkpoints/ adapter/ processor/ merged/ README.md
         training.png result.json
@@ -29,7 +29,7 @@ from s2h.train.dataset import Pairs, Stored, emptied, store
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 REFERENCE = "reference.json"
-# What a run writes after its arguments. Where there are no arguments, files with these names are not from a run.
+# Files that a run writes after its arguments. In a folder without arguments, files with these names are not from a run.
 WRITTEN = (
     METRICS, REFERENCE, RESULT, "README.md", "training.png", "checkpoints", "processor", adapter.ADAPTER, adapter.MERGED,
 )  # fmt: skip
@@ -40,17 +40,17 @@ class RunError(RecordError):
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
-    """Raise RunError if a new run would overwrite another run, or files that no run wrote. A run that failed before its
-    first step leaves nothing to resume, so its folder is used again."""
+    """Raise RunError if a new run would overwrite another run, or files that no run wrote. The folder of a run
+    that failed before its first step is used again, since it has nothing to resume."""
     if not (folder / adapter.ARGUMENTS).exists():
         foreign = [name for name in WRITTEN if _holds_something(folder / name)]
         if foreign and accel.launched()[0] == 0:
-            raise _in_the_way(folder / foreign[0])
+            raise _name_is_taken(folder / foreign[0])
         return
     if resume:
         return
     if "pairs" not in read_arguments(folder):
-        raise _in_the_way(folder / adapter.ARGUMENTS)
+        raise _name_is_taken(folder / adapter.ARGUMENTS)
     if any(
         (folder / name).exists() for name in (METRICS, RESULT, "checkpoints", adapter.ADAPTER, adapter.MERGED)
     ):
@@ -70,7 +70,7 @@ def _holds_something(path: Path) -> bool:
     return any(map(os.path.isfile, below(str(path))))
 
 
-def _in_the_way(path: Path) -> RunError:
+def _name_is_taken(path: Path) -> RunError:
     return RunError(
         f"{path}: a run needs this name, and no run wrote this file", remedy="name a new folder with -o"
     )
@@ -78,8 +78,8 @@ def _in_the_way(path: Path) -> RunError:
 
 def read_arguments(folder: Path) -> dict[str, Any]:
     """Return the contents of a run's args.json, empty if there is none yet. Raises RunError."""
-    told = folder / adapter.ARGUMENTS
-    return read_object(told) if told.is_file() else {}
+    path = folder / adapter.ARGUMENTS
+    return read_object(path) if path.is_file() else {}
 
 
 def read_object(path: Path, remedy: str = "another -o starts a new run") -> dict[str, Any]:
@@ -97,7 +97,8 @@ def read_object(path: Path, remedy: str = "another -o starts a new run") -> dict
 
 @dataclass(frozen=True)
 class Start:
-    """What a run is started or resumed with. base: `adapter.sketch` of the model; counter: tells which pairs fit it."""
+    """The inputs of a run that is started or resumed. base: `adapter.sketch` of the model. counter: counts the tokens of
+    pairs, so that those which don't fit the model are dropped."""
 
     records: Iterable[Record]
     held_out: Iterable[Record] | None
@@ -112,8 +113,8 @@ class Start:
 
 
 def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
-    """Fix data and arguments in the folder, or check that they are what they were. Return the training pairs, the
-    held-out pairs, and the contents of args.json. Raises RunError."""
+    """Write data and arguments into the folder of a new run, or check that those of a resumed run are unchanged. Return the
+    training pairs, the held-out pairs, and the contents of args.json. Raises RunError."""
     measured: dict[str, array] = {}
     with accel.main_first():
         if accel.is_main():
@@ -134,7 +135,7 @@ def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, 
 
 
 def _fix(folder: Path, start: Start) -> dict[str, array]:
-    """Write the data or compare them. Return the tokens of the pairs that were given now, by file."""
+    """Write the data and the arguments, or compare them. Return the lengths (tokens) of the given pairs, by file."""
     before = read_arguments(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as beside:
@@ -164,7 +165,7 @@ def _fix(folder: Path, start: Start) -> dict[str, array]:
 
 
 def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None:
-    """Say what is odd about the data. Raises RunError if a new run has no pairs."""
+    """Warn about stages without pairs and pairs with equal answers. Raises RunError if a new run has no pairs."""
     window = start.counter.window
     if not given.count and not resumed:
         if given.dropped:
@@ -183,19 +184,19 @@ def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None
 
 
 def _move(new: Path, folder: Path) -> None:
-    """Move the data files into the run folder. A run that was killed before it wrote its arguments has left the same data;
-    other files of these names raise RunError."""
+    """Move the data files into the run folder. They may be there already, from a run that was killed before it
+    wrote its arguments. Raises RunError for other files with these names."""
     names = ("data.jsonl", "val.jsonl")
     for name in names:
         if os.path.lexists(folder / name) and not _same_bytes(new / name, folder / name):
-            raise _in_the_way(folder / name)
+            raise _name_is_taken(folder / name)
     for name in names:
         if (new / name).exists():
             (new / name).replace(folder / name)
 
 
 def _check_same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:
-    """Raise RunError if a resumed run has other arguments or data than it was started with."""
+    """Raise RunError if a resumed run has other arguments or data than at its start."""
     skipped = {"s2h"}
     if not data_given:
         skipped |= {"data", "pairs", "dropped"}
@@ -222,7 +223,7 @@ def _shown(value: Any) -> Any:
 
 
 def cut_metrics(folder: Path, step: int) -> None:
-    """Delete the lines of metrics.jsonl after a step: these steps are going to be trained again."""
+    """Delete the lines of metrics.jsonl after a step: these steps will be trained again."""
     path = folder / METRICS
     if path.is_file() and accel.is_main():
         kept = [line for line in read_metrics(folder) if line["step"] <= step]

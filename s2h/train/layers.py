@@ -16,8 +16,8 @@ def fuse_lora(model: Any) -> Callable[[], None]:
     that undoes it.
 
     PEFT computes W x, then B A x, then its product with the scaling, then the sum (Hu et al. 2021, arXiv 2106.09685,
-    equation 3): each is a tensor of the layer's size to write and to read, and backward does as much again. A matrix product
-    can scale and add as it goes. Layers that `upstream.plain_adapter` does not know keep PEFT's forward.
+    equation 3). Each is a tensor of the layer's size that is written and read, and backward does the same again. One matrix
+    product (addmm) can multiply, scale and add. Layers for which `upstream.plain_adapter` returns None keep PEFT's forward.
     """
     from peft.tuners.lora import Linear
 
@@ -45,7 +45,7 @@ def _fused(layer: Any) -> Callable:
 
 
 def _one_dtype(x: Any, *weights: Any) -> bool:
-    """Return whether all operands are multiplied in the dtype of x, where autocast casts weights to it too."""
+    """Return whether all operands are multiplied in the dtype of x, as they have it or autocast casts them to it."""
     import torch
 
     device = x.device.type
@@ -93,9 +93,9 @@ def restrict_to_answers(layer: Any) -> Callable[[], None]:
     """Let the last decoder layer compute packed rows from the last token of their prompts on, and give zeros for the tokens
     before. Return a function that undoes it.
 
-    Nobody reads what the last layer makes of a prompt: only its keys and values are needed, but no queries, no output of
-    attention and no feed-forward. In a model of 32 layers this saves most of one, forward and backward. Packed rows are
-    known by their mask, which has fewer queries than there are tokens (`packed_attention.mask`).
+    The loss does not read the last layer's output for prompts. Of their tokens, this layer needs keys and values, but no
+    queries, no attention output and no feed-forward. In a model of 32 layers this saves most of one, forward and backward.
+    Packed rows are recognized by their mask, which has fewer queries than there are tokens (`packed_attention.mask`).
     """
     attention = layer.self_attn
     tail = _Tail(attention.forward)
@@ -108,7 +108,7 @@ def restrict_to_answers(layer: Any) -> Callable[[], None]:
 
 
 class _Tail:
-    """The tokens of the current call that the last layer computes: all but the first `unread`."""
+    """Hooks that let the last layer skip the first `unread` tokens of the current call."""
 
     def __init__(self, forward: Callable) -> None:
         self.forward, self.unread = forward, 0

@@ -1,4 +1,4 @@
-"""What a run measures, a line of metrics.jsonl at a time: loss, margin, accuracy and rewards over all pairs, and by level
+"""The measurements of a run, line by line in metrics.jsonl: loss, margin, accuracy and rewards over all pairs, and by level
 and task. The reward of an answer is beta times its log-probability under the model minus that under the reference, in nats
 (Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward minus the rejected one's.
 
@@ -31,7 +31,8 @@ GROUPS = ("levels", "tasks")
 
 
 class PairSeen(NamedTuple):
-    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; and their references [ ]."""
+    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; and the
+    reference log-probability of each answer, tensors []."""
 
     row: int
     chosen: Any
@@ -58,8 +59,8 @@ class Seen:
         ]
 
     def take(self, gather: Callable[[list], list], *, once: bool) -> list[PairSeen]:
-        """Return the pairs of all processes in the order of rows, and start again. once: count each pair once, also if
-        several processes computed it so that all had the same number of batches."""
+        """Return the pairs of all processes in the order of rows, and forget them. once: return each pair once, although
+        several processes may have computed it to have the same number of batches."""
         mine, self.pairs = [PairSeen(row, *(t.float().cpu() for t in rest)) for row, *rest in self.pairs], []
         found = sorted(gather(mine), key=lambda pair: pair.row)
         return list({pair.row: pair for pair in found}.values()) if once else found
@@ -73,9 +74,8 @@ def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
     spoken = [pair.chosen for pair in found] + [pair.rejected for pair in found]
     log_probs = pad_sequence(spoken, batch_first=True)
     mask = pad_sequence([torch.ones(len(t), dtype=torch.long) for t in spoken], batch_first=True)
-    mask = torch.cat(
-        [torch.zeros(len(mask), 1, dtype=torch.long), mask], 1
-    )  # column 0 is the prompt's, as in TRL
+    # Column 0 is the prompt's, as in TRL.
+    mask = torch.cat([torch.zeros(len(mask), 1, dtype=torch.long), mask], 1)
     references = ([pair.ref_chosen for pair in found], [pair.ref_rejected for pair in found])
     inputs = {
         "input_ids": torch.zeros_like(mask),
@@ -87,7 +87,7 @@ def as_batch(found: list[PairSeen]) -> tuple[dict[str, Any], Any]:
 
 
 def summary(found: list[PairSeen], beta: float) -> dict[str, float]:
-    """Return means over some pairs of everything but the loss."""
+    """Return the means over some pairs of margin, accuracy and rewards (nats)."""
     import torch
 
     chosen = beta * torch.stack([pair.chosen.sum() - pair.ref_chosen for pair in found])
@@ -132,7 +132,7 @@ def by_group(
 
 def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], prefix: str = "") -> dict | None:
     """Make a line of metrics.jsonl from a trainer's log; None if the log has no loss. prefix: "eval_" for held-out pairs.
-    The flat names of groups, which dashboards want, become objects."""
+    The flat names of groups, which dashboards need, become objects."""
     found: dict[str, Any] = {
         prefix + name: logs[prefix + key] for key, name in SHOWN.items() if prefix + key in logs
     }

@@ -18,11 +18,12 @@ from s2h.train.arguments import Arguments
 
 def write(folder: Path, arguments: Arguments) -> Path:
     """Write RUN/merged, whole or not at all, and return its path. The weights have the precision of training, or of the base
-    if that was quantized. Raises ModelError, also if the base is no longer the one of the run."""
+    if that was quantized. Raises ModelError if the model can't be loaded, or if
+    its base is no longer the base of the run."""
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
     place = folder / adapter.MERGED
-    for left in folder.glob(".merged-????????"):  # left by a kill
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in folder.glob(".merged-????????"):  # of a killed run
+        shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".merged-", dir=folder, ignore_cleanup_errors=True) as beside:
         new = Path(beside) / adapter.MERGED
         loaded.model.save_pretrained(str(new))

@@ -1,9 +1,9 @@
 """Attention of packed rows [prompt | answers] without a mask of S x S.
 
-The prompt of a row is causal; its answers, a few dozen tokens, see the prompt and themselves. `split` makes two calls of
-SDPA of this, and only the second needs a mask, of answers x row. `varlen` makes one call of variable-length attention on
-CUDA, in which each answer is a sequence whose keys begin with those of the prompt. Both are registered with transformers'
-AttentionInterface; rows that are not packed go through transformers' SDPA unchanged.
+The prompt of a row has causal attention. Its answers, a few dozen tokens, attend to the prompt and to themselves. `split`
+makes two calls of SDPA, and only the second needs a mask, of answers x row. `varlen` makes one call of variable-length
+attention on CUDA, in which each answer is a sequence whose keys begin with those of the prompt. Both are registered with
+transformers' AttentionInterface; rows that are not packed go through transformers' SDPA unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def register() -> None:
 
 def mask(segments: Any, first: int = 0) -> Any:
     """Return the mask of packed rows whose segments are [B, S]: bool [B, 1, S - first, S], its rows from query `first` on. A
-    token sees the tokens before it in the prompt and in its own answer, and itself."""
+    token attends to the tokens before it in the prompt and in its own answer, and to itself."""
     import torch
 
     size = segments.shape[1]
@@ -49,7 +49,7 @@ def split(
     answers_only: bool = False,
     **kwargs: Any,
 ) -> tuple[Any, None]:
-    """Query [B, H, S, D], key and value [B, K, S, D] to [B, S, H, D].
+    """Return attention [B, S, H, D] of query [B, H, S, D], key and value [B, K, S, D].
 
     A mask of fewer queries than S is the one of packed rows' answers (`mask` from the end of the prompts on). The queries
     before them are causal; with answers_only they are not computed and give zeros.
@@ -71,7 +71,7 @@ def split(
         prompts = attend(
             query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1
         )
-    # Heads that share keys stand below each other, so that the prompt's keys are not copied for each of them.
+    # Stack the heads that share keys along the queries, so that the prompt's keys are not copied for each head.
     answers = query[:, :, at:].reshape(batch, -1, shared * said, width)
     answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1))
     return torch.cat([prompts, answers.reshape(batch, heads, said, -1)], 2).transpose(1, 2), None
@@ -131,7 +131,8 @@ def varlen(
     packed: Sequences | None = None,
     **kwargs: Any,
 ) -> tuple[Any, None]:
-    """As `split`, in one variable-length call over `packed`, whose causal mask aligns the last query with the last key."""
+    """Return the same as `split`, from one variable-length call over `packed`. Its causal mask aligns the last query of a
+    sequence with the last key."""
     from torch.nn.attention import varlen as library
 
     if packed is None:
@@ -167,7 +168,7 @@ def varlen(
 
 @cache
 def _shares_keys(varlen_attn: Any) -> bool:
-    """Return whether several heads may share keys in this torch; in torch 2.11 they may not."""
+    """Return whether heads can share keys in this torch. In torch 2.11 they can't."""
     return "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
@@ -186,5 +187,5 @@ def why_not_varlen(model: Any) -> str | None:
     except ImportError:
         return f"torch {torch.__version__} has no variable-length attention"
     if "window_size" not in inspect.signature(varlen_attn).parameters:
-        return f"torch {torch.__version__}'s variable-length attention has no causal mask that ends with the last key"
+        return f"torch {torch.__version__}'s variable-length attention can't align a causal mask with the last key"
     return None

@@ -1,6 +1,6 @@
-"""What a run would take: tokens of the pairs, steps, memory and time. If the model can be loaded, a sample of the pairs is
-tokenized and a few batches are timed, forward and backward; else the plan is computed from the model's published shape, if
-it is known. Images of other pairs are not opened, so a plan takes seconds for any number of pairs.
+"""The plan of a run: tokens of the pairs, steps, memory and time. If the model can be loaded, a sample of the pairs is
+tokenized and a few batches are timed, forward and backward. Otherwise the plan is computed from the model's published shape,
+if it is known. Images of other pairs are not opened, so a plan takes seconds for any number of pairs.
 
     s2h-mix --flat l1 l2 l3 | s2h-train --model llava-1.5-7b --plan
 """
@@ -32,17 +32,17 @@ from s2h.train.dataset import Pairs, store
 from s2h.train.folder import RunError
 from s2h.upstream import REFERENCE
 
-SAMPLE = 128  # the most pairs that are drawn, and whose images are opened
-BULKY = 16  # the most further pairs that are opened, to find the longest row
+SAMPLE = 128  # most pairs that are drawn and opened
+BULKY = 16  # most further pairs that are opened to find the longest row
 TIMED = 4  # batches that are timed; the first one warms up and does not count
-LETTERS = 4  # of English in a token, if there is no tokenizer
-SUSTAINED = 2e14  # floating-point operations a second that a data-centre GPU sustains in bfloat16, about half of an A100's
+LETTERS = 4  # characters of English in a token, if there is no tokenizer
+SUSTAINED = 2e14  # floating-point operations a second in bfloat16; an A100's peak is 3.12e14
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What memory and time of a run follow from: numbers of weights (all, the language model's, those that are trained), and
-    the language model's layers and widths. key_values: width of the keys. itemsize: bytes of a weight."""
+    """Sizes that decide memory and time of a run: numbers of weights (all, the language model's, the trained ones), and the
+    language model's layers and widths. key_values: width of the keys. itemsize: bytes of a weight."""
 
     parameters: float
     language: float
@@ -63,8 +63,8 @@ def plan_run(
     say: Callable[[str], None] = lambda message: None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> dict[str, Any]:
-    """Plan a run, say the plan in words, and return it as an object. Raises ModelError for a model that neither loads
-    nor has a known shape, RunError if there is nothing to train on."""
+    """Plan a run, pass it in words to `say`, and return it as an object. Raises ModelError if the model can't be loaded and
+    its shape is not known, RunError if there is nothing to train on."""
     check(arguments)
     model, shape = _model(arguments, say)
     with tempfile.TemporaryDirectory() as beside:
@@ -121,8 +121,8 @@ def _model(arguments: Arguments, say: Callable[[str], None]) -> tuple[VLM | None
 
 
 def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
-    """Return the rows that are opened, in the file's order: SAMPLE rows drawn by the ids of the pairs, and of the others the
-    BULKY rows with the most images and text, among which the longest row is expected."""
+    """Return two lists of rows to open, in the file's order: SAMPLE rows drawn by the ids of the pairs, and of the others
+    the BULKY rows with the most images and text, which probably include the longest row."""
     rows = range(len(pairs.starts))
     order = {row: seed_of(seed, "plan", pairs.record(row)["id"]) for row in rows}
     drawn = sorted(sorted(rows, key=order.__getitem__)[:SAMPLE])
@@ -151,8 +151,8 @@ def _covered(shape: names.Shape, width: int, height: int) -> int:
 def _steps(
     pairs: Pairs, arguments: Arguments, found: list[PairTokens], sampled: int, window: int, processes: int
 ) -> dict[str, Any]:
-    """Return tokens and steps. found: tokens of those pairs of the sample that fit the window. Leaves in `pairs.kept` as
-    many rows as are likely to fit, spread over the file and so over its stages."""
+    """Return tokens and steps. found: tokens of those pairs of the sample that fit the window. Reduce `pairs.kept` to the
+    share of rows that is expected to fit, spread over the file and so over its stages."""
     step = arguments.batch_size * arguments.grad_accum * processes
     share = len(found) / sampled
     pairs.kept = [row for row in pairs.kept if round((row + 1) * share) > round(row * share)] or [0]
@@ -213,10 +213,11 @@ def _sizes_of(shape: names.Shape, arguments: Arguments) -> Sizes:
 def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict[str, float]:
     """Return GiB of a process that holds the whole model, by part.
 
-    Activations are those that the layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
-    projections and products, 6 h + 2 kv + 4 i numbers a token in float32. In 16 bits the norms keep copies in float32, and
-    an H200 took 17.5 h + 2 kv + 5 i for the shapes of LLaVA-1.5-7B and Qwen2.5-VL-7B (examples/results/gpu-check.json). With
-    checkpointing they are those of one layer, and the inputs of all layers.
+    Activations are the tensors that layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
+    projections and products, 6 h + 2 kv + 4 i numbers a token in float32 (h: hidden width, kv: width of the keys, i: inner
+    width). In 16 bits the norms keep copies in float32, and an H200 took 17.5 h + 2 kv + 5 i for the shapes of LLaVA-1.5-7B
+    and Qwen2.5-VL-7B (examples/results/gpu-check.json). With checkpointing, one layer keeps its activations, and all keep
+    their inputs.
     """
     tokens = arguments.batch_size * max(one.prompt + sum(one.answers) for one in found)
     if arguments.engine == "stock":
@@ -236,7 +237,7 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
     parts = {
         "weights": weights,
         "training": sizes.trained
-        * (12 if arguments.full else 16),  # gradient and Adam's two, and LoRA's weights
+        * (12 if arguments.full else 16),  # gradient and Adam's two moments; with LoRA also its weights
         "activations": kept + scored * sizes.vocabulary * 4,
     }
     gib = {name: round(value / 2**30, 3) for name, value in parts.items()}
@@ -244,9 +245,9 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
 
 
 def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
-    """Return floating-point operations of the reference pass and of training: 2 a weight and token forward, as many
-    backward to the activations, as many for weights that are trained themselves, and one more forward if activations are
-    recomputed."""
+    """Return the floating-point operations of the reference pass and of training, and the hours that they take. For each
+    weight and token: 2 forward, 2 backward to the activations, 2 more for weights that are trained themselves, and 2 more
+    if activations are recomputed."""
     tokens = made["tokens"]["prompt"] + made["tokens"]["answers"]
     if arguments.engine == "stock":
         tokens += made["tokens"]["prompt"]
@@ -305,6 +306,7 @@ def _opened(made: dict) -> str:
 
 
 def _tell(made: dict, say: Callable[[str], None]) -> None:
+    """Pass the plan to `say`, in words."""
     tokens, memory, took = made["tokens"], made["memory_gib"], made["time"]
     over = made["beyond_window"]
     beyond = f", about {over} of them beyond the window of {made['window']}" if over else ""
@@ -326,5 +328,5 @@ def _tell(made: dict, say: Callable[[str], None]) -> None:
             f"{took['hours_here']:.2f} hours here ({took['training_pairs_per_second']:.2f} pairs a second)"
         )
     else:
-        hours = f"{took['hours_at_200_tflops']:.2f} hours on GPUs that keep up 200 TFLOP/s each"
+        hours = f"{took['hours_at_200_tflops']:.2f} hours on GPUs that sustain 200 TFLOP/s each"
     say(f"time: {hours}; {took['petaflop']:.3g} PFLOP")

@@ -8,7 +8,7 @@ from typing import Any
 
 PANELS = (("loss", "loss"), ("margin", "reward margin"), ("accuracy", "chosen above rejected"))
 COLOURS = {"1": "#3b6fb6", "2": "#d9772b", "3": "#4d9a57"}
-CHANCE = {"loss": 0.6931, "accuracy": 0.5}
+CHANCE = {"loss": 0.6931, "accuracy": 0.5}  # loss: ln 2, of a model that equals its reference
 
 
 def draw(metrics: list[dict], path: Path, title: str) -> None:

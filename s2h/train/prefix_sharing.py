@@ -1,8 +1,8 @@
 """Prefix sharing: the prompt, the images and the vision pass of a pair are computed once and serve all its answers.
 
 A row holds [prompt | answer | answer …]. The answers don't see each other, and each starts at the position after the prompt.
-The hidden states of the answers go to TRL's own head, losses and metrics in the form in which a row for each answer would
-have given them, so the numbers are those of the stock step. (For text: prefix sharing, arXiv 2410.20305.)
+TRL's own head, losses and metrics get the hidden states of the answers in the shape of one row for each answer, so the
+numbers are those of the stock step. (For text: prefix sharing, arXiv 2410.20305.)
 `s2h.train.collator` makes such rows with `pack_answers`, `s2h.train.trainer` installs them with `install`.
 """
 
@@ -35,7 +35,7 @@ def why_not(config: Any) -> str | None:
     if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
         return "sliding-window attention"
     if attention not in ("sdpa", "eager", packed_attention.SPLIT, packed_attention.VARLEN):
-        return f"attention by {attention}, which takes no mask of its own"
+        return f"attention by {attention}, which takes no custom mask"
     return None
 
 
@@ -45,12 +45,12 @@ def pack_answers(
     """Make a batch of packed rows from R encoded prompts and the texts of B pairs, [chosen, rejected] of B texts each.
 
     rows: index of the prompt of each pair; by default each pair has its own. An answer that a row has twice is computed
-    once. Returns three groups of tensors:
+    once. The batch has three groups of tensors:
 
-    input_ids, attention_mask, completion_mask: what TRL's loss reads, [2B, 1 + longest answer], rows 0 to B-1 chosen and B
+    input_ids, attention_mask, completion_mask: inputs of TRL's loss, [2B, 1 + longest answer], rows 0 to B-1 chosen and B
         to 2B-1 rejected. Column 0 is the last token of the prompt.
-    row_ids, row_segments, row_types: what the model computes, [R, S] (row_types only if the processor tells text from
-        images). Prompts end in column `row_prompt`, answers follow, so the loss reads no hidden state before that column.
+    row_ids, row_segments, row_types: inputs of the model, [R, S] (row_types only if the processor has token types).
+        Prompts end in column `row_prompt` and answers follow, so the loss reads no hidden state before that column.
         row_index [2B, 1 + longest answer] is the place of each token's hidden state in the flattened rows.
     The tensors of the images, as the processor made them.
     """
@@ -101,7 +101,7 @@ def pack_answers(
 
 def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[str, Any]) -> Any:
     """Return position ids of rows [B, S]: [B, S], or [3, B, S] in models whose images have positions in three dimensions.
-    Prompts have the model's own; each answer starts at the position after the last one of its prompt."""
+    Prompts have the positions that the model gives them; each answer starts after the last position of its prompt."""
     import torch
 
     in_prompt = segments == PROMPT
@@ -120,12 +120,12 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
 
 
 def install(core: Any, how: str = "auto", store: features.Store | None = None) -> Callable[[], None]:
-    """Let a backbone (the model below the language-model head) take batches of `pack_answers`; other batches go through as
-    before. Return a function that undoes it.
+    """Make a backbone (the model below the language-model head) take batches of `pack_answers`; other batches are computed
+    as before. Return a function that undoes it.
 
     how: split, mask or varlen; `auto` is split unless the model was loaded with eager attention. A frozen vision tower runs
-    without gradient, and with a store row by row, once for all epochs. LoRA computes in fewer passes, and the last layer
-    computes the answers only (with split and varlen).
+    without gradient; with a store it runs row by row, once for each row that the store has space for. LoRA computes in fewer
+    passes, and the last layer computes the answers only (with split and varlen).
     """
     undo = ExitStack()
     language = core.language_model
@@ -156,24 +156,23 @@ def is_frozen(core: Any) -> bool:
 
 @dataclass
 class _Sharing:
-    """What takes the place of two methods of a backbone: `plain` and `encode` are the methods themselves."""
+    """Replacements for two methods of a backbone. plain, encode: its own `forward` and `get_image_features`. images: of each
+    row of the current batch, a name for its images, and their number."""
 
     core: Any
     how: str
     store: features.Store | None
     plain: Callable
     encode: Callable
-    images: list[tuple[str, int]] = field(
-        default_factory=list
-    )  # of each row: what names its images, and their number
+    images: list[tuple[str, int]] = field(default_factory=list)
 
     def forward(self, *args: Any, row_ids: Any = None, row_images: Any = (), **kwargs: Any) -> Any:
         self.images = list(row_images)
         return self.plain(*args, **kwargs) if row_ids is None else self._packed(row_ids, **kwargs)
 
     def image_features(self, pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
-        """Encode images without gradient: neither checkpointing nor PEFT's hook on embeddings runs the tower again. `packed`
-        is meant for the language model's attention."""
+        """Encode images without gradient, so that neither checkpointing nor PEFT's hook on embeddings runs the tower again.
+        `packed` is an argument for the language model's attention and is dropped here."""
         import torch
 
         with torch.no_grad():
@@ -207,7 +206,7 @@ class _Sharing:
 
 
 def _added(mask: Any, dtype: Any) -> Any:
-    """Return a mask that eager attention adds to its scores: 0 for what is seen, the lowest number for the rest."""
+    """Return a mask for eager attention, which adds it to its scores: 0 for visible tokens, the lowest number for others."""
     import torch
 
     return mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)

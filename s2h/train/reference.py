@@ -1,7 +1,7 @@
 """Reference log-probabilities: those of both answers of each pair under the untrained model. All processes measure them
 together, once for all epochs. They are cached by a fingerprint of everything that they depend on (model, processor,
-template, pairs, and how pairs were put into batches), so that a cached value is the same to its last digit as a measured
-one. Pairs that `s2h-filter --ref` has scored with this very model bring their own values."""
+template, pairs, and the way in which pairs form batches), so that a cached value equals a measured one to the last digit.
+Pairs that `s2h-filter --ref` has scored with the same model have their values in the record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from s2h.train.trainer import PairTrainer, Values
 
 NAMES = (*REFERENCE, LENGTH)
-AGAIN = "remove it: the reference is then measured again"
+MEASURE_AGAIN = "remove it: the reference is then measured again"
 
 
 def cache_folder(named: str | None) -> Path:
@@ -40,8 +40,8 @@ def cache_folder(named: str | None) -> Path:
 
 @dataclass(frozen=True)
 class Reference:
-    """How a run gets its reference. model_print: `fingerprint.of_model` of the untrained model. attention: as the user asked
-    for it. cache: see `cache_folder`."""
+    """The reference of a run. model_print: `fingerprint.of_model` of the untrained model. attention: one of
+    arguments.ATTENTION. cache: see `cache_folder`."""
 
     trainer: PairTrainer
     model_print: str
@@ -54,10 +54,12 @@ class Reference:
         started before has it in reference.json. Raises ModelError for a value that is not finite, RunError for a file that
         was changed."""
         kept = folder / _folder.REFERENCE
-        known = _folder.read_object(kept, AGAIN) if kept.is_file() else {}
+        known = _folder.read_object(kept, MEASURE_AGAIN) if kept.is_file() else {}
         for name, pairs in sets.items():
             if name in known and not is_whole(known[name], len(pairs.starts)):
-                raise _folder.RunError(f"{kept} was changed: {name} is not as it was written", remedy=AGAIN)
+                raise _folder.RunError(
+                    f"{kept} was changed: {name} is not as it was written", remedy=MEASURE_AGAIN
+                )
             if name not in known:
                 known[name] = self._measure(pairs, name)
             self.trainer.add_reference(pairs, known[name])
@@ -69,6 +71,7 @@ class Reference:
         return known
 
     def _measure(self, pairs: Pairs, name: str) -> dict[str, list]:
+        """Return the columns NAMES of a set, from scores.ref, from the cache, or measured now."""
         is_main, say = accel.is_main(), self.say
         given, key = accel.share(self._known(pairs) if is_main else None)
         if given:
@@ -89,7 +92,7 @@ class Reference:
         return columns
 
     def _known(self, pairs: Pairs) -> tuple[dict[int, Values], str]:
-        """Return the values that rows bring of this very model, and the name of all other rows together in the cache."""
+        """Return the values of rows that have some from the same model, and the cache's name for all other rows together."""
         images: dict[str, str] = {}
         args, collator = self.trainer.args, self.trainer.data_collator
         how = [*_made_with(self.trainer), self.model_print, args.per_device_eval_batch_size, args.world_size]
@@ -117,6 +120,7 @@ def is_whole(values: Any, count: int) -> bool:
 
 
 def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
+    """Raise ModelError if a reference value is not finite."""
     for row in pairs.kept:
         for which in REFERENCE:
             if not math.isfinite(values[which][row]):
@@ -127,7 +131,7 @@ def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
 
 
 def _made_with(trainer: PairTrainer) -> list[str]:
-    """Return the software, the device and the number format that a log-probability's last digits depend on."""
+    """Return the versions, the device and the dtype on which the last digits of a log-probability depend."""
     import torch
     import transformers
 
@@ -152,6 +156,7 @@ def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:
 
 
 def _not_kept(place: Path, reason: str | None) -> str:
+    """Return the warning that the cache can't be written."""
     return (
         f"warning: {place}: {reason}: reference log-probabilities are not kept for the next run (--reference-cache names "
         "another folder)"
@@ -159,7 +164,7 @@ def _not_kept(place: Path, reason: str | None) -> str:
 
 
 def _read(place: Path, rows: set[int]) -> dict[int, Values]:
-    """Return the values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are passed over."""
+    """Return the values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are skipped."""
     found: dict[int, Values] = {}
     for file in sorted(place.glob("*.jsonl")):
         try:

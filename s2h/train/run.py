@@ -1,5 +1,5 @@
 """A training run from its records to its result. `s2h.train.folder` describes the folder that holds it, and
-`s2h.train.construction` builds its trainer. A run that was killed goes on with `resume`, to the same numbers as an unbroken
+`s2h.train.construction` builds its trainer. A killed run continues with `resume`, to the same numbers as an uninterrupted
 one.
 
     train(records, fill({"model": "mini"}), Path("run"))
@@ -50,13 +50,13 @@ def train(
 ) -> dict[str, Any]:
     """Train, and return the result line: adapter (or merged model), run, steps, loss, margin, accuracy, ….
 
-    Raises RunError (a folder or data that can't be used), ModelError, and RecordError (a bad record, or a release of a
-    library that s2h doesn't know).
+    Raises RunError (a folder or data that can't be used), ModelError, and RecordError (a bad record, or a library of a
+    version that doesn't fit).
     """
     check(arguments)
     refuse_used(folder, settings.resume)
     upstream.check()
-    # The model comes first: if it can't be had, nothing has been read or written.
+    # The model comes first: if it can't be loaded, nothing has been read or written.
     with accel.main_first():
         vlm = weights.read(arguments)
     if vision := weights.in_vision(vlm.model, arguments):
@@ -78,7 +78,7 @@ def train(
     model_print = fingerprint.of_model(vlm.model, vlm.processor)
     run = Run(vlm, pairs, val, arguments, folder, settings, say)
     trainer = build_trainer(run)
-    trainer.model.to(trainer.accelerator.device)  # parted weights stay on the CPU until training
+    trainer.model.to(trainer.accelerator.device)  # sharded weights stay on the CPU until training
     kept = features.Store(features.room(settings.keep_features))
     if arguments.engine == "shared" and (
         reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack, kept)
@@ -109,7 +109,7 @@ def train(
 
 
 def _set_order(trainer: Any, run: Run, lengths: list[int]) -> None:
-    """Give the trainer its rows in the order of training. lengths: tokens of each row."""
+    """Set the trainer's rows in the order of training. lengths: tokens of each row."""
     args, arguments = trainer.args, run.arguments
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     order, parts = stages.training_order(run.pairs, arguments, step)
@@ -137,7 +137,7 @@ def _train(trainer: Any, run: Run) -> None:
 
 
 def _stopped(trainer: Any, run: Run, error: ImageError) -> RecordError:
-    """Return the error of a run that an image ends in its middle, after a checkpoint of what was trained is written."""
+    """Write a checkpoint of a run that an image has ended in its middle, and return the error to raise."""
     said = str(error)
     if found := re.search(r"(data|val)\.jsonl:(\d+): ", said):
         pairs: Any = run.pairs if found[1] == "data" else run.val
@@ -146,9 +146,9 @@ def _stopped(trainer: Any, run: Run, error: ImageError) -> RecordError:
     if step and accel.state().num_processes == 1:
         trainer.save_checkpoint(trainer.model)
         return RunError(
-            said, remedy=f"checkpoint-{step} is written: mend it, and --resume goes on from there"
+            said, remedy=f"repair the image; --resume continues from checkpoint-{step}, which is written"
         )
-    return RunError(said, remedy="mend it, and --resume goes on from the last checkpoint")
+    return RunError(said, remedy="repair the image; --resume continues from the last checkpoint")
 
 
 def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any
         **{key: value for key, value in facts.items() if value is not None},
     }
     card.write(folder, arguments, result, last, held)
-    write_json(folder / RESULT, result)  # last: it says that the run is whole
+    write_json(folder / RESULT, result)  # last: with this file, the run is complete
 
 
 def _result(folder: Path) -> dict[str, Any]:

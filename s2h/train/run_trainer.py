@@ -1,5 +1,5 @@
-"""The trainer of a run: it measures by level and task, follows the run's stages, stops at a loss that is not a number, and
-leaves the last whole checkpoint alone if the next one can't be written. `s2h.train.construction` builds it."""
+"""The trainer of a run: it measures by level and task, follows the run's stages, stops at a loss that is not finite, and
+keeps the last complete checkpoint if the next one can't be written. `s2h.train.construction` builds it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2h.upstream import OPTIMIZER_FILE, RANDOM_STATES, SCHEDULER_FILE, WEIGHT_F
 
 @dataclass
 class RunData:
-    """What a run trains on: its pairs, whose row numbers batches carry, its held-out pairs, and its stages."""
+    """The data of a run: its pairs, its held-out pairs, and its stages. Batches contain the row numbers of these pairs."""
 
     pairs: Pairs
     held_out: Pairs | None
@@ -45,7 +45,9 @@ class RunTrainer(PairTrainer):
 
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
         rows = inputs.pop("row").tolist() if "row" in inputs else []
-        is_repeated = inputs.get(batches.WEIGHT) == 0  # so that all processes have the same number of batches
+        is_repeated = (
+            inputs.get(batches.WEIGHT) == 0
+        )  # it only gives all processes the same number of batches
         outputs = []
 
         def watched(**given: Any) -> Any:
@@ -85,7 +87,8 @@ class RunTrainer(PairTrainer):
         super().log(logs, *args, **more)
 
     def _loss_of_pairs(self, found: list[measurements.PairSeen]) -> float:
-        """Return TRL's loss of some pairs. Every process has the same pairs, so that what TRL gathers is in step."""
+        """Return TRL's loss of some pairs. Every process calls it with the same pairs, because TRL gathers among
+        processes."""
         return self.loss_of(*measurements.as_batch(found))
 
     def save_checkpoint(self, model: Any, trial: Any = None) -> None:
@@ -107,10 +110,10 @@ class RunTrainer(PairTrainer):
             super().load_random_state(checkpoint)
 
     def _check_weights(self, model: Any) -> None:
-        """Refuse to make a checkpoint of weights that a step has broken after its loss was a number."""
+        """Raise ModelError if a weight is not finite. A step can break weights although its loss was finite."""
         for weight in model.parameters():
             if weight.requires_grad and not (weight * 0 == 0).all():
                 raise ModelError(
-                    f"the weights are no numbers any more after step {self.state.global_step}: training stopped "
+                    f"the weights are not finite after step {self.state.global_step}: training stopped "
                     "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
                 )

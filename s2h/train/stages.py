@@ -39,11 +39,11 @@ def check(pairs: Pairs, by: str) -> None:
 
 
 def training_order(pairs: Pairs, arguments: Arguments, step: int) -> tuple[list[int] | None, list[Stage]]:
-    """Return the rows of a whole run in order, each as often as it is trained on, and the stages of the run. Without stages:
-    None, as epochs go over the file, and one stage. step: pairs in an optimizer step.
+    """Return the rows of a whole run in order, each as often as it is trained on, and the stages of the run. Without stages,
+    the rows are None (epochs go over the file) and there is one stage. step: pairs in an optimizer step.
 
-    Stages follow each other by number, pairs in a stage by their order in the file. A step at the seam of two stages, or of
-    two epochs of a stage, has pairs of both. The order in a stage does not depend on the stages before it.
+    Stages are in the order of their numbers, pairs of a stage in the order of the file. A step between two stages, or
+    between two epochs of a stage, has pairs of both. The order in a stage does not depend on the stages before it.
     """
     parts: dict[int, list[int]] = {}
     for row in pairs.kept:

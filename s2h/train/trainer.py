@@ -15,6 +15,7 @@ from typing import Any
 from trl import DPOTrainer
 
 from s2h import accel
+from s2h.errors import one_line
 from s2h.models import ModelError
 from s2h.models.tokens import TokenCounter
 from s2h.train import agreement, batches, prefix_sharing
@@ -31,16 +32,16 @@ class PairTrainer(TrainerSeams, DPOTrainer):
     """DPO (Rafailov et al. 2023, arXiv 2305.18290, equation 7) on `Pairs`.
 
     The order of the file is the order of the optimizer's steps: only s2h-mix shuffles. The pairs of a step are computed in
-    the order of their lengths, so that batches hold little padding. However a step is cut, its loss is the mean over its
-    pairs.
+    the order of their lengths, so that batches have little padding. The loss of a step is the mean over its pairs, whichever
+    batches it has.
 
-    token_budget: the most tokens of a batch, where a pair's length is its prompt plus its longer answer;
-    per_device_train_batch_size then only says how many pairs a step has. lengths: tokens of each row of the training file,
-    set once the reference is known.
+    token_budget: most tokens of a batch, where a pair's length is its prompt plus its longer answer;
+    per_device_train_batch_size then only decides the number of pairs of a step. lengths: tokens of each row of the training
+    file, set once the reference is known.
     """
 
     lengths: list[int]
-    model: Any  # transformers declares these four as unions that hold None
+    model: Any  # transformers declares these four as unions with None
     data_collator: Any
     train_dataset: Any
     processing_class: Any
@@ -48,9 +49,7 @@ class PairTrainer(TrainerSeams, DPOTrainer):
     def __init__(self, *args: Any, token_budget: int | None = None, **more: Any) -> None:
         super().__init__(*args, **more)
         self.token_budget = token_budget
-        self.accumulated = (
-            self.args.gradient_accumulation_steps
-        )  # as the user asked: the loader sets another number
+        self.accumulated = self.args.gradient_accumulation_steps  # the user's: the loader sets another number
         self.counter = TokenCounter.of(self.base, self.processing_class, "the model")
         self.unshare: Callable[[], None] = lambda: None  # undoes share_prompts
 
@@ -61,8 +60,8 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return model.get_base_model() if hasattr(model, "get_base_model") else model
 
     @property
-    def is_parted(self) -> bool:
-        """Whether the weights are parted over processes (FSDP, DeepSpeed)."""
+    def is_sharded(self) -> bool:
+        """Whether the weights are sharded over processes (FSDP, DeepSpeed)."""
         return self.is_fsdp_enabled or self.is_deepspeed_enabled
 
     def get_train_dataloader(self) -> Any:
@@ -106,10 +105,11 @@ class PairTrainer(TrainerSeams, DPOTrainer):
     def share_prompts(
         self, pairs: Pairs, attention: str = "auto", pack: bool = False, store: Store | None = None
     ) -> str | None:
-        """Let both answers of a pair share its prompt and images (with `pack`, all pairs of a prompt that meet in a step),
-        if the first pairs then have the numbers of the stock step. Return the reason if they don't share.
+        """Compute the prompt and the images of a pair once for both answers (with `pack`, once for all pairs of a prompt in
+        a step), if the first pairs then have the numbers of the stock step. Return the reason if it can't be done, else
+        None.
 
-        attention: one of arguments.ATTENTION. store: where features of a frozen vision tower are kept.
+        attention: one of arguments.ATTENTION. store: keeps the features of a frozen vision tower.
         """
         self.stop_sharing()
         reason, no_varlen = prefix_sharing.why_not(self.base.config), why_not_varlen(self.base)
@@ -118,8 +118,8 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         if reason:
             return reason
         # One call on CUDA takes as long as two of flash attention (examples/results/gpu-check.json).
-        ways = ("varlen", "split") if attention == "auto" and not no_varlen else (attention,)
-        for how in ways:
+        kinds = ("varlen", "split") if attention == "auto" and not no_varlen else (attention,)
+        for how in kinds:
             reason = self._share(self.base.base_model, pairs, how, pack, store)
             if reason is None:
                 return None
@@ -132,12 +132,12 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         self.data_collator.packed = False
 
     def _share(self, core: Any, pairs: Pairs, how: str, pack: bool, store: Store | None) -> str | None:
-        """Try one way of attention. Return the reason if it can't be used."""
+        """Try one kind of attention. Return the reason if it can't be used, else None."""
         self.stop_sharing()
 
         def install() -> None:
-            # Processes that hold parts of the tower's weights must call it the same number of times, so nothing is kept.
-            self.unshare = prefix_sharing.install(core, how, None if self.is_parted else store)
+            # Processes that share the tower's weights must call it equally often, so no features are kept.
+            self.unshare = prefix_sharing.install(core, how, None if self.is_sharded else store)
 
         self.data_collator.pack = pack
         try:
@@ -172,9 +172,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return looked
 
     def add_reference(self, pairs: Pairs, known: dict[str, list] | None = None) -> dict[str, list]:
-        """Give each pair its reference log-probabilities (nats, summed over the answer's tokens, from the model without
-        adapter) and let the loss take them from there. Return them with the pairs' tokens, as columns. known: columns from
-        an earlier start of the run."""
+        """Set the reference log-probabilities of the pairs (nats, summed over the tokens of an answer, from the model
+        without adapter), which the loss then reads from the batches. Return them with the lengths of the pairs, as columns.
+        known: these columns if they are known; else they are measured."""
         columns = known
         if columns is None:
             rows = list(range(len(pairs.starts)))
@@ -196,21 +196,21 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         """Measure the reference log-probabilities of some rows, on all processes together. Return them on each.
 
         done: rows that were measured before. A batch is skipped if all its rows are done, so that a resumed run has the
-        batches, and the numbers, of an unbroken one. keep: told the values of each batch as they come.
+        same batches and numbers as an uninterrupted one. keep: called with the values of each batch.
         """
         import torch
 
         done, state = done or {}, accel.state()
         mine = rows[state.process_index :: state.num_processes]
-        # Pairs of like length make a batch: less padding, the same sums. The longest come first, so that a run whose pairs
-        # don't fit the memory fails at its start.
+        # Pairs of similar length make a batch, for less padding. The longest come first, so that a run whose pairs don't
+        # fit the memory fails at its start.
         mine.sort(key=pairs.bulk, reverse=True)
         size = self.args.per_device_eval_batch_size
         parts = [mine[start : start + size] for start in range(0, len(mine), size)]
         parts = [part for part in parts if not all(row in done for row in part)]
         found: list[tuple[int, Values]] = []
         if parts:
-            # Not through accelerator.prepare: it would not wrap the model again for training.
+            # No accelerator.prepare here: it would not wrap the model a second time, for training.
             model = self.model.to(self.accelerator.device)
             was_training = model.training
             model.eval()
@@ -229,7 +229,8 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         return {**{row: done[row] for row in rows if row in done}, **dict(accel.gather(found))}
 
     def _prepared(self, pairs: Pairs, parts: list[list[int]]) -> Iterator[tuple[list[int], dict]]:
-        """Return the parts in order, each with its batch, which the loader's worker processes prepare if there are any."""
+        """Yield the parts in order, each with its batch. The loader's worker processes, if there are any, prepare the
+        batches."""
         from torch.utils.data import DataLoader
 
         items: Any = parts  # torch takes any object with a length and items
@@ -257,16 +258,15 @@ class PairTrainer(TrainerSeams, DPOTrainer):
 
 @contextmanager
 def within_memory(what: str) -> Iterator[None]:
-    """Turn an out-of-memory error of the device into a ModelError that says what doesn't fit, and what helps."""
+    """Turn an out-of-memory error of the device into a ModelError with the remedies. what: the work in the block."""
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
-        said = " ".join(str(error).split())[:160]
         raise ModelError(
-            f"{what} does not fit the device's memory: {said} (--gradient-checkpointing, a smaller --batch-size, or a "
-            "smaller --window, which drops the longest pairs; --plan tells what a run takes)"
+            f"{what} does not fit the device's memory: {one_line(error, 160)} (--gradient-checkpointing, a smaller "
+            "--batch-size, or a smaller --window, which drops the longest pairs; --plan estimates the memory of a run)"
         ) from error
 
 

@@ -1,5 +1,5 @@
-"""The weights that a run trains: LoRA on the language model (QLoRA on weights of 4 bits), or the whole language model. The
-vision tower stays frozen. `read` loads a model for training, `save` writes what was trained."""
+"""The weights that a run trains: LoRA on the language model (QLoRA on 4-bit weights), or the whole language model. The
+vision tower stays frozen. `read` loads a model for training, `save` writes the trained weights."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal
 
 
 def read(arguments: Arguments) -> vlm.VLM:
-    """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only what is
-    trained asks for gradients. Raises ModelError."""
+    """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only trained
+    weights require gradients. Raises ModelError."""
     name = arguments.model
     if adapter.find(name) is not None:
         loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments))
@@ -56,7 +56,7 @@ def _check_targets(model: Any, arguments: Arguments) -> None:
 
 
 def _linear(model: Any) -> list[str]:
-    """Return the names of the linear modules, the only kind that LoRA adapts here."""
+    """Return the names of the linear modules, the only kind that s2h adapts with LoRA."""
     import torch
 
     return [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
@@ -75,7 +75,7 @@ def in_vision(model: Any, arguments: Arguments) -> int:
 
 
 def _dtype(arguments: Arguments) -> Any:
-    # A step of 1e-6 of a weight is lost in bfloat16, so weights that are trained themselves are kept in float32.
+    # bfloat16 loses a step of 1e-6 of a weight, so weights that are trained themselves are kept in float32.
     return accel.dtype("float32" if arguments.full and arguments.dtype == "auto" else arguments.dtype)
 
 
@@ -87,7 +87,7 @@ def _four_bits() -> Any:
     import torch
 
     if not torch.cuda.is_available():
-        raise ModelError("--quantize 4bit needs an NVIDIA GPU, and there is none here (leave it out)")
+        raise ModelError("--quantize 4bit needs an NVIDIA GPU, and this machine has none (leave it out)")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ModelError("--quantize 4bit needs the package bitsandbytes (pip install bitsandbytes)")
     from transformers import BitsAndBytesConfig
@@ -114,7 +114,7 @@ def lora(arguments: Arguments) -> Any:
     )
 
 
-def spare_vision(trainer: Any) -> None:
+def exclude_vision_from_checkpointing(trainer: Any) -> None:
     """Keep the frozen vision tower out of gradient checkpointing (`upstream.keep_from_checkpointing`)."""
     if trainer.args.gradient_checkpointing:
         base = trainer.base
@@ -123,9 +123,9 @@ def spare_vision(trainer: Any) -> None:
 
 
 def save(trainer: Any, folder: Path, full: bool) -> None:
-    """Write the adapter, or the whole model if all of it was trained, and the processor. Every process calls this, as each
-    may hold a part of the weights."""
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_parted else None
+    """Write the adapter, or with `full` the whole model, and the processor. Every process must call this, since each may
+    hold a part of the weights."""
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_sharded else None
     if accel.is_main():
         place = folder / (adapter.MERGED if full else adapter.ADAPTER)
         model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
@@ -137,7 +137,7 @@ def save(trainer: Any, folder: Path, full: bool) -> None:
 
 
 def silence_libraries() -> None:
-    """Switch off the notices and warnings of libraries: a run says what matters in them itself."""
+    """Switch off the log lines and warnings of libraries: a run reports what matters."""
     import logging
     import warnings
 
