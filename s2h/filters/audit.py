@@ -18,7 +18,7 @@ from s2h.errors import plural
 from s2h.filters import blind
 from s2h.images.decoding import ImageError, open_image
 from s2h.record import Record, facts_of, target_of
-from s2h.streams.jsonl import Seen
+from s2h.streams.hash_set import HashSet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -165,7 +165,7 @@ class _Repeats:
     """Counts texts that are new and texts that were seen before."""
 
     def __init__(self) -> None:
-        self.seen, self.repeated = Seen(), 0
+        self.seen, self.repeated = HashSet(), 0
 
     def add(self, text: str) -> None:
         self.repeated += not self.seen.add(text)

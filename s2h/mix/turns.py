@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from s2h.record import Record, RecordError, fail
-from s2h.streams import jsonl
+from s2h.streams.hash_set import HashSet
 
 
 @dataclass
@@ -34,7 +34,7 @@ def interleave(
     """
     weights = [1.0] * len(streams) if weights is None else list(weights)
     turns = [_Turn(iter(stream), weight) for stream, weight in zip(streams, weights, strict=True) if weight]
-    seen = jsonl.Seen()
+    seen = HashSet()
     most = most or {}
     came: dict[tuple[str, object], int] = {}
     while turns:

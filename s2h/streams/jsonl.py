@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ from s2h.record import Record, RecordError, fail
 from s2h.streams import containers, files, parse
 from s2h.streams.damaged import BOM as BOM
 from s2h.streams.damaged import is_blank, read_slowly, too_long
+from s2h.streams.hash_set import HashSet
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
@@ -75,7 +75,7 @@ def read(
     if isinstance(name, str | os.PathLike):
         path = find(os.fspath(name))
         with files.opened(path) as lines:
-            seen = None if path == "-" or check is None or not unique else Seen()
+            seen = None if path == "-" or check is None or not unique else HashSet()
             label, base = ("<stdin>", "") if path == "-" else (path, os.path.dirname(path))
             yield from _records(lines, label, base, check, seen, on_error, on_layout)
     else:
@@ -312,40 +312,6 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
         if not line:
             return
         yield line
-
-
-class Seen:
-    """A set of 8-byte hashes in one flat table, at most half full: 16 to 32 bytes an entry where a set takes 100."""
-
-    def __init__(self) -> None:
-        self.count, self.mask, self.table = 0, 1023, array("Q", bytes(8 * 1024))
-
-    def add(self, text: str) -> bool:
-        """Return whether the text was new."""
-        if 2 * self.count > self.mask:
-            old, self.mask = self.table, 2 * self.mask + 1
-            self.table, self.count = array("Q", bytes(8 * (self.mask + 1))), 0
-            for key in old:
-                if key:
-                    self._place(key)
-        key = hash(text) & 0xFFFFFFFFFFFFFFFF or 1
-        slot = key & self.mask
-        if self.table[slot]:
-            return self._place(key)
-        self.table[slot] = key
-        self.count += 1
-        return True
-
-    def _place(self, key: int) -> bool:
-        table, mask = self.table, self.mask
-        slot = key & mask
-        while table[slot]:
-            if table[slot] == key:
-                return False
-            slot = (slot + 1) & mask
-        table[slot] = key
-        self.count += 1
-        return True
 
 
 def _not_finite(value: object, path: str) -> str:

@@ -146,9 +146,9 @@ def _stopped(trainer: Any, run: Run, error: ImageError) -> RecordError:
     if step and accel.state().num_processes == 1:
         trainer.save_checkpoint(trainer.model)
         return RunError(
-            said, remedy=f"repair the image; --resume continues from checkpoint-{step}, which is written"
+            said, remedy=f"checkpoint-{step} is written: repair the image, and --resume continues from there"
         )
-    return RunError(said, remedy="repair the image; --resume continues from the last checkpoint")
+    return RunError(said, remedy="repair the image, and --resume continues from the last checkpoint")
 
 
 def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import zstandard
 
 from s2h.record import Record, RecordError
 from s2h.streams import jsonl
+from s2h.streams.hash_set import HashSet
 from tests.support.records import lines, pair
 
 
@@ -118,7 +119,7 @@ def test_an_id_twice_in_a_file(tmp_path):
 
 
 def test_seen_is_a_set():
-    seen = jsonl.Seen()
+    seen = HashSet()
     assert all(seen.add(str(i)) for i in range(5000))
     assert not any(seen.add(str(i)) for i in range(5000))
     assert seen.count == 5000

@@ -81,7 +81,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it_whole(whole, llava, pairs, 
     with pytest.raises(RunError, match=r"checkpoint-4 can't be written: .*checkpoint-2 is whole") as caught:
         train(pairs, asked(llava), run, Settings(**how))
     told = str(caught.value)
-    assert "\n" not in told and ("No space left" in told or "did not take it whole" in told)
+    assert "\n" not in told and ("No space left" in told or "did not take the whole file" in told)
     assert not place.exists() and [c.name for c in checkpoints(run)] == ["checkpoint-2"]
     said: list[str] = []
     train([], asked(llava), run, Settings(resume=True, **how), say=said.append)
@@ -138,8 +138,8 @@ class Code:
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("optimizer.pt", Code(), "holds a pickle that asks for code to be run; it was refused"),
-        ("rng_state.pth", {"python": Code()}, "holds a pickle that asks for code to be run; it was refused"),
+        ("optimizer.pt", Code(), "holds a pickle that asks to run code; it was refused"),
+        ("rng_state.pth", {"python": Code()}, "holds a pickle that asks to run code; it was refused"),
         ("optimizer.pt", {"step": 1}, "can't be read: 'param_groups'"),
         ("scheduler.pt", b"PK\3\4 cut", "can't be read: "),
     ],

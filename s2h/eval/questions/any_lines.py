@@ -14,7 +14,7 @@ from s2h.eval.benches import Question, Questions
 from s2h.eval.questions import Settings, pairs
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
-from s2h.streams import jsonl
+from s2h.streams.hash_set import HashSet
 
 _KEPT = (
     "level", "target", "target_labels", "about", "candidates", "l2_category", "question_type", "group", "twin",
@@ -25,7 +25,7 @@ _REMEDY = "a question has images, question, and choices or answer; a pair has pr
 def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Questions:
     """Yield the questions of lines in their order. bench: the benchmark of lines that don't name one; by default the name
     of their file. What can't be read goes to settings.on_error."""
-    seen = jsonl.Seen()
+    seen = HashSet()
     for record in records:
         try:
             if "chosen" in record or "rejected" in record:

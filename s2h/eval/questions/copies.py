@@ -17,7 +17,7 @@ from s2h.eval.benches import Bench, Question, Questions, plain
 from s2h.eval.questions import Settings, tables, tsv
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
-from s2h.streams import jsonl
+from s2h.streams.hash_set import HashSet
 
 Located = tuple[str, list[str] | None]  # a split and its files; None: on the Hub
 
@@ -68,7 +68,7 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
         found = tables.hub(bench.hub, bench.configs, bench.splits[split], bench.required, settings.on_error)
     else:
         found = tables.read(files, required=bench.required, on_error=settings.on_error)
-    seen = jsonl.Seen()
+    seen = HashSet()
     count = 0
     for file, row in found:
         count += 1
