@@ -1,7 +1,7 @@
-"""Image references and what they stand for: files, data URIs and members of tar shards, opened safely as RGB.
+"""Open the image of a reference (a file, a data URI or a member of a tar shard) safely, as RGB.
 
-Records are data, so a reference is never trusted: nothing is fetched, a relative path or tar member cannot climb out of its
-root, only regular files are read, only raster formats are decoded, and sizes are bounded before the memory is taken.
+Records are data, so a reference is never trusted: nothing is downloaded, a relative path or tar member can't leave its root,
+only regular files are read, only raster formats are decoded, and sizes are checked before memory is allocated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000  # 8000 x 8000: 256 MB in every mode, as Pillow holds at most four bytes a pixel
 MAX_BYTES = 256 << 20  # of one image's file
 DAMAGED = "copy or download it again"
-SMALL = 64  # pixels; what a perceptual hash needs
+SMALL = 64  # pixels on each side, enough for a perceptual hash
 OPEN_TARS = 1024  # shards whose lists of members are kept, 24 bytes a member
 
 # Formats that are decoded in the process. Others that Pillow knows start a program (EPS) or hold no picture.
@@ -33,20 +33,21 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF
 
 
 class ImageError(RecordError):
-    """An image that cannot be had: missing, refused, damaged, too large or no image."""
+    """An image that can't be opened: missing, refused, damaged, too large or not an image."""
 
 
 def open_image(reference: str, base: str = "") -> Image:
-    """Return the image as RGB, upright (EXIF), transparency composed on white, 16 bits brought to 8; the first frame of
-    several.
+    """Return the image as RGB: upright (EXIF), on white where it is transparent, with 8 bits a channel, and the first frame
+    of several.
 
-    base is the folder that relative references start at, "" for the working directory. Raises ImageError.
+    base: the folder of relative references, "" for the working directory. Raises ImageError.
     """
     return decode(read_bytes(reference, base), _name(reference))
 
 
 def open_images(record: Record) -> list[Image]:
-    """Return all of a record's images in their order. Raises ImageError with the record's place and the field images[i]."""
+    """Return a record's images in order, as `open_image` does. Raises ImageError with the record's place and the field
+    images[i]."""
     opened = []
     for i, reference in enumerate(record["images"]):
         try:
@@ -58,9 +59,8 @@ def open_images(record: Record) -> list[Image]:
 
 
 def glance(data: bytes, name: str = "bytes") -> None:
-    """Raise ImageError where the bytes of a file are plainly no image that can be opened: empty, of no known format, too
-    large, or damaged, as far as that can be told quickly: of a JPEG whether its end is there, of a PNG its checksums; other
-    formats are decoded."""
+    """Raise ImageError if the bytes of a file can't be opened as an image: empty, of no known format, too large, or damaged.
+    For speed, a JPEG is only checked for its end marker and a PNG for its checksums; other formats are decoded."""
     with _opened(data, name) as image:
         if image.format not in ("PNG", "JPEG", "MPO"):
             image.load()
@@ -69,8 +69,8 @@ def glance(data: bytes, name: str = "bytes") -> None:
 
 
 def reduced(data: bytes, name: str = "bytes") -> Image:
-    """Return the image in a file's bytes as `decode` gives it, decoded to its end, but a JPEG at the smallest of its scales
-    that has SMALL pixels on each side, in a third of the time. Raises ImageError."""
+    """Return the image in a file's bytes as `decode` does. A JPEG is decoded at its smallest scale with at least SMALL
+    pixels on each side, in a third of the time. Raises ImageError."""
     with _opened(data, name) as image:
         if image.format in ("JPEG", "MPO"):
             image.draft("RGB", (SMALL, SMALL))
@@ -78,7 +78,7 @@ def reduced(data: bytes, name: str = "bytes") -> Image:
 
 
 def dimensions(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of the image in a file's bytes, as its header says; None where it is plainly none."""
+    """Return width and height (pixels) of the image in a file's bytes, from its header; None if it has no valid one."""
     import warnings
 
     from PIL import Image
@@ -88,12 +88,12 @@ def dimensions(data: bytes) -> tuple[int, int] | None:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=formats()) as image:
                 return image.size
-    except Exception:  # what is wrong with it is said where it is opened
+    except Exception:  # opening the image reports the fault
         return None
 
 
 def read_bytes(reference: str, base: str = "") -> bytes:
-    """Return the bytes of the image file that a reference stands for. Raises ImageError."""
+    """Return the bytes of the image file of a reference. Raises ImageError."""
     if not isinstance(reference, str):
         raise ImageError(f"no image reference: {str(reference)[:60]}", remedy="name a file")
     if "\0" in reference:
@@ -110,18 +110,18 @@ def read_bytes(reference: str, base: str = "") -> bytes:
 
 
 def file_of(reference: str, base: str = "") -> str | None:
-    """Return the full path of the file that a reference names; None for what lies inside another thing (a data URI, a tar
-    member). Raises ImageError, also where there is no such file."""
+    """Return the full path of the file that a reference names; None for a data URI and a tar member. Raises
+    ImageError, also if there is no such file."""
     if reference.startswith((references.DATA, references.TAR)):
         return None
     odd = "\0" in reference or references.is_url(reference)
     if odd or not os.path.isfile(_located(reference, base)):
-        read_bytes(reference, base)  # says what is wrong
+        read_bytes(reference, base)  # raises the error
     return _located(reference, base)
 
 
 def decode(data: bytes, name: str) -> Image:
-    """Return the image in a file's bytes, as `open_image` gives it; `name` stands in errors. Raises ImageError."""
+    """Return the image in a file's bytes, as `open_image` does. name: for errors. Raises ImageError."""
     with _opened(data, name) as image:
         return _upright(image)
 
@@ -135,7 +135,7 @@ def _upright(image: Image) -> Image:
 
 @contextlib.contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image]:
-    """Yield a lazily opened image; what the block raises becomes an ImageError that says what the bytes are."""
+    """Yield a lazily opened image. An error in the block becomes an ImageError that names the kind of the bytes."""
     import warnings
 
     from PIL import Image, UnidentifiedImageError
@@ -148,7 +148,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
         raise _damaged(name, fault)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about damaged metadata and about sizes, which are judged below
+            warnings.simplefilter("ignore")  # damaged metadata; and sizes, which are checked below
             image = Image.open(io.BytesIO(data), formats=formats())
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -163,7 +163,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image]:
         raise ImageError(f"not an image: {name}", remedy=f"readable are {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise _too_large(name, "far more") from None
-    except Exception as error:  # a decoder that meets damaged data raises whatever its parser tripped over
+    except Exception as error:  # damaged data raise many kinds of error in decoders
         raise _damaged(name, error) from None
 
 
@@ -200,7 +200,7 @@ def _data(reference: str) -> bytes:
 
 
 def _located(path: str, base: str) -> str:
-    """Return `references.located`, with its refusals as ImageErrors."""
+    """Return `references.located`, with its errors as ImageErrors."""
     try:
         return references.located(path, base)
     except references.ReferenceError as error:
@@ -209,7 +209,7 @@ def _located(path: str, base: str) -> str:
 
 def _file(path: str) -> bytes:
     try:
-        # Not to wait at a named pipe: opened without blocking, then refused.
+        # Without blocking, because a named pipe would wait for a writer; it is refused below.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         raise ImageError(f"no such file: {path}") from None
@@ -269,8 +269,8 @@ def _member(reference: str, base: str) -> bytes:
 
 @lru_cache(maxsize=OPEN_TARS)
 def _members(path: str, changed: int, size: int) -> Members:
-    """Return where the regular members of a tar file lie, so that reading a member is one seek and the archive is walked
-    once, not once a record. `changed` (ns) and `size` tell a rewritten archive from the old one."""
+    """Return the places of the regular members of a tar file, so that the archive is scanned once and each member is one
+    seek. changed (ns), size: of the file, so that a rewritten archive is scanned again."""
     import tarfile
 
     try:
@@ -282,5 +282,5 @@ def _members(path: str, changed: int, size: int) -> Members:
 
 
 def _name(reference: str) -> str:
-    """Return a reference short enough for one line; a data URI is long."""
+    """Return a reference, shortened if it is long (a data URI), for a message."""
     return reference if len(reference) <= 200 else reference[:40] + "..."

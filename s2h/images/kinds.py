@@ -1,13 +1,13 @@
-"""What a file is that cannot be opened as an image, in words and with the remedy: a Git LFS pointer, a web page, HEIC, a PNG
-whose checksum is wrong. Called by `s2h.images` after Pillow has refused the bytes."""
+"""Kinds of files that can't be opened as an image, in words and with the remedy: a Git LFS pointer, a web page, HEIC, a PNG
+with a wrong checksum. `s2h.images.decoding` calls it for bytes that Pillow refuses."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-# What a file begins with, what it is then, and what to do.
+PNG = b"\x89PNG\r\n\x1a\n"
+# The beginning of a file, its kind, and the remedy.
 BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer", "run git lfs pull"),
     (b"%PDF", "a PDF document", "export its pages as PNG or JPEG"),
@@ -19,7 +19,7 @@ BEGINNINGS = (
     (b"\x1f\x8b", "a gzip file", "unpack it"),
     (b"\x1aE\xdf\xa3", "a video", "save a frame of it as PNG or JPEG"),
 )
-# Brands of files that are built like MP4 (ISO/IEC 14496-12), which HEIF (23008-12) shares.
+# Brands of files in MP4's container (ISO/IEC 14496-12), which HEIF (23008-12) uses too.
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 AVIF = (b"avif", b"avis")
 PAGE = (b"<!doctype html", b"<html", b"<head", b"<body")
@@ -27,7 +27,7 @@ BLANK = b" \t\r\n\xef\xbb\xbf\0"
 
 
 def known(data: bytes) -> tuple[str, str] | None:
-    """Return (what the bytes are, remedy) where they are of a known kind that is no image which can be read; else None."""
+    """Return (kind of the bytes, remedy) if they are of a known kind that can't be read as an image; else None."""
     for beginning, what, remedy in BEGINNINGS:
         if data.startswith(beginning):
             return what, remedy
@@ -56,8 +56,8 @@ def _box(data: bytes) -> tuple[str, str]:
 
 
 def png_fault(data: bytes) -> str:
-    """Return what is wrong with the chunks of a PNG (W3C PNG, section 5): one is cut short, or its checksum is wrong; ""
-    where all are whole. The pixels are not decoded."""
+    """Return the fault in the chunks of a PNG (W3C PNG, section 5), a chunk that is cut short or has a wrong checksum, or ""
+    if there is none. The pixels are not decoded."""
     at, view = len(PNG), memoryview(data)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -74,8 +74,8 @@ def png_fault(data: bytes) -> str:
 
 
 def jpeg_is_whole(data: bytes) -> bool:
-    """Return whether a JPEG has its end marker (ITU T.81, B.1.1.3) after its first scan, where a thumbnail's doesn't count.
-    What follows the end, as the video of a phone's motion photo, is no part of the image."""
+    """Return whether a JPEG has its end marker (ITU T.81, B.1.1.3) after its first scan, so that a thumbnail's marker
+    doesn't count. Bytes after it, as the video of a phone's motion photo, are not part of the image."""
     at = 2
     while data[at : at + 1] == b"\xff":
         marker = data[at + 1 : at + 2]

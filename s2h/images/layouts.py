@@ -1,6 +1,6 @@
 """Several pictures in one: a grid of numbered tiles, or a small picture in the middle of a large one (MIA-DPO's layouts, for
-models that take one image at a time). A record of such a layout has one image; `facts.layout` says how many tiles it has and
-which of them is the target."""
+models that take one image at a time). A record of such a layout has one image; `facts.layout` has the number of its tiles
+and the target among them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 COLUMNS = {2: 2, 3: 3, 4: 2, 6: 3, 9: 3}  # tiles -> columns of their grid
 GAP = 4  # pixels between tiles
-INSET = 0.42  # the side of a small picture, of the large one's
+INSET = 0.42  # side of the small picture, as a share of the large one's
 PAPER, INK = (255, 255, 255), (0, 0, 0)
 
 
 def grid(pictures: Sequence[Image], tile: int) -> Image:
     """Return the pictures as a grid of tiles of `tile` x `tile` pixels, row by row, each with its number (from 1) in the
-    corner. Their number need not fill the last row."""
+    corner. The last row need not be full."""
     from PIL import Image, ImageDraw
 
     columns = COLUMNS.get(len(pictures)) or math.ceil(math.sqrt(len(pictures)))
@@ -49,7 +49,7 @@ def picture_in_picture(large: Image, small: Image, side: int) -> Image:
 
 
 def _fitted(picture: Image, side: int) -> Image:
-    """Return the whole picture within side x side pixels, in its own proportions, on grey."""
+    """Return the picture fitted into side x side pixels, in its own proportions, on grey."""
     from PIL import ImageOps
 
     return ImageOps.pad(picture.convert("RGB"), (side, side), color=(128, 128, 128))

@@ -1,4 +1,4 @@
-"""The perceptual hash of an image: copies that were scaled or saved again have hashes that differ in few of 64 bits."""
+"""The perceptual hash of an image. Hashes of copies that were scaled or saved again differ in few of the 64 bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Images of any mode as RGB with eight bits a channel, converted in strips, so that memory stays near that of the result."""
+"""Convert images of any mode to RGB with eight bits a channel, in strips, so that little more memory is used than the result
+takes."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ STRIP = 1 << 20  # pixels that are converted to another mode at a time
 
 
 def rgb(image: Image) -> Image:
-    """Return the image as RGB; where it is transparent, on white."""
+    """Return the image as RGB, on white where it is transparent."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
@@ -28,8 +29,8 @@ def rgb(image: Image) -> Image:
 
 
 def _eight_bits(image: Image) -> Image:
-    """Return a grey image of 16 or 32 bits, or of floats, as 8 bits: 16 bits by their range, others by 0..1, 0..255 or
-    0..65535, the first that holds them."""
+    """Return a grey image of 16 or 32 bits, or of floats, as 8 bits. 16 bits are scaled by their range; others by the first
+    of 0..1 (floats only), 0..255 and 0..65535 that holds all values."""
     import numpy
     from PIL import Image
 
@@ -52,7 +53,7 @@ def _eight_bits(image: Image) -> Image:
 
 
 def _strips(image: Image) -> Iterator[tuple[int, int, int, int]]:
-    """Return boxes that cover an image, of some rows each: what is worked out of the whole at once takes many times its
+    """Return boxes of a few rows each that cover an image, because converting all of it at once takes many times its
     memory."""
     width, height = image.size
     rows = max(1, STRIP // max(1, width))

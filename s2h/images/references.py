@@ -1,11 +1,11 @@
-"""How an image reference is written and read. Every stage builds and takes apart references here and nowhere else, so that
-what one stage writes, every other stage opens.
+"""Write and read image references. Every stage builds and takes apart references here, so that any stage can open what
+another one wrote.
 
     photos/a.png   /data/a.png   tar:shard.tar!a.png   data:image/png;base64,…
 
-A relative path starts at the folder of the file that holds the record, in a stream at the working directory. It may go
-through symbolic links, which only the user makes, but it may not climb out with `..`. The name of a file on the disk is
-never read as another kind of reference: `of_file` writes ./tar:a.png for a file that is called tar:a.png.
+A relative path starts at the folder of the record's file, or for a stream at the working directory. It may go through
+symbolic links, which only the user makes, but it can't leave the folder by `..`. A file's name is never read as another kind
+of reference: `of_file` writes ./tar:a.png for a file with the name tar:a.png.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Held(str):
-    """A data URI made of the bytes of an image object ({"bytes", "path"}). jsonl.Writer puts these bytes into an image store
-    and writes the reference to the file there, so that lines don't grow by them."""
+    """A data URI made of the bytes of an image object ({"bytes", "path"}). jsonl.Writer puts the bytes into an image store
+    and writes a reference to the file there, so that lines stay short."""
 
     __slots__ = ()
 
 
 class ReferenceError(RecordError):
-    """A reference that is refused: it leaves its root, or it is no reference."""
+    """A reference that is refused: it leaves its folder, or it is not a reference."""
 
 
 def is_url(reference: str) -> bool:
@@ -64,8 +64,7 @@ def member_of(reference: str, base: str = "") -> tuple[str, str]:
 
 
 def located(path: str, base: str = "") -> str:
-    """Return the full path of a file that a reference names. Raises ReferenceError where a relative one climbs out of its
-    base."""
+    """Return the full path of a file that a reference names. Raises ReferenceError if a relative one leaves its base."""
     if os.path.isabs(path):
         return path
     clean = os.path.normpath(path)
@@ -75,8 +74,8 @@ def located(path: str, base: str = "") -> str:
 
 
 def prefix(base: str, out: str) -> str:
-    """Return what stands before a reference that starts at `base` so that it holds in the folder `out`: relative below it,
-    absolute elsewhere, "" where nothing is needed."""
+    """Return the prefix that makes a reference relative to `base` valid in the folder `out`: relative if base is below out,
+    else absolute; "" if both are the same."""
     base, out = os.path.abspath(base), os.path.abspath(out)
     relative = os.path.relpath(base, out)
     if relative == os.curdir:
@@ -85,7 +84,7 @@ def prefix(base: str, out: str) -> str:
 
 
 def moved(reference: str, prefix: str) -> str:
-    """Return the reference with a prefix of `prefix` before its path, where it is relative."""
+    """Return a relative reference with the result of `prefix` before its path; any other unchanged."""
     if not prefix or not is_relative(reference):
         return reference
     if reference.startswith(TAR):
@@ -94,7 +93,7 @@ def moved(reference: str, prefix: str) -> str:
 
 
 def anchored(reference: str, base: str) -> str:
-    """Return a reference that starts at `base` as one that holds in the working directory. Raises ReferenceError."""
+    """Return a reference relative to `base` as one that is valid in the working directory. Raises ReferenceError."""
     if is_relative(reference):
         located(reference[len(TAR) :] if reference.startswith(TAR) else reference, base)
     return moved(reference, prefix(base, ""))

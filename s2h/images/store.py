@@ -1,4 +1,4 @@
-"""The image store: a folder that names the images that a stage makes by the hash of their bytes."""
+"""The image store: a folder of image files with the hash of their bytes as names."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def digest(data: bytes) -> str:
 
 
 def stored_name(data: bytes) -> str:
-    """Return the name under which a store has the bytes of an image file. Raises ImageError for bytes that are none."""
+    """Return the file name of an image in a store, from the bytes of its file. Raises ImageError for bytes of no image."""
     return digest(data) + _suffix(data)
 
 
 class Store:
-    """A folder of images named by the hash of their bytes, so that the same image is written once, by however many
-    processes. Nothing is made until the first image is put."""
+    """A folder of images named by the hash of their bytes, so that several processes write the same image only
+    once. The folder is created with the first image."""
 
     def __init__(self, folder: str | os.PathLike = files.IMAGES) -> None:
         folder = os.path.normpath(os.fspath(folder))
-        # A relative reference cannot leave the working directory, so a folder elsewhere is named in full.
+        # A relative reference can't leave the working directory, so a folder elsewhere gets its full path.
         self.folder = os.path.abspath(folder) if folder.split(os.sep)[0] == os.pardir else folder
 
     def put(self, image: Image | bytes) -> str:
-        """Store a PIL image (as PNG) or an image file's bytes as they are; returns its reference.
+        """Store a PIL image (as PNG) or the bytes of an image file, unchanged. Return its reference.
 
-        Raises ImageError for bytes that are no image file, OSError where the folder cannot be written.
+        Raises ImageError for bytes that are no image file, OSError if the folder can't be written.
         """
         if isinstance(image, bytes | bytearray | memoryview):
             data = bytes(image)
@@ -58,11 +58,12 @@ class Store:
         name = stored_name(data)
         path = os.path.join(self.folder, name[:2], name)
         with contextlib.suppress(OSError):
-            # A machine that lost its power may have left a shorter file.
+            # A power failure may have left a shorter file.
             if os.stat(path).st_size == len(data):
                 return references.of_file(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        beside = f"{path}.{os.urandom(8).hex()}.part"  # machines and containers share a store, and numbers of processes
+        # A random name, because machines and containers that share a store may have equal process ids.
+        beside = f"{path}.{os.urandom(8).hex()}.part"
         try:
             with open(beside, "xb") as file:
                 file.write(data)

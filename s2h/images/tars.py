@@ -1,4 +1,4 @@
-"""Tar files read in place: which members there are and where their bytes lie, so that one of a million is a seek away."""
+"""Read tar files in place: find the members and the places of their bytes, so that reading one of a million is one seek."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from hashlib import blake2b
 
 
 class Members:
-    """Names to (offset, size), the last one of a name as tar has it: sorted hashes of the names and what they stand for.
+    """The (offset, size) of each member by name, as sorted hashes of the names. Of several members with one name, the last
+    counts, as in tar.
 
-    Of an archive that is cut short or damaged these are its whole members before that place, and `fault` says what is wrong
-    there. Raises tarfile.TarError, OSError where there is no such member.
+    If an archive is cut short or damaged, its complete members before that place are kept, and `fault` describes the damage.
+    Raises tarfile.TarError, OSError if there are none.
     """
 
     def __init__(self, path: str) -> None:
@@ -36,6 +37,7 @@ class Members:
             self.fault = str(error)
 
     def place(self, member: str) -> tuple[int, int] | None:
+        """Return (offset, size) in bytes of a member, None if there is none of this name."""
         at = int(self._hashes.searchsorted(_hash(member), side="right")) - 1
         if at < 0 or int(self._hashes[at]) != _hash(member):
             return None
@@ -48,8 +50,8 @@ def _hash(name: str) -> int:
 
 
 def members(path: str) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, offset of its bytes, their number) of the regular members of a tar file, in order. Plain headers are read
-    here, ten times as fast as tarfile does; from the first other one on (long names, pax) it is tarfile's work. Raises
+    """Yield (name, offset of its bytes, their number) of the regular members of a tar file, in order. Plain headers are
+    parsed here, ten times as fast as by tarfile; from the first other one on (long names, pax), tarfile parses them. Raises
     tarfile.TarError, OSError."""
     import tarfile
 
@@ -81,7 +83,7 @@ def members(path: str) -> Iterator[tuple[str, int, int]]:
                         raise tarfile.ReadError("unexpected end of data")
                     yield member.name, member.offset_data, member.size
             file.seek(archive.offset)
-            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes what is no header for the end
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a damaged header for the end
                 raise tarfile.ReadError("what follows the last whole member is no header")
 
 

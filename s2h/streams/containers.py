@@ -1,7 +1,6 @@
-"""Files of rows that are no JSON lines, as a stream of JSON lines: a JSON list and a Parquet file. They are recognised by
-their first bytes, whatever their name is, and converted as they are read, so that memory does not grow with them. A row is
-a line, so that FILE:3 is the third row.
-"""
+"""Read a JSON list or a Parquet file as a stream of JSON lines. The two are recognised by their first bytes, whatever their
+name is, and converted while they are read, so that memory does not grow with them. Each row is a line, so FILE:3 is the
+third row."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from s2h.errors import RecordError
+from s2h.errors import RecordError, one_line
 from s2h.streams.parse import MAX_LINE
 
 PARQUET = b"PAR1"
@@ -21,11 +20,11 @@ PIECE = 1 << 18  # bytes of a list that are read at a time
 ROWS = 16  # rows of a Parquet file that are converted at a time
 SPACE = " \t\r\n"  # JSON's white space
 _SPACE = re.compile(f"[{SPACE}]*")
-_BREAKS = str.maketrans("\r\n", "  ")  # outside of strings, where JSON has them, they are white space
+_BREAKS = str.maketrans("\r\n", "  ")  # JSON has line breaks only between tokens, as white space
 
 
 def kind_of(head: bytes) -> str:
-    """Tell from its first bytes what a stream holds: "list", "parquet", or "" for lines."""
+    """Return the kind of a stream by its first bytes: "list", "parquet", or "" for lines."""
     if head.startswith(PARQUET):
         return "parquet"
     return "list" if head.removeprefix(BOM).lstrip()[:1] == b"[" else ""
@@ -38,8 +37,8 @@ def is_container(path: str) -> bool:
 
 
 def unpacked(head: bytes, stream: BinaryIO) -> io.BufferedReader | None:
-    """Return the rows of a list or a Parquet file as lines, None if the stream holds lines already. head: the first bytes,
-    which were read from the stream. Reading the rows raises RecordError where the file is damaged."""
+    """Return the rows of a list or a Parquet file as lines, None if the stream holds lines already. head: the bytes that
+    were already read from the stream. Reading the rows raises RecordError if the file is damaged."""
     kind = kind_of(head)
     if not kind:
         return None
@@ -49,7 +48,7 @@ def unpacked(head: bytes, stream: BinaryIO) -> io.BufferedReader | None:
 
 
 class _Joined(io.RawIOBase):
-    """Pieces of bytes as a stream."""
+    """A binary stream that joins pieces of bytes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, memoryview(b"")
@@ -68,35 +67,34 @@ class _Joined(io.RawIOBase):
 
 
 def _items(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the items of a JSON list, each as a line: as they are written, but for line breaks between tokens. What follows
-    the list comes as it is, and so does a stream that does not begin with a list of objects, so that the reader says what is
-    wrong with it and goes on."""
+    """Yield each item of a JSON list as a line, unchanged except for line breaks between tokens. Bytes after the list, and a
+    stream that does not begin with a list of objects, are yielded unchanged, so that the reader reports their faults."""
     import json
 
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    # Only the end of each item is looked for: numbers keep their digits.
+    # Only the end of each item is needed, so numbers are not converted and keep their digits.
     end_of = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
     text, at, size, before = "", 0, PIECE, "["
-    taken = [b""]  # what was read, until the first item is whole
+    taken = [b""]  # all that was read, until the first item is complete
     fault = ""
     while not fault:
         start = _after_space(text, at)
         begin = _after_space(text, start + 1)
         sign, first = text[start : start + 1], text[begin : begin + 1]
-        if before == "," and sign and sign != ",":  # the end of the list, or of what looked like one
+        if before == "," and sign and sign != ",":  # the end of the list, or of text that looked like a list
             yield text[start + (sign == "]") :].lstrip(SPACE).encode() + decoder.getstate()[0]
             break
         if before == "[" and first == "]":
             taken.append(stream.read(PIECE))
             if not (text[begin + 1 :].encode() + taken[-1]).strip():
-                return  # an empty list, and nothing behind it
+                return  # an empty list, and nothing after it
         if before == "[" and first and first != "{":
             break
         try:
             end = end_of(text, begin)[1]
         except RecursionError:
             fault = "an item is nested too deeply"
-        except json.JSONDecodeError as error:  # or the item goes on in the bytes that follow
+        except json.JSONDecodeError as error:  # or the item continues in the next bytes
             is_long = len(text) - at > MAX_LINE
             data, head = b"" if is_long else head or stream.read(size), b""
             taken.append(data)
@@ -107,7 +105,7 @@ def _items(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
             if not data:
                 most = f"an item has more than {MAX_LINE >> 20} MiB, or " if is_long else ""
                 fault = f"{most}{error}" if sign else "it has no ]"
-            size *= 2  # so that a long item is not looked at again for every piece
+            size *= 2  # so that a long item is not parsed again for every piece
         else:
             yield text[begin:end].translate(_BREAKS).encode() + b"\n"
             at, size, before, taken = end, PIECE, ",", []
@@ -145,13 +143,12 @@ def _rows(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
                         yield orjson.dumps(row, _plain, orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
         except RecordError:
             raise
-        except Exception as error:  # whatever a damaged file makes pyarrow stumble over
+        except Exception as error:  # a damaged file raises many kinds of error in pyarrow
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            words = " ".join(str(error).split())[:200]
-            raise RecordError(f"a Parquet file that can't be read: {words}") from error
+            raise RecordError(f"a Parquet file that can't be read: {one_line(error)}") from error
 
 
 def _plain(value: Any) -> str:
-    """Write a value of a Parquet file that JSON has no form for."""
+    """Return a value of a Parquet file that JSON can't hold as text; bytes as base64."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

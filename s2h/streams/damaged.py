@@ -1,5 +1,5 @@
-"""Lines that are no plain JSON object: blank ones, ones after a byte order mark, and what is wrong with all others, in words
-that say the remedy. `s2h.streams.jsonl` comes here only with a line that `parse.loads` doesn't take."""
+"""Lines that are not a plain JSON object: blank lines, lines after a byte order mark, and errors with a remedy for all
+others. `s2h.streams.jsonl` calls this module only for a line that `parse.loads` refuses."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from s2h.streams.parse import MAX_LINE
 if TYPE_CHECKING:
     import jsonlines
 
-BLANK = b" \t\r\n\v\f"  # what a blank line is made of
+BLANK = b" \t\r\n\v\f"  # the characters of a blank line
 BOM = b"\xef\xbb\xbf"
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def is_blank(line: bytes) -> bool:
-    """Return whether a line holds nothing: white space, or a byte order mark and nothing else."""
+    """Return whether a line is empty but for white space and a byte order mark."""
     return not line.removeprefix(BOM).strip(BLANK)
 
 
 def too_long() -> RecordError:
+    """Return the error for a line beyond MAX_LINE."""
     return RecordError(
         f"line is too long: more than {MAX_LINE >> 20} MiB", remedy="store its images as files"
     )
 
 
 def read_slowly(line: bytes, where: str = "") -> dict:
-    """Read a line that is no plain JSON object, more slowly: it may be one after a byte order mark. Raises RecordError,
-    which says what is wrong with any other."""
+    """Read a line that `parse.loads` refused: an object may follow a byte order mark. Raises RecordError, with the fault and
+    the remedy, for any other line."""
     import jsonlines
 
     if remedy := _other_format(line):
@@ -44,7 +45,7 @@ def read_slowly(line: bytes, where: str = "") -> dict:
 
 
 def _loads(text: str | bytes) -> object:
-    """Read a value as `parse.loads` does. A fault comes in orjson's words, which say the column."""
+    """Read a value as `parse.loads` does, but raise orjson's errors, which have the column of the fault."""
     import orjson
 
     try:
@@ -57,7 +58,7 @@ def _loads(text: str | bytes) -> object:
 
 
 def _other_format(line: bytes) -> tuple[str, str] | None:
-    """Tell what other format a line is part of and how to convert it, None if that can't be told."""
+    """Return (format, how to convert it) if a line is part of another format; None if it isn't recognised."""
     said = line.removeprefix(BOM).strip(BLANK)
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
@@ -72,7 +73,7 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
 
 
 def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
-    """Turn a jsonlines error into one of ours, with the cause in a reader's words."""
+    """Return a jsonlines error as a RecordError with the cause, the column and the remedy."""
     line, cause = error.line, error.__cause__
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):

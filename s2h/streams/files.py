@@ -1,6 +1,6 @@
-"""Files that are compressed by name (.gz, .zst), read as they flow and written whole or not at all: beside their place, and
-moved there only on success, so that an error, a full disk or a kill leaves the old file as it was. Records go through
-s2h.streams.jsonl; reports, pages and plots are written with `Whole` as they are."""
+"""Files that are compressed by name (.gz, .zst), read as streams and written whole or not at all: a new file is written
+beside the old one and moved to its place only on success, so that an error, a full disk or a kill leaves the old file
+unchanged. Records are written by s2h.streams.jsonl; reports, pages and plots by `Whole`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any, BinaryIO
 
 from s2h.record import RecordError
 
-LONGEST = 255  # bytes of a file's name
-MADE_BY = "s2h"  # what a figure says made it
+LONGEST = 255  # most bytes of a file's name
+MADE_BY = "s2h"  # the field Software of a PNG that s2h draws
 IMAGES = "s2h-images"  # the default image store
 
 
 def target(path: str | os.PathLike) -> str:
-    """Return the file that an output's name means: itself, or what a symbolic link leads to."""
+    """Return the path of an output; for a symbolic link, the path of its target."""
     path = os.fspath(path)
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
 def prepare(path: str | os.PathLike) -> str:
-    """Return the `target` of an output, in a folder that is created where it is missing and its parent is there. Raises
-    RecordError where that can't be, or where the output is a folder."""
+    """Return the `target` of an output. Create its folder if only that is missing. Raises RecordError if the folder can't be
+    created, or if the output is a folder."""
     at = target(path)
     folder = os.path.dirname(at) or "."
     fault = f"cannot be written: {path}"
@@ -46,8 +46,8 @@ def prepare(path: str | os.PathLike) -> str:
 
 
 def beside(path: str, suffix: str) -> str:
-    """Return the name of a work file beside `path`: its name and the suffix. A name that would be too long is shortened and
-    carries a hash."""
+    """Return the name of a work file beside `path`: its name with the suffix. A name that would be too long is shortened and
+    gets a hash."""
     folder, name = os.path.split(path)
     if len(os.fsencode(name + suffix)) > LONGEST:
         from hashlib import blake2b
@@ -59,15 +59,15 @@ def beside(path: str, suffix: str) -> str:
 
 
 def hidden(path: str, suffix: str) -> str:
-    """Return the name of a hidden work file beside `path`: see `beside`."""
+    """Return the name of a hidden work file beside `path` (see `beside`)."""
     folder, name = os.path.split(path)
     return beside(os.path.join(folder, "." + name), suffix)
 
 
 def refuse_foreign(path: str, is_ours: Callable[[BinaryIO], bool]) -> None:
-    """Raise RecordError where a work file would take the place of a file that may be the user's own. is_ours: tells from the
-    open file whether an earlier run wrote it. Every work file with a fixed name is checked here before it is touched; the
-    others have random names. Raises OSError."""
+    """Raise RecordError if a work file would replace a file that may be the user's. is_ours: returns, for the open file,
+    whether an earlier run wrote it. Every work file with a fixed name is checked here before it is written; the others have
+    random names. Raises OSError."""
     try:
         regular = stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
@@ -85,19 +85,19 @@ def refuse_foreign(path: str, is_ours: Callable[[BinaryIO], bool]) -> None:
 class Whole:
     """A binary file to write into, a context manager: `with Whole("gallery.html") as page: page.write(data)`.
 
-    The file has its new contents when the block ends without an exception; otherwise it keeps the old ones. A device or a
-    named pipe is written into as it stands. Raises OSError. A kill leaves a hidden `.NAME.PID.N.part`, which nothing reads.
+    The file gets its new contents when the block ends without an exception; otherwise it keeps the old ones. A device or a
+    named pipe is written directly. Raises OSError. A kill leaves a hidden `.NAME.PID.N.part`, which nothing reads.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.name = os.fspath(path)
         self._move: tuple[str, str] | None = None
-        self._layers: list[Any] = []  # a file and what compresses into it
+        self._layers: list[Any] = []  # the file, and the compressor that writes to it
         self._layers.append(self._create(self.name))
         if self.name.endswith(".gz"):
             import gzip
 
-            # No name and no time in the header: the same records give the same bytes.
+            # No name and no time in the header, so that the same records give the same bytes.
             self._layers.append(gzip.GzipFile("", "wb", 6, self._layers[0], mtime=0))
         elif self.name.endswith(".zst"):
             import zstandard
@@ -109,11 +109,11 @@ class Whole:
         try:
             return self._layers[-1].write(data)
         except OSError as error:
-            error.filename = error.filename or self.name  # a full disk says which
+            error.filename = error.filename or self.name  # so that the message for a full disk names the file
             raise
 
     def finish(self) -> None:
-        """Bring everything to the disk and moves the file to its place."""
+        """Write everything to the disk and move the file to its place."""
         try:
             for layer in reversed(self._layers[1:]):
                 layer.close()
@@ -131,7 +131,7 @@ class Whole:
             raise
 
     def discard(self) -> None:
-        """Give the new contents up."""
+        """Drop the new contents and keep the old file."""
         for layer in reversed(self._layers):
             with contextlib.suppress(OSError, ValueError):
                 layer.close()
@@ -146,8 +146,8 @@ class Whole:
         self.finish() if kind is None else self.discard()
 
     def _create(self, path: str) -> BinaryIO:
-        """Return the file to write into: one beside `path`, or `path` itself where it is a device or a named pipe."""
-        path = prepare(path)  # a link stays a link
+        """Return the file to write into: one beside `path`, or `path` itself if it is a device or a named pipe."""
+        path = prepare(path)  # so that a link stays a link
         if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             return open(path, "wb")
         for attempt in range(1000):
@@ -159,14 +159,14 @@ class Whole:
                     error.filename = self.name
                     raise
                 self._move = (work, path)
-                if os.path.exists(path):  # the new file is as open to others as the old one
+                if os.path.exists(path):  # the new file gets the old one's permissions
                     os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
                 return file
         raise FileExistsError(errno.EEXIST, "too many unfinished files beside", path)
 
 
 def write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write all of the data to a stream and flush it. A non-blocking pipe that is full is waited for. Raises OSError."""
+    """Write all of the data to a stream and flush it. Wait while a non-blocking pipe is full. Raises OSError."""
     view = memoryview(data)
     while view:
         taken: int | None
@@ -186,15 +186,15 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
 
 
 def _wait(number: int, event: int) -> None:
-    """Wait until a descriptor can be read from or written to, or is broken."""
+    """Wait until a descriptor can be read or written, or is broken."""
     poll = select.poll()
     poll.register(number, event)
     poll.poll()
 
 
 class Patient(io.RawIOBase):
-    """An open descriptor as an unbuffered binary stream, "r" or "w", that waits where it is non-blocking: Python's own
-    streams cut lines and lose data there. It is not closed with the stream."""
+    """An open descriptor as an unbuffered binary stream, "r" or "w". If the descriptor is non-blocking, it waits, where
+    Python's own streams cut lines and lose data. The descriptor stays open when the stream is closed."""
 
     def __init__(self, number: int, mode: str) -> None:
         self._file = io.FileIO(number, mode, closefd=False)
@@ -223,8 +223,8 @@ class Patient(io.RawIOBase):
 
 
 def below(root: str) -> Iterator[str]:
-    """Yield the paths of all files below a folder that are no folders, sorted within each. Links to folders are followed,
-    and a folder that several paths lead to is looked through once: one that holds a link to itself would have no end."""
+    """Yield the paths of all files below a folder, sorted within each folder. Links to folders are followed, but each folder
+    is visited once, because a folder may hold a link to itself."""
     seen: set[tuple[int, int]] = set()
     waiting = [root]
     while waiting:
@@ -249,7 +249,7 @@ def below(root: str) -> Iterator[str]:
 
 def share(folder: str | os.PathLike) -> None:
     """Give the files of a folder the permissions that the user's umask leaves: safetensors writes for the owner only."""
-    umask = os.umask(0o077)  # it can only be read by setting it
+    umask = os.umask(0o077)  # Python can read the umask only by setting it
     os.umask(umask)
     for place, _, names in os.walk(os.fspath(folder)):
         for name in names:
@@ -282,20 +282,20 @@ def opened(path: str) -> Iterator[Any]:
 
 
 class Damaged(ValueError):
-    """Compressed data that ends early or is none."""
+    """Compressed data that ends early or is damaged."""
 
 
 class _Zstandard(io.RawIOBase):
-    """The uncompressed bytes of one or several frames. zstandard's own reader takes a truncated file for a whole one.
+    """The uncompressed bytes of one or several frames. zstandard's own reader accepts a truncated file.
 
-    Reads PIECE bytes at a time, because zstandard decompresses all that it is given: a byte becomes at most 32 KiB.
+    PIECE bytes are read at a time, because zstandard decompresses its whole input, and a byte becomes at most 32 KiB.
     """
 
     PIECE = 512
 
     def __init__(self, raw: BinaryIO) -> None:
         self.raw, self.pending, self.taken = raw, b"", 0
-        self.frame: Any = None  # zstandard's decompressor of the frame that is read
+        self.frame: Any = None  # zstandard's decompressor of the current frame
 
     def readable(self) -> bool:
         return True

@@ -6,8 +6,8 @@ from array import array
 
 
 class HashSet:
-    """The 8-byte hashes of texts in one flat table that is at most half full: 16 to 32 bytes a text, of which a Python set
-    takes 100. Two texts with one hash, which are rarer than damaged memory, count as the same."""
+    """The 8-byte hashes of texts in one flat table that is at most half full: 16 to 32 bytes a text, where a Python set
+    takes 100. Two texts with equal hashes count as the same."""
 
     def __init__(self) -> None:
         self.count, self.mask, self.table = 0, 1023, array("Q", bytes(8 * 1024))

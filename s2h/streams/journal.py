@@ -1,12 +1,12 @@
-"""The one way in which a command goes on after a kill: to the bytes of an undisturbed run. s2h-gen, s2h-filter and s2h-eval
-use it. While a run lasts, and after a kill, there lie beside its output NAME:
+"""Resume a command after a kill, with the same output bytes as an uninterrupted run. s2h-gen, s2h-filter and s2h-eval use
+it. During a run, and after a kill, these files are beside its output NAME:
 
-    NAME.partial    what was written so far; the rejects have such a file too
+    NAME.partial    the records written so far; the rejects have such a file too
     NAME.progress   the notes: one line of JSON, and after it a line for each partial answer
     .NAME.lock      held by the session of the command (s2h/streams/locks.py), which opens and closes the journal under it
 
-The notes say how the run was called, how far it has come in its input, and how many bytes of each output that is. They are
-replaced as a whole, after all of these bytes have reached the disk. What an output has beyond them is made again.
+The notes hold the arguments of the run, its position in the input, and how many bytes each output has for that position.
+They are replaced as a whole, after these bytes have reached the disk. Later bytes of an output are written again.
 
     journal = Journal(["kept.jsonl", "rejects.jsonl"], {"seed": 0}, resume=True)
     with journal.open() as kept:
@@ -30,23 +30,23 @@ from s2h.streams import PARTIAL, WORK, files, jsonl, parse
 
 VERSION = 3
 EVERY = 1.0  # seconds between two notes
-SHARE = 50  # how many times longer a run works than it waits for its notes to reach the disk
+SHARE = 50  # a run works at least so many times longer than it waits for its notes to reach the disk
 BUFFER = 1 << 18
-_HEAD = b'{"digest": "'  # how notes begin
+_HEAD = b'{"digest": "'  # the beginning of notes
 ANEW = "leave --resume out and begin anew"
-_MARK = attrgetter("size", "count")  # how far an output is
+_MARK = attrgetter("size", "count")  # bytes and records of an output
 
 
 class Journal:
     """The outputs of a run and the notes about them. Without paths it keeps nothing.
 
-    paths: the outputs, the main one first, none of which is open before `open`. arguments: what the result depends on; a
-    run goes on with its own only. buffered: whether records may wait in memory until the next note.
-    image_dir: that of the outputs (jsonl.Writer).
+    paths: the outputs, the main one first; `open` opens them. arguments: all that the result depends on; a run can be
+    resumed only with the same ones. buffered: whether records may wait in memory until the next note. image_dir: that of the
+    outputs (jsonl.Writer).
 
-    position: how far the input is dealt with, 0 at the start. last: what the input has there, by which a later run tells
-    that it is the same. said: what else a later run must know; a function in it is called when a note is written. since:
-    the partial answers that came after `position`. name: of the main output's file while it is written.
+    position: number of inputs (records, questions, slots) that are done. last: a text for the input there, by which a later
+    run checks that the input is the same. said: other values for a later run; a function among them is called when a
+    note is written. since: the partial answers after `position`. name: path of the main output's partial file.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Journal:
         self.outputs: list[Growing] = []
         # Position, last, bytes and records of each output there: one value, so that no interrupt comes between them.
         self._at = 0, "", [(0, 0)] * len(self._paths)
-        self._noted: int | None = None  # the position that the notes have, None before they are this run's
-        self._file: Any = None  # the notes, while answers can be added to them
+        self._noted: int | None = None  # the position in the notes, None while they are an earlier run's
+        self._file: Any = None  # the open notes, to which answers can be added
         self._due = time.monotonic() + EVERY
         if self._paths:
             self.name, self._notes, self._draft = (_beside(paths[0], suffix) for suffix in WORK)
@@ -81,8 +81,8 @@ class Journal:
         return self._at[1]
 
     def read(self) -> bool:
-        """Take over what an earlier run noted, if this one is to go on with it; say whether that run was moving its files
-        to their places. Raises RecordError where the notes are those of another run, or no notes."""
+        """Read the notes of the run to resume, if there are any. Return whether that run was moving its files to their
+        places. Raises RecordError if the notes are damaged or those of another run."""
         if not self._resume or not self._paths:
             return False
         self._refuse_foreign()
@@ -106,7 +106,7 @@ class Journal:
         return notes["finishing"]
 
     def open(self) -> Growing:
-        """Open the outputs, after what an earlier run left where this one goes on with it. Returns the main output, whose
+        """Open the outputs, at the end of what an earlier run wrote if this one resumes it. Return the main output, whose
         `close` and `discard` are the journal's. Raises RecordError, OSError."""
         if not self._resume:
             self._refuse_foreign()
@@ -120,8 +120,8 @@ class Journal:
         return self.outputs[0]
 
     def _refuse_foreign(self) -> None:
-        """Raise RecordError where a file beside the outputs has a work file's name and no earlier run with the same outputs
-        left it: one that is not empty has notes that name it."""
+        """Raise RecordError if a file beside the outputs has the name of a work file and is not from an earlier run with the
+        same outputs. A partial file of such a run is empty, or its notes name it."""
         if not self._paths:
             return
         vouched: list[str] = []
@@ -138,12 +138,12 @@ class Journal:
             files.refuse_foreign(_beside(path, PARTIAL), is_ours)
 
     def _names(self) -> list[str]:
-        """Return the outputs' work files, as seen from the notes."""
+        """Return the paths of the partial files, relative to the folder of the notes."""
         folder = os.path.dirname(self._notes) or "."
         return [os.path.relpath(_beside(path, PARTIAL), folder) for path in self._paths]
 
     def reached(self, position: int, last: str = "") -> None:
-        """Note, once a second, that all of the input before this position is dealt with and its results are written."""
+        """Note, once a second, that the input before this position is done and its results are written."""
         if position == self._at[0]:
             return
         self._at = position, last, self._marks()
@@ -153,7 +153,7 @@ class Journal:
             self._note()
 
     def add(self, answer: Any) -> None:
-        """Note a partial answer about what comes after the position."""
+        """Note a partial answer about the input after the position."""
         self.since.append(answer)
         if not self.outputs:
             return
@@ -163,12 +163,13 @@ class Journal:
             self._write(_line(answer))
 
     def begin(self) -> None:
-        """Make the notes this run's, before it cuts off what another one wrote."""
+        """Write this run's first note, before it cuts off what an earlier run wrote."""
         if self._noted is None:
             self._note()
 
     def close(self) -> None:
-        """Move the outputs to their places, the main one last, and remove the notes. A kill in between is noted."""
+        """Move the outputs to their places, the main one last, and remove the notes. They tell a later run that a kill came
+        in between."""
         for output in self.outputs:
             output.make_room()
         self._at = self.position, self.last, self._marks()
@@ -181,8 +182,8 @@ class Journal:
                 os.unlink(left)
 
     def discard(self) -> None:
-        """Give up a run that has failed. A later run can go on from its position, or from what an earlier run left."""
-        with contextlib.suppress(OSError):  # of a full disk, which is told anyway
+        """Close the files of a run that has failed. A later run can resume from its position, or from an earlier run's."""
+        with contextlib.suppress(OSError):  # a full disk has its own message already
             if self._noted not in (None, self.position):
                 self._note()
         if self._file is not None:
@@ -196,7 +197,7 @@ class Journal:
         return list(map(_MARK, self.outputs))
 
     def _note(self, finishing: bool = False) -> None:
-        """Replace the notes, once all that they vouch for is on the disk."""
+        """Replace the notes, after the bytes that they count have reached the disk."""
         started = time.monotonic()
         for output in self.outputs:
             output.sync()
@@ -224,9 +225,9 @@ class Journal:
 
 
 class Growing(jsonl.Writer):
-    """One output of a journal, which keeps `length` bytes, `count` records, of what an earlier run wrote. The rest of that
-    stays as well until this run's first record comes. finishing: whether that run was moving its files to their places.
-    Errors: RecordError, OSError."""
+    """One output of a journal. It keeps the first `length` bytes, `count` records, of an earlier run; the rest is cut off
+    when this run writes its first record. finishing: whether the earlier run was moving its files to their places. Raises
+    RecordError, OSError."""
 
     def __init__(self, path: str, journal: Journal, length: int, count: int, finishing: bool) -> None:
         self.path = files.prepare(path)
@@ -236,13 +237,13 @@ class Growing(jsonl.Writer):
         if _size(self.partial) < length:
             raise RecordError(f"{self.partial}: is missing or was cut", remedy=ANEW)
         self._journal, self._buffered, self._kept = journal, journal.buffered, length
-        self._cut: int | None = length  # where the first new record goes, until it has come
+        self._cut: int | None = length  # where the first new record goes, None once it is written
         self._file = open(self.partial, "ab", BUFFER)  # noqa: SIM115
         super().__init__(self._file, journal.image_dir)
         self.base, self.size, self.count = os.path.dirname(self.path), length, count
 
     def kept(self) -> Iterator[Record]:
-        """Yield the records of an earlier run that stay."""
+        """Yield the records of an earlier run that are kept."""
         with open(self.partial, "rb") as file:
             at = 0
             for number, line in enumerate(file, 1):
@@ -265,7 +266,7 @@ class Growing(jsonl.Writer):
         self.count += count
 
     def make_room(self) -> None:
-        """Take off what this run makes again, now that it is known to have something to put there."""
+        """Cut off the earlier run's records that this run writes again. Called with the first new record."""
         if self._cut is not None:
             self._journal.begin()
             self._file.truncate(self._cut)
@@ -276,12 +277,12 @@ class Growing(jsonl.Writer):
         os.fsync(self._file.fileno())
 
     def finish(self) -> None:
-        """Move the file, which is synced, to its place."""
+        """Move the file, which must be synced, to its place."""
         self._file.close()
         os.replace(self.partial, self.path)
 
     def give_up(self) -> None:
-        """Close the file; one that is empty is removed."""
+        """Close the file, and remove it if it is empty."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
@@ -300,7 +301,7 @@ def _beside(path: str, suffix: str) -> str:
 
 
 def _size(path: str) -> int:
-    """Return the size of a file, 0 where there is none."""
+    """Return the size of a file in bytes, 0 if there is none."""
     try:
         return os.path.getsize(path)
     except FileNotFoundError:
@@ -312,7 +313,7 @@ def _line(value: Any, default: Callable | None = None) -> bytes:
 
 
 def _sealed(notes: dict) -> bytes:
-    """Return the first line of a file of notes, with a digest: what has the right one was written by `_sealed`."""
+    """Return the first line of the notes, with a digest that shows that `_sealed` has written them."""
     from hashlib import blake2b
 
     text = _line(notes, lambda function: function())
@@ -320,7 +321,7 @@ def _sealed(notes: dict) -> bytes:
 
 
 def _opened(line: bytes) -> dict | None:
-    """Return the notes in such a line, None where it is none."""
+    """Return the notes in a line of `_sealed`, None for any other line."""
     try:
         notes = json.loads(line)["notes"]
         return notes if _sealed(notes) == line else None
@@ -337,13 +338,13 @@ def _is_empty(file: BinaryIO) -> bool:
 
 
 def _begins_notes(file: BinaryIO) -> bool:
-    """Return whether a file begins as notes do; a kill may have cut it."""
+    """Return whether a file, which a kill may have cut, begins like notes."""
     head = file.read(len(_HEAD))
     return _HEAD.startswith(head)
 
 
 def _whole(rest: bytes) -> Iterator[Any]:
-    """Yield the partial answers, up to one that a kill has cut."""
+    """Yield the partial answers, without a last one that a kill has cut."""
     for line in rest.split(b"\n")[:-1]:
         try:
             yield json.loads(line)

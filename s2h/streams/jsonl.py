@@ -1,6 +1,6 @@
-"""Streams of records: JSON Lines in and out, compressed by name (.gz, .zst), flowing line by line, with errors that say
-FILE:LINE. Lines end at a newline byte and nowhere else (a string may hold U+2028); blank lines are skipped but counted;
-files are written beside their place and moved there only when whole.
+"""Streams of records: read and write JSON Lines, compressed by name (.gz, .zst), line by line, with errors that begin with
+FILE:LINE. Only a newline byte ends a line (a string may hold U+2028). Blank lines are skipped but counted. Files are written
+beside their place and moved there only when complete.
 
     printf '%s\\n' '{"id": "a"}' | s2h-mix --flat      # "<stdin>:1: level: is missing"
 """
@@ -21,16 +21,14 @@ from s2h.streams.damaged import is_blank, read_slowly, too_long
 from s2h.streams.hash_set import HashSet
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-MAX_LINE = parse.MAX_LINE  # bytes; a line beyond it is an error, not a memory fault
+MAX_LINE = parse.MAX_LINE  # bytes; a longer line is an error, so that it can't exhaust the memory
 SKIPPED = 1 << 20  # bytes of the rest of such a line that are read at a time
 _HELD = references.Held
 
 
 def find(name: str) -> str:
-    """Return the file that a name means: "l1" finds l1, l1.jsonl, l1.jsonl.gz or l1.jsonl.zst, in this order; "-" stays.
-
-    Raises RecordError where there is none.
-    """
+    """Return the path of the file for a name: "l1" finds l1, l1.jsonl, l1.jsonl.gz or l1.jsonl.zst, in this order; "-" is
+    returned unchanged. Raises RecordError if there is no such file."""
     if name == "-":
         return name
     name = os.fspath(name)
@@ -43,7 +41,7 @@ def find(name: str) -> str:
 
 
 def accept(record: dict) -> str:
-    """Check a record and complete it: see shorthand.acceptor, which is imported for the first record."""
+    """Complete and check a record in place (see `shorthand.accept`, which is imported with the first record)."""
     return _acceptor()(record)
 
 
@@ -65,12 +63,12 @@ def read(
     """Yield the records of one file, or of standard input for "-", as they arrive; a binary stream is read as standard
     input. A JSON list and a Parquet file are read row by row (see `containers`).
 
-    check: completes and checks a record in place, and returns the layout that it was in where that is another tool's;
-    on_layout then gets the file's name and the layout, for every such record.
+    check: completes and checks a record in place, and returns its layout if it was in that of another tool; on_layout then
+    gets the file's name and the layout, for every such record.
 
-    A line that is no record goes to on_error as a RecordError; where on_error returns, reading goes on with the next
-    line (a broken compression ends the file). With check and unique, an id that a file has twice is an error too (16
-    bytes of memory a record); standard input may be endless and is not remembered.
+    A line that is no record goes to on_error as a RecordError. If on_error returns, reading continues with the next line
+    (damaged compressed data end the file). With check and unique, a duplicate id in a file is an error too (16 to 32 bytes
+    of memory a record); the ids of standard input, which may be endless, are not kept.
     """
     if isinstance(name, str | os.PathLike):
         path = find(os.fspath(name))
@@ -93,7 +91,7 @@ def read_all(names: Iterable[str] = (), **options) -> Iterator[Record]:
 
 
 def dump(record: dict) -> bytes:
-    """Return one line of UTF-8 with its newline. Raises RecordError for NaN, infinity and what JSON has no form for."""
+    """Return one line of UTF-8 with its newline. Raises RecordError for NaN, infinity and values that JSON can't hold."""
     import orjson
 
     try:
@@ -104,7 +102,7 @@ def dump(record: dict) -> bytes:
                 return parse.dumps(record) + b"\n"
         where = getattr(record, "where", "")
         raise RecordError(f"cannot be written as JSON: {error}", where=where) from None
-    # orjson writes NaN and infinities as null, so only a line with a null can hide one, and then it reads differently.
+    # orjson writes NaN and infinities as null. So only a line with a null can hide one, and it then reads back differently.
     if b"null" in line and orjson.loads(line) != record and (found := _not_finite(record, "")):
         raise RecordError(
             "is not a finite number, which JSON cannot hold", found, getattr(record, "where", "")
@@ -123,11 +121,11 @@ class Writer:
     """Writes records to a file or a stream; a context manager.
 
     A file (.gz and .zst by name) is written whole or not at all (see `files.Whole`). "-" or a binary stream gets every
-    record at once. Relative image references are rewritten where the record's base is not the output's folder: relative
-    below it, absolute elsewhere. The bytes of image objects (references.Held) go to the store `image_dir`: "" for
-    s2h-images beside the file, in the working directory for a stream; None keeps them in the record. `count` is the number
-    of records written. A caller that has made sure that no number of a record is NaN or infinite sets `finite`; otherwise
-    the writer searches each line for one. Errors: RecordError (see `dump`), OSError.
+    record at once. If the record's base is not the output's folder, relative image references are rewritten: relative
+    to the output's folder if they are below it, else absolute. The bytes of image objects (references.Held) go to the store
+    `image_dir`: "" for s2h-images beside the file, in the working directory for a stream; None keeps them in the record.
+    `count` is the number of records written. A caller that knows that no number of its records is NaN or infinite sets
+    `finite`; otherwise the writer searches each line for one. Raises RecordError (see `dump`), OSError.
     """
 
     finite = False
@@ -136,7 +134,7 @@ class Writer:
         import orjson
 
         self.count, self.base, self.image_dir = 0, "", image_dir
-        self._store: tuple[Any, str] | None = None  # the image store, and what stands before its names
+        self._store: tuple[Any, str] | None = None  # the image store, and the prefix of references to it
         self._dumps, self._how = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         self._prefixes: dict[str, str] = {}
         self._whole: files.Whole | None = None
@@ -150,7 +148,7 @@ class Writer:
             self._out = path
 
     def write(self, record: dict) -> None:
-        """Write one record, and flushes it where the output is a stream."""
+        """Write one record, and flush it if the output is a stream."""
         self.put(self.line(record))
 
     def line(self, record: dict) -> bytes:
@@ -168,11 +166,11 @@ class Writer:
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
-            return dump(record)  # which says what is wrong
+            return dump(record)  # raises the error
         return line if self.finite or b"null" not in line else dump(record)
 
     def put(self, lines: bytes, count: int = 1) -> None:
-        """Write so many whole lines as they stand."""
+        """Write `count` complete lines unchanged."""
         if self._whole is not None:
             self._whole.write(lines)
         else:
@@ -180,12 +178,12 @@ class Writer:
         self.count += count
 
     def close(self) -> None:
-        """Finish the output: a file moves to its place."""
+        """Finish the output: move a file to its place."""
         if self._whole is not None:
             self._whole.finish()
 
     def discard(self) -> None:
-        """Give the output up: a file's old contents stay; a stream keeps what it was given."""
+        """Drop the output: a file keeps its old contents, a stream keeps the records that were written."""
         if self._whole is not None:
             self._whole.discard()
 
@@ -276,15 +274,15 @@ def parsed(line: bytes) -> dict:
 
 
 def _again(found: Record, named: bool) -> RecordError:
-    """Return the fault of a record whose id came before; a record without an id has one by its content."""
+    """Return the error for a duplicate id; a record without an id has one that is computed from its content."""
     if named:
-        return RecordError(f"is in this file twice: {found['id']}", "id")
+        return RecordError(f"duplicate in this file: {found['id']}", "id")
     return RecordError("repeats an earlier pair: the same images, prompt and answers")
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
     """Yield the lines of a binary stream as bytes, the rows of a JSON list or a Parquet file as lines; as errors a line
-    beyond MAX_LINE, and damaged data, which end it."""
+    beyond MAX_LINE, and damaged data, which end the stream."""
     import zlib
 
     readline, is_first = stream.readline, True
@@ -315,7 +313,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | RecordError]:
 
 
 def _not_finite(value: object, path: str) -> str:
-    """Return the path of the first NaN or infinity in a value, "" where there is none."""
+    """Return the path of the first NaN or infinity in a value, "" if there is none."""
     if isinstance(value, float):
         return "" if value - value == 0 else path
     if isinstance(value, dict):

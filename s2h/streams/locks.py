@@ -1,5 +1,6 @@
-"""A lock beside an output, so that two runs don't write the same file: `.NAME.lock`, held by `flock` while a run lasts and
-removed at its end. The kernel lets go of it when a process dies, so that what a kill leaves is no obstacle."""
+"""A lock beside an output, so that two runs don't write the same file: `.NAME.lock`, held by `flock` during a run and
+removed at its end. The kernel releases it when a process dies, so the file that a killed run leaves does not block the next
+run."""
 
 from __future__ import annotations
 
@@ -16,15 +17,15 @@ from typing import BinaryIO
 from s2h.record import RecordError
 from s2h.streams import files
 
-# What a file system or a system says that has no locks.
+# Errors of a file system, or a system, without locks.
 WITHOUT = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _held: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
     """The lock of an output, a file or a folder, held from now on until `release`. A device, a pipe and standard output have
-    none. Creates the output's folder. warn: told where locks can't be had, and the run goes on. Raises RecordError where
-    another run holds it, or where the output can't be written."""
+    none. Creates the output's folder. warn: gets a message if the file system has no locks; the run then goes on. Raises
+    RecordError if another run holds the lock, or if the output can't be written."""
 
     def __init__(self, path: str, warn: Callable[[str], None] = lambda message: None) -> None:
         self.path, self.number = "", -1
@@ -38,13 +39,13 @@ class Lock:
             self._close()
             if error.errno in WITHOUT:
                 warn(
-                    f"warning: {path}: no lock can be had there ({error.strerror}): start no other run with this output"
+                    f"warning: {path}: can't be locked ({error.strerror}): start no other run with this output"
                 )
             elif error.errno not in (
                 errno.EACCES,
                 errno.EPERM,
                 errno.EROFS,
-            ):  # where nothing can be written, that is told
+            ):  # writing the output reports those
                 error.filename = path
                 raise
         except ImportError:
@@ -53,7 +54,7 @@ class Lock:
             _held.add(self)
 
     def release(self) -> None:
-        """Let go of the lock and remove its file, which is ours as long as the lock is."""
+        """Remove the lock's file, which is ours while we hold the lock, and release the lock."""
         if self.number >= 0:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
@@ -93,7 +94,7 @@ class Lock:
 
 
 def _is_lock(file: BinaryIO) -> bool:
-    """Return whether a file is what a lock says, or empty: a kill may come before a lock says anything."""
+    """Return whether a file has the text of a lock, or is empty, as after a kill before the text was written."""
     return re.match(rb"process \d+ on |$", file.read(100)) is not None
 
 
@@ -103,7 +104,7 @@ def _lockable(path: str) -> bool:
 
 
 def _in_child() -> None:
-    """Let go of all locks in a forked process, which may outlive a run that is killed."""
+    """Release all locks in a forked process, which may outlive a run that is killed."""
     for lock in list(_held):
         lock._close()
 

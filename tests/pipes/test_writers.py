@@ -175,7 +175,5 @@ def test_a_file_system_without_locks(monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse)
     said = []
     Lock("out", said.append).release()
-    assert len(said) == 1 and said[0].startswith(
-        "warning: out: no lock can be had there (No locks available)"
-    )
+    assert len(said) == 1 and said[0].startswith("warning: out: can't be locked (No locks available)")
     assert locks.WITHOUT

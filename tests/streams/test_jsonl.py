@@ -110,7 +110,7 @@ def test_a_line_beyond_the_limit(monkeypatch):
 def test_an_id_twice_in_a_file(tmp_path):
     path = tmp_path / "l.jsonl"
     path.write_bytes(lines(3) + lines(1))
-    with pytest.raises(RecordError, match=r"l\.jsonl:4: id: is in this file twice: r0"):
+    with pytest.raises(RecordError, match=r"l\.jsonl:4: id: duplicate in this file: r0"):
         list(jsonl.read(str(path)))
     assert len(list(jsonl.read(str(path), check=None))) == 4
     assert len(read(lines(1) * 2)) == 2  # a stream may be endless, and its ids are not remembered
