@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What the pairs teach beside what they should: how far words alone, and form alone, tell a chosen from a rejected answer, by
-# task and source; places, lengths and answers. Ends with status 1 above the limits: 0.55 at levels 2 and 3 and for form, 0.58
+# Measure shortcuts in the pairs: how well words alone, and form alone, tell a chosen from a rejected answer (AUC), by task and
+# source; and how even places, lengths and answers are. Exits with 1 above the limits: 0.55 at levels 2 and 3 and for form, 0.58
 # at level 1 without a model, 0.60 with one.
 #
 #     bash examples/audit.sh                 # 2,000 pairs a task and source, audit.json and audit.png; minutes on two cores
 #     N=20000 bash examples/audit.sh out/    # more of them, elsewhere
-#     COCO=~/coco bash examples/audit.sh     # real ones too: COCO, VQAV2, LLAVA name folders or files
+#     COCO=~/coco bash examples/audit.sh     # real sources too: COCO, VQAV2 and LLAVA name folders or files
 #
-# Sources in the layouts of COCO, VQAv2, LLaVA, captions and classes are made here (audit_sources.py). The Python package
-# easy-vqa and Debian's tuxpaint-stamps-default are taken in where they are installed.
+# audit_sources.py makes sources in the layouts of COCO, VQAv2, LLaVA, captions and classes. The Python package easy-vqa and
+# Debian's tuxpaint-stamps-default are used too if they are installed.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH="${S2H_VENV:-$root/.venv}/bin:$root/bin:$PATH"
@@ -42,7 +42,7 @@ stamps=/usr/share/tuxpaint/stamps
 
 pairs vqa --negative wrong-attribute=1 --negative other-image=1 --workers "$(nproc)" > level1.jsonl
 for source in made/coco made/vqav2 made/llava.json made/captions made/classes real/*; do
-    [ -e "$source" ] || continue  # no real ones at hand
+    [ -e "$source" ] || continue  # no real sources
     pairs vqa --source "$source" --workers "$(nproc)" >> level1.jsonl
 done
 

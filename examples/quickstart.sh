@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The whole road on a laptop: pairs of all three levels, filtered, mixed, DPO, and what came of it on held-out questions.
+# All steps on a laptop: pairs of all three levels, filters, a mixture, DPO, and the change on held-out questions.
 #
-#     bash examples/quickstart.sh            # meant for some 15 minutes on two idle cores after the install
-#     S2H_SEED=7 bash examples/quickstart.sh # the same with other pairs, other training order, other questions
+#     bash examples/quickstart.sh            # about 15 minutes on two idle cores after the install
+#     S2H_SEED=7 bash examples/quickstart.sh # with other pairs, another training order and other questions
 #
-# It makes its own virtual environment (.venv, or $S2H_VENV) and writes to quickstart/seed-0/ (or $S2H_OUT). Nothing is fetched
-# but Python packages: pictures, models and questions come with the toolkit.
+# It makes a virtual environment (.venv, or $S2H_VENV) and writes to quickstart/seed-0/ (or $S2H_OUT). Only Python packages are
+# downloaded: pictures, models and questions are part of s2h.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -27,7 +27,7 @@ cd "$out"
 started=$SECONDS
 
 say "2/7  preference pairs of the three levels, each kept where its chosen answer fits its images"
-# One thread a command: two pipes side by side are quicker than one after the other.
+# One thread for each command: two pipes at the same time are faster than one after the other.
 make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     local task=$1 kept=$2 least=$3
     shift 3
@@ -39,15 +39,16 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     make arithmetic l2-arithmetic.jsonl 0.25 -n 3500 --images-per-prompt 2-4
 } &
 make kinship l2-kinship.jsonl 0.25 -n 3500 --images-per-prompt 2-4 --relation parent
-# The paper's level 3: captions of the image that shows a concept, with the paper's kinds of wrong ones in good number.
+# The paper's level 3: captions of the image that shows a concept, with many of the paper's kinds of wrong captions.
 make search l3.jsonl 0.25 -n 5000 --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
     --negative attribute-swap=0.25 --negative other-image=0.25 --negative generic=0.1
 wait $!
 
-say "3/7  one flat mixture, a share held out"
+say "3/7  one flat mixture, with held-out pairs"
 s2h-mix --flat l1 l1-single l2-kinship l2-arithmetic l3 --val 0.02 --seed "$seed" -o mix.jsonl
 
-# Asked twice: for its own words, and whether it finds the chosen answer likelier than the rejected one (chance 50).
+# Evaluate a model twice: by its own replies, and by whether it finds the chosen answer likelier than the rejected one (chance
+# is 50).
 ask() { # MODEL OUT
     s2h-eval --model "$1" --bench builtin --seed "$seed" -n 300 -o "$2.jsonl"
     s2h-eval --model "$1" --bench builtin --seed "$seed" -n 300 --scoring likelihood -o "$2-likelihood.jsonl" --quiet
@@ -62,11 +63,11 @@ s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$se
 say "6/7  the trained model on the same questions, after"
 ask run after
 
-say "7/7  what came of it"
+say "7/7  the change"
 s2h-view mix.jsonl -n 60 -o gallery.html
-say "     in its own words"
+say "     by its own replies"
 s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png
-say "     the chosen answer likelier than the rejected one"
+say "     by the likelihood of the chosen answer"
 s2h-eval --compare before-likelihood.jsonl after-likelihood.jsonl --report likelihood.json --plot likelihood.png
 
 say "done in $(((SECONDS - started) / 60)) minutes: $out/gallery.html (the pairs), compare.png and likelihood.png (before and after),"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests in a virtual environment of their own: .venv-test, or the folder that S2H_VENV names.
+# Run the tests in their own virtual environment: .venv-test, or the folder that S2H_VENV names.
 # Arguments go to pytest:
 #
 #     bash examples/test.sh tests/pipes -k killed
 #     bash examples/test.sh --quick               # about two minutes on two cores
 #     bash examples/test.sh --floor               # with the lowest versions that pyproject.toml allows, in .venv-floor
 #
-# Without arguments all tests run. --quick runs those of records, images, the language rules, mixes, exports and the command
+# Without arguments, all tests run. --quick runs those of records, images, the language rules, mixes, exports and the command
 # line, and each command at least once: gen, filter, mix, eval and view with streams of every kind (tests/pipes/test_ends.py),
 # train and eval with the bundled model (tests/test_shorthand.py), gen with it and with the bundled CLIP (tests/cli). It leaves
 # out kills, hostile files, several processes, the architectures, the benchmarks' files, the sources and most of training.
@@ -29,7 +29,7 @@ fi
 
 say() { printf 'test.sh: %s\n' "$*" >&2; }
 
-# Two tools make a few tests possible that are skipped without them: a browser for the gallery, GNU parallel for sharding.
+# A few tests are skipped without two tools: a browser (for the gallery) and GNU parallel (for sharding).
 wanted=()
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || wanted+=(chromium)
 command -v parallel >/dev/null || wanted+=(parallel)
@@ -78,7 +78,7 @@ if [ -z "$floor" ] && { [ -n "$quick" ] || [ $# = 0 ]; }; then
     "$venv/bin/mypy" --no-error-summary
 fi
 
-# Two workers of one thread each: on two cores this is the quickest, and more cores give each more room. No test downloads.
+# Two workers of one thread each are the fastest on two cores. No test downloads anything.
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PATH="$PWD/$venv/bin:$PATH"
 case $venv in /*) PATH="$venv/bin:$PATH" ;; esac
 exec "$venv/bin/python" -m pytest -q -n 2 --dist worksteal "$@"

@@ -27,7 +27,7 @@ DIGITS = 3
 
 
 def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -> dict:
-    """The shares of one task's pairs, drawn at a size."""
+    """Return the shares of one task's pairs, drawn at a size in pixels."""
     from s2h import tasks
     from s2h.filters import clip_claims, judge
     from s2h.filters.engine import Engine
@@ -47,7 +47,7 @@ def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -
         )
         engine = Engine({"clip": lambda name: model})
         pairs = [pair for pair, _ in judge(made, [clip_claims.build(engine, least=BOUNDARY)])]
-        # Then each claim as an answer of its own.
+        # Then each claim as a separate answer.
         singles = [single for pair in pairs for single in claims_apart(pair)]
         judged = [single for single, _ in judge(singles, [clip_claims.build(engine, least=BOUNDARY)])]
     cosines: dict[bool, list[float]] = defaultdict(list)
@@ -61,8 +61,8 @@ def measure(model, task: str, *, n: int, size: int, split: str, seed: int = 0) -
 
 
 def claims_apart(pair: dict) -> list[dict]:
-    """A pair for each distinct claim whose truth the labels tell, with that claim alone. A claim of the chosen answer
-    that is false by the labels is an error of the generator."""
+    """Return a pair with one claim for each distinct claim that the labels decide. Raises AssertionError if a claim of the
+    chosen answer is false by the labels, which is an error of the generator."""
     from s2h.record import claims_of
     from s2h.sources.builtin import claims
 
@@ -80,7 +80,7 @@ def claims_apart(pair: dict) -> list[dict]:
 
 
 def shares(pairs: list[dict]) -> dict:
-    """What --clip 0.25 does with whole pairs."""
+    """Return the shares of whole pairs that --clip 0.25 keeps and drops."""
     wrong = [pair for pair in pairs if any(not single["fits"] for single in claims_apart(pair))]
     scores = {
         side: [p["scores"]["clip"][side] for p in some]
@@ -112,7 +112,7 @@ def share(true) -> float:
 
 
 def fingerprint(model) -> str:
-    """16 hexadecimal digits of the file with the weights: which ones were measured."""
+    """Return 16 hexadecimal digits: a hash of the file with the weights that were measured."""
     weights = next(file for file in model.files if file.endswith(".safetensors"))
     return hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16]
 

@@ -7,9 +7,9 @@ A concept is right if its head is one that captions.txt names. `wrong` is the sh
 the share of the captions that should give a concept and do, right or wrong. The taggers have their models in their packages
 and are measured if they are installed (pip install HanTa textblob).
 
-`pairs` compares captions of one scene in other words: `same` is the share that `may_fit` takes for one scene (the others may
-become chosen and rejected answers), `different` the share of pairs of two scenes that it takes for one (such a draw is
-repeated), and `prompt_fits_both` the share of concepts that a picture of the same scene is not thought to show. Prints JSON.
+`pairs` compares two captions of one scene: `same` is the share that `may_fit` accepts as one scene (the others may become
+chosen and rejected answers), `different` the share of captions of two scenes that it accepts as one (such a draw is
+repeated), and `prompt_fits_both` the share of concepts that `may_show` denies a picture of the same scene. Prints JSON.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from s2h.language import caption_fit, concepts, noun_phrases, nouns, related_nam
 
 HERE = Path(__file__).parent
 Tagger = Callable[[list[str]], list[str]]
-Row = tuple[
-    str, set[str], list[str]
-]  # a caption, its heads, and a caption of the same scene and of another one
+# A caption, its heads, and two captions: of the same scene, and of another one.
+Row = tuple[str, set[str], list[str]]
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[.,!?;:]")
 
 
@@ -44,7 +43,8 @@ def read() -> dict[str, list[Row]]:
 
 
 def by_tagger(tags: Tagger) -> Callable[[str], str]:
-    """The first noun phrase by tags alone: articles and numbers, then adjectives and nouns up to the last noun in a row."""
+    """Return a function that finds the first noun phrase by tags: articles and numbers, then adjectives and nouns up to the
+    last noun in a row."""
 
     def concept(caption: str) -> str:
         words = _WORD.findall(caption)
@@ -63,7 +63,7 @@ def by_tagger(tags: Tagger) -> Callable[[str], str]:
 
 
 def seen_only(concept: Callable[[str], str]) -> Callable[[str], str]:
-    """The concepts of another whose head is in the table of visible nouns."""
+    """Return a function that keeps the concepts of another one only if their head is in the table of visible nouns."""
 
     def kept(caption: str) -> str:
         found = concept(caption)
@@ -84,7 +84,7 @@ def by_rules(caption: str) -> str:
 
 
 def taggers() -> dict[str, Tagger]:
-    """The taggers that are installed."""
+    """Return the installed taggers, by name."""
     found: dict[str, Tagger] = {}
     with suppress(ImportError):
         from textblob.en.taggers import PatternTagger
@@ -137,12 +137,12 @@ def measure_pairs(rows: list[Row]) -> dict:
 
 
 def fits(one: str, other: str) -> bool:
-    """Whether two captions may be of one scene, as level 3 asks it."""
+    """Return whether two captions may be of one scene, by the test of level 3."""
     return caption_fit.may_fit(one, [other]) or caption_fit.may_fit(other, [one])
 
 
 def things(caption: str) -> set[str]:
-    """All that a caption mentions, as a source of captions keeps it."""
+    """Return the things that a caption mentions, as a source of captions stores them."""
     return {*caption_fit.things_in(caption), *nouns.words_of(caption)}
 
 
@@ -168,8 +168,10 @@ def main() -> None:
         captions = [
             json.loads(line)["caption"] for line in arguments.more.read_text(encoding="utf-8").splitlines()
         ]
-        told = [concepts.find(caption) for caption in captions]
-        missed = {caption: one.reason for caption, one in zip(captions, told, strict=True) if not one.concept}
+        found = [concepts.find(caption) for caption in captions]
+        missed = {
+            caption: one.reason for caption, one in zip(captions, found, strict=True) if not one.concept
+        }
         report["more"] = {
             "captions": len(captions),
             "found": 1 - len(missed) / len(captions),
@@ -182,7 +184,7 @@ def main() -> None:
 
 
 def cached(captions: list[str]) -> int:
-    """Captions a second where their words were met before, as in a page of 20,000; each caption is new."""
+    """Return the captions a second for new captions whose words are in the caches, as in a file of 20,000."""
     concepts.find.cache_clear()
     several = [f"{caption} {number}" for number in range(20) for caption in captions]
     start = time.process_time()

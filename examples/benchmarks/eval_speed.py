@@ -1,13 +1,13 @@
-"""How fast questions are answered: s2h-eval's way against one `generate` a question, in one process, with the answers
-compared; for answers of up to 16 and of up to 64 words.
+"""Measure how fast questions are answered: s2h-eval compared with one call of `generate` for each question, in one process,
+for answers of up to 16 and of up to 64 tokens. The answers are compared too.
 
     python examples/benchmarks/eval_speed.py -o examples/results/eval-speed.json
     python examples/benchmarks/eval_speed.py --model mini
 
-The model is a LLaVA of random weights that is built on the spot (--width and --layers make it larger), as speed does not
-depend on what it has learnt; --model takes any other. Both ways start from the same questions: one opens, prepares and
-answers them one by one, as evaluators that loop over their samples do (VLMEvalKit among them), the other is `predict`,
-which writes the lines of s2h-eval. Rounds of the two alternate, so that noise hits both. Prints JSON; `ratio` is of the wall
+The model is a LLaVA of random weights that is built on the spot (--width and --layers make it larger), because speed does
+not depend on what a model has learnt; --model takes any other. One way opens, prepares and answers the questions one by one,
+as evaluators that loop over their samples do (VLMEvalKit among them). The other is `predict`, which makes the lines of
+s2h-eval. Rounds of the two alternate, so that noise affects both. Prints JSON; `ratio` is of the wall
 clock's seconds, `cpu_ratio` of the processor's, which other programs on the machine disturb less; medians of the rounds.
 """
 
@@ -31,7 +31,8 @@ from s2h.models import encode, names, vlm
 
 
 def build(folder: str, width: int, layers: int) -> str:
-    """A LLaVA of random weights with the bundled miniature's processor, of which it keeps the shape but for its size."""
+    """Save a LLaVA with random weights, with the processor and the shape of the bundled miniature in another size, and
+    return the folder."""
     from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
 
     place = names.resolve("mini")
@@ -43,7 +44,7 @@ def build(folder: str, width: int, layers: int) -> str:
     torch.manual_seed(0)
     model = LlavaForConditionalGeneration(config)
     ends = AutoProcessor.from_pretrained(place)
-    with torch.no_grad():  # an image's token in an answer would be none
+    with torch.no_grad():  # so that no answer contains an image token
         model.lm_head.weight[config.image_token_id] = 0
     model.generation_config.eos_token_id = ends.tokenizer.eos_token_id
     model.generation_config.pad_token_id = ends.tokenizer.pad_token_id
@@ -53,7 +54,7 @@ def build(folder: str, width: int, layers: int) -> str:
 
 
 def one_by_one(model: vlm.VLM, questions: list, words: int) -> tuple[list[str], int]:
-    """The answers, and how many tokens they have."""
+    """Return the answers, and the number of their tokens."""
     said, tokens = [], 0
     for line, messages in questions:
         shown = open_images(line["_pair"])
@@ -135,10 +136,10 @@ def main() -> None:
                 compare(model, questions, words, options.batch_size, options.rounds) for words in (16, 64)
             ],
         }
-    told = json.dumps(found, indent=1)
-    print(told)
+    text = json.dumps(found, indent=1)
+    print(text)
     if options.output:
-        Path(options.output).write_text(told + "\n")
+        Path(options.output).write_text(text + "\n")
 
 
 if __name__ == "__main__":

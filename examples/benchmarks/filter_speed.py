@@ -1,10 +1,10 @@
-"""How fast s2h-filter is, in one run: against the bare open_clip encoder on the same distinct images and texts in the same
-batches, against a plain loop over pairs, from its cache, and without a model. Ratios come from runs that take turns, so that
-what else the machine does hits both.
+"""Measure how fast s2h-filter is: compared with the bare open_clip encoder on the same distinct images and texts in the same
+batches, compared with a plain loop over pairs, from its cache, and without a model. Ratios come from runs that take turns,
+so that other work on the machine affects both.
 
     python examples/benchmarks/filter_speed.py --images 64 --annotated 50000 > filter-speed.json
 
-The encoder has random weights, as they decide nothing here: ViT-B/32 by default.
+The encoder has random weights, on which speed does not depend; it is ViT-B/32 by default.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from random import Random
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-SHOWN, TURNS = 3, 4  # images of a pair; pairs whose answers speak of one image, as target or as distractor
+SHOWN, TURNS = 3, 4  # images of a pair; number of pairs with claims about one image, as target or distractor
 BATCH = 32
 
 
 def photos(folder: Path, count: int) -> list[str]:
-    """Pictures of 640 x 480 as JPEG: coarse noise, scaled up, which takes as long to decode as a photograph."""
+    """Save pictures of 640 x 480 as JPEG and return their paths: scaled-up noise takes as long to decode as a photograph."""
     import numpy as np
     from PIL import Image
 
@@ -42,7 +42,7 @@ def photos(folder: Path, count: int) -> list[str]:
 
 
 def pairs(images: list[str], count: int):
-    """Level 3: of three images one is searched for, and the wrong answer is another one's caption."""
+    """Yield pairs of level 3: one of three images is searched for, and the rejected answer is the caption of another one."""
     from s2h import record
 
     rng = Random(0)
@@ -69,7 +69,7 @@ def pairs(images: list[str], count: int):
 
 
 def weights(name: str, folder: Path) -> str:
-    """A checkpoint with random weights; the name that --clip-model takes it by."""
+    """Save a checkpoint with random weights and return its name for --clip-model."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -88,7 +88,7 @@ def seconds(work) -> float:
 
 
 def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
-    """s2h-filter's judging, reading and writing included, beside the bare encoder and beside a loop over pairs."""
+    """Compare s2h-filter's judging, with reading and writing, with the bare encoder and with a loop over pairs."""
     from s2h.filters import clip_claims, judge
     from s2h.filters.engine import Engine
     from s2h.images.decoding import open_image
@@ -138,7 +138,7 @@ def encoder(model_name: str, file: Path, out: Path, turns: int) -> dict:
 
 
 def command(*arguments: str) -> tuple[float, float]:
-    """Wall and CPU seconds of a run of s2h-filter."""
+    """Run s2h-filter and return its wall and CPU seconds."""
     before, began = os.times(), time.perf_counter()
     subprocess.run([sys.executable, str(ROOT / "bin" / "s2h-filter"), "--quiet", *arguments], check=True)
     wall, after = time.perf_counter() - began, os.times()
@@ -146,7 +146,7 @@ def command(*arguments: str) -> tuple[float, float]:
 
 
 def cached(model_name: str, file: Path, folder: Path) -> dict:
-    """The whole command, start and loading included: first with an empty cache, then again with another threshold."""
+    """Measure the whole command, with start and loading: first with an empty cache, then again with another threshold."""
     how = ["--clip-model", model_name, "--cache", str(folder / "kept"), str(file)]
     cold, _ = command("--clip", "-1", *how, "-o", str(folder / "cold.jsonl"))
     warm = statistics.median(
@@ -162,7 +162,8 @@ def cached(model_name: str, file: Path, folder: Path) -> dict:
 
 
 def annotated(images: list[str], count: int, folder: Path) -> dict:
-    """Records a second and core of `--annotate` with no model: reading, checking, two measures of form, writing."""
+    """Measure the records a second and core of `--annotate` without a model: reading, checking, two measures of form,
+    writing."""
     from s2h.streams import jsonl
 
     file = folder / "many.jsonl"

@@ -1,11 +1,11 @@
-"""How fast pairs are made: drawn ones against the time that Pillow alone needs to encode their images, and pairs by
-reference per second with the memory that they take.
+"""Measure how fast pairs are made: drawn pairs compared with the time that Pillow needs to encode their images, and pairs by
+reference per second, with their memory.
 
     python examples/benchmarks/gen_speed.py                      # 2,000 drawn pairs, 100,000 by reference
     python examples/benchmarks/gen_speed.py --drawn 20000 --referred 1000000
 
-One process. Prints JSON; `ratio` is what counts, as machines differ. Pairs by reference are timed in CPU seconds, so that
-other work on the machine counts little.
+Runs in one process and prints JSON. Compare `ratio`, because machines differ. Pairs by reference are timed in CPU seconds,
+on which other work on the machine has little effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PARTS = {
 
 
 def drawn(n: int, size: int) -> dict:
-    """Arithmetic pairs with new images, from facts to the line and the files, against encoding the same images."""
+    """Time arithmetic pairs with new images, from facts to lines and files, and the encoding of the same images."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
         start, lines = time.perf_counter(), []
@@ -66,7 +66,7 @@ def drawn(n: int, size: int) -> dict:
 
 
 def referred(n: int, pictures: int) -> dict:
-    """Search pairs over a folder of captioned pictures: nothing is drawn or copied."""
+    """Time search pairs over a folder of captioned pictures, of which nothing is drawn or copied."""
     things = ("owl", "truck", "tulip", "castle", "spoon", "whale", "violin", "ladder", "kettle", "canoe")
     colours, places = (
         ("red", "blue", "green", "brown"),
@@ -82,7 +82,7 @@ def referred(n: int, pictures: int) -> dict:
         start = time.process_time()
         source = open_source(str(root))
         opened = time.process_time() - start
-        # Each picture is opened once, when it is first drawn; these pairs draw nearly all of them.
+        # Each picture is opened once, when a pair first uses it; these pairs use nearly all of them.
         start = time.process_time()
         for _ in tasks.generate("search", n=pictures, seed=1, source=source):
             pass
@@ -110,7 +110,7 @@ def referred(n: int, pictures: int) -> dict:
 
 
 def where_it_goes(n: int, size: int) -> dict:
-    """Shares of the time of drawn pairs by what it is spent on (with the profiler's own cost)."""
+    """Return the shares of the time of drawn pairs, by kind of work, with the profiler's own cost."""
     profile = cProfile.Profile()
     with tempfile.TemporaryDirectory() as folder:
         profile.enable()
@@ -151,9 +151,7 @@ def main() -> None:
         "--size", type=int, default=224, help="side of drawn images in pixels (default %(default)s)"
     )
     options = parser.parse_args()
-    list(
-        tasks.generate("arithmetic", n=20, images=Store(tempfile.mkdtemp()))
-    )  # fonts and scans are read once
+    list(tasks.generate("arithmetic", n=20, images=Store(tempfile.mkdtemp())))  # reads fonts and scans once
     found = {
         "drawn": drawn(options.drawn, options.size),
         "drawn_time_goes_to": where_it_goes(min(options.drawn, 300), options.size),

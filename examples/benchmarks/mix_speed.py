@@ -1,11 +1,11 @@
-"""How fast files of records are mixed, and in how much memory: s2h-mix against `cat FILE... | shuf`, which looks at no line
-and holds them all.
+"""Measure how fast, and in how much memory, files of records are mixed: s2h-mix compared with `cat FILE... | shuf`, which
+parses no line and holds all of them.
 
     python examples/benchmarks/mix_speed.py                       # three files of 1,000,000 records, 3.6 GB in TMPDIR
     python examples/benchmarks/mix_speed.py --records 100000 --rounds 3
 
-Both write to a file through standard output, in turn, so that what else the machine does hits both. Memory is the largest
-process' peak above that of a mix of 30 records. Prints JSON; `ratio` is what counts, as machines differ.
+Both write to a file through standard output, in turn, so that other work on the machine affects both. Memory is the peak of
+the largest process above that of a mix of 30 records. Prints JSON. Compare `ratio`, because machines differ.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MIX = Path(__file__).resolve().parents[2] / "bin" / "s2h-mix"
 
 
 def line(level: int) -> list[bytes]:
-    """A pair's line of about 1.2 kB, cut where its id, its number, its images and its twin stand."""
+    """Return a pair's line of about 1.2 kB, cut at its id, its images and its twin."""
     said = " ".join(WORDS[:12])
     shown = [part for k in range(3) for part in (f"Image {k + 1}: ", record.IMAGE, "\n")]
     made = record.make(
@@ -44,8 +44,8 @@ def line(level: int) -> list[bytes]:
 
 
 def make(folder: Path, records: int) -> str:
-    """Three files, one a level; returns their names. A record has two images of its own, one that it shares with nine
-    others, and a twin."""
+    """Write three files, one for each level, and return their names. A record has two images of its own, one that it shares
+    with nine others, and a twin."""
     for level in TASKS:
         start, first, second, third, twin, end = line(level)
         with open(folder / f"l{level}.jsonl", "wb") as out:
@@ -63,7 +63,7 @@ def make(folder: Path, records: int) -> str:
 
 
 def timed(command: str, folder: Path) -> dict:
-    """Wall and processor seconds of a shell command in a folder, and the peak of its largest process in MiB."""
+    """Run a shell command in a folder. Return its wall and CPU seconds, and the peak of its largest process in MiB."""
     start = time.perf_counter()
     process = subprocess.Popen(["bash", "-c", f"set -o pipefail; {command}"], cwd=folder)
     _, status, used = os.wait4(process.pid, 0)

@@ -1,21 +1,21 @@
-"""A step of DPO by TRL's own trainer against s2h-train's, with the same model, adapter, pairs and machine.
+"""Compare a DPO step of TRL's own trainer with s2h-train's, with the same model, adapter, pairs and machine.
 
     python examples/benchmarks/train_speed.py                     # images of 144 tokens: 40 minutes
     python examples/benchmarks/train_speed.py --architecture llava --tokens 576 --part step --steps 7 -o speed.json
 
-The real architectures with random weights at an eighth of the 7 and 8B models' widths and about a quarter of their depths;
-the vocabulary is as large beside the layers as theirs. Pairs have 4 images and answers of about 27 tokens. TRL and ours
-take turns in one process, so that noise meets both; a ratio is TRL's median over ours, its spread that of single rounds.
+The models are real architectures with random weights, at an eighth of the 7 and 8B models' widths and about a quarter of
+their depths; the ratio of vocabulary to layers is theirs. Pairs have 4 images and answers of about 27 tokens. TRL and ours
+take turns in one process, so that noise affects both. A ratio is TRL's median over ours, its spread that of single rounds.
 
-    step        forward, loss and backward of a pair that is ready, images encoded too; TRL's has its reference pass in it,
-                ours was told it
-    memory      the most that a step holds above what there was before it, by torch's profiler
-    epochs      three through train(), with loading the model, reading images, the first check and the reference pass
-    vocabulary  a step with the real vocabulary, 32k or 152k pieces, which beside so few layers weighs more than in truth
+    step        forward, loss and backward of a prepared pair, with the encoding of images; TRL's includes its
+                reference pass, ours has a known reference
+    memory      peak of a step above the memory before it, by torch's profiler
+    epochs      three epochs by train(), with loading the model, reading images, the first check and the reference pass
+    vocabulary  a step with the real vocabulary, 32k or 152k tokens, whose share is larger here than in the real models
 
-On CUDA TRL scores only the positions of answers, on a CPU all of them. Everything here has it do so as on CUDA, but for
-`trl_on_a_cpu`. seconds are wall time; cpu are the processor's, which other programs on the machine disturb less. One thread
-computes: with two, ratios of work as small as this scatter more from run to run.
+TRL scores only the positions of answers on CUDA, and all positions on a CPU. Here it always does as on CUDA, except for
+`trl_on_a_cpu`. `seconds` are wall time, `cpu` CPU time, which other programs on the machine affect less. One thread
+computes: with two, the ratios of so little work vary more from run to run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from s2h.train.dataset import Pairs, store
 from s2h.train.trainer import PairTrainer
 from tests.support import architectures
 
-# Of the language model: width, layers, heads and those of keys, feed-forward, vocabulary, the real model's vocabulary.
+# Shapes of the language model and of the vision tower, and the real model's vocabulary.
 SHAPES = {
     "llava": {  # LLaVA-1.5-7B: 4096, 32 layers; CLIP-L 1024, 24 layers
         "text": {
@@ -100,7 +100,7 @@ DTYPE = torch.bfloat16 if CUDA else torch.float32
 
 
 def build(name: str, tokens: int, folder: Path, vocabulary: int | None = None) -> Path:
-    """A model of SHAPES whose images are `tokens` long."""
+    """Save a model of SHAPES, with `tokens` tokens for each image, and return its folder."""
     shape = SHAPES[name]
     text = {**shape["text"], **({"vocab_size": vocabulary} if vocabulary else {})}
     text["initializer_range"] = 0.02
@@ -112,7 +112,7 @@ def build(name: str, tokens: int, folder: Path, vocabulary: int | None = None) -
 
 
 def make_pairs(n: int, folder: Path, tokenizer: Any) -> list[record.Record]:
-    """n pairs on 4 photographs' worth of pixels each, answers of ANSWER tokens, a few more or fewer."""
+    """Return n pairs, each with 4 images of 640 x 640 pixels and with answers of about ANSWER tokens."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for i in range(n):
@@ -156,12 +156,12 @@ def adapter() -> LoraConfig:
 
 
 def read(model: Path) -> tuple[Any, Any]:
-    """Model and processor in the number format of a run on this machine."""
+    """Return model and processor in the dtype of a run on this machine."""
     return vlm.read(str(model), DTYPE)
 
 
 def trl(model: tuple, pairs: list, folder: Path, checkpointing: bool) -> DPOTrainer:
-    """TRL's trainer as its users set it up, over a model and its processor."""
+    """Return TRL's trainer as its users set it up. model: (model, processor)."""
     loaded, processor = model
     rows = [{name: pair[name] for name in ("prompt", "chosen", "rejected", "images")} for pair in pairs]
     rows = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
@@ -174,13 +174,14 @@ def trl(model: tuple, pairs: list, folder: Path, checkpointing: bool) -> DPOTrai
 
 
 def switch_on(trainer: DPOTrainer) -> None:
-    """Gradient checkpointing, where it is asked for, as train() does when it begins."""
+    """Switch gradient checkpointing on if the arguments ask for it, as train() does at its start."""
     if trainer.args.gradient_checkpointing:
         trainer.model.gradient_checkpointing_enable()
 
 
 def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
-    """s2h-train's trainer, ready to train: rows shared, reference known; keep: features of images too, as s2h-train does."""
+    """Return s2h-train's trainer, ready to train: with packed rows and a known reference. keep: also keep image features, as
+    s2h-train does."""
     loaded, processor = model
     store(pairs, folder / "data.jsonl")
     rows = Pairs(folder / "data.jsonl")
@@ -199,7 +200,7 @@ def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: boo
 
 @contextlib.contextmanager
 def cuda_head(emulated: bool = True) -> Any:
-    """Where TRL asks whether it is on CUDA to score answers only, it is told so; the sums stay those of a CPU."""
+    """Let TRL score only the answers, as on CUDA, while it computes on a CPU."""
     with (
         mock.patch("trl.trainer.utils._use_triton", lambda device: True)
         if emulated
@@ -225,7 +226,7 @@ def step(trainer: DPOTrainer, batch: dict) -> None:
 
 
 def compared(stock: list[dict], mine: list[dict]) -> dict:
-    """Medians, and TRL's over ours with the least and most of single rounds."""
+    """Return the medians, and TRL's over ours with the least and the largest ratio of single rounds."""
     found: dict[str, Any] = {"rounds": len(stock)}
     for of in ("seconds", "cpu"):
         a, b = [t[of] for t in stock], [t[of] for t in mine]
@@ -253,7 +254,7 @@ def steps(stock: DPOTrainer, mine: PairTrainer, rounds: int, emulated: bool = Tr
 
 
 def most_held(trainer: DPOTrainer) -> int:
-    """Bytes that a step holds at most above what was held before it."""
+    """Return the peak of a step's memory, in bytes above the memory before it."""
     batch = batch_of(trainer, 0)
     with (
         cuda_head(),
@@ -280,7 +281,7 @@ def epochs(model: Path, pairs: list, folder: Path) -> dict:
 
 
 def measure(name: str, tokens: int, options: argparse.Namespace, root: Path) -> dict[str, dict]:
-    """The parts asked for, each by plain and checkpointing."""
+    """Measure the requested parts, each without and with gradient checkpointing."""
     parts = set(options.part or PARTS)
     model = build(name, tokens, root / f"{name}-{tokens}")
     processor = read(model)[1]

@@ -1,19 +1,19 @@
-"""What s2h does on this machine's GPU, beside TRL: time and memory of a step, whether its numbers are right in bfloat16, and
-what each command takes. Models have random weights of real shapes, so that nothing is downloaded.
+"""Measure s2h on this machine's GPU and compare it with TRL: time and memory of a step, whether its numbers are right in
+bfloat16, and time and memory of each command. Models have random weights in real shapes, so nothing is downloaded.
 
     python examples/gpu/check.py                                   # all parts and models: about 10 minutes on an H100
     python examples/gpu/check.py --model llava-1.5-7b --part step
-    python examples/gpu/check.py --tiny                            # tiny models, on a CPU too: whether it runs
+    python examples/gpu/check.py --tiny                            # tiny models, on a CPU too: check that it runs
 
     step      forward, loss and backward of a pair with 4 images of 576 tokens and answers of about 27, by TRL's trainer
-              (with its reference pass) and by ours (which was told it): every pair has another length. `first` is the median
-              over pairs that were never seen, `again` over the same pairs once more, when kernels know their shapes
-    exact     packed rows against the stock step, nat a token, beside what rounding makes; and whether wrong masks and
-              positions are caught
-    commands  s2h-gen, s2h-filter, s2h-train, s2h-eval as a user runs them: seconds, peak of the GPU's memory, and what
-              --plan had said
+              (with its reference pass) and by ours (with a known reference). Every pair has another length. `first` is the
+              median over new pairs, `again` over the same pairs once more, when the kernels know their shapes
+    exact     difference of packed rows from the stock step and effect of rounding, in nat a token; and whether wrong masks
+              and positions are detected
+    commands  s2h-gen, s2h-filter, s2h-train, s2h-eval as a user runs them: seconds, peak of the GPU's memory, and the
+              result of --plan
 
-A failure is part of the result: what ran out of memory says so in its place.
+A failure, such as a lack of memory, is part of the result.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def machine() -> dict[str, Any]:
 
 
 class Watched:
-    """The most of the GPU's memory (GiB) that was in use while a command ran, above what was before."""
+    """Measure the peak of the GPU's memory (GiB) during a block, above its use before the block."""
 
     def __init__(self) -> None:
         self.most, self.over = 0.0, threading.Event()
@@ -93,7 +93,7 @@ class Watched:
 
 
 def ran(work: Path, command: str, timeout: float) -> dict[str, Any]:
-    """A command as a user runs it, in the folder `work`."""
+    """Run a command as a user does, in the folder `work`, and return its status, seconds, messages and peak of memory."""
     name, *rest = shlex.split(command)
     program = [sys.executable, str(ROOT / "bin" / name), *rest]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -119,7 +119,7 @@ def ran(work: Path, command: str, timeout: float) -> dict[str, Any]:
 
 
 def commands(model: Path, work: Path, tiny: bool) -> list[str]:
-    """The whole road over the model. Pairs are level 2's, whose pictures the built-in world draws."""
+    """Return the command lines from pairs to an evaluation. Pairs are level 2's, whose pictures the built-in world draws."""
     count = 8 if tiny else 160
     clip = "mini-clip" if tiny else models.build_clip(work / "clip")
     size, steps = ("64", 2) if tiny else ("320", 20)
@@ -138,14 +138,14 @@ def commands(model: Path, work: Path, tiny: bool) -> list[str]:
 
 
 def table(found: dict) -> str:
-    """What was measured, in columns."""
+    """Return the result as a table."""
     lines = [f"{found['machine'].get('card', 'CPU')}, torch {found['machine']['torch']}"]
     for name, parts in found["models"].items():
         for label, ways in parts.get("step", {}).items():
             for way, each in ways.items() if isinstance(ways, dict) else ():
-                told = each.get("failed") or each.get("refused")
-                told = told or "  ".join(f"{key} {value}" for key, value in each.items())
-                lines.append(f"{name:14} step {label:13} {way:18} {told}")
+                shown = each.get("failed") or each.get("refused")
+                shown = shown or "  ".join(f"{key} {value}" for key, value in each.items())
+                lines.append(f"{name:14} step {label:13} {way:18} {shown}")
         for way, each in parts.get("exact", {}).items():
             lines.append(f"{name:14} exact {way:16} {each}")
         for each in parts.get("commands", []):
@@ -162,11 +162,11 @@ def main() -> None:
     parser.add_argument("--model", choices=models.REAL, action="append", help="by default all three")
     parser.add_argument("--part", choices=PARTS, action="append", help="by default all")
     parser.add_argument(
-        "--only", default="s2h-", metavar="START", help="of the commands, those that begin so"
+        "--only", default="s2h-", metavar="START", help="run only commands that begin with this"
     )
     parser.add_argument("--tiny", action="store_true", help="tiny models in place of the real shapes")
     parser.add_argument(
-        "--pairs", type=int, default=7, help="pairs that a step is timed on, the first of which warms up"
+        "--pairs", type=int, default=7, help="pairs on which a step is timed; the first one warms up"
     )
     parser.add_argument(
         "--folder", type=Path, help="scratch folder with room for the largest model (default: a new one)"
@@ -204,11 +204,11 @@ def main() -> None:
             keep()
     if "commands" in (options.part or PARTS):
         model = models.build(names[0], root / "model", options.tiny)
-        told = found["models"][names[0]]["commands"] = []
+        results = found["models"][names[0]]["commands"] = []
         for line in commands(model, root, options.tiny):
             if not line.startswith(options.only):
                 continue
-            told.append(ran(root, line, options.timeout))
+            results.append(ran(root, line, options.timeout))
             keep()
     keep()
     print(table(found))

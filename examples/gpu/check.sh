@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# What s2h does on this machine's GPU, beside TRL: time and memory of a step, whether its numbers are right in bfloat16, and
-# what each command takes. Nothing is downloaded: the models have random weights of real shapes (the largest is 16 GiB, twice
-# in the scratch folder). One table, and one JSON in gpu-check.json. Arguments go to check.py:
+# Measure s2h on this machine's GPU and compare it with TRL: time and memory of a step, whether its numbers are right in
+# bfloat16, and time and memory of each command. Nothing is downloaded: the models have random weights in real shapes (the
+# largest is 16 GiB, twice in the scratch folder). Prints a table and writes gpu-check.json. Arguments go to check.py:
 #
 #     bash examples/gpu/check.sh                          # about 10 minutes on an H100
 #     bash examples/gpu/check.sh --folder /dev/shm/s2h    # scratch files in memory
 #     bash examples/gpu/check.sh --tiny                   # tiny models, on a CPU too
 #
-# It takes the Python that has s2h: PYTHON, else the environment of examples/test.sh or examples/quickstart.sh, else python3.
+# It uses a Python that has s2h: PYTHON, else the environment of examples/test.sh or examples/quickstart.sh, else python3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 for python in ${PYTHON:-} .venv-test/bin/python .venv/bin/python python3; do

@@ -1,5 +1,5 @@
-"""Models with random weights for a check of a GPU: the shapes of models that people train, or tiny ones of the same kinds.
-Their tokenizers are small; their embeddings and heads have the real models' rows."""
+"""Models with random weights for the check of a GPU: in the shapes of models that people train, or tiny ones of the same
+kinds. Their tokenizers are small; their embeddings and heads have the real models' rows."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ TOKENS = 576  # of an image, as LLaVA-1.5 has at 336 pixels
 
 
 def build(name: str, folder: Path | None, tiny: bool = False) -> Any:
-    """A model of this name, saved in the folder, which is returned; or without a folder, the model and its processor. The
-    weights of a real shape are made on the GPU, in bfloat16."""
+    """Make a model of REAL. Save it in the folder and return the folder; without one, return the model and its processor.
+    The weights of a real shape are made on the GPU, in bfloat16."""
     shape = REAL[name]
     make = architectures.ARCHITECTURES[shape["kind"]]
     if folder is not None:
@@ -74,6 +74,7 @@ def build(name: str, folder: Path | None, tiny: bool = False) -> Any:
 
 @contextmanager
 def _on_the_gpu(dtype: torch.dtype) -> Iterator[None]:
+    """Create tensors on the GPU, if there is one, and in this dtype."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -86,7 +87,7 @@ def _on_the_gpu(dtype: torch.dtype) -> Iterator[None]:
 
 
 def build_clip(folder: Path) -> Path:
-    """A CLIP of ViT-B/32's shape in open_clip's layout."""
+    """Save a CLIP with random weights in the shape of ViT-B/32, in open_clip's layout, and return the folder."""
     import json
 
     import open_clip

@@ -1,4 +1,4 @@
-"""Time, memory and exactness of a training step over models that stand in memory."""
+"""Measure time, memory and exactness of a training step, with models in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Make = Callable[[], tuple[Any, Any]]  # of a model and its processor
 
 
 def tried(work: Callable[[], Any]) -> Any:
-    """What it returns, or in its place what went wrong; the memory that it held is free afterwards."""
+    """Return the result of `work`, or {"failed": error} if it fails, and free its memory."""
     try:
         return work()
     except Exception as error:
@@ -50,7 +50,8 @@ def synchronized() -> float:
 
 
 def timed(trainer: Any, batches: list[dict]) -> dict[str, Any]:
-    """Medians (seconds) and the peak of memory (GiB) above what stands before a step. The first batch warms up."""
+    """Return the median seconds of a step, `first` and `again`, its peak of memory (GiB) above the use before it, and that
+    use. The first batch warms up."""
     speed.step(trainer, batches[0])
     took: dict[str, list[float]] = {"first": [], "again": []}
     before = peak = 0
@@ -72,7 +73,7 @@ def timed(trainer: Any, batches: list[dict]) -> dict[str, Any]:
 
 
 def kernels_of(trainer: Any, batch: dict, most: int = 10) -> dict[str, float]:
-    """The kernels that take most of a step's time on the GPU: milliseconds by name."""
+    """Return the milliseconds, by name, of the kernels that take most of a step's time on the GPU."""
     if not CUDA:
         return {}
     kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
@@ -98,13 +99,14 @@ def by_trl(make: Make, pairs: list, work: Path, checkpointing: bool) -> dict:
 
 
 def prepared(make: Make, pairs: list, work: Path, checkpointing: bool) -> tuple[Any, Any]:
-    """Our trainer, whose rows know their reference, and the rows."""
+    """Return our trainer, with the reference of its pairs, and the pairs."""
     trainer = speed.ours(make(), pairs, work, checkpointing)
     return trainer, speed.Pairs(work / "data.jsonl")
 
 
 def by_us(make: Make, pairs: list, work: Path, checkpointing: bool, kept: Callable[[str, Any], None]) -> None:
-    """Ours in each way, told to `kept` as it comes; `split` also with one kernel of attention before the others."""
+    """Measure our step with each kind of attention and pass each result to `kept`; `split` also with each kernel
+    preferred."""
     trainer, rows = prepared(make, pairs, work, checkpointing)
 
     def one(how: str) -> dict:
@@ -127,7 +129,7 @@ def by_us(make: Make, pairs: list, work: Path, checkpointing: bool, kept: Callab
 
 
 def step(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Callable[[], None]) -> None:
-    """Fill `found` by plain and checkpointing, and keep what there is as it comes."""
+    """Fill `found` with the results without and with gradient checkpointing, and call `keep` after each."""
     for label in ("plain", "checkpointing"):
         more = label == "checkpointing"
         ways = found[label] = {"trl": tried(partial(by_trl, make, pairs, work / f"{label}-trl", more))}
@@ -145,6 +147,7 @@ def step(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Calla
 
 @contextlib.contextmanager
 def broken(control: str) -> Iterator[None]:
+    """Put a deliberate fault in place of the right function during the block."""
     module, attribute, wrong = CONTROLS[control]
     right = getattr(module, attribute)
     setattr(module, attribute, wrong(right))
@@ -155,8 +158,8 @@ def broken(control: str) -> Iterator[None]:
 
 
 def exact(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Callable[[], None]) -> None:
-    """Into `found`, nat a token, by way of attention, and by control over `split`: what the check on a run's first pairs
-    measures, also as a multiple of what rounding makes."""
+    """Fill `found` with the differences (nat a token) that the check on a run's first pairs measures, also as multiples of
+    the effect of rounding: for each kind of attention, and for `split` with each deliberate fault of CONTROLS."""
     trainer, rows = prepared(make, pairs, work, False)
     core, which = trainer.base.base_model, list(range(min(4, len(pairs))))
 
