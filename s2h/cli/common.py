@@ -1,5 +1,5 @@
-"""What the commands share: the options of every stream command, and the session, in which errors become one line and an
-exit status. A command reads like this:
+"""The common parts of the commands: the options of every stream command, and the session, in which errors become one line
+and an exit status. A command looks like this:
 
     @headings.command()
     @click.argument("files", nargs=-1)
@@ -9,8 +9,8 @@ exit status. A command reads like this:
             for record in stage(work.progress(work.read(files)), seed=seed, on_error=work.on_error):
                 work.write(record)
 
-Exit status: 0 done, 1 the data or the work failed, 2 wrong usage, 3 finished with skips, 130 interrupted, 141 the reader of
-the output has gone. S2H_DEBUG=1 shows the traceback of an error.
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished with skipped records, 130 interrupted, 141 the reader of the output
+has gone. S2H_DEBUG=1 shows the traceback of an error.
 
 Shell completion is click's own: `eval "$(_S2H_GEN_COMPLETE=bash_source s2h-gen)"` in ~/.bashrc, likewise for the other
 commands and with zsh_source or fish_source.
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from s2h.record import Record
 
 DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
-# All control characters but tabs and line breaks, further line breaks, and the marks that turn the direction of writing.
+# All control characters but tabs and line breaks, Unicode's line breaks, and marks that change the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-PATIENCE = 20  # seconds that a process of several leaves the first one to speak
+PATIENCE = 20  # seconds that other processes wait, so that the first one reports an error of all of them
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 
 
@@ -60,7 +60,7 @@ def shared_options(metavar: str, default: str | None, output: str) -> Callable[[
                 click.option("--quiet", is_flag=True, help="Print errors only: no messages, no progress."),
                 click.option(
                     "--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
-                    help="At a bad record: stop, or skip it, go on and end with status 3.",
+                    help="At a bad record: stop; or skip it, continue, and exit with status 3.",
                 ),
                 click.version_option(
                     __version__, "--version", message="%(prog)s %(version)s", help="Print the version and exit."
@@ -82,7 +82,7 @@ stream_options = shared_options(
 
 
 class Command(click.Command):
-    """A command whose standard streams are safe before it opens anything, and whose --help tells a failed write too."""
+    """A command that makes its standard streams safe before it opens anything, and whose --help reports a failed write."""
 
     def main(self, *args, **kwargs):
         streams.prepare()
@@ -111,12 +111,14 @@ class Session:
         self._layouts: set[tuple[str, str]] = set()
         self.name = _name()
         self.writer: jsonl.Writer | None = None
-        self.failures: list[str] = []  # what ends the command with status 1 although the output is whole
+        self.failures: list[
+            str
+        ] = []  # messages that make the command exit with 1 although its output is complete
         self._locks: list[Lock] = []
 
     def lock(self, *paths: str | None) -> None:
-        """Lock outputs until the session's end; None stands for one that was not asked for. Creates their folders. Raises
-        RecordError where another run writes one, or where one can't be written."""
+        """Lock outputs until the session's end; None is for an output that was not asked for. Create their folders.
+        Raises RecordError if another run writes one, or if one can't be written."""
         for path in paths:
             if path is not None:
                 self._locks.append(Lock(path, self.tell))
@@ -126,7 +128,7 @@ class Session:
             self._locks.pop().release()
 
     def open(self, output: str | Callable[[], jsonl.Writer] | None) -> None:
-        """Open the output: "-", a file, or what opens a writer."""
+        """Open the output: "-", a file, or a function that opens a writer."""
         if isinstance(output, str):
             self.writer = writer(output)
         else:
@@ -139,8 +141,8 @@ class Session:
         check: Callable[[dict], str | None] | None = jsonl.accept,
         unique: bool = True,
     ) -> Iterator[Record]:
-        """Return the records of the named files in their order; of standard input where none is named or where "-" stands.
-        Says once for each file that its rows are in the layout of another tool."""
+        """Return the records of the named files in order; of standard input for "-" or without names. Print a message once
+        for each file with rows in the layout of another tool."""
         names = [name if name == "-" else jsonl.find(name) for name in files] or ["-"]
         sources = [streams.standard_input(self.say) if name == "-" else name for name in names]
         return jsonl.read_all(
@@ -154,13 +156,13 @@ class Session:
         self.writer.write(record)
 
     def print(self, text: str) -> None:
-        """Write a text and a line's end to standard output. Raises RecordError where that is closed, OSError."""
+        """Write a line to standard output. Raises RecordError if that is closed, OSError."""
         jsonl.Writer(streams.standard_output("redirect it to a file or to /dev/null")).put(
             text.encode() + b"\n"
         )
 
     def on_layout(self, file: str, layout: str) -> None:
-        """Say once for a file which layout its rows are in."""
+        """Print the layout of a file's rows, once for each file."""
         if (file, layout) not in self._layouts:
             self._layouts.add((file, layout))
             from s2h.formats import readable
@@ -168,8 +170,8 @@ class Session:
             self.say(f"{file}: rows are read as {layout} ({readable()[layout].title})")
 
     def on_error(self, error: RecordError) -> None:
-        """Act as `on_error` of the stages: raise with --on-error fail, else count the record as skipped and say so. A row
-        that holds no pair is skipped in any case."""
+        """Handle an error of a stage: raise it with --on-error fail; else count the record as skipped and print a message. A
+        row that holds no pair is always skipped."""
         if not self.skips and not isinstance(error, LeftOut):
             raise error
         count = self.skipped[error.reason] = self.skipped.get(error.reason, 0) + 1
@@ -183,7 +185,7 @@ class Session:
             self.tell(message)
 
     def tell(self, message: str) -> None:
-        """Write a message to standard error in spite of --quiet: an error, or what was lost."""
+        """Write a message to standard error also with --quiet: an error, or a loss."""
         _print(self.name, message)
 
     def progress(
@@ -194,8 +196,8 @@ class Session:
         unit: str = "pair",
         label: str = "",
     ) -> Any:
-        """Return the same items with a progress bar on standard error if that is a terminal. Without an iterable: the bar,
-        whose update(n) moves it."""
+        """Return the same items, with a progress bar on standard error if that is a terminal. Without an iterable, return
+        the bar, which update(n) moves."""
         if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
             return iterable
 
@@ -207,6 +209,7 @@ class Session:
         )  # fmt: skip
 
     def report_skips(self) -> None:
+        """Print the number of skipped records, by reason."""
         total = sum(self.skipped.values())
         kinds = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{count} {reason}" for reason, count in kinds[:20])
@@ -228,11 +231,11 @@ def session(
     on_error: str = "fail",
     locks: Iterable[str | None] = (),
 ) -> Iterator[Session]:
-    """Yield a Session whose output is finished when the block ends well and given up when it does not.
+    """Yield a Session. Its output is finished if the block ends without an error, and dropped otherwise.
 
-    output: "-", a file, what opens a writer, or None for a command that writes no records. locks: all files and folders
-    that the command writes, of which no other run may be writing one; they are locked before the output is opened.
-    Errors that a user can meet end the command with one line and a status; a usage error of click goes on to click.
+    output: "-", a file, a function that opens a writer, or None for a command that writes no records. locks: all files and
+    folders that the command writes; they are locked before the output is opened, so that no other run writes them. An error
+    ends the command with one line and a status; click handles its own usage errors.
     """
     streams.prepare()
     accel.end_with_launcher()
@@ -283,7 +286,7 @@ def printable(name: str) -> str:
 
 
 def _message(error: Exception) -> str:
-    """Return one line about an error, whether it was foreseen or not."""
+    """Return one line about any error."""
     if isinstance(error, RecordError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -302,20 +305,20 @@ def _message(error: Exception) -> str:
 
 
 def _is_model_error(error: Exception) -> bool:
-    # Only who has raised a ModelError has imported its module; nobody else should have to.
+    # The module is imported only if a ModelError was raised. To import it here would slow down every command.
     models = sys.modules.get("s2h.models")
     return models is not None and isinstance(error, models.ModelError)
 
 
 def _end_quietly() -> None:
-    """End because the reader of standard output has gone."""
+    """Exit with 141, without a message, because the reader of standard output has gone."""
     streams.hush()
     sys.exit(BROKEN_PIPE)
 
 
 def _end(work: Session | None, status: int, message: str) -> None:
     if status == FAILED and accel.launched()[0]:
-        # What all processes have met the first one tells, and their launcher then ends this one.
+        # The first process reports an error that all have, and the launcher then ends this one.
         time.sleep(PATIENCE)
     with contextlib.suppress(OSError):
         if work is not None and work.skipped:

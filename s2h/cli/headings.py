@@ -5,7 +5,7 @@
     @common.stream_options
     def main(...): ...
 
-Options that no heading was given to stand last, under "Common options".
+Options without a heading come last, under "Common options".
 """
 
 from __future__ import annotations
@@ -32,26 +32,25 @@ class Command(common.Command):
         for option in sorted(options, key=lambda option: not hasattr(option, "heading")):
             if (row := option.get_help_record(ctx)) is not None:
                 listed.setdefault(getattr(option, "heading", "Common options"), []).append(row)
-        names = [name for rows in listed.values() for name, _ in rows if len(name) <= NAMES]
+        longest = max(len(name) for rows in listed.values() for name, _ in rows)
         for heading, rows in listed.items():  # one column of names for all headings
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(max(map(len, names))), told) for name, told in rows], NAMES)
+                formatter.write_dl([(name.ljust(min(longest, NAMES)), help) for name, help in rows], NAMES)
 
 
 def command(kind: type[Command] = Command) -> Callable[[Callable], Command]:
-    """Make a function a command with headings and the shared epilog."""
+    """Return a decorator that makes a function a command with headings and the shared epilog."""
     return click.command(cls=kind, epilog=EPILOG, context_settings={"max_content_width": WIDTH})
 
 
 def under(heading: str, *options: Callable[[Callable], Callable]) -> Callable[[Callable], Callable]:
-    """Add options to a command, in the order in which they are listed, under one heading."""
+    """Return a decorator that adds options to a command, in this order, under one heading."""
 
     def add(function: Callable) -> Callable:
         for option in reversed(options):
             function = option(function)
-            vars(function)["__click_params__"][
-                -1
-            ].heading = heading  # where click keeps them until the command is made
+            # click keeps the options here until the command is made.
+            vars(function)["__click_params__"][-1].heading = heading
         return function
 
     return add

@@ -1,4 +1,4 @@
-"""The types of options that several commands have, or that need some words to check."""
+"""Types of options that several commands share, or that need more than a line to check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
 
 
 class Span(click.ParamType):
-    """'2-5' or '3': the least and the most."""
+    """A range of numbers of images, '2-5' or '3': converted to (least, most)."""
 
     name = "A-B"
 
@@ -53,7 +53,8 @@ class Regex(click.ParamType):
 
 
 class Sides(click.ParamType):
-    """'224': the side of square images; '160-320': the least and the greatest width and height."""
+    """Sides of images in pixels: '224', the side of squares, is converted to 224; '160-320', the least and the largest width
+    and height, to (160, 320)."""
 
     name = "PIXELS"
 
@@ -74,7 +75,7 @@ class Sides(click.ParamType):
 
 
 class Shard(click.ParamType):
-    """'2/4': the second of four parts."""
+    """One of several parts: '2/4', the second of four, is converted to (2, 4)."""
 
     name = "I/N"
 
@@ -88,7 +89,7 @@ class Shard(click.ParamType):
 
 
 class Weight(click.ParamType):
-    """'same-concept=0.5' or 'generic': a kind and its weight."""
+    """A kind and its weight: 'same-concept=0.5' is converted to ("same-concept", 0.5), 'generic' to ("generic", 1.0)."""
 
     name = "KIND=WEIGHT"
 
@@ -106,8 +107,8 @@ class Weight(click.ParamType):
 
 
 class Weights(click.ParamType):
-    """'1,0.5,2': numbers that are not negative, one at least above 0; or 'l1=0.5,l3=2': the same by FILE, 1 for the others.
-    Gives pairs of a name ("" for none) and a number."""
+    """Weights of the FILEs: '1,0.5,2', at least one above 0; or 'l1=0.5,l3=2' by name, 1 for the others. They are converted
+    to pairs of a name ("" for none) and a number."""
 
     name = "W,..."
 
@@ -130,7 +131,7 @@ class Weights(click.ParamType):
 
 
 class Fraction(click.ParamType):
-    """0.05: a part below the whole."""
+    """A number of at least 0 and below 1, such as 0.05."""
 
     name = "FRACTION"
 
@@ -145,7 +146,7 @@ class Fraction(click.ParamType):
 
 
 class Amount(click.ParamType):
-    """'1000': so many; '0.5': that part."""
+    """A number of records or a part of them: '1000' is converted to an int, '0.5' to a float."""
 
     name = "N|FRACTION"
 
@@ -184,7 +185,7 @@ class Bounded(click.ParamType):
 
 
 class Band(click.ParamType):
-    """'0.3:0.9': the least and the most; one of them may be left out."""
+    """A range '0.3:0.9', of which one end may be left out: converted to (least, most)."""
 
     name = "LO:HI"
 

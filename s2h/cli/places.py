@@ -1,6 +1,6 @@
-"""Every file and folder that a command reads or writes, checked before it opens any of them: an output, a work file, a
-picture beside a report, a store or a cache must not be an input or another output, or it would destroy it. Each command
-calls `check` with all its paths; files are compared by their inode, so that `./x`, a link and a hard link are the same.
+"""Check every file and folder that a command reads or writes, before it opens any of them. An output, a work file, a picture
+beside a report, a store or a cache must not be an input or another output, because it would destroy it. Each command calls
+`check` with all its paths. Files are compared by their inode, so that `./x`, a link and a hard link are the same.
 
     check(["l1", "-"], {"-o": "out.jsonl", "--rejects": "l1.jsonl"}, grow=("-o", "--rejects"))
     # UsageError: --rejects l1.jsonl is an input.
@@ -36,14 +36,14 @@ Identity = tuple[int, int] | tuple[str, str]
 
 
 class _Claim(NamedTuple):
-    """A path that the command writes to. words: how messages call it; main: whether the user named it."""
+    """A path that the command writes. words: its name in messages. main: whether the user named it."""
 
     words: str
     path: str
     main: bool = True
 
     def sentence(self, read: str) -> str:
-        """Say that this path is an input, which the user calls `read`."""
+        """Return the message that this path is an input. read: the user's name for that input."""
         same = self.main and self.words.endswith(f" {read}")
         return f"{self.words} is an input{'' if same else f': {shown(read)}'}."
 
@@ -57,17 +57,17 @@ def check(
     replaced: str | None = None,
     ours: str = "chosen",
 ) -> None:
-    """Raise click.UsageError where an output is an input or another output.
+    """Raise click.UsageError if an output is an input or another output.
 
-    reads: files and folders that are read, "-" for standard input; bare names as `jsonl.find` has them; what doesn't exist
-    counts for nothing. outputs: paths by option, "-" for standard output, None for an option that was not given; folders
-    too. grow: options whose files have work files beside them (WORK). pictured: options whose report has a picture beside
-    it. replaced: a folder that is replaced as a whole, in which no input may lie. ours: a field of the records that the
-    command writes. A file inside a folder that is read may be written if an earlier run wrote it: its first line then has
-    this field, or it is a report or a file of captions of ours.
+    reads: files and folders that are read, "-" for standard input; bare names as for `jsonl.find`; names of nothing are
+    ignored. outputs: paths of files and folders by option, "-" for standard output, None for an option that was not given.
+    grow: options whose files have work files beside them (WORK). pictured: options whose report has a picture beside it.
+    replaced: a folder that is replaced as a whole, in which no input may be. ours: a field of the records that the command
+    writes. A file in a folder that is read may be written only if an earlier run wrote it: its first line has this field, or
+    it is a report or a file of captions.
     """
     if os.environ.get("RANK", "0") != "0":
-        return  # the first process has checked, and writes already
+        return  # the first process has checked them, and is writing already
     found = [_find(name) for name in reads]
     read: dict[Identity, str] = {}
     for name in found:
@@ -83,8 +83,8 @@ def check(
 
 
 def identity(path: str, standard: int = 1) -> Identity | None:
-    """Return what a file or folder is known by: its device and inode, or its real path where nothing exists yet. None for
-    what can't be overwritten: a device, a socket. "-" is the standard stream `standard` (0 or 1)."""
+    """Return the identity of a file or folder: its device and inode, or its real path if nothing exists there. None if it
+    can't be overwritten (a device, a socket). "-" is the standard stream `standard` (0 or 1)."""
     try:
         if path == "-":
             stream = sys.stdout if standard else sys.stdin
@@ -101,7 +101,7 @@ def identity(path: str, standard: int = 1) -> Identity | None:
 
 
 def in_spec(spec: str) -> list[str]:
-    """Return the file or folder that a --source reads; for a pattern of names the folder that they lie in."""
+    """Return the file or folder that a --source reads; for a pattern of names, the folder above it."""
     from s2h.sources import split_spec
 
     kind, path = split_spec(spec)
@@ -137,7 +137,7 @@ def shown(path: str) -> str:
 
 
 def _find(name: str) -> str:
-    """Return the file that a name of records means, or the name itself."""
+    """Return the file of records for a name, or the name itself if there is none."""
     if name == "-" or os.path.exists(name):
         return name
     return next((name + suffix for suffix in jsonl.SUFFIXES if os.path.exists(name + suffix)), name)
@@ -181,7 +181,8 @@ def _against_each_other(claims: list[_Claim]) -> None:
 
 
 def _against_other_pictures(claims: list[_Claim]) -> None:
-    """Refuse to draw a picture beside a report over one that s2h has not drawn: nobody has named it."""
+    """Raise click.UsageError if the picture beside a report would replace one that s2h has not drawn. The user did not name
+    it."""
     for claim in claims:
         drawn = claim.words.startswith(PICTURE) and os.path.isfile(claim.path)
         if drawn and not _from_earlier_run(claim.path, "chosen"):
@@ -192,7 +193,7 @@ def _against_other_pictures(claims: list[_Claim]) -> None:
 
 
 def _against_replaced(found: list[str], replaced: str) -> None:
-    """Refuse an input inside a folder that is replaced."""
+    """Raise click.UsageError if an input is in the folder that is replaced."""
     root = os.path.realpath(replaced)
     for name in found:
         if name != "-" and os.path.exists(name) and _inside(os.path.realpath(name), root):
@@ -206,7 +207,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _against_folders(found: list[str], claims: list[_Claim], ours: str) -> None:
-    """Refuse an output that is one of the files in a folder that is read, unless an earlier run wrote it."""
+    """Raise click.UsageError if an output is a file in a folder that is read, unless an earlier run wrote it."""
     there = {}
     for claim in claims:
         if claim.main and claim.path != "-" and os.path.isfile(claim.path):

@@ -1,4 +1,4 @@
-"""The standard streams of a command, whatever they are: closed, full, non-blocking, or a pipe whose reader has gone."""
+"""The standard streams of a command, also if they are closed, full, non-blocking, or a pipe whose reader has gone."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from s2h.streams import files
 def prepare() -> None:
     """Make the standard streams safe to use. Call it before anything else is opened.
 
-    A closed descriptor 0, 1 or 2 becomes the null device, so that no file that is opened later gets its number and
-    messages of a library into its contents. Messages to a closed standard error go nowhere. A stream that is non-blocking
-    waits, as the commands expect it to. In one of several processes only s2h writes to standard output: gloo prints there
-    when processes meet, and that goes to standard error.
+    A closed descriptor 0, 1 or 2 becomes the null device. Otherwise a file that is opened later could get its number, and
+    messages of libraries would go into it. Non-blocking streams are made to wait, as the commands expect. In a run of
+    several processes, only s2h writes to standard output: gloo's messages about connections go to standard error.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # open returns the lowest free number
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stdin = _patient(sys.stdin, 0)
@@ -50,7 +49,7 @@ def _patient(stream, number: int):
 
 
 def _is(stream, number: int) -> bool:
-    """Return whether a text stream is a descriptor's, and no other that a test has put there."""
+    """Return whether a text stream writes to this descriptor, and is not one that a test has put there."""
     try:
         return stream.fileno() == number
     except (AttributeError, OSError, ValueError):
@@ -58,7 +57,8 @@ def _is(stream, number: int) -> bool:
 
 
 def standard_input(say):
-    """Return standard input as a binary stream. say: hears when it is a terminal. Raises RecordError where it is closed."""
+    """Return standard input as a binary stream. say: gets a message if it is a terminal. Raises RecordError if
+    it is closed."""
     if sys.stdin is None:
         raise RecordError("standard input is closed", remedy="name a file, or pipe records in")
     if sys.stdin.isatty():
@@ -76,8 +76,8 @@ def standard_output(remedy: str = "use -o FILE"):
 
 
 def tell(line: str) -> None:
-    """Write a line to standard error. Where that fails, a full disk or a reader that has gone, it is given up: the work
-    goes on."""
+    """Write a line to standard error. If that fails (a full disk, a reader that has gone), drop the line and let the work go
+    on."""
     if sys.stderr is None:
         return
     try:
@@ -91,7 +91,7 @@ def tell(line: str) -> None:
 
 
 def flush() -> None:
-    """Bring out what a library has printed, while an error can still be told."""
+    """Flush standard output, while an error can still be reported."""
     if sys.stdout is not None:
         sys.stdout.flush()
 

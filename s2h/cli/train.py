@@ -27,13 +27,15 @@ from s2h.train.arguments import (
 )
 
 REPORTS = ("tensorboard", "trackio", "wandb")
+PRESET = ("rank", "batch_size", "step", "dtype")  # arguments whose defaults differ among models' presets
 ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
 
 
 def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any) -> Callable:
-    """Return an option for an argument of the run, by its name in `Arguments` (or `step`). If it is not given, the recipe,
-    the model or the resumed run decides, and else the default, which the help shows; default: other words for it."""
+    """Return an option for an argument of the run. name: in `Arguments` (or `step`). If the user does not give it, its value
+    comes from the recipe, the model or the resumed run, else from the default, which the help shows. default: other words
+    for that default."""
     shown = default or _default(name, flags)
     return click.option(
         flags, name, help=f"{help}  [default: {shown}]" if shown else help, default=None, **more
@@ -41,7 +43,7 @@ def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any
 
 
 def setting(flags: str, name: str, *, help: str, **more: Any) -> Callable:
-    """Return an option for a setting, by its name in `Settings`, whose default it takes."""
+    """Return an option for a setting. name: in `Settings`, which has the default."""
     default = getattr(Settings(), name)
     shown = isinstance(default, int) and not isinstance(default, bool)
     return click.option(flags, name, help=help, default=default, show_default=shown, **more)
@@ -50,7 +52,7 @@ def setting(flags: str, name: str, *, help: str, **more: Any) -> Callable:
 def _default(name: str, flags: str) -> str:
     """Return the default of an argument, with the models whose preset has another; "" if it has none."""
     plain = names.Preset()
-    if hasattr(plain, name) and name not in ("targets", "window"):
+    if name in PRESET:
         value = getattr(plain, name)
         others = {model: getattr(preset, name) for model, preset in names.PRESETS.items()}
         return ", ".join(
@@ -76,7 +78,7 @@ def _default(name: str, flags: str) -> str:
     click.option("--val", metavar="FILE", multiple=True, help="Held-out pairs to measure on. May be repeated."),
     argument(
         "--window", "window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
-        help="Drop pairs with more tokens, by name. Nothing is ever cut.",
+        help="Drop pairs with more tokens, and print their ids. Nothing is ever cut.",
     ),
 )  # fmt: skip
 @headings.under(
@@ -84,7 +86,7 @@ def _default(name: str, flags: str) -> str:
     argument(
         "--recipe", "recipe", type=click.Choice(list(RECIPES)),
         help="A paper's settings, which other options override. s2h-flat: S2H-DPO in the file's order. s2h-curriculum: "
-        "S2H-DPO level after level. mia-dpo. ccdpo: stage after stage.",
+        "S2H-DPO level after level. mia-dpo: MIA-DPO. ccdpo: CcDPO, stage after stage.",
     ),
     argument("--loss", "loss", type=click.Choice(LOSSES), help="Preference loss, as TRL names it."),
     argument(
@@ -151,7 +153,7 @@ def _default(name: str, flags: str) -> str:
 @headings.under(
     "Performance",
     argument(
-        "--batch-size", "batch_size", metavar="N", type=AT_LEAST_1,help="Pairs that a device computes at a time.",
+        "--batch-size", "batch_size", metavar="N", type=AT_LEAST_1, help="Pairs that a device computes at a time.",
     ),
     argument(
         "--grad-accum", "grad_accum", metavar="N", type=AT_LEAST_1,
@@ -175,11 +177,12 @@ def _default(name: str, flags: str) -> str:
     ),
     argument(
         "--attention", "attention", type=click.Choice(ATTENTION),
-        help="Attention of shared rows. split (auto's choice) needs no mask of row x row; varlen is one call on CUDA.",
+        help="Attention of shared rows. varlen: one call, on CUDA in 16 bits. split: two calls, without a mask of row x "
+        "row. mask: one call with it. auto: varlen if possible, else split.",
     ),
     setting(
         "--keep-features", "keep_features", metavar="GIB", type=Number(min=0),
-        help="Memory for the frozen vision tower's features, so that it sees each image once and not once an epoch.  "
+        help="Memory for the frozen vision tower's features, so that each image is encoded once and not once an epoch.  "
         "[default: a quarter of the free memory]",
     ),
     setting(
@@ -188,7 +191,8 @@ def _default(name: str, flags: str) -> str:
     ),
     setting(
         "--workers", "workers", metavar="N", type=click.IntRange(min=0),
-        help="Processes that open and prepare images; with 0 that is done between the steps.  [default: 4 on a GPU, else 0]",
+        help="Processes that open and prepare images; with 0, the main process does it between the steps.  "
+        "[default: 4 on a GPU, else 0]",
     ),
     click.option(
         "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
@@ -206,7 +210,7 @@ def _default(name: str, flags: str) -> str:
     ),
     setting(
         "--merge", "merged", is_flag=True,
-        help="Also write the adapted weights to RUN/merged; without pairs, those of a finished run.",
+        help="Also write the adapted weights to RUN/merged. Without pairs, merge a finished run.",
     ),
     setting(
         "--save-steps", "save_steps", metavar="N", type=AT_LEAST_1,
@@ -218,7 +222,7 @@ def _default(name: str, flags: str) -> str:
     ),
     setting(
         "--report-to", "report_to", type=click.Choice(REPORTS), multiple=True,
-        help="Also send the metrics there. May be repeated.",
+        help="Also send the metrics to this dashboard. May be repeated.",
     ),
 )  # fmt: skip
 @common.shared_options("RUN", None, "Run folder.  [default: runs/MODEL-seedN]")
@@ -260,8 +264,8 @@ def main(context, files, model, val, output, seed, quiet, on_error, **options):
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for. given: the options for `Arguments`, by name, that the user gave. output: the run
-    folder, "" for a default one."""
+    """The command line. given: the options for `Arguments` that the user gave, by name. output: the run folder, "" for a
+    default one."""
 
     files: tuple[str, ...]
     val: tuple[str, ...]
@@ -291,7 +295,7 @@ class Asked:
 
 
 def _check_places(asked: Asked) -> None:
-    """Refuse a run folder, or a cache, that would replace an input."""
+    """Raise click.UsageError if the run folder or the cache would replace an input."""
     settings = asked.settings
     goes_on = (settings.resume or settings.merged) and os.path.exists(asked.folder)
     reads = asked.files or (() if goes_on else ("-",))
@@ -300,6 +304,7 @@ def _check_places(asked: Asked) -> None:
 
 
 def _plan(work: common.Session, asked: Asked) -> None:
+    """Print the plan of the run."""
     import json
 
     from s2h.train.plan import plan_run
@@ -312,6 +317,7 @@ def _plan(work: common.Session, asked: Asked) -> None:
 
 
 def _train(work: common.Session, asked: Asked) -> None:
+    """Train, resume or merge the run, and print its result."""
     import json
     from pathlib import Path
 
