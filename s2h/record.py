@@ -26,7 +26,7 @@ FIELDS = (
     "target", "facts", "grounding", "negative", "source",
 )  # fmt: skip
 NEEDED = ("images", "prompt", "chosen", "rejected")
-IMAGE = object()  # stands for an image in the parts given to `interleave`
+IMAGE = object()  # an image among the parts of `interleave`
 
 
 class Record(dict):

@@ -198,7 +198,7 @@ def _against_replaced(found: list[str], replaced: str) -> None:
     for name in found:
         if name != "-" and os.path.exists(name) and _inside(os.path.realpath(name), root):
             raise click.UsageError(
-                f"the folder {replaced} is replaced, and an input lies in it: {shown(name)}."
+                f"the folder {replaced} is replaced, and an input is in it: {shown(name)}."
             )
 
 

@@ -5,12 +5,15 @@ tokens, between which rounding could decide, are recomputed with batch size 1.""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h.models import ModelError
 from s2h.models import prompts as made
 from s2h.models.prompts import Prompt
 from s2h.models.tokens import positions
+
+if TYPE_CHECKING:
+    from s2h.models.vlm import VLM
 
 # Two tokens are near-tied if their logits differ by less than this share of the largest logit, times the number of layers.
 # Rounding moved logits by at most a seventh of that in models of 2 to 8 layers.
@@ -36,7 +39,7 @@ class State:
         self.mask, self.next, self.logits = self.mask[at], self.next[at], self.logits[at]
 
 
-def can_decode(vlm: Any) -> bool:
+def can_decode(vlm: VLM) -> bool:
     """Return whether this module can decode the model: plain prompts, and a cache that keeps every token."""
     if not made.is_plain(vlm):
         return False
@@ -46,7 +49,7 @@ def can_decode(vlm: Any) -> bool:
     return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
-def prefill(vlm: Any, prompts: list[Prompt]) -> State:
+def prefill(vlm: VLM, prompts: list[Prompt]) -> State:
     """Run the prompts and return the state after them. A beginning that several prompts share, up to the last image, is run
     once."""
     heads = [
@@ -63,7 +66,7 @@ def prefill(vlm: Any, prompts: list[Prompt]) -> State:
     return state
 
 
-def extend(vlm: Any, state: State, rows: list[Any], side: str = "left", keep: int = 1) -> Any:
+def extend(vlm: VLM, state: State, rows: list[Any], side: str = "left", keep: int = 1) -> Any:
     """Run more tokens, [L] of each row, and return the logits [B, keep, V] of the last `keep` columns, or of all with 0.
     With side "left" all rows end in the last column, and the state can be extended again."""
     import torch
@@ -78,7 +81,7 @@ def extend(vlm: Any, state: State, rows: list[Any], side: str = "left", keep: in
     return out
 
 
-def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[int]]:
+def greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> list[list[int]]:
     """Return the tokens of each prompt's greedy answer, with the token that ends it. A prompt and its answer stay within the
     model's window."""
     import torch
@@ -90,7 +93,7 @@ def greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
     return said
 
 
-def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
+def answer_logps(vlm: VLM, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
     """Return the log-probability (nats, summed over tokens) of each answer after its prompt, one list for each prompt. Every
     prompt has the same number of answers, tensors of tokens [L], and is run once for all of them."""
     import torch
@@ -110,7 +113,7 @@ def answer_logps(vlm: Any, prompts: list[Prompt], answers: list[list[Any]]) -> l
     return [[next(found) for _ in some] for some in answers]
 
 
-def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
+def first_logps(vlm: VLM, prompts: list[Prompt]) -> Any:
     """Return the log-probabilities (nats) of the first token after each prompt: float32 [B, V]."""
     import torch
 
@@ -122,7 +125,7 @@ def first_logps(vlm: Any, prompts: list[Prompt]) -> Any:
         return torch.log_softmax(logits.float(), -1)
 
 
-def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
+def _greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[list[int]], list[int]]:
     """Return the tokens of the answers, and the rows with near-tied tokens, which must be recomputed with batch size 1."""
     import torch
 
@@ -157,7 +160,7 @@ def _greedy(vlm: Any, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[
     return said, alone
 
 
-def _step(vlm: Any, state: State, tokens: Any) -> None:
+def _step(vlm: VLM, state: State, tokens: Any) -> None:
     import torch
 
     state.mask = torch.cat([state.mask, state.mask.new_ones(len(state.mask), 1)], 1)
@@ -165,7 +168,7 @@ def _step(vlm: Any, state: State, tokens: Any) -> None:
     state.next = state.next + 1
 
 
-def _run(vlm: Any, batch: dict[str, Any]) -> State:
+def _run(vlm: VLM, batch: dict[str, Any]) -> State:
     """Run whole prompts with their images, and return the state after them. Raises ModelError for logits that are not
     finite."""
     from transformers.cache_utils import DynamicCache
@@ -191,7 +194,7 @@ def _run(vlm: Any, batch: dict[str, Any]) -> State:
 
 
 def _forward(
-    vlm: Any, cache: Any, ids: Any, mask: Any, places: Any, *, logits_to_keep: int = 1, **images: Any
+    vlm: VLM, cache: Any, ids: Any, mask: Any, places: Any, *, logits_to_keep: int = 1, **images: Any
 ) -> Any:
     """Return logits [B, logits_to_keep, V] of one pass. places: position ids [B, L], or [3, B, L] in models whose images
     have positions in three dimensions. They are always given: without them, padding on the left would shift a row."""
@@ -208,7 +211,7 @@ def _forward(
     ).logits
 
 
-def nearness(vlm: Any) -> float | None:
+def nearness(vlm: VLM) -> float | None:
     """Return the share of the largest logit within which two tokens are near-tied; None below float32, where answers may
     depend on the batch."""
     import torch
@@ -218,7 +221,7 @@ def nearness(vlm: Any) -> float | None:
     return NEAR * vlm.model.config.get_text_config().num_hidden_layers
 
 
-def end_tokens(vlm: Any) -> set[int]:
+def end_tokens(vlm: VLM) -> set[int]:
     """Return the tokens that end an answer."""
     config = getattr(vlm.model, "generation_config", None)
     ends = config.eos_token_id if config is not None else None

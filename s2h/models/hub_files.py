@@ -53,7 +53,7 @@ def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], 
         except Exception as error:  # the libraries have no error in common
             first, before = error, listed(folder)
     try:
-        folder = settings(repository, anew=True)
+        folder = settings(repository, refresh=True)
     except Exception as error:
         raise first or error from None
     check(folder)
@@ -63,13 +63,13 @@ def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], 
     return load(folder)
 
 
-def settings(repository: str, *, anew: bool = False) -> str:
+def settings(repository: str, *, refresh: bool = False) -> str:
     """Return the cached snapshot of a repository, with all its small files: configurations and the tokenizer. They are
-    downloaded only if the cache has no tokenizer_config.json, or with `anew`. Raises the errors of the Hub's client."""
+    downloaded only if the cache has no tokenizer_config.json, or with `refresh`. Raises the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download, try_to_load_from_cache
 
-    known = not anew and isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
-    if anew:  # a request that is not repeated without a network
+    known = not refresh and isinstance(try_to_load_from_cache(repository, "tokenizer_config.json"), str)
+    if refresh:  # a request that is not repeated without a network
         get_hf_file_metadata(hf_hub_url(repository, "config.json"))
     return snapshot_download(repository, allow_patterns=_SETTINGS, local_files_only=known)
 

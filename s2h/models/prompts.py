@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h.errors import counted
 from s2h.models import ModelError, encode
+
+if TYPE_CHECKING:
+    from s2h.models.vlm import VLM
 
 # Models whose processors replace the mark of an image in the text by the image's tokens, and concatenate the images'
 # tensors. Their prompts can be prepared one by one and stacked later to the tensors that the processor makes of a batch.
@@ -31,7 +34,7 @@ class Prompt:
 class Images:
     """A cache of prepared images, by a name for their bytes. It keeps the 512 MiB that were used last."""
 
-    vlm: Any
+    vlm: VLM
     kept: OrderedDict = field(default_factory=OrderedDict)
     size: int = 0
     made: int = 0  # number of images that were prepared
@@ -52,12 +55,12 @@ class Images:
         return found
 
 
-def is_plain(vlm: Any) -> bool:
+def is_plain(vlm: VLM) -> bool:
     """Return whether the prompts of a model can be prepared one by one (`PLAIN`)."""
     return vlm.model.config.model_type in PLAIN
 
 
-def prepare_images(vlm: Any, images: list[Any]) -> list[Any]:
+def prepare_images(vlm: VLM, images: list[Any]) -> list[Any]:
     """Prepare PIL images one by one. Return for each a dictionary with its `tensors`, its number of `tokens` in a prompt,
     and whether the model takes token types (`typed`). Models that are not plain keep the PIL images."""
     if not is_plain(vlm) or not images:
@@ -81,7 +84,7 @@ def prepare_images(vlm: Any, images: list[Any]) -> list[Any]:
 
 
 def prepare(
-    vlm: Any,
+    vlm: VLM,
     messages: list[dict],
     images: list[Any],
     *,
@@ -114,7 +117,7 @@ def prepare(
     return Prompt(text, ids, images, shared, int(at[-1]) + 1 if len(at) else 0)
 
 
-def stack(vlm: Any, prompts: list[Prompt]) -> dict[str, Any]:
+def stack(vlm: VLM, prompts: list[Prompt]) -> dict[str, Any]:
     """Stack prompts to a batch as the processor would make it, padded on the left, on the model's device and in its
     dtype."""
     if is_plain(vlm):
@@ -139,7 +142,7 @@ def join(rows: list[Any], pad: int, side: str = "left") -> dict[str, Any]:
     }
 
 
-def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
+def pictures(vlm: VLM, ids: Any, images: list[dict]) -> dict[str, Any]:
     """Return the tensors of a batch's images, and mm_token_type_ids [B, L] if the model takes them."""
     import torch
 
@@ -151,7 +154,7 @@ def pictures(vlm: Any, ids: Any, images: list[dict]) -> dict[str, Any]:
     return made
 
 
-def on_device(vlm: Any, batch: dict[str, Any]) -> dict[str, Any]:
+def on_device(vlm: VLM, batch: dict[str, Any]) -> dict[str, Any]:
     """Move a batch to the model's device, and its images to the model's dtype."""
     dtype = vlm.model.dtype
     return {k: v.to(vlm.model.device, dtype if v.is_floating_point() else None) for k, v in batch.items()}

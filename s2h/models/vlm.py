@@ -49,7 +49,7 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
         model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
     elif (Path(name) / ARGUMENTS).is_file():
         raise ModelError(
-            f"{name} has no adapter: its training has not ended (s2h-train --resume goes on with it; a folder in "
+            f"{name} has no adapter: its training has not ended (s2h-train --resume continues it; a folder in "
             "checkpoints/ is a model too)"
         )
     else:

@@ -33,7 +33,7 @@ EVERY = 1.0  # seconds between two notes
 SHARE = 50  # a run works at least so many times longer than it waits for its notes to reach the disk
 BUFFER = 1 << 18
 _HEAD = b'{"digest": "'  # the beginning of notes
-ANEW = "leave --resume out and begin anew"
+START_AGAIN = "start again without --resume"
 _MARK = attrgetter("size", "count")  # bytes and records of an output
 
 
@@ -93,13 +93,13 @@ class Journal:
         except FileNotFoundError:
             return False
         if notes is None:  # another process has changed them since they were checked
-            raise RecordError(f"{self._notes}: is damaged", remedy=ANEW)
+            raise RecordError(f"{self._notes}: is damaged", remedy=START_AGAIN)
         if notes["version"] != VERSION:
-            raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=ANEW)
+            raise RecordError(f"{self._notes}: was written by another version of s2h", remedy=START_AGAIN)
         if differences := list(_differences(notes["arguments"], self.arguments)):
             raise RecordError(
                 f"{self.name}: was started with different arguments: {'; '.join(differences)}",
-                remedy=f"repeat them, or {ANEW}",
+                remedy=f"repeat them, or {START_AGAIN}",
             )
         self._at = notes["position"], notes["last"], notes["outputs"]
         self._noted, self.said, self.since = self.position, notes["said"], list(_whole(rest))
@@ -235,7 +235,7 @@ class Growing(jsonl.Writer):
         if finishing and not _size(self.partial) and os.path.isfile(self.path) and _size(self.path) == length:
             os.replace(self.path, self.partial)
         if _size(self.partial) < length:
-            raise RecordError(f"{self.partial}: is missing or was cut", remedy=ANEW)
+            raise RecordError(f"{self.partial}: is missing or was cut", remedy=START_AGAIN)
         self._journal, self._buffered, self._kept = journal, journal.buffered, length
         self._cut: int | None = length  # where the first new record goes, None once it is written
         self._file = open(self.partial, "ab", BUFFER)  # noqa: SIM115

@@ -37,7 +37,7 @@ def find(name: str) -> str:
             return path
     if os.path.isdir(name):
         raise RecordError("is a folder, not a file of records", where=name)
-    raise RecordError(f"no such file: {name}", remedy=f"nor with {', '.join(SUFFIXES)} added")
+    raise RecordError(f"no such file: {name}", remedy=f"also not with {', '.join(SUFFIXES)} added")
 
 
 def accept(record: dict) -> str:

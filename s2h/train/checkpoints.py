@@ -60,7 +60,7 @@ def writing(checkpoint: Path) -> Iterator[None]:
         reason = _disk_error(error) or one_line(error)
         raise RunError(
             f"{checkpoint} can't be written: {reason}", remedy=(
-                f"make room; {before[0].name} is whole, and --resume goes on from it" if before
+                f"make room; {before[0].name} is whole, and --resume continues from it" if before
                 else "make room; --resume then starts from the beginning, as there is no checkpoint before it"
             ),
         ) from error  # fmt: skip
@@ -82,7 +82,7 @@ def reading(checkpoint: str | None, *names: str) -> Iterator[None]:
             else f"can't be read: {one_line(error)}"
         )
         others = any(one.name != Path(checkpoint).name for one in whole(Path(checkpoint).parents[1]))
-        then = "goes on from the checkpoint before it" if others else "then starts from the beginning"
+        then = "continues from the checkpoint before it" if others else "then starts from the beginning"
         raise RunError(f"{path} {reason}", remedy=f"remove {checkpoint}: --resume {then}") from error
 
 

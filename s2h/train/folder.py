@@ -55,7 +55,7 @@ def refuse_used(folder: Path, resume: bool) -> None:
         (folder / name).exists() for name in (METRICS, RESULT, "checkpoints", adapter.ADAPTER, adapter.MERGED)
     ):
         raise RunError(
-            f"{folder} holds a run already", remedy="--resume goes on with it, another -o starts a new one"
+            f"{folder} holds a run already", remedy="--resume continues it, another -o starts a new one"
         )
     with accel.main_first():
         if accel.is_main():

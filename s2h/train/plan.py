@@ -66,14 +66,16 @@ def plan_run(
     """Plan a run, pass it in words to `say`, and return it as an object. Raises ModelError if the model can't be loaded and
     its shape is not known, RunError if there is nothing to train on."""
     check(arguments)
-    model, shape = _model(arguments, say)
+    model = _model(arguments, say)
     with tempfile.TemporaryDirectory() as beside:
         folder = Path(beside)
-        counter = None
-        if model is not None:
+        counter: TokenCounter | names.Shape
+        if isinstance(model, VLM):
             counter = TokenCounter.of(model.model, model.processor, arguments.model, arguments.window)
+        else:
+            counter = model
         count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
-        window = counter.window if counter is not None else arguments.window or 10**9
+        window = counter.window if isinstance(counter, TokenCounter) else arguments.window or 10**9
         if not count:
             raise RunError("no pairs to train on", remedy="the input is empty")
         pairs = Pairs(folder / "data.jsonl")
@@ -82,7 +84,7 @@ def plan_run(
         found = {}
         for row in (*drawn, *bulky):
             try:
-                found[row] = _tokens(pairs.record(row), counter, shape)
+                found[row] = _tokens(pairs.record(row), counter)
             except RecordError as error:
                 on_error(error)
         sample = [row for row in drawn if row in found]
@@ -93,10 +95,10 @@ def plan_run(
         made = _steps(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
         made["opened"] = len(found)
         made["tokens"]["longest_row"] = max(one.row for one in long)
-        sizes = _sizes(model.model, arguments) if model is not None else _sizes_of(shape, arguments)
+        sizes = _sizes(model.model, arguments) if isinstance(model, VLM) else _sizes_of(model, arguments)
         made["memory_gib"] = _memory(sizes, arguments, long)
         made["time"] = _estimated_time(sizes, arguments, made, processes)
-        if model is not None:
+        if isinstance(model, VLM):
             made["time"] |= _measured_time(
                 Run(model, pairs, None, arguments, folder), fitting, made, processes
             )
@@ -108,16 +110,16 @@ def plan_run(
     return made
 
 
-def _model(arguments: Arguments, say: Callable[[str], None]) -> tuple[VLM | None, Any]:
+def _model(arguments: Arguments, say: Callable[[str], None]) -> VLM | names.Shape:
     """Return the model, or the shape of a model that can't be loaded."""
     try:
-        return weights.read(arguments), None
+        return weights.read(arguments)
     except ModelError as error:
         shape = names.preset(arguments.model).shape
         if shape is None:
             raise
         say(f"{error}: estimated from its shape instead")
-        return None, shape
+        return shape
 
 
 def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
@@ -130,12 +132,12 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
     return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
-def _tokens(record: Record, counter: TokenCounter | None, shape: Any) -> PairTokens:
-    """Return the tokens of a pair; estimated from a model's shape if there is no counter."""
+def _tokens(record: Record, counter: TokenCounter | names.Shape) -> PairTokens:
+    """Return the tokens of a pair, counted, or estimated from a model's shape."""
     images = open_images(record)
-    if counter is not None:
+    if isinstance(counter, TokenCounter):
         return counter.count(record, images)
-    shown = sum(_covered(shape, *image.size) for image in images)
+    shown = sum(_covered(counter, *image.size) for image in images)
     prompt = shown + len(text_of(record["prompt"])) // LETTERS
     chosen, rejected = (1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected"))
     return PairTokens(prompt, shown, (chosen, rejected))

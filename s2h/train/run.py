@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h import accel, upstream
 from s2h.errors import counted
@@ -34,6 +34,9 @@ from s2h.train.folder import (
     write_json,
 )
 from s2h.train.reference import Reference, cache_folder
+
+if TYPE_CHECKING:
+    from s2h.train.run_trainer import RunTrainer
 
 __all__ = ["Arguments", "RunError", "Settings", "read_metrics", "train"]
 
@@ -108,7 +111,7 @@ def train(
     return with_merged(arguments, folder, say) if settings.merged else _result(folder)
 
 
-def _set_order(trainer: Any, run: Run, lengths: list[int]) -> None:
+def _set_order(trainer: RunTrainer, run: Run, lengths: list[int]) -> None:
     """Set the trainer's rows in the order of training. lengths: tokens of each row."""
     args, arguments = trainer.args, run.arguments
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
@@ -124,7 +127,7 @@ def _set_order(trainer: Any, run: Run, lengths: list[int]) -> None:
         run.say(f"stages one after another, each {arguments.epochs:g} times: {listed}")
 
 
-def _train(trainer: Any, run: Run) -> None:
+def _train(trainer: RunTrainer, run: Run) -> None:
     """Run the trainer, from the last whole checkpoint of a resumed run."""
     last = next(iter(checkpoints.whole(run.folder)), None) if run.settings.resume else None
     if run.settings.resume:
@@ -136,7 +139,7 @@ def _train(trainer: Any, run: Run) -> None:
         raise _stopped(trainer, run, error) from error
 
 
-def _stopped(trainer: Any, run: Run, error: ImageError) -> RecordError:
+def _stopped(trainer: RunTrainer, run: Run, error: ImageError) -> RecordError:
     """Write a checkpoint of a run that an image has ended in its middle, and return the error to raise."""
     said = str(error)
     if found := re.search(r"(data|val)\.jsonl:(\d+): ", said):

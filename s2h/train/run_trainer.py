@@ -71,7 +71,7 @@ class RunTrainer(PairTrainer):
         names = ", ".join(self._pairs_of(self.mode).record(row)["id"] for row in rows)
         raise ModelError(
             f"the loss is {loss} after step {self.state.global_step}, in the batch of {names}: training stopped "
-            "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+            "(lower --lr, or use --dtype float32; --resume continues from the last checkpoint)"
         )
 
     def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
@@ -115,5 +115,5 @@ class RunTrainer(PairTrainer):
             if weight.requires_grad and not (weight * 0 == 0).all():
                 raise ModelError(
                     f"the weights are not finite after step {self.state.global_step}: training stopped "
-                    "(lower --lr, or use --dtype float32; --resume goes on from the last checkpoint)"
+                    "(lower --lr, or use --dtype float32; --resume continues from the last checkpoint)"
                 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2h import accel, upstream
 from s2h.models import ModelError, adapter, names, vlm
 from s2h.streams import files
 from s2h.train.arguments import Arguments
+
+if TYPE_CHECKING:
+    from s2h.train.trainer import PairTrainer
 
 
 class TargetsError(ModelError):
@@ -114,7 +117,7 @@ def lora(arguments: Arguments) -> Any:
     )
 
 
-def exclude_vision_from_checkpointing(trainer: Any) -> None:
+def exclude_vision_from_checkpointing(trainer: PairTrainer) -> None:
     """Keep the frozen vision tower out of gradient checkpointing (`upstream.keep_from_checkpointing`)."""
     if trainer.args.gradient_checkpointing:
         base = trainer.base
@@ -122,7 +125,7 @@ def exclude_vision_from_checkpointing(trainer: Any) -> None:
         upstream.keep_from_checkpointing(base, vision)
 
 
-def save(trainer: Any, folder: Path, full: bool) -> None:
+def save(trainer: PairTrainer, folder: Path, full: bool) -> None:
     """Write the adapter, or with `full` the whole model, and the processor. Every process must call this, since each may
     hold a part of the weights."""
     state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_sharded else None

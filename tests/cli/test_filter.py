@@ -174,7 +174,7 @@ def test_wrong_usage(arguments, said):
 def test_what_is_missing():
     assert run("nowhere") == (
         1,
-        "s2h-filter: no such file: nowhere (nor with .jsonl, .jsonl.gz, .jsonl.zst added)\n",
+        "s2h-filter: no such file: nowhere (also not with .jsonl, .jsonl.gz, .jsonl.zst added)\n",
     )
     status, said = run("in", "--clip", "0.2", "--clip-model", "nonsense")
     assert status == 1 and "--clip-model nonsense: no such model" in said and len(said.splitlines()) == 1

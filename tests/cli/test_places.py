@@ -155,7 +155,7 @@ def test_a_model_is_not_trained_in_its_own_folder():
 def test_a_folder_that_is_replaced_holds_no_input():
     os.rename("in.jsonl", "x/mix.jsonl")
     done = run("mix --flat x/mix.jsonl --pack x")
-    assert done.exit_code == 2 and "is replaced, and an input lies in it" in done.stderr
+    assert done.exit_code == 2 and "is replaced, and an input is in it" in done.stderr
 
 
 @pytest.mark.parametrize(("line", "own"), [
