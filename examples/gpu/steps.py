@@ -89,7 +89,8 @@ def kernels_of(trainer: Any, batch: dict, most: int = 10) -> dict[str, float]:
 
 
 def batches_of(trainer: Any, count: int) -> list[dict]:
-    return [trainer.prepare_batch(speed.batch_of(trainer, row)) for row in range(count)]
+    # TRL's trainer too, which has transformers' name for `prepare_batch` only.
+    return [trainer._prepare_inputs(speed.batch_of(trainer, row)) for row in range(count)]
 
 
 def by_trl(make: Make, pairs: list, work: Path, checkpointing: bool) -> dict:
