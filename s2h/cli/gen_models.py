@@ -30,7 +30,7 @@ def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
         return None
     from s2h.models import vlm
     from s2h.tasks.hallucinations import Answerer
-    from s2h.tasks.selection import LeastAttention
+    from s2h.tasks.least_attention import LeastAttention
 
     loaded = vlm.load(name)
     say(f"rejected answers are the wrong generations of {loaded.name}")

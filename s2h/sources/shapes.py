@@ -7,7 +7,7 @@ An opened source is a `Dataset`. Its four fields hold what it can serve, or None
     digits     pictures of single digits                    DigitSet       arithmetic, compare
     people     portraits of people whose kinship is known   KinshipPeople  kinship
 
-    photos = shape_of(source, PHOTOS, task="search")     # a PhotoSet, or a SourceError that says what to do
+    photos = PHOTOS.take(source)     # a PhotoSet or None; `s2h.tasks.data_for` does this for a task
 
 A method that draws takes the caller's random generator, and raises NoPair where a draw gives nothing. `together` holds the
 pictures that a prompt has already: none of them is drawn again.
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from s2h import registry
-from s2h.sources.items import Concept, Item, Question, SourceError, Trait
+from s2h.sources.items import Concept, Item, Question, Trait
 
 if TYPE_CHECKING:
     from random import Random
@@ -226,14 +226,6 @@ SHARED_QUESTIONS: Shape[SharedQuestions] = Shape(
     "question that several of its pictures answer differently",
     lambda source: source.questions.shared_questions if source.questions else None,
 )
-
-
-def shape_of(source: Dataset, shape: Shape[S], *, task: str) -> S:
-    """Return the source's data of a shape. Raises SourceError, which names the sources that have such data."""
-    found = shape.take(source)
-    if found is None:
-        raise SourceError(lacks(source, [shape], task=task))
-    return found
 
 
 def lacks(source: Dataset, shapes: Sequence[Shape[Any]], *, task: str) -> str:

@@ -16,7 +16,7 @@ from s2h import registry
 if TYPE_CHECKING:
     from s2h.record import Record
     from s2h.sources.shapes import Dataset, Shape
-    from s2h.tasks.pair import Pair
+    from s2h.tasks.item_pair import Pair
     from s2h.tasks.similar import Similar
     from s2h.tasks.slots import Slot
 

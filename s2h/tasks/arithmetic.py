@@ -20,7 +20,7 @@ from s2h.sources import Item, NoPair
 from s2h.sources.shapes import DIGITS, DigitSet
 from s2h.tasks import Answer, Task, Wanted
 from s2h.tasks.arithmetic_words import ASKS, BRIEF, RESULT_ONLY, SHORT, SHOW
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from s2h.sources import Item, NoPair, Trait
 from s2h.sources.shapes import COMPARABLE, SHARED_QUESTIONS, Comparable
 from s2h.tasks import Answer, Task, Wanted
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from s2h.sources import Item
 from s2h.tasks import Wanted
 from s2h.tasks.compare import BRIEF, same_or_different, short, solve, type_of, worlds
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:

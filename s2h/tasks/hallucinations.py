@@ -21,7 +21,7 @@ from s2h.language.reply_verdicts import RIGHT, UNDECIDED, WRONG, Verdict
 from s2h.sources.lettered_options import ParsedQuestion
 from s2h.sources.shapes import QuestionSet
 from s2h.tasks import vqa
-from s2h.tasks.pair import Pair, Posed, Size
+from s2h.tasks.item_pair import Pair, Posed, Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,8 +14,8 @@ from typing import Any
 from s2h.sources import Item, NoPair, SourceError
 from s2h.sources.shapes import PEOPLE, KinshipPeople
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights
+from s2h.tasks.item_pair import Claims, Pair, Twin
 from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
-from s2h.tasks.pair import Claims, Pair, Twin
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed-kin": 1.0}

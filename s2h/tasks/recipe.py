@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from s2h.images.store import Store
     from s2h.record import Record
     from s2h.tasks.hallucinations import Answerer
-    from s2h.tasks.pair import Pair, Size
+    from s2h.tasks.item_pair import Pair, Size
     from s2h.tasks.similar import Similar
 
 TRIES = 90  # draws of one slot before it is given up and counted

@@ -24,7 +24,7 @@ from typing import Any
 from s2h.sources import Concept, Item, NoPair
 from s2h.sources.shapes import PHOTOS, PhotoSet
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights, search_words
-from s2h.tasks.pair import Claims, Pair, Twin
+from s2h.tasks.item_pair import Claims, Pair, Twin
 from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_found
 from s2h.tasks.slots import Slot
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h.filters.cache import Embeddings
 from s2h.sources import Item, NoPair
-from s2h.tasks.pair import Size, picture
+from s2h.tasks.item_pair import Size, picture
 
 BAND = (0.6, 0.95)  # above, it is the same picture again
 KEPT = 20_000  # embeddings

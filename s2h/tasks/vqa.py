@@ -17,7 +17,7 @@ from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.shapes import QUESTIONS, QuestionSet
 from s2h.tasks import BY_MODEL, Answer, Option, Task, Wanted
-from s2h.tasks.pair import Pair, Posed, Twin
+from s2h.tasks.item_pair import Pair, Posed, Twin
 from s2h.tasks.slots import Slot
 
 CANDIDATES = 8  # distractors among which a similar one is chosen

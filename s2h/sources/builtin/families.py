@@ -17,7 +17,6 @@ TRAITS: dict[str, tuple[str, ...]] = {
     "freckles": ("none", "freckled"),
 }
 SEXES = ("female", "male")
-AGES = ("child", "adult", "old")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s2h.tasks.pair import Pair
+from s2h.tasks.item_pair import Pair
 
 if TYPE_CHECKING:
     from PIL.Image import Image
