@@ -17,6 +17,7 @@ TRAITS: dict[str, tuple[str, ...]] = {
     "freckles": ("none", "freckled"),
 }
 SEXES = ("female", "male")
+AGES = ("child", "adult", "old")
 
 
 @dataclass(frozen=True)
