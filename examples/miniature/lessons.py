@@ -17,7 +17,7 @@ from s2h.sources import Item, NoPair
 from s2h.sources.builtin import families, words
 from s2h.sources.builtin.world import World
 from s2h.tasks import Wanted, arithmetic, by_level, kinship, search_words, vqa
-from s2h.tasks.pair import shown
+from s2h.tasks.item_pair import shown
 from s2h.tasks.slots import Slot
 
 SHARES = {"single": 0.22, "captions": 0.38, "present": 0.12, "digits": 0.12, "people": 0.12, "format": 0.04}

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The road over real pictures: a folder of captioned pictures becomes pairs of level 3 and level 1, they are filtered and
-# mixed, and a LLaVA of the real architecture takes some training steps on them.
+# The pipeline over real pictures: make pairs of levels 3 and 1 from a folder of captioned pictures, filter and mix them, and
+# train a LLaVA of the real architecture on them for some steps.
 #
 #     bash examples/photos/run.sh FOLDER [MODEL]
 #
-# FOLDER holds photo.jpg beside photo.txt (first line the caption) or a metadata.jsonl with file_name and text. Without one,
-# Debian's tuxpaint-stamps-default is used where it is installed (apt-get install tuxpaint-stamps-default).
-# MODEL is any name that s2h-train takes (llava-1.5-7b where the weights can be had); by default the bundled miniature,
-# which is a LLaVA small enough for a laptop. CLIP and MPNet judge the pairs with S2H_CLIP and S2H_TEXT: by default the
+# FOLDER holds photo.jpg beside photo.txt (first line the caption) or a metadata.jsonl with file_name and text. The default is
+# Debian's tuxpaint-stamps-default (apt-get install tuxpaint-stamps-default).
+# MODEL is any name that s2h-train takes, such as llava-1.5-7b; the default is the bundled miniature, a LLaVA small enough for
+# a laptop. CLIP and MPNet judge the pairs with S2H_CLIP and S2H_TEXT: by default the
 # real ones (ViT-B-32 and all-mpnet-base-v2, fetched once); S2H_CLIP=none leaves the filter to the form of the answers.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)

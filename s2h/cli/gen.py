@@ -1,4 +1,4 @@
-"""s2h-gen: pairs of one task from one source."""
+"""s2h-gen: make pairs of one task from one source."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
     from s2h.tasks.recipe import block_of
 
     source = _open(work, given)
-    told = tell_source(work, source)
+    before = tell_source(work, source)
     data = data_for(given.task, source)
     given.check_data(data, source)
     for note in given.maker.notes(data, given.own):
@@ -220,7 +220,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
         journal.reached(block_of(record["id"]))
         work.write(record)
         made += 1
-    tell_source(work, source, told)
+    tell_source(work, source, before)
     if not made and not first and tally:
         raise RecordError(f"no pair could be made: {listing(tally)}")
     journal.reached(given.count)
@@ -229,7 +229,7 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
 
 
 def _open(work: common.Session, given: Options) -> Dataset:
-    """Return the source, with the captions of a model where these are asked for."""
+    """Open the source; with --captioner, replace its captions by the model's."""
     from s2h.cli.gen_models import with_captions
     from s2h.sources import open_source
 
@@ -240,7 +240,7 @@ def _open(work: common.Session, given: Options) -> Dataset:
 
 
 def _recipe(work: common.Session, given: Options, source: Dataset, first: int, tally: Counter) -> Recipe:
-    """Return what the run makes, with the models that help."""
+    """Return the settings of the run, with the models loaded that it needs."""
     from s2h.cli.gen_models import answerer, similar_distractors
     from s2h.images.store import Store
     from s2h.tasks.recipe import Recipe
@@ -269,7 +269,7 @@ def _recipe(work: common.Session, given: Options, source: Dataset, first: int, t
 
 
 def tell_links(work: common.Session, given: Options) -> None:
-    """Say how many links in a source's folder lead out of it."""
+    """Print how many links in a source's folder lead out of it."""
     from s2h.sources import folder_of, symlinks
 
     if os.path.isdir(folder := folder_of(given.spec)) and (many := symlinks.leading_out(folder)):
@@ -278,7 +278,8 @@ def tell_links(work: common.Session, given: Options) -> None:
 
 
 def tell_source(work: common.Session, source: Dataset, before: dict | None = None) -> dict:
-    """Say how many pictures a source has and what could not be used; after the work only what was found since `before`."""
+    """Print how many pictures a source has and what could not be used. Return the counts of the latter. before: the counts
+    that an earlier call returned; nothing is printed if they have not changed."""
     unused = dict(source.excluded)
     if unused != before and (unused or before is None) and source.size is not None:
         about = "" if source.size_is_final else " or so, as its parts are read when they are wanted"
@@ -290,6 +291,7 @@ def tell_source(work: common.Session, source: Dataset, before: dict | None = Non
 
 
 def listing(tally: dict) -> str:
+    """Return counts with their reasons, the largest first: "12 file missing, 3 no caption"."""
     return ", ".join(
         f"{count} {reason}" for reason, count in sorted(tally.items(), key=lambda item: -item[1])
     )

@@ -1,5 +1,5 @@
-"""The models that s2h-gen loads: one that answers the questions of level 1, so that its wrong replies become the rejected
-answers; CLIP, which chooses distractors; a text model, which compares long answers; and one that writes captions."""
+"""The models that s2h-gen loads: a model that answers the questions of level 1, whose wrong replies become the rejected
+answers; CLIP, which chooses distractors; a text model, which compares long answers; and a model that writes captions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Say = Callable[[str], None]
 
 
 def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
-    """Return the model whose wrong replies become the rejected answers, None where no model gives them."""
+    """Load the model whose wrong replies become the rejected answers. Return None if no model gives them."""
     name = given.answering_model
     if name is None:
         return None
     from s2h.models import vlm
     from s2h.tasks.hallucinations import Answerer
-    from s2h.tasks.selection import LeastAttention
+    from s2h.tasks.least_attention import LeastAttention
 
     loaded = vlm.load(name)
     say(f"rejected answers are the wrong generations of {loaded.name}")
@@ -43,24 +43,23 @@ def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
     return Answerer(
         Replies(loaded, given, temperature).answer,
         f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}",
-        None
-        if source.spec == "builtin"
-        else Paraphrase(given, say).holds,  # built-in answers are single values
+        # Built-in answers are single values, for which no text model is needed.
+        None if source.spec == "builtin" else Paraphrase(given, say).holds,
         choose,
     )
 
 
 @dataclass(frozen=True)
 class Replies:
-    """What a model replies to prompts."""
+    """Generates a model's replies to prompts."""
 
     model: VLM
     given: Options
     temperature: float
 
     def answer(self, rows: list[tuple[list, list]], key: str) -> list[list[str] | None]:
-        """Return the texts that the model generates for each prompt, None for one that it can't take. key: seeds the
-        sampling."""
+        """Return the model's replies to each prompt, None for a prompt that it can't process. rows: (messages, images).
+        key: seeds the sampling."""
         from s2h import seeds
         from s2h.models import vlm
 
@@ -77,12 +76,12 @@ class Replies:
                     self.model, asked, samples=given.samples, temperature=self.temperature, seed=seed, **how
                 )
             )
-        told = dict(zip(usable, said, strict=True))
-        return [told.get(at) for at in range(len(rows))]
+        replies = dict(zip(usable, said, strict=True))
+        return [replies.get(at) for at in range(len(rows))]
 
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
-        """Tell whether the model can be asked this: an image's mark in a question, an image that the processor refuses or a
-        prompt beyond the window would end the batch."""
+        """Tell whether the model can process a prompt. An image token in the text, an image that the processor refuses, or a
+        prompt longer than the context window would end the whole batch."""
         from s2h.models import prompts, tokens
         from s2h.record import RecordError
 
@@ -97,13 +96,14 @@ class Replies:
 
 @dataclass
 class Paraphrase:
-    """Whether two long answers say the same. The text model is loaded when there are two to compare."""
+    """Compares long answers by meaning. The text model is loaded when the first two are compared."""
 
     given: Options
     say: Say
     model: TextModel | None = None
 
     def holds(self, one: str, other: str) -> bool:
+        """Tell whether two answers mean the same: whether their cosine is at least --alike."""
         if self.model is None:
             from s2h.models import text
 
@@ -114,8 +114,8 @@ class Paraphrase:
 
 
 def similar_distractors(given: Options, source: Dataset, say: Say) -> Similar | None:
-    """Return what chooses distractors by CLIP, if that is asked for: those that resemble the target, and for search none
-    that seems to show the concept."""
+    """Load CLIP to choose distractors: those that resemble the target (--distractors similar), and for search over captions
+    none that seem to show the concept. Return None if CLIP was not asked for."""
     near = given.distractors == "similar"
     if not near and not given.clip_model:
         return None
@@ -138,7 +138,7 @@ def similar_distractors(given: Options, source: Dataset, say: Say) -> Similar | 
 
 @dataclass
 class CaptionWriter:
-    """Writes captions with the model of --captioner, which is loaded when the first picture lacks one."""
+    """Writes captions with the model of --captioner, which is loaded for the first picture without a caption."""
 
     name: str
     given: Options
@@ -147,6 +147,7 @@ class CaptionWriter:
     model: VLM | None = None
 
     def write(self, pictures: list[Image]) -> list[str]:
+        """Return a caption for each picture, "" if the model gave none that can be used."""
         from s2h import record
         from s2h.models import vlm
         from s2h.sources.captioner import PROMPT, whole
@@ -165,7 +166,8 @@ class CaptionWriter:
 def with_captions(
     given: Options, source: Dataset, say: Say, progress: Callable[[Iterable], Iterable]
 ) -> Dataset:
-    """Return the source, with captions that a model has written for its pictures where --captioner asks for them."""
+    """Return the source; with --captioner, one with captions that the model has written. Raises SourceError if its pictures
+    can't be captioned."""
     if given.captioner is None or given.captions_file is None:
         return source
     from s2h.sources import SourceError
@@ -174,7 +176,7 @@ def with_captions(
 
     if not isinstance(source, Photos):
         raise SourceError(
-            f"source {source.spec!r}: --captioner captions pictures in files, as of classes:PATH or captions:PATH"
+            f"source {source.spec!r}: --captioner needs pictures in files, such as classes:PATH or captions:PATH"
         )
     sidecar = Sidecar(given.captions_file, given.captioner)
     before = len(sidecar.captions)

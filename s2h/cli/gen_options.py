@@ -1,5 +1,5 @@
-"""The options of s2h-gen: the parsed values, and whether they go together. What is for some tasks only comes from the tasks
-(`s2h.tasks.Task`): their kinds of rejected answers, their own options, and which of the shared ones they take."""
+"""The options of s2h-gen: the parsed values, and the check that they are compatible. `s2h.tasks.Task` defines what differs
+between tasks: kinds of rejected answers, the task's own options, and the shared options that it takes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TYPES: dict[str, dict[str, Any]] = {
 
 
 def own_options() -> Callable[[Callable], Callable]:
-    """Add the options that tasks define for themselves."""
+    """Return a decorator that adds the options that tasks define."""
     found: dict[str, Callable] = {}
     for option in (option for task in by_level().values() for option in task.options):
-        told = f"{_named(option.name)}: {option.help}"
-        found.setdefault(option.name, click.option(option.flag, option.name, help=told, **TYPES[option.type]))
+        text = f"{_named(option.name)}: {option.help}"
+        found.setdefault(option.name, click.option(option.flag, option.name, help=text, **TYPES[option.type]))
     return headings.under("Questions", *found.values())
 
 
@@ -49,6 +49,7 @@ def kinds() -> str:
 
 
 def _named(option: str) -> str:
+    """Return the names of the tasks that define an option."""
     return _listed([name for name, task in by_level().items() if any(o.name == option for o in task.options)])
 
 
@@ -58,7 +59,7 @@ def _listed(names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for, checked as far as that needs no data. own: the options that tasks define for themselves."""
+    """The values of all options. `check` tests what can be tested without data. own: the options that tasks define."""
 
     task: str
     count: int
@@ -93,7 +94,7 @@ class Options:
 
     @classmethod
     def parsed(cls, **values: Any) -> Options:
-        """Return the options from the values by name, the tasks' own among them."""
+        """Return the options from click's values by name, including those that tasks define."""
         shared = cls.__dataclass_fields__
         own = {name: values.pop(name) for name in sorted(set(values) - set(shared))}
         return cls(
@@ -106,30 +107,30 @@ class Options:
 
     @property
     def images(self) -> tuple[int, int]:
-        """The least and the most images in a prompt."""
+        """The smallest and largest number of images in a prompt."""
         from s2h.tasks.recipe import PER_PROMPT
 
         return self.per_prompt or PER_PROMPT[self.layout]
 
     @property
     def captions_file(self) -> str | None:
-        """Where the captions of --captioner are kept."""
+        """The file of --captioner's captions, None without --captioner."""
         return (self.captions or os.path.join(self.image_dir, "captions.jsonl")) if self.captioner else None
 
     @property
     def answering_model(self) -> str | None:
-        """The model whose wrong replies become the rejected answers, if any: for built-in images the miniature, unless the
-        rejected answers come from elsewhere."""
+        """The model whose wrong replies become the rejected answers, None if no model gives them. The default for built-in
+        images is the miniature, unless --negative or --twins asks for answers without a model."""
         by_design = "model" not in self.maker.takes or self.spec != "builtin" or self.negatives or self.twins
         return self.model or (None if by_design else "mini")
 
     def of_result(self) -> dict[str, Any]:
-        """Return the options that the pairs depend on."""
+        """Return the options that the pairs depend on. A resumed run must have the same ones."""
         other = ("resume", "workers", "batch_size")
         return {"command": "gen"} | {name: one for name, one in vars(self).items() if name not in other}
 
     def check(self) -> None:
-        """Refuse what doesn't go together."""
+        """Raise UsageError for options that exclude each other."""
         self._check_task()
         near = self.distractors == "similar"
         if self.model and self.negatives:
@@ -154,7 +155,7 @@ class Options:
             raise click.UsageError("--workers is for pairs without a CLIP model (use --shard).")
 
     def _check_task(self) -> None:
-        """Refuse options that the task has no use for."""
+        """Raise UsageError for options that the task does not take."""
         given = {
             "model": ("--model", self.model),
             "working": ("--working", self.working is not None),
@@ -169,7 +170,7 @@ class Options:
             raise click.UsageError(f"{flags[name]} is for {_named(name)}, not for {self.task}.")
 
     def check_places(self, output: str) -> None:
-        """Refuse an output that is an input."""
+        """Raise UsageError for an output that is also an input."""
         models = [self.model, self.captioner, self.clip_model, self.text_model]
         places.check(
             [*places.in_spec(self.spec), *filter(None, models)],
@@ -178,7 +179,7 @@ class Options:
         )
 
     def check_data(self, data: Any, source: Dataset) -> None:
-        """Refuse what doesn't go with the task's data from the source."""
+        """Raise UsageError for options that the source's data does not allow. data: the task's data in `source`."""
         possible = self.maker.negatives_from(data)
         for kind, _ in self.negatives:
             if kind not in possible:
@@ -187,7 +188,9 @@ class Options:
                     param_hint="--negative",
                 )
         if self.negatives and not sum(weight for _, weight in self.negatives) > 0:
-            raise click.BadParameter("the weights add up to nothing", param_hint="--negative")
+            raise click.BadParameter(
+                "the weights add up to 0 (give one a weight above 0)", param_hint="--negative"
+            )
         if self.clip_model and self.distractors == "random" and source.photos and source.photos.exhaustive:
             raise click.UsageError(
                 f"--clip-model is for --distractors similar here: {source.spec} notes what its pictures don't show."

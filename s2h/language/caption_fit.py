@@ -1,7 +1,7 @@
 """Tell whether a caption, or a concept, may be true of a picture that other captions describe, by meaning.
 
-"A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. In
-doubt a caption may be true, and then it is not used as a wrong answer.
+"A guy on a couch" may be true where "A man sits on a sofa" is; "Two dogs" is not true where only a cat is mentioned. When in
+doubt, a caption counts as possibly true and is not used as a wrong answer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Give names of things their articles and plurals, and read them from the names of class folders.
 
-The tables hold most words. For others inflect is asked, which takes seconds to import.
+The tables have most words. The library inflect, whose import takes seconds, is used for all others.
 """
 
 from __future__ import annotations

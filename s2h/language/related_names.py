@@ -118,7 +118,7 @@ def same(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1 << 18)
 def may_be(one: str, other: str) -> bool:
-    """Tell whether a picture of the one may be described by the other name too: "guy" and "person". In doubt it may."""
+    """Tell whether one name may also describe what the other names: "guy" and "person". When in doubt, return True."""
     a, b = head(one), head(other)
     if not a or not b:
         return False
@@ -195,6 +195,6 @@ def _names(noun: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _near(noun: str) -> frozenset[str]:
-    """Return what captions take a thing for, by the everyday table."""
+    """Return the names that captions confuse with a noun, from the everyday table."""
     near = word_tables.everyday().near
     return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun))))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from s2h.language import short_answers
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
-LONG = 12  # words of the longest reply out of which a value is read
+LONG = 12  # words of the longest reply that a value is read from
 SPAN = 4  # words of the longest value that is looked for inside a reply
 _REFUSES = re.compile(
     r"\b(?:sorry|can(?:no|')t|can not|unable|impossible|not (?:sure|clear|possible|visible|known|able|certain|enough|"

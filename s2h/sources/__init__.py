@@ -1,9 +1,9 @@
-"""Sources: data sets and folders, opened by `open_source`, from which tasks make pairs.
+"""Sources: data sets and folders from which tasks make pairs. `open_source` opens one.
 
-- A reader is a module with a `SOURCE` (source.py): captions.py, classes.py, coco.py, ..., and the package builtin/, which
-  draws its pictures itself. opening.py finds the one for a `--source`.
-- shapes.py has the four shapes of data that a task can ask for; items.py has the values that they return.
-- photo_set.py, question_set.py, digit_set.py and kinship_people.py hold the data of a reader in each of these shapes.
+- A reader is a module that defines a `SOURCE` (source.py): captions.py, classes.py, coco.py, ..., and the package builtin/,
+  which draws its pictures itself. opening.py finds the reader for a `--source`.
+- shapes.py defines the four shapes of data that a task can ask for; items.py defines the values that they return.
+- photo_set.py, question_set.py, digit_set.py and kinship_people.py implement the shapes; a reader fills one of them.
 """
 
 from s2h.sources.items import AnswerOdds, Concept, Item, NoPair, Question, SourceError, Trait

@@ -1,5 +1,5 @@
-"""The wording of captions of photos: for pictures that have none, generic ones, and whether a caption says more than the
-concept that a prompt names."""
+"""Wording of captions: plain captions for pictures that have none, generic ones to reject, and a test whether a caption says
+more than the concept that a prompt names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from s2h.language.normalisation import normalise
 
-LONG = 9  # spaces in a caption that surely says more than a concept
+LONG = 9  # a caption with more spaces surely says more than a concept
 PLAIN = ("a photo of {}", "a picture of {}", "an image of {}")
 GENERIC = (
     "A picture of something.",
@@ -36,5 +36,5 @@ def says_more(captions: Iterable[str], concepts: Sequence[str]) -> bool:
 
 
 def says_more_than(concepts: Sequence[str], caption: str) -> bool:
-    """Tell whether a caption says at least two words more than some concepts."""
+    """Tell whether a caption says at least two words more than its concepts."""
     return caption.count(" ") > LONG or len(content(caption) - content(" ".join(concepts))) >= 2

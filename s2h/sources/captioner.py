@@ -1,6 +1,6 @@
-"""Captions that a vision-language model writes for photos, for sources whose own captions say too little: a folder of
-classes has none. They are kept in a file of JSON lines by the content of the picture, the model and the prompt, so that
-each picture is captioned once, and an interrupted run continues where it stopped.
+"""Caption photos with a vision-language model, for sources without captions (folders of classes) or with short ones. The
+captions are stored as JSON lines with the digest of the picture, the model and the prompt, so that each picture is captioned
+once, and an interrupted run continues where it stopped.
 
     s2h-gen search --source classes:birds --captioner qwen2.5-vl-7b -n 1000
 """
@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 from s2h.record import RecordError
 from s2h.sources.captions import texts_of
@@ -19,14 +19,17 @@ from s2h.sources.items import Item
 from s2h.sources.photo_set import Photos
 from s2h.sources.photo_table import PhotoTable
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 PROMPT = "Describe this image in one sentence."
 _SENTENCE_ENDS = ".!?"
 _NUMBERED = re.compile(r"^(?:in )?image (?:\d+|one)(?: shows| depicts| contains| is|,|:) ?", re.IGNORECASE)
 
 
 class Sidecar:
-    """The file of captions. Each line has `image` (digest of the bytes of the picture), `model`, `prompt` and `caption`, ""
-    where the model gave none that can be used. Lines of other models and prompts stay and are not used."""
+    """The file of captions. Each line has `image` (digest of the picture's bytes), `model`, `prompt` and `caption` ("" if
+    the model gave no usable one). Lines of other models and prompts are kept and ignored."""
 
     def __init__(self, path: str, model: str, prompt: str = PROMPT) -> None:
         self.path, self.model, self.prompt = path, model, prompt
@@ -43,14 +46,14 @@ class Sidecar:
                         if (row["model"], row["prompt"]) == (self.model, self.prompt):
                             yield str(row["image"]), str(row["caption"])
                     except (orjson.JSONDecodeError, KeyError, TypeError):
-                        continue  # a line cut short by a kill; its picture is captioned again
+                        continue  # a killed run may leave an incomplete line; its picture is captioned again
         except FileNotFoundError:
             return
         except OSError as error:
             raise RecordError(f"--captions {self.path}: {error.strerror}") from None
 
     def add(self, captions: dict[str, str]) -> None:
-        """Append captions by digest, whole lines in one write."""
+        """Append captions by the digests of their pictures, in one write."""
         import orjson
 
         rows = (
@@ -71,7 +74,7 @@ class Sidecar:
         self.captions.update(captions)
 
     @staticmethod
-    def _cut_short(file: Any) -> bool:
+    def _cut_short(file: BinaryIO) -> bool:
         file.seek(-1, os.SEEK_END)
         return file.read(1) != b"\n"
 
@@ -79,14 +82,13 @@ class Sidecar:
 def captioned(
     photos: Photos,
     sidecar: Sidecar,
-    write: Callable[[list[Any]], list[str]],
+    write: Callable[[list[Image]], list[str]],
     batch_size: int = 32,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Photos:
-    """Return the same pictures with captions of the model, from the file or written now.
+    """Return the same pictures with the model's captions, from the file or newly written.
 
-    write: returns a caption for each of some PIL images, "" where it has none. It is only called for pictures that the file
-    lacks.
+    write: returns a caption for each PIL image, "" if it has none; called only for pictures that the file lacks.
     """
     from s2h.images.decoding import decode, read_bytes
     from s2h.images.store import digest
@@ -94,12 +96,12 @@ def captioned(
     def bytes_of(item: Item) -> bytes:
         return item.data() if item.data else read_bytes(item.reference)
 
-    def fill_up(waiting: dict[str, Any]) -> None:
+    def fill_up(waiting: dict[str, Image]) -> None:
         if waiting:
             sidecar.add(dict(zip(waiting, write(list(waiting.values())), strict=True)))
 
     digests: dict[tuple[int, int], str] = {}
-    waiting: dict[str, Any] = {}
+    waiting: dict[str, Image] = {}
     for place, item in progress(photos.pictures()):
         data = bytes_of(item)
         digests[place] = image = digest(data)
@@ -121,8 +123,8 @@ def captioned(
 
 
 def whole(text: str, cut: bool) -> str:
-    """Return a caption on one line, without a number that the picture will not have in a prompt ("Image 1 shows ..."). cut:
-    whether the model was stopped in the middle, so that only its whole sentences stay."""
+    """Return a caption on one line, without the number in "Image 1 shows ...", which a prompt would contradict. cut:
+    whether the model was stopped at its token limit, so that only complete sentences are kept."""
     text = _NUMBERED.sub("", " ".join(text.split()))
     if not cut or text.endswith(tuple(_SENTENCE_ENDS)):
         return text

@@ -1,10 +1,10 @@
 """A folder of captioned pictures: `photo.jpg` beside `photo.txt`, whose first line is the caption, or a Hugging Face
-imagefolder with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column). Where there are
-`train/` and `val/` (or `test/`), the held-out split is the latter.
+imagefolder with `metadata.jsonl`, `metadata.csv` or `metadata.parquet` (`file_name` and a caption column). If the folder has
+`train/` and `val/` (or `test/`), these are the two splits.
 
     s2h-gen search --source captions:photos -n 100
 
-Only names and places of rows are read at the start; captions are read by the thousand when they are first wanted.
+At the start only names or offsets of rows are read. Captions are read in blocks of 20,000 pictures when one is first drawn.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from s2h.streams import parse
 COLUMNS = ("text", "caption", "captions", "description", "sentence", "sentences", "raw")
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 AT_ONCE = 20_000  # pictures whose captions are read together
-LONGEST = 4_000  # characters of a caption that is used
+LONGEST = 4_000  # characters of the longest caption that is used
 TOO_LONG = f"a caption of more than {LONGEST:,} characters"
 NOTHING = frozenset(("nan", "none", "null", "n/a"))  # in place of an empty cell
 BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_HALF = re.compile(r"[\ud800-\udfff]")  # of a pair of surrogates: JSON can hold it, UTF-8 cannot
+_HALF = re.compile(r"[\ud800-\udfff]")  # a lone surrogate, which JSON can hold and UTF-8 cannot
 
-Rows = Callable[[], Iterator[bytes]]  # gives rows as lines of JSON
+Rows = Callable[[], Iterator[bytes]]  # returns rows as lines of JSON
 
 
 def looks_like(root: str) -> bool:
@@ -52,19 +52,19 @@ def looks_like(root: str) -> bool:
 
 
 def _metadata(root: str) -> str:
-    """Return the path of the metadata file of a folder, "" where there is none."""
+    """Return the path of the metadata file of a folder, "" if it has none."""
     paths = (os.path.join(root, name) for name in METADATA)
     return next((path for path in paths if os.path.isfile(path) and not symlinks.refused(path)), "")
 
 
 def _sidecar(root: str, name: str) -> str:
-    """Return the path of the text beside a picture, "" where there is none."""
+    """Return the path of the text file beside a picture, "" if there is none."""
     stem = os.path.join(root, os.path.splitext(name)[0])
     return next((stem + end for end in (".txt", ".TXT") if os.path.isfile(stem + end)), "")
 
 
 def read(request: Request) -> Photos:
-    """Open a folder. Raises SourceError where nothing can be used."""
+    """Open a folder of captioned pictures. Raises SourceError if none can be used."""
     if not os.path.isdir(request.path):
         raise request.error("no such folder")
     root = os.path.abspath(request.path)
@@ -90,16 +90,16 @@ def read(request: Request) -> Photos:
 
 
 def add_captioned(table: PhotoTable, name: str, captions: object, excluded: Counter[str]) -> None:
-    """Add a captioned picture, or count why it can't be used. Its concepts are the first that a caption gives, and the same
-    in one word."""
-    told = texts_of(captions)
-    usable = [text for text in told if len(text) <= LONGEST and "\ufffd" not in text]
+    """Add a captioned picture to a table, or count why it can't be used. Its concepts are the first one that `find` gives
+    for a caption ("race car"), and its one-word form ("car")."""
+    texts = texts_of(captions)
+    usable = [text for text in texts if len(text) <= LONGEST and "\ufffd" not in text]
     found = [find(caption) for caption in usable]
     concept = next((one.concept for one in found if one.concept), "")
-    if not told:
+    if not texts:
         excluded["no caption"] += 1
     elif not usable:
-        excluded[TOO_LONG if len(told[0]) > LONGEST else "a caption that is not UTF-8"] += 1
+        excluded[TOO_LONG if len(texts[0]) > LONGEST else "a caption that is not UTF-8"] += 1
     elif not concept:
         excluded[found[0].reason] += 1
     else:
@@ -107,7 +107,8 @@ def add_captioned(table: PhotoTable, name: str, captions: object, excluded: Coun
 
 
 def texts_of(captions: object) -> list[str]:
-    """Return the captions that are texts, each on one line and without control characters."""
+    """Return the captions that are strings, each on one line and without control characters. captions: a caption or a
+    list."""
     several = captions if isinstance(captions, list | tuple) else [captions]
     whole = (_HALF.sub("\ufffd", text) for text in several if isinstance(text, str))
     tidied = (" ".join(_CONTROL.sub(" ", text).split()) for text in whole)
@@ -132,7 +133,7 @@ def _beside(root: str, names: Texts, excluded: Counter[str]) -> PhotoTable:
 
 
 def _first_line(path: str) -> str | None:
-    """Return the first line of a file that isn't blank; None where there is no file."""
+    """Return the first line of a file that isn't blank, None if there is no file."""
     try:
         with io.TextIOWrapper(text_files.opened(path), encoding="utf-8-sig", errors="replace") as file:
             return file.read(LONGEST + 1).strip().split("\n", 1)[0]
@@ -141,7 +142,7 @@ def _first_line(path: str) -> str | None:
 
 
 def _described(root: str, rows: Rows, split: str | None, excluded: Counter[str]) -> PhotoTable:
-    """Read the pictures of some rows of a metadata file."""
+    """Return the pictures of one block of rows of a metadata file."""
     table = PhotoTable()
     seen: set[int] = set()
     for line in rows():
@@ -167,8 +168,8 @@ def _described(root: str, rows: Rows, split: str | None, excluded: Counter[str])
 
 
 def _name(row: dict) -> str | list:
-    """Return the file name of the picture of a row: `file_name`, or the one column that ends so; a list of several names;
-    "" where there is none."""
+    """Return the file name of a row's picture: `file_name`, or the only column whose name ends in `_file_name`. Return a
+    list if the row has several pictures, "" if it names none."""
     name: object = row.get("file_names")
     if name is not None:
         name = list(name) if isinstance(name, list | tuple) else [name]
@@ -185,7 +186,7 @@ def _name_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _check_columns(metadata: str, columns: Iterable[str]) -> None:
-    """Raise SourceError where no row of a table can name a picture or a caption."""
+    """Raise SourceError if a table lacks a column of file names or of captions."""
     columns = list(columns)
     there = f"there are {', '.join(map(str, columns)) or 'none'}"
     if "file_names" not in columns and len(_name_columns(columns)) != 1:
@@ -197,8 +198,8 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
 
 
 def _blocks(metadata: str, excluded: Counter[str]) -> list[tuple[int, Rows]]:
-    """Return the blocks of a metadata file, each with its number of rows. Of JSON lines only the places are searched for;
-    rows of other forms are read and packed."""
+    """Return the blocks of a metadata file, each with its number of rows. JSON lines are read later, by the block's offset;
+    rows of other files are read now and packed."""
     if metadata.endswith(".jsonl"):
         return list(_places(metadata))
     read_rows = _csv_rows if metadata.endswith(".csv") else _parquet_rows
@@ -210,6 +211,7 @@ def _blocks(metadata: str, excluded: Counter[str]) -> list[tuple[int, Rows]]:
 
 
 def _places(path: str) -> Iterator[tuple[int, Rows]]:
+    """Yield the blocks of a file of JSON lines: the number of lines, and a function that reads them from their offset."""
     with text_files.opened(path) as file:
         start = len(BOM) if file.read(len(BOM)) == BOM else 0
         file.seek(start)

@@ -1,12 +1,12 @@
-"""Pictures in a folder for each class: `birds/owl/*.jpg`, and ImageNet, whose folders are synsets (`n01440764`) with their
-words in `synset_words.txt` or `LOC_synset_mapping.txt`.
+"""Pictures in one folder for each class: `birds/owl/*.jpg`. In ImageNet the folders are synsets (`n01440764`), whose names
+are in `synset_words.txt` or `LOC_synset_mapping.txt`.
 
     s2h-gen search --source classes:birds -n 100
     s2h-gen compare --source imagenet/ -n 100
 
-Where the dataset has `train/` and `val/` (or `test/`), the held-out split is the latter. Classes that share their only name
-(crane, maillot) are left out. Two classes are never opposed where one may be called like the other, or where a file
-`wordnet.is_a.txt` (parent and child on each line) says that one contains the other.
+If the folder has `train/` and `val/` (or `test/`), these are the two splits. Classes that share their only name (crane,
+maillot) are left out. Two classes are never compared if they share a name, or if one contains the other by
+`wordnet.is_a.txt` (a parent and a child on each line).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _WNID = re.compile(r"n\d{8}")
 
 
 def looks_like(root: str) -> bool:
-    """Tell whether two or more folders below hold pictures, and no picture lies beside them."""
+    """Tell whether two or more subfolders hold pictures and the folder itself holds none."""
     below, _ = split_folder(root, "train")
     return len(_folders(below)) > 1 and not any(map(picture_folders.is_picture, os.listdir(below)))
 
 
 def read(request: Request) -> Photos:
-    """Open class folders. Raises SourceError where nothing can be used."""
+    """Open a folder of classes. Raises SourceError if no picture can be used."""
     if not os.path.isdir(request.path):
         raise request.error("no such folder")
     root = os.path.abspath(request.path)
@@ -81,18 +81,18 @@ def _folders(below: str, excluded: Counter[str] | None = None) -> list[str]:
 
 
 def _flat(root: str, below: str, excluded: Counter[str]) -> dict[str, str]:
-    """Return the class of each picture of ImageNet's flat validation folder, by LOC_val_solution.csv."""
+    """Return the class of each picture in ImageNet's flat validation folder, from LOC_val_solution.csv."""
     for folder in (root, below, os.path.dirname(below)):
         path = os.path.join(folder, SOLUTION)
         if os.path.isfile(path):
             rows = text_files.table(path, excluded, "ImageId", "PredictionString")
-            told = ((row["ImageId"], row["PredictionString"].split()) for row in rows)
-            return {name: said[0] for name, said in told if said}
+            classes = ((row["ImageId"], row["PredictionString"].split()) for row in rows)
+            return {name: those[0] for name, those in classes if those}
     return {}
 
 
 def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
-    """Return what each class may be called: the lemmas of its synset, or the name of its folder."""
+    """Return the names of each class: the lemmas of its synset, or the name of its folder."""
     if not any(_WNID.fullmatch(name) for name in classes):
         return {name: [nouns.name_of_class(name)] for name in classes}
     for folder in (root, below, os.path.dirname(root)):
@@ -110,13 +110,11 @@ def _called(root: str, below: str, classes: list[str]) -> dict[str, list[str]]:
                         f"{path}: no words for {classes[0]} (each line: the synset, then its words)"
                     )
                 return {name: lemmas.get(name, []) for name in classes}
-    raise SourceError(
-        f"{root}: its folders are synsets, and nothing says what they are called (put {SYNSETS[0]} there)"
-    )
+    raise SourceError(f"{root}: the folders are synsets without names (put {SYNSETS[0]} there)")
 
 
 def _plain_names(called: dict[str, list[str]]) -> dict[str, str]:
-    """Return of each class the first name that no other class has; classes without one are left out."""
+    """Return the first name of each class that no other class has, without classes that have no such name."""
     owners = Counter(name.casefold() for names in called.values() for name in set(names))
     chosen = {}
     for one, names in called.items():
@@ -155,7 +153,8 @@ def _add(
 
 
 def _containment(root: str, chosen: dict[str, str]) -> Callable[[str, str], bool] | None:
-    """Return whether of two names one's class contains the other's, by the file of the hierarchy; None without the file."""
+    """Return a function that tells whether one of two names contains the other, by wordnet.is_a.txt; None if there is no
+    such file."""
     path = os.path.join(root, HIERARCHY)
     if not os.path.isfile(path):
         return None

@@ -1,6 +1,6 @@
-"""COCO: `annotations/captions_{split}.json` and `instances_{split}.json`, with the pictures of each split in a folder of
-its name, in `images/{split}/`, or beside. Concepts are object categories, which are annotated exhaustively, so that their
-absence is known. Counts are those of the instances, without crowds. Without instances the captions say what is shown.
+"""COCO: `annotations/captions_{split}.json` and `instances_{split}.json`, with the pictures in `{split}/`,
+`images/{split}/`, `images/` or the root. Concepts are object categories. They are annotated exhaustively, so their absence
+is known. Counts are numbers of instances, without crowds. If there is no instances file, concepts come from the captions.
 
     s2h-gen search --source coco/ -n 1000
     s2h-gen compare --source coco:coco/annotations/instances_val2017.json -n 1000
@@ -42,8 +42,8 @@ def _annotations(root: str) -> dict[str, dict[str, str]]:
 
 
 def read(request: Request) -> Photos:
-    """Open a COCO folder or a file of annotations. Of several splits, `heldout` is the one whose name begins with val, and
-    `train` the one that begins with train. Raises SourceError where nothing can be used."""
+    """Open a COCO folder or an annotation file. If there are splits whose names begin with train and val, these are the
+    splits `train` and `heldout`. Raises SourceError if no picture can be used."""
     path, split = request.path, request.split
     wanted = None
     if os.path.isfile(path):
@@ -69,22 +69,22 @@ def read(request: Request) -> Photos:
 
 
 def _contents(annotations: dict[str, str], excluded: Counter[str]) -> dict[str, tuple[str, dict]]:
-    """Return kind -> (path, content). A file that can't be read is counted where that of the other kind can. Raises
-    SourceError."""
-    told: dict[str, tuple[str, dict]] = {}
+    """Return kind -> (path, content). A file that can't be read is counted if the other can. Raises SourceError if neither
+    can be read."""
+    contents: dict[str, tuple[str, dict]] = {}
     faults: list[SourceError] = []
     for kind, path in annotations.items():
         try:
             content = text_files.load_json(path)
             if not isinstance(content, dict) or not isinstance(content.get("images"), list):
                 raise SourceError(f"{path}: images: missing (this is no COCO file)")
-            told[kind] = path, content
+            contents[kind] = path, content
         except SourceError as fault:
             faults.append(fault)
-    if not told:
+    if not contents:
         raise faults[0]
     excluded.update(f"a file of annotations that can't be used ({fault.message})" for fault in faults)
-    return told
+    return contents
 
 
 def _folder(root: str, split: str) -> str:
@@ -96,12 +96,12 @@ def _folder(root: str, split: str) -> str:
 
 
 def _is_size(value: object) -> bool:
-    """Tell whether a value is a number that can be a place or an area in a picture."""
+    """Tell whether a value is a number that can be a coordinate or an area in a picture."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 
 def _box(annotation: dict) -> tuple[float, float, float]:
-    """Return area, left and right side of an instance in pixels; NO_BOX where they are not given."""
+    """Return area, left and right side of an instance in pixels; NO_BOX if the annotation has none."""
     box = annotation.get("bbox")
     if not (isinstance(box, list) and len(box) == 4 and all(map(_is_size, box))):
         return NO_BOX
@@ -130,8 +130,8 @@ def _fill(
                 here.add(image["id"])
             named = text_files.having(content.get("categories") or [], "categories", excluded, "id", "name")
             categories = {one["id"]: one["name"] for one in named if isinstance(one["name"], str)}
-            told = "caption" if kind == "captions" else "category_id"
-            for one in text_files.having(content["annotations"], "annotations", excluded, "image_id", told):
+            field = "caption" if kind == "captions" else "category_id"
+            for one in text_files.having(content["annotations"], "annotations", excluded, "image_id", field):
                 if one["image_id"] not in names:
                     excluded["annotations of no image"] += 1
                 elif kind == "captions":

@@ -1,6 +1,6 @@
-"""Tables of the library `datasets` as sources. The columns are found by their types and names: the image, a class label,
-captions, or question and answer. Pictures stay where `datasets` keeps them, mapped into memory; those that a pair shows go
-to the image store. datasets.py and hub.py load the tables."""
+"""Open tables of the library `datasets` as sources. Types and names tell which columns hold the image, a class label,
+captions, or question and answer. Pictures stay in the memory-mapped files of `datasets`; those that a pair shows are
+written to the image store. datasets.py and hub.py load the tables."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from s2h.sources.vqav2 import answers_of, unclear
 IMAGES = ("image", "img", "picture", "jpg", "png")  # columns that may hold the bytes of an image file
 QUESTION = ("question", "query", "problem")
 ANSWER = ("multiple_choice_answer", "answer", "answers", "label", "solution")
-GIVEN = ("answers",)  # the answers of several annotators, none of which is ever rejected
+GIVEN = ("answers",)  # the answers of several annotators; none of them is ever rejected
 SPLITS = ("train", "training"), ("validation", "val", "valid", "dev", "test")
 
 
 @dataclass(frozen=True)
 class QuestionColumns:
-    """Columns of question and answer, and of the answers of several annotators if there is one."""
+    """Names of the columns with the question, the answer and, if there is one, the answers of several annotators."""
 
     question: str
     answer: str
@@ -45,15 +45,15 @@ def open_table(
     roots: Sequence[str],
     excluded: Counter[str],
 ) -> Photos | Questions:
-    """Open a table as questions where it has columns of question and answer, else as photos.
+    """Open a table: as questions if it has columns of question and answer, otherwise as photos.
 
-    load: returns the table, and whether it has the rows of the split alone. roots: the folders below which a row may name a
-    picture. Raises SourceError where the table can't be had or used.
+    load: returns the table, and whether it holds only the rows of the split. roots: the folders in which a row may name a
+    picture. Raises SourceError if the table can't be loaded or used.
     """
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity(datasets.utils.logging.CRITICAL)  # its errors say what it logs
+    datasets.utils.logging.set_verbosity(datasets.utils.logging.CRITICAL)  # its errors repeat its log
     try:
         table, apart = load()
         images = [name for name, feature in table.features.items() if isinstance(feature, datasets.Image)]
@@ -63,11 +63,11 @@ def open_table(
         table = table.cast_column(images[0], datasets.Image(decode=False))
     except SourceError:
         raise
-    except Exception as error:  # whatever the reader and the network raise
+    except Exception as error:  # readers and the network raise errors of many types
         raise request.error(f"can't be read: {' '.join(str(error).split())[:300]}") from error
     folders = [os.path.abspath(root) for root in roots]
 
-    @lru_cache(maxsize=64)  # looked at first, then put into the store
+    @lru_cache(maxsize=64)  # a picture is checked first and then put into the store
     def data(row: str) -> bytes:
         return _bytes_of(table[int(row)][images[0]], folders)
 
@@ -92,7 +92,7 @@ def open_table(
 
 
 def of_split(tables: Any, split: str) -> tuple[Any, bool]:
-    """Return the table of a split, and whether there is one for each."""
+    """Return the table of a split, and whether each split has its own table."""
     train, held = (next((name for name in names if name in tables), None) for names in SPLITS)
     if train and held:
         return tables[train if split == "train" else held], True
@@ -100,15 +100,17 @@ def of_split(tables: Any, split: str) -> tuple[Any, bool]:
 
 
 def _holds_bytes(table: Any, name: str) -> bool:
+    """Tell whether a column holds bytes, by itself or in the field `bytes`."""
+    import datasets
+
     feature = table.features.get(name)
     if isinstance(feature, dict):
         return "bytes" in feature
-    return str(getattr(feature, "dtype", "")).endswith("binary")  # `Value`, which other features are not
+    return isinstance(feature, datasets.Value) and feature.dtype.endswith("binary")
 
 
 def _bytes_of(cell: dict[str, Any] | bytes | None, roots: Sequence[str]) -> bytes:
-    """Return the bytes of an image cell. Raises ImageError where it names a file that can't be had, or one outside the
-    folders."""
+    """Return the bytes of an image cell. Raises ImageError if it names a file that can't be read or is outside the roots."""
     if isinstance(cell, bytes) or cell is None:
         return cell or b""
     if cell.get("bytes") or not cell.get("path"):

@@ -1,9 +1,9 @@
-"""What the library `datasets` keeps on disk: a folder that `save_to_disk` wrote, or parquet files with an image column.
+"""Tables of the library `datasets` on disk: a folder that `save_to_disk` wrote, or parquet files with an image column.
 
     s2h-gen search --source datasets:flowers/ -n 1000
     s2h-gen search --source parquet:data/train-00000-of-00002.parquet -n 1000
 
-A file that can't be read is counted, and the others are used. dataset_columns.py finds the columns.
+Files that can't be read are counted, and the others are used. dataset_columns.py finds the columns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def looks_like(root: str) -> bool:
     if _saved(root):
         return True
     for _, _, names in os.walk(root):  # up to the first file that tells
-        if "metadata.parquet" in names:  # an imagefolder's, which names files
+        if "metadata.parquet" in names:  # belongs to an imagefolder: it names files and holds no images
             return False
         if any(name.endswith(".parquet") for name in names):
             return True
@@ -46,12 +46,12 @@ def _saved(root: str) -> bool:
 
 
 def is_shown(name: str, root: str) -> bool:
-    """Tell whether neither a file nor a folder between it and the root is hidden."""
+    """Tell whether neither a file nor any folder between it and the root is hidden."""
     return not any(part.startswith(".") for part in os.path.relpath(name, root).split(os.sep))
 
 
 def _parquet(path: str, excluded: Counter[str]) -> list[str]:
-    """Return the parquet files of a folder or a pattern, and count special files and refused links."""
+    """Return the parquet files of a folder or a pattern. Count special files and refused links."""
     if os.path.isdir(path):
         found = [name for name in below(path) if is_shown(name, path) and name.endswith(".parquet")]
     else:
@@ -68,14 +68,14 @@ def _parquet(path: str, excluded: Counter[str]) -> list[str]:
 
 
 def read(request: Request) -> Photos | Questions:
-    """Open a folder, a file, or a pattern of parquet files. Raises SourceError where nothing can be used."""
+    """Open a folder, a parquet file, or a pattern of them. Raises SourceError if nothing can be used."""
     excluded: Counter[str] = Counter()
     folder = request.path if os.path.isdir(request.path) else os.path.dirname(request.path)
     return open_table(request, lambda: _load(request, excluded), [folder], excluded)
 
 
 def _load(request: Request, excluded: Counter[str]) -> tuple[Any, bool]:
-    """Return the rows, and whether they are those of the split alone. Files that can't be read are counted."""
+    """Return the table, and whether it holds only the rows of the split. Files that can't be read are counted."""
     import datasets
 
     path = request.path
@@ -92,7 +92,7 @@ def _load(request: Request, excluded: Counter[str]) -> tuple[Any, bool]:
     chosen = found if not apart else held if request.split == "heldout" else train
     try:
         return datasets.load_dataset("parquet", data_files=chosen, split="train"), apart
-    except Exception:  # whatever a damaged file makes the reader stumble over
+    except Exception:  # a damaged file can raise errors of many types
         sound = _sound(chosen, excluded)
         if len(sound) == len(chosen):
             raise
@@ -100,8 +100,8 @@ def _load(request: Request, excluded: Counter[str]) -> tuple[Any, bool]:
 
 
 def _sound(paths: list[str], excluded: Counter[str]) -> list[str]:
-    """Return the parquet files that can be read to their end and have the columns of the first of these; count the others.
-    Raises SourceError where none can be read."""
+    """Return the parquet files that can be read to the end and have the same columns as the first of them; count the others.
+    Raises SourceError if none can be read."""
     from pyarrow import parquet
 
     sound: list[str] = []
@@ -113,7 +113,7 @@ def _sound(paths: list[str], excluded: Counter[str]) -> list[str]:
                 names = file.schema_arrow.names
                 for number in range(file.num_row_groups):
                     file.read_row_group(number)
-        except Exception as error:  # whatever a damaged file makes pyarrow stumble over
+        except Exception as error:  # a damaged file can raise errors of many types
             faults.append(f"{path}: can't be read: {' '.join(str(error).split())[:200]}")
             continue
         columns = names if columns is None else columns
@@ -129,8 +129,8 @@ def _sound(paths: list[str], excluded: Counter[str]) -> list[str]:
 
 
 def _from_disk(path: str, excluded: Counter[str]) -> Any:
-    """Return what `save_to_disk` wrote, of a table of several files those that can be read. Others are counted, and so are
-    refused links."""
+    """Return the table or tables that `save_to_disk` wrote. Of a table in several files, those that can be read are used;
+    the others and refused links are counted."""
     import datasets
 
     out = [name for name in sorted(os.listdir(path)) if symlinks.refused(os.path.join(path, name))]
@@ -143,9 +143,9 @@ def _from_disk(path: str, excluded: Counter[str]) -> Any:
         return datasets.DatasetDict({name: _from_disk(os.path.join(path, name), excluded) for name in names})
     try:
         if out:
-            raise SourceError(f"{path}: {symlinks.REFUSED}")  # where no part of it may be read
+            raise SourceError(f"{path}: {symlinks.REFUSED}")  # the error if no other part can be read
         return datasets.load_from_disk(path)
-    except Exception:  # whatever a damaged file makes the reader stumble over
+    except Exception:  # a damaged file can raise errors of many types
         parts, faults = [], []
         for name in _arrow_files(path):
             if symlinks.refused(name):
@@ -171,7 +171,7 @@ def _tables(path: str) -> list[str]:
 
 
 def _arrow_files(path: str) -> list[str]:
-    """Return the files of a table that `save_to_disk` wrote, in order; a listed one may be missing."""
+    """Return the files of a table that `save_to_disk` wrote, in order. Some of them may not exist."""
     listed: list[str] = []
     with contextlib.suppress(SourceError, KeyError, TypeError, AttributeError):
         state: Any = text_files.load_json(os.path.join(path, "state.json"))

@@ -3,9 +3,10 @@
     s2h-gen arithmetic --source mnist/ -n 1000
     s2h-gen arithmetic --source digits:scans/ -n 1000
 
-MNIST's `t10k` and EMNIST's `test` are the held-out split where the rest is there too, and so is `test/` (`val/`,
-`testing/`) beside `train/`. The pixels of EMNIST, known by its name, are transposed. Its sets hold the same pictures, so
-one set of a folder is read; `emnist-SET-mapping.txt` (label and code point on each line) says which labels are digits."""
+MNIST's `t10k` and EMNIST's `test` are the held-out split if the training files are there too, and so is `test/` (`val/`,
+`testing/`) beside `train/`. Files with `emnist` in their name have transposed pixels. EMNIST's sets share their pictures, so
+only one set of a folder is read. `emnist-SET-mapping.txt` (a label and a code point on each line) says which labels are
+digits."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ SETS = (
     "bymerge",
     "byclass",
     "letters",
-)  # EMNIST's; the first that is there is read
+)  # of EMNIST; the first one in the folder is read
 
 
 def looks_like(folder: str) -> bool:
@@ -40,7 +41,7 @@ def looks_like(folder: str) -> bool:
 
 
 def read(request: Request) -> Digits:
-    """Read the labels below a folder. Raises SourceError where nothing can be used."""
+    """Open a folder of digits. Raises SourceError if a digit has no picture."""
     if not os.path.isdir(request.path):
         raise request.error("no such folder")
     found = _read_idx(request) if idx_files.are_in(request.path) else _read_folders(request)
@@ -89,7 +90,7 @@ def _read_folders(request: Request) -> Digits:
 
 
 def _one_set(pairs: list[Pair]) -> list[Pair]:
-    """Return the pairs with no more than one set of EMNIST."""
+    """Return the pairs of files without those of all EMNIST sets but one."""
     sets = [_EMNIST.match(os.path.basename(path)) for path, _ in pairs]
     there = [match[1].lower() for match in sets if match]
     taken = next((name for name in SETS if name in there), None)
@@ -97,8 +98,8 @@ def _one_set(pairs: list[Pair]) -> list[Pair]:
 
 
 def _digits_of(path: str) -> dict[int, int]:
-    """Return label -> digit, by the mapping of an EMNIST set. Without one the labels up to 9 are digits, except in the set
-    of letters, which has none. Raises SourceError."""
+    """Return label -> digit, from the mapping file of an EMNIST set. If there is no such file, the labels 0 to 9 are digits,
+    except in the set of letters. Raises SourceError for a mapping that can't be read."""
     match = _EMNIST.match(os.path.basename(path))
     mapping = os.path.join(os.path.dirname(path), f"{match[0]}mapping.txt") if match else ""
     if not os.path.isfile(mapping):

@@ -1,5 +1,5 @@
-"""What of a source can't be used, and why: entries that a reader refused, and pictures that turned out to be damaged when
-they were first drawn."""
+"""Count what can't be used in a source, by reason: entries that the reader refused, and pictures that were found damaged
+when they were first drawn."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ DAMAGED = 1  # in place of a picture's content hash
 
 
 class Exclusions(Mapping[str, int]):
-    """Reason -> count. listed: what the reader refused when it opened the source. parts: what it refused in parts that were
-    read later. damaged: the pictures that can't be opened, by part and number."""
+    """Reason -> count. listed: counts from opening the source. parts: counts from parts that were read later. damaged:
+    (part, number) of each picture that can't be opened -> reason."""
 
     def __init__(self, listed: Counter[str] | None = None) -> None:
         self.listed: Counter[str] = Counter() if listed is None else listed
         self.parts: dict[int, Counter[str]] = {}
         self.damaged: dict[tuple[int, int], str] = {}
-        # Part -> of each picture 0 (not seen yet), DAMAGED or the content hash; and the perceptual hash.
+        # Part -> for each picture 0 (not checked yet), DAMAGED or its content hash; the same for the perceptual hash.
         self._content: dict[int, array] = {}
         self._perceptual: dict[int, array] = {}
 
     def check(
         self, part: int, at: int, count: int, picture: Callable[[], str | bytes], perceptual: bool = False
     ) -> int:
-        """Open picture `at` of a part of `count` pictures, unless it was opened before, and return its content hash.
+        """Return the content hash of picture `at` of a part with `count` pictures. The picture is opened the first time.
 
-        picture: returns the name of its file, or its bytes. perceptual: whether to keep its perceptual hash too, for
-        `perceptual_hash`. Raises NoPair where the picture can't be opened.
+        picture: returns the path of its file, or its bytes. perceptual: whether to keep its perceptual hash too, for
+        `perceptual_hash`. Raises NoPair if the picture can't be opened.
         """
         if part not in self._content:
             self._content[part] = array("Q", bytes(8 * count))
@@ -45,10 +45,10 @@ class Exclusions(Mapping[str, int]):
             try:
                 data = picture()
                 if isinstance(data, str):
-                    if symlinks.refused(data):  # for readers that don't look
+                    if symlinks.refused(data):  # not every reader checks this
                         raise ImageError(symlinks.REFUSED)
                     data = read_bytes(data)
-                image = reduced(data)  # decoded to the end: a header says too little
+                image = reduced(data)  # decodes all pixels, since damage may be behind the header
                 if perceptual:
                     self._perceptual[part][at] = perceptual_hash_of(image)
                 found = int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
@@ -61,21 +61,21 @@ class Exclusions(Mapping[str, int]):
         return content[at]
 
     def perceptual_hash(self, part: int, at: int) -> int:
-        """Return the perceptual hash of a picture that was checked with `perceptual`."""
+        """Return the perceptual hash of a picture that `check` opened with `perceptual=True`."""
         return self._perceptual[part][at]
 
     def summary(self, nothing: str) -> str:
-        """Return all reasons with their counts in one line; `nothing` where there are none."""
+        """Return all reasons with their counts in one line, `nothing` if there are none."""
         return "; ".join(f"{count} {reason}" for reason, count in self.items()) or nothing
 
     def hand_over(self) -> tuple[dict[int, Counter[str]], dict[tuple[int, int], str]]:
-        """Return what was found since the last call, for `learn` in another process."""
+        """Return the counts since the last call and reset them, for `learn` in another process."""
         taken = self.parts, self.damaged
         self.parts, self.damaged = {}, {}
         return taken
 
     def learn(self, parts: dict[int, Counter[str]], damaged: dict[tuple[int, int], str]) -> None:
-        """Take over what another process found in the same source."""
+        """Add the counts of another process that works with the same source."""
         self.parts.update(parts)
         self.damaged.update(damaged)
 

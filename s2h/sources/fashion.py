@@ -1,5 +1,5 @@
-"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing. It is known by the first labels of the
-original, or by `fashion` in the name of the nearest folder that tells (idx_files.py).
+"""Fashion-MNIST: idx files like MNIST's whose labels are ten kinds of clothing. The first labels of the original files
+identify it, or else `fashion` in the name of a folder (idx_files.py).
 
     s2h-gen compare --source fashion:dataset-fashion-mnist/ -n 1000
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.sources import idx_files
 from s2h.sources.photo_set import Photos
@@ -17,6 +17,9 @@ from s2h.sources.photo_table import PhotoTable
 from s2h.sources.shapes import COMPARABLE, PHOTOS, QUESTIONS
 from s2h.sources.source import Request, Source
 from s2h.sources.splits import in_split
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NAMES = (
     "T-shirt",
@@ -37,14 +40,14 @@ def looks_like(root: str) -> bool:
 
 
 def read(request: Request) -> Photos:
-    """Open Fashion-MNIST; `t10k` is held out where both parts are there. Raises SourceError."""
+    """Open Fashion-MNIST; `t10k` is held out if both parts are there. Raises SourceError."""
     if not os.path.isdir(request.path):
         raise request.error("no such folder")
     excluded: Counter[str] = Counter()
     pairs, apart = idx_files.of_split(idx_files.pairs(request.path, excluded), request.split)
-    arrays: list[Any] = []
+    arrays: list[np.ndarray] = []
 
-    @lru_cache(maxsize=64)  # looked at first, then put into the store
+    @lru_cache(maxsize=64)  # a picture is checked first and then put into the store
     def data(name: str) -> bytes:
         """Return a picture as PNG, enlarged from 28 x 28 pixels, dark on light."""
         import io
@@ -62,9 +65,9 @@ def read(request: Request) -> Photos:
 
 
 def _fill(
-    pairs: list[idx_files.Pair], arrays: list[Any], split: str | None, excluded: Counter[str]
+    pairs: list[idx_files.Pair], arrays: list[np.ndarray], split: str | None, excluded: Counter[str]
 ) -> PhotoTable:
-    """Fill the table, and `arrays` with the pictures of each pair of files."""
+    """Return the table, and append the pictures of each pair of files to `arrays`."""
     table = PhotoTable()
     for at, (_, (pictures, labels)) in enumerate(idx_files.read_pairs(pairs, excluded)):
         arrays.append(pictures)

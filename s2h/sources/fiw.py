@@ -1,7 +1,7 @@
-"""FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`. That is a
-matrix of what the member of a row is to the member of a column: 1 child, 2 sibling, 3 grandchild, 4 parent, 5 spouse, 6
-grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; name and gender follow. Relations whose inverse disagrees
-and families whose matrix can't be read are left out.
+"""FIW (Families in the Wild): `FIDs/F####/MID#/P#####_face#.jpg`, and for each family `mid.csv` or `F####.csv`. That file
+is a matrix with the relation of each row's member to each column's member: 1 child, 2 sibling, 3 grandchild, 4 parent, 5
+spouse, 6 grandparent, 7 great-grandchild, 8 great-grandparent, 9 undecided; then name and gender. Relations whose inverse
+disagrees and families whose matrix can't be read are left out.
 
     s2h-gen kinship --source FIDs/ -n 1000
 """
@@ -30,7 +30,7 @@ def looks_like(root: str) -> bool:
 
 
 def _root(root: str) -> str:
-    """Return the folder with the families in it, "" where there is none."""
+    """Return the folder that holds the families, "" if there is none."""
     for folder in (root, *(os.path.join(root, name) for name in ("FIDs", "train-faces", "train"))):
         if os.path.isdir(folder) and any(map(_FAMILY.fullmatch, picture_folders.folders(folder))):
             return folder
@@ -38,7 +38,7 @@ def _root(root: str) -> str:
 
 
 def read(request: Request) -> People:
-    """Open FIW. Raises SourceError where nothing can be used."""
+    """Open FIW. Raises SourceError if no family can be used."""
     root = _root(request.path) if os.path.isdir(request.path) else ""
     if not root:
         raise request.error("no folders F0001 and so on there")
@@ -79,7 +79,7 @@ def _add_family(
     relatives: list[tuple[str, str, str]],
     excluded: Counter[str],
 ) -> None:
-    """Add the members of a family who have pictures, and their relations."""
+    """Add the members of a family who have pictures to `people`, and their relations to `relatives`."""
     pictures: dict[int, list[str]] = {}
     for folder in sorted(os.listdir(os.path.join(root, family))):
         if match := _MEMBER.fullmatch(folder):
@@ -114,15 +114,15 @@ def _add_family(
 
 
 def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
-    """Return (row's member, column's member) -> code, and member -> sex. Headers name the columns where there are any."""
-    try:  # names are in all sorts of encodings, and nothing depends on them
+    """Return (row's member, column's member) -> code, and member -> sex. A header is optional. Raises SourceError."""
+    try:  # names are in various encodings, and nothing depends on them
         cut = ([cell.strip() for cell in row] for row in csv.reader(text_files.lines(path, errors="replace")))
         rows = [row for row in cut if any(row)]
     except csv.Error as error:
         raise SourceError(f"{path}: not CSV: {error}") from error
     if not rows:
         raise SourceError(f"{path}: is empty (copy it anew)")
-    # A header has a word in it, or begins with 0 where members begin with 1.
+    # A header begins with a word or with 0; members are numbered from 1.
     header = rows[0] if _number(rows[0][0]) in (None, 0) else None
     body = rows[1:] if header else rows
     numbers = {at: _number(cell) for at, cell in enumerate(header or ()) if at}
@@ -149,7 +149,7 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
 
 
 def _number(cell: str) -> int | None:
-    """Return the number of a member, written 3, 3.0 or MID3; None where it is no number."""
+    """Return the number of a member, written 3, 3.0 or MID3; None if it is no number."""
     match = re.fullmatch(r"(?:MID)?(\d{1,9})(?:\.0)?", cell, re.IGNORECASE)
     return int(match[1]) if match else None
 

@@ -1,4 +1,4 @@
-"""A dataset of the Hub, by its name. Its columns are found by their types (dataset_columns.py).
+"""A dataset of the Hub, by its name. dataset_columns.py finds the columns.
 
 s2h-gen vqa --source hub:HuggingFaceM4/A-OKVQA:validation -n 1000
 """
@@ -16,7 +16,7 @@ from s2h.sources.source import Request, Source
 
 
 def read(request: Request) -> Photos | Questions:
-    """Open NAME or NAME:SPLIT. Raises SourceError where it can't be had or used."""
+    """Open NAME or NAME:SPLIT. Raises SourceError if it can't be loaded or used."""
     import datasets
     from huggingface_hub import constants
 

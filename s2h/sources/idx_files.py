@@ -1,7 +1,7 @@
-"""idx files, in which MNIST and its relatives keep pictures and labels:
+"""Read idx files, the format of pictures and labels in MNIST and similar data sets:
 `{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]`, big-endian, magic 2051 (count, rows, columns) and 2049 (count). MNIST,
-Fashion-MNIST, KMNIST and notMNIST give their files the same names; the labels of the originals tell which one it is, and
-for others the nearest folder whose name does."""
+Fashion-MNIST, KMNIST and notMNIST use the same file names. The first labels identify the original files of MNIST and
+Fashion-MNIST; for all others the names of the folders above them decide, the nearest first."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.sources.items import SourceError
 from s2h.sources.text_files import opened
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PICTURES, LABELS = 2051, 2049
 NAME = re.compile(r"^(.*)-images[-.]idx3-ubyte(\.gz)?$")
 _TEST = re.compile(r"^t10k\b|\btest\b")
 DIGITS, FASHION = "digits", "fashion"
-# The first labels of the training and of the test files.
+# The first labels of the training and of the test file of each data set.
 FIRST = {
     (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5): DIGITS,
     (7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6): DIGITS,
     (9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9): FASHION,
     (9, 2, 1, 1, 6, 1, 4, 6, 5, 7, 4, 5): FASHION,
 }
-# What the name of a folder says its pictures show, the most special name first.
+# Name of a folder -> what its pictures show. The first pattern that matches counts.
 SHOWN = (
     (re.compile(r"fashion", re.I), FASHION),
     (re.compile(r"kmnist|k-mnist|kuzushiji|k49", re.I), "Japanese characters (KMNIST)"),
@@ -54,12 +57,12 @@ def _names(folder: str) -> list[str]:
 
 
 def shown_in(folder: str) -> str:
-    """Return what the pictures of a folder's idx files show: DIGITS, FASHION, or something else in words. Raises
+    """Return what the pictures in a folder's idx files show: DIGITS, FASHION, or a description of other pictures. Raises
     SourceError."""
     for _, labels in pairs(folder):
         try:
             start = tuple(read(labels, LABELS)[: len(next(iter(FIRST)))].tolist())
-        except SourceError:  # reported where the file is read
+        except SourceError:  # the reader reports it
             continue
         if start in FIRST:
             return FIRST[start]
@@ -73,8 +76,8 @@ def shown_in(folder: str) -> str:
 
 
 def pairs(folder: str, excluded: Counter[str] | None = None) -> list[Pair]:
-    """Return (pictures, labels) of the idx files in a folder, sorted, without a packed file beside itself unpacked.
-    Pictures without labels are counted. Raises SourceError where there are only those."""
+    """Return the paths (pictures, labels) of the idx files in a folder, sorted. A .gz file beside its unpacked copy is
+    skipped. Files of pictures without labels are counted. Raises SourceError if there are only such files."""
     excluded = Counter() if excluded is None else excluded
     found: list[Pair] = []
     lacking: list[str] = []
@@ -95,15 +98,17 @@ def pairs(folder: str, excluded: Counter[str] | None = None) -> list[Pair]:
 
 
 def of_split(found: list[Pair], split: str) -> tuple[list[Pair], bool]:
-    """Return the pairs of a split, and whether the dataset has parts of its own for each."""
+    """Return the pairs of a split, and whether the dataset has own files for each split."""
     test = [pair for pair in found if _TEST.search(os.path.basename(pair[0]))]
     apart = 0 < len(test) < len(found)
     return [pair for pair in found if not apart or (pair in test) == (split == "heldout")], apart
 
 
-def read_pairs(found: list[Pair], excluded: Counter[str]) -> Iterator[tuple[Pair, tuple[Any, Any]]]:
-    """Yield each pair with its pictures and labels. A pair that can't be read is counted, and so are the pictures that a
-    file cut short lacks. Raises SourceError where no pair can be read."""
+def read_pairs(
+    found: list[Pair], excluded: Counter[str]
+) -> Iterator[tuple[Pair, tuple[np.ndarray, np.ndarray]]]:
+    """Yield each pair with its pictures and labels. Pairs that can't be read are counted, and so are the pictures that are
+    missing from a truncated file. Raises SourceError if no pair can be read."""
     faults: list[SourceError] = []
     for pair in found:
         try:
@@ -117,9 +122,11 @@ def read_pairs(found: list[Pair], excluded: Counter[str]) -> Iterator[tuple[Pair
         raise faults[0]
 
 
-def read_pair(pictures: str, labels: str, excluded: Counter[str] | None = None) -> tuple[Any, Any]:
-    """Return the pictures [count, rows, columns] and labels [count] of two idx files. Of files that are cut short, the
-    whole pictures with a label are returned and the others counted in `excluded`. Raises SourceError."""
+def read_pair(
+    pictures: str, labels: str, excluded: Counter[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pictures [count, rows, columns] and labels [count] of two idx files. If a file is truncated, return the
+    complete pictures that have a label, and count the others in `excluded`. Raises SourceError."""
     (found, count), (values, labelled) = _content(pictures, PICTURES), _content(labels, LABELS)
     if count != labelled:
         raise SourceError(f"{pictures}: {count} pictures but {labelled} labels in {os.path.basename(labels)}")
@@ -131,17 +138,17 @@ def read_pair(pictures: str, labels: str, excluded: Counter[str] | None = None) 
     return found[:whole], values[:whole]
 
 
-def read(path: str | Path, magic: int) -> Any:
-    """Return an idx file of unsigned bytes as an array, [count, rows, columns] for PICTURES, [count] for LABELS. It is
-    mapped and not held in memory. Raises SourceError, also where the file is cut short."""
+def read(path: str | Path, magic: int) -> np.ndarray:
+    """Return an idx file of unsigned bytes as a memory-mapped array: [count, rows, columns] for PICTURES, [count] for
+    LABELS. Raises SourceError if the file can't be read or is truncated."""
     found, count = _content(path, magic)
     if len(found) < count:
         raise SourceError(f"{path}: says {count} but holds {len(found)} (copy it anew)")
     return found
 
 
-def _content(path: str | Path, magic: int) -> tuple[Any, int]:
-    """Return the whole pictures or labels of an idx file, and how many it says that it has."""
+def _content(path: str | Path, magic: int) -> tuple[np.ndarray, int]:
+    """Return the complete pictures or labels of an idx file, and the count in its header."""
     import zlib
 
     import numpy as np
@@ -170,7 +177,7 @@ def _mapped(path: str) -> mmap.mmap | bytes:
 
 
 def _unpacked(path: str) -> mmap.mmap | bytes:
-    """Unpack a file into a temporary one without a name. Of a file that is cut short, what came before the cut is whole."""
+    """Unpack a .gz file into an unnamed temporary file. A truncated file is unpacked as far as it goes."""
     with opened(path) as raw, gzip.open(raw, "rb") as packed, tempfile.TemporaryFile() as plain:
         with contextlib.suppress(EOFError):
             while piece := packed.read1(1 << 20):

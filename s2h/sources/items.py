@@ -1,6 +1,6 @@
 """The values that sources hand to tasks: a picture (`Item`), what a prompt looks for (`Concept`), a question about a
-picture (`Question`), a respect in which pictures can be compared (`Trait`), and the two errors. shapes.py says who returns
-them."""
+picture (`Question`), a respect in which pictures can be compared (`Trait`), and the two errors. The methods in shapes.py
+return them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
 
 
 class SourceError(RecordError):
-    """A source that can't be read, or that lacks what a task needs. The message is one line with the remedy."""
+    """A source can't be read, or lacks data that a task needs. The message is one line with the remedy."""
 
 
 class NoPair(Exception):
-    """This draw gives no pair. The message is the reason, under which it is counted before the slot is drawn again."""
+    """A draw gives no pair. The message is the reason; it is counted, and the slot is drawn again."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture and its annotations. The picture is a `reference` to a file, or the bytes of an image file that `data()`
-    returns, or what `draw(size)` draws, a PIL image of size x size pixels.
+    """One picture and its annotations. The picture comes from one of three fields: `reference` names a file, `data()`
+    returns the bytes of an image file, `draw(size)` returns a PIL image of size x size pixels.
 
-    key: the same for the same picture, and for no other one of the source. content_hash, perceptual_hash: of pictures that
-    were read; 0 where there is none. Copies share the first, near-duplicates differ in few bits of the second.
-    """
+    key: identifies the picture in its source. content_hash, perceptual_hash: of pictures that were read, 0 for others.
+    Copies have equal content hashes; near-duplicates differ in few bits of the perceptual hash."""
 
     key: str
     labels: dict[str, Any]
@@ -70,14 +69,14 @@ class AnswerOdds(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """A question about one picture. It names no image by its number.
+    """A question about one picture, without the number of an image.
 
-    about: its kind. ask: its words. answer: the right answer. wrong: answers that surely are wrong. claim: a text with {}
-    for the answer, or a function of the answer, that puts question and answer into a statement about the picture; claims
-    has such statements for single answers. accepted: answers of other annotators, which are right as well and never
-    rejected. options: the texts of lettered options, one of which is the answer. closing: how to answer, in words that
-    follow the question. odds: where None, all answers are equally likely. place: the row or part of the source that it
-    comes from."""
+    about: its kind. ask: its text. answer: the right answer. wrong: answers that are surely wrong. claim: the statement
+    about the picture that question and answer make, as a text with {} for the answer or as a function of the answer; claims
+    has such statements for single answers. accepted: answers of other annotators, which are right too and never rejected.
+    options: the texts of lettered options; one of them is the answer. closing: a sentence after the question that says how
+    to answer. odds: how likely each answer is; None if all are equally likely. place: the row or part of the source that
+    the question comes from."""
 
     about: str
     ask: str
@@ -102,9 +101,9 @@ class Question:
 class Trait:
     """One respect in which pictures can be compared.
 
-    what: its name ("kind of object", "number of stars"). values: what it can be. phrase: says what a picture with a value
-    shows. things: for a number of things, their name. caption: holds one {} for the phrase. part, number: where its photo
-    set finds the pictures."""
+    what: its name ("kind of object", "number of stars"). values: the possible values. phrase: returns what a picture with a
+    value shows ("the digit 3"). things: the plural name of what is counted, "" for a trait that is no count. caption: a text
+    with one {} for the phrase. part, number: where its photo set finds the pictures."""
 
     what: str
     values: tuple[Any, ...]

@@ -1,11 +1,11 @@
 """KinFaceW-I and -II: `images/{father-dau,father-son,mother-dau,mother-son}/{fd,fs,md,ms}_NNN_{1,2}.jpg`, the parent 1
-and the child 2, and `meta_data/{fd,...}_pairs.mat`, which says of each pair whether it is kin. The folder may lie in
-another one of its name.
+and the child 2, and `meta_data/{fd,...}_pairs.mat`, which says of each pair whether it is kin. The folder may be nested in
+another of the same name.
 
     s2h-gen kinship --source KinFaceW-II/ -n 1000
 
-In KinFaceW-II parent and child were cut from one photograph, so that the background tells; `s2h-filter --audit` measures
-it."""
+In KinFaceW-II parent and child were cropped from one photograph, so their background gives them away as kin. `s2h-filter
+--audit` measures by how much."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def looks_like(root: str) -> bool:
 
 
 def _root(root: str, deep: int = 2) -> str:
-    """Return the folder with `images/father-dau` in it, at most `deep` folders down; "" where there is none."""
+    """Return the folder that holds `images/father-dau`, at most `deep` levels down; "" if there is none."""
     below = [root]
     for level in range(deep + 1):
         for folder in below:
@@ -41,7 +41,7 @@ def _root(root: str, deep: int = 2) -> str:
 
 
 def read(request: Request) -> People:
-    """Open a KinFaceW folder. Raises SourceError where nothing can be used."""
+    """Open a KinFaceW folder. Raises SourceError if no pair can be used."""
     root = _root(request.path) if os.path.isdir(request.path) else ""
     if not root:
         raise request.error("no images/father-dau and so on there")
@@ -90,7 +90,7 @@ def read(request: Request) -> People:
 
 
 def _read_meta(path: str) -> set[tuple[str, str]] | None:
-    """Return the pairs of names that a file of KinFaceW lists as kin; None where there is no file."""
+    """Return the pairs of file names that a .mat file lists as kin, None if there is no such file. Raises SourceError."""
     if not os.path.isfile(path):
         return None
     if symlinks.refused(path):
@@ -100,7 +100,7 @@ def _read_meta(path: str) -> set[tuple[str, str]] | None:
     try:
         pairs = loadmat(path, variable_names=["pairs"])["pairs"]
         return {(_text(row[2]), _text(row[3])) for row in pairs if int(_number(row[1])) == 1}
-    except Exception as error:  # scipy raises whatever a damaged file makes it stumble over
+    except Exception as error:  # scipy raises errors of many types for a damaged file
         raise SourceError(f"{path}: no list of pairs can be read: {error} (copy it anew)") from error
 
 

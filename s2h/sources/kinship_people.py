@@ -1,6 +1,6 @@
-"""People: photographs of people whose kinship is known, for the task kinship. A family lies in one split only. A stranger
-is of another family, of the same sex, and of the same generation in it, since ages are not known. shapes.py says what the
-methods of `KinshipPeople` do."""
+"""Photographs of people whose kinship is known, for the task kinship. Each family belongs to one split. A stranger is of
+another family and has the same sex and the same generation, since ages are not known. shapes.py documents the methods of
+`KinshipPeople`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from s2h.sources.shapes import Dataset
 
 REDRAWS = 60
 NOUNS = {"female": "a woman", "male": "a man", "": "a person"}
-# What the second is to the first.
+# Relation of the first person to the second -> relation of the second to the first.
 INVERSE = {
     "parent": "child",
     "child": "parent",
@@ -29,8 +29,8 @@ INVERSE = {
 
 @dataclass(frozen=True)
 class Person:
-    """sex: female, male, or "" where it isn't known. generation: elder, middle or younger in the family. pictures: names of
-    files."""
+    """A person. sex: female, male, or "" if it isn't known. generation: elder, middle or younger in the family. pictures:
+    names of files."""
 
     key: str
     family: str
@@ -42,8 +42,8 @@ class Person:
 class People(Dataset):
     """People with pictures, and who is whose parent, grandparent or sibling.
 
-    relatives: (a, relation, b): a is the relation of b. by_key: the people by their keys. kin_of: person -> relative ->
-    relation of the person to the relative."""
+    relatives: (a, relation, b), such as (a, "parent", b) if a is the parent of b. by_key: the people by their keys. kin_of:
+    person -> relative -> relation of the person to the relative."""
 
     describes_faces = False
 

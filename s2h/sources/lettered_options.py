@@ -1,5 +1,6 @@
-"""Questions with lettered options, as LLaVA-665k has them: the question, a line for each option ("A. white"), and a closing
-line ("Answer with the option's letter from the given choices directly."). Options can stand on one line too."""
+"""Parse questions with lettered options as in LLaVA-665k: the question, a line for each option ("A. white"), and a closing
+line ("Answer with the option's letter from the given choices directly."). Options on the question's line are recognised
+too."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _REFERS = re.compile(
     re.IGNORECASE,
 )
 _IMAGE = re.compile(r"<image[^>]*>", re.IGNORECASE)
-# A question that counts images itself; the prompt's own numbers would contradict it.
+# A question that numbers images itself; the prompt's own numbers would contradict it.
 _NUMBERS_IMAGES = re.compile(
     r"\b(?:images?|pictures?|photos?|photographs?)\s*(?:#|no\.?|number)?\s*(?:\d+|[A-D]|one|two|three|four)\b"
     r"|\b(?:first|second|third|fourth|fifth|last|next|previous|other|two|three|four|both|these|those|all)\s+"
@@ -30,7 +31,8 @@ _NUMBERS_IMAGES = re.compile(
 
 @dataclass(frozen=True)
 class ParsedQuestion:
-    """A question in its parts: what is asked, the texts of the options, and how to answer."""
+    """The parts of a question. stem: the question itself. options: their texts. closing: the sentence that says how to
+    answer."""
 
     stem: str
     options: tuple[str, ...] = ()
@@ -40,8 +42,8 @@ class ParsedQuestion:
         return "\n".join([self.stem, *lettered(self.options), *([self.closing] if self.closing else [])])
 
     def index_of(self, answer: str) -> int | None:
-        """Return the number of the option that an answer means: a letter ("B", "(B)", "B. red") or the text of an
-        option."""
+        """Return the index of the option that an answer names by its letter ("B", "(B)", "B. red") or by its text; None if
+        it names none."""
         letters = ascii_uppercase[: len(self.options)]
         if match := re.fullmatch(r"\W*(?:option\s+|answer:?\s+)?\(?([A-Za-z])\)?\W*", answer, re.IGNORECASE):
             at = letters.find(match[1].upper())
@@ -60,7 +62,7 @@ def lettered(options: tuple[str, ...] | list[str]) -> list[str]:
 
 
 def parse(question: str) -> ParsedQuestion:
-    """Return the parts of a question. Without options its stem is one line."""
+    """Return the parts of a question. The stem of a question without options is put on one line."""
     lines = [line.strip() for line in _IMAGE.sub(" ", question).splitlines() if line.strip()]
     at = next((i for i, line in enumerate(lines) if _letter_of(line) == "A" and i), None)
     if at is not None:
@@ -99,12 +101,13 @@ def _inline(text: str) -> ParsedQuestion | None:
 
 
 def wants_letter(question: str) -> bool:
+    """Tell whether a question asks for the letter of an option."""
     return bool(_LETTER.search(question))
 
 
 def why_not(parsed: ParsedQuestion, answer: str) -> str:
-    """Return why a question with its answer can't be used, "" where it can. Its options are shown in another order, so none
-    may name another, and no two may say the same."""
+    """Return the reason why a question with its answer can't be used, "" if it can. Options are shuffled, so none of them
+    may refer to another, and no two may mean the same."""
     if _NUMBERS_IMAGES.search(parsed.stem):
         return "a question that numbers images"
     if not parsed.options:

@@ -1,6 +1,6 @@
 """LLaVA-instruct: a JSON list of `{id, image, conversations: [{from: human, value}, {from: gpt, value}, ...]}`, or JSON
-lines, with the pictures below the folder of the file, or below `images/` there. A turn that depends on an earlier one
-("What colour is it?") is left out.
+lines. The pictures are in the folder of the file or in its `images/`. A turn that depends on an earlier one ("What colour is
+it?") is left out.
 
     s2h-gen vqa --source llava:llava_v1_5_mix665k.json --model llava-1.5-7b -n 1000
 """
@@ -32,7 +32,7 @@ def looks_like(root: str) -> bool:
 
 
 def _files(root: str) -> list[str]:
-    """Return the files of conversations in a folder."""
+    """Return the JSON files in a folder that hold conversations."""
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(root), "*.json"))):
         with contextlib.suppress(OSError), text_files.opened(path) as file:
@@ -42,7 +42,7 @@ def _files(root: str) -> list[str]:
 
 
 def read(request: Request) -> Questions:
-    """Open a JSON file, or the one in a folder. Raises SourceError."""
+    """Open a JSON file, or a folder that has one such file. Raises SourceError."""
     path = request.path
     if os.path.isdir(path):
         found = _files(path)

@@ -1,5 +1,5 @@
-"""Pictures that look the same though their bytes differ: saved again, scaled or slightly cropped. Their perceptual hashes,
-of 64 bits, differ in few bits. A photo set never puts two of them into one prompt."""
+"""Recognise near-duplicates: pictures that were saved again, scaled or slightly cropped. Their 64-bit perceptual hashes
+differ in few bits. A photo set never puts two of them into one prompt."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Bits. Copies of photographs that were scaled, compressed again or cropped by 2% differ in at most 8; of pictures drawn at
-# random, two in a thousand faces and fewer scenes do. A false alarm costs one more draw.
+# Bits in which near-duplicates differ at most. Measured: scaled, recompressed or 2% cropped copies of photographs differ in
+# up to 8, as do 2 in 1,000 pairs of unrelated faces and fewer pairs of scenes. A false alarm costs one more draw.
 NEAR = 8
 FLAT = 2  # grey levels between the darkest and the lightest pixel of a picture of one colour
 
 
 def perceptual_hash_of(image: Image) -> int:
-    """Return the perceptual hash of an image that `s2h.images.decoding.reduced` made; 0 for an image of one colour,
-    which has nothing to compare."""
+    """Return the perceptual hash of an image from `s2h.images.decoding.reduced`; 0 for an image of one colour, which has no
+    features to compare."""
     from s2h.images.perceptual import perceptual_hash
 
     darkest, lightest = cast("tuple[int, int]", image.convert("L").getextrema())
@@ -24,5 +24,5 @@ def perceptual_hash_of(image: Image) -> int:
 
 
 def near(one: int, other: int) -> bool:
-    """Tell whether two perceptual hashes are those of one picture; 0 is near none."""
+    """Tell whether two perceptual hashes belong to near-duplicates. A hash of 0 never does."""
     return bool(one and other) and (one ^ other).bit_count() <= NEAR

@@ -14,16 +14,15 @@ from s2h.sources.picture_folders import is_text, only_folder
 from s2h.sources.shapes import Dataset
 from s2h.sources.source import Request, Source
 
-NESTED = 3  # folders within folders that hold nothing else are searched to this depth
-FALLBACK = (
-    "captions"  # reads a folder whose layout no source recognises; its error says what a folder should hold
-)
+NESTED = 3  # levels of folders that hold a single folder, as unpacking makes them, that are searched
+# The source that reads a folder whose layout no source recognises; its error says what a folder should hold.
+FALLBACK = "captions"
 
 
 def open_source(
     spec: str = "builtin", *, seed: int = 0, split: str = "train", follow: bool = True
 ) -> Dataset:
-    """Open the source that `spec` names: `builtin`, a path whose layout tells its kind, or KIND:PATH.
+    """Open a source. spec: `builtin`, a path whose layout tells its kind, or KIND:PATH.
 
     split: `train` or `heldout`, which never share an image, a person or a family. follow: whether to follow links that lead
     out of the source's folder; otherwise they are refused and counted. Raises SourceError.
@@ -41,13 +40,13 @@ def open_source(
 
 
 def split_spec(spec: str) -> tuple[str, str]:
-    """Return (kind, path) of a spec; ("", spec) where it is a path itself, though the path may be called tar:x."""
+    """Return (kind, path) of a spec, or ("", spec) if the spec is a path. A file called tar:x is a path."""
     kind, colon, path = spec.partition(":")
     return (kind, path) if colon and not os.path.exists(spec) else ("", spec)
 
 
 def folder_of(spec: str) -> str:
-    """Return the folder in which a source's files lie: the path of the spec, or the folder of its file; "" for none."""
+    """Return the folder of a source's files: the path in the spec, or the folder of the file there; "" if there is none."""
     kind, path = split_spec(spec)
     if kind and ((source := source_of(kind)) is None or source.place != "path"):
         return ""
@@ -57,14 +56,14 @@ def folder_of(spec: str) -> str:
 
 
 def source_of(kind: str) -> Source | None:
-    """Return the source of a name or an alias, None where there is none."""
+    """Return the source with a name or an alias, None if there is none."""
     if kind in registry.names("source"):
         return registry.load("source", kind)
     return next((source for source in registry.values("source").values() if kind in source.aliases), None)
 
 
 def kinds() -> list[str]:
-    """Return the names and aliases of all sources that stand before a path."""
+    """Return the names and aliases of all sources that take a path or a name."""
     sources = {name: one for name, one in registry.values("source").items() if one.place != "nothing"}
     return [*sources, *(alias for source in sources.values() for alias in source.aliases)]
 
@@ -74,7 +73,7 @@ def _stands_alone(spec: str) -> bool:
 
 
 def _named(kind: str, path: str, spec: str) -> tuple[Source, str]:
-    """Return the source of a kind, and the folder below the path that has its layout, or else the path."""
+    """Return the source of a kind, and its path: the nested folder that has the source's layout, if there is one."""
     source = source_of(kind or spec)
     if source is not None and source.place == "nothing":
         if kind:
@@ -88,7 +87,7 @@ def _named(kind: str, path: str, spec: str) -> tuple[Source, str]:
 
 
 def _recognised(path: str) -> tuple[Source, str]:
-    """Return the source whose layout a folder has, or that reads files of this name, and the folder or file."""
+    """Return the source that recognises a folder's layout or a file's name, and the folder or file. Raises SourceError."""
     sources = sorted(registry.values("source").values(), key=lambda source: source.priority)
     if os.path.isdir(path):
         for folder in _nested(path):
@@ -112,7 +111,7 @@ def _unknown(spec: str) -> SourceError:
 
 
 def _nested(root: str) -> Iterator[str]:
-    """Yield a folder, and those inside it that are all that it holds: unpacking often makes `photos/photos/`."""
+    """Yield a folder, then the only folder that it holds, and so on: unpacking often makes `photos/photos/`."""
     for _ in range(NESTED + 1):
         yield root
         root = only_folder(root)

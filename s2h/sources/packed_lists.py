@@ -1,5 +1,5 @@
-"""Long lists in little memory: `Texts` holds strings in 8 bytes over their own length, where a list of Python strings takes
-60; `Groups` holds which numbers belong to which group, in 4 bytes an entry."""
+"""Long lists that need little memory. `Texts` holds strings with an overhead of 8 bytes each (a list of Python strings: 60).
+`Groups` holds the members of numbered groups in 4 bytes each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable
 from random import Random
 
-SPILL = 32 << 20  # bytes; beyond them texts go to a temporary file, which the system can drop from memory
+SPILL = 32 << 20  # bytes; longer lists go to a temporary file, which the system can drop from memory
 
 
 class Texts:
@@ -27,7 +27,7 @@ class Texts:
         self._ends.append(len(self._data))
 
     def seal(self) -> Texts:
-        """Finish the list, and move a long one to a temporary file without a name."""
+        """Finish the list, and move a long one to an unnamed temporary file."""
         if len(self._data) > SPILL:
             with tempfile.TemporaryFile() as file:
                 file.write(self._added)
@@ -48,7 +48,7 @@ class Groups:
     """Lists of numbers by the number of their group: which pictures show a concept, which rows ask a question."""
 
     def __init__(self, count: int, entries: Iterable[tuple[int, int]]) -> None:
-        """entries: (group, number). The numbers of a group keep their order."""
+        """Build the groups. count: of groups. entries: (group, number); the numbers of a group keep their order."""
         import numpy as np
 
         pairs = np.fromiter(entries, dtype=np.dtype((np.uint32, 2))).reshape(-1, 2)
@@ -65,7 +65,7 @@ class Groups:
         return self._numbers[start:stop]
 
     def span(self, group: int) -> tuple[int, int]:
-        """Return where the numbers of a group lie in the list of all entries, which is in the order of the groups."""
+        """Return the start and stop of a group in the list of all entries, which is sorted by group."""
         return self._ends[group], self._ends[group + 1]
 
     def size(self, group: int) -> int:

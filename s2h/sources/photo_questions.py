@@ -1,6 +1,6 @@
-"""The questions that can be asked about photos: what is shown, how many there are, whether something is there, and, where
-boxes are known, which of two is larger or further left and which of several is the largest. Each question carries its odds:
-how often each of its answers is right in the source, so that a wrong one can be drawn as often."""
+"""The questions that can be asked about photos: what is shown, how many there are, whether something is there, and, if
+boxes are known, which of two is larger or further left and which of several is the largest. Each question has its odds, the
+frequency of each right answer in the source, so that wrong answers are drawn with the same frequency."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from s2h.language import nouns, short_answers
 from s2h.sources.items import Item, NoPair, Question
 from s2h.sources.photo_table import MANY, Naming, PhotoTable
 
-CLEARLY = 2.0  # times as large in area, so that nobody doubts which is larger
+CLEARLY = 2.0  # ratio of two areas from which one thing is clearly larger
 TRIED = 20
-SAMPLED = 100  # pictures by which the share of yes/no questions is measured
-SIDES = 3  # numbers that are kept of a box: area, left, right
+SAMPLED = 100  # pictures in the sample that measures the share of yes/no questions
+SIDES = 3  # numbers stored for a box: area, left, right
 
 Box = tuple[float, ...]
 Pick = Callable[[Random, str], int | None]
 
 
 class WeighedOdds:
-    """Odds by the weight of each answer. pick(rng, value) draws a picture for which an answer is right, or returns None."""
+    """Odds by the weight of each answer. pick(rng, value) draws a picture for which the answer is right, None if there is
+    none."""
 
     def __init__(self, weights: dict[str, float], pick: Pick) -> None:
         self._weights, self.pick = {value: w for value, w in weights.items() if w > 0}, pick
@@ -46,8 +47,8 @@ class WeighedOdds:
 
 
 class LargestOdds:
-    """Odds of "which is the largest of these". A wrong answer is any other thing, drawn as often as the two are found the
-    other way round. wins: (winner, other) -> how often."""
+    """Odds of the question which of several things is the largest. The wrong answer is another thing, drawn as often as
+    pictures show the two the other way round. wins: (largest, other) -> frequency."""
 
     def __init__(self, names: dict[int, str], winner: int, wins: dict[tuple[int, int], float]) -> None:
         self._names, self._winner, self._wins = names, winner, wins
@@ -69,11 +70,10 @@ class LargestOdds:
 
 @dataclass
 class Survey:
-    """How often questions about counts and boxes come with each answer.
+    """The frequency of each answer to questions about counts and boxes.
 
-    counts: (concept, number) -> weight. pairs: (what, one, other) -> winner -> weight; pictures: of each winner. wins:
-    (largest, other) -> weight.
-    """
+    counts: (concept, count) -> weight. pairs: (what, one, other) -> winner -> weight; what is `larger` or `left`. pictures:
+    by the same keys, the pictures with that winner. wins: (largest, other) -> weight."""
 
     counts: dict[tuple[int, int], float] = field(default_factory=lambda: defaultdict(float))
     pairs: dict[tuple[str, int, int], dict[int, float]] = field(
@@ -114,8 +114,8 @@ class PhotoQuestions:
 
     @cached_property
     def yes_no_share(self) -> float:
-        """The share of questions that yes or no answers where each kind is asked equally often, measured on pictures that
-        are evenly spread over the table."""
+        """The share of yes/no questions if each kind of question is asked equally often, measured on pictures that are
+        evenly spread over the table."""
         shares: list[float] = []
         for at in range(0, len(self.table), max(1, len(self.table) // SAMPLED)):
             counts = self.table.counts_of(at)
@@ -141,7 +141,7 @@ class PhotoQuestions:
 
     @cached_property
     def _first(self) -> dict[int, list[int]]:
-        """First concept -> the pictures whose first concept it is."""
+        """Concept -> the pictures whose first concept it is."""
         found: dict[int, list[int]] = defaultdict(list)
         for at in range(len(self.table)):
             start, stop = self.table.of_picture.span(at)
@@ -178,8 +178,8 @@ class PhotoQuestions:
     # Whether there is one -------------------------------------------------------------------------------------
 
     def _there(self, at: int, numbers: list[int], rng: Random) -> list[Question]:
-        """Ask of each thing that is there whether it is, and of as many that aren't, drawn by how often they are asked
-        about where they are. Returns nothing where hardly anything is left to deny."""
+        """Return a question "Is there …?" for each thing that is there, and as many for things that are not. The latter are
+        drawn by how often they are asked about in pictures that show them. Return [] if nothing can be denied."""
         weights, barred = self._asked, self._barred(numbers)
         free = [number for number in range(len(weights)) if number not in barred and weights[number]]
         if not free:
@@ -190,7 +190,7 @@ class PhotoQuestions:
         ]
 
     def _barred(self, numbers: list[int]) -> set[int]:
-        """Return the concepts that can't be denied of a picture that shows these."""
+        """Return the concepts that a picture with these concepts may show too, so that they can't be denied."""
         return set(numbers).union(*(self._like(number) for number in numbers))
 
     def _is_there(self, number: int, answer: str) -> Question:
@@ -203,7 +203,7 @@ class PhotoQuestions:
 
     @cached_property
     def _asked(self) -> list[float]:
-        """By concept, how often a question asks whether it is there where it is."""
+        """By concept, how often a question asks whether it is there about pictures that show it."""
         found = [0.0] * len(self.table.concepts)
         for at in range(len(self.table)):
             numbers = self.table.of_picture[at]
@@ -213,7 +213,7 @@ class PhotoQuestions:
 
     @cached_property
     def _absent(self) -> list[float]:
-        """By concept, how often a question asks whether it is there where it isn't."""
+        """By concept, how often a question asks whether it is there about pictures that don't show it."""
         weights, found, total = self._asked, 0.0, sum(self._asked)
         lost = [0.0] * len(weights)
         for at in range(len(self.table)):
@@ -271,9 +271,9 @@ class PhotoQuestions:
 
     @cached_property
     def _survey(self) -> Survey:
-        """Count how often each question about counts and boxes comes with each answer, where a picture is drawn, then a
-        kind of question that can be asked about it, then one of that kind. A picture of several dogs has fewer boxes to
-        compare, so it is asked more often how many dogs there are."""
+        """The frequencies over the draws of vqa: a picture, then a kind of question that can be asked about it, then a
+        question of this kind. They differ from plain counts: a picture of several dogs has fewer boxes to compare, so
+        questions about it ask more often how many dogs there are."""
         found = Survey()
         for at in range(len(self.table)):
             numbers = list(self.table.of_picture[at])
@@ -307,11 +307,11 @@ class PhotoQuestions:
             if what == "larger"
             else f"Which is further left, {both}?"
         )
-        told = "a large {} and a small {}" if what == "larger" else "a {} on the left and a {} on the right"
+        scene = "a large {} and a small {}" if what == "larger" else "a {} on the left and a {} on the right"
         bare = {number: self.table.concepts[number] for number in names}
         claims = {
-            names[one]: "a picture of " + told.format(bare[one], bare[other]),
-            names[other]: "a picture of " + told.format(bare[other], bare[one]),
+            names[one]: "a picture of " + scene.format(bare[one], bare[other]),
+            names[other]: "a picture of " + scene.format(bare[other], bare[one]),
         }
         pictures, asked = self._survey.pictures[what, one, other], self._survey.pairs[what, one, other]
         numbers = {name: number for number, name in names.items()}
@@ -335,8 +335,8 @@ class PhotoQuestions:
         )
 
     def find(self, rng: Random, question: Question, value: str) -> tuple[int, Question | None] | None:
-        """Find a picture about which the same can be asked and whose right answer is the value. The question is None where
-        it is one of the picture's own."""
+        """Return a picture for which `value` is the right answer to a question, with that question; None if there is none.
+        The question is None if it is among those of `questions`."""
         at = question.odds.pick(rng, value) if isinstance(question.odds, WeighedOdds) else None
         if at is None:
             return None
@@ -351,7 +351,7 @@ def _the(concept: str) -> str:
 
 
 def _winner(what: str, boxes: dict[int, Box], one: int, other: int) -> int | None:
-    """Return which of two is clearly larger, or clearly further left; None where that is open."""
+    """Return which of two things is clearly larger, or clearly further left; None if neither is."""
     (area, left, right), (area_2, left_2, right_2) = boxes[one], boxes[other]
     if what == "larger":
         return one if area >= CLEARLY * area_2 else other if area_2 >= CLEARLY * area else None

@@ -1,9 +1,9 @@
-"""Photos: pictures on disk with what is known of them (captions, classes, counts), for levels 1 and 3 and for comparisons.
+"""Photo sets: pictures on disk with captions, classes or counts, for levels 1 and 3 and for comparisons.
 
-A photo set is a list of parts, each a `PhotoTable` that is read when a picture of it is first wanted, so that a million
-pictures start to flow in seconds. A reader (captions.py, classes.py, coco.py, ...) says which parts there are and fills
-their tables; everything that tasks do with pictures is here. A picture that can't be opened is found when it is first
-drawn, counted under its reason and never shown. shapes.py says what the methods of a `PhotoSet` and a `QuestionSet` do."""
+A photo set is a list of parts. Each is a `PhotoTable`, which is read when one of its pictures is first drawn, so that a
+source of a million pictures starts in seconds. A reader (captions.py, classes.py, coco.py, ...) lists the parts and fills
+their tables; this module draws from them. A picture that can't be opened is found when it is first drawn; it is counted
+under its reason and never shown. shapes.py documents the methods of a `PhotoSet` and a `QuestionSet`."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ from s2h.sources.shapes import Dataset
 
 REDRAWS = 60
 SAME_REDRAWS = 8  # for another picture of the same concept or count
-KEPT = 1 << 13  # pictures whose labels stay unpacked, 1 to 2 kB each
-SAMPLE = 400  # pictures that are looked at to learn what a source's captions are like
+KEPT = 1 << 13  # pictures whose labels are cached unpacked, 1 to 2 kB each
+SAMPLE = 400  # pictures in the sample that measures properties of a source's captions
 MOST_KINDS = 8  # in a comparison of kinds of object
 
-Reader = Callable[[Counter[str]], PhotoTable]  # reads a part and counts what it can't use
+Reader = Callable[
+    [Counter[str]], PhotoTable
+]  # reads a part, and counts the rows that it can't use in its argument
 
 
 class Photos(Dataset):
     """A photo set of parts.
 
-    parts: (weight, reader) of each; the weight is its number of pictures, or stands for it where that isn't known yet.
-    excluded: what was found unusable before. read: returns the bytes of a picture that is no file of its own.
-    """
+    parts: (weight, reader) of each; the weight is proportional to its number of pictures, at least roughly. excluded:
+    counts of what the reader could not use. naming: other names of the concepts. read: returns the bytes of a picture by
+    its name, for pictures that are no files. captioner: the model that wrote the captions."""
 
     balance_kinds = distractors_differ = True
     has_counterparts, shared_questions = False, None
@@ -86,27 +88,28 @@ class Photos(Dataset):
         return len(self._tables) == len(self._weights)
 
     def table(self, part: int) -> PhotoTable:
-        """Return the table of a part, which is read when it is first wanted."""
+        """Return the table of a part. It is read the first time."""
         found = self._tables.get(part)
         if found is None:
             counter = self.excluded.parts[part] = Counter()
-            # The reader may hold rows, which are not needed any longer.
+            # Drop the reader, which may hold the rows in memory.
             found = self._tables[part] = self._readers.pop(part)(counter)
         return found
 
     def _first(self) -> int | None:
-        """Return the first part that has pictures, which shows what the source is like."""
+        """Return the first part that has pictures, from which properties of the source are measured; None if there is
+        none."""
         return next((part for part in range(len(self._weights)) if len(self.table(part))), None)
 
     def pictures(self) -> Iterator[tuple[tuple[int, int], Item]]:
-        """Yield every picture that can be opened, with its part and its number in it."""
+        """Yield ((part, number in it), item) for every picture that can be opened."""
         for part in range(len(self._weights)):
             for at in range(len(self.table(part))):
                 with contextlib.suppress(NoPair):  # counted in `excluded`
                     yield (part, at), self._item(part, at)
 
     def recaptioned(self, tables: Sequence[PhotoTable], excluded: Counter[str], captioner: str) -> Photos:
-        """Return the same set with other tables, whose captions a model has written."""
+        """Return the same set with other tables, whose captions the model `captioner` has written."""
 
         def reader(table: PhotoTable) -> Reader:
             return lambda _: table
@@ -147,15 +150,15 @@ class Photos(Dataset):
         )
 
     def reference_of(self, name: str) -> str:
-        """Return the reference to a picture: of a file below the root, never to be read as another kind of reference, or,
-        without a root, the name itself, which the prefix of its table has made a reference."""
+        """Return the reference to a picture: its file below the root; in a set without a root the name itself, which the
+        table's prefix has made a reference."""
         return references.of_file(os.path.join(self.root, name)) if self.root else name
 
     # What a picture shows -------------------------------------------------------------------------------------
 
     def _may_show(self, name: str, part: int, at: int) -> bool:
-        """Tell whether a concept may occur in a picture: whether anything that is listed or mentioned there may be called
-        by its name, by a broader or by a narrower one."""
+        """Tell whether a picture may show a concept: whether one of its concepts, or a thing that its texts mention, may
+        have the concept's name, or a broader or narrower one."""
         table, naming = self.table(part), self.naming
         may_show = caption_fit.is_mentioned if table.is_sorted else caption_fit.may_show
         if may_show(name, table.things(at)):
@@ -168,7 +171,7 @@ class Photos(Dataset):
         )
 
     def _draw_without(self, rng: Random, concepts: Sequence[Concept], together: list[Item]) -> Item:
-        """Draw a picture that shows none of the concepts and isn't there yet."""
+        """Draw a picture that shows none of the concepts and is not in `together`."""
         taken = {item.key for item in together}
         names = [self._tables[concept.part].concepts[concept.number] for concept in concepts]
         for _ in range(REDRAWS):
@@ -181,7 +184,7 @@ class Photos(Dataset):
         raise NoPair("no distractor without the target's concept found")
 
     def _draw_of(self, rng: Random, part: int, groups: Groups, group: int, together: list[Item]) -> Item:
-        """Draw a picture of a group that isn't there yet."""
+        """Draw a picture of a group that is not in `together`."""
         taken = {item.key for item in together}
         for _ in range(SAME_REDRAWS if groups.size(group) > 1 else 0):
             at = groups.pick(rng, group)
@@ -193,7 +196,7 @@ class Photos(Dataset):
         raise NoPair("no other picture of the same concept")
 
     def _concept_of(self, rng: Random, part: int, at: int) -> Concept:
-        """Draw a concept of a picture, one that other pictures show too where there is one."""
+        """Draw a concept of a picture, if possible one that other pictures show too."""
         table = self.table(part)
         numbers = table.of_picture[at]
         if not numbers:
@@ -300,7 +303,7 @@ class Photos(Dataset):
         return sum(shared) / len(shared)
 
     def caption_of(self, rng: Random, item: Item) -> str:
-        """Draw a caption, of those that say more than a prompt would where most captions do."""
+        """Draw a caption. If most captions of the source say more than their concept, draw one that does."""
         if captions := item.labels.get("captions"):
             if self.captions_say_more:
                 captions = [one for one in captions if wording.says_more_than(item.labels["concepts"], one)]
@@ -328,12 +331,12 @@ class Photos(Dataset):
 
     @cached_property
     def count_share(self) -> float:
-        """All traits are numbers of things where things were counted in the first part with pictures, else none is."""
+        """1.0 if the first part with pictures has counts, since then all traits are counts; otherwise 0.0."""
         first = self._first()
         return float(first is not None and self.table(first).has_counts)
 
     def draw_trait(self, rng: Random) -> Trait:
-        """Draw a thing that was counted, else the kind of object where each picture shows one."""
+        """Draw the number of a thing that was counted; in a set without counts return the kind of object."""
         part = rng.choices(range(len(self._weights)), self._weights)[0]
         table = self.table(part)
         many = len(table.concepts)
@@ -376,7 +379,7 @@ def _number_of(thing: str, counts: tuple[int, ...], part: int, number: int) -> T
 
 
 def _repeats(item: Item, together: list[Item]) -> bool:
-    """Tell whether a picture is the same as one that is there, byte for byte or nearly."""
+    """Tell whether a picture is a copy or a near-duplicate of one in `together`."""
     return any(
         item.content_hash == other.content_hash or near(item.perceptual_hash, other.perceptual_hash)
         for other in together

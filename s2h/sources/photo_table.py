@@ -1,5 +1,5 @@
-"""A part of a photo set: its pictures by number, their captions, what each shows, and where each concept is shown. All of
-it is packed, so that a picture takes some 100 to 200 bytes."""
+"""The table of one part of a photo set: pictures with their captions and concepts, and the pictures of each concept. It is
+packed, so that a picture needs 100 to 200 bytes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from s2h.language import nouns, word_forms
 from s2h.language.caption_fit import things_in
 from s2h.sources.packed_lists import Groups, Texts
 
-MOST_COUNTED = 5  # larger numbers of things are neither asked about nor told
+MOST_COUNTED = 5  # largest count that questions and answers use
 MANY = MOST_COUNTED + 1
 
 
 @lru_cache(maxsize=1 << 16)
 def _may_be_noun(word: str) -> bool:
-    """Tell whether a word may be a noun. Words that the tables don't know may be."""
+    """Tell whether a word may be a noun. A word that is not in the tables may be one."""
     shares = word_forms.shares(word)
     return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What the pictures of a set are called.
+    """The names of a set's concepts.
 
-    words: of a concept, all words by which it may be called beside its own name. contains: whether one of two concepts
-    contains the other. one_each: whether the first concept of a picture is what it is a picture of, and not one object of
-    many.
-    """
+    words: concept -> the words of its other names. contains: `contains(one, other)` tells whether one of two concepts
+    contains the other. one_each: whether the first concept of a picture is its subject, and not one of several objects."""
 
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     contains: Callable[[str, str], bool] | None = None
@@ -48,12 +46,13 @@ class Naming:
 
 
 class PhotoTable:
-    """Some of the pictures of a photo set. Fill it with `add`, then call `seal`.
+    """One part of a photo set. Fill it with `add`, then call `seal`.
 
-    prefix: what all names of its pictures begin with. of_picture: the concepts of each picture; by_concept and by_count:
-    the pictures of each concept, and of each number of it. counts: by the entries of of_picture; 0 means not counted, MANY
-    more than MOST_COUNTED. boxes: by the same entries, three numbers each, area, left and right; 0 where a picture shows
-    not just one. is_sorted: whether all pictures were sorted into classes or annotated, not only captioned."""
+    prefix: beginning of all picture names. of_picture: the concepts of each picture. by_concept: the pictures of each
+    concept. by_count: the pictures of each concept and count, as group concept * MANY + count. counts: one for each entry
+    of of_picture; 0 means not counted, MANY more than MOST_COUNTED. boxes: area, left and right for each entry of
+    of_picture, zeros unless the picture shows exactly one. is_sorted: whether all pictures were sorted into classes or
+    annotated, not only captioned."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -64,7 +63,7 @@ class PhotoTable:
         self.boxes: array | None = None
         self._numbers: dict[str, int] = {}
         self._pictures, self._shown = array("I"), array("I")
-        # Of pictures that were looked at, how many things they may show and which, one picture after the other.
+        # For each picture that `things` was called for: the number of things, then the things.
         self._mentioned = array("I")
         self._things: list[str] = []
         self._thing_numbers: dict[str, int] = {}
@@ -111,13 +110,13 @@ class PhotoTable:
         self.has_counts = any(self.counts)
         self.by_count = Groups(len(self.concepts) * MANY, counted if self.has_counts else ())
         del self._numbers, self._pictures, self._shown
-        # Of each picture 1 + where it begins in _mentioned, or 0 where it was not looked at.
+        # For each picture 1 + the start of its things in _mentioned, 0 if `things` was not called for it yet.
         self._places = array("Q", bytes(8 * len(self.names)))
         return self
 
     def things(self, at: int) -> list[str]:
-        """Return the names of all that a picture may show: its concepts, and what its captions, its notes and the name of
-        its file mention. They are searched for when they are first wanted, and kept in 4 bytes each."""
+        """Return the names of all things that a picture may show: its concepts, and the things that its captions, its notes
+        and its file name mention. They are found at the first call and stored in 4 bytes each."""
         place = self._places[at]
         if not place:
             found = self._search(at)
@@ -133,7 +132,7 @@ class PhotoTable:
         if texts[0]:
             texts.append(nouns.name_of_class(os.path.splitext(os.path.basename(self.names[at]))[0]))
         things = (thing for text in texts for thing in sorted(things_in(text)))
-        # Every word that can be a noun counts, however it is used: in case of doubt a distractor is refused.
+        # Every word that can be a noun counts, whatever its use in the text: when in doubt, a distractor is refused.
         words = (word for text in texts for word in sorted(nouns.words_of(text)) if _may_be_noun(word))
         return dict.fromkeys((*concepts, *things, *words))
 
@@ -144,14 +143,14 @@ class PhotoTable:
         return number
 
     def counts_of(self, at: int) -> dict[str, int]:
-        """Return the concepts of a picture, each with its count, 0 where it was not counted."""
+        """Return the concepts of a picture, each with its count, 0 if it was not counted."""
         start, stop = self.of_picture.span(at)
         names = (self.concepts[number] for number in self.of_picture[at])
         return dict(zip(names, self.counts[start:stop], strict=True))
 
     def copy(self, at: int, other: PhotoTable, captions: Iterable[str]) -> None:
-        """Add a picture to another table under other captions. Its own become notes."""
+        """Add a picture to another table with new captions. Its old captions become notes."""
         counts = self.counts_of(at)
-        told = counts if any(counts.values()) else list(counts)
+        concepts = counts if any(counts.values()) else list(counts)
         notes = filter(None, (*self.captions[at].split("\n"), *self.notes[at].split("\n")))
-        other.add(self.names[at], captions, told, self.is_sorted, notes)
+        other.add(self.names[at], captions, concepts, self.is_sorted, notes)

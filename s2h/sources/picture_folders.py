@@ -1,4 +1,4 @@
-"""Pictures below a folder in a fixed order, and names of files: which can be used, and why another can't."""
+"""List the pictures in a folder in a fixed order, and check file names: which can be used, and why others can't."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 FILE, FOLDER, SPECIAL = "a file", "a folder", "not a regular file"
 NOT_UTF8, NO_NAME = "a name that is not UTF-8", "no file_name"
 OUTSIDE = "names a file outside the folder"
-UNPACKED = frozenset(("__MACOSX",))  # what unpacking leaves beside the data
+UNPACKED = frozenset(("__MACOSX",))  # folders that unpacking adds beside the data
 
 
 def pictures(root: str, excluded: Counter[str] | None = None, beside: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the pictures below a folder, by their names in it, sorted within each folder. Links to folders are followed
-    once.
+    """Yield the paths of all pictures below a folder, relative to it and sorted within each folder. Links to folders are
+    followed once.
 
-    excluded: counts what is neither a picture nor ends with one of `beside`, and what can't be used as a file.
+    excluded: counts files that are neither pictures nor end with one of `beside`, and entries that can't be used.
     """
     excluded = Counter() if excluded is None else excluded
     if symlinks.refused(root):
@@ -61,8 +61,8 @@ def pictures(root: str, excluded: Counter[str] | None = None, beside: tuple[str,
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Return whether an entry is a FOLDER, a SPECIAL file (a named pipe, a socket, a device) or a FILE. A link that leads
-    to no folder counts as a file; opening it tells what is wrong with it."""
+    """Return whether an entry is a FOLDER, a SPECIAL file (a named pipe, a socket, a device) or a FILE. A link that does
+    not lead to a folder counts as a file; a broken one is reported when it is opened."""
     try:
         if entry.is_dir():
             return FOLDER
@@ -86,8 +86,8 @@ def folders(root: str, excluded: Counter[str] | None = None) -> list[str]:
 
 
 def only_folder(root: str) -> str:
-    """Return the path of the one folder that a folder holds, as unpacking makes (`photos/photos/`); "" where it holds
-    more."""
+    """Return the path of the only entry of a folder if that is a folder, as after unpacking (`photos/photos/`); otherwise
+    ""."""
     names = [name for name in os.listdir(root) if not name.startswith(".") and name not in UNPACKED]
     path = os.path.join(root, names[0]) if len(names) == 1 else ""
     return path if os.path.isdir(path) else ""
@@ -98,7 +98,7 @@ def is_picture(name: str) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Tell whether a name can be written into a record: names on the disk that are not UTF-8 can't."""
+    """Tell whether a name can be written into a record, which names that are not UTF-8 can't."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -107,13 +107,13 @@ def is_text(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """Return a name from the disk or from data as a message can show it."""
+    """Return a name for a message, with escapes if it has unprintable characters."""
     return name if name.isprintable() else repr(name)[1:-1]
 
 
 def inside(name: object, root: str, excluded: Counter[str]) -> str | None:
-    """Return a file's name below `root` for the name that a row has; None, and counted, where it is no usable name. It may
-    be absolute and may contain `..`, as long as it stays in the folder."""
+    """Return the path below `root` of a file that a row names; None, and count why, if the name can't be used. It may be
+    absolute and may contain `..`, as long as the file is in the folder."""
     why = ""
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         why = NO_NAME
@@ -135,13 +135,13 @@ def inside(name: object, root: str, excluded: Counter[str]) -> str | None:
 
 
 def _below(path: str, root: str) -> str:
-    """Return the name of a path in `root`, "" where it lies elsewhere."""
+    """Return a path relative to `root`, "" if it is outside."""
     start = os.path.join(root, "")
     return path[len(start) :] if path.startswith(start) else ""
 
 
 def lacking(path: str) -> str:
-    """Return why a named file can't be used, "" where it can."""
+    """Return the reason why a file can't be used, "" if it can."""
     if symlinks.refused(path):
         return symlinks.REFUSED
     return "" if os.path.isfile(path) else "file missing"

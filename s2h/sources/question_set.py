@@ -1,9 +1,8 @@
-"""Questions: pictures with questions and their answers, for level 1 and for comparisons of answers.
+"""Question sets: pictures with questions and their answers, for level 1 and for comparisons of answers.
 
-Without a model, a wrong answer is drawn from the answers to the same question, backed off to its kind, as often as it is
-right there. Where the right one comes out there is no pair. So right and wrong answers are two draws of one kind, and words
-alone can't tell which is which. shapes.py says what the methods of a `QuestionSet` do.
-"""
+Without a model, a wrong answer is drawn from the answers to the same question, backed off to questions of its kind. A draw
+of the right answer gives no pair. Right and wrong answers thus come from one distribution, and the text alone can't tell
+which is which. shapes.py documents the methods of a `QuestionSet`."""
 
 from __future__ import annotations
 
@@ -22,15 +21,14 @@ from s2h.sources.shapes import Dataset
 from s2h.sources.shared_questions import SharedQuestions
 
 REDRAWS = 8
-SCARCE = 0.05  # of the answers of yes and no, so rare that they can't be asked for
+SCARCE = 0.05  # share of the rarer of yes and no up to which the two are not balanced
 
 
 class Questions(Dataset):
     """A question set of one table.
 
-    fill: returns the table, and counts what it can't use. read: returns the bytes of a picture that is no file of its own.
-    excluded: what was found unusable before.
-    """
+    fill: returns the table, and counts the rows that it can't use in its argument. read: returns the bytes of a picture by
+    its name, for pictures that are no files. excluded: counts of what the reader could not use."""
 
     balance_kinds = distractors_differ = False
 
@@ -69,7 +67,7 @@ class Questions(Dataset):
         return any(partner >= 0 for partner in self.table.partner)
 
     def item(self, at: int) -> Item:
-        """Return picture `at` of the table. Raises NoPair where it can't be opened."""
+        """Return picture `at` of the table. Raises NoPair if it can't be opened."""
         name, read = self.table.pictures[at], self._read
         labels = {"kind": "photo", "file": name}
         reference = "" if read is not None else os.path.join(self.root, name)
@@ -120,7 +118,7 @@ class Questions(Dataset):
         )
 
     def find_answered(self, rng: Random, question: Question, answer: str) -> tuple[Item, Question] | None:
-        """Find a picture about which the same, or the nearest to it, is asked and whose right answer is `answer`."""
+        """Find a picture with `answer` as the right answer to the same question, or else to the most similar one."""
         rows = question.odds.rows(answer) if isinstance(question.odds, BackedOffOdds) else []
         if not rows:
             return None

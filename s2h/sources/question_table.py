@@ -1,4 +1,4 @@
-"""Questions with their answers and pictures, packed, and how likely each answer to a question is."""
+"""A packed table of questions with their answers and pictures, and the odds of each answer to a question."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from s2h.sources import lettered_options
 from s2h.sources.packed_lists import Groups, Texts
 
 SHORT = 4  # words of an answer that can be exchanged for another of its kind
-BACK_OFF = 8  # rows of a question beyond which its own answers are enough
-OPENING = 3  # words of a question that make its kind, where the source names none
-KEPT = 4096  # groups of rows whose answers stay counted
-WORDS = 6  # words of a question by which its answers are backed off
-# Words of a question that say nothing about its answer.
+BACK_OFF = 8  # a question with this many rows is not backed off
+OPENING = 3  # first words of a question that are its kind, if the source names none
+KEPT = 4096  # groups of rows whose answer counts are cached
+WORDS = 6  # words of a question that its answers are backed off to
+# Words that say nothing about the answer to a question.
 PLAIN = frozenset((
     "a", "an", "the", "of", "in", "on", "at", "is", "are", "was", "do", "does", "did", "this", "that", "these", "those",
     "there", "it", "its", "to", "for", "with", "and", "or", "any", "you", "see", "image", "picture", "photo", "what",
@@ -27,7 +27,7 @@ PLAIN = frozenset((
 
 
 class AnswerCounts(NamedTuple):
-    """The answers of some rows, by key: how often each is right, and the number of its value."""
+    """The answers of a group of rows. often: key -> count. values: key -> number of the value. total: rows."""
 
     often: dict[str, int]
     values: dict[str, int]
@@ -71,11 +71,10 @@ class QuestionTable:
         kind: str = "",
         accepted: Sequence[str] = (),
     ) -> str:
-        """Add a row, and return why it can't be used, "" where it can.
+        """Add a row. Return "" if it was added, or the reason why it can't be used.
 
-        name: its own, for `pair`. picture: the name of its picture. kind: of the question. accepted: the answers that other
-        annotators gave.
-        """
+        name: identifies the row, for `pair`. picture: the name of its picture. kind: of the question. accepted: the answers
+        of other annotators."""
         if name in self._rows:
             return "listed twice"
         if not (
@@ -120,8 +119,7 @@ class QuestionTable:
         return self._values[key]
 
     def pair(self, one: str, other: str) -> bool:
-        """Join two rows that ask the same about two pictures. Returns False where one is missing or the answers are
-        equal."""
+        """Join two rows that ask the same about two pictures. Return False if a row is missing or the answers are equal."""
         a, b = self._rows.get(one), self._rows.get(other)
         if a is None or b is None or self.value_of[a] == self.value_of[b]:
             return False
@@ -152,7 +150,8 @@ class QuestionTable:
         return AnswerCounts(dict(zip(found, counts.tolist(), strict=True)), found, len(rows))
 
     def words_of(self, row: int) -> list[int]:
-        """Return the groups of `by_word`, one for each telling word of a question: rows of its kind that have this word."""
+        """Return the groups in `by_word` of a question's words, without those in PLAIN. A group has the rows of one kind
+        with one word."""
         words = _telling(normalise(lettered_options.parse(self.questions[row]).stem))
         return [self._words[self.kind_of[row], word] for word in words]
 
@@ -162,8 +161,8 @@ def _telling(words: Sequence[str]) -> list[str]:
 
 
 class BackedOffOdds:
-    """The odds of the answers to a question, by the rows that ask the same. Where these are few, the rows of its kind count
-    too, and among those the rows that share a telling word with it count more."""
+    """The odds of the answers to a question, from the rows that ask the same. If these are few, they are mixed with the
+    rows of the same kind, with more weight on rows that share a word with the question."""
 
     def __init__(self, table: QuestionTable, row: int) -> None:
         self._table = table
@@ -197,7 +196,7 @@ class BackedOffOdds:
         return {key: spellings[at] for key, at in values.items() if len(key.split()) <= SHORT}
 
     def rows(self, value: str) -> list[int]:
-        """Return rows with this answer: of the same question where there are some, else of the nearest ones."""
+        """Return rows with this answer to the same question, or else to the most similar questions that have it."""
         key, table = short_answers.key(value), self._table
         for groups, group, _ in self._levels:
             if found := [row for row in groups[group] if table.keys[table.value_of[row]] == key]:

@@ -7,10 +7,10 @@ An opened source is a `Dataset`. Its four fields hold what it can serve, or None
     digits     pictures of single digits                    DigitSet       arithmetic, compare
     people     portraits of people whose kinship is known   KinshipPeople  kinship
 
-    photos = shape_of(source, PHOTOS, task="search")     # a PhotoSet, or a SourceError that says what to do
+    photos = PHOTOS.take(source)     # a PhotoSet or None; `s2h.tasks.data_for` does this for a task
 
-A method that draws takes the caller's random generator, and raises NoPair where a draw gives nothing. `together` holds the
-pictures that a prompt has already: none of them is drawn again.
+A method that draws takes the caller's random generator, and raises NoPair if a draw gives nothing. `together` holds the
+pictures that the prompt has already; none of them is drawn again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from s2h import registry
-from s2h.sources.items import Concept, Item, Question, SourceError, Trait
+from s2h.sources.items import Concept, Item, Question, Trait
 
 if TYPE_CHECKING:
     from random import Random
@@ -44,12 +44,12 @@ class Comparable(Protocol):
 
 
 class PhotoSet(Comparable, Protocol):
-    """Pictures of which captions, classes or counts say what they show. A `Concept` is what a prompt looks for ("a
+    """Pictures with captions, classes or counts that say what they show. A `Concept` is what a prompt looks for ("a
     dog")."""
 
     @property
     def exhaustive(self) -> bool:
-        """Whether all that a prompt can look for was annotated in every picture, so that its absence is known."""
+        """Whether every concept is annotated in every picture that shows it, so that its absence is known."""
 
     @property
     def captions_say_more(self) -> bool:
@@ -77,7 +77,7 @@ class PhotoSet(Comparable, Protocol):
         """Draw a picture that does not show the concept."""
 
     def swap_attribute(self, rng: Random, item: Item, concept: Concept) -> Item:
-        """Return the item with one attribute told wrongly, never one that the concept names."""
+        """Return the item with one attribute changed, never one that the concept names."""
 
     def caption_of(self, rng: Random, item: Item) -> str:
         """Return one of the captions of a picture."""
@@ -100,7 +100,7 @@ class QuestionSet(Protocol):
 
     @property
     def balance_kinds(self) -> bool:
-        """Whether each kind of question is asked equally often, however many of it there are."""
+        """Whether each kind of question is asked equally often, whatever their number."""
 
     @property
     def distractors_differ(self) -> bool:
@@ -108,7 +108,7 @@ class QuestionSet(Protocol):
 
     @property
     def yes_no_share(self) -> float:
-        """The share of questions that yes or no answers, 0 where hardly any has the one or the other."""
+        """The share of yes/no questions; 0 if yes or no is hardly ever right, so that they can't be balanced."""
 
     @property
     def has_counterparts(self) -> bool:
@@ -122,30 +122,31 @@ class QuestionSet(Protocol):
         """Draw a picture to ask about."""
 
     def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
-        """Draw a picture to stand beside the subject, which is the first of `together`."""
+        """Draw another picture for the prompt. The subject is the first of `together`."""
 
     def questions_about(self, item: Item) -> list[Question]:
-        """Return the questions that can be asked about a picture. Raises NoPair where there are none."""
+        """Return the questions that can be asked about a picture. Raises NoPair if there are none."""
 
     def find_answered(self, rng: Random, question: Question, answer: str) -> tuple[Item, Question] | None:
         """Find another picture about which the same can be asked and whose right answer is `answer`, with that question."""
 
     def counterpart_of(self, question: Question) -> tuple[Item, Question] | None:
-        """Return the other picture of a complementary pair with its question, None where the question has none."""
+        """Return the other picture of a complementary pair with its question, None if the question has none."""
 
 
 class DigitSet(Comparable, Protocol):
     """Pictures of one digit each, 0 to 9."""
 
     def draw_digit(self, rng: Random, value: int | None = None, together: Sequence[Item] = ()) -> Item:
-        """Draw a picture of a digit, of any one where no value is given."""
+        """Draw a picture of a digit: `value`, or a random digit if it is None."""
 
 
 class Relative(Protocol):
-    """A person whose kin is known."""
+    """A person whose relatives are known."""
 
     @property
-    def family(self) -> str: ...
+    def family(self) -> str:
+        """The name of the person's family."""
 
 
 P = TypeVar("P", bound=Relative)
@@ -166,24 +167,24 @@ class KinshipPeople(Protocol[P]):
         """Draw two people. The first is the `relation` of the second."""
 
     def draw_stranger(self, rng: Random, like: P, unlike: tuple[P, ...], apart: tuple[P, ...] = ()) -> P:
-        """Draw somebody of the sex and age of `like` who is related to nobody in `unlike` and `apart`, and who does not
-        look like those in `unlike` where looks are known."""
+        """Draw a person with the sex and age of `like` who is related to nobody in `unlike` and `apart`. If looks are
+        known, the person does not look like those in `unlike`."""
 
     def draw_portrait(self, rng: Random, person: P) -> Item:
         """Draw a picture of a person."""
 
     def facts_about(self, person: P) -> dict[str, Any]:
-        """Return what is known of a person's kin, so that an answer can be derived from it."""
+        """Return the facts about a person's relatives that answers are derived from."""
 
     def claim_about_person(self, person: P) -> str:
         """Return a description of a portrait for an image-text model to judge."""
 
     def describe_face(self, person: P) -> str:
-        """Return the visible traits of a person's face in words, "" where they are not known."""
+        """Return a description of a person's face, "" if its traits are not known."""
 
 
 class Dataset:
-    """An opened source: its spec, its data by shape, and what of it could not be used. Readers return a subclass."""
+    """An opened source: its spec, its data by shape, and counts of what could not be used. Readers return a subclass."""
 
     spec: str
     excluded: Exclusions
@@ -194,12 +195,12 @@ class Dataset:
 
     @property
     def size(self) -> int | None:
-        """How many pictures there are, or are likely to be; None for a source without end."""
+        """The number of pictures, estimated if not all parts were read; None for an endless source."""
         return None
 
     @property
     def size_is_final(self) -> bool:
-        """Whether all parts were read, so that `size` is final, and `excluded` but for damaged pictures."""
+        """Whether all parts were read. Then `size` is exact, and so is `excluded` except for damaged pictures."""
         return True
 
 
@@ -208,7 +209,8 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Shape(Generic[S]):
-    """Data that a task can ask for. take: get it from a dataset. what: its name in errors."""
+    """A shape of data that a task can ask for. what: its name in errors. take: returns the data of a dataset, None if it has
+    none."""
 
     what: str
     take: Callable[[Dataset], S | None] = field(compare=False)
@@ -218,7 +220,7 @@ PHOTOS: Shape[PhotoSet] = Shape("pictures with captions or classes", lambda sour
 QUESTIONS: Shape[QuestionSet] = Shape("answers to questions", lambda source: source.questions)
 DIGITS: Shape[DigitSet] = Shape("pictures of the digits 0 to 9", lambda source: source.digits)
 PEOPLE: Shape[KinshipPeople[Any]] = Shape("people whose kinship is known", lambda source: source.people)
-# What compare asks for. Photos and digits have the one, questions of a table the other.
+# The two shapes for the task compare.
 COMPARABLE: Shape[Comparable] = Shape(
     "classes, counts or digits to compare its pictures by", lambda source: source.photos or source.digits
 )
@@ -228,16 +230,8 @@ SHARED_QUESTIONS: Shape[SharedQuestions] = Shape(
 )
 
 
-def shape_of(source: Dataset, shape: Shape[S], *, task: str) -> S:
-    """Return the source's data of a shape. Raises SourceError, which names the sources that have such data."""
-    found = shape.take(source)
-    if found is None:
-        raise SourceError(lacks(source, [shape], task=task))
-    return found
-
-
 def lacks(source: Dataset, shapes: Sequence[Shape[Any]], *, task: str) -> str:
-    """Say that a source has none of the shapes that a task can work with, and which sources have one."""
+    """Return the error message for a source that has none of a task's shapes. It names the sources that have one."""
     what = " and no ".join(shape.what for shape in shapes)
     able = [
         name if one.place == "nothing" else f"{name}:{one.place.upper()}"

@@ -1,5 +1,5 @@
-"""Questions that a source asks about several of its pictures with different answers, for the comparisons of level 2. Only
-pictures about which the question was asked are used, and only answers that surely mean the same or surely differ."""
+"""Questions that several pictures of a source answer differently, for the comparisons of level 2. Only pictures that the
+source asks the question about are used, and only answers that surely mean the same or surely differ."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from s2h.language.normalisation import normalise
 from s2h.sources.items import Item, NoPair
 from s2h.sources.question_table import SHORT, QuestionTable
 
-MANY = 50  # rows beyond which a question is drawn no more often
+MANY = 50  # a question with more rows is not drawn more often
 REDRAWS = 40
-# Questions that have several right answers at once: what is on one table may be on the other too.
+# Questions that can have several right answers: a thing that is on one table may be on the other too.
 _OPEN = re.compile(
     r"""(?:why\b|name\b|what\ else\b|what(?:'s|’s|\ is|\ are|\ can\ (?:you|we)\ see|\ do\ you\ see)
     (?:\ (?:there|sitting|lying|laying|standing|hanging|placed|located|growing|visible|seen|shown))?
@@ -28,14 +28,14 @@ _OPEN = re.compile(
 
 @dataclass(frozen=True)
 class SharedQuestion:
-    """A question, and two of its answers, each with the rows that give it, one for each picture."""
+    """A question and two of its answers. rows: answer -> rows with this answer, one for each picture."""
 
     ask: str
     rows: dict[str, list[int]]
 
 
 class SharedQuestions:
-    """The questions of a table that are asked about several pictures. item: returns a picture of the table."""
+    """The questions of a table that are asked about several pictures. item: returns a picture of the table by its number."""
 
     def __init__(self, table: QuestionTable, item: Callable[[int], Item]) -> None:
         self._table, self._item = table, item
@@ -52,7 +52,7 @@ class SharedQuestions:
         return len(self._groups)
 
     def draw(self, rng: Random, one_least: int) -> SharedQuestion:
-        """Draw a question with two answers, the first of which at least `one_least` pictures have."""
+        """Draw a question with two answers. At least `one_least` pictures have the first of them. Raises NoPair."""
         if not self._groups:
             raise NoPair("no question that is asked of several pictures with different answers")
         for _ in range(REDRAWS):
@@ -73,7 +73,7 @@ class SharedQuestions:
         raise NoPair("too few pictures of which the same is asked")
 
     def _by_value(self, rows: list[int]) -> dict[str, list[int]]:
-        """Group rows by their answer, one for each picture, without pictures that have two different answers."""
+        """Return answer -> rows, one row for each picture. Pictures with two different answers are left out."""
         table = self._table
         of_picture: dict[int, int] = {}
         torn = set()
@@ -89,7 +89,7 @@ class SharedQuestions:
         return found
 
     def _apart(self, found: dict[str, list[int]], one: str, other: str) -> bool:
-        """Tell whether two answers surely differ, and no annotator gave the one where the other is right."""
+        """Tell whether two answers surely differ, and no annotator gave one of them where the other is right."""
         if one == other or not short_answers.differ(one, other):
             return False
         accepted = self._table.accepted
@@ -100,7 +100,7 @@ class SharedQuestions:
         return True
 
     def draw_picture(self, rng: Random, question: SharedQuestion, value: str, together: list[Item]) -> Item:
-        """Draw a picture for which the value is the right answer and which is no copy of one that is there."""
+        """Draw a picture for which `value` is the right answer and that is no copy of one in `together`. Raises NoPair."""
         rows = list(question.rows[value])
         rng.shuffle(rows)
         taken = {item.key for item in together}

@@ -17,8 +17,8 @@ from s2h.sources.shapes import Dataset, Shape
 
 @dataclass(frozen=True)
 class Request:
-    """What a reader is asked for. path: a folder, a file, a pattern of names, or (of a source with place="name") a name.
-    spec: the whole `--source`, for records and messages. split: train or heldout. seed: of the run."""
+    """The arguments of a reader. path: a folder, a file, a file pattern, or a name (for a source with place="name"). spec:
+    the value of `--source`, for records and messages. split: train or heldout. seed: of the run."""
 
     path: str
     spec: str
@@ -32,12 +32,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of source, called as its file is.
+    """A kind of source. Its name is that of its module.
 
-    title: one line for people. read: open it; raises SourceError. serves: the shapes of its data, by which errors name
-    sources for a task. looks_like: whether a folder has its layout; None where none is recognised. priority: layouts are
-    tested from the lowest on. files: name patterns of single files that it reads, as "*.tar". aliases: other names. place:
-    what stands after `KIND:`, a path, a name or nothing.
+    title: a description in one line. read: opens the source; raises SourceError. serves: the shapes of its data, from which
+    errors list the sources for a task. looks_like: tells whether a folder has the source's layout; None if no folder is
+    recognised. priority: layouts are tested in ascending order. files: name patterns of single files that the source reads,
+    such as "*.tar". aliases: other names. place: what follows `KIND:`: a path, a name or nothing.
     """
 
     title: str

@@ -1,5 +1,5 @@
-"""The two splits of a source, `train` and `heldout`, which never share an image, a person or a family. A dataset that comes
-with parts for training and validation keeps them; otherwise one picture in ten is held out, by the hash of its name."""
+"""The two splits of a source, `train` and `heldout`, which never share an image, a person or a family. A dataset with own
+parts for training and validation keeps them; otherwise one picture in ten is held out, by the hash of its name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def belongs(kind: str, name: str, split: str) -> bool:
 
 
 def in_split(kind: str, name: str, split: str | None, excluded: Counter[str], what: str = "") -> bool:
-    """Tell whether something belongs to the split, and count it in `excluded` where it does not. With split None everything
-    does, as where a dataset has a part of its own for each split."""
+    """Tell whether a name belongs to the split, and count it in `excluded` if it does not. With split None every name does,
+    for a dataset that has its own part for each split. kind: of the source. what: a word before the reason, such as
+    "families "."""
     here = split is None or belongs(kind, name, split)
     if not here:
         excluded[f"{what}not in the {split} split"] += 1
@@ -27,7 +28,7 @@ def in_split(kind: str, name: str, split: str | None, excluded: Counter[str], wh
 
 
 def split_folder(root: str, split: str) -> tuple[str, bool]:
-    """Return the folder of a split, and whether the dataset has one for each (`train/` and `val/`)."""
+    """Return the folder of a split, and whether the dataset has one for each split (`train/` and `val/`)."""
     found = {
         name: next((folder for folder in folders if os.path.isdir(os.path.join(root, folder))), None)
         for name, folders in FOLDERS.items()

@@ -1,7 +1,7 @@
 """Links in a source's folder that lead out of it. They are counted, and refused with `--no-follow`.
 
-By default links are followed, since the Hub's cache and image stores on other disks need them. `fence(root)` refuses, for
-the rest of the process and its workers, whatever lies below `root` by its name and elsewhere by its real path."""
+By default links are followed, since the Hub's cache and image stores on other disks need them. After `fence(root)` the
+process and its workers refuse every path below `root` whose real path is outside."""
 
 from __future__ import annotations
 

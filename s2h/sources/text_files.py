@@ -1,5 +1,5 @@
-"""Text, CSV and JSON as people have them: cut short, in odd encodings, with rows that are no rows. What can't be used is
-counted by its reason, and the rest is read."""
+"""Read text, CSV and JSON files that may be truncated, in other encodings, or have invalid rows. Rows that can't be used are
+counted by reason, and the rest is read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from s2h.sources.picture_folders import SPECIAL
 from s2h.streams import parse
 
 BAD_ROW = "a row that is not CSV (a quote may be left open)"
-MOST_LINES, MOST_SIGNS = 50, 1 << 17  # of one row of a table
+MOST_LINES, MOST_SIGNS = 50, 1 << 17  # lines and characters of the longest row of a table
 
 
 def opened(path: str) -> BinaryIO:
-    """Open a regular file for reading. Raises OSError, also for a named pipe, at which it never waits."""
+    """Open a regular file for reading. Raises OSError, also for a named pipe, on which it does not block."""
     if symlinks.refused(path):
         raise OSError(errno.EPERM, symlinks.REFUSED, path)
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
@@ -34,7 +34,7 @@ def opened(path: str) -> BinaryIO:
 
 
 def lines(path: str, errors: str = "strict") -> Iterator[str]:
-    """Yield the lines of a text file with their ends: UTF-8 with or without a byte order mark, or UTF-16 with one. Raises
+    """Yield the lines of a text file with their line ends. The encoding is UTF-8, or UTF-16 with a byte order mark. Raises
     SourceError."""
     try:
         with opened(path) as raw:
@@ -50,8 +50,8 @@ def lines(path: str, errors: str = "strict") -> Iterator[str]:
 
 
 def table(path: str, excluded: Counter[str], *columns: str) -> Iterator[dict]:
-    """Yield the rows of a CSV file whose header has these columns. Rows that are not CSV and rows whose quote is never
-    closed are counted; bytes that are not UTF-8 become U+FFFD. Raises SourceError."""
+    """Yield the rows of a CSV file as dictionaries. columns: those that the header must have. Invalid rows and rows with an
+    unclosed quote are counted; bytes that are not UTF-8 become U+FFFD. Raises SourceError."""
     header: list[str] = []
     for text in _csv_rows(lines(path, "replace"), excluded):
         try:
@@ -76,8 +76,8 @@ def table(path: str, excluded: Counter[str], *columns: str) -> Iterator[dict]:
 
 
 def _csv_rows(told: Iterator[str], excluded: Counter[str]) -> Iterator[str]:
-    """Yield the rows of a CSV file as texts, of several lines where a quoted cell has line breaks. Where a quote is not
-    closed within MOST_LINES lines, its first line alone is a bad row and is counted."""
+    """Yield the rows of a CSV file as texts; a row has several lines if a quoted cell has line breaks. If a quote is not
+    closed within MOST_LINES lines, its first line is counted as a bad row and reading continues with the next."""
     waiting: deque[str] = deque()
 
     def following() -> str:
@@ -103,8 +103,8 @@ def load_json(path: str) -> object:
 
 
 def rows(path: str, key: str, excluded: Counter[str], *needed: str) -> list[dict]:
-    """Return the rows of the list that a JSON file has under `key`, as `having` filters them. Raises SourceError where
-    there is no such list."""
+    """Return the rows of the list under `key` in a JSON file, filtered by `having`. Raises SourceError if there is no such
+    list."""
     content = load_json(path)
     listed = content.get(key) if isinstance(content, dict) else None
     if not isinstance(listed, list):
@@ -113,8 +113,8 @@ def rows(path: str, key: str, excluded: Counter[str], *needed: str) -> list[dict
 
 
 def having(listed: list, what: str, excluded: Counter[str], *needed: str) -> list[dict]:
-    """Return the objects of a list whose needed fields are neither lists nor objects, and count the others. Raises
-    SourceError where a list has only others."""
+    """Return the objects of a list that have all needed fields, none of them a list or an object, and count the other
+    entries. Raises SourceError if there are only others."""
 
     def usable(row: object) -> bool:
         return isinstance(row, dict) and not any(
@@ -130,8 +130,8 @@ def having(listed: list, what: str, excluded: Counter[str], *needed: str) -> lis
 
 
 def json_rows(path: str, excluded: Counter[str]) -> list:
-    """Return the rows of a file that is a JSON list or, whatever its name ends with, has an object on each line. Lines
-    without one are counted. Raises SourceError where nothing can be read."""
+    """Return the rows of a file that holds a JSON list or an object on each line, whatever its name. Lines without an
+    object are counted. Raises SourceError if nothing can be read."""
     data = _content(path).removeprefix(b"\xef\xbb\xbf")
     try:
         whole = loads(as_utf8(data))
@@ -147,7 +147,7 @@ def json_rows(path: str, excluded: Counter[str]) -> list:
 
 
 def json_line(line: bytes, excluded: Counter[str]) -> dict | None:
-    """Return the object on a line; None where there is none, which is counted unless the line is blank."""
+    """Return the object on a line, None if there is none. A line without an object is counted unless it is blank."""
     try:
         row = parse.loads(line)
         if isinstance(row, dict):
@@ -163,8 +163,8 @@ def json_line(line: bytes, excluded: Counter[str]) -> dict | None:
 
 
 def as_utf8(data: bytes) -> bytes:
-    """Replace bytes that are not UTF-8 by U+FFFD, so that one of them does not cost a whole file. Readers leave out and
-    count the values that have one."""
+    """Return data with bytes that are not UTF-8 replaced by U+FFFD, so that one bad byte does not make a whole file
+    unusable. Readers leave out and count values with a U+FFFD."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -187,12 +187,12 @@ def loads(data: bytes) -> object:
     import orjson
 
     try:
-        # A large file is a list of many rows, through which nothing goes by recursion.
+        # A file above MAX_LINE is a list of many rows, for which the limits of one line do not hold.
         return parse.loads(data, len(data)) if len(data) <= parse.MAX_LINE else orjson.loads(data)
     except parse.LimitError as error:
         raise ValueError(f"it {error}") from None
     except ValueError:
         try:
-            return json.loads(data)  # which takes NaN, as Python's own writer leaves it
+            return json.loads(data)  # accepts NaN, which Python's json writes
         except RecursionError:
             raise ValueError(f"it is nested too deeply: more than {parse.MAX_DEPTH} levels") from None

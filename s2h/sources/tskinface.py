@@ -1,5 +1,5 @@
-"""TSKinFace: `TSKinFace_cropped/{FMS,FMD,FMSD}/{FMS|FMD}-<id>-{F,M,S,D}.jpg`, that is father, mother, and son or daughter
-or both. Folders use the same ids, so a family is (folder, id).
+"""TSKinFace: `TSKinFace_cropped/{FMS,FMD,FMSD}/{FMS|FMD}-<id>-{F,M,S,D}.jpg` shows father, mother, and a son, a daughter or
+both. The folders repeat ids, so a family is (folder, id).
 
     s2h-gen kinship --source TSKinFace/ -n 1000
 """
@@ -26,7 +26,7 @@ def looks_like(root: str) -> bool:
 
 
 def _root(root: str) -> str:
-    """Return the folder with FMS, FMD or FMSD in it, "" where there is none."""
+    """Return the folder that holds FMS, FMD or FMSD, "" if there is none."""
     for folder in (
         root,
         os.path.join(root, "TSKinFace_cropped"),
@@ -38,7 +38,7 @@ def _root(root: str) -> str:
 
 
 def read(request: Request) -> People:
-    """Open a TSKinFace folder. Raises SourceError where nothing can be used."""
+    """Open a TSKinFace folder. Raises SourceError if no family can be used."""
     root = _root(request.path) if os.path.isdir(request.path) else ""
     if not root:
         raise request.error("no FMS or FMD there")

@@ -1,7 +1,7 @@
-"""VQAv2: `v2_OpenEnded_mscoco_{split}_questions.json` and `v2_mscoco_{split}_annotations.json`, with the pictures in
-`{split}/`, `images/{split}/` or beside as `COCO_{split}_000000000042.jpg`. With
-`v2_mscoco_{split}_complementary_pairs.json` many questions are asked about two pictures with different answers, which makes
-counterfactual twins. No answer of the ten annotators is ever rejected.
+"""VQAv2: `v2_OpenEnded_mscoco_{split}_questions.json` and `v2_mscoco_{split}_annotations.json`, with the pictures
+`COCO_{split}_000000000042.jpg` in `{split}/`, `images/{split}/` or the root. `v2_mscoco_{split}_complementary_pairs.json`
+lists questions that two pictures answer differently, from which counterfactual twins are made. No answer of the ten
+annotators is ever rejected.
 
     s2h-gen vqa --source vqav2/ --model llava-1.5-7b -n 1000
     s2h-gen vqa --source vqav2/ --negative counterpart --twins -n 1000
@@ -22,7 +22,7 @@ from s2h.sources.shapes import QUESTIONS, SHARED_QUESTIONS
 from s2h.sources.source import Request, Source
 from s2h.sources.splits import in_split
 
-CLEAR = 0.6  # of the annotators agree on an answer that can be compared with others
+CLEAR = 0.6  # share of annotators who must agree on an answer for it to be used in comparisons
 _FILE = re.compile(r"v2_OpenEnded_mscoco_(.+)_questions\.json")
 
 
@@ -63,7 +63,7 @@ def read(request: Request) -> Questions:
 
 
 def _beside(root: str, folder: str, name: str) -> str:
-    """Return the path of a file beside the questions or in the root, "" where there is none."""
+    """Return the path of a file in the folder of the questions, the root or its `annotations/`; "" if there is none."""
     for place in (folder, root, os.path.join(root, "annotations")):
         if os.path.isfile(os.path.join(place, name)):
             return os.path.join(place, name)
@@ -71,7 +71,8 @@ def _beside(root: str, folder: str, name: str) -> str:
 
 
 def answers_of(answers: object) -> list[str]:
-    """Return the answers of several annotators, given as texts, as objects with `answer`, or as an object with a list."""
+    """Return the answers of several annotators as texts. answers: texts, objects with `answer`, or an object whose `answer`
+    is a list."""
     if isinstance(answers, dict):
         answers = answers.get("answer")
     several = answers if isinstance(answers, list | tuple) else [answers]
@@ -85,7 +86,7 @@ def unclear(right: object, given: list[str]) -> bool:
 
 
 def _complementary(path: str, excluded: Counter[str]) -> list:
-    """Return the pairs of questions that a file lists. A file that can't be read is counted and costs nothing else."""
+    """Return the pairs of questions that a file lists, [] if there is no file. A file that can't be read is counted."""
     found: object
     try:
         found = text_files.load_json(path) if path else []

@@ -1,6 +1,6 @@
-"""WebDataset shards: tar files in which neighbouring members with the same key (the name up to the first dot of its last
-part) make a sample: `000123.jpg`, `000123.txt` (caption), `000123.cls` (class), `000123.json`. They are read in place:
-nothing is unpacked, a pair refers to `tar:SHARD!MEMBER`, and a shard is read when a picture of it is first wanted.
+"""WebDataset shards: tar files in which consecutive members with the same key (the path up to the first dot of the file
+name) are a sample: `000123.jpg`, `000123.txt` (caption), `000123.cls` (class), `000123.json`. Nothing is unpacked: a pair
+refers to `tar:SHARD!MEMBER`, and a shard is read when one of its pictures is first drawn.
 
     s2h-gen search --source webdataset:shards/ -n 1000
     s2h-gen search --source 'webdataset:shards/cc3m-{0000..0099}.tar' -n 1000
@@ -37,8 +37,8 @@ MOST_TEXT = 1 << 20  # bytes of a sample's caption or facts
 
 
 def looks_like(root: str) -> bool:
-    """Tell whether a folder holds tar files and no pictures of its own: ImageNet's often lie beside what came out of
-    them."""
+    """Tell whether a folder holds tar files and no layout of pictures. ImageNet's tar files are often left beside the
+    folders that were unpacked from them."""
     shards = any(name.lower().endswith((".tar", *PACKED)) for name in os.listdir(root))
     return shards and not classes.looks_like(root) and not captions.looks_like(root)
 
@@ -70,7 +70,7 @@ def read(request: Request) -> Photos:
         shards = [shard for shard in shards if shard not in packed]
     if "!" in os.path.abspath(shards[0]):
         raise SourceError(f"{shards[0]}: a shard's path can't have a '!' in it (rename it)")
-    # The bytes of a shard stand for its number of pictures, which is not known before it is read.
+    # The weight of a shard is its size in bytes: its number of pictures is not known before it is read.
     weights = [max(1, os.path.getsize(shard) >> 10) for shard in shards]
     readers = [partial(_fill, os.path.abspath(shard), request.split) for shard in shards]
     return Photos(request.spec, "", list(zip(weights, readers, strict=True)), excluded)
@@ -108,13 +108,13 @@ def _fill(shard: str, split: str, excluded: Counter[str]) -> PhotoTable:
 
 
 class Parts:
-    """Find signs that the samples of a shard are not what its writer meant: the name of a sample ends at the first dot, and
-    its parts are neighbours."""
+    """Counts signs that a shard was written with other rules than WebDataset's: a sample's key ends at the first dot, and
+    its parts are consecutive."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
-        self._key = ""  # of the first sample with several pictures
-        self._endings = ""  # of the first sample whose texts have other ones than are read
+        self._key = ""  # the first sample with several pictures, for the message
+        self._endings = ""  # endings in the first sample without a text that is read, for the message
 
     def note(
         self, key: str, members: list[str], pictures: list[str], texts: dict, excluded: Counter[str]
@@ -166,7 +166,7 @@ def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def _samples(shard: str, excluded: Counter[str]) -> Iterator[tuple[str, list[str], dict[str, str]]]:
-    """Yield key, names of the members, and texts by ending of each sample, in order."""
+    """Yield (key, names of the members, texts by ending) for each sample, in order."""
     key: str | None = None
     members: list[str] = []
     texts: dict[str, str] = {}

@@ -1,11 +1,11 @@
 """Level 2, visual arithmetic (symmetric aggregation): each image shows one digit, and the question takes several of them
-together: sum, difference, the largest, the smallest, how many are equal. The rejected answer is a named mistake, wrong and
-never impossible: a digit read `off-by-one` or from the `other-image`, an operand `left-out`, an `extra-image` taken in, the
-`wrong-operator`.
+together: their sum or difference, the largest, the smallest, or how many are equal. The rejected answer makes one named
+mistake, and is a possible answer to the question: a digit is read `off-by-one` or from the `other-image`, an operand is
+`left-out`, an `extra-image` is added, or the `wrong-operator` is used.
 
-Words alone don't tell the answers apart, by construction: a misreading is drawn so that its reverse is as likely (the world
-that the wrong answer believes in, seen rightly, would be mistaken for this one as often), and those mistakes that go one way
-(a sum with an operand left out is smaller) are thinned until they are in balance with those that go the other way."""
+A reader of the text alone can't tell chosen from rejected, by construction. If answer A is rejected in favour of B in one
+prompt, B is as often rejected in favour of A in others. Misreadings are symmetric by the way they are drawn. Mistakes that
+only make a sum smaller (an operand left out) are dropped at random until they balance those that make it larger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from s2h.sources import Item, NoPair
 from s2h.sources.shapes import DIGITS, DigitSet
 from s2h.tasks import Answer, Task, Wanted
 from s2h.tasks.arithmetic_words import ASKS, BRIEF, RESULT_ONLY, SHORT, SHOW
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {
@@ -34,7 +34,7 @@ ONE_WAY = (
     "left-out",
     "extra-image",
     "wrong-operator",
-)  # of sums: each alone would make larger or smaller answers wrong
+)  # mistakes that change a sum in one direction only, so that its size would tell whether it is wrong
 NAMES_IMAGE = ("larger", "largest", "smaller", "smallest")  # operations whose answer is an image
 OPPOSITE = {
     "sum": "difference",
@@ -44,15 +44,15 @@ OPPOSITE = {
     "smallest": "largest",
 }
 OPERATIONS = ("sum", "difference", "larger", "smaller", "count-equal")
-OF_SEVERAL = {"larger": "largest", "smaller": "smallest"}  # of three or more
+OF_SEVERAL = {"larger": "largest", "smaller": "smallest"}  # the names with three or more operands
 REDRAWS = 100
-MOST_CHOICES = 220  # sets of operands that are dealt in balance; where there are more, one is drawn
-TERMS = 3  # digits: guessing the sum of more is no easier than guessing that of three, each at most 9
+MOST_CHOICES = 220  # sets of operands that are dealt in balance; if there are more, one is drawn at random
+TERMS = 3  # operands that the chance level of a sum counts: with more of them a guess is no easier
 
 
 def solve(operation: str, values: list[int], digit: int | None = None) -> int | None:
-    """Return the answer to an operation over the operands' values: a number, or for larger to smallest the place in `values`
-    (None for a tie)."""
+    """Return the answer to an operation over the operands' values: a number, or for an operation in NAMES_IMAGE the position
+    in `values` (None for a tie). digit: the one that `count-equal` counts."""
     if operation == "sum":
         return sum(values)
     if operation == "difference":
@@ -64,7 +64,7 @@ def solve(operation: str, values: list[int], digit: int | None = None) -> int | 
 
 
 def make(slot: Slot, data: DigitSet, wanted: Wanted) -> Pair:
-    """Make one pair of images of digits."""
+    """Return one pair over images of digits. Raises NoPair if the draw gives none."""
     rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
     if n_images < 2:
         raise NoPair("arithmetic needs two images or more")
@@ -103,8 +103,8 @@ def make(slot: Slot, data: DigitSet, wanted: Wanted) -> Pair:
 
 @dataclass(frozen=True)
 class Problem:
-    """The operation, the places of its operands, the digit to be counted, and the ending of the prompt, which says how to
-    answer."""
+    """The question of one prompt. operands: positions of the images that it asks about. digit: the one to be counted, for
+    `count-equal`. ending: the end of the prompt, which says how to answer."""
 
     operation: str
     operands: list[int]
@@ -113,6 +113,7 @@ class Problem:
 
     @property
     def shows(self) -> bool:
+        """Whether the answer shows its working."""
         return self.ending in SHOW
 
     def ask(self, rng: Random) -> str:
@@ -123,8 +124,8 @@ class Problem:
         return rng.choice(ASKS[name]).format(about) + self.ending
 
     def say(self, seen: list[int | None], answer: int) -> str:
-        """Return an answer in words: first what was read in each image where the prompt asks for that, or the result alone
-        where its ending asks for it."""
+        """Return an answer in words. If the prompt asks for the working, the answer begins with the digits in `seen`; if it
+        asks for the result only, the answer is the result."""
         names_image = self.operation in NAMES_IMAGE
         result = f"Image {self.operands[answer] + 1}" if names_image else str(answer)
         if self.ending in (RESULT_ONLY, SHORT):
@@ -157,14 +158,14 @@ class Problem:
 
 
 def _value(rng: Random, digit: int | None) -> int:
-    """Draw any digit; where one is to be counted, half of the images show it, so that every count is about as frequent."""
+    """Draw a digit. If one is to be counted, half of the images show it, so that high and low counts are both frequent."""
     if digit is None:
         return rng.randrange(10)
     return digit if rng.random() < 0.5 else rng.choice([v for v in range(10) if v != digit])
 
 
 def draw_operands(slot: Slot, operation: str) -> list[int]:
-    """Draw the places of the images that an operation takes together."""
+    """Draw the positions of the images that an operation is about."""
     n_images = slot.n_images
     if operation == "count-equal":
         return list(range(n_images))
@@ -180,8 +181,8 @@ def _combinations(n_images: int, several: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str, float]) -> list[str]:
-    """Return the mistakes that an operation over m of n images can have. An answer that shows its working reads the digits
-    first, so that only a misreading can't be seen through by the words alone."""
+    """Return the mistakes that an operation over m of n images can have. An answer that shows its working lists the digits
+    first. Then a misreading is the only mistake that the text alone does not contradict."""
     names_image = operation in NAMES_IMAGE
     kinds = []
     if not names_image:
@@ -194,20 +195,20 @@ def _kinds(operation: str, m: int, n_images: int, shows: bool, weights: dict[str
         return [*kinds, "wrong-operator"] + ["left-out"] * (m > 2)
     if operation == "sum":
         kinds += ["left-out"] + ["wrong-operator"] * (m == 2) + ["extra-image"] * (n_images > m)
-        if _mixes(weights) and n_images == m:  # nothing here makes a larger sum
+        if _mixes(weights) and n_images == m:  # no image is left over to make a sum larger
             kinds = ["off-by-one"]
     return kinds
 
 
 def _mixes(weights: dict[str, float]) -> bool:
-    """Tell whether mistakes that make a sum smaller can be balanced by ones that make it larger."""
+    """Tell whether a run has both mistakes that make a sum larger and mistakes that make it smaller."""
     return bool(weights.get("extra-image") and (weights.get("left-out") or weights.get("wrong-operator")))
 
 
 @lru_cache
 def _sums(m: int, weights: tuple[float, ...]) -> dict[tuple[int, int], float]:
-    """Return how often a sum and a wrong one come together, (right, wrong) -> frequency up to a factor, over all draws of m
-    digits and a mistake that goes one way (weights as in ONE_WAY)."""
+    """Return the relative frequency of each (right sum, wrong sum) over all draws of m digits and of a mistake in ONE_WAY.
+    weights: of these mistakes, in the order of ONE_WAY."""
     left_out, extra, wrong_operator = weights
     fewer = _ways(m - 1)
     table: dict[tuple[int, int], float] = defaultdict(float)
@@ -224,7 +225,7 @@ def _sums(m: int, weights: tuple[float, ...]) -> dict[tuple[int, int], float]:
 
 
 def _ways(m: int) -> Counter:
-    """Return how many rows of m digits have each sum."""
+    """Return by sum how many sequences of m digits have it."""
     ways = Counter({0: 1})
     for _ in range(m):
         ways = Counter({total: sum(ways[total - v] for v in range(10)) for total in range(max(ways) + 10)})
@@ -233,9 +234,9 @@ def _ways(m: int) -> Counter:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer and what it believes. right, wrong: the answers. seen: what the operands are taken for, None for one
-    that is left out. world: the digits of all images if the misreading were the truth, None where the mistake lies in the
-    working."""
+    """A wrong answer and how it comes about. right, wrong: the answers. seen: the digits that the wrong answer reads in the
+    operands, None for one that it leaves out. world: the digits that the images would show if the wrong answer were right;
+    None if the digits are read correctly and the calculation is wrong."""
 
     right: int
     wrong: int
@@ -246,7 +247,7 @@ class Mistake:
 def _mistake(
     rng: Random, kind: str, operation: str, values: list[int], operands: list[int], digit: int | None
 ) -> Mistake | None:
-    """Return one mistake of the kind, or None where the digits allow none."""
+    """Return one mistake of the kind, None if the digits allow none."""
     read = [values[p] for p in operands]
     right, world = solve(operation, read, digit), None
     seen: list[int | None] = list(read)
@@ -275,8 +276,8 @@ def _mistake(
 
 
 def _misread(rng: Random, values: list[int], operands: list[int], digit: int | None) -> list[int] | None:
-    """Return the values with one operand read one too high or too low; where a digit is counted, with one image taken for it
-    or not taken for it, so that the count is off by one."""
+    """Return the values with one operand read one too high or too low, None if that is no digit. If a digit is counted,
+    return the values with one image more or one less that shows it."""
     at = rng.choice(operands)
     if digit is None:
         seen = values[at] + rng.choice((-1, 1))
@@ -288,8 +289,8 @@ def _misread(rng: Random, values: list[int], operands: list[int], digit: int | N
 
 
 def _taken_for_another(rng: Random, operation: str, values: list[int], operands: list[int]) -> list[int]:
-    """Return the values with an operand and the value of an image that was not asked about exchanged, or, where the answer
-    is an image, that of any other."""
+    """Return the values with two of them swapped: an operand and an image that was not asked about, or any other image if
+    the answer names an image."""
     at = rng.choice(operands)
     asked = (at,) if operation in NAMES_IMAGE else operands
     other = rng.choice([p for p in range(len(values)) if p not in asked])

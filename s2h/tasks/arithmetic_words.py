@@ -1,4 +1,4 @@
-"""The words of the task arithmetic: how prompts ask for an operation, and how they want to be answered."""
+"""The texts of the task arithmetic: questions for each operation, and prompt endings that say how to answer."""
 
 from __future__ import annotations
 

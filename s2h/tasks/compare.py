@@ -1,9 +1,9 @@
-"""Level 2, comparison: several images differ, or don't, in one respect that their source knows (the digit, the kind of
-object, how many stars). The forms of question are same or different, the odd one out, more or fewer, and the order. The
-rejected answer takes one image for another: it is right in a world where two images changed places or one showed something
-else, and that world is as likely as the true one, so that words alone don't tell the answers apart.
+"""Level 2, comparison: the question compares several images in one trait that the source knows (the digit, the kind of
+object, the number of stars). The forms of question are same or different, the odd one out, more or fewer, and the order.
+The rejected answer would be right if two images were swapped or if one showed something else. Those images are drawn as
+often as the real ones, so the text alone does not tell chosen from rejected.
 
-Of a source of questions and answers the answers are compared: see compare_answers.py."""
+For a source of questions and answers, compare_answers.py compares the answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from s2h.sources import Item, NoPair, Trait
 from s2h.sources.shapes import COMPARABLE, SHARED_QUESTIONS, Comparable
 from s2h.tasks import Answer, Task, Wanted
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:
@@ -114,8 +114,9 @@ SHOW = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one prompt asks. operands: places of the images that it asks about. descending: of an order. how: `working` says
-    first what each image shows, `short` gives the answer alone, `sentence` says it in words."""
+    """The question of one prompt. operands: positions of the images that it asks about. descending: whether an order starts
+    with the largest. how: `working` answers say first what each image shows, `short` ones give the answer alone, `sentence`
+    ones give it in a sentence."""
 
     form: str
     trait: Trait
@@ -174,7 +175,7 @@ class Comparison:
 
 
 def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair:
-    """Make one comparison; raises NoPair where the source has too few values for it."""
+    """Return one comparison. Raises NoPair if the source has too few values for it."""
     if slot.n_images < 2:
         raise NoPair("compare needs two images or more")
     from s2h.sources.shared_questions import SharedQuestions
@@ -202,9 +203,7 @@ def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair
     if form == "order" and len(trait.values) < n_images:
         form, descending = slot.deal(("more", "fewer"), name="instead"), False
     values, world, operands = worlds(rng, form, trait.values, n_images, places, kind == "false-different")
-    shows = slot.deal((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
-    ending = rng.choice(SHOW if shows else BRIEF)
-    how = "working" if shows else "short" if ending else "sentence"
+    how, ending = draw_how(slot, wanted, SHOW)
     comparison = Comparison(form, trait, operands, descending, how)
     ask = comparison.ask(rng) + ending
     draw = partial(data.draw_showing, rng, trait)
@@ -226,14 +225,14 @@ def make(slot: Slot, data: Comparable | SharedQuestions, wanted: Wanted) -> Pair
 
 
 def same_or_different(slot: Slot, weights: dict[str, float], answer: bool) -> tuple[str, str]:
-    """Return the kind of mistake and the form of the question with this answer."""
+    """Return the kind of mistake and the form of a yes/no question. answer: whether yes is right."""
     kind = slot.negative(weights, ["false-same", "false-different"], by_answer=True)
     return kind, "same" if answer == (kind == "false-different") else "different"
 
 
 @lru_cache
 def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple[bool, str], float]:
-    """Return the weight of each (whether the trait is a number of things, form), of the questions without a yes or no."""
+    """Return the weights of the questions that yes or no does not answer, by (whether the trait is a count, form)."""
     found: dict[tuple[bool, str], float] = {}
     for counted, weight in ((True, numbers), (False, 1 - numbers)):
         forms = ["odd"] * (n_images > 2 and "wrong-image" in wanted)
@@ -244,7 +243,7 @@ def _others(numbers: float, n_images: int, wanted: frozenset[str]) -> dict[tuple
 
 
 def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
-    """Return the share of yes/no questions among those about so many images."""
+    """Return the share of yes/no questions among those about `n_images` images."""
     others = sum(_others(numbers, n_images, wanted).values())
     if not wanted & {"false-same", "false-different"}:
         return 0.0 if others else 1.0
@@ -252,7 +251,7 @@ def _share(numbers: float, n_images: int, wanted: frozenset[str]) -> float:
 
 
 def _draw_trait(rng: Random, data: Comparable, counted: bool) -> Trait:
-    """Draw one of the source's traits, a number of things or another."""
+    """Draw a trait of the source. counted: whether it must be a number of things, or must not be one."""
     for _ in range(REDRAWS):
         trait = data.draw_trait(rng)
         if bool(trait.things) == counted:
@@ -260,11 +259,19 @@ def _draw_trait(rng: Random, data: Comparable, counted: bool) -> Trait:
     raise NoPair("nothing in which pictures can be compared")
 
 
+def draw_how(slot: Slot, wanted: Wanted, show: Sequence[str]) -> tuple[str, str]:
+    """Draw how a prompt wants to be answered: `working`, `short` or `sentence`, and the prompt's ending, which says so.
+    show: the endings that ask for the working."""
+    shows = slot.deal((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
+    ending = slot.rng.choice(show if shows else BRIEF)
+    return ("working" if shows else "short" if ending else "sentence"), ending
+
+
 def worlds(
     rng: Random, form: str, choices: Sequence, n_images: int, places: tuple[int, int], alike: bool
 ) -> tuple[list, list, list[int]]:
-    """Return the images' values, those of the mistaken world, and the places asked about. choices: the values that there
-    are. alike: whether, in a question about same and different, the two images show the same."""
+    """Return the images' values, the values for which the rejected answer would be right, and the positions asked about.
+    choices: the possible values. alike: for a question about same or different, whether the two images show the same."""
     everywhere = list(range(n_images))
     if form in ("same", "different"):
         a, b = operands = sorted(places)
@@ -298,7 +305,7 @@ def worlds(
 def solve(
     form: str, values: Sequence, operands: list[int], descending: bool = False
 ) -> str | int | list[int]:
-    """Return the answer, from the images' values: yes or no, an image's number (from 1), or all numbers in order."""
+    """Return the answer for the images' values: yes or no, an image's number (from 1), or all numbers in order."""
     if form in ("same", "different"):
         a, b = (values[p] for p in operands)
         return "yes" if (a == b) == (form == "same") else "no"
@@ -309,11 +316,12 @@ def solve(
 
 
 def type_of(answer: str | int | list[int]) -> str:
+    """Return the answer type of an answer that is no order."""
     return "yes/no" if isinstance(answer, str) else "image"
 
 
 def short(answer: str | int | list[int]) -> str:
-    """Return an answer alone: 'Yes.', 'Image 3.', 'Image 2, Image 1.'"""
+    """Return the short form of an answer: 'Yes.', 'Image 3.', 'Image 2, Image 1.'"""
     if isinstance(answer, str):
         return f"{answer.capitalize()}."
     numbers = answer if isinstance(answer, list) else [answer]
@@ -321,6 +329,7 @@ def short(answer: str | int | list[int]) -> str:
 
 
 def possible(data: Comparable | SharedQuestions) -> tuple[str, ...]:
+    """Return the kinds of rejected answers that can be made. Only counts have the forms that `swapped-images` is for."""
     from s2h.sources.shared_questions import SharedQuestions
 
     return tuple(

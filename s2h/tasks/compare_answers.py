@@ -1,6 +1,6 @@
-"""Level 2, comparison of answers: one question, which a source of questions and answers asks about several pictures, is put
-to all images of the prompt. The forms are whether the answer is the same, for which image it is a given one, and the odd one
-out. The rejected answer is right in a world where two pictures changed places or one was another, as in compare.py."""
+"""Level 2, comparison of answers: the prompt asks one question of a source about all its images and compares the answers.
+The forms are whether two answers are the same, which image has a given answer, and the odd one out. As in compare.py, the
+rejected answer would be right if two images were swapped or if one were another."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from s2h.sources import Item
 from s2h.tasks import Wanted
-from s2h.tasks.compare import BRIEF, same_or_different, short, solve, type_of, worlds
-from s2h.tasks.pair import Claims, Pair, Twin, name_images, rearranged
+from s2h.tasks.compare import draw_how, same_or_different, short, solve, type_of, worlds
+from s2h.tasks.item_pair import Claims, Pair, Twin, name_images, rearranged
 from s2h.tasks.slots import Slot
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ ASKS = {
         "Ask “{q}” of each image. For which one does the answer differ from the rest?",
     ),
 }
-# What a question asks about is named where its form tells: (pattern, same, different).
+# Questions from which the thing that they ask about can be taken: (pattern, question for same, question for different).
 TYPES = (
     (
         re.compile(r"what colou?r is the ([\w' -]+)\?", re.IGNORECASE),
@@ -79,8 +79,8 @@ _WHERE = re.compile(r"\s+(?:in|on) (?:the|this) (?:image|picture|photo)$", re.IG
 
 @dataclass(frozen=True)
 class Query:
-    """What one prompt asks. operands: places of the images that it asks about. value: the answer that `which` asks for and
-    `odd` is not. how: as in compare.Comparison."""
+    """The question of one prompt. operands: positions of the images that it asks about. value: the answer that `which` asks
+    for. how: as in `compare.Comparison`."""
 
     form: str
     question: str
@@ -89,16 +89,16 @@ class Query:
     how: str
 
     def ask(self, rng: Random) -> str:
-        """Return the prompt's question: in words of its own where the source's question tells what it is about, else around
-        it."""
+        """Return the prompt's question. It names the thing that the source's question is about if one of TYPES matches, and
+        otherwise quotes the source's question."""
         if self.form in ("same", "different") and rng.random() < 0.6:
             for pattern, same, different in TYPES:
                 if found := pattern.fullmatch(self.question):
                     a, b = self.operands
                     about = _WHERE.sub("", found[1])
                     return (same if self.form == "same" else different).format(x=about, a=a + 1, b=b + 1)
-        told = self.value.lower() if self.value.lower() in ("yes", "no") else f"“{self.value}”"
-        return rng.choice(ASKS[self.form]).format(q=self.question, both=name_images(self.operands), v=told)
+        value = self.value.lower() if self.value.lower() in ("yes", "no") else f"“{self.value}”"
+        return rng.choice(ASKS[self.form]).format(q=self.question, both=name_images(self.operands), v=value)
 
     def solve(self, values: Sequence[str]) -> str | int | list[int]:
         if self.form == "which":
@@ -134,13 +134,13 @@ class Query:
             final = f"Image {answer} is {'the one' if self.form == 'which' else 'the odd one out'}."
         if self.how == "sentence":
             return final
-        # The answers may be yes and no: the conclusion stands on a line of its own.
-        told = " ".join(f"The answer for Image {p + 1} is {values[p]}." for p in self.operands)
-        return f"{told}\n{final}"
+        # The conclusion has its own line, since the answers before it may be yes and no too.
+        working = " ".join(f"The answer for Image {p + 1} is {values[p]}." for p in self.operands)
+        return f"{working}\n{final}"
 
 
 def make(slot: Slot, data: SharedQuestions, wanted: Wanted) -> Pair:
-    """Make one comparison of pictures about which the same is asked; raises NoPair where the draw has too few."""
+    """Return one comparison of the answers to a shared question. Raises NoPair if too few pictures have these answers."""
     rng, n_images, weights = slot.rng, slot.n_images, wanted.negatives
     kinds = {kind for kind, weight in weights.items() if weight > 0}
     answer = slot.yes_or_no(lambda n: _share(kinds))
@@ -157,9 +157,7 @@ def make(slot: Slot, data: SharedQuestions, wanted: Wanted) -> Pair:
     else:
         alike = kind == "false-different"
         seen, believed, operands = worlds(rng, form, (one, other), n_images, places, alike)
-    shows = slot.deal((True, False), (wanted.working_share, 1 - wanted.working_share), "working")
-    ending = rng.choice(SHOW if shows else BRIEF)
-    how = "working" if shows else "short" if ending else "sentence"
+    how, ending = draw_how(slot, wanted, SHOW)
     query = Query(form, question.ask, operands, other, how)
     draw = partial(data.draw_picture, rng, question)
     items: list[Item] = []
@@ -180,6 +178,6 @@ def make(slot: Slot, data: SharedQuestions, wanted: Wanted) -> Pair:
 
 
 def _share(wanted: set[str]) -> float:
-    """Return the share of yes/no questions."""
+    """Return the share of yes/no questions. wanted: the kinds of rejected answers that have a weight."""
     others = "wrong-image" in wanted
     return (0.5 if others else 1.0) if wanted & {"false-same", "false-different"} else 0.0

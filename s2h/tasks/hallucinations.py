@@ -1,10 +1,10 @@
-"""Rejected answers of level 1 from a model: its own wrong replies to the padded prompts, read as values and written in the
-form of the chosen answers.
+"""Take the rejected answers of level 1 from a model: its own wrong replies to the padded prompts, read as values and written
+in the form of the chosen answers.
 
-A model has favourite answers, which words alone would tell: one that says 'red' of every car is never wrong where the
-car is red. So, where the source finds pictures by their answers, about every second mistake is mirrored (`confusion`):
-another picture about which the same is asked shows what the model said, and the rejected answer is what it took that for.
-Then each value is chosen as often as it is rejected in place of the other."""
+A model has favourite answers, and they would give the rejected answer away: a model that calls every car red is never wrong
+about a red car, so "red" would nearly always be rejected. Therefore about half of the mistakes are mirrored (`confusion`),
+if the source can find pictures by their answers: the prompt shows a red car, "red" is chosen, and the true colour of the
+car that the model mistook is rejected. Each value is then chosen as often as it is rejected in favour of the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from s2h.language.reply_verdicts import RIGHT, UNDECIDED, WRONG, Verdict
 from s2h.sources.lettered_options import ParsedQuestion
 from s2h.sources.shapes import QuestionSet
 from s2h.tasks import vqa
-from s2h.tasks.pair import Pair, Posed, Size
+from s2h.tasks.item_pair import Pair, Posed, Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,11 +32,11 @@ LONGEST = 1.5  # times the characters of the chosen answer that a long rejected 
 
 @dataclass(frozen=True)
 class Answerer:
-    """A model as level 1 asks it.
+    """A model that answers the prompts of level 1.
 
-    answer: from [(messages, images)] and a text that seeds its sampling to the texts that it generates for each prompt, None
-    for a prompt that the model can't take. name: the model and its settings, as they go into the pairs' ids. alike: whether
-    two long answers say the same. choose: takes one of the wrong texts (the most frequent first), or none."""
+    answer: takes [(messages, images)] and a text that seeds the sampling; returns the replies to each prompt, None for a
+    prompt that the model can't process. name: the model and its settings, which the pairs' ids depend on. alike: whether two
+    long answers mean the same. choose: selects one of the wrong replies (the most frequent first), or None."""
 
     answer: Callable[[list[tuple[list, list]], str], list[list[str] | None]]
     name: str = ""
@@ -53,11 +53,11 @@ def hallucinated(
     size: Size,
     tally: Counter,
 ) -> Iterator[tuple[int, Pair]]:
-    """Yield (slot, pair) of a block of slots in order. The model is asked about all open slots of the block in one batch;
-    the most frequent wrong reply to a prompt is taken, and a slot without any is drawn again. The block is a unit, so
-    that a shard asks in the same batches as the whole. What a reply wasn't used for is counted in `tally`.
+    """Yield (slot, pair) for a block of slots in order. The model answers the prompts of all open slots of the block in one
+    batch. The most frequent wrong reply to a prompt becomes the rejected answer; a slot without one is drawn again. A block
+    is never split, so a shard has the same batches as the whole run. `tally` counts why replies were not used.
 
-    draw: from a slot and the number of the attempt to a pair without its rejected answer, or None."""
+    draw: `draw(slot, attempt)` returns a pair without its rejected answer, or None."""
     found: dict[int, Pair] = {}
     for attempt in range(tries):
         open_slots = [k for k in block if k not in found]
@@ -86,7 +86,7 @@ def hallucinated(
 def _taken(
     pair: Pair, pictures: list, texts: list[str], answerer: Answerer, tally: Counter
 ) -> tuple[str, str] | None:
-    """Return the most frequent wrong reply and the value that it gives; None, counted, where there is none."""
+    """Return the most frequent wrong reply and the value that it gives; None, and count why, if no reply can be used."""
     verdicts = [(text.strip(), judged(pair, text.strip(), answerer.alike)) for text in texts]
     wrong: dict[str, tuple[str, str]] = {}
     often: Counter = Counter()
@@ -110,8 +110,8 @@ def _taken(
 
 
 def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = None) -> Verdict:
-    """Return what a model's reply to a pair's prompt is worth. The value of a wrong reply is written as the source writes
-    it; of options it is an option's text, of a long answer the reply itself."""
+    """Return whether a model's reply to a pair's prompt is right, wrong or undecided. The value of a wrong reply is in the
+    source's spelling; it is the option's text for a question with options, and the reply itself for a long answer."""
     question = _posed(pair).question
     if not re.search(r"\w", text):
         return reply_verdicts.undecided("the model said nothing")
@@ -126,7 +126,9 @@ def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = Non
     verdict = reply_verdicts.judge(
         text, question.ask, (question.answer, *question.accepted), known, question.wrong
     )
-    if pair.negative == "nonexistent" and verdict.kind == RIGHT:  # about a picture that isn't there
+    if (
+        pair.negative == "nonexistent" and verdict.kind == RIGHT
+    ):  # the prompt asks about an image that does not exist
         return Verdict(WRONG, question.answer)
     return verdict
 
@@ -138,6 +140,7 @@ def _posed(pair: Pair) -> Posed:
 
 
 def _option(pair: Pair, text: str) -> Verdict:
+    """Judge a reply to a question with options."""
     from s2h.eval.parsers import robust
 
     choices = pair.facts["choices"]
@@ -152,8 +155,8 @@ def _option(pair: Pair, text: str) -> Verdict:
 
 
 def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> Verdict:
-    """Judge a reply to a question with a long answer. It is right too where it repeats all that the answer says, or says the
-    same in other words. One of another form would be recognised by that."""
+    """Judge a reply to a question with a long answer. A reply that has all words of the answer, or means the same, is
+    right. A reply of another length is undecided, since its length alone would give it away."""
     if set(normalise(answer)) <= set(normalise(text)):
         return Verdict(RIGHT)
     if alike is not None and alike(answer, text):
@@ -164,11 +167,12 @@ def _long(answer: str, text: str, alike: Callable[[str, str], bool] | None) -> V
 
 
 def _finished(pair: Pair, text: str, value: str, data: QuestionSet, tally: Counter) -> Pair | None:
-    """Return the pair with the model's wrong value as its rejected answer, or, about every second time, mirrored."""
+    """Return the pair with the model's wrong value as its rejected answer, or about half of the time the mirrored pair.
+    Return None, and count why, if the source has no picture for the mirrored one."""
     posed = _posed(pair)
     question = posed.question
     pair.facts["reply"] = text
-    if question.options:  # the letters are dealt once more, as a model may prefer one
+    if question.options:  # a model may prefer a letter, so the letters are shuffled after its reply
         return vqa.deal_options(pair, seeds.rng("options", posed.luck), question.options.index(value))
     vqa.reject(pair, value)
     if pair.negative == "nonexistent":
@@ -183,7 +187,7 @@ def _finished(pair: Pair, text: str, value: str, data: QuestionSet, tally: Count
     if not vqa.apart(question.answer, other):
         tally["what the model said may be right as well"] += 1
         return None
-    if posed.luck % 2:  # and not by the slot's number, which the number of images goes with
+    if posed.luck % 2:  # drawn, since the slot's own number is tied to the number of images
         return pair
     mirrored = pair.mirrored(vqa.add_twin(pair, item, other, value))
     mirrored.ask, mirrored.negative = vqa.pose(posed, other), "confusion"

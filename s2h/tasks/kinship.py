@@ -1,8 +1,8 @@
-"""Level 2, kinship (asymmetric relational inference): faces of several people. Two of them are parent and child, grandparent
-and grandchild, or siblings. Questions go in both directions; the rejected answer swaps the roles, names the wrong image, or
-mistakes strangers for kin. A stranger is of another family, of the sex and age of the person in whose place he stands. The
-wrong answer is right in a world that is as likely as the true one (the pictures in each other's place, or a relative in the
-place of a stranger), so that words alone don't tell them apart."""
+"""Level 2, kinship (asymmetric relational inference): the images are faces of several people. Two of them are parent and
+child, grandparent and grandchild, or siblings. Questions go in both directions; the rejected answer swaps the roles, names
+the wrong image, takes strangers for relatives or relatives for strangers. A stranger is of another family, and has the sex
+and age of the person that the stranger replaces. The rejected answer would be right for other images that are drawn as often
+(two pictures swapped, or a relative instead of a stranger), so the text alone does not tell chosen from rejected."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from s2h.sources import Item, NoPair, SourceError
-from s2h.sources.shapes import PEOPLE, KinshipPeople
+from s2h.sources.shapes import PEOPLE, KinshipPeople, Relative
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights
+from s2h.tasks.item_pair import Claims, Pair, Twin
 from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
-from s2h.tasks.pair import Claims, Pair, Twin
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed-kin": 1.0}
@@ -23,8 +23,10 @@ YES_NO = ("is-elder", "are-kin", "are-siblings")
 
 
 def make(slot: Slot, data: KinshipPeople[Any], wanted: Wanted) -> Pair:
-    """Make one pair of faces. The option `relations` holds the relations asked about and their weights; by default parent
-    half of the time, and the others that the source knows."""
+    """Return one pair over faces. Raises NoPair if the draw gives none.
+
+    The option `relations` has the relations to ask about and their weights. By default half of the questions are about
+    parents, the rest about the other relations that the source knows."""
     rng, n_images = slot.rng, slot.n_images
     if n_images < 2:
         raise NoPair("kinship needs two images or more")
@@ -58,7 +60,7 @@ def _relations(data: KinshipPeople[Any]) -> dict[str, float]:
 def _questions(
     relations: tuple[tuple[str, float], ...], n_images: int, wanted: frozenset[str], truth: bool | None
 ) -> dict[tuple[str, str], float]:
-    """Return the weight of each (relation, form): of the yes/no questions with this answer, or (None) of the others."""
+    """Return the weight of each (relation, form). truth: the right answer of yes/no questions, None for other questions."""
     found = {}
     for relation, weight in relations:
         elder, younger, *_ = RELATIONS[relation]
@@ -81,7 +83,7 @@ def _kinds(form: str, truth: bool | None) -> list[str]:
 
 @lru_cache
 def _share(relations: tuple[tuple[str, float], ...], n_images: int, wanted: frozenset[str]) -> float:
-    """Return the share of yes/no questions among those about so many images."""
+    """Return the share of yes/no questions among those about `n_images` images."""
     of = [sum(_questions(relations, n_images, wanted, truth).values()) for truth in (True, False, None)]
     asked = max(of[:2])
     return asked / (asked + of[2]) if asked + of[2] else 0.0
@@ -89,7 +91,8 @@ def _share(relations: tuple[tuple[str, float], ...], n_images: int, wanted: froz
 
 @dataclass(frozen=True)
 class Query:
-    """What one pair asks about, and how its answers are worded. ending: of the prompt, which says how to answer."""
+    """The question of one prompt, and the texts of its answers. places: positions of the two relatives. shows: whether the
+    answer shows its working. ending: the end of the prompt, which says how to answer."""
 
     data: KinshipPeople[Any]
     relation: str
@@ -99,6 +102,7 @@ class Query:
     ending: str
 
     def question(self, rng: Random, **places: int) -> str:
+        """Return the prompt's text. places: positions of the images that the question names, by `a` and `b`."""
         elder, younger, elders, youngers = RELATIONS[self.relation]
         numbers = {name: place + 1 for name, place in places.items()}
         ask = rng.choice(ASKS[self.form]).format(
@@ -114,7 +118,7 @@ class Query:
 
     @property
     def name(self) -> str:
-        """The form in the relation's own words: 'is-grandparent', 'find-child'."""
+        """The form with the names of the relation: 'is-grandparent', 'find-child'."""
         elder, younger, *_ = RELATIONS[self.relation]
         return self.form.replace("elder", elder).replace("younger", younger)
 
@@ -128,8 +132,8 @@ class Query:
             **more,
         }
 
-    def evidence(self, said: dict[int, Any]) -> str:
-        """Return what is seen in the images, which stands before the answer."""
+    def evidence(self, said: dict[int, Relative]) -> str:
+        """Return the working of an answer: the looks of the person in each image; "" if the prompt doesn't ask for it."""
         if not self.shows:
             return ""
         return (
@@ -139,15 +143,16 @@ class Query:
             + " "
         )
 
-    def claims(self, said: dict[int, Any]) -> Claims:
+    def claims(self, said: dict[int, Relative]) -> Claims:
         return [(at, self.data.claim_about_person(person)) for at, person in said.items()]
 
     def portraits(self, rng: Random, people: list) -> list[Item]:
+        """Draw a picture of each person."""
         return [self.data.draw_portrait(rng, person) for person in people]
 
     def verdict(self, a: int, b: int, truth: str) -> str:
-        """Return the answer to a yes/no question about the images at places a and b. truth: `kin` (a is b's elder), `turned`
-        (b is a's), `strangers`."""
+        """Return the answer to a yes/no question about the images at positions a and b. truth: `kin` (a is the elder),
+        `turned` (b is the elder) or `strangers`."""
         elder, younger, *_ = RELATIONS[self.relation]
         one, two = f"the person in Image {a + 1}", f"the person in Image {b + 1}"
         related = {"kin": f"the {elder} of", "turned": f"the {younger} of", "strangers": "not related to"}[
@@ -161,7 +166,7 @@ class Query:
         return f"{'Yes' if yes else 'No'}, {one} is {related} {two}."
 
     def found(self, at: int) -> str:
-        """Return the answer to a question that asks for an image."""
+        """Return the answer that names the image at position `at`."""
         elder, younger, *_ = RELATIONS[self.relation]
         if self.short:
             return f"Image {at + 1}."
@@ -169,10 +174,10 @@ class Query:
 
 
 def crowd(
-    rng: Random, query: Query, first: Any, second: Any, n_images: int, apart: tuple = ()
+    rng: Random, query: Query, first: Relative, second: Relative, n_images: int, apart: tuple = ()
 ) -> tuple[list, int, int]:
-    """Put two people at their places among strangers to both, and to those in `apart`. Return the people and the two
-    places."""
+    """Put two people at their positions among strangers, who are related to neither of them nor to anyone in `apart`. Return
+    the people and the two positions."""
     others: list = []
     while len(others) < n_images - 2:
         like = rng.choice((first, second))
@@ -181,33 +186,36 @@ def crowd(
     return _placed(query.places, first, second, others)
 
 
-def _placed(places: tuple[int, int], first: Any, second: Any, others: list) -> tuple[list, int, int]:
-    """Put two people at their places among others."""
+def _placed(
+    places: tuple[int, int], first: Relative, second: Relative, others: list
+) -> tuple[list, int, int]:
+    """Put two people at their positions among others. Return the people and the two positions."""
     a, b = places
     rest = iter(others)
     return [first if at == a else second if at == b else next(rest) for at in range(len(others) + 2)], a, b
 
 
 def _swapped(things: list, a: int, b: int) -> list:
+    """Return a copy of a list with two of its entries swapped."""
     things = list(things)
     things[a], things[b] = things[b], things[a]
     return things
 
 
 def _yes_no(
-    slot: Slot, query: Query, first: Any, second: Any, weights: dict[str, float], truth: bool
+    slot: Slot, query: Query, first: Relative, second: Relative, weights: dict[str, float], truth: bool
 ) -> Pair:
-    """Ask whether two people are kin. `is-elder` asks whether a is the parent of b; where not, the roles are swapped or they
-    are strangers. `are-kin` and `are-siblings` are about kin and strangers only."""
+    """Ask whether two people are related. `is-elder` asks whether a is the parent of b; if not, b is the parent of a or they
+    are strangers. For `are-kin` and `are-siblings` the two are relatives or strangers. truth: whether yes is right."""
     rng, data = slot.rng, query.data
     kind = slot.negative(weights, _kinds(query.form, truth))
     other = data.draw_stranger(rng, like=second, unlike=(first, second), apart=(first, second))
     strangers = not truth and kind == "false-kin"
     shown = other if strangers else second
-    # The wrong answer takes the second face for this one: its own with the roles swapped, or one of the other kind.
+    # The person that the rejected answer sees in the second face: a relative instead of the stranger, or the reverse.
     imagined = second if strangers else other
     a_person, b_person = (first, shown) if truth or strangers else (shown, first)
-    kin = "kin"  # or turned, where the first image shows the younger one
+    kin = "kin"  # or "turned", if the first image shows the younger relative
     if query.form != "is-elder":
         query = replace(query, places=(min(query.places), max(query.places)))
         if rng.random() < 0.5:
@@ -244,8 +252,8 @@ def _yes_no(
     )
 
 
-def _which(slot: Slot, query: Query, elder: Any, younger: Any, weights: dict[str, float]) -> Pair:
-    """Name both relatives and ask which of them is the elder."""
+def _which(slot: Slot, query: Query, elder: Relative, younger: Relative, weights: dict[str, float]) -> Pair:
+    """Name the images of both relatives and ask which of them shows the elder."""
     rng = slot.rng
     kind = slot.negative(weights, ["swapped-roles"])
     people, at_elder, at_younger = crowd(rng, query, elder, younger, slot.n_images)
@@ -270,8 +278,8 @@ def _which(slot: Slot, query: Query, elder: Any, younger: Any, weights: dict[str
     )
 
 
-def _find(slot: Slot, query: Query, first: Any, second: Any, weights: dict[str, float]) -> Pair:
-    """Ask for the relative of one person among strangers of the same sex and age."""
+def _find(slot: Slot, query: Query, first: Relative, second: Relative, weights: dict[str, float]) -> Pair:
+    """Ask which image shows the relative of one person; the others show strangers of the relative's sex and age."""
     rng, n_images = slot.rng, slot.n_images
     kind = slot.negative(weights, ["wrong-image"])
     known, sought = (second, first) if query.form == "find-elder" else (first, second)
@@ -306,11 +314,11 @@ def _find(slot: Slot, query: Query, first: Any, second: Any, weights: dict[str, 
 
 
 def check(data: KinshipPeople[Any], wanted: Wanted) -> None:
-    """Raise SourceError where the source does not know what was asked for."""
+    """Raise SourceError if the source lacks a relation that was asked for, or the looks that --working needs."""
     if "relations" in wanted.options:
         check_weights(wanted.options["relations"], data.relations, "relation")
     if wanted.working and not data.describes_faces:
-        raise SourceError("nothing is known about how the people of this source look (leave out --working)")
+        raise SourceError("this source does not describe how its people look (leave out --working)")
 
 
 TASK = Task(

@@ -1,8 +1,8 @@
-"""The words of the task kinship: what relatives are called, how prompts ask about them, and how they want to be answered."""
+"""The texts of the task kinship: names of relatives, questions about them, and prompt endings that say how to answer."""
 
 from __future__ import annotations
 
-# Relation -> names of the first and the second relative, and the same with both sexes named.
+# Relation -> name of the first and of the second relative; the same two with both sexes named.
 RELATIONS = {
     "parent": ("parent", "child", "mother or father", "son or daughter"),
     "grandparent": ("grandparent", "grandchild", "grandmother or grandfather", "granddaughter or grandson"),

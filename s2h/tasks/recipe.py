@@ -1,10 +1,10 @@
-"""A run of s2h-gen: which pairs it makes, and how. Slot k is drawn from (seed, task, k) alone, so that a shard is a range of
-slots, and shards put end to end are the whole run.
+"""The settings of a run of s2h-gen, and the loop that makes its records. Slot k is drawn from (seed, task, k) alone, so a
+shard is a range of slots, and all shards in order are the whole run.
 
     Recipe("kinship", n=8, per_prompt=(2, 3)).records()
 
-`records` goes through the slots, `draw` makes an attempt at a pair, and `record` draws its pictures. The tasks make the
-pairs (vqa.py, kinship.py, …), slots.py keeps the run in balance, hallucinations.py asks a model for rejected answers."""
+`records` goes through the slots, `draw` tries to make a pair, and `record` draws its pictures. The tasks make the pairs
+(vqa.py, kinship.py, …), slots.py keeps the run in balance, hallucinations.py takes rejected answers from a model."""
 
 from __future__ import annotations
 
@@ -24,35 +24,31 @@ if TYPE_CHECKING:
     from s2h.images.store import Store
     from s2h.record import Record
     from s2h.tasks.hallucinations import Answerer
-    from s2h.tasks.pair import Pair, Size
+    from s2h.tasks.item_pair import Pair, Size
     from s2h.tasks.similar import Similar
 
 TRIES = 90  # draws of one slot before it is given up and counted
-TRIES_BY_MODEL = 20  # the same where each draw asks a model
-DEALT = 3  # one draw in so many keeps the slot's turn; after these a slot takes what can be had
-BLOCK = 32  # level-1 slots that go through a model together; shards are cut at whole blocks, so batches stay the same
-PER_PROMPT = {
-    "sequence": (2, 5),
-    "grid": (2, 9),
-    "pip": (2, 2),
-}  # images in a prompt, by layout, where none are asked for
+TRIES_BY_MODEL = 20  # the same if each draw asks a model
+DEALT = 3  # the first 1/DEALT of the draws keep the choices that were dealt to the slot; later draws choose freely
+BLOCK = 32  # level-1 slots that a model answers in one batch; shards end at whole blocks, so batches stay the same
+PER_PROMPT = {"sequence": (2, 5), "grid": (2, 9), "pip": (2, 2)}  # default images in a prompt, by layout
 
 
 @dataclass
 class Recipe:
-    """What a run makes. Raises SourceError where the source lacks what the task needs.
+    """The settings of a run. Raises SourceError if the source lacks the data that the task needs.
 
-    n: slots of the whole run. source: an opened one, or its spec. per_prompt: the least and the most images in a prompt,
-    each number equally often. layout: `sequence`, or all images in one as a `grid` or (vqa) one in the middle of the
-    other, `pip`. negatives: kind -> weight, the task's own by default. working: the share of prompts that ask the answer
-    to say first what it sees, where the task has such. options: the task's own. similar: chooses distractors by CLIP.
-    twins: each pair is followed by its counterfactual twin, the same prompt with images that exchange the answers;
-    `facts.twin` names the pair.
+    n: slots of the whole run. source: an opened source, or its spec. per_prompt: the smallest and largest number of images
+    in a prompt; each number is equally frequent. layout: `sequence`; `grid`, all images as tiles of one; or (vqa) `pip`,
+    one image in the middle of another. negatives: kind -> weight, by default the task's own. working: the share of prompts
+    that ask for the working, if the task has such prompts. options: values of the task's own options. similar: chooses
+    distractors by CLIP. twins: each pair is followed by its counterfactual twin, the same prompt over images for which the
+    rejected answer is right; `facts.twin` has the pair's id.
 
-    answerer: a model whose wrong answers become the rejected ones. shard: (i, N), the part of the slots to make. first:
-    slots before this one were made by an earlier run. workers: processes that share the work. images: the store of drawn
-    pictures. size: their side in pixels, or the least and the greatest of their widths and heights. tally: counts what
-    was discarded and why."""
+    answerer: a model whose wrong replies become the rejected answers. shard: (i, N), the part of the slots to make. first:
+    the first slot to make, after an interrupted run. workers: processes that share the work. images: the store of drawn
+    pictures. size: their side in pixels, or the smallest and largest width and height. tally: counts the reasons why draws
+    gave no pair."""
 
     task: str
     n: int = 1000
@@ -86,7 +82,8 @@ class Recipe:
         )
         self.wanted = Wanted(
             _weights(self.maker, self.data, self.negatives, self.answerer is not None),
-            None if self.working == WORKING else self.working,  # ids don't tell whether the default was given
+            # Ids are then the same whether the default is given or not.
+            None if self.working == WORKING else self.working,
             self.layout,
             self.similar,
             _own(self.task, self.maker, self.options),
@@ -97,7 +94,7 @@ class Recipe:
         self.store = self.images or Store()
 
     def records(self) -> Iterator[Record]:
-        """Yield the pairs of the run in order. A slot that gives none is left out and counted."""
+        """Yield the records of the run in order. A slot that gives no pair is left out and counted."""
         slots = shard_range(self.n, self.shard, BLOCK if self.answerer else 1)
         slots = range(max(self.first, slots.start), max(self.first, slots.stop))
         if self.workers > 1:
@@ -107,7 +104,7 @@ class Recipe:
         return self.made(slots, self.tally)
 
     def made(self, slots: range, tally: Counter) -> Iterator[Record]:
-        """Yield the records of some slots, each followed by its twin if there shall be twins."""
+        """Yield the records of some slots, each followed by its twin if twins were asked for."""
         answerer = self.answerer
         for k, pair in self._by_model(answerer, slots, tally) if answerer else self._by_design(slots, tally):
             record = self.record(pair, k)
@@ -121,7 +118,7 @@ class Recipe:
                 yield record
 
     def _by_design(self, slots: range, tally: Counter) -> Iterator[tuple[int, Pair]]:
-        """Yield (slot, pair) of some slots, each drawn until it gives one."""
+        """Yield (slot, pair). A slot is drawn again until it gives a pair, at most TRIES times."""
         for k in slots:
             for attempt in range(TRIES):
                 pair = self.draw(k, attempt, TRIES, tally)
@@ -132,7 +129,7 @@ class Recipe:
                 tally["slots given up"] += 1
 
     def _by_model(self, answerer: Answerer, slots: range, tally: Counter) -> Iterator[tuple[int, Pair]]:
-        """Yield (slot, pair) of some slots, whose rejected answers a model gives. It is asked a block of slots at a time."""
+        """Yield (slot, pair) with rejected answers from a model, which answers a block of slots at a time."""
         from s2h.tasks.hallucinations import hallucinated
 
         for start in range(slots.start, slots.stop, BLOCK):
@@ -141,8 +138,8 @@ class Recipe:
             yield from hallucinated(block, draw, TRIES_BY_MODEL, answerer, self.data, self.size, tally)
 
     def draw(self, k: int, attempt: int, tries: int, tally: Counter) -> Pair | None:
-        """Return an attempt at the pair of slot k, or None, counted, where it gives none. The first third of the tries keep
-        to what the slot was dealt."""
+        """Draw the pair of slot k; return None, and count why, if the draw gives none. The first third of the tries keep the
+        choices that were dealt to the slot."""
         slot = self.run.slot(k, attempt, free=attempt >= tries // DEALT)
         try:
             pair = self.maker.make(slot, self.data, self.wanted)
@@ -155,13 +152,13 @@ class Recipe:
         return pair
 
     def record(self, pair: Pair, k: int) -> Record:
-        """Return the pair as the record of slot k, its pictures drawn and stored."""
+        """Draw and store the pictures of a pair, and return it as the record of slot k."""
         name = f"{self.task}-{self.name}-{k:06d}"
         return pair.record(name, self.maker.level, self.task, self.dataset.spec, self.store, self.size)
 
     @cached_property
     def name(self) -> str:
-        """The hash of all that the pairs depend on, which stands in their ids."""
+        """The part of the pairs' ids that depends on the settings: a hash of all that changes the pairs."""
         weights, shares, photos = [], [], self.dataset.photos
         for option in self.maker.options:
             if option.name in self.wanted.options:
@@ -194,8 +191,8 @@ def shard_range(n: int, shard: tuple[int, int], block: int = 1) -> range:
 
 
 def block_of(name: str) -> int:
-    """Return the first slot of the block that the pair with this id belongs to. A killed run resumes there, so that a
-    model is asked the same batches."""
+    """Return the first slot of the block of the pair with this id. A killed run resumes there, so that a model gets the same
+    batches."""
     return int(name.removesuffix("-twin").rpartition("-")[2]) // BLOCK * BLOCK
 
 
@@ -207,7 +204,7 @@ def _task(name: str) -> Task:
 
 
 def _sizes(name: str, task: Task, layout: str, per_prompt: tuple[int, int]) -> tuple[int, ...]:
-    """Return the numbers of images that a prompt may have. Raises SourceError where the layout allows none."""
+    """Return the numbers of images that a prompt may have. Raises SourceError if the layout allows none."""
     if layout not in task.layouts:
         others = " and ".join(other for other, one in by_level().items() if layout in one.layouts)
         raise SourceError(f"the layout {layout} is for {others}: {name} needs {' or '.join(task.layouts)}")
@@ -225,7 +222,8 @@ def _sizes(name: str, task: Task, layout: str, per_prompt: tuple[int, int]) -> t
 
 
 def _weights(task: Task, data: Any, negatives: dict[str, float] | None, by_model: bool) -> dict[str, float]:
-    """Return the kinds of rejected answers with their weights. Raises SourceError for a kind that the data can't give."""
+    """Return the kinds of rejected answers with their weights. Raises SourceError for a kind that the data does not
+    allow."""
     if by_model:
         return {BY_MODEL: 1.0}
     possible = task.negatives_from(data)
@@ -237,7 +235,7 @@ def _weights(task: Task, data: Any, negatives: dict[str, float] | None, by_model
 
 
 def _own(name: str, task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the task's own options that were given. Raises SourceError for another task's option."""
+    """Return the values of the task's own options that were given. Raises SourceError for an option of another task."""
     given = {option: value for option, value in options.items() if value is not None}
     if foreign := sorted(set(given) - {option.name for option in task.options}):
         raise SourceError(f"{name} has no option {foreign[0]}")

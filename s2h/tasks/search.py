@@ -1,16 +1,16 @@
-"""Level 3, global visual search: the prompt names a concept and no image. It asks for the caption of the image that shows
-the concept (caption), for that image (locate), for how many images show it (count), or for a caption where perhaps no image
-shows it (absent).
+"""Level 3, global visual search: the prompt names a concept and no image. The four forms of question ask for the caption of
+the image that shows the concept (caption), for that image (locate), for the number of images that show it (count), or for
+its caption if any image shows it (absent).
 
-Negatives of a caption (method.md's level 3): the caption of another picture of the same concept (`same-concept`), one
-attribute exchanged (`attribute-swap`), a distractor's caption (`other-image`), a generic one (`generic`). The last two
-can be told from the words alone, since only the right caption names the concept; so they are rare unless asked for. All
-other wrong answers are right in other prompts that are as likely.
+A caption is rejected for one of four mistakes: it is the caption of another picture of the same concept (`same-concept`), it
+has one attribute changed (`attribute-swap`), it is a distractor's caption (`other-image`), or it is generic (`generic`). The
+last two are rare by default, because the text alone gives them away: only the right caption names the concept. All other
+rejected answers are chosen as often in other prompts.
 
-Locate, count and absent say that an image does not show something. Only an exhaustive source knows that: there
-`facts.absence` is "annotated". Captions leave things out, so a source of captions gives the form caption alone unless other
-forms are asked for, and then `facts.absence` is "assumed". Where the prompt asks for the working, the answer goes through
-the images until it finds the concept; with captions only, it names just the image that it found."""
+Locate, count and absent claim that some image does not show the concept. Only an exhaustive source knows that; then
+`facts.absence` is "annotated". Captions leave things out, so a source of captions gives only caption questions unless other
+forms are asked for; then `facts.absence` is "assumed". If the prompt asks for the working, the answer goes through the
+images until it finds the concept; over captions it names only the image that it found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from typing import Any
 from s2h.sources import Concept, Item, NoPair
 from s2h.sources.shapes import PHOTOS, PhotoSet
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights, search_words
-from s2h.tasks.pair import Claims, Pair, Twin
+from s2h.tasks.item_pair import Claims, Pair, Twin
 from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_found
 from s2h.tasks.slots import Slot
 
@@ -40,10 +40,10 @@ NEGATIVES = {
 }
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
-# What is asked by default. Where captions say no more than the concept that the prompt names, the words alone would give
-# every wrong one away; and some sources do not note what an image does not show.
+# Default forms of question. "no captions": the captions say no more than the concept, so a rejected one would give itself
+# away. "captions only": the source does not know what an image does not show.
 DEFAULTS = {"all": FORMS, "no captions": {"locate": 0.6, "count": 0.4}, "captions only": {"caption": 1.0}}
-CANDIDATES = 8  # distractors among which CLIP chooses
+CANDIDATES = 8  # distractors that CLIP chooses from
 NEGATIVES_OF = {
     "caption": OF_CAPTIONS,
     "locate": ("wrong-image", "false-absence", "false-presence"),
@@ -54,7 +54,8 @@ NEGATIVES_OF = {
 
 @dataclass(frozen=True)
 class Search:
-    """What one prompt looks for. shows: whether the answer shows its working."""
+    """The draw of one prompt: a target picture and the concept to search for. shows: whether the answer shows its
+    working."""
 
     slot: Slot
     photos: PhotoSet
@@ -72,14 +73,15 @@ class Search:
         return self.slot.n_images
 
     def scan(self, at: int | None) -> str:
-        """Return the working of a caption: a line before the answer."""
+        """Return the line before a caption that shows the working, "" if the prompt doesn't ask for it. at: position of the
+        image that the search ends at."""
         if not self.shows:
             return ""
         reading = [i == at for i in range(self.n)]
         return scan(self.concept, reading) if self.photos.exhaustive else scan_found(self.concept, reading)
 
     def distractors(self, together: list[Item], n: int) -> list[Item]:
-        """Draw n pictures in which the concept does not occur."""
+        """Draw n pictures that do not show the concept. together: the pictures that the prompt has already."""
         found: list[Item] = []
         while len(found) < n:
             here = [*together, *found]
@@ -95,19 +97,20 @@ class Search:
 
 
 def possible(photos: PhotoSet) -> tuple[str, ...]:
+    """Return the kinds of rejected answers that can be made from a photo set."""
     return tuple(kind for kind in NEGATIVES if kind != "attribute-swap" or photos.attribute_swaps != "none")
 
 
 def default_forms(photos: PhotoSet) -> str:
-    """Return which of DEFAULTS are the forms of question and their weights where none are asked for."""
+    """Return the key in DEFAULTS of the forms of question that a photo set gives by default."""
     if not photos.exhaustive:
         return "captions only"
     return "all" if photos.captions_say_more else "no captions"
 
 
 def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
-    """Make one search pair; raises NoPair where this draw can't give one. The option `forms` holds the forms of question and
-    their weights."""
+    """Return one search pair. Raises NoPair if the draw gives none. The option `forms` has the forms of question and their
+    weights."""
     weights, several = wanted.negatives, slot.n_images > 1
     forms, shares = _fitting(wanted, default_forms(photos), several)
     if not sum(shares):
@@ -131,8 +134,8 @@ def make(slot: Slot, photos: PhotoSet, wanted: Wanted) -> Pair:
 
 @lru_cache(maxsize=4)
 def _fitting(wanted: Wanted, default: str, several: bool) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return the forms of question that can be asked about one or several images and have a wanted mistake, and their
-    weights."""
+    """Return the forms of question that can be asked and have a wanted kind of rejected answer, and their weights. several:
+    whether the prompt has more than one image."""
     kinds = {kind for kind, weight in wanted.negatives.items() if weight > 0}
     forms = wanted.options.get("forms") or DEFAULTS[default]
     fitting = [
@@ -152,7 +155,7 @@ def _pair(
     claims: tuple[Claims, Claims],
     twin: Twin | None,
 ) -> Pair:
-    """Return a pair that lacks its question. answers, claims: of the chosen and of the rejected answer."""
+    """Return a pair without its question, which `make` adds. answers, claims: of the chosen and of the rejected answer."""
     return Pair(items, "", *answers, kind, target, facts, *claims, indexed=False, twin=twin)
 
 
@@ -178,12 +181,12 @@ def _caption(search: Search) -> Pair:
         wrong = claim = one_form(photos.generic_caption(rng, target))
     else:
         wrong, claim = one_form(photos.caption_of(rng, mistaken)), photos.claim_about(mistaken)
-        # Neither caption may be true of the other picture: a right answer would be rejected, or the twin's.
+        # If a caption were true of the other picture too, this pair or its twin would reject a right answer.
         if wrong == right or photos.caption_fits(wrong, target) or photos.caption_fits(right, mistaken):
             raise NoPair(f"both captions fit the image ({kind})")
         if form_of(wrong) != form_of(right):
             raise NoPair("captions of two forms")
-        if kind == "other-image":  # the search for a distractor's caption ended at the distractor
+        if kind == "other-image":  # the search ends at the distractor whose caption is given
             ends = items.index(mistaken)
         elif kind == "same-concept" or photos.attribute_swaps == "picture":
             twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
@@ -200,15 +203,15 @@ def _caption(search: Search) -> Pair:
 
 @lru_cache
 def _kinds(several: bool, swaps: bool) -> tuple[str, ...]:
-    """Return the mistakes that a caption can have."""
+    """Return the kinds of rejected captions that can be made."""
     impossible = ("other-image",) * (not several) + ("attribute-swap",) * (not swaps)
     return tuple(kind for kind in OF_CAPTIONS if kind not in impossible)
 
 
 @lru_cache(maxsize=4)
 def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, float]:
-    """Return the weights of the mistakes, with no more of same-concept than the share of pictures that share a concept: the
-    few that do would be repeated often. Other images take the rest."""
+    """Return the weights of the kinds of rejected answers, with that of same-concept limited to the share of pictures that
+    share their concept with another: otherwise these few would come too often. other-image gets the rest."""
     weights = wanted.negatives
     most = shared * sum(weights.get(kind, 0) for kind in OF_CAPTIONS)
     over = weights.get("same-concept", 0) - most
@@ -218,12 +221,13 @@ def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, flo
 
 
 def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
+    """Return the facts about an answer. shown_by: positions of the images that show the concept."""
     return {"answer": answer, "answer_type": answer_type, "shown_by": shown_by}
 
 
 def _absent(search: Search) -> Pair:
-    """Ask for a caption where the concept is in one image or in none, each half of the time; the wrong answer says the
-    opposite."""
+    """Ask for the caption of the image with the concept, if there is one. Half of the time there is none. The rejected
+    answer says the opposite."""
     kind = search.slot.negative(search.wanted.negatives, ["false-absence", "false-presence"])
     distractors = search.distractors([search.target], search.n)
     at = search.slot.deal(range(search.n))
@@ -234,7 +238,8 @@ def _absent(search: Search) -> Pair:
 
 
 def _locate(search: Search) -> Pair:
-    """Ask which image shows the concept, if any. Right and wrong are two of the n + 1 answers, each equally often."""
+    """Ask which image shows the concept, if any. The chosen and the rejected answer are two of the n + 1 possible ones, each
+    equally often."""
     at, wrong = search.slot.deal(_two_of(search.n))
     kind = "false-presence" if at is None else "false-absence" if wrong is None else "wrong-image"
     if not search.wanted.negatives.get(kind):
@@ -246,15 +251,15 @@ def _locate(search: Search) -> Pair:
 
 @lru_cache
 def _two_of(n: int) -> tuple[tuple[int | None, int | None], ...]:
-    """Return all ordered pairs of n places and nowhere, which is None."""
+    """Return all ordered pairs out of n positions and None, which means nowhere."""
     places: list[int | None] = [*range(n), None]
     return tuple(permutations(places, 2))
 
 
 @dataclass(frozen=True)
 class Somewhere:
-    """The worlds in which the target stands at one of the places or nowhere (None), and what is said and known in each.
-    claim: what an answer claims about the image there. caption: the answer that captions it; without, answers name it."""
+    """The prompt's images, answers and facts if the target is at a position, or nowhere (None). claim: what an answer claims
+    about the target. caption: the target's caption, if answers give it; otherwise they name the image."""
 
     search: Search
     distractors: list[Item]
@@ -268,12 +273,12 @@ class Somewhere:
 
     def say(self, at: int | None) -> str:
         search, n = self.search, len(self.distractors)
-        told = scan(search.concept, [i == at for i in range(n)]) if search.shows else ""
+        working = scan(search.concept, [i == at for i in range(n)]) if search.shows else ""
         if at is None:
-            return told + none_shows(search.concept)
+            return working + none_shows(search.concept)
         if self.caption:
-            return told + self.caption
-        return told + (
+            return working + self.caption
+        return working + (
             f"It is Image {at + 1}." if search.shows else f"Image {at + 1} shows {search.concept}."
         )
 
@@ -290,7 +295,7 @@ class Somewhere:
 
 
 def _somewhere(world: Somewhere, kind: str, at: int | None, wrong: int | None) -> Pair:
-    """Return a pair whose target stands at one place, and as the wrong answer has it at another."""
+    """Return a pair over images with the target at position `at`. The rejected answer is right if it is at `wrong`."""
     return _pair(
         world.items(at),
         (world.say(at), world.say(wrong)),
@@ -303,13 +308,13 @@ def _somewhere(world: Somewhere, kind: str, at: int | None, wrong: int | None) -
 
 
 def _claims(photos: PhotoSet, items: list[Item]) -> Claims:
-    """Return what the images show, where an answer says what they don't."""
+    """Return what the images show, as the claims of an answer that says only what they don't show."""
     return [(i, photos.claim_about(item)) for i, item in enumerate(items)]
 
 
 def _count(search: Search) -> Pair:
-    """Ask how many images show the concept: each number from none to all equally often. The wrong answer takes one image for
-    what it is not."""
+    """Ask how many images show the concept, each number from 0 to n equally often. The rejected answer is wrong about one
+    image."""
     rng, photos, n, concept = search.rng, search.photos, search.n, search.concept
     kind = search.slot.negative(search.wanted.negatives, ["miscount"])
     count = rng.randint(0, n)
@@ -317,7 +322,7 @@ def _count(search: Search) -> Pair:
     if not 0 <= count + step <= n:
         raise NoPair("a count beyond the number of images")
     there = set(rng.sample(range(n), count))
-    # One more of each than this prompt shows, for the changed place in the twin.
+    # One picture more than this prompt needs: the twin shows another one at the changed position.
     with_it = [search.target]
     while len(with_it) < max(count, count + step):
         with_it.append(photos.draw_with(rng, concept, with_it))
@@ -337,8 +342,8 @@ def _count(search: Search) -> Pair:
 
 
 def _say_count(search: Search, there: set[int]) -> str:
-    told = scan(search.concept, [i in there for i in range(search.n)], whole=True) if search.shows else ""
-    return f"{told}The number of images with {search.concept} is {len(there)}."
+    working = scan(search.concept, [i in there for i in range(search.n)], whole=True) if search.shows else ""
+    return f"{working}The number of images with {search.concept} is {len(there)}."
 
 
 def _claim_count(search: Search, there: set[int], items: list[Item]) -> Claims:
@@ -349,7 +354,8 @@ def _claim_count(search: Search, there: set[int], items: list[Item]) -> Claims:
 def _dealt(
     n: int, there: set[int], changed: int, with_it: list[Item], without: list[Item]
 ) -> tuple[list[Item], list[Item]]:
-    """Return the images of the prompt, and those of its twin, which differ at the changed place."""
+    """Return the images of the prompt and those of its twin. there: positions of the images with the concept. changed: the
+    position at which the twin differs. with_it, without: pictures with and without the concept."""
     with_it, without = list(with_it), list(without)
     one, other = with_it.pop(), without.pop()
     items = [
@@ -362,7 +368,7 @@ def _dealt(
 
 
 def check(photos: PhotoSet, wanted: Wanted) -> None:
-    """Raise SourceError for a form of question that there is not."""
+    """Raise SourceError for an unknown form of question."""
     if "forms" in wanted.options:
         check_weights(wanted.options["forms"], FORMS, "form of question")
 

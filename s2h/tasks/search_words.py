@@ -1,12 +1,12 @@
-"""The words of the task search: how prompts ask, how answers say what an image shows, and in which form captions are
-written, so that chosen and rejected answers differ in what they say and not in how they are written."""
+"""The texts of the task search: questions, the working of answers, and the form of captions. All captions get one form, so
+that chosen and rejected answers differ in content and not in punctuation."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from random import Random
 
-# {}: the concept; {is} and {it} agree with its number.
+# {}: the concept. {is} and {it} agree with it in number.
 ASKS = {
     "caption": (
         "Caption the image containing {}.",
@@ -69,7 +69,7 @@ COUNT_SHOW = (
     " Say of each image whether it is one of them, then answer.",
     " Look at image after image before you answer.",
 )
-# Where nobody noted what an image does not show.
+# For sources that do not know what an image does not show.
 NAME = (
     " Say first which image it is.",
     " Name the image before you answer.",
@@ -80,8 +80,8 @@ _ENDS = " \t.!?…,;:"
 
 
 def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = False) -> str:
-    """Return the prompt's question about a concept. shows: whether it asks for the working; named_only: which then names the
-    image that was found and none of the others."""
+    """Draw the prompt's question about a concept. shows: whether it asks for the working. named_only: whether the working
+    names only the image that was found."""
     many = is_many(concept)
     asked = rng.choice(ASKS[form]).format(
         concept, **{"is": "are" if many else "is", "it": "them" if many else _it(concept)}
@@ -113,14 +113,15 @@ def absent(concept: str) -> str:
 
 
 def scan(concept: str, reading: list[bool], whole: bool = False) -> str:
-    """Return the search through the images, up to the first that shows the concept or to the end: a line of its own."""
+    """Return the line in which an answer goes through the images. It stops at the first that shows the concept, unless
+    `whole` is set. reading: whether each image shows the concept."""
     last = len(reading) if whole or True not in reading else reading.index(True) + 1
     said = (concept if there else absent(concept) for there in reading[:last])
     return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(said)) + "\n"
 
 
 def scan_found(concept: str, reading: list[bool]) -> str:
-    """Return the same where only the image that shows the concept is named."""
+    """Return the line in which an answer names the image that shows the concept."""
     return f"Image {reading.index(True) + 1} shows {concept}.\n"
 
 
@@ -130,8 +131,8 @@ def none_shows(concept: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def one_form(caption: str) -> str:
-    """Return a caption as a sentence: the same words with a capital first and one period last. All capitals become small
-    letters."""
+    """Return a caption as a sentence that begins with a capital and ends with one period. A caption in capitals becomes
+    lower case."""
     text = " ".join(caption.split()).rstrip(_ENDS)
     if text.isupper() and len(text.split()) > 1:
         text = text.lower()
@@ -140,8 +141,8 @@ def one_form(caption: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def form_of(caption: str) -> tuple[bool, bool]:
-    """Return what else tells one way of writing captions from another: whether there is an opening such as 'In this
-    image, ', and whether Most Words Begin With a Capital."""
+    """Return two features of a caption's form: whether it has an opening such as "In this image, ", and whether Most Words
+    Begin With a Capital."""
     from s2h.language.caption_openings import without_openings
 
     words = [word for word in caption.split()[1:] if len(word) > 3 and word[0].isalpha()]
@@ -150,9 +151,9 @@ def form_of(caption: str) -> tuple[bool, bool]:
 
 
 def notes(exhaustive: bool, tells: bool, asked: set[str]) -> list[str]:
-    """Return what the user should know about the forms of question: the default, what is assumed, and what is too easy.
-    exhaustive: whether the source notes what its pictures don't show. tells: whether its captions say more than the concept.
-    asked: the forms that were asked for."""
+    """Return messages for the user about the forms of question: a default that the source imposes, absence that is assumed,
+    and captions that give themselves away. exhaustive: whether the source knows what its pictures don't show. tells:
+    whether its captions say more than the concept. asked: the forms that were asked for."""
     said = []
     if not exhaustive and not asked:
         said.append(

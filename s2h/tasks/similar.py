@@ -1,39 +1,43 @@
-"""Choose distractors by CLIP. They resemble the target, so that they are hard to tell from it and still other pictures
-(LoCoVQA, MIA-DPO). Where a source does not note what its pictures don't show, they are pictures in which CLIP does not see
-the concept that a prompt searches for."""
+"""Choose distractors by CLIP: pictures that resemble the target and so make a prompt harder (LoCoVQA, MIA-DPO). For sources
+that do not know what their pictures don't show, CLIP also refuses distractors that seem to show the concept of the
+prompt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2h.filters.cache import Embeddings
 from s2h.sources import Item, NoPair
-from s2h.tasks.pair import Size, picture
+from s2h.tasks.item_pair import Size, picture
 
-BAND = (0.6, 0.95)  # above, it is the same picture again
-KEPT = 20_000  # embeddings
-# How far below the target's a distractor's cosine to the concept must lie. With ViT-B-32 a picture of the concept has about
-# 0.25 to 0.3 and another one 0.15 to 0.22.
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+BAND = (0.6, 0.95)  # above 0.95 two pictures are copies
+KEPT = 20_000  # embeddings in memory
+# A distractor's cosine to the concept must be lower than the target's by this much. With ViT-B-32 the cosine is about 0.25
+# to 0.3 for a picture that shows the concept, and 0.15 to 0.22 for others.
 BELOW = 0.02
 
 
 @dataclass(frozen=True)
 class Similar:
-    """Choose distractors by CLIP cosines. embed, read: give the vector of length 1 of a picture and of a text. size: of
-    drawn pictures. band: least and greatest cosine of target and distractor; None accepts any."""
+    """Chooses distractors by CLIP cosines. embed, read: return the normalised embedding of a picture and of a text. size: of
+    drawn pictures. band: smallest and largest cosine between target and distractor; None accepts any."""
 
-    embed: Callable[[Any], Any]
+    embed: Callable[[Image], np.ndarray]
     size: Size
     band: tuple[float, float] | None = BAND
-    read: Callable[[str], Any] | None = None
+    read: Callable[[str], np.ndarray] | None = None
     kept: Embeddings = field(default_factory=lambda: Embeddings(KEPT))
     texts: Embeddings = field(default_factory=lambda: Embeddings(KEPT))
 
     def __call__(self, rng: Random, target: Item, candidates: list[Item]) -> Item:
-        """Draw one of the candidates. Raises NoPair where no candidate's cosine to the target lies in the band."""
+        """Draw one of the candidates. Raises NoPair if no candidate's cosine to the target is in the band."""
         if self.band is None:
             return rng.choice(candidates)
         vectors = self._vectors([target, *candidates])
@@ -45,8 +49,8 @@ class Similar:
         return rng.choice(near)
 
     def unlike(self, claim: str, target: Item, candidates: list[Item]) -> list[Item]:
-        """Return the candidates that fit a claim about the target clearly less than the target does. Raises NoPair where
-        there are none."""
+        """Return the candidates whose cosine to a claim about the target is clearly lower than the target's. Raises NoPair
+        if there are none."""
         vectors = self._vectors([target, *candidates])
         text = self._vector(claim)
         bound = float(vectors[target.key] @ text) - BELOW
@@ -55,15 +59,15 @@ class Similar:
             raise NoPair("CLIP sees the concept in every distractor")
         return apart
 
-    def _vectors(self, items: list[Item]) -> dict[str, Any]:
+    def _vectors(self, items: list[Item]) -> dict[str, np.ndarray]:
         by_key = {item.key.encode(): item for item in items}
         found = self.kept.get(
             by_key, lambda missing: ((key, self.embed(picture(by_key[key], self.size))) for key in missing)
         )
         return {item.key: found[key] for key, item in by_key.items()}
 
-    def _vector(self, text: str) -> Any:
+    def _vector(self, text: str) -> np.ndarray:
         if self.read is None:
-            raise ValueError("no text model to read the claim with")
+            raise ValueError("Similar.unlike needs `read`, which embeds texts")
         key, read = text.encode(), self.read
         return self.texts.get([key], lambda missing: ((one, read(text)) for one in missing))[key]

@@ -1,6 +1,6 @@
-"""Deal options to the slots of a run in balance. A slot is the place of one pair in a run. Slot k is drawn from (seed,
-task, k) alone, so a shard is a range of slots, and yet every stretch of a run holds each option (the number of images,
-the form of the question, the kind of mistake, yes and no) as often as its weight says.
+"""Deal options to the slots of a run in balance. A slot is the position of one pair in a run. Slot k is drawn from (seed,
+task, k) alone, so a shard is a range of slots. Still, every stretch of a run has each option (the number of images, the form
+of the question, the kind of mistake, yes and no) in proportion to its weight.
 
     slot = run.slot(17)
     operation = slot.branch(("sum", "difference"), name="operation")
@@ -20,27 +20,27 @@ from s2h.sources import NoPair
 
 Option = TypeVar("Option")
 YES_NO = "yes/no"
-_SHUFFLE = Random(0)  # seeded again for each block; a new generator would be seeded twice
+_SHUFFLE = Random(0)  # seeded again for each block, which is faster than a new generator
 
 
 class Stratum(NamedTuple):
-    """The slots of one kind, and the place of one of them among these: `place` of them come before it. Options are dealt in
-    blocks: each block holds every option as often as its weight says, in a seeded order, so that the place of any slot is
-    known without a look at the others."""
+    """A slot's rank among the slots of its kind, those that made the same decisions so far: `place` of them come before it.
+    Options are dealt in blocks. Each block has every option in proportion to its weight, in a seeded order, so the rank of
+    any slot is computed without drawing the others."""
 
     seed: int
     kind: str
     place: int
 
     def deal(self, name: str, weights: Sequence[float]) -> int:
-        """Return the number of the option that this slot gets."""
+        """Return the index of the option that this slot gets."""
         if len(weights) == 1:
             return 0
         block, at = divmod(self.place, len(weights))
         return _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))[1][at]
 
     def within(self, name: str, weights: Sequence[float], option: int) -> Stratum:
-        """Return the place among those slots that get the option."""
+        """Return the slot's rank among those slots that get the option."""
         if len(weights) == 1:
             return Stratum(self.seed, f"{self.kind}/{name} 0", self.place)
         block, at = divmod(self.place, len(weights))
@@ -52,7 +52,7 @@ class Stratum(NamedTuple):
 def _block(
     seed: int, name: str, block: int, weights: tuple[float, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return how often each option was dealt before a block, and the options of the block in their order."""
+    """Return how often each option was dealt before a block, and the options of the block in order."""
     size = len(weights)
     counts = _dealt(block * size, weights)
     after = _dealt((block + 1) * size, weights)
@@ -63,7 +63,7 @@ def _block(
 
 
 def _dealt(n: int, weights: tuple[float, ...]) -> tuple[int, ...]:
-    """Return how often each option comes among n: its share to within one, and never fewer for a larger n."""
+    """Return how often each option is dealt among the first n: its share of n, rounded so that it never falls as n grows."""
     if n % len(weights) == 0 and weights.count(weights[0]) == len(weights) and weights[0] > 0:
         return (n // len(weights),) * len(weights)
     counts, rest, weight = [], n, math.fsum(weights)
@@ -75,13 +75,13 @@ def _dealt(n: int, weights: tuple[float, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Run:
-    """The slots of one run. parts: what its randomness is drawn from. sizes: the numbers of images that its prompts have,
-    each equally often."""
+    """The slots of one run. parts: seed and settings that all its randomness is drawn from. sizes: the possible numbers of
+    images in a prompt, each equally frequent."""
 
     parts: tuple[object, ...]
     sizes: tuple[int, ...]
     order: int = field(init=False)  # seed of the order in which options are dealt
-    prefix: str = field(init=False)  # of the text that each slot's seed is the hash of
+    prefix: str = field(init=False)  # beginning of the text that is hashed to a slot's seed
     rng: Random = field(init=False, default_factory=lambda: Random(0))
 
     def __post_init__(self) -> None:
@@ -89,14 +89,15 @@ class Run:
         object.__setattr__(self, "prefix", seeds.text_of(self.parts))
 
     def slot(self, k: int, attempt: int = 0, free: bool = False) -> Slot:
-        """Return slot k for an attempt to make its pair. It shares its generator with the slots that were returned before
-        it, which can no longer be drawn from. free: choices are drawn and not dealt."""
+        """Return slot k for one attempt to make its pair. All slots share one generator, so the slot that was returned
+        before must not be used any longer. free: whether choices are drawn at random instead of dealt."""
         self.rng.seed(seeds.hashed(f"{self.prefix}\x1fint:{k}\x1fint:{attempt}"))
         number, stratum = self.place(k)
         return Slot(self.rng, self.sizes[number], None if free else stratum, self, k)
 
     def place(self, k: int, number: int | None = None) -> tuple[int, Stratum]:
-        """Return which of the sizes slot k has, and its place among the slots with that size, or with the given one."""
+        """Return the index in `sizes` of slot k, and its rank among the slots of that size. number: another size's index, to
+        return the rank that slot k would have there."""
         whole, equal = Stratum(self.order, "", k), (1,) * len(self.sizes)
         number = whole.deal("images", equal) if number is None else number
         return number, whole.within("images", equal, number)
@@ -104,21 +105,21 @@ class Run:
 
 @dataclass(slots=True)
 class Slot:
-    """What one pair is drawn from: a random generator of its own, the number of images in its prompt, and its place among
-    those slots of the run for which the same was decided so far (`stratum`; None where choices are drawn freely)."""
+    """The source of all random choices of one pair. rng: its generator. n_images: images in its prompt. stratum: its rank
+    among the slots that made the same decisions so far; None if choices are drawn at random instead of dealt."""
 
     rng: Random
     n_images: int
     stratum: Stratum | None = None
     run: Run | None = None
-    number: int = 0  # of the slot in its run
-    answered: Stratum | None = None  # its place among the yes/no questions with the same answer
+    number: int = 0  # index of the slot in its run
+    answered: Stratum | None = None  # its rank among the yes/no questions with the same answer
 
     def deal(
         self, options: Sequence[Option], weights: Sequence[float] | None = None, name: str = ""
     ) -> Option:
-        """Return one of the options. Over the slots of a run each comes as often as its weight says, by default equally
-        often. name: of the decision; decisions of one name and number of options agree."""
+        """Return one of the options. Over the slots of a run each comes in proportion to its weight, by default equally
+        often. name: of the decision; a slot gets the same index for decisions with the same name and number of options."""
         weights = (1.0,) * len(options) if weights is None else weights
         if self.stratum is None:
             return self.rng.choices(options, weights)[0]
@@ -127,7 +128,8 @@ class Slot:
     def branch(
         self, options: Sequence[Option], weights: Sequence[float] | None = None, name: str = ""
     ) -> Option:
-        """Do the same as `deal`, and balance all later decisions among those slots that got the same option."""
+        """Return one of the options as `deal` does, and balance all later decisions within the slots that got this
+        option."""
         weights = (1.0,) * len(options) if weights is None else weights
         if self.stratum is None:
             return self.rng.choices(options, weights)[0]
@@ -137,8 +139,8 @@ class Slot:
         return options[dealt]
 
     def negative(self, weights: dict[str, float], usable: Sequence[str], by_answer: bool = False) -> str:
-        """Return one of the usable kinds of rejected answers, by weight. by_answer: in balance among the questions that have
-        the same answer of yes and no. Raises NoPair where no wanted kind is usable."""
+        """Return one of the usable kinds of rejected answers, by weight. by_answer: whether to balance them separately for
+        questions whose answer is yes and no. Raises NoPair if no wanted kind is usable."""
         kinds = [kind for kind in usable if weights.get(kind, 0) > 0]
         if not kinds:
             raise NoPair(f"none of the wanted negatives fits ({', '.join(weights)})")
@@ -148,26 +150,28 @@ class Slot:
         return self.deal(kinds, shares, name)
 
     def yes_or_no(self, share: Callable[[int], float]) -> bool | None:
-        """Return whether yes is the right answer, or None where this slot is no yes/no question. Yes and no are in balance
-        over all yes/no questions of a run. share: of yes/no questions, by the number of images."""
+        """Return whether yes is the right answer, None if this slot gets no yes/no question. Yes and no are in balance over
+        all yes/no questions of a run. share: takes the number of images and returns the share of yes/no questions."""
         one = share(self.n_images)
         if self.stratum is None or self.run is None:
             return self.rng.random() < 0.5 if self.rng.random() < one else None
         weights = (one, 1 - one)
         dealt, answer = self.stratum.deal(YES_NO, weights), None
         if dealt == 0:
-            earlier = 0  # slots, with any number of images, that are yes/no questions
+            earlier = 0  # slots before this one, with any number of images, that have yes/no questions
             for at, size in enumerate(self.run.sizes):
                 _, stratum = self.run.place(self.number, at)
                 some = share(size)
                 earlier += stratum.within(YES_NO, (some, 1 - some), 0).place
-            answer = (earlier + self.stratum.seed) % 2 == 0  # alternating, as some stretches have few of them
+            answer = (
+                earlier + self.stratum.seed
+            ) % 2 == 0  # alternates, since some stretches have few such questions
             self.answered = Stratum(self.stratum.seed, f"{YES_NO} {answer}", earlier // 2)
         self.stratum = self.stratum.within(YES_NO, weights, dealt)
         return answer
 
     def two_places(self) -> tuple[int, int]:
-        """Return two different places of images in the prompt. Each ordered pair of places is equally frequent."""
+        """Return two different positions of images in the prompt. Each ordered pair of positions is equally frequent."""
         n = self.n_images
         one = self.deal(range(n), name="place")
         others = [place for place in range(n) if place != one]

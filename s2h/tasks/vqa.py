@@ -1,11 +1,10 @@
-"""Level 1, single-image and localised: a question about one image, which the prompt names by its index, padded with
-distractors. The rejected answer is the model's own wrong answer to the padded prompt (`hallucination`, see
-hallucinations.py), or, without a model, a wrong value (`wrong-attribute`), the value that a distractor has
-(`other-image`), or the right answer to the same question about another picture, where the source has pairs of pictures
-for this (`counterpart`).
+"""Level 1, single-image and localised: the prompt asks about one image, which it names by its index, among distractors. The
+rejected answer is a model's own wrong reply to the prompt (`hallucination`, see hallucinations.py). Without a model it is a
+wrong value (`wrong-attribute`), the value that a distractor has (`other-image`), or the right answer to the same question
+about another picture (`counterpart`, for sources with such pairs of pictures).
 
-Words alone don't tell the answers apart, by construction: a wrong value is drawn by the same odds as the right one, so that
-(red, blue) comes as often as (blue, red); the letters of options are dealt again; both answers have one form."""
+The text alone does not tell chosen from rejected, by construction: a wrong value is drawn by the same odds as the right one,
+so that (red, blue) comes as often as (blue, red); the letters of options are shuffled; both answers have one form."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from s2h.language.normalisation import normalise
 from s2h.sources import Item, NoPair, Question
 from s2h.sources.shapes import QUESTIONS, QuestionSet
 from s2h.tasks import BY_MODEL, Answer, Option, Task, Wanted
-from s2h.tasks.pair import Pair, Posed, Twin
+from s2h.tasks.item_pair import Pair, Posed, Twin
 from s2h.tasks.slots import Slot
 
-CANDIDATES = 8  # distractors among which a similar one is chosen
-FEW = 4  # words up to which an answer is a value
-SHOWN = 8  # candidates that facts list
+CANDIDATES = 8  # distractors that CLIP chooses from
+FEW = 4  # words of the longest answer that counts as a value
+SHOWN = 8  # candidates that are drawn for the facts
 TRUTH = {"yes": True, "no": False}
 WANTED = {True: "a question that yes answers", False: "a question that no answers", None: "another question"}
 DENIAL = "There is no Image {k}."
@@ -41,7 +40,7 @@ FRAMES = (
     "Regarding Image {k}: {q}",
     "{q} I mean Image {k}.",
 )
-# Of two pictures the target stands in the middle of the other, which it hides in part.
+# For the layout pip, in which the target is inside the other picture.
 INSIDE = (
     "{q} Answer for the small picture in the middle.",
     "Look at the small picture in the middle. {q}",
@@ -59,10 +58,10 @@ _OPENERS = frozenset((
 
 
 def make(slot: Slot, data: QuestionSet, wanted: Wanted) -> Pair:
-    """Make one pair. Where a model gives the rejected answer, that stays empty.
+    """Return one pair, with an empty rejected answer if a model is to give it. Raises NoPair if the draw gives none.
 
-    The option `nonexistent` is the share of questions that turn on whether the image exists: half of them name a number
-    beyond the last image, and the right answer says so; for the other half the wrong answer says so."""
+    The option `nonexistent` is the share of questions about whether the image exists. Half of them name a number beyond the
+    last image, and the right answer says that there is no such image; for the other half this is the rejected answer."""
     rng, n_images = slot.rng, slot.n_images
     by_truth = None if wanted.by_model else _by_truth(slot, data)
     target = data.draw_subject(rng)
@@ -76,7 +75,7 @@ def make(slot: Slot, data: QuestionSet, wanted: Wanted) -> Pair:
     at = 1 if wanted.layout == "pip" else slot.deal(range(n_images))
     phrases = INSIDE if wanted.layout == "pip" else FRAMES if n_images > 1 else ALONE
     posed = Posed(question, _phrase(rng, question, phrases), at + 1)
-    beyond = None  # whether the question names an image that isn't there; None where this is not in question
+    beyond = None  # whether the question names an image that does not exist; None for all other questions
     may_lack = n_images > 1 and wanted.layout != "pip" and not question.options
     if may_lack and rng.random() < wanted.options.get("nonexistent", 0):
         beyond = rng.random() < 0.5
@@ -109,8 +108,8 @@ def make(slot: Slot, data: QuestionSet, wanted: Wanted) -> Pair:
 
 
 def _by_truth(slot: Slot, data: QuestionSet) -> tuple[bool | None] | None:
-    """Return the right answer that the slot's question shall have, as (yes or no,), or (None,) for another answer, so that
-    yes and no are right equally often over the run; None where any question will do."""
+    """Return the right answer that the slot's question must have, so that yes and no are right equally often over the run:
+    (True,) for yes, (False,) for no, (None,) for another answer. None accepts any question."""
     share = data.yes_no_share
     if not share or slot.stratum is None:
         return None
@@ -120,7 +119,8 @@ def _by_truth(slot: Slot, data: QuestionSet) -> tuple[bool | None] | None:
 def _draw_question(
     rng: Random, data: QuestionSet, questions: Sequence[Question], by_truth: tuple[bool | None] | None
 ) -> Question:
-    """Draw one of the questions about a picture; where a data asks by kind, each kind equally often."""
+    """Draw one of the questions about a picture, each kind equally often if the data balances kinds. by_truth: as
+    `_by_truth` returns it. Raises NoPair if no question has the right answer that it asks for."""
     if by_truth is not None:
         from s2h.language import short_answers
 
@@ -149,13 +149,15 @@ def _distractors(rng: Random, data: QuestionSet, target: Item, n_images: int, wa
 
 
 def possible(data: QuestionSet) -> tuple[str, ...]:
+    """Return the kinds of rejected answers that can be made without a model."""
     return tuple(kind for kind in NEGATIVES if kind != "counterpart" or data.has_counterparts)
 
 
 def _mistake(
     slot: Slot, data: QuestionSet, question: Question, weights: dict[str, float]
 ) -> tuple[str, str, tuple[Item, Question] | None]:
-    """Return (kind of negative, rejected value, the counterpart). The value of `other-image` comes from the distractors."""
+    """Return (kind of negative, rejected value, counterpart or None). For `other-image` the value is "", since it comes
+    from the distractors, which are drawn later."""
     partner = data.counterpart_of(question)
     if partner is not None and not (
         apart(partner[1].answer, question) and apart(question.answer, partner[1])
@@ -170,8 +172,8 @@ def _mistake(
 
 
 def _draw_wrong(rng: Random, question: Question) -> str:
-    """Draw a wrong value, as likely as it is right elsewhere. Raises NoPair where the draw gives the right one, or one that
-    may be right as well."""
+    """Draw a wrong value by how often it is right in the source. Raises NoPair if the draw gives the right one, or one that
+    may be right too."""
     if question.options or question.odds is None:
         if not question.wrong:
             raise NoPair("a long answer, for which only a model gives a wrong one")
@@ -187,7 +189,7 @@ def _draw_wrong(rng: Random, question: Question) -> str:
 
 
 def apart(value: str, question: Question) -> bool:
-    """Tell whether a value is surely none of the right answers."""
+    """Tell whether a value surely differs from all right answers to a question."""
     if value in question.wrong:
         return True
     from s2h.language import short_answers
@@ -198,8 +200,8 @@ def apart(value: str, question: Question) -> bool:
 def _elsewhere(
     rng: Random, data: QuestionSet, question: Question, distractors: list[Item], weights: dict[str, float]
 ) -> tuple[str, str]:
-    """Return `other-image` and the value that a distractor has; where the same is asked about none, `wrong-attribute` and a
-    wrong value, if that kind is wanted too."""
+    """Return `other-image` and a distractor's answer to the same question. If the source asks it about no distractor, return
+    `wrong-attribute` and a wrong value. Raises NoPair if that kind is not wanted, or if the value may be right."""
     found = [
         other.answer
         for item in distractors
@@ -217,7 +219,7 @@ def _elsewhere(
     value = rng.choice(found)
     if short_answers.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
-    # Where a source's distractors never have the right answer, this value is likelier than by its odds.
+    # If distractors never have the right answer, a distractor's value is likelier than by its odds: drop the excess.
     if data.distractors_differ:
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
         if rng.random() * there > here:
@@ -229,7 +231,7 @@ def _elsewhere(
 
 
 def _phrase(rng: Random, question: Question, phrases: tuple[str, ...]) -> str:
-    """Draw a phrasing to put the question into. What isn't a plain question stands unchanged, at the end."""
+    """Draw a phrasing for a question. A text that is no plain question is put at the end of the prompt, unchanged."""
     first = question.ask.split(None, 1)[0].lower().rstrip(",:")
     plain = first in _OPENERS and "\n" not in question.ask
     ended = question.ask.endswith(("?", ".", "!"))
@@ -238,7 +240,7 @@ def _phrase(rng: Random, question: Question, phrases: tuple[str, ...]) -> str:
 
 
 def pose(posed: Posed, question: Question, options: Sequence[str] = ()) -> str:
-    """Return the prompt's text: the question in its phrasing, its options a line each, and how to answer."""
+    """Return the prompt's text: the question in its phrasing, a line for each option, and how to answer."""
     asked = posed.phrase.format(k=posed.named, q=question.ask, p=question.ask[0].lower() + question.ask[1:])
     lines = [asked]
     if options:
@@ -249,7 +251,7 @@ def pose(posed: Posed, question: Question, options: Sequence[str] = ()) -> str:
 
 
 def say(value: str) -> str:
-    """Return an answer in the form of both sides: a capital first, a period last."""
+    """Return an answer in the form that both sides have: it begins with a capital and ends with a period."""
     value = value.strip()
     bare = value.rstrip(" .!?") or value
     mark = value[-1] if value[-1] in "!?" else "."
@@ -270,7 +272,8 @@ def _facts(rng: Random, question: Question, rejected: str = "") -> dict:
 
 
 def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
-    """Return the answer and wrong values, drawn by the odds where the question has no list of its own."""
+    """Return the answer, the rejected value and further wrong values: those that the question lists, or else values drawn by
+    its odds."""
     from s2h.language import short_answers
 
     found = [question.answer, *([rejected] if rejected else []), *question.wrong]
@@ -294,17 +297,17 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
 
 
 def reject(pair: Pair, value: str) -> None:
-    """Give a pair its rejected answer."""
+    """Set the rejected answer of a pair and its claim."""
     pair.rejected = say(value)
     if pair.posed is not None:
         pair.rejected_claims = [(pair.target[0], pair.posed.question.statement(value))]
 
 
 def deal_options(pair: Pair, rng: Random, wrong: int | None) -> Pair:
-    """Put the options of a question in a new order, so that each letter is equally often right and rejected. wrong: the
-    number of the rejected option in the source's order; None leaves the rejected answer open."""
+    """Shuffle the options of a pair's question, so that each letter is right and rejected equally often. wrong: index of the
+    rejected option in the source's order; None leaves the rejected answer empty."""
     if pair.posed is None:
-        raise ValueError("only a question of level 1 has options")
+        raise ValueError("only a pair of level 1 has a question with options")
     question, (at,) = pair.posed.question, pair.target
     order = rng.sample(range(len(question.options)), len(question.options))
     texts = [question.options[number] for number in order]
@@ -329,8 +332,8 @@ def deal_options(pair: Pair, rng: Random, wrong: int | None) -> Pair:
 
 
 def add_twin(pair: Pair, item: Item, question: Question, value: str) -> Twin:
-    """Give a pair its twin, and return it: the picture about which the same is asked and whose right answer is the rejected
-    value."""
+    """Set the twin of a pair and return it. item: another picture about which the same is asked. question: that question.
+    value: its right answer, which the pair rejects."""
     from s2h.language import short_answers
 
     (at,), facts = pair.target, pair.facts
@@ -349,9 +352,10 @@ def add_twin(pair: Pair, item: Item, question: Question, value: str) -> Twin:
 
 
 def _existence(pair: Pair, beyond: bool, by_model: bool) -> Pair:
-    """Make a question about an image that isn't there, or a rejected answer that denies an image that is there."""
+    """Turn a pair into one about whether the image exists: beyond says that the question names an image that does not exist;
+    otherwise the rejected answer denies an image that does."""
     (at,), named = pair.target, pair.posed.named if pair.posed else 0
-    answer, denial, told = pair.chosen, DENIAL.format(k=named), pair.chosen_claims
+    answer, denial, claims = pair.chosen, DENIAL.format(k=named), pair.chosen_claims
     if not beyond:
         pair.negative, pair.rejected, pair.rejected_claims = "false-denial", denial, [(at, denial)]
         return pair
@@ -359,7 +363,7 @@ def _existence(pair: Pair, beyond: bool, by_model: bool) -> Pair:
     pair.negative, pair.chosen = "nonexistent", denial
     pair.rejected = "" if by_model else answer
     pair.target = list(range(len(pair.items)))
-    pair.chosen_claims, pair.rejected_claims = [(i, "a picture") for i in pair.target], told
+    pair.chosen_claims, pair.rejected_claims = [(i, "a picture") for i in pair.target], claims
     return pair
 
 
@@ -371,7 +375,7 @@ TASK = Task(
         "word": Answer(),  # one of the candidates, which the line names
         "choice": Answer(),  # one of the choices
         "caption": Answer(),  # a long answer
-        "image": Answer(lambda images: images + 1),  # an image that isn't there
+        "image": Answer(lambda images: images + 1),  # whether the image exists
     },
     make=make,
     needs=(QUESTIONS,),

@@ -1,5 +1,5 @@
-"""Make the records of a run in several processes. The slots are dealt out in pieces to processes that hold the same source,
-and the records come back in order, with the same bytes as from one process."""
+"""Make the records of a run in several processes. Each process has the source and gets pieces of the slots; the records come
+back in order, with the same bytes as from one process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from s2h.record import Record
 from s2h.sources import SourceError
 from s2h.sources.shapes import Dataset
 
-PIECE = 64  # slots that go to a process at a time
-AHEAD = 4  # pieces a process that may wait to be taken, so that memory doesn't grow with the run
+PIECE = 64  # slots that a process gets at a time
+AHEAD = 4  # unread pieces for each process, a limit that keeps memory from growing with the run
 
-# In a worker: the function that makes the records, and its source.
+# Set in a worker process: the function that makes the records, and the source.
 _work: tuple[Callable[..., Iterator[Record]], Dataset] | None = None
 
 
@@ -28,8 +28,8 @@ def spread(
     source: Dataset,
     tally: Counter,
 ) -> Iterator[Record]:
-    """Yield the records of `make(slots, tally)`, made by `workers` processes. Raises SourceError where processes can't be
-    forked: a source is shared with them as it stands, and not copied."""
+    """Yield the records of `make(slots, tally)`, made by `workers` processes. Raises SourceError on systems that can't fork:
+    the processes share the open source, which is not copied."""
     if "fork" not in multiprocessing.get_all_start_methods():
         raise SourceError("--workers needs a system that can fork (use --shard on this one)")
     pieces = (slots[at : at + PIECE] for at in range(0, len(slots), PIECE))
@@ -58,7 +58,7 @@ def _begin(make: Callable[[range, Counter], Iterator[Record]], source: Dataset) 
 
 def _piece(slots: range) -> tuple[list[Record], Counter, dict, dict]:
     if _work is None:
-        raise RuntimeError("a worker that was not told what to make")
+        raise RuntimeError("a worker process that _begin has not initialised")
     make, source = _work
     tally: Counter = Counter()
     made = list(make(slots, tally))
@@ -70,7 +70,7 @@ def _taken(future: Future, source: Dataset, tally: Counter) -> Iterator[Record]:
     try:
         made, counted, pages, bad = future.result()
     except BrokenProcessPool as error:
-        raise SourceError("a worker died, perhaps for want of memory (use fewer --workers)") from error
+        raise SourceError("a worker process died, perhaps out of memory (use fewer --workers)") from error
     tally.update(counted)
     if pages or bad:
         source.excluded.learn(pages, bad)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from s2h import record
 from s2h.models import ModelError, encode, image_attention, vlm
-from s2h.tasks.pair import Pair
-from s2h.tasks.selection import LeastAttention
+from s2h.tasks.item_pair import Pair
+from s2h.tasks.least_attention import LeastAttention
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_captions_go_where_they_are_told(tmp_path):
     shutil.rmtree(tmp_path / "kept")
     (tmp_path / "kept").write_text("no folder")
     assert "--captions kept/by-mini.jsonl" in gen("-n", "2", "--captions", "kept/by-mini.jsonl", status=1)[1]
-    assert "--captioner captions pictures in files" in gen("-n", "2", "--source", "builtin", status=1)[1]
+    assert "--captioner needs pictures in files" in gen("-n", "2", "--source", "builtin", status=1)[1]
 
 
 def test_a_caption_is_whole():

@@ -17,7 +17,7 @@ STRETCH = 20
 
 @pytest.fixture(autouse=True)
 def not_drawn(monkeypatch):
-    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
 
 
 def make(task: str, tmp_path, **more) -> list[dict]:
@@ -115,7 +115,7 @@ def test_twelve_images(task, tmp_path):
 
 def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
     from s2h.images.decoding import open_images
-    from s2h.tasks import pair as pairs
+    from s2h.tasks import item_pair as pairs
 
     monkeypatch.undo()
     for task in ("search", "arithmetic", "kinship"):

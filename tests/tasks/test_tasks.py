@@ -14,7 +14,7 @@ from s2h.sources import SourceError
 from s2h.sources.builtin import words
 from s2h.tasks import arithmetic, compare, hallucinations, kinship, search, search_words, vqa
 from s2h.tasks.hallucinations import Answerer
-from s2h.tasks.pair import Pair, Posed
+from s2h.tasks.item_pair import Pair, Posed
 
 TASKS = tuple(tasks.by_level())
 SHOW = {
@@ -64,7 +64,7 @@ def test_every_number_of_images_and_every_position_occurs_equally(pairs):
 @pytest.mark.parametrize("task", TASKS)
 def test_places_take_turns(task, tmp_path, monkeypatch):
     """Of a run's slots each number of images and each place of a target has its share by construction."""
-    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
     made = list(
         tasks.generate(
             task, n=1200, images=Store(tmp_path), **({"forms": {"caption": 1}} if task == "search" else {})
@@ -302,7 +302,7 @@ def test_what_is_chosen_is_rejected_as_often(task, tmp_path, monkeypatch):
     """The conclusions of right and wrong answers come from one distribution, so that no answer is wrong by its words."""
     from scipy.stats import chi2_contingency
 
-    monkeypatch.setattr("s2h.tasks.pair.place", lambda item, store, size: item.key)
+    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
     forms = {"forms": {"locate": 1, "count": 1, "absent": 1}} if task == "search" else {}
     sides = [Counter(), Counter()]
     for pair in tasks.generate(task, n=3000, images=Store(tmp_path), **forms):

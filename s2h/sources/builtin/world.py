@@ -103,7 +103,7 @@ class World(Dataset):
 
     def face(self, rng: Random, sex: str | None = None, age: str | None = None) -> Item:
         key = self._key("person", rng.getrandbits(60))
-        sex, age = sex or rng.choice(("female", "male")), age or rng.choice(("child", "adult", "old"))
+        sex, age = sex or rng.choice(families.SEXES), age or rng.choice(families.AGES)
         return self.draw_portrait(rng, families.person(seeds.rng(key), key, sex=sex, age=age))
 
     # Level 1 --------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""A pair before its pictures are drawn: the items, the words of the prompt, both answers, and what they follow from. Each
-task makes one of these for a slot, and `Pair.record` draws the pictures and makes the record that is written."""
+"""A pair before its pictures are drawn: the items, the text of the prompt, both answers, and the facts that they follow
+from. A task makes a `Pair` for each slot; `Pair.record` draws the pictures and returns the record that is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from s2h.images.store import Store
     from s2h.sources import Question
 
-Size = int | tuple[int, int]  # the side of drawn pictures, or the least and the greatest width and height
+Size = int | tuple[int, int]  # side of drawn pictures in pixels, or the smallest and largest width and height
 Claims = list[tuple[int, str]]  # (position of an image, what an answer claims about it)
 Value = TypeVar("Value")
 GRID = "The picture is a grid of {n} numbered images."
@@ -25,17 +25,18 @@ GRID = "The picture is a grid of {n} numbered images."
 
 @dataclass
 class Twin:
-    """The counterfactual of a pair: the images for which its rejected answer is the right one, and what is then known."""
+    """The counterfactual of a pair: images for which its rejected answer is the right one. facts: what the right answer then
+    follows from. target: None if it is the same as the pair's."""
 
     items: list[Item]
     facts: dict
-    target: list[int] | None = None  # where it differs from the pair's
+    target: list[int] | None = None
 
 
 @dataclass
 class Posed:
-    """A source's question as level 1 puts it: the phrasing around it, the number of the image in it, and a number that
-    seeds what is drawn once a model has answered."""
+    """A source's question in a prompt of level 1. phrase: the text around it. named: the number of the image that the prompt
+    names. luck: seeds the choices that are made after a model has answered."""
 
     question: Question
     phrase: str = "{q}"
@@ -47,11 +48,12 @@ class Posed:
 class Pair:
     """One pair of a task.
 
-    items: the pictures in the prompt's order. ask: the prompt's text after the images. target: positions of the images
-    that the answer rests on. facts: what the answer was derived from, with `answer` and `answer_type`, by which s2h-eval
-    reads replies. Claims: what an answer says about which image, for filters. indexed: whether 'Image k:' stands before
-    each image. twin: other images that make the rejected answer right, if there are any. layout: `grid` and `pip` show
-    all items in one image."""
+    items: the pictures in the prompt's order. ask: the prompt's text after the images. negative: the kind of the rejected
+    answer. target: positions, from 0, of the images that the answer depends on. facts: what the answer was derived from,
+    with `answer` and `answer_type`, by which s2h-eval reads replies. chosen_claims, rejected_claims: what each answer says
+    about which image, for filters. indexed: whether "Image k:" precedes each image. twin: other images that make the
+    rejected answer right, if there are any. posed: the source's question, for level 1. layout: `grid` and `pip` show all
+    items in one image."""
 
     items: list[Item]
     ask: str
@@ -64,11 +66,11 @@ class Pair:
     rejected_claims: Claims = field(default_factory=list)
     indexed: bool = True
     twin: Twin | None = None
-    posed: Posed | None = None  # level 1
+    posed: Posed | None = None
     layout: str = "sequence"
 
     def parts(self) -> list:
-        """Return the prompt as texts and image marks, in order."""
+        """Return the prompt as a list of texts and image marks."""
         if self.layout == "grid":
             return [records.IMAGE, f"\n{GRID.format(n=len(self.items))} {self.ask}"]
         if self.layout == "pip":
@@ -76,10 +78,11 @@ class Pair:
         return [*shown(len(self.items), self.indexed, records.IMAGE), "\n" + self.ask]
 
     def prompt(self) -> list[dict]:
+        """Return the prompt as messages."""
         return records.interleave(self.parts())
 
     def mirrored(self, twin: Twin) -> Pair:
-        """Return the twin as a pair of its own: the same prompt, other images, the answers in each other's place."""
+        """Return the twin as a pair: the same prompt over the twin's images, with chosen and rejected swapped."""
         return replace(
             self,
             items=twin.items,
@@ -93,7 +96,8 @@ class Pair:
         )
 
     def pictures(self, size: Size) -> list[Image]:
-        """Return the images as a model sees them: drawn, or read from their files; with a layout, one image of all."""
+        """Return the images that a model is given: drawn or read from their files, and joined into one for `grid` and
+        `pip`."""
         pictures = [picture(item, size) for item in self.items]
         if self.layout == "sequence":
             return pictures
@@ -106,7 +110,8 @@ class Pair:
         return [layouts.picture_in_picture(outer, inner, side)]
 
     def record(self, name: str, level: int, task: str, spec: str, store: Store, size: Size) -> records.Record:
-        """Draw what must be drawn, put it into the store, and make the record. name: its id. spec: of the source."""
+        """Draw the pictures that have no file, put them into the store, and return the record. name: its id. spec: of the
+        source."""
         facts = {**self.facts, "labels": [item.labels for item in self.items]}
         target, chosen, rejected = self.target, self.chosen_claims, self.rejected_claims
         if self.layout == "sequence":
@@ -139,7 +144,7 @@ class Pair:
 
 
 def shown(n: int, indexed: bool, image: Any) -> list:
-    """Return n image marks of a prompt with what stands before and between them."""
+    """Return n image marks with the texts before and between them ("Image 1: ", line breaks). image: the mark to repeat."""
     parts: list = []
     for i in range(n):
         new_line = "" if i == 0 else "\n"
@@ -150,7 +155,7 @@ def shown(n: int, indexed: bool, image: Any) -> list:
 
 
 def picture(item: Item, size: Size) -> Image:
-    """Return the item as a PIL image: from its own file or bytes, or drawn."""
+    """Return the item as a PIL image, read from its file or bytes or drawn."""
     if item.reference:
         from s2h.images.decoding import open_image
 
@@ -163,18 +168,19 @@ def picture(item: Item, size: Size) -> Image:
 
 
 def place(item: Item, store: Store, size: Size) -> str:
-    """Return the item's image reference: its own file, or its bytes or a drawing put into the store."""
+    """Return the item's image reference: its file, or the place in the store into which its bytes or its drawing go."""
     return item.reference or store.put(item.data() if item.data else drawn(item, size))
 
 
 def drawn(item: Item, size: Size) -> Image:
+    """Draw an item that has neither a file nor bytes."""
     if item.draw is None:
-        raise ValueError(f"{item.key}: an item has a reference, data or a function that draws it")
+        raise ValueError(f"{item.key}: an item needs `reference`, `data` or `draw`")
     return item.draw(drawn_size(item, size))  # type: ignore[arg-type]  # see Item.draw
 
 
 def drawn_size(item: Item, size: Size) -> Size:
-    """Return the side of a square drawing, or this picture's width and height within a range, wherever it stands."""
+    """Return the side of a square drawing; for a range, the picture's width and height, which depend on its key alone."""
     if isinstance(size, int):
         return size
     rng = seeds.rng("size", item.key)
@@ -187,8 +193,8 @@ def rearranged(
     world: Sequence[Value],
     draw: Callable[[Value, list[Item]], Item],
 ) -> list[Item]:
-    """Return the pictures of another world, given those of this one: where two values changed places so do the pictures, and
-    what no picture shows is drawn, as draw(value, the pictures that it stands beside)."""
+    """Return pictures that show the values of `world`, as far as possible those in `items`, which show `values`: if two
+    values are swapped, so are the pictures. draw(value, together) draws a picture of a value that none of them shows."""
     moved, changed = list(items), [p for p in range(len(values)) if values[p] != world[p]]
     for p in changed:
         place = next((q for q in changed if values[q] == world[p]), None)
