@@ -102,7 +102,7 @@ def name_of(record: dict) -> str:
 
 def _convert(record: dict, layout: str) -> str:
     """Let the format read the row, in place, and return its name. Raises RecordError, LeftOut."""
-    name = layout or formats.told(record)
+    name = layout or formats.layout_of(record)
     if not name:
         return ""
     form = formats.readable()[name]

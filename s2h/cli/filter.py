@@ -17,7 +17,7 @@ import click
 from s2h.cli import common, filter_options, headings, places, streams
 from s2h.errors import plural
 from s2h.eval.escape import terminal
-from s2h.filters import selection
+from s2h.filters import request
 from s2h.filters.judgement import Given, Tools
 from s2h.record import Record, RecordError
 from s2h.streams import can_grow
@@ -57,7 +57,7 @@ def main(files: tuple[str, ...], output: str, seed: int, quiet: bool, on_error: 
     given = Given(scores=options.pop("scores"), annotate=options.pop("annotate"), options=options)
     _check(given, settings, output)
     places.check(
-        [*(files or ("-",)), *selection.inputs(given)],
+        [*(files or ("-",)), *request.inputs(given)],
         {
             "-o": output, "--rejects": settings.rejects, "--report": settings.report, "--audit": settings.audit,
             "--cache": settings.cache, "--image-dir": settings.image_dir,
@@ -117,7 +117,7 @@ class Settings:
 
 def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_error: str) -> dict:
     """Return what the output depends on: a run that was killed goes on with the same arguments only."""
-    owned = {one.key: given[one.key] for one in selection.options() if one.speed is None}
+    owned = {one.key: given[one.key] for one in request.options() if one.speed is None}
     more = {"image_dir": settings.image_dir} if settings.image_dir else {}
     return {
         **owned, "scores": given.scores, "annotate": given.annotate, "command": "filter", "files": files,
@@ -127,7 +127,7 @@ def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_erro
 
 def _check(given: Given, settings: Settings, output: str) -> None:
     """Raise a usage error for options that would do nothing or that contradict each other."""
-    if fault := selection.fault(given):
+    if fault := request.fault(given):
         raise click.UsageError(fault)
     rejects, resume = settings.rejects, settings.resume
     for path, option, what in (
@@ -153,7 +153,7 @@ def _engine(work: common.Session, settings: Settings, cache: str | None = None) 
     from s2h.filters.engine import Engine
 
     return Engine(
-        selection.loaders(work.say, settings.dtype, settings.compile),
+        request.loaders(work.say, settings.dtype, settings.compile),
         cache=open_folder(cache, work.tell),
         workers=settings.workers,
         dtype=settings.dtype or "auto",
@@ -165,7 +165,7 @@ def _serve(given: Given, settings: Settings) -> None:
     from s2h import accel
 
     with common.session(None, quiet=True) as work, _engine(work, settings) as engine:
-        selection.attach(given, engine)
+        request.attach(given, engine)
         try:
             engine.serve()
         except Exception as error:
@@ -198,7 +198,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             engine = stack.enter_context(_engine(work, settings, settings.cache))
             read = partial(jsonl.read, on_error=work.on_error)
-            judges = selection.judges(self.given, Tools(engine, read, work.say))
+            judges = request.judges(self.given, Tools(engine, read, work.say))
             counts = Counts(self.given.annotate)
             histograms = Histograms(judges) if settings.report else None
             self.audit = Audit(seed) if settings.audits else None

@@ -10,7 +10,7 @@ import click
 
 from s2h.cli.headings import under
 from s2h.cli.params import Band, Bounded
-from s2h.filters import selection
+from s2h.filters import request
 from s2h.filters.judgement import Bounds, Flag, Number, Option
 from s2h.filters.scorers import KINDS
 
@@ -38,7 +38,7 @@ def _click_option(option: Option) -> Callable[[Callable], Callable]:
 def _listed() -> dict[str, list[Callable]]:
     """Return the options of judgements and models, by heading."""
     found: dict[str, list[Callable]] = {}
-    for judgement in selection.judgements().values():
+    for judgement in request.judgements().values():
         for option in judgement.options:
             heading = judgement.heading if option.speed is None else SPEED_HEADING
             found.setdefault(heading, []).append(_click_option(option))
@@ -64,10 +64,10 @@ reports = under(
     click.option(
         "--annotate", is_flag=True,
         help="Write scores without dropping records: those that the other options ask for or, without any, "
-        f"{' and '.join(selection.by_default())}.",
+        f"{' and '.join(request.by_default())}.",
     ),
     click.option(
-        "--score", "scores", type=click.Choice(selection.score_names()), multiple=True,
+        "--score", "scores", type=click.Choice(request.score_names()), multiple=True,
         help="Write this score, with or without a threshold. May be repeated.",
     ),
     click.option(

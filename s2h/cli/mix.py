@@ -12,6 +12,7 @@ import click
 from s2h.cli import common, headings, params, places, streams
 from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
 from s2h.errors import counted, plural
+from s2h.eval.escape import brief
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.files import IMAGES
@@ -311,7 +312,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
         if count := getattr(given, f"per_{by}"):
             rows, short = mix.cap(index, rows, by, count)
             for name, there in list(short.items())[:SHOWN_TASKS]:
-                work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
+                work.say(f"{by} {brief(name)} has fewer than {count}: all {there} are kept")
             if len(short) > SHOWN_TASKS:
                 more = len(short) - SHOWN_TASKS
                 work.say(
@@ -377,7 +378,7 @@ def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
     for level in sorted({level for level, _ in tally}, key=lambda level: (level is None, level)):
         tasks = sorted((task or "no task", count) for (at, task), count in tally.items() if at == level)
         tasks.sort(key=lambda item: -item[1])
-        listed = ", ".join(f"{common.printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
+        listed = ", ".join(f"{brief(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
         if len(tasks) > SHOWN_TASKS:
             more = len(tasks) - SHOWN_TASKS
             listed += f", {more} other {plural(more, 'task')}"

@@ -93,11 +93,6 @@ def unchecked(prediction: Line) -> bool:
     return caption and not gold.hidden(prediction.get("answer"))
 
 
-def summarise(predictions: list[Line]) -> list[dict]:
-    """Return one row for each group: see `row`."""
-    return [row(name, some) for name, some in groups(predictions).items()]
-
-
 def row(name: str, some: list[Line]) -> dict:
     """Return a group's name, n, correct (count), score, its interval (low, high), standard error (se) and number of
     clusters, chance and unparsed; all but the counts are shares of 1. Lines without a verdict count as unscored and are left

@@ -17,7 +17,7 @@ from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.tokens import TokenCounter, positions, refusals
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import Record, RecordError, base_of, fail, text_of, where_of
 from s2h.streams.journal import Journal
 
 WINDOW = 4  # batches whose questions are sorted by length together
@@ -131,7 +131,7 @@ def _images_of(line: dict, takes: TokenCounter) -> list[tuple[str, int] | None]:
     record = line.get("_pair") or line
     for reference in record["images"]:
         try:
-            data = read_bytes(reference, getattr(record, "base", ""))
+            data = read_bytes(reference, base_of(record))
         except ImageError:
             found.append(None)
             continue
@@ -214,7 +214,7 @@ def _question(
     model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
-    base = getattr(record, "base", "")
+    base = base_of(record)
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
     images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
@@ -259,14 +259,14 @@ def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict
 
 def _where(line: dict) -> str:
     record = line.get("_pair") or line
-    return getattr(record, "where", "") or f"question {line.get('id')}"
+    return where_of(record) or f"question {line.get('id')}"
 
 
 def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
-        where=getattr(record, "where", ""), base=getattr(record, "base", ""),
+        where=where_of(record), base=base_of(record),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
         said = made["response"]

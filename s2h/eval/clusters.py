@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from s2h.eval.benches import Line, by_group, named, plain
 from s2h.images.references import spelled
+from s2h.record import base_of
 
 _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name for some bytes
 
@@ -37,7 +38,7 @@ def keys(line: Line) -> list[int]:
     A slim line has them in `shared`."""
     if "shared" in line:
         return line["shared"]
-    base = getattr(line, "base", None) or ""
+    base = base_of(line)
     bench, known = plain(line.get("bench")), named(line.get("bench"))
     found: list[tuple] = [
         ("image", identity(one, base)) for one in line.get("images") or () if isinstance(one, str)

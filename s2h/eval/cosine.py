@@ -12,10 +12,10 @@ from typing import Any
 from s2h.errors import counted, plural
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
+from s2h.eval.statistics import Z
 
 SCORING = "cosine"
 DIGITS = 4
-Z = 1.959964  # of a 95% interval
 KEPT = ("cosine", "text_model")
 
 

@@ -13,6 +13,11 @@ def terminal(value: object) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in str(value))
 
 
+def brief(value: object) -> str:
+    """Return the first 40 characters of a name from the data, as `terminal` does."""
+    return terminal(str(value)[:40])
+
+
 def markdown(value: object) -> str:
     """Make a value safe for a cell or a line of Markdown: nothing in it ends the cell, begins a tag, or is a link or an
     emphasis."""

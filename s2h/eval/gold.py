@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h.eval import answer_types, benches
 from s2h.language.normalisation import normalise
-from s2h.record import RecordError
+from s2h.record import RecordError, where_of
 
 YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
 _NONE = ("none", "no image", "none of them", "none of the images")
@@ -54,7 +54,7 @@ def read(line: dict, kind: str | None = None) -> Any:
         said = f"{answer!r}"
         raise RecordError(
             f"can't be read as {kind}: {said if len(said) < 64 else said[:60] + ' …'}", "answer",
-            getattr(line, "where", ""), _REMEDY[kind],
+            where_of(line), _REMEDY[kind],
         )  # fmt: skip
     return found
 
@@ -100,7 +100,7 @@ def key(line: dict) -> str:
     if len(same) != 1:
         raise RecordError(
             f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}", "answer",
-            getattr(line, "where", ""), _REMEDY["choice"],
+            where_of(line), _REMEDY["choice"],
         )  # fmt: skip
     return same[0]
 

@@ -8,7 +8,7 @@ from typing import Any
 from s2h.errors import counted
 from s2h.eval import benches, gold, predictions, revisions
 from s2h.eval.benches import Line
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, fail, where_of
 
 Pair = tuple[Record, Record]  # before, after
 NAMED = 3  # differing questions that an error names
@@ -105,9 +105,7 @@ def _named(pairs: dict[str, Pair], keys: list[str], names: tuple[str, str]) -> s
 
     told = []
     for key in keys[:NAMED]:
-        first, second = (
-            getattr(line, "where", "") or name for line, name in zip(pairs[key], names, strict=True)
-        )
+        first, second = (where_of(line) or name for line, name in zip(pairs[key], names, strict=True))
         told.append(f"{key[:60]!r} ({first} and {second})")
     return ", ".join(told) + (", …" if len(keys) > NAMED else "")
 

@@ -12,7 +12,7 @@ from typing import Any
 from s2h import schema
 from s2h.errors import first_of
 from s2h.eval import answer_types
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, base_of, fail, where_of
 from s2h.schema import Rule
 
 
@@ -49,7 +49,7 @@ def checked(
     the file, for lines that don't know theirs."""
     seen: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        where = getattr(line, "where", "") or name
+        where = where_of(line) or name
         try:
             for field in needed:
                 if field not in line:
@@ -59,7 +59,7 @@ def checked(
             if "id" in made:
                 if made["id"] in seen:
                     raise RecordError(f"duplicate: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
-                seen[made["id"]] = getattr(line, "where", "") or f"line {number}"
+                seen[made["id"]] = where_of(line) or f"line {number}"
         except RecordError as error:
             error.where = error.where or where
             on_error(error)
@@ -70,7 +70,7 @@ def checked(
 def read(line: dict) -> Record:
     """Return the line with its id as text and without options that are null. Raises RecordError for a field of another
     type."""
-    made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
+    made = Record(line, where=where_of(line), base=base_of(line))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
     if faults := schema.faults(made, _types(), _RULES):

@@ -13,7 +13,7 @@ from s2h.eval.gold import options
 from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
-from s2h.record import RecordError, fail
+from s2h.record import RecordError, fail, where_of
 
 SHORT = 12  # words of a free answer that is still one
 # What each parser does where a benchmark has no rules of its own for it (`Bench.rules`).
@@ -62,7 +62,7 @@ def rescore(
     """Yield prediction lines with `parsed` and `correct` made anew from `response`. They need id, bench, answer, response.
     Lines scored by likelihood have no reply to read and stay as they are."""
     for line in lines:
-        where = getattr(line, "where", "")
+        where = where_of(line)
         made = line.copy()
         try:
             for name in ("id", "bench", "answer", "response"):

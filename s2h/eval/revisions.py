@@ -20,7 +20,7 @@ from s2h.eval.benches import Line, Revision
 
 def concerns(revision: Revision, category: object) -> bool:
     """Return whether a category is the revised one, however it is spelled."""
-    return _letters(category) == _letters(revision.category)
+    return benches.letters_of(str(category)) == benches.letters_of(revision.category)
 
 
 def of(line: Line) -> Revision | None:
@@ -28,10 +28,6 @@ def of(line: Line) -> Revision | None:
     bench = benches.named(line.get("bench"))
     revision = bench.revision if bench else None
     return revision if revision and concerns(revision, line.get("category")) else None
-
-
-def _letters(category: object) -> str:
-    return "".join(filter(str.isalnum, str(category))).lower()
 
 
 def of_file(revision: Revision, path: str) -> str | None:

@@ -1,11 +1,11 @@
-"""Judge pairs: each judge writes its score into the record before it decides, so that another threshold needs a `jq`
+"""Judge pairs: each judge writes its score into the record before it decides, so that another threshold needs `jq`
 and not another run of a model.
 
     s2h-gen search -n 40 | s2h-filter --clip 0.25 --mpnet 0.1:0.95 --rejects rejects.jsonl > l3.jsonl
 
 This module has the loop, `judge`, and what judges share. Each judgement is one file with a `judgement.Judgement`;
-`selection` makes judges of the options; `engine` and `cache` run the models; `run_report`, `audit` and `blind` measure
-what came out.
+`request` makes judges of the options; `engine` and `cache` run the models; `run_report`, `audit` and `blind` measure
+the result.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from s2h.record import Record, RecordError, fail
 
+SIDES = ("chosen", "rejected")
 DIGITS = 4  # of a written score: batches change the seventh digit of a cosine, and should not change the file
 
 

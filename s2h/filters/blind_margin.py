@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from s2h.filters import Judge, Measure
+from s2h.filters import SIDES, Judge, Measure
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Given, Judgement, Number, Option, Tools
-from s2h.filters.ref import SIDES, margin_of
+from s2h.filters.ref import margin_of
 from s2h.filters.scorers import REFERENCE
 from s2h.record import Record
 

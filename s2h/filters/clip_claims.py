@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, add_score, earlier_score, is_builtin, is_number
+from s2h.filters import SIDES, Judge, Measure, add_score, earlier_score, is_builtin, is_number
 from s2h.filters.judgement import IMAGES, Judgement, Number, Option
 from s2h.filters.scorers import CLIP
 from s2h.record import Record, RecordError, claims_of, target_of, text_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from s2h.filters.engine import Engine, Place
     from s2h.images.decoding import ImageError
 
-SIDES = ("chosen", "rejected")
 Embedded = dict[Any, Any]  # by place or text: an embedding of length 1, float32 [D]
 
 

@@ -8,7 +8,7 @@ takes its options, its help, its scores and its report from there.
     )
 
 A judgement either measures the two answers' texts (`text`) or builds a `s2h.filters.Judge` from the options (`build`).
-`s2h.filters.selection` decides which judgements a run needs; `s2h.cli.filter_options` makes click's options of these.
+`s2h.filters.request` decides which judgements a run needs; `s2h.cli.filter_options` makes click's options of these.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, add_score, earlier_score, is_builtin, is_number, within
+from s2h.filters import SIDES, Judge, Measure, add_score, earlier_score, is_builtin, is_number, within
 from s2h.filters.judgement import ANSWERS, Band, Bounds, Judgement, Option
 from s2h.filters.scorers import TEXT
 from s2h.record import Record, RecordError, facts_of, target_of, text_of
@@ -19,7 +19,6 @@ from s2h.record import Record, RecordError, facts_of, target_of, text_of
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
 
-SIDES = ("chosen", "rejected")
 VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_type
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, within
+from s2h.filters import SIDES, Judge, Measure, within
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Band, Bounds, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import REFERENCE
@@ -17,8 +17,6 @@ from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
-
-SIDES = ("chosen", "rejected")
 
 
 def build(

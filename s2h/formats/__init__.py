@@ -4,7 +4,8 @@
     s2h-mix --flat l1 l2 --to llama-factory -o data/pairs.json
     s2h-mix --flat data/pairs.json --from llama-factory -o l1.jsonl
 
-`s2h.shorthand` calls `told` and `Format.read` for a row that is no complete pair; `s2h.formats.export` calls `Format.write`.
+`s2h.shorthand` calls `layout_of` and `Format.read` for a row that is not a complete pair; `s2h.formats.export` calls
+`Format.write`.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def writable() -> dict[str, Format]:
     return {name: one for name, one in readable().items() if one.write is not None}
 
 
-def told(row: Mapping) -> str:
+def layout_of(row: Mapping) -> str:
     """Name the layout of a row from its fields, "" for an unknown one. Of several that fit, the one that has the most fields
     of a pair wins, then the one that has the most fields."""
     fitting = [

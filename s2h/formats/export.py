@@ -38,7 +38,7 @@ def open_export(
     """
     pictures = Pictures(image_dir)
     if form.features is not None:
-        from s2h.formats.tables import Parquet
+        from s2h.formats.parquet_export import Parquet
 
         assert isinstance(path, str)
         return Parquet(path, form, pictures)

@@ -24,7 +24,7 @@ from s2h import __version__
 from s2h.images import references
 from s2h.images.decoding import ImageError, file_of, glance, read_bytes
 from s2h.images.store import Store, stored_name
-from s2h.record import Record, RecordError
+from s2h.record import Record, RecordError, base_of
 from s2h.streams import jsonl
 
 SHARD_SIZE = 1 << 30  # bytes of images from which they go into shards, and about which a shard has
@@ -152,7 +152,7 @@ class Part:
         with named(self.pack.folder):
             for i, reference in enumerate(record["images"]):
                 try:
-                    images.append(self.pack.reference(reference, getattr(record, "base", "")))
+                    images.append(self.pack.reference(reference, base_of(record)))
                 except ImageError as error:
                     error.field = f"images[{i}]"
                     raise
@@ -263,7 +263,7 @@ class Weight:
 
     def add(self, record: Record) -> None:
         """Count a record's images. One that can't be read counts nothing here and is reported when it is packed."""
-        base = getattr(record, "base", "")
+        base = base_of(record)
         for reference in record["images"]:
             if ask(self._known, "insert or ignore into seen values (?)", _place(reference, base)).rowcount:
                 with contextlib.suppress(ImageError):

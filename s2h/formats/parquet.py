@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from s2h.formats import Format
+from s2h.formats.parquet_export import json_text
 from s2h.formats.pictures import Pictures, contents
-from s2h.formats.tables import json_text
 from s2h.record import FIELDS, Record, RecordError
 from s2h.streams import parse
 

@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from s2h.formats import Format, chat
+from s2h.formats.parquet_export import json_text
 from s2h.formats.pictures import Pictures, contents
-from s2h.formats.tables import json_text
 from s2h.record import Record, text_of
 
 TILE = 448  # pixels of a picture in a grid at most, as MIA-DPO has it

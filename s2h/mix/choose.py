@@ -48,7 +48,7 @@ def cap(index: Index, rows: numpy.ndarray, by: str, count: int) -> tuple[numpy.n
 
     if not len(rows):
         return rows, {}
-    group = index.told(by)[index.column("kind")[rows]]
+    group = index.numbers_of(by)[index.column("kind")[rows]]
     order = np.lexsort((drawn(index.column("order")[rows], PURPOSES[by]), group))
     group = group[order]
     changes = np.flatnonzero(group[1:] != group[:-1]) + 1

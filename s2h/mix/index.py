@@ -111,7 +111,7 @@ class Index:
         column = self.margins[name] if name in self.margins else getattr(self, name)
         return np.frombuffer(column, column.typecode) if column else np.empty(0, column.typecode)
 
-    def told(self, name: str) -> numpy.ndarray:
+    def numbers_of(self, name: str) -> numpy.ndarray:
         """Return for each kind a number for its `level`, `task` or `source`. A level is itself, 0 if there is none; others
         are counted from 0."""
         import numpy as np

@@ -21,7 +21,7 @@ def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
     """Order the rows by ascending level and shuffle them inside a level."""
     import numpy as np
 
-    level = index.told("level").astype(np.uint8)[index.column("kind")[rows]]
+    level = index.numbers_of("level").astype(np.uint8)[index.column("kind")[rows]]
     return rows[np.lexsort((index.column("order")[rows], level))]
 
 
@@ -35,5 +35,5 @@ def by_margin(
     value = index.column(name)[rows]
     keys = [index.column("order")[rows], value if hard_first else -value]
     if levels:
-        keys.append(index.told("level")[index.column("kind")[rows]])
+        keys.append(index.numbers_of("level")[index.column("kind")[rows]])
     return rows[np.lexsort(keys)]

@@ -216,17 +216,18 @@ def plain(name: object) -> str:
 @functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     last = re.split(r"[/\\]|--|___", name.rstrip("/\\"))[-1]
-    return _names().get(_letters(last), name)
+    return _names().get(letters_of(last), name)
 
 
 @functools.cache
 def _names() -> dict[str, str]:
     benches = registry.values("bench")
-    made = {_letters(alias): name for name, bench in benches.items() for alias in bench.aliases}
-    return made | {_letters(name): name for name in benches}
+    made = {letters_of(alias): name for name, bench in benches.items() for alias in bench.aliases}
+    return made | {letters_of(name): name for name in benches}
 
 
-def _letters(name: str) -> str:
+def letters_of(name: str) -> str:
+    """Return the letters and digits of a name in lower case, so that names compare however they are spelled."""
     return re.sub(r"[\W_]", "", name.lower())
 
 

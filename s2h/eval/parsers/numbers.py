@@ -65,7 +65,6 @@ _WEAK = re.compile(
     r"|\b(?:so|therefore|thus|hence|altogether|in\s+total|overall)\b[,:]?(?=\s)|\b(?:total\s+of|adds?\s+up\s+to|(?:giv|mak|total|totall|leav)ing|sums?\s+(?:up\s+)?to|equals|result\s+in|which\s+makes)\b|(?<![<>=!])=+>?",
     re.IGNORECASE,
 )
-_TOTAL = re.compile(r"\b(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
 _BECAUSE = re.compile(
     r"[,;]?\s+(?:since|because|given\s+that|namely)\b(?![^.!?\n]*(?:\btotal|\bsum\b|\bmake|\bgive|=|\bequal|\bso\b))[^.!?\n]*|\((?![^)]*(?:total|sum))[^()]*\)",
     re.IGNORECASE,
