@@ -1,5 +1,5 @@
-"""Predictions as --score and --compare read them: fields have the types of contract.md, and ids are unique texts. A line of
-another evaluator may lack fields, and an integer id is read as text."""
+"""Read and check predictions for --score and --compare: fields have the types of a prediction, and ids are unique texts.
+Lines from other evaluators may lack fields, and an integer id is read as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lines(
     on_error: Callable[[RecordError], None],
     skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """Yield the lines of files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    """Yield the lines of files ("-" is standard input), which `read` opens. A file without lines is an error for on_error.
     skipped: returns how many lines were skipped so far."""
     for name in names:
         found, before = False, skipped()
@@ -93,8 +93,8 @@ def read(line: dict) -> Record:
 
 
 def _choices(choices: dict | list) -> dict | list:
-    """Return the options without those that are null or empty, under their letters. If all are empty, they are kept: then
-    their texts stand in the question, and only the letters are known."""
+    """Return the options by letter, without those that are null or empty. If all are empty texts, they are kept: the
+    question contains their texts, and only the letters are known."""
     if isinstance(choices, list) and len(choices) > len(ascii_uppercase):
         raise RecordError(f"must be at most 26: they are {len(choices)}", "choices")
     lettered = choices if isinstance(choices, dict) else dict(zip(ascii_uppercase, choices, strict=False))
