@@ -1,5 +1,5 @@
-"""The result of a run: how many pairs of each task were kept or dropped and for which reason, as a table; and the
-distribution of the scores around their thresholds, as histograms. `s2h.view.score_plots` draws the histograms."""
+"""Report the result of a run: a table of the pairs of each task that were kept, or dropped for which reason, and histograms
+of the scores around their thresholds. `s2h.view.score_plots` draws the histograms."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ GROUPS = {
     "multi-hop": ("visual_chain", "arxiv"),
 }
 LETTERS = ("A", "B", "C", "D", "E")
-# The instruction for each task, by what its name begins with.
+# The instruction for each task, by a prefix of its name.
 _INSTRUCTIONS = (
     (("codeu", "food", "image_jigsaw"), "Answer with the option symbol."),
     (("arxiv",), "Answer with the paper title."),

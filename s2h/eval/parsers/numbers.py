@@ -72,7 +72,7 @@ _BECAUSE = re.compile(
 _BARE_AROUND = re.compile(
     r"[^\w\n]*(?:about|around|approximately|roughly|exactly|just|only|answer)?[^\w\n]*", re.IGNORECASE
 )
-_LONGEST = 15  # digits of a value that is kept
+_LONGEST = 15  # digits of the longest value that is read
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def values(text: str) -> list[Value]:
         found.append(Value(match.start(), match.end(), None if open_ else _number(match)))
     others = [
         one for one in found if not _PERCENT.match(text, one.end)
-    ]  # how sure the reply is, beside a value
+    ]  # a percentage beside a value says how sure the reply is
     return _without_ranges(text, others or found)
 
 
