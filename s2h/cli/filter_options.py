@@ -81,13 +81,13 @@ reports = under(
     ),
     click.option(
         "--report", metavar="FILE",
-        help="Write to FILE, as JSON, what was kept and dropped by task and reason, and how the scores lie around their "
-        "thresholds; histograms go beside it (.png).",
+        help="Write to FILE, as JSON, what was kept and dropped by task and reason, and the distribution of the "
+        "scores around their thresholds; histograms go beside it (.png).",
     ),
     click.option(
         "--audit", metavar="FILE",
-        help="Write to FILE, as JSON, how well words alone, and form alone, tell chosen from rejected in the kept pairs, "
-        "and how even places, lengths and answers are; plots go beside it (.png).",
+        help="Write to FILE, as JSON, how well words alone, and form alone, separate chosen from rejected in the kept "
+        "pairs, and how even places, lengths and answers are; plots go beside it (.png).",
     ),
     click.option(
         "--audit-fail", metavar="AUC", type=click.FloatRange(0.5, 1),
@@ -106,7 +106,7 @@ models = under(
     click.option(
         "--cache", metavar="DIR", type=click.Path(file_okay=False),
         help="Keep what the models compute in DIR, by content and model. A later run, with another threshold or after a "
-        "kill, then needs them for new pairs only. Safe to remove.",
+        "kill, then runs them on new pairs only. Safe to remove.",
     ),
 )  # fmt: skip
 performance = under(

@@ -1,4 +1,4 @@
-"""s2h-mix: make one training file from several. Its order is what it is for: the trainer keeps it."""
+"""s2h-mix: make one training file from several, in the order in which the trainer reads it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cores() -> int:
     click.option(
         "--interleave", is_flag=True,
         help="Take FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), "
-        "until all have ended. Nothing is shuffled or held back; --per-... then keep the first N.",
+        "until all have ended. Nothing is shuffled; --per-... then keep the first N.",
     ),
     click.option(
         "--order", type=click.Choice(["shuffle", "margin", "hard-first"]), default="shuffle", show_default=True,
@@ -94,8 +94,8 @@ def cores() -> int:
     ),
     click.option(
         "--pack", metavar="DIR",
-        help="Write a folder to carry away: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
-        'once, with relative references. datasets.load_dataset("DIR") reads it.',
+        help="Write a folder that can be copied elsewhere: the records (mix.jsonl, with --val mix.val.jsonl) and each of "
+        'their images once, with relative references. datasets.load_dataset("DIR") reads it.',
     ),
     click.option(
         "--shard-size", metavar="MIB", type=AT_LEAST_1, default=1024, show_default=True,
@@ -135,8 +135,8 @@ def main(files, flat, curriculum, interleave, **given):
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
-                "--interleave holds nothing back: --val, --hardest, --order, --oversample and --pack need --flat or "
-                "--curriculum."
+                "--interleave writes records as they come: --val, --hardest, --order, --oversample and --pack need --flat "
+                "or --curriculum."
             )
         flow(files or ("-",), given)
     else:

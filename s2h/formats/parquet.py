@@ -1,5 +1,5 @@
-"""Parquet of every field with the images inside, as `datasets` loads it: `load_dataset("parquet", data_files=...)` gives
-pictures. What differs from task to task (facts, grounding, scores, unknown fields) is a column of JSON text."""
+"""Parquet with every field and the images inside, as `datasets` loads it: `load_dataset("parquet", data_files=...)` gives
+images. Fields whose type differs from task to task (facts, grounding, scores, unknown fields) are columns of JSON text."""
 
 from __future__ import annotations
 

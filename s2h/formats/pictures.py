@@ -1,5 +1,5 @@
-"""Images of a pair as other tools need them: as files with a full path, since each tool resolves a relative one in its own
-way, or as bytes."""
+"""Get the images of a pair in the form that other tools need: as bytes, or as files with a full path, since each tool
+resolves a relative path in its own way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from s2h.record import Record, base_of
 
-KNOWN = 1 << 14  # references that are not looked at again
+KNOWN = 1 << 14  # references whose paths are remembered
 
 
 class Pictures:

@@ -27,9 +27,9 @@ def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
 
 def by_margin(
     index: Index, rows: numpy.ndarray, name: str, *, levels: bool = False, hard_first: bool = False
-):
-    """Order the rows from easy (the largest margin of a score) to hard, or with hard_first the other way; with levels,
-    inside each level. Equal margins are shuffled."""
+) -> numpy.ndarray:
+    """Order the rows from easy (the largest margin of the score `name`) to hard, or with hard_first from hard to easy; with
+    levels, within each level. Equal margins are shuffled."""
     import numpy as np
 
     value = index.column(name)[rows]

@@ -1,4 +1,4 @@
-"""Take records from several streams in turn as they flow. Nothing is shuffled or held back, so that a mix of endless streams
+"""Take records from several streams in turn as they arrive. Nothing is shuffled or kept, so that a mix of endless streams
 writes its first records at once."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def interleave(
             continue
         turn.waited -= sum(turn.weight for turn in turns)
         if not seen.add(record["id"]):
-            on_error(RecordError(f"is there twice: {record['id']}", "id", where_of(record)))
+            on_error(RecordError(f"duplicate: {record['id']}", "id", where_of(record)))
             continue
         lacking = next((by for by in most if record.get(by) is None), None)
         if lacking:
