@@ -33,10 +33,10 @@ class Record(dict):
     """A record and its origin.
 
     where: "FILE:LINE", or "" for a new record. base: the folder of its relative image references, "" for the working
-    directory. repeats: the origin of the pair that this one repeats, if s2h-filter has found one.
+    directory.
     """
 
-    __slots__ = ("base", "repeats", "where")
+    __slots__ = ("base", "where")
 
     def __init__(self, *fields, where: str = "", base: str = "", **more) -> None:
         dict.__init__(self, *fields, **more)
@@ -44,6 +44,16 @@ class Record(dict):
 
     def copy(self) -> Record:
         return Record(self, where=self.where, base=self.base)
+
+
+def where_of(record: dict) -> str:
+    """Return "FILE:LINE" of a record, "" for a plain dict."""
+    return record.where if isinstance(record, Record) else ""
+
+
+def base_of(record: dict) -> str:
+    """Return the folder that a record's relative references start at, "" for a plain dict."""
+    return record.base if isinstance(record, Record) else ""
 
 
 def make(
@@ -119,7 +129,7 @@ def check(record: dict) -> None:
     found = faults(record) if pair is None else unfit(pair)
     if found:
         error = first_of(found)
-        error.where = getattr(record, "where", "")
+        error.where = where_of(record)
         raise error
 
 

@@ -1,6 +1,6 @@
-"""Complete rows that are not yet a full pair, so that every stage gets one form. `s2h.formats` reads the layouts of other
-tools; the short forms that they share are completed here: texts in place of messages and of their parts, images as objects,
-a prompt that both answers repeat, no id. A complete pair passes unchanged.
+"""Complete rows that are not full pairs, so that every stage sees one form. `s2h.formats` reads the layouts of other tools.
+This module completes the short forms that they share: texts in place of messages or of parts, images as objects, a prompt
+that both answers repeat, a missing id. A complete pair passes unchanged.
 
     {"images": ["a.jpg"], "prompt": "What colour is the car?", "chosen": "Red.", "rejected": "Blue."}
 """
@@ -27,17 +27,17 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{100,}={0,2}\s*")  # no image file is shor
 
 
 def accept(record: dict, layout: str = "") -> str:
-    """Complete a record of a file in place, and check it. Return the layout that it was in, "" for a complete pair.
+    """Complete a record in place and check it. Return the layout that it was in, "" for a complete pair.
 
-    layout: the name of a format, for rows that are no complete pair; "" tells it from their fields. Raises RecordError, and
-    LeftOut for a row that holds no pair.
+    layout: the name of the format of rows that are not complete pairs; "" recognizes it from their fields. Raises
+    RecordError, and LeftOut for a row that holds no pair.
     """
     return acceptor(layout)(record)
 
 
 @lru_cache(maxsize=8)
 def acceptor(layout: str = "") -> Callable[[dict], str]:
-    """Return `accept` for one layout, with its imports done: it is called for every record."""
+    """Return `accept` for one layout. Its imports are done here, once, since it is called for every record."""
     from msgspec import ValidationError
     from msgspec import convert as decode
 
@@ -66,10 +66,10 @@ def complete(record: dict, layout: str = "") -> str:
     """Bring a row to the full form of a pair, in place, and return the layout that it was in (see `accept`). A field that
     can't be completed stays as it is, and `check` reports it.
 
-    images: {"bytes": base64, "path"} and base64 text become a data URI (references.Held), which a Writer puts into a store;
-    without bytes, the path is taken. prompt: each mark `<image>` in a text becomes an image. If there are no marks, and no
-    message has an image part, all images come first, as in TRL. id: a hash of the four fields. Raises RecordError for bytes
-    that are no base64 or no image.
+    images: base64 text and {"bytes": base64, "path"} become a data URI that a Writer puts into a store (references.Held), or
+    the path if there are no bytes. prompt: in a text, images stand at its marks (`<image>`); without marks all images come
+    first, as in TRL. The same holds for messages with texts in place of parts, if none of them shows an image. id: a hash of
+    the four fields. Raises RecordError for bytes that are no base64 or no image.
     """
     if record.get("prompt") is None:
         _part_prompt(record)
@@ -102,7 +102,7 @@ def name_of(record: dict) -> str:
 
 def _convert(record: dict, layout: str) -> str:
     """Let the format read the row, in place, and return its name. Raises RecordError, LeftOut."""
-    name = layout or formats.told(record)
+    name = layout or formats.layout_of(record)
     if not name:
         return ""
     form = formats.readable()[name]
@@ -134,7 +134,7 @@ def _shows_image(prompt: Any) -> bool:
 
 
 def _part_prompt(record: dict) -> None:
-    """Make a prompt of the messages with which both answers begin (TRL's implicit prompt)."""
+    """Make a prompt of the messages that both answers begin with (TRL's implicit prompt)."""
     one, other = record.get("chosen"), record.get("rejected")
     if not (isinstance(one, list) and isinstance(other, list) and len(one) > 1 and len(other) > 1):
         return

@@ -255,7 +255,7 @@ def test_the_same_pair_twice_is_told_by_what_it_says(here):
         RecordError, match=r"in.jsonl:2: repeats an earlier pair: the same images, prompt and answers"
     ):
         list(jsonl.read(path))
-    assert "is there twice: pair-" in run(mix, "--flat", path, code=1)
+    assert "duplicate: pair-" in run(mix, "--flat", path, code=1)
 
 
 @pytest.mark.parametrize("images", [["a.png"], ["a.png", "b.png"]])

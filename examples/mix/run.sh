@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Three files become a flat mixture with a held-out share, a curriculum, an export for LLaMA-Factory and a folder to carry away.
+# Three files become a flat mixture with a held-out share, a curriculum, an export for LLaMA-Factory and a packed folder.
 #
 #     bash examples/mix/run.sh             # into mix/ (or $S2H_OUT)
 set -euo pipefail

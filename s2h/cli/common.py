@@ -280,11 +280,6 @@ def session(
         sys.exit(FAILED if work.failures else SKIPPED)
 
 
-def printable(name: str) -> str:
-    """Return a name from the data, short and without line breaks and escape codes."""
-    return "".join(sign if sign.isprintable() else " " for sign in name[:40])
-
-
 def _message(error: Exception) -> str:
     """Return one line about any error."""
     if isinstance(error, RecordError):

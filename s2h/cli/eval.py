@@ -1,4 +1,4 @@
-"""s2h-eval: answers of a model, their scores, and comparisons."""
+"""s2h-eval: ask a model, score its replies, compare runs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main(quiet, on_error, **values):
 
 
 class Run:
-    """A run of the command: its output, which an earlier run may have started, and which process of several this is."""
+    """A run of the command: its output, which an earlier run may have started, and the rank of this process."""
 
     def __init__(self, given: Options) -> None:
         from s2h import accel
@@ -89,14 +89,15 @@ class Run:
             )
 
     def writer(self) -> Callable[[], Writer]:
-        """Return what opens the output: a file that a later run can continue, if possible."""
+        """Return a function that opens the output: if possible, a file that a later run can continue."""
         if not self.first:
             return self._listen
         given = self.given
         return self.journal.open if self.grows else partial(common.writer, given.output, given.image_dir)
 
     def _listen(self) -> Writer:
-        """Return the output of a process that writes nothing, but asks what the first one asks."""
+        """Return an output that discards everything, for a process that is not the first one. It reads the journal, so that
+        it asks the same questions as the first one."""
         from s2h.streams.jsonl import Writer
 
         if self.grows:
@@ -132,7 +133,7 @@ class Run:
         return made
 
     def _tell(self, work: common.Session, model: VLM) -> None:
-        """Say where the images stand in the prompts, and what an earlier run has done."""
+        """Tell the user where the images are in the prompts, and how much an earlier run has done."""
         from s2h.models.prompts import images_first
 
         first = images_first(model.processor)
@@ -147,8 +148,8 @@ class Run:
             )
 
     def write(self, work: common.Session, made: Iterable[Line]) -> list[Line]:
-        """Write the predictions as long as all processes are alive. Return what the report needs of them and of those that
-        an earlier run has written."""
+        """Write the predictions. Return the slim lines that the report needs, of these and of those that an earlier run has
+        written. Raises RecordError if another process has ended."""
         from s2h import accel
         from s2h.record import Record
 
@@ -165,7 +166,7 @@ class Run:
 
 
 def _slim(line: Line) -> Line:
-    """Return what the report needs of a prediction."""
+    """Return the fields of a prediction that the report needs."""
     from s2h.eval import accuracy, cosine
 
     return accuracy.slim(line) | cosine.kept(line)
@@ -205,7 +206,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
 
 
 def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, str]) -> None:
-    """Print the table, and write the report and the heat map that are asked for."""
+    """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine
     from s2h.eval import report as reports
     from s2h.eval.parsers import VERSIONS

@@ -30,7 +30,7 @@ OPTIONS = (
             "questions or pairs. May be repeated.  [default: FILEs, or else builtin]",
         ),
         click.option("--data", metavar="DIR", help="Folder with local copies of benchmarks, by their names."),
-        click.option("--split", metavar="NAME", help="Split to ask, where a benchmark has several (see --list)."),
+        click.option("--split", metavar="NAME", help="Split of the benchmark, if it has several (see --list)."),
         click.option(
             "-n", "count", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
             help="Questions of each kind, for builtin.",
@@ -46,11 +46,11 @@ OPTIONS = (
         ),
         click.option(
             "--image-dir", metavar="DIR", type=click.Path(file_okay=False), default="s2h-images", show_default=True,
-            help="Folder for images that are drawn or lie inside a benchmark's files or a pair's line.",
+            help="Folder for images that are drawn or embedded in a benchmark's files or a pair's line.",
         ),
         click.option(
             "--list", "listing", is_flag=True,
-            help="List the benchmarks, where each can be had and in which layouts, and exit.",
+            help="List the benchmarks with their places on the Hub and the layouts that are read, and exit.",
         ),
     ),
     headings.under(
@@ -71,7 +71,7 @@ OPTIONS = (
         ),
         click.option(
             "--shard", type=Shard(), default="1/1", show_default=True,
-            help="Ask this part of the questions only. All parts in order are the whole.",
+            help="Ask only this part of the questions. The outputs of all parts, one after another, are the whole.",
         ),
         click.option(
             "--resume", is_flag=True,
@@ -107,7 +107,7 @@ OPTIONS = (
         ),
         click.option(
             "--margin", metavar="POINTS", type=click.FloatRange(min=0),
-            help="A skill on single images is kept if the interval of its change lies above minus POINTS.  [default: 2]",
+            help="A skill on single images is kept if the interval of its change is above minus POINTS.  [default: 2]",
         ),
         click.option("--plot", metavar="FILE", help="Draw before and after as PNG."),
         click.option("--gallery", metavar="FILE", help="Write a page of the questions gained and lost."),
@@ -133,7 +133,7 @@ def add_options(command: Callable) -> Callable:
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
+    """The parsed options."""
 
     files: tuple[str, ...]
     benches: tuple[str, ...]
@@ -189,7 +189,7 @@ class Options:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the predictions depend on: --resume continues a run with the same arguments only."""
+        """The options that determine the predictions. --resume only continues a run with the same ones."""
         return {
             "command": "eval", "model": self.model, "files": self.files, "benches": self.benches, "data": self.data,
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
@@ -198,7 +198,7 @@ class Options:
         }  # fmt: skip
 
     def check(self) -> None:
-        """Raise a usage error for options that would do nothing or that contradict each other, and for files that would be
+        """Raise a usage error for options that have no effect or contradict each other, and for files that would be
         overwritten while they are read."""
         if (self.data or self.split) and not self.benches:
             raise click.UsageError("--data and --split go with --bench.")

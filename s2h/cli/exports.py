@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FormatName(click.ParamType):
-    """The name of a format: of one that can be written, or of any. The formats are loaded when a name is looked at."""
+    """The name of a format: of any, or only of those that can be written. The formats are loaded when a name is checked."""
 
     name = "FORMAT"
 
@@ -58,7 +58,7 @@ def format_of(given: SimpleNamespace) -> Format | None:
 
 
 def opened(given: SimpleNamespace, path: str):
-    """Open this place for the mix or for the part that is held out."""
+    """Open an output, for the mix or for its held-out part."""
     if (form := format_of(given)) is None:
         return common.writer(path, given.image_dir or places.image_store(given.output))
     from s2h.formats.export import open_export
@@ -68,7 +68,7 @@ def opened(given: SimpleNamespace, path: str):
 
 
 def say_next(work: common.Session, given: SimpleNamespace) -> None:
-    """Say how the other tool reads what was written."""
+    """Tell the user how the other tool reads the output."""
     if given.pack:
         work.say(f'next: datasets.load_dataset("{given.pack}"), or s2h-train {given.pack}/mix.jsonl')
     elif (form := format_of(given)) is not None and form.command is not None:

@@ -1,4 +1,4 @@
-"""s2h-filter: judge pairs, keep the good ones, say why the others went."""
+"""s2h-filter: judge pairs, keep the good ones, and report why others were dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import click
 from s2h.cli import common, filter_options, headings, places, streams
 from s2h.errors import plural
 from s2h.eval.escape import terminal
-from s2h.filters import selection
+from s2h.filters import request
 from s2h.filters.judgement import Given, Tools
 from s2h.record import Record, RecordError
 from s2h.streams import can_grow
@@ -43,7 +43,7 @@ def main(files: tuple[str, ...], output: str, seed: int, quiet: bool, on_error: 
 
     Every score is written into the record (scores.clip, scores.mpnet, ...) before anything is decided, so another threshold
     needs no model: jq -c 'select(.scores.clip.chosen > 0.3)'. A score that a record brings from the same model is used
-    again. A score of another model is an error, because no stage rewrites what an earlier one said; jq -c
+    again. A score of another model is an error, because no stage rewrites the result of an earlier one; jq -c
     'del(.scores.clip)' removes it. Without a judgement, pairs are checked and passed on.
 
     \b
@@ -57,7 +57,7 @@ def main(files: tuple[str, ...], output: str, seed: int, quiet: bool, on_error: 
     given = Given(scores=options.pop("scores"), annotate=options.pop("annotate"), options=options)
     _check(given, settings, output)
     places.check(
-        [*(files or ("-",)), *selection.inputs(given)],
+        [*(files or ("-",)), *request.inputs(given)],
         {
             "-o": output, "--rejects": settings.rejects, "--report": settings.report, "--audit": settings.audit,
             "--cache": settings.cache, "--image-dir": settings.image_dir,
@@ -116,8 +116,8 @@ class Settings:
 
 
 def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_error: str) -> dict:
-    """Return what the output depends on: a run that was killed goes on with the same arguments only."""
-    owned = {one.key: given[one.key] for one in selection.options() if one.speed is None}
+    """Return the options that determine the output. --resume only continues a run with the same ones."""
+    owned = {one.key: given[one.key] for one in request.options() if one.speed is None}
     more = {"image_dir": settings.image_dir} if settings.image_dir else {}
     return {
         **owned, "scores": given.scores, "annotate": given.annotate, "command": "filter", "files": files,
@@ -127,7 +127,7 @@ def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_erro
 
 def _check(given: Given, settings: Settings, output: str) -> None:
     """Raise a usage error for options that would do nothing or that contradict each other."""
-    if fault := selection.fault(given):
+    if fault := request.fault(given):
         raise click.UsageError(fault)
     rejects, resume = settings.rejects, settings.resume
     for path, option, what in (
@@ -153,7 +153,7 @@ def _engine(work: common.Session, settings: Settings, cache: str | None = None) 
     from s2h.filters.engine import Engine
 
     return Engine(
-        selection.loaders(work.say, settings.dtype, settings.compile),
+        request.loaders(work.say, settings.dtype, settings.compile),
         cache=open_folder(cache, work.tell),
         workers=settings.workers,
         dtype=settings.dtype or "auto",
@@ -161,11 +161,11 @@ def _engine(work: common.Session, settings: Settings, cache: str | None = None) 
 
 
 def _serve(given: Given, settings: Settings) -> None:
-    """In every process but the main one: do its share of the models' work."""
+    """Do this process's share of the models' work; for every process but the main one."""
     from s2h import accel
 
     with common.session(None, quiet=True) as work, _engine(work, settings) as engine:
-        selection.attach(given, engine)
+        request.attach(given, engine)
         try:
             engine.serve()
         except Exception as error:
@@ -188,7 +188,7 @@ class Run:
     audit: Audit | None = None
 
     def judge_files(self, files: tuple[str, ...], seed: int) -> list[str]:
-        """Judge all pairs and return what the audit finds wrong."""
+        """Judge all pairs. Return a sentence for each failure that the audit finds."""
         from s2h.filters import judge
         from s2h.filters.audit import Audit
         from s2h.filters.run_report import Counts, Histograms
@@ -198,7 +198,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             engine = stack.enter_context(_engine(work, settings, settings.cache))
             read = partial(jsonl.read, on_error=work.on_error)
-            judges = selection.judges(self.given, Tools(engine, read, work.say))
+            judges = request.judges(self.given, Tools(engine, read, work.say))
             counts = Counts(self.given.annotate)
             histograms = Histograms(judges) if settings.report else None
             self.audit = Audit(seed) if settings.audits else None
@@ -252,7 +252,7 @@ class Run:
     def _after_earlier_run(
         self, records: Iterator[Record], judges: list[Judge], counts: Counts
     ) -> Iterable[Record]:
-        """Take over what an earlier run noted, and return the records that it has not dealt with."""
+        """Restore the state that an earlier run noted, and return the records that it has not judged."""
         journal, work = self.journal, self.work
         if journal.position:
             counts.recall(journal.said["tally"])
@@ -267,7 +267,7 @@ class Run:
         return records
 
     def _skip_judged(self, records: Iterator[Record], judges: list[Judge]) -> Iterator[Record]:
-        """Skip the records that an earlier run has dealt with; judges that remember score them again."""
+        """Skip the records that an earlier run has judged. Judges that remember earlier records score them again."""
         journal = self.journal
         while judges and not judges[-1].remembers:
             judges = judges[:-1]
@@ -278,7 +278,7 @@ class Run:
         if (count, where) != (journal.position, journal.last):
             raise RecordError(
                 f"{journal.outputs[0].partial}: its last pair came from {journal.last}, which the input doesn't have",
-                remedy="give the same input, or leave --resume out and begin anew",
+                remedy="give the same input, or start again without --resume",
             )
         self.work.say(
             f"going on after {where}: {count:,} {plural(count, 'pair was', 'pairs were')} judged before"
@@ -294,7 +294,7 @@ class Run:
         self.work.say(f"report: {path} and {plots}")
 
     def _write_audit(self) -> list[str]:
-        """Report on the pairs that were kept, and return the tasks that fail."""
+        """Write the audit of the pairs that were kept. Return a sentence for each task that fails."""
         from s2h.filters import audit
 
         if self.audit is None:

@@ -10,7 +10,7 @@ import click
 
 from s2h.cli.headings import under
 from s2h.cli.params import Band, Bounded
-from s2h.filters import selection
+from s2h.filters import request
 from s2h.filters.judgement import Bounds, Flag, Number, Option
 from s2h.filters.scorers import KINDS
 
@@ -38,7 +38,7 @@ def _click_option(option: Option) -> Callable[[Callable], Callable]:
 def _listed() -> dict[str, list[Callable]]:
     """Return the options of judgements and models, by heading."""
     found: dict[str, list[Callable]] = {}
-    for judgement in selection.judgements().values():
+    for judgement in request.judgements().values():
         for option in judgement.options:
             heading = judgement.heading if option.speed is None else SPEED_HEADING
             found.setdefault(heading, []).append(_click_option(option))
@@ -64,10 +64,10 @@ reports = under(
     click.option(
         "--annotate", is_flag=True,
         help="Write scores without dropping records: those that the other options ask for or, without any, "
-        f"{' and '.join(selection.by_default())}.",
+        f"{' and '.join(request.by_default())}.",
     ),
     click.option(
-        "--score", "scores", type=click.Choice(selection.score_names()), multiple=True,
+        "--score", "scores", type=click.Choice(request.score_names()), multiple=True,
         help="Write this score, with or without a threshold. May be repeated.",
     ),
     click.option(
@@ -81,13 +81,13 @@ reports = under(
     ),
     click.option(
         "--report", metavar="FILE",
-        help="Write to FILE, as JSON, what was kept and dropped by task and reason, and how the scores lie around their "
-        "thresholds; histograms go beside it (.png).",
+        help="Write to FILE, as JSON, what was kept and dropped by task and reason, and the distribution of the "
+        "scores around their thresholds; histograms go beside it (.png).",
     ),
     click.option(
         "--audit", metavar="FILE",
-        help="Write to FILE, as JSON, how well words alone, and form alone, tell chosen from rejected in the kept pairs, "
-        "and how even places, lengths and answers are; plots go beside it (.png).",
+        help="Write to FILE, as JSON, how well words alone, and form alone, separate chosen from rejected in the kept "
+        "pairs, and how even places, lengths and answers are; plots go beside it (.png).",
     ),
     click.option(
         "--audit-fail", metavar="AUC", type=click.FloatRange(0.5, 1),
@@ -106,7 +106,7 @@ models = under(
     click.option(
         "--cache", metavar="DIR", type=click.Path(file_okay=False),
         help="Keep what the models compute in DIR, by content and model. A later run, with another threshold or after a "
-        "kill, then needs them for new pairs only. Safe to remove.",
+        "kill, then runs them on new pairs only. Safe to remove.",
     ),
 )  # fmt: skip
 performance = under(

@@ -1,4 +1,4 @@
-"""s2h-mix: make one training file from several. Its order is what it is for: the trainer keeps it."""
+"""s2h-mix: make one training file from several, in the order in which the trainer reads it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from s2h.cli import common, headings, params, places, streams
 from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
 from s2h.errors import counted, plural
+from s2h.eval.escape import brief
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.files import IMAGES
@@ -37,7 +38,7 @@ def cores() -> int:
     click.option(
         "--interleave", is_flag=True,
         help="Take FILEs in turn as they flow, each as often as --weights says (2,1: two of the first, one of the second), "
-        "until all have ended. Nothing is shuffled or held back; --per-... then keep the first N.",
+        "until all have ended. Nothing is shuffled; --per-... then keep the first N.",
     ),
     click.option(
         "--order", type=click.Choice(["shuffle", "margin", "hard-first"]), default="shuffle", show_default=True,
@@ -93,8 +94,8 @@ def cores() -> int:
     ),
     click.option(
         "--pack", metavar="DIR",
-        help="Write a folder to carry away: the records (mix.jsonl, with --val mix.val.jsonl) and each of their images "
-        'once, with relative references. datasets.load_dataset("DIR") reads it.',
+        help="Write a folder that can be copied elsewhere: the records (mix.jsonl, with --val mix.val.jsonl) and each of "
+        'their images once, with relative references. datasets.load_dataset("DIR") reads it.',
     ),
     click.option(
         "--shard-size", metavar="MIB", type=AT_LEAST_1, default=1024, show_default=True,
@@ -134,8 +135,8 @@ def main(files, flat, curriculum, interleave, **given):
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
-                "--interleave holds nothing back: --val, --hardest, --order, --oversample and --pack need --flat or "
-                "--curriculum."
+                "--interleave writes records as they come: --val, --hardest, --order, --oversample and --pack need --flat "
+                "or --curriculum."
             )
         flow(files or ("-",), given)
     else:
@@ -311,7 +312,7 @@ def choose(index, given: SimpleNamespace, work: common.Session):
         if count := getattr(given, f"per_{by}"):
             rows, short = mix.cap(index, rows, by, count)
             for name, there in list(short.items())[:SHOWN_TASKS]:
-                work.say(f"{by} {common.printable(str(name))} has fewer than {count}: all {there} are kept")
+                work.say(f"{by} {brief(name)} has fewer than {count}: all {there} are kept")
             if len(short) > SHOWN_TASKS:
                 more = len(short) - SHOWN_TASKS
                 work.say(
@@ -377,7 +378,7 @@ def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
     for level in sorted({level for level, _ in tally}, key=lambda level: (level is None, level)):
         tasks = sorted((task or "no task", count) for (at, task), count in tally.items() if at == level)
         tasks.sort(key=lambda item: -item[1])
-        listed = ", ".join(f"{common.printable(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
+        listed = ", ".join(f"{brief(task)} {count}" for task, count in tasks[:SHOWN_TASKS])
         if len(tasks) > SHOWN_TASKS:
             more = len(tasks) - SHOWN_TASKS
             listed += f", {more} other {plural(more, 'task')}"

@@ -1,6 +1,6 @@
-"""Accuracy of predictions with a 95% interval, by benchmark and category: beside it the share that could not be read, and
-what a blind guesser gets; and accuracy by the number of images and by the target's position. Intervals are wider where
-questions share images, sentences or twins."""
+"""Compute the accuracy of predictions with a 95% interval, by benchmark and category, by the number of images and by the
+target's position. Each row also has the share of replies that could not be read and the chance of a blind guesser. Intervals
+are wider where questions share images, sentences or twins (see `clusters`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEVELS: tuple[tuple[str, Callable[[Line], bool]], ...] = (
     ("level 3 (search)", lambda p: p.get("level") == 3),
     ("single image", lambda p: p.get("level") == pairs.SINGLE),
 )
-# What the scores need of a prediction, so that memory does not grow with prompts.
+# The fields that scores need. Memory does not grow with prompts, because only these are kept.
 KEPT = (
     "id", "bench", "category", "level", "about", "answer", "answer_type", "choices", "candidates", "parsed", "correct",
     "scoring", "target", "l2_category", "group", "question_type", "sentence", "parser", "model", "label_version",
@@ -29,8 +29,8 @@ KEPT = (
 
 
 def slim(line: Line) -> Line:
-    """Return a prediction without its texts and images. Its answer is in the one form (`gold`), `shared` says what it can
-    have in common with others, and `images` keeps their number."""
+    """Return a prediction without its texts and images: its answer as `gold.read` gives it, `shared` with the keys of its
+    cluster (`clusters.keys`), and `images` with one 0 for each image."""
     kept = {key: line[key] for key in KEPT if key in line}
     if line.get("choices"):
         kept["choices"] = gold.options(line)
@@ -43,8 +43,8 @@ def slim(line: Line) -> Line:
 
 
 def groups(predictions: list[Line]) -> dict[str, list[Line]]:
-    """Return the predictions of each row by the row's name: the levels of built-in tasks and of pairs, then every benchmark,
-    and its categories if it has several."""
+    """Return the predictions of each row of the table, by the row's name: the levels of built-in tasks and of pairs, then
+    every benchmark, followed by its categories if it has several."""
     by_level, rest = [], defaultdict(list)
     for p in predictions:
         if _has_level(p):
@@ -78,7 +78,7 @@ def categories(prediction: Line) -> list[str]:
 
 
 def unread(prediction: Line) -> bool:
-    """Return whether nothing was read, or a letter that no option has."""
+    """Return whether no answer was read, or a letter that is not among the options."""
     parsed = prediction.get("parsed")
     return parsed is None or (
         prediction.get("scoring") != "likelihood"
@@ -91,11 +91,6 @@ def unchecked(prediction: Line) -> bool:
     """Return whether a prediction is a caption whose answer is known but has no exact check."""
     caption = prediction.get("answer_type") == "caption" and prediction.get("correct") is None
     return caption and not gold.hidden(prediction.get("answer"))
-
-
-def summarise(predictions: list[Line]) -> list[dict]:
-    """Return one row for each group: see `row`."""
-    return [row(name, some) for name, some in groups(predictions).items()]
 
 
 def row(name: str, some: list[Line]) -> dict:

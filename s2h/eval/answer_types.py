@@ -12,12 +12,12 @@ from s2h.record import RecordError
 if TYPE_CHECKING:
     from s2h.tasks import Answer
 
-TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # that s2h-eval reads
+TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # the types that s2h-eval reads
 
 
 def of_task(line: Line, kind: str) -> Answer | None:
-    """Return what a question's task says of a type of answer; None for a question that is of no task or of another type.
-    Lines with a level are of the task that their category names."""
+    """Return how a question's task defines a type of answer; None if the question belongs to no task, or the task lacks this
+    type. The task of a line that has a level is named by its category."""
     task = line.get("category")
     if "level" not in line or task not in registry.names("task"):
         return None

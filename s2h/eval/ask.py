@@ -1,4 +1,4 @@
-"""Ask a model: questions in, predictions out, in order and as they come."""
+"""Ask a model questions and yield its predictions, in the order of the questions and as soon as they are ready."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.tokens import TokenCounter, positions, refusals
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import Record, RecordError, base_of, fail, text_of, where_of
 from s2h.streams.journal import Journal
 
 WINDOW = 4  # batches whose questions are sorted by length together
@@ -39,9 +39,10 @@ def predict(
 
     scoring: `generate` writes the greedy reply and reads it. `likelihood` compares the options' letters, yes with no, or a
     pair's chosen with its rejected answer, and is not comparable with generated replies.
-    journal: lets a later run continue this one. Its position is the number of questions in finished windows, and its partial
-    answers are those to the next window.
-    on_error: takes a question that can't be asked (an image is missing, or it does not fit the model), in its place.
+    journal: lets a later run continue this one. Its position is the number of questions in finished windows; it also keeps
+    the answers to the next window that are ready.
+    on_error: receives the error of a question that can't be asked (an image is missing, or it does not fit the model), in
+    the place of its prediction.
     """
     journal = journal or Journal()
     for told in journal.said.get("skipped", []):
@@ -89,7 +90,7 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
         raise RecordError(
             f"{journal.name}: was started with different questions: number {journal.position} was {journal.last}, not "
             f"{last}",
-            remedy="give the same, or start again without --resume",
+            remedy="give the same questions, or start again without --resume",
         )
     yield from questions
 
@@ -102,8 +103,8 @@ def _note_window(journal: Journal, chunk: list, skipped: list[RecordError]) -> N
 
 
 def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] = (1, 1)) -> Iterable:
-    """Return the questions of one shard (1-based number, number of shards) among the first `limit`. Shards in order are the
-    whole. For a shard all questions are held in memory, since their number is known only at their end."""
+    """Return the questions of one shard (1-based number, number of shards) among the first `limit`. The shards, one after
+    another, give all questions. For a shard, all questions are held in memory, since their number must be known."""
     if limit is not None:
         questions = islice(questions, limit)
     if shard == (1, 1):
@@ -114,8 +115,8 @@ def part(questions: Iterable, limit: int | None = None, shard: tuple[int, int] =
 
 
 def _window(questions: Iterator, size: int) -> tuple[list, Any]:
-    """Return the next questions, and what ended them: an error, which waits until those before it are answered, True at
-    their end, or None."""
+    """Return the next questions, and why there are no more: an error (raised by the caller after these are answered), True
+    at the end of the questions, or None if more may follow."""
     chunk: list = []
     try:
         chunk.extend(islice(questions, size))
@@ -125,13 +126,13 @@ def _window(questions: Iterator, size: int) -> tuple[list, Any]:
 
 
 def _images_of(line: dict, takes: TokenCounter) -> list[tuple[str, int] | None]:
-    """Return for each image a name for its bytes and how many tokens it will have; None if it can't be read, which is an
-    error when it is opened."""
+    """Return for each image (digest of its bytes, number of its tokens); None if it can't be read. The error is reported
+    when the image is opened."""
     found: list[tuple[str, int] | None] = []
     record = line.get("_pair") or line
     for reference in record["images"]:
         try:
-            data = read_bytes(reference, getattr(record, "base", ""))
+            data = read_bytes(reference, base_of(record))
         except ImageError:
             found.append(None)
             continue
@@ -141,8 +142,8 @@ def _images_of(line: dict, takes: TokenCounter) -> list[tuple[str, int] | None]:
 
 
 def _batches(chunk: list, looks: list, size: int) -> list[list[int]]:
-    """Return batches of positions in the window: prompts of similar length together, and among these the ones about the same
-    images, which are then encoded once."""
+    """Return batches of positions in the window. Prompts of similar length are batched together, and among these the ones
+    about the same images, so that these images are encoded once."""
     names = [tuple(image[0] if image else None for image in look) for look in looks]
     lengths = [
         sum(image[1] for image in look if image) + len(text_of(messages)) // 4
@@ -153,8 +154,8 @@ def _batches(chunk: list, looks: list, size: int) -> list[list[int]]:
         longest[name] = max(length, longest.get(name, 0))
     order = sorted(range(len(chunk)), key=lambda at: (longest[names[at]], str(names[at]), lengths[at], at))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
-    # A single process answers the batch with the first question first, so that lines can be written. Processes that wait
-    # for each other answer batches of similar length at the same time.
+    # A single process first answers the batch that has the first question, so that its line can be written. Several
+    # processes wait for each other, so they answer batches of similar length at the same time.
     return sorted(batches, key=min) if accel.state().num_processes == 1 else batches
 
 
@@ -174,7 +175,7 @@ def _answers(
         except Exception as error:
             if state.num_processes == 1:
                 raise
-            # The other processes wait for this one: tell them.
+            # The other processes wait for this one's result, so they receive the error.
             found = [
                 (None, f"{type(error).__name__ if not isinstance(error, ModelError) else 'error'}: {error}")
             ]
@@ -214,7 +215,7 @@ def _question(
     model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
-    base = getattr(record, "base", "")
+    base = base_of(record)
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
     images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
@@ -259,14 +260,14 @@ def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict
 
 def _where(line: dict) -> str:
     record = line.get("_pair") or line
-    return getattr(record, "where", "") or f"question {line.get('id')}"
+    return where_of(record) or f"question {line.get('id')}"
 
 
 def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
     record = line.get("_pair") or line
     done = Record(
         {key: value for key, value in line.items() if not key.startswith("_")},
-        where=getattr(record, "where", ""), base=getattr(record, "base", ""),
+        where=where_of(record), base=base_of(record),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
         said = made["response"]

@@ -1,9 +1,9 @@
-"""Metrics with bootstrap intervals, for the files of benchmarks: accuracy, means over categories, parts of the questions,
-and groups that are answered right as a whole. All are shares of 1.
+"""Metrics with bootstrap intervals, from which the benchmarks in `s2h.eval.benches` build theirs: accuracy, means over
+categories, accuracy of a part of the questions, and the share of groups in which every answer is right. All are shares of 1.
 
-A bootstrap draws questions with replacement; where questions share images, sentences or twins it draws these clusters. As a
-metric depends only on how many questions fall into each of a few cells (right and wrong by category), the cells' counts are
-drawn, which is the same thing.
+A bootstrap draws questions with replacement, or clusters of questions that share images, sentences or twins. A metric
+depends only on the number of questions in each of a few cells (right and wrong by category), so the cells' counts are drawn
+instead, which gives the same distribution.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def accuracy(known: list[Line], seed: int) -> Interval:
 
 
 def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval:
-    """Return the mean of the accuracies of cells. Each cell's questions are drawn anew, or the clusters of questions among
-    those that touch the same cells."""
+    """Return the mean of the accuracies of cells. cell: returns the cell of a question. The bootstrap draws questions within
+    each cell, or clusters within the clusters that have questions in the same cells."""
     import numpy as np
 
     cells = sorted({cell(p) for p in known})
@@ -69,8 +69,8 @@ def all_right(
     """Return the share of groups in which every question is answered right; nothing if each question is a group of its own.
     n counts the groups.
 
-    placed: each question with the name of its group. guess: what a blind guesser gets of one question, for the chance that
-    all of a group are right.
+    placed: each question with the name of its group. guess: the share of questions that a blind guesser answers right, from
+    which the chance of a group follows.
     """
     found: dict[str, Line] = {}
     for group, p in placed:
@@ -90,7 +90,7 @@ def _category(p: Line) -> str:
 
 
 def _over(part: Any, whole: Any) -> Any:
-    """Return part / whole, nan where there is nothing to divide by."""
+    """Return part / whole, NaN where whole is 0."""
     import numpy as np
 
     whole = np.asarray(whole, dtype=float)

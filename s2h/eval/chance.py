@@ -1,5 +1,5 @@
-"""What a blind guesser gets: the score that says nothing about seeing. It is never below one over the number of possible
-answers, and it is not told if that number is unknown."""
+"""Compute chance: the accuracy of a guesser who sees no image. It is at least one over the number of possible answers, and
+None if that number is unknown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from s2h.eval.benches import Line
 
 
 def possible(line: Line) -> int | None:
-    """Return how many answers a question can have, as far as its line tells: the options, yes and no, the candidates, the
-    images of the prompt, those that its task tells (`s2h.tasks.Task.answers`). None if that is unknown (captions, free
-    answers)."""
+    """Return how many answers a question can have: the number of its options, of its candidates or of the images in its
+    prompt, 2 for yes and no, or the number that its task gives (`s2h.tasks.Task.answers`). None if it is unknown (captions,
+    free answers)."""
     choices, kind = line.get("choices"), gold.kind_of(line)
     if line.get("scoring") == "likelihood" and not choices:
         return 2
@@ -35,9 +35,9 @@ def possible(line: Line) -> int | None:
 
 
 def chance(predictions: Iterable[Line]) -> float | None:
-    """Return the share that a blind guesser gets right, who knows the kind of question and the number of images but sees
-    nothing. For each such kind the guess is the answer that is most frequent among its other questions, or one of the
-    possible answers at random if that is better. None if the number of possible answers of a question is unknown."""
+    """Return the share of questions that a guesser answers right who knows the kind of a question and its number of images
+    but sees no image. For each kind, the guess is the most frequent answer among its other questions, or one of the possible
+    answers at random if that is better. None if the number of possible answers to a question is unknown."""
     right, total = 0.0, 0
     kinds: dict[tuple, list[tuple[str, int]]] = defaultdict(list)
     for p in predictions:
@@ -51,7 +51,7 @@ def chance(predictions: Iterable[Line]) -> float | None:
         kinds[_kind_of_question(p)].append((str(gold.read(p)), answers))
     for some in kinds.values():
         counted = Counter(answer for answer, _ in some)
-        # Left out of its own count, a question can't make its answer the frequent one.
+        # A question is left out of its own count, so that it can't make its own answer the most frequent one.
         frequent = sum(n for answer, n in counted.items() if n - 1 >= max(_others(counted, answer), 1))
         right += max(float(frequent), sum(1 / answers for _, answers in some))
     return right / total if total else None

@@ -1,6 +1,6 @@
-"""Clusters of questions that are not independent: those about the same image, twins, and what else a benchmark joins
-(`Bench.related`). Their answers are right or wrong together, so that intervals and tests must not count them as independent
-(see `s2h.eval.statistics`)."""
+"""Clusters of questions that are not independent: questions about the same image, twins, and questions that a benchmark
+joins (`Bench.related`). Their answers tend to be right or wrong together, so intervals and tests must not count them as
+independent (see `s2h.eval.statistics`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from s2h.eval.benches import Line, by_group, named, plain
 from s2h.images.references import spelled
+from s2h.record import base_of
 
 _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name for some bytes
 
@@ -33,11 +34,11 @@ def identity(reference: str, base: str = "") -> str:
 
 
 def keys(line: Line) -> list[int]:
-    """Return what a prediction can have in common with others, as hashes; two lines with a key in common are in one cluster.
-    A slim line has them in `shared`."""
+    """Return the keys of a prediction's cluster, as 64-bit hashes: its images, its twin and its related names. Two lines
+    with a key in common are in one cluster. A slim line has its keys in `shared`."""
     if "shared" in line:
         return line["shared"]
-    base = getattr(line, "base", None) or ""
+    base = base_of(line)
     bench, known = plain(line.get("bench")), named(line.get("bench"))
     found: list[tuple] = [
         ("image", identity(one, base)) for one in line.get("images") or () if isinstance(one, str)
@@ -64,7 +65,7 @@ def labels(lines: Iterable[Line]) -> list[int]:
 
 
 def joined(shared: Sequence[Iterable[int]]) -> list[int]:
-    """Return the same for the lines' keys."""
+    """Return the cluster of each line as `labels` does. shared: the keys of each line."""
     parent = list(range(len(shared)))
 
     def root(at: int) -> int:

@@ -1,5 +1,5 @@
-"""Two or more models on the same questions: what was gained and lost, and whether that could be luck. Questions that share
-an image, a sentence or a twin are resampled together."""
+"""Compare two or more models on the same questions: the answers gained and lost, with intervals and tests. Questions that
+share an image, a sentence or a twin are resampled together. `comparison_report` shows the results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from s2h.eval.matching import Pair
 from s2h.record import RecordError, fail
 from s2h.seeds import seed_of
 
-MARGIN = 2.0  # points that a skill may have lost and still counts as kept
+MARGIN = 2.0  # percentage points that a skill may lose and still count as kept
 MCNEMAR, SIGN_FLIP = "McNemar's exact test", "exact sign-flip test over clusters"
-FEWEST = 6  # clusters; with fewer no outcome has an exact p below 0.05, so that nothing is shown
-SHOWN = 10  # reasons for lines that are left out
+FEWEST = 6  # clusters; with fewer, no outcome has an exact p below 0.05
+SHOWN = 10  # reasons for omitted lines that a report lists
 
 
 def make(
@@ -25,9 +25,9 @@ def make(
     margin: float,
     on_error: Callable[[RecordError], None],
 ) -> list[dict[str, Any]]:
-    """Return for each file but the first: before and after (the models' names), margin, rows (see `rows_of`), cosine (see
-    `cosine.compared`) where there are some, and notes, which say what was left out. Raises RecordError for a file without
-    predictions."""
+    """Return the comparison of each later file with the first one, as a dict: before and after (the models' names), margin,
+    rows (see `rows_of`), cosine (see `cosine.compared`) if lines have cosines, and notes, which say what was left out.
+    Raises RecordError for a file without predictions."""
     for name, side in zip(files, sides, strict=True):
         if not side:
             raise RecordError("no predictions", where=name, remedy="make them with --model")
@@ -61,7 +61,7 @@ def compare(
     on_error: Callable[[RecordError], None] = fail,
     margin: float = MARGIN,
 ) -> list[dict]:
-    """Return the rows of two models' lines: see `matching.join` and `rows_of`."""
+    """Match two models' lines (`matching.join`) and return their rows (`rows_of`)."""
     return rows_of(matching.judged(matching.join(before, after, names, on_error)), names, seed, margin)
 
 
@@ -91,14 +91,14 @@ def rows_of(pairs: list[Pair], names: tuple[str, str], seed: int = 0, margin: fl
 
 
 def single(line: Line) -> bool:
-    """Return whether a question shows one image only, so that it tells whether a model has kept a skill."""
+    """Return whether a question shows only one image. Such questions measure whether a model kept its earlier skills."""
     bench = benches.named(line["bench"])
     return (bench is not None and bench.single_image) or len(line.get("images") or ()) == 1
 
 
 def verdict(low: float, high: float, groups: int, margin: float = MARGIN) -> str:
-    """Say what the interval of a change (shares of 1) over so many clusters shows: "gained" if it lies above 0, "kept" if it
-    lies above -margin points, "lost" if it lies below 0, else "not shown"."""
+    """Return the verdict on a change, whose interval is low to high (shares of 1) over `groups` clusters: "gained" if it is
+    above 0, "kept" if it is above -margin points, "lost" if it is below 0, else "not shown"."""
     if groups < FEWEST:
         return "not shown"
     if low > 0:

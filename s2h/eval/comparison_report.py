@@ -1,4 +1,4 @@
-"""Comparisons of models for a reader: as a table for a terminal, as Markdown, as JSON, as a plot, and as the list of changed
+"""Show comparisons of models: as a table for a terminal, as Markdown, as JSON, as a plot, and as the list of changed
 answers."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from s2h.record import Record
 
 
 def rows_table(rows: list[dict], margin: float = MARGIN) -> str:
-    """Return the rows as text for a terminal, in percent and percentage points; those about single images stand apart."""
+    """Return the rows as text for a terminal, in percent and percentage points; rows about single images come last."""
     titles = {row["name"]: terminal(row["name"]) for row in rows}
     width = max(22, *(len(title) + 2 for title in titles.values()))
     head = ("", "n", "clusters", "before", "after", "gain", "95% interval", "p", "chance")
@@ -31,7 +31,7 @@ def rows_table(rows: list[dict], margin: float = MARGIN) -> str:
 
 
 def explained(rows: list[dict], margin: float = MARGIN) -> list[str]:
-    """Say how the numbers of the rows were made, a sentence each."""
+    """Return sentences that say how the numbers of the rows were computed."""
     made = ["gain in points, with its paired bootstrap interval"]
     clustered = [row["name"] for row in rows if row["test"] == SIGN_FLIP]
     if not clustered:
@@ -44,8 +44,8 @@ def explained(rows: list[dict], margin: float = MARGIN) -> list[str]:
         )
     if any(row["single"] for row in rows):
         made.append(
-            f"single images: kept unless the interval of the change reaches down to -{margin:g} points; then lost where "
-            f"it lies below 0, else not shown, as with fewer than {FEWEST} clusters"
+            f"single images: kept if the interval of the change is above -{margin:g} points, lost if it is below 0, else "
+            f"not shown; also not shown with fewer than {FEWEST} clusters"
         )
     return made
 

@@ -44,7 +44,8 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
 
 
 def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """Return (name, the splits that are added up to a table, for each table whose metrics are averaged)."""
+    """Return (prefix of the metrics' names, the tables whose metrics are averaged). A table is given by the positions of the
+    splits whose counts are added."""
     every = tuple(range(len(splits)))
     made: list[tuple[str, list[tuple[int, ...]]]] = [
         (f"{split} ", [(at,)]) for at, split in enumerate(splits)
@@ -61,9 +62,9 @@ def _cell(p: Line) -> tuple[str, str | None]:
 
 
 def values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
-    """Return the metrics of counts by cell (numbers or arrays; see CELLS). An unread reply is wrong in the accuracy and no
-    yes in the yes-ratio, which is the share of replies that are yes. In the recall it is a missed yes (`vlmevalkit`,
-    `robust`, `official`), or left out if unread_is_no is False (`lmms`). Nothing over nothing is 0."""
+    """Return the metrics of counts by cell (numbers or arrays; see CELLS). An unread reply counts as wrong in the accuracy
+    and as not yes in the yes-ratio, which is the share of replies that are yes. In the recall it counts as a missed yes
+    (`vlmevalkit`, `robust`, `official`), or is left out if unread_is_no is False (`lmms`). 0 / 0 is 0."""
     import numpy as np
 
     total = sum(table[cell] for cell in CELLS)

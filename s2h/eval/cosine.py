@@ -1,6 +1,6 @@
-"""Compare captions over photographs with the reference by a text model (`--scoring cosine`). They have no exact check: many
-captions are right, and no labels say which. The score is the cosine of the two texts' embeddings, labelled
-`scoring: "cosine"`. Its mean, from -1 to 1, is no accuracy; `correct` stays null."""
+"""Compare captions of photographs with the reference caption by a text model (`--scoring cosine`). There is no exact check
+for them: many captions are right, and no labels say which. The score is the cosine of the two texts' embeddings, from -1 to
+1, with `scoring: "cosine"` in the line. It is not an accuracy, so `correct` stays null."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Any
 from s2h.errors import counted, plural
 from s2h.eval.escape import markdown as escaped
 from s2h.eval.escape import terminal
+from s2h.eval.statistics import Z
 
 SCORING = "cosine"
 DIGITS = 4
-Z = 1.959964  # of a 95% interval
 KEPT = ("cosine", "text_model")
 
 
 def needed(line: dict) -> bool:
-    """Return whether a prediction is a caption that only a text model can score: its answer is known, and it has no
-    labels."""
+    """Return whether only a text model can score a prediction: it is a caption with a known answer and without labels."""
     caption = line.get("answer_type") == "caption" and line.get("scoring") != "likelihood"
     return (
         caption
@@ -33,7 +32,7 @@ def needed(line: dict) -> bool:
 
 def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
     """Yield the predictions in their order, and add `cosine` (0 if nothing was read), `text_model` and `scoring` to those
-    that need it. give: loads the text model when the first caption comes. batch: how many predictions are encoded
+    that need it. give: loads the text model, and is called for the first caption. batch: how many predictions are encoded
     together."""
     lines, model = iter(lines), None
     while some := list(islice(lines, batch)):
@@ -53,7 +52,7 @@ def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> It
 
 
 def load(name: str | None, say: Callable[[str], None]) -> Any:
-    """Load the text model of this name, by default MPNet, and say which it is."""
+    """Load the text model of this name, by default MPNet. say: receives a message that names it."""
     from s2h.models import text
 
     loaded = text.load(name or text.DEFAULT)
@@ -103,7 +102,7 @@ def _group(prediction: dict) -> tuple[str, str]:
 
 
 def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
-    """Return what a reader of the comparison must know: how many lines `compared` leaves out."""
+    """Return a note that says how many lines `compared` leaves out; nothing if it leaves out none."""
     count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
     if not count:
         return []

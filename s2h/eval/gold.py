@@ -1,6 +1,6 @@
-"""The right answer of a question in one form, so that replies are compared with what the benchmark means: 'Yes.', true and
-'y' are yes, a number may be written as text, '(B)' and an option's text are the letter B. Readers of benchmarks and
-`--score` call `read`. An answer that can't be read is an error, never a wrong reply."""
+"""Read the right answer (gold label) of a question in one form, however the benchmark writes it: 'Yes.', true and 'y' are
+yes, a number may be a text, '(B)' and the text of option B are the letter B. Readers of benchmarks and `--score` call
+`read`. An answer that can't be read is an error; the reply is not counted as wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h.eval import answer_types, benches
 from s2h.language.normalisation import normalise
-from s2h.record import RecordError
+from s2h.record import RecordError, where_of
 
 YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
 _NONE = ("none", "no image", "none of them", "none of the images")
@@ -29,10 +29,10 @@ _REMEDY = {
 def read(line: dict, kind: str | None = None) -> Any:
     """Return the answer of a question or prediction in its one form: None if it is hidden (null or empty), 'yes' or 'no', a
     number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
-    right texts. An answer of a type that only a task reads stays as it is. kind: the answer's type, by default `kind_of` the
-    line.
+    right texts. An answer of a task's own type is returned unchanged. kind: the answer's type, by default `kind_of(line)`.
 
-    Raises RecordError, which names the field `answer`, the line's place if known (`line.where`), and a remedy."""
+    Raises RecordError with the field `answer`, the line's place if it is known, and a remedy.
+    """
     answer = line.get("answer")
     if hidden(answer):
         return None
@@ -54,7 +54,7 @@ def read(line: dict, kind: str | None = None) -> Any:
         said = f"{answer!r}"
         raise RecordError(
             f"can't be read as {kind}: {said if len(said) < 64 else said[:60] + ' …'}", "answer",
-            getattr(line, "where", ""), _REMEDY[kind],
+            where_of(line), _REMEDY[kind],
         )  # fmt: skip
     return found
 
@@ -85,8 +85,8 @@ def kind_of(line: dict) -> str:
 
 
 def key(line: dict) -> str:
-    """Return the letter of the right answer, which the line may have as a letter, in brackets or not, as a label before the
-    option's text, or as that text. Raises RecordError."""
+    """Return the letter of the right option. The line may give it as a letter (with or without brackets), as a label before
+    the option's text, or as that text. Raises RecordError."""
     choices, answer = options(line), str(line["answer"]).strip()
     label = re.match(r"\(?(\w+)[).:]\s", answer)
     for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
@@ -100,13 +100,13 @@ def key(line: dict) -> str:
     if len(same) != 1:
         raise RecordError(
             f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}", "answer",
-            getattr(line, "where", ""), _REMEDY["choice"],
+            where_of(line), _REMEDY["choice"],
         )  # fmt: skip
     return same[0]
 
 
 def options(line: dict) -> dict[str, str]:
-    """Return the choices by letter; a list has the letters from A on."""
+    """Return the choices by letter. The items of a list get the letters from A on."""
     choices = line["choices"]
     lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
     return {letter: str(option) for letter, option in lettered}

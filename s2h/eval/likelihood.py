@@ -1,5 +1,5 @@
-"""Score without generating: how likely the options are after the prompt, from one pass over it. A choice compares its
-options' letters, a yes/no question the two words, and a pair its two answers."""
+"""Score by likelihood, without generating: compute the log-probabilities of the possible answers after the prompt. For a
+choice these are the option letters, for a yes/no question the two words, and for a pair its two answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ PAIR = ("chosen", "rejected")
 
 @dataclass
 class Options:
-    """What is compared: the tokens of each label, any of which says it; or a pair's two answers as text."""
+    """The answers that are compared: for each label the tokens that stand for it (their probabilities are added), or the
+    texts of a pair's two answers."""
 
     tokens: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
@@ -80,7 +81,7 @@ def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
     made = []
     for at in range(len(asked)):
         logp = {label: round(value, DIGITS) for label, value in found[at].items()}
-        # The first of equals wins, but in a pair the rejected answer: the chosen one must be likelier.
+        # Ties go to the first label. In a pair they go to the rejected answer, since the chosen one must be likelier.
         labels = list(logp)
         if asked[at][1].answers:
             labels.sort(reverse=True)
@@ -104,7 +105,7 @@ def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[s
 
 
 def _leads(processor: Any, messages: list[dict], text: str) -> list[str]:
-    """Return what may stand between the prompt and an answer's first word, first what the template writes."""
+    """Return the white space that may stand between the prompt and an answer's first word; the template's comes first."""
     said = encode.answer_text(processor, messages, assistant("A"), text)
     return list(dict.fromkeys((said[: len(said) - len(said.lstrip())], "", " ")))
 

@@ -8,7 +8,7 @@ from typing import Any
 from s2h.errors import counted
 from s2h.eval import benches, gold, predictions, revisions
 from s2h.eval.benches import Line
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, fail, where_of
 
 Pair = tuple[Record, Record]  # before, after
 NAMED = 3  # differing questions that an error names
@@ -23,8 +23,8 @@ def join(
     on_error: Callable[[RecordError], None] = fail,
 ) -> list[Pair]:
     """Return the two models' lines of each question. A RecordError goes to on_error for questions that are left out: those
-    that stand in one file only, those with another question, choices, answer, scoring or parser in the two files, and those
-    of a category whose answers were corrected (`Bench.revision`) if the two files have different ones."""
+    that are in one file only, those whose question, choices, answer, scoring or parser differ between the files, and those
+    of a category whose answers were corrected (`Bench.revision`) if the files have different answers."""
     first, second = (
         {
             line["id"]: line
@@ -44,7 +44,7 @@ def join(
                    for only_in, other, name in ((first, second, names[0]), (second, first, names[1]))]  # fmt: skip
         on_error(
             RecordError(
-                f"different questions: {len(only)} of {len(first | second)} stand in one file only, such as {only[0]!r} "
+                f"different questions: {len(only)} of {len(first | second)} are in one file only, such as {only[0]!r} "
                 f"({', '.join(lacking)})",
                 where=where, remedy="ask both models with the same --bench, -n and --seed",
             )
@@ -105,16 +105,14 @@ def _named(pairs: dict[str, Pair], keys: list[str], names: tuple[str, str]) -> s
 
     told = []
     for key in keys[:NAMED]:
-        first, second = (
-            getattr(line, "where", "") or name for line, name in zip(pairs[key], names, strict=True)
-        )
+        first, second = (where_of(line) or name for line, name in zip(pairs[key], names, strict=True))
         told.append(f"{key[:60]!r} ({first} and {second})")
     return ", ".join(told) + (", …" if len(keys) > NAMED else "")
 
 
 def _difference(line: Line, other: Line) -> str:
-    """Return the first field in which two lines under one id differ, so that they are no answers to one question; "" for
-    none. A field that only one of them has is no difference."""
+    """Return the first field in which two lines with one id differ, so that they can't be compared; "" if none differs. A
+    field that only one of them has is ignored."""
     for field, read in (("question", _question), ("choices", _choices)):
         if line.get(field) and other.get(field) and read(line) != read(other):
             return field
@@ -134,8 +132,8 @@ def _choices(line: Line) -> dict[str, str]:
 
 
 def _answers_differ(line: Line, other: Line) -> bool:
-    """Return whether two lines have different right answers, however they write them. One of them is enough to say how an
-    answer is meant."""
+    """Return whether two lines have different right answers, however they write them. A field that says how to read the
+    answer may be missing in one of them."""
     if "answer" not in line or "answer" not in other:
         return False
     meant = {field: line.get(field) or other.get(field) for field in ("answer_type", "choices", "bench")}
@@ -150,11 +148,12 @@ def _answer(answer: Any, meant: dict) -> Any:
 
 
 def _ignored(error: Exception) -> None:
-    """Leave a question out without a word: `join` has already told of it."""
+    """Ignore the error of a question that is left out: the comparison has already reported it."""
 
 
 def changed(before: list[Line], after: list[Line], names: tuple[str, str]) -> list[Record]:
-    """Return the later lines of the questions gained and lost, gained ones first, with `change` and what was `before`."""
+    """Return the later lines of the questions gained and lost, gained ones first, with the fields `change` and
+    `before` (the earlier response and verdict)."""
     made = []
     for line, other in judged(join(before, after, names, on_error=_ignored)):
         if bool(line["correct"]) != bool(other["correct"]):

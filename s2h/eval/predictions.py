@@ -1,5 +1,5 @@
-"""Predictions as --score and --compare read them: fields have the types of contract.md, and ids are unique texts. A line of
-another evaluator may lack fields, and an integer id is read as text."""
+"""Read and check predictions for --score and --compare: fields have the types of a prediction, and ids are unique texts.
+Lines from other evaluators may lack fields, and an integer id is read as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from s2h import schema
 from s2h.errors import first_of
 from s2h.eval import answer_types
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, base_of, fail, where_of
 from s2h.schema import Rule
 
 
@@ -22,7 +22,7 @@ def lines(
     on_error: Callable[[RecordError], None],
     skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """Yield the lines of files, "-" for standard input, as `read` gives them. A file without lines goes to on_error.
+    """Yield the lines of files ("-" is standard input), which `read` opens. A file without lines is an error for on_error.
     skipped: returns how many lines were skipped so far."""
     for name in names:
         found, before = False, skipped()
@@ -49,7 +49,7 @@ def checked(
     the file, for lines that don't know theirs."""
     seen: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        where = getattr(line, "where", "") or name
+        where = where_of(line) or name
         try:
             for field in needed:
                 if field not in line:
@@ -59,7 +59,7 @@ def checked(
             if "id" in made:
                 if made["id"] in seen:
                     raise RecordError(f"duplicate: {made['id'][:60]!r}, first in {seen[made['id']]}", "id")
-                seen[made["id"]] = getattr(line, "where", "") or f"line {number}"
+                seen[made["id"]] = where_of(line) or f"line {number}"
         except RecordError as error:
             error.where = error.where or where
             on_error(error)
@@ -70,7 +70,7 @@ def checked(
 def read(line: dict) -> Record:
     """Return the line with its id as text and without options that are null. Raises RecordError for a field of another
     type."""
-    made = Record(line, where=getattr(line, "where", ""), base=getattr(line, "base", ""))
+    made = Record(line, where=where_of(line), base=base_of(line))
     if type(made.get("id")) is int:
         made["id"] = str(made["id"])
     if faults := schema.faults(made, _types(), _RULES):
@@ -93,8 +93,8 @@ def read(line: dict) -> Record:
 
 
 def _choices(choices: dict | list) -> dict | list:
-    """Return the options without those that are null or empty, under their letters. If all are empty, they are kept: then
-    their texts stand in the question, and only the letters are known."""
+    """Return the options by letter, without those that are null or empty. If all are empty texts, they are kept: the
+    question contains their texts, and only the letters are known."""
     if isinstance(choices, list) and len(choices) > len(ascii_uppercase):
         raise RecordError(f"must be at most 26: they are {len(choices)}", "choices")
     lettered = choices if isinstance(choices, dict) else dict(zip(ascii_uppercase, choices, strict=False))

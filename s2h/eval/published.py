@@ -1,5 +1,5 @@
-"""Numbers that papers print, to stand beside measured ones. Each benchmark's file has its own (`Bench.published`). They were
-measured by the papers' authors, with their prompts and parsers; a report marks them as published."""
+"""Show the numbers of papers beside measured ones. Each benchmark's file has its own (`Bench.published`). The papers'
+authors measured them with their own prompts and parsers; a report marks them as published."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def tables(rows: list[dict]) -> list[list[dict]]:
 
 
 def warnings(rows: list[dict]) -> list[str]:
-    """Return what a reader of one table must know: on which answers its numbers may rest."""
+    """Return notes on the benchmarks of one table whose answers were corrected after the papers may have used them."""
     made = []
     for name in rows[0]["scores"]:
         bench = benches.exact(name)

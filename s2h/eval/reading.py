@@ -1,6 +1,6 @@
 """Read a reply: the answer in its free text, and whether it is right. Choices and yes/no are read by the parser that is
-asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read in one way. A value counts only if it
-stands as whole words, and nothing is ever guessed: what can't be read is None, and its share is reported."""
+asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read by our own rules only. A value counts
+only if it appears as whole words. Nothing is guessed: a reply that can't be read gives None, and reports show the share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from s2h.eval.gold import options
 from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.eval.parsers.images import NONE_SAID, image, order
 from s2h.eval.parsers.numbers import number
-from s2h.record import RecordError, fail
+from s2h.record import RecordError, fail, where_of
 
-SHORT = 12  # words of a free answer that is still one
-# What each parser does where a benchmark has no rules of its own for it (`Bench.rules`).
+SHORT = 12  # words of the longest free answer
+# The rules of each parser for benchmarks that have none of their own (`Bench.rules`).
 _CHOICE: dict[str, Callable[[str, dict[str, str]], str | None]] = {
     "robust": robust.choice, "vlmevalkit": vlmevalkit.choice, "lmms": lmms.choice, "official": robust.choice,
 }  # fmt: skip
@@ -59,10 +59,10 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
 def rescore(
     lines: Iterable[Line], parser: str = "robust", *, on_error: Callable[[RecordError], None] = fail
 ) -> Iterator[Line]:
-    """Yield prediction lines with `parsed` and `correct` made anew from `response`. They need id, bench, answer, response.
-    Lines scored by likelihood have no reply to read and stay as they are."""
+    """Yield prediction lines with `parsed` and `correct` computed again from `response`. They need id, bench, answer,
+    response. Lines scored by likelihood have no reply to read and stay as they are."""
     for line in lines:
-        where = getattr(line, "where", "")
+        where = where_of(line)
         made = line.copy()
         try:
             for name in ("id", "bench", "answer", "response"):
@@ -88,9 +88,10 @@ def rescore(
 
 def _word(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
     """Read a short free answer: one of the candidates if the line names some. Else the reply is right if its conclusion says
-    the answer, or one of several right ones, as whole words. Any other conclusion is read as it stands if it is short."""
+    the answer, or one of several right ones, as whole words. Any other conclusion is returned as the answer if it is
+    short."""
     told = robust.conclusion(response)
-    if told and not plain.corrected(response):  # it only asks
+    if told and not plain.corrected(response):  # the reply only asks a question
         told = response = ""
     if line.get("candidates"):
         candidates = {str(one): str(one) for one in line["candidates"]}
@@ -129,9 +130,9 @@ _LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
 
 
 def caption(text: str) -> str | None:
-    """Return what a reply says apart from its working: lines that begin as 'Image 2 shows …' are left out, and the leading
-    sentences of that kind in a single line. A lone such sentence is the caption itself; several and nothing else are
-    none."""
+    """Return a reply without its working: without lines that begin as 'Image 2 shows …' and, in a single line, without
+    leading sentences of that kind. If the reply is one such sentence, it is the caption; if it is several and nothing else,
+    return None."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if plain := [line for line in lines if not _LOOK.match(line)]:
         return " ".join(plain)
@@ -144,9 +145,9 @@ def caption(text: str) -> str | None:
 
 
 def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
-    """Read a caption. It is right if it says something and all of it is true of the target. Without labels, as over
-    photographs, no exact check can tell, so correct is None: `--scoring likelihood` and `--scoring cosine` score these. Only
-    the conclusion counts of an answer that tells its working."""
+    """Read a caption. It is right if it says something and all of it is true of the target. Photographs have no labels to
+    check it by, so correct is None; `--scoring likelihood` and `--scoring cosine` score these. If an answer shows its
+    working, only its conclusion counts."""
     parsed, labels = caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
     if answer == "none":  # that no image shows it

@@ -1,4 +1,4 @@
-"""A report of scores: as a table for a terminal, as JSON, and as Markdown."""
+"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from s2h.seeds import seed_of
 WIDTH = 22
 EXPLAINED = (
     "chance: a blind guess, the answer most frequent among the other questions of the kind or one of the possible ones",
-    "clusters: questions that share an image, a sentence, a group or a twin are one; intervals are of clusters",
+    "clusters: questions that share an image, a sentence, a group or a twin form one; intervals are computed over clusters",
 )
 
 
 def make(predictions: list[Line], *, seed: int = 0, **told: Any) -> dict[str, Any]:
-    """Return the report of slim predictions. told: about the run (model, scoring, parser, …).
+    """Return the report of slim predictions (`accuracy.slim`). told: facts of the run (model, scoring, parser, …).
 
     rows: of the table, see `accuracy.row`; benchmarks: all numbers by benchmark; metrics: with their intervals; by_images,
     by_position: accuracy by the number of images and by the target's position; published: papers' numbers beside the
-    measured ones; labels: which answers were used of a benchmark whose answers were corrected; notes: what a reader must
-    know. All numbers are shares of 1.
+    measured ones; labels: the version of the answers, for a benchmark whose answers were corrected; notes: sentences that
+    qualify the scores (see `notes`). All numbers are shares of 1.
     """
     groups = accuracy.groups(predictions)
     rows = [accuracy.row(name, some) for name, some in groups.items()]
@@ -72,8 +72,9 @@ def _told(bench: str, metric: Metric) -> dict[str, Any]:
 
 
 def notes(by_bench: dict[str, list[Line]]) -> list[str]:
-    """Return what a reader of the scores must know: benchmarks with more or fewer questions than they have, lines that don't
-    name their images, so that questions about one image count as independent, and which corrected answers were used."""
+    """Return sentences that qualify the scores: a benchmark was asked with more or fewer questions than it has; lines don't
+    name their images, so that questions about one image count as independent; which version of corrected answers was
+    used."""
     made = []
     for name, some in by_bench.items():
         bench = exact(name)
@@ -97,7 +98,8 @@ def notes(by_bench: dict[str, list[Line]]) -> list[str]:
 
 
 def _of_bench(name: str, some: list[Line], found: list[Metric]) -> dict[str, Any]:
-    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category, and its metrics, those of a grid by row."""
+    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category and its metrics. Metrics of a grid are
+    nested: row, then column."""
     row = accuracy.row("", some)
     made: dict[str, Any] = {"n": row["n"], "accuracy": row["score"], "unparsed": row["unparsed"]}
     by_category: dict[str, list[Line]] = {}
@@ -124,7 +126,7 @@ def _grid(found: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def _parted(found: list[dict]) -> tuple[list[dict], dict[str, dict[str, dict[str, float]]]]:
-    """Return metrics that have a line each, and the grids by benchmark."""
+    """Return the metrics that are shown one a line, and the grids of the others by benchmark."""
     grids = [name for name in registry.names("bench") if _has_grid(name)]
     alone = [metric for metric in found if metric["bench"] not in grids]
     by_bench = {name: _grid([metric for metric in found if metric["bench"] == name]) for name in grids}
@@ -276,7 +278,7 @@ def save(path: str, told: dict[str, Any], text: str) -> None:
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:
-    """Draw the accuracy by the number of images and the place of the image that the answer rests on, as PNG."""
+    """Draw the accuracy by the number of images and by the position of the target image, as PNG."""
     import numpy as np
     from matplotlib.figure import Figure
 

@@ -1,8 +1,8 @@
-"""Answers that a benchmark's authors corrected after its release (`Bench.revision`), so that two runs may rest on different
-ones.
+"""Find which version of a benchmark's answers was used, if its authors corrected them after the release (`Bench.revision`):
+two runs may have been scored with different answers.
 
-Which version was used is told by what is known of a file or of its answers, and never guessed. A report always has the
-fingerprint of the answers that were used, so that two runs can be told apart.
+The version is known from the file's MD5 or from the answers themselves, and is never guessed. A report always has a
+fingerprint of the answers, by which two runs can be compared.
 """
 
 from __future__ import annotations
@@ -20,22 +20,18 @@ from s2h.eval.benches import Line, Revision
 
 def concerns(revision: Revision, category: object) -> bool:
     """Return whether a category is the revised one, however it is spelled."""
-    return _letters(category) == _letters(revision.category)
+    return benches.letters_of(str(category)) == benches.letters_of(revision.category)
 
 
 def of(line: Line) -> Revision | None:
-    """Return the revision that concerns a question's answer."""
+    """Return the revision that affects a question's answer; None if there is none."""
     bench = benches.named(line.get("bench"))
     revision = bench.revision if bench else None
     return revision if revision and concerns(revision, line.get("category")) else None
 
 
-def _letters(category: object) -> str:
-    return "".join(filter(str.isalnum, str(category))).lower()
-
-
 def of_file(revision: Revision, path: str) -> str | None:
-    """Return the version of the answers in a local file, None if it is not known."""
+    """Return the version of the answers in a local file; None if it is unknown."""
     status = os.stat(path)
     known = revision.known.get(f"md5:{_md5(path, status.st_mtime_ns, status.st_size)}")
     return None if known is None else revision.version(known)
@@ -52,7 +48,7 @@ def _md5(path: str, changed: int, size: int) -> str:
 
 
 def fingerprint(lines: Iterable[Line]) -> str:
-    """Return a short digest of the ids and answers of lines, whatever their order."""
+    """Return a digest (8 hexadecimal digits) of the ids and answers of lines. It does not depend on their order."""
     told = sorted(
         f"{str(p['id']).rpartition('/')[2]}\t{str(p['answer']).strip('(). ').upper()}" for p in lines
     )
@@ -60,8 +56,8 @@ def fingerprint(lines: Iterable[Line]) -> str:
 
 
 def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
-    """Say which answers of the revised category a benchmark's predictions were scored with: task, questions, fingerprint and
-    version (None if it is not known). None if no question of the category has an answer."""
+    """Return which answers of the revised category a benchmark's predictions were scored with: task, questions, fingerprint
+    and version (None if it is unknown). None if no question of the category has an answer."""
     known = benches.exact(bench)
     if known is None or known.revision is None:
         return None
@@ -79,7 +75,7 @@ def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
 
 
 def sentence(bench: str, labels: dict[str, Any]) -> str:
-    """Word for a report what `used` found."""
+    """Return a sentence for a report about the version that `used` found."""
     known = benches.exact(bench)
     assert known is not None and known.revision is not None
     revision, version = known.revision, labels["version"]

@@ -74,7 +74,7 @@ def interval(values: Sequence[bool], clusters: Sequence[int]) -> tuple[float, fl
 
 def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
     """Draw clusters with replacement within their stratum, ROUNDS times, and return their sums, an array (ROUNDS, cells).
-    counts: an array (clusters, cells) of what each cluster adds to each cell."""
+    counts: an array (clusters, cells) with the contribution of each cluster to each cell."""
     import numpy as np
 
     counts = np.asarray(counts)
@@ -85,7 +85,7 @@ def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
     total = np.zeros((ROUNDS, counts.shape[1]))
     for stratum in sorted(members, key=str):
         some = counts[members[stratum]]
-        # To draw how often each kind of cluster occurs is to draw the clusters.
+        # Equal clusters are drawn together: how often each kind occurs is multinomial.
         kinds, often = np.unique(some, axis=0, return_counts=True)
         total += rng.multinomial(len(some), often / len(some), ROUNDS) @ kinds
     return total
@@ -135,7 +135,6 @@ def sign_flip(changes: Sequence[int]) -> float:
         here = np.zeros(size * count + 1)
         here[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
         shares = np.convolve(shares, here)
-    top = (
-        len(shares) - 1 + observed
-    ) // 2  # at least so much is positive where the sum is as large as the observed one
+    # If the sum is at least the observed one, the positive changes add up to at least this.
+    top = (len(shares) - 1 + observed) // 2
     return min(1.0, 2 * float(shares[top:].sum()))

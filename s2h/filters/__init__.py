@@ -1,11 +1,11 @@
-"""Judge pairs: each judge writes its score into the record before it decides, so that another threshold needs a `jq`
+"""Judge pairs. Each judge writes its score into the record before it decides, so that another threshold needs only `jq`
 and not another run of a model.
 
     s2h-gen search -n 40 | s2h-filter --clip 0.25 --mpnet 0.1:0.95 --rejects rejects.jsonl > l3.jsonl
 
 This module has the loop, `judge`, and what judges share. Each judgement is one file with a `judgement.Judgement`;
-`selection` makes judges of the options; `engine` and `cache` run the models; `run_report`, `audit` and `blind` measure
-what came out.
+`request` makes judges of the options; `engine` and `cache` run the models; `run_report`, `audit` and `blind` measure
+the result.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from dataclasses import dataclass
 
 from s2h.record import Record, RecordError, fail
 
-DIGITS = 4  # of a written score: batches change the seventh digit of a cosine, and should not change the file
+SIDES = ("chosen", "rejected")
+DIGITS = 4  # of a written score. Batches change the seventh digit of a cosine and must not change the file
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What judges the records of a run, named as its score in the record.
+    """A judge of the records of a run. name: the key of its score in the record.
 
     score: annotates a batch in place and returns the faults of the records that it could not score, by position. None if
     another judge of the list scores for it.
-    decide: the reason to drop a scored record, or "" to keep it; called once for each record that was scored. None if
-    nothing is to be dropped.
+    decide: returns the reason to drop a scored record, or "" to keep it; called once for each record that was scored. None
+    if no record is to be dropped.
     heavy: whether a batch is cheaper than its records one by one, as for a model.
     measures: the columns of the report.
     remembers: whether its scores depend on the records before, so that a resumed run scores these again.
@@ -114,7 +115,7 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record
 
 
 def add_score(record: Record, name: str, **said: float | str) -> None:
-    """Write a score under `scores.NAME`, after those of earlier stages. Floats are rounded to DIGITS. Raises RecordError for
+    """Write a score as `scores.NAME`, after those of earlier stages. Floats are rounded to DIGITS. Raises RecordError for
     a number that is not finite."""
     rounded = {
         key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
@@ -126,9 +127,10 @@ def add_score(record: Record, name: str, **said: float | str) -> None:
 
 
 def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], option: str) -> bool:
-    """Return whether the record already has this model's score, which is then used again.
+    """Return whether the record already has this model's score, which is then used again. keys: the numbers that the score
+    must have. option: names the model, for the remedy.
 
-    A score of another model is an error, because a stage never rewrites what an earlier one wrote. Raises RecordError.
+    Raises RecordError for a score of another model, because a stage never rewrites the result of an earlier one.
     """
     said = record.get("scores", {}).get(name)
     if said is None:
@@ -157,14 +159,14 @@ def is_number(value: object) -> bool:
 
 
 def within(value: float, band: tuple[float, float], what: str) -> str:
-    """Return the reason to drop a value outside a band, or "" for one within it, ends included."""
+    """Return the reason to drop a value outside a band, "" for one within it (ends included). what: names the value."""
     if value < band[0]:
         return f"{what} below {band[0]:g}"
     return f"{what} above {band[1]:g}" if value > band[1] else ""
 
 
 def is_builtin(record: Record) -> bool:
-    """Return whether a record's images are the built-in world's, which the bundled models were trained on; its
-    `source` alone decides."""
+    """Return whether a record's images are drawn from the built-in world, which the bundled models were trained on. Only
+    its `source` decides."""
     source = record.get("source") or ""
     return source == "builtin" or source.startswith("builtin:")

@@ -1,5 +1,5 @@
-"""Leakage: does a pair show an image of a benchmark? A copy is found by its bytes, its name, a perceptual hash (it was
-scaled or saved again) or, if asked for, a CLIP embedding.
+"""Find leakage: pairs that show an image of a benchmark. A copy is found by its bytes, its name, a perceptual hash (for
+copies that were scaled or saved again) or, with --against-clip, a CLIP embedding.
 
     s2h-filter l3 --against blink/ --against coco-val2014.txt --rejects leaked.jsonl > clean.jsonl
 """
@@ -29,8 +29,8 @@ def build(
     known: BenchmarkImages, *, embed: Embed | None = None, alike: float = 0.95, near: int = NEAR
 ) -> Judge:
     """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with
-    `embed`, a cosine of at least `alike`. Written as scores.against: the least distance in bits, the largest cosine,
-    and for a finding the benchmark and the image's position."""
+    `embed`, a cosine of at least `alike`. scores.against has the least distance in bits, the largest cosine and, if
+    an image was found, its benchmark and its position in the pair."""
     comparison = _Comparison(known, near, alike, embed if known.embedded else None)
 
     def decide(record: Record) -> str:
@@ -42,7 +42,7 @@ def build(
 
 @dataclass
 class _Finding:
-    """What is known of one image: the benchmark that has it, and how near the nearest known image is."""
+    """The result for one image: the benchmark that has it, and the distance and cosine of the nearest known image."""
 
     bench: str | None = None
     distance: int | None = None
@@ -86,7 +86,7 @@ class _Comparison:
         return faults
 
     def _finding(self, record: Record, at: int) -> _Finding:
-        """Return the finding of one image, without its cosine. Raises ImageError."""
+        """Return the result for one image, without its cosine. Raises ImageError."""
         from s2h.images.decoding import ImageError
 
         place = (record.base, record["images"][at])

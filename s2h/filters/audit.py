@@ -1,11 +1,11 @@
-"""Audit a set of pairs for what a model could learn instead of looking. By task: how well words alone, and form alone,
-tell the right answer (`blind`), the lengths, places and answers of both sides, repeated pairs, and for kinship whether
-the colours of the photographs tell.
+"""Audit a set of pairs for shortcuts that a model could learn instead of looking. The report has for each task: how well
+words alone, and form alone, separate chosen from rejected answers (`blind`), the lengths, places and answers of both
+sides, repeated pairs, and for kinship how well the colours of the photographs separate kin from strangers.
 
     s2h-gen search --source photos/ | s2h-filter --audit audit.json --audit-fail 0.6 > l3.jsonl
 
 The texts of at most MOST pairs a task are kept in memory. Other pairs are only counted, with 16 to 32 bytes for each
-pair and each image, by which repeats are known.
+pair and each image, so that repeats are found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_TILES = 1000  # of a grid
 
 
 class Audit:
-    """Takes pairs with `add`, then gives the `report`."""
+    """Collects pairs with `add` and computes the `report`."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -137,7 +137,7 @@ def _is_position(value: Any) -> TypeGuard[int]:
 
 def _placed(record: Record, layout: Any) -> tuple[int, list[int]]:
     """Return the number of pictures and the positions of those that the answer rests on. Each tile of a grid is a picture.
-    layout: as the facts have it, of any type."""
+    layout: `facts.layout`, of any type."""
     if isinstance(layout, dict):
         tiles, target = layout.get("tiles"), layout.get("target")
         if (
@@ -228,9 +228,9 @@ def _answers(chosen: Counter, rejected: Counter) -> dict:
 
 
 def _same_photograph(portraits: list[tuple[Record, int, int, bool]]) -> dict:
-    """Return whether similar colours of two pictures tell kin from strangers: the AUC of their histograms' overlap.
-    Far above 0.5, the background gives the answer away (Dawson et al. 2018, "From same photo: cheating on visual kinship
-    challenges")."""
+    """Return how well the colours of two pictures separate kin from strangers: the AUC of their histograms' overlap.
+    If it is far above 0.5, the background gives the answer away (Dawson et al. 2018, "From same photo: cheating on visual
+    kinship challenges")."""
     from sklearn.metrics import roc_auc_score
 
     likeness: list[float] = []

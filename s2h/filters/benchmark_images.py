@@ -1,5 +1,5 @@
-"""The images of benchmarks, as `against` compares pairs with them: by the bytes, by a perceptual hash, by name if only
-names are known (POPE uses pictures of COCO's val2014), and by a CLIP embedding if one is asked for."""
+"""Read the images of benchmarks that `against` compares pairs with: their bytes, perceptual hashes, names (if only names are
+known: POPE uses pictures of COCO's val2014) and, if asked for, CLIP embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from s2h.record import RecordError
 if TYPE_CHECKING:
     from s2h.filters.engine import Place
 
-    # Gives the embeddings of images, and the errors of those that can't be opened: `Engine.images` of a model.
+    # Returns the embeddings of images and the errors of those that can't be opened: `Engine.images` with a model.
     Embed = Callable[[Iterable[Place]], tuple[dict[Place, Any], dict[Place, ImageError]]]
 
 AT_ONCE = 64  # images of a benchmark that are held in memory
@@ -29,7 +29,7 @@ _HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 
 @dataclass
 class BenchmarkImages:
-    """What is known of benchmarks' images, each with the name of its benchmark.
+    """The known images of benchmarks, each with the name of its benchmark.
 
     exact: by the digest of the file. near: by the 64-bit perceptual hash. names: by the file's base name. embedded: a
     row, float32 [D] of length 1, for each image whose embedding was asked for. unread: how many images could not be
@@ -97,7 +97,7 @@ def _in_parquet(path: str) -> Iterator[bytes]:
                 for row in batch.to_pylist():
                     for value in row.values():
                         yield from _in_value(value)
-    except Exception as error:  # whatever a damaged file makes pyarrow raise
+    except Exception as error:  # a damaged file can raise anything in pyarrow
         raise RecordError(f"{path}: can't be read: {error}") from error
 
 

@@ -1,7 +1,7 @@
-"""The blind test: how well words alone, without any image, tell the chosen from the rejected answer. A linear
+"""The blind test: how well words alone, without any image, separate the chosen from the rejected answer. A linear
 classifier sees the question, the answer, and each word of one beside each word of the other; cross-validation keeps a
-pair and its twin in one fold. An AUC of 0.5 is chance. What the classifier finds, a model can learn instead of
-looking.
+pair and its twin in one fold. An AUC of 0.5 is chance. A model can learn whatever the classifier finds
+instead of looking.
 
 The same test on form alone (`form_of`) sees no word, only how an answer begins and ends, its length and its signs."""
 

@@ -1,5 +1,5 @@
-"""Can a model answer without looking? Judged by the margin of the two answers under a reference model that is shown no
-image.
+"""Judge whether a model can answer without looking, by the margin of the two answers under a reference model that is shown
+no image.
 
     s2h-filter l3 --ref llava-1.5-7b --blind-margin 2 > needs-images.jsonl
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from s2h.filters import Judge, Measure
+from s2h.filters import SIDES, Judge, Measure
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Given, Judgement, Number, Option, Tools
-from s2h.filters.ref import SIDES, margin_of
+from s2h.filters.ref import margin_of
 from s2h.filters.scorers import REFERENCE
 from s2h.record import Record
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def build(engine: Engine, name: str | None, *, most: float | None = None, batch_size: int = 16) -> Judge:
-    """Drop pairs whose chosen answer the model, shown no image, prefers by at least `most` nats. Written as
-    scores.blind, with the fields of scores.ref."""
+    """Drop pairs whose chosen answer the model, shown no image, prefers by at least `most` nats. scores.blind
+    has the fields of scores.ref."""
     from s2h.filters.log_probabilities import Scorer
 
     def decide(record: Record) -> str:

@@ -1,5 +1,5 @@
-"""Keep what models have computed: in memory during a run, up to a number of arrays, and with --cache in a folder for
-later runs, by content and model. The folder is never trusted: each row has a checksum, a damaged file or one of another
+"""Keep the results of models: in memory during a run, up to a number of arrays, and with --cache in a folder for later
+runs, by content and model. The folder is never trusted: each row has a checksum, a damaged file or one of another
 version is reported in one line and replaced, and a kill at any moment leaves whole rows (SQLite's journal).
 
     s2h-filter l3 --clip 0.25 --cache kept/ > good.jsonl     # again with another threshold: no model is loaded
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST = 50_000
 VERSION = 1  # of the files
 AT_ONCE = 500  # keys in one query
-PATIENCE = 60  # seconds that a run waits for another one that writes
+PATIENCE = 60  # seconds that a run waits while another one writes
 
 
 class Embeddings:
@@ -53,7 +53,7 @@ class Embeddings:
             self.kept.update(stored)
             missing = [key for key in missing if key not in stored]
         if missing:
-            # Copies: a row of a batch would keep the whole batch in memory.
+            # A row of a batch would keep the whole batch in memory, so that rows are copied.
             made = {key: row.copy() for key, row in embed(missing)}
             if self.file is not None:
                 self.file.put(made)

@@ -1,6 +1,6 @@
-"""CLIP: does each answer fit the images that it speaks of? An answer's score is the mean cosine over its grounding
-claims, each a text about one image; without claims it is the mean cosine of the answer's text and each target image.
-CLIP cuts texts beyond its context.
+"""Judge by CLIP whether each answer fits the images that it is about. An answer's score is the mean cosine over its
+grounding claims, each a text about one image; without claims it is the mean cosine of the answer's text and each target
+image. CLIP truncates texts beyond its context.
 
 `clip_rank` measures the same claims against the other images of the prompt.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, add_score, earlier_score, is_builtin, is_number
+from s2h.filters import SIDES, Judge, Measure, add_score, earlier_score, is_builtin, is_number
 from s2h.filters.judgement import IMAGES, Judgement, Number, Option
 from s2h.filters.scorers import CLIP
 from s2h.record import Record, RecordError, claims_of, target_of, text_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from s2h.filters.engine import Engine, Place
     from s2h.images.decoding import ImageError
 
-SIDES = ("chosen", "rejected")
 Embedded = dict[Any, Any]  # by place or text: an embedding of length 1, float32 [D]
 
 
@@ -43,7 +42,7 @@ def build(
     model: str | None = None,
 ) -> Judge:
     """Keep pairs whose chosen answer scores at least `least` and beats the rejected one by at least `margin`
-    (cosines). Both scores are written as scores.clip.
+    (cosines). scores.clip has both scores.
 
     The bundled model scores the built-in world's records and ViT-B/32 all others, unless `model` names one for all.
     """
@@ -86,7 +85,7 @@ def _cosines(record: Record, images: Embedded, texts: Embedded) -> dict[str, Any
 
 @dataclass
 class Wanted:
-    """What a record needs embedded: positions of images, and texts."""
+    """The images (by position) and texts of a record that must be embedded."""
 
     images: set[int]
     texts: set[str]
@@ -94,7 +93,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class ClipScorer:
-    """Embeds what the records of a batch need, for each model in turn, and writes what is measured on it.
+    """Embeds the images and texts of a batch, for each model in turn, measures them and writes the scores.
 
     key: under `scores`. keys: the numbers that an earlier score must have to be used again. model: for all
     records; None lets each record's source decide. measure: of a record, with the embeddings of its images and texts.
@@ -153,7 +152,7 @@ def _check_numbers(said: dict[str, Any], score: str, name: str, record: Record) 
     values += [value for row in said.get("images", ()) for value in row]
     if bad := [value for value in values if not is_number(value)]:
         raise RecordError(
-            f"is no number: {bad[0]} from {name}",
+            f"is not a number: {bad[0]} from {name}",
             f"scores.{score}",
             record.where,
             "the weights may be damaged",
@@ -161,7 +160,7 @@ def _check_numbers(said: dict[str, Any], score: str, name: str, record: Record) 
 
 
 def place(record: Record, at: int) -> Place:
-    """Return where an image of a record is, as `Engine.images` takes it."""
+    """Return the (base, reference) of a record's image, as `Engine.images` takes it."""
     return record.base, record["images"][at]
 
 

@@ -1,5 +1,5 @@
-"""CLIP: does the chosen answer single out the images that it speaks of? Each text that it claims is compared with
-every image of the prompt. At level 3 no other image should fit better."""
+"""Judge by CLIP whether the chosen answer singles out the images that it is about. Each text that it claims is compared
+with every image of the prompt. At level 3 no other image should fit better."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def build(engine: Engine, *, first: bool = False, model: str | None = None) -> Judge:
-    """Measure the rank of the claimed images among all images of the prompt; with `first` keep pairs of rank 1.
-    Written as scores.clip_images:
+    """Measure the rank of the claimed images among all images of the prompt; with `first`, keep pairs of rank 1.
+    scores.clip_images has:
 
     images: for each distinct text of the chosen claims a row of cosines, one for each image. lead: the least distance,
     over the texts, from the worst image that the text is claimed of to the best one that it is not claimed of. rank: 1
     if no other image is ahead of one that the text is claimed of, else one more than the most images that are.
 
-    An image that a text is claimed of is no rival for the text, nor is a second copy of one (by its bytes). If all
-    images are claimed there is no rival: rank 1, and no lead.
+    An image that a text is claimed of is not a rival for that text, and a second copy of it (by its bytes) is not either. If
+    all images are claimed there is no rival: rank 1, and no lead.
     """
 
     def decide(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Drop pairs that repeat an earlier one, of the stream or of another file. `repeats` says when two pairs are the same.
+"""Drop pairs that repeat an earlier one, of the stream or of another file. `repeats` defines when two pairs are the same.
 
 cat l3.jsonl l3.jsonl | s2h-filter --dedup > once.jsonl
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def build(repeats: Repeats, *, within: bool = True, stream: str = "the stream") -> Judge:
-    """Drop pairs that repeat one before them. Written as scores.repeats.of: the file or stream that has the first one.
-    within: whether the stream's own pairs are remembered, and not only those that were learnt."""
+    """Drop pairs that repeat an earlier one. scores.repeats.of names the file or stream that has the first one. within:
+    whether the stream's own pairs are remembered, in addition to those of other files. stream: its name."""
 
     finder = _Finder(repeats, stream if within else None)
     return Judge("repeats", finder.score, finder.decide, remembers=within)
@@ -27,7 +27,7 @@ def build(repeats: Repeats, *, within: bool = True, stream: str = "the stream") 
 
 @dataclass
 class _Finder:
-    """Finds repeats, and keeps what it found until the next batch: an earlier run's score is not what decides.
+    """Finds repeats, and keeps the results until the next batch: these decide, and not a score of an earlier run.
 
     stream: the name under which the stream's own pairs are remembered. origins: by the id() of the batch's records, which
     are alive until the next batch.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from s2h.models.clip import Clip
     from s2h.models.text import TextModel
 
-THREADS = 4  # that read and open images; Pillow and torch release the interpreter meanwhile
+THREADS = 4  # read and open images; Pillow and torch release the interpreter lock meanwhile
 TOGETHER = 4  # images that one task opens
 AHEAD = 2  # chunks of images open before their turn: 40 MB at 32 images of 224 pixels
 KNOWN = 200_000  # image references whose digests are kept: 50 MB
@@ -73,11 +73,11 @@ class Engine:
         for pool in pools:
             pool.shutdown(wait=kind is None, cancel_futures=True)
         if self.ranks > 1 and self.rank == 0:
-            with contextlib.suppress(RuntimeError):  # of a process that has gone
+            with contextlib.suppress(RuntimeError):  # if another process has ended
                 accel.share(None)
 
     def serve(self) -> None:
-        """In every process but the main one: do a share of the work until there is no more."""
+        """Do this process's share of the work until there is no more; for every process but the main one."""
         while (job := accel.share(None)) is not None:
             self._share(*job)
 
@@ -179,7 +179,7 @@ class Engine:
         return self._known(list(dict.fromkeys(places)))
 
     def results(self, kind: str, name: str, what: str) -> Embeddings:
-        """Return where the results of a model are kept: in memory and, if there is one, in the cache."""
+        """Return the store of a model's results: in memory and, if there is one, in the cache."""
         if (name, f"{kind}-{what}") not in self.kept:
             file = self.cache.open(f"{kind}-{what}", self.fingerprint(kind, name)) if self.cache else None
             self.kept[name, f"{kind}-{what}"] = Embeddings(file=file)
@@ -230,7 +230,7 @@ class Engine:
                 task.cancel()
 
     def _open(self, name: str, model: Clip, chunk: list[Place]) -> list[Future]:
-        """Begin to open the images of a chunk, some in each task."""
+        """Start tasks that open the images of a chunk, TOGETHER in each."""
         if name not in self._openers:
             if self.workers:
                 import torch

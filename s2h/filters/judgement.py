@@ -8,7 +8,7 @@ takes its options, its help, its scores and its report from there.
     )
 
 A judgement either measures the two answers' texts (`text`) or builds a `s2h.filters.Judge` from the options (`build`).
-`s2h.filters.selection` decides which judgements a run needs; `s2h.cli.filter_options` makes click's options of these.
+`s2h.filters.request` decides which judgements a run needs; `s2h.cli.filter_options` makes click's options of these.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class ModelKind:
 
 @dataclass(frozen=True)
 class Given:
-    """What a run was asked for."""
+    """The options of a run."""
 
     options: Mapping[str, Any]  # the value of every option by its key; None, False or () if it was not given
     scores: tuple[str, ...] = ()  # what --score names
@@ -124,7 +124,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Tools:
-    """What a judge may use."""
+    """The tools that a judge may use."""
 
     engine: Engine  # models and their cache
     read: Callable[[str], Iterable[Record]]  # the records of a file
@@ -133,8 +133,8 @@ class Tools:
 
 @dataclass(frozen=True)
 class TextMeasure:
-    """A number that the texts of both answers give, written as scores.SCORE.value. The text measures of a run are taken
-    together, in one pass over the texts, before other judgements."""
+    """A number that is computed from the texts of both answers and written as scores.SCORE.value. The text measures of a run
+    are taken together, in one pass over the texts, before other judgements."""
 
     name: str  # in reasons and in the report
     load: Callable[

@@ -1,5 +1,5 @@
-"""The ratio of the answers' lengths. If the chosen answer is usually the longer one, a model learns length and not
-sight."""
+"""The ratio of the answers' lengths. If the chosen answer is usually the longer one, a model learns to write long answers
+instead of looking."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Row = tuple[list[dict], list[dict], list[dict], str, list[str]]  # prompt, chose
 
 @dataclass
 class Reference:
-    """A loaded model with what the engine's cache needs of it."""
+    """A loaded model, with the files and the fingerprint that the engine's cache needs."""
 
     vlm: vlm.VLM
 
@@ -60,7 +60,7 @@ def unseen(prompt: list[dict]) -> list[dict]:
 
 
 def attach(engine: Engine) -> None:
-    """Add this module's work to an engine, in whichever process it is."""
+    """Add this module's kinds of work to an engine. Every process of a run must do so."""
 
     def work(blind: bool) -> Callable[[str, list], Iterator[list]]:
         return lambda name, chunks: (_values(engine.model("ref", name), chunk, blind) for chunk in chunks)
@@ -146,8 +146,8 @@ class Scorer:
         chosen, rejected, *tokens = (float(value) for value in row)
         if not is_number(chosen) or not is_number(rejected):
             return RecordError(
-                f"is no number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
-                "the weights may be damaged, or --dtype float32 helps",
+                f"is not a number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
+                "the weights may be damaged; also try --dtype float32",
             )  # fmt: skip
         add_score(
             record, self.key, chosen=chosen, rejected=rejected, chosen_tokens=int(tokens[0]),
@@ -167,7 +167,7 @@ class _Waiting:
 
 
 def _row(record: Record) -> Row:
-    """Return what a process needs to score a record."""
+    """Return the parts of a record that a process needs to score it."""
     return record["prompt"], record["chosen"], record["rejected"], record.base, record["images"]
 
 

@@ -1,5 +1,5 @@
 """Text similarity: the two answers should neither say the same thing twice nor have nothing in common. Level 3 is
-filtered by the cosine of MPNet's sentence embeddings; any sentence-transformers model does.
+filtered by the cosine of MPNet's sentence embeddings; any sentence-transformers model can replace MPNet.
 
 The conclusions of the answers are compared. An answer that tells its working first ("Image 1 shows no fish. Image 2
 shows a fish."; facts.working) shares most of its words with the other one, so the working is left out. Where the
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, add_score, earlier_score, is_builtin, is_number, within
+from s2h.filters import SIDES, Judge, Measure, add_score, earlier_score, is_builtin, is_number, within
 from s2h.filters.judgement import ANSWERS, Band, Bounds, Judgement, Option
 from s2h.filters.scorers import TEXT
 from s2h.record import Record, RecordError, facts_of, target_of, text_of
@@ -19,7 +19,6 @@ from s2h.record import Record, RecordError, facts_of, target_of, text_of
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
 
-SIDES = ("chosen", "rejected")
 VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_type
 
 
@@ -56,7 +55,7 @@ def build(
     engine: Engine, *, band: Band | None = None, others: Band | None = None, model: str | None = None
 ) -> Judge:
     """Keep pairs whose conclusions' cosine lies within `band`, and the chosen conclusion's largest cosine to a caption
-    of a distractor within `others`, ends included. Written as scores.mpnet:
+    of a distractor within `others`, ends included. scores.mpnet has:
 
     similarity: of the whole answers. conclusions: of the conclusions, if they are shorter than the answers. compared:
     "answers", "conclusions" or "values", to which the band applies; same: whether the values are the same.
@@ -122,7 +121,7 @@ def _score(engine: Engine, model: str | None, batch: list[Record]) -> dict[int, 
                 add_score(batch[at], "mpnet", **said, model=name)
             else:
                 faults[at] = RecordError(
-                    f"is no number: nan from {name}",
+                    f"is not a number: nan from {name}",
                     "scores.mpnet",
                     batch[at].where,
                     "the weights may be damaged",

@@ -1,5 +1,5 @@
-"""How hard is a pair for a reference model? Judged by the margin, the log-probability of the chosen answer minus that
-of the rejected one, and by the perplexity of each answer. s2h-train uses scores.ref and skips its own reference pass.
+"""Judge how hard a pair is for a reference model, by the margin (the log-probability of the chosen answer minus that
+of the rejected one) and by the perplexity of each answer. s2h-train uses scores.ref and skips its own reference pass.
 
     s2h-filter l3 --ref llava-1.5-7b --margin :5 > hard.jsonl
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters import Judge, Measure, within
+from s2h.filters import SIDES, Judge, Measure, within
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Band, Bounds, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import REFERENCE
@@ -17,8 +17,6 @@ from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
-
-SIDES = ("chosen", "rejected")
 
 
 def build(
@@ -29,10 +27,10 @@ def build(
     perplexity: Band | None = None,
     batch_size: int = 16,
 ) -> Judge:
-    """Keep pairs whose margin and whose two perplexities lie within the bands, ends included. Written as scores.ref:
+    """Keep pairs whose margin and whose two perplexities lie within the bands, ends included. scores.ref has
     chosen and rejected (nats, summed over the answer's tokens), their tokens, model and fingerprint.
 
-    Without a name the scores that the records bring are judged.
+    Without a name, the scores that the records already have are judged.
     """
     from s2h.filters.log_probabilities import Scorer
 

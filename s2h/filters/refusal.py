@@ -11,8 +11,8 @@ from s2h.filters.judgement import ANSWERS, Flag, Judgement, Option, TextMeasure
 
 REASONS = ("", "the rejected answer refuses", "the chosen answer refuses", "both answers refuse")
 
-# Ways to say that one can't or won't look, at the start of an answer or of one of its sentences; "none of the images shows a
-# dog" and "I can't see a dog in image 2" are answers.
+# Phrases that say that the writer can't or won't look, at the start of an answer or of one of its sentences. "none of the
+# images shows a dog" and "I can't see a dog in image 2" are answers.
 _SORRY = r"(?:(?:i['’]?m|i am) (?:very |so )?sorry|sorry|unfortunately|i apologi[sz]e|my apologies)"
 _CANT = r"(?: can(?:no|['’])?t| can not|(?: am|['’]m) (?:not able to|unable to|not allowed to)| won['’]t| will not)"
 _PICTURES = r"(?:the |these |this |your |any |that )?(?:images?|pictures?|photos?|attachments?|files?)"

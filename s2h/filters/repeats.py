@@ -1,6 +1,6 @@
-"""Find pairs that repeat an earlier one: the same images and the same texts. Images are the same by their bytes or, if
-near ones count, by perceptual hashes that differ in few bits (a copy that was scaled or saved again). Texts are the
-same letter by letter or, if near ones count, by the Jaccard index of their word runs, for which datasketch has MinHash
+"""Find pairs that repeat an earlier one: the same images and the same texts. Images are the same by their bytes or, with
+--near-images, by perceptual hashes that differ in few bits (a copy that was scaled or saved again). Texts are the
+same letter by letter or, with --near-text, by the Jaccard index of their word runs, which datasketch estimates by MinHash
 and an LSH index.
 
 The whole pair is compared, because templates make the same text for many images on purpose. `dedup` is the judgement.

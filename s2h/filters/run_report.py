@@ -1,5 +1,5 @@
-"""The result of a run: how many pairs of each task were kept or dropped and for which reason, as a table; and the
-distribution of the scores around their thresholds, as histograms. `s2h.view.score_plots` draws the histograms."""
+"""Report the result of a run: a table of the pairs of each task that were kept, or dropped for which reason, and histograms
+of the scores around their thresholds. `s2h.view.score_plots` draws the histograms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from s2h.errors import plural
+from s2h.eval.escape import brief
 from s2h.filters import Judge, Measure
 from s2h.record import Record
 
@@ -38,7 +39,7 @@ class Counts:
         """Return the counts with names of tasks that a terminal can show."""
         shown: Counter[tuple[str, str]] = Counter()
         for (task, reason), n in self.counts.items():
-            shown[printable(task), reason] += n
+            shown[brief(task), reason] += n
         return shown
 
     def lines(self, judged: bool, skipped: bool) -> list[str]:
@@ -90,11 +91,6 @@ class Counts:
             )
             for row in rows
         ]
-
-
-def printable(name: str) -> str:
-    """Return a name from the data, short and without line breaks and escape codes."""
-    return "".join(sign if sign.isprintable() else " " for sign in name[:40])
 
 
 class Histograms:

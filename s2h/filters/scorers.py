@@ -1,5 +1,5 @@
-"""The kinds of models that judgements share: CLIP, a text model and a reference vision-language model. Each says which
-option names the model, how a name is completed, and how the model is loaded when `s2h.filters.engine.Engine` first
+"""The kinds of models that judgements share: CLIP, a text model and a reference vision-language model. Each defines
+the option that names the model, how a name is completed, and how the model is loaded when `s2h.filters.engine.Engine` first
 needs it.
 """
 

@@ -1,5 +1,5 @@
 """Judge pairs by numbers that the texts of both answers give: length ratio, edit distance, repetition, refusal. All of
-them are measured in one pass over the texts, because without a model tens of thousands of pairs a second pass here."""
+them are measured in one pass over the texts, since tens of thousands of pairs a second are judged without a model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def judges(measures: Mapping[str, tuple[TextMeasure, Band | None]]) -> list[Judg
             elif wrong := [
                 name for name in found if name in earlier and not _same(earlier[name], found[name])
             ]:
-                name = wrong[0]  # it is never rewritten
+                name = wrong[0]  # an earlier score is never rewritten
                 faults[at] = RecordError(
                     f"is not what the answers measure: {found[name]['value']:g}", f"scores.{name}", record.where,
                     f"jq -c 'del(.scores.{name})' removes it",

@@ -1,10 +1,11 @@
-"""Pairs in the layouts of other tools: one file a format, which reads and writes it. Each file defines one `FORMAT`, which
+"""Read and write pairs in the layouts of other tools. Each format is one file. Each file defines one `FORMAT`, which
 `s2h.registry` finds; nothing else lists the formats.
 
     s2h-mix --flat l1 l2 --to llama-factory -o data/pairs.json
     s2h-mix --flat data/pairs.json --from llama-factory -o l1.jsonl
 
-`s2h.shorthand` calls `told` and `Format.read` for a row that is no complete pair; `s2h.formats.export` calls `Format.write`.
+`s2h.shorthand` calls `layout_of` and `Format.read` for a row that is not a complete pair; `s2h.formats.export` calls
+`Format.write`.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ IMAGES = ("images", "image")  # fields that may tell a layout, but that a row wi
 class Companion:
     """A small file beside an export, which the other tool reads first.
 
-    path: its place for an export at a path. words: how messages call it. text: its contents, for an export at a path and the
-    bytes that it has now (None: there is no such file); raises RecordError where these must not be replaced. held_out:
-    whether the file of held-out pairs gets one too.
+    path: returns its path for the path of an export. words: its name in messages. text: returns its contents for the path of
+    the export and the bytes that the file has now (None if it does not exist); raises RecordError if these must not be
+    replaced. held_out: whether the file of held-out pairs gets one too.
     """
 
     path: Callable[[str], str]
@@ -46,9 +47,13 @@ def entries(place: str, now: bytes | None) -> dict[str, Any]:
     try:
         found = json.loads(now) if now is not None else {}
     except ValueError as error:
-        raise RecordError(f"is no JSON: {error}", where=place, remedy="mend it, or write elsewhere") from None
+        raise RecordError(
+            f"is not JSON: {error}", where=place, remedy="repair it, or write elsewhere"
+        ) from None
     if not isinstance(found, dict):
-        raise RecordError("is no JSON object of data sets", where=place, remedy="mend it, or write elsewhere")
+        raise RecordError(
+            "is not a JSON object of data sets", where=place, remedy="repair it, or write elsewhere"
+        )
     return found
 
 
@@ -93,7 +98,7 @@ class Format:
         )
 
     def refuses(self, path: str) -> str:
-        """Say why the format can't be written to this output; "" if it can."""
+        """Return why the format can't be written to this output, "" if it can."""
         if not self.endings or (path != "-" and path.endswith(self.endings)):
             return ""
         if path == "-":
@@ -112,7 +117,7 @@ def writable() -> dict[str, Format]:
     return {name: one for name, one in readable().items() if one.write is not None}
 
 
-def told(row: Mapping) -> str:
+def layout_of(row: Mapping) -> str:
     """Name the layout of a row from its fields, "" for an unknown one. Of several that fit, the one that has the most fields
     of a pair wins, then the one that has the most fields."""
     fitting = [

@@ -11,7 +11,7 @@ from s2h.schema import kind_of
 
 TAG = "<image>"
 MARKS = (TAG, "<image-placeholder>")  # words that stand for an image
-TAGS = (*MARKS, "<video>", "<audio>")  # words that the tools take for media
+TAGS = (*MARKS, "<video>", "<audio>")  # words that the tools replace with media
 ROLES = {"human": "user", "gpt": "assistant"}  # sharegpt's names
 OURS = frozenset({*FIELDS, "scores", "stage", "rejected_images"})
 _MARK = re.compile("|".join(MARKS))
@@ -53,7 +53,7 @@ def refuse_tags(text: str, field: str) -> None:
     """Raise RecordError if a reader would take a word of the text for an image."""
     if "<" in text and (found := next((tag for tag in TAGS if tag in text), "")):
         raise RecordError(
-            f"holds the word {found}, which readers of this format take for a picture", field,
+            f"contains {found}, which readers of this format take for an image", field,
             remedy="reword it, or use --to parquet",
         )  # fmt: skip
 
@@ -71,14 +71,14 @@ def pair(row: dict, used: Collection[str], **fields: object) -> dict:
 
 
 def listed(images: Any) -> list:
-    """Return the images of a row as a list, which one reference or object becomes, and null or "" becomes empty."""
+    """Return the images of a row as a list: one reference or object becomes a list of one, null or "" an empty list."""
     if isinstance(images, list):
         return images
     return [] if images in (None, "") else [images]
 
 
 def text(value: Any, field: str) -> str:
-    """Return a value that is a text. Raises RecordError for any other."""
+    """Return a value if it is a text. Raises RecordError for any other."""
     if not isinstance(value, str):
         raise RecordError(f"must be a text: it is {kind_of(value)}", field)
     return value

@@ -1,4 +1,4 @@
-"""Exports: records written in a format, as JSON lines, one JSON list or parquet, with the format's companion file beside."""
+"""Write records in a format, as JSON lines, one JSON list or parquet, with the format's companion file beside them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def open_export(
 ) -> Export:
     """Open an output in a format.
 
-    path: a file, written whole or not at all, or a binary stream where the format allows one. image_dir: the store for
-    images that are no files (data URIs, members of tar shards), where the format names files. held_out: whether the records
-    are the held-out ones. Raises RecordError where a companion file must not be replaced.
+    path: a file, written whole or not at all, or a binary stream if the format allows one. image_dir: the store for images
+    that are not files (data URIs, members of tar shards), for formats that name files. held_out: whether the records are the
+    held-out ones. Raises RecordError if a companion file must not be replaced.
     """
     pictures = Pictures(image_dir)
     if form.features is not None:
-        from s2h.formats.tables import Parquet
+        from s2h.formats.parquet_export import Parquet
 
         assert isinstance(path, str)
         return Parquet(path, form, pictures)
@@ -59,7 +59,7 @@ class Text:
         self._write: Callable[[Record, Pictures], dict] = form.write
         self._pictures, self._path, self._companion = pictures, path, companion
         if companion is not None:
-            companion_text(companion, str(path))  # before anything is written
+            companion_text(companion, str(path))  # raises its error before anything is written
         is_list = form.is_list and not (isinstance(path, str) and path.endswith(jsonl.SUFFIXES))
         head, self._between, self._tail = (b"[\n", b",\n", b"\n]\n") if is_list else (b"", b"\n", b"\n")
         self._next, self._empty = head, head + self._tail if is_list else b""

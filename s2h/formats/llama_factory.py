@@ -1,4 +1,4 @@
-"""LLaMA-Factory: sharegpt conversations with ranking, and the data set's entry in the folder's dataset_info.json."""
+"""LLaMA-Factory: sharegpt conversations with ranking. The data set gets an entry in the folder's dataset_info.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {ours: theirs for theirs, ours in chat.ROLES.items()}
 
 
 def write(record: Record, pictures: Pictures) -> dict:
-    """Write turns of human and gpt in alternation, after a system text that may come first."""
+    """Make a conversation in which human and gpt alternate, after an optional system text."""
     said = chat.turns(record)
     talk = said[1:] if said[0][0] == "system" else said
     for at, (role, _) in enumerate(talk):
@@ -31,7 +31,7 @@ def write(record: Record, pictures: Pictures) -> dict:
 
 
 def read(row: dict) -> dict:
-    """Read a conversation; its system text may stand in a field of its own."""
+    """Read a conversation. Its system text may be in the field `system`."""
     said = chat.messages(row["conversations"], "conversations")
     if row.get("system"):
         said.insert(0, {"role": "system", "content": chat.text(row["system"], "system")})

@@ -8,7 +8,7 @@ from s2h.record import Record
 
 
 def write(record: Record, pictures: Pictures) -> dict:
-    """Write the prompt with its tags, and a text for each answer."""
+    """Make a row with the prompt, an `<image>` for each image in it, and a text for each answer."""
     return {
         "id": record["id"],
         "image": pictures.paths(record),

@@ -1,4 +1,5 @@
-"""MMPR of InternVL: JSON lines of image, question, chosen and rejected; several images stand as `Image-1: <image>`."""
+"""MMPR of InternVL: JSON lines of image, question, chosen and rejected; the prompt has an `<image>` for each
+image."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""ms-swift: messages that end with the chosen answer, and beside them the rejected answer, a rejected conversation, or other
-images under which the answer is wrong."""
+"""ms-swift: messages that end with the chosen answer, and one of these: the rejected answer, a rejected conversation, or
+other images for which the answer is wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ def write(record: Record, pictures: Pictures) -> dict:
     chosen, rejected = chat.answer(record, "chosen"), chat.answer(record, "rejected")
     other = record.get("rejected_images")
     if chosen == rejected and not other:
-        raise RecordError("is the chosen answer too", "rejected", remedy="ms-swift refuses such pairs")
+        raise RecordError(
+            "is the same as the chosen answer", "rejected", remedy="ms-swift refuses such pairs"
+        )
     messages = [{"role": role, "content": text} for role, text in chat.turns(record)]
     row = {
         "messages": [*messages, {"role": "assistant", "content": chosen}],

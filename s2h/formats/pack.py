@@ -1,5 +1,5 @@
-"""Write a folder to carry away: the records, and each of their images once, under the hash of its bytes. References are
-relative to the folder. Many images go into tar shards, which every command reads.
+"""Write a folder that can be copied elsewhere: the records, and each of their images once, named by the hash of its bytes.
+References are relative to the folder. Many images go into tar shards, which every command reads.
 
     pack/mix.jsonl  pack/mix.val.jsonl  pack/images/0f/0f3a….png, or pack/images-00000.tar …  pack/pack.json  pack/README.md
 
@@ -24,10 +24,10 @@ from s2h import __version__
 from s2h.images import references
 from s2h.images.decoding import ImageError, file_of, glance, read_bytes
 from s2h.images.store import Store, stored_name
-from s2h.record import Record, RecordError
+from s2h.record import Record, RecordError, base_of
 from s2h.streams import jsonl
 
-SHARD_SIZE = 1 << 30  # bytes of images from which they go into shards, and about which a shard has
+SHARD_SIZE = 1 << 30  # bytes; more images than this go into shards of about this size
 MANIFEST = "pack.json"
 RECORDS, HELD_OUT, CARD = "mix.jsonl", "mix.val.jsonl", "README.md"
 SPLITS = {RECORDS: "train", HELD_OUT: "validation"}  # as the card calls them
@@ -117,7 +117,7 @@ class Pack:
             shutil.rmtree(old)
 
     def discard(self) -> None:
-        """Give the pack up. An earlier one stays in its place."""
+        """Delete the unfinished pack. An earlier one stays in its place."""
         self._known.close()
         for part in self._outs.values():
             part.out.discard()
@@ -152,7 +152,7 @@ class Part:
         with named(self.pack.folder):
             for i, reference in enumerate(record["images"]):
                 try:
-                    images.append(self.pack.reference(reference, getattr(record, "base", "")))
+                    images.append(self.pack.reference(reference, base_of(record)))
                 except ImageError as error:
                     error.field = f"images[{i}]"
                     raise
@@ -160,7 +160,7 @@ class Part:
 
 
 class Shards:
-    """Tar files of about one size. The same images in the same order give the same bytes."""
+    """Tar files of about the same size. The same images in the same order give the same bytes."""
 
     def __init__(self, folder: str, size: int) -> None:
         self.folder, self.size, self.count = folder, size, 0
@@ -204,7 +204,7 @@ def exchange(one: str, other: str) -> bool:
 
 @contextlib.contextmanager
 def named(folder: str) -> Iterator[None]:
-    """Report a full disk by the name that the user gave, not by that of an unfinished file."""
+    """Make an OSError name the folder that the user gave, and not an unfinished file."""
     try:
         yield
     except OSError as error:
@@ -213,7 +213,7 @@ def named(folder: str) -> Iterator[None]:
 
 
 def check_place(folder: str) -> None:
-    """Raise RecordError if a pack can't take the folder's place: it holds something that no pack has."""
+    """Raise RecordError if a pack must not replace the folder, because it contains a file that is not part of a pack."""
     if not os.path.lexists(folder):
         return
     if not os.path.isdir(folder) or os.path.islink(folder):
@@ -226,12 +226,12 @@ def check_place(folder: str) -> None:
     if other or (there and MANIFEST not in there):
         shown = other[0] if other else min(there)
         raise RecordError(
-            f"holds a file that is not part of a pack: {shown}", where=folder, remedy="name a new folder"
+            f"contains a file that is not part of a pack: {shown}", where=folder, remedy="name a new folder"
         )
 
 
 def card(records: dict[str, int]) -> str:
-    """Return the dataset card of a pack, which says which file is which split."""
+    """Return the dataset card of a pack, which names the file of each split."""
     files = "".join(
         f"  - split: {SPLITS[name]}\n    path: {name}\n"
         for name in sorted(records, key=list(SPLITS).index)
@@ -262,8 +262,8 @@ class Weight:
         self._known.execute("create table seen (name blob primary key) without rowid")
 
     def add(self, record: Record) -> None:
-        """Count a record's images. One that can't be read counts nothing here and is reported when it is packed."""
-        base = getattr(record, "base", "")
+        """Add the sizes of a record's images. One that can't be read adds nothing and is reported when it is packed."""
+        base = base_of(record)
         for reference in record["images"]:
             if ask(self._known, "insert or ignore into seen values (?)", _place(reference, base)).rowcount:
                 with contextlib.suppress(ImageError):

@@ -1,13 +1,13 @@
-"""Parquet of every field with the images inside, as `datasets` loads it: `load_dataset("parquet", data_files=...)` gives
-pictures. What differs from task to task (facts, grounding, scores, unknown fields) is a column of JSON text."""
+"""Parquet with every field and the images inside, as `datasets` loads it: `load_dataset("parquet", data_files=...)` gives
+images. Fields whose type differs from task to task (facts, grounding, scores, unknown fields) are columns of JSON text."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from s2h.formats import Format
+from s2h.formats.parquet_export import json_text
 from s2h.formats.pictures import Pictures, contents
-from s2h.formats.tables import json_text
 from s2h.record import FIELDS, Record, RecordError
 from s2h.streams import parse
 

@@ -1,14 +1,14 @@
-"""Images of a pair as other tools need them: as files with a full path, since each tool resolves a relative one in its own
-way, or as bytes."""
+"""Get the images of a pair in the form that other tools need: as bytes, or as files with a full path, since each tool
+resolves a relative path in its own way."""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
 
-from s2h.record import Record
+from s2h.record import Record, base_of
 
-KNOWN = 1 << 14  # references that are not looked at again
+KNOWN = 1 << 14  # references whose paths are remembered
 
 
 class Pictures:
@@ -29,7 +29,7 @@ class Pictures:
             try:
                 # A data URI is as long as its picture: it is not remembered.
                 path = self._path if reference.startswith("data:") else self._of
-                found.append(path(reference, getattr(record, "base", "")))
+                found.append(path(reference, base_of(record)))
             except ImageError as error:
                 error.field = f"{field}[{i}]"
                 raise
@@ -54,7 +54,7 @@ def contents(record: Record) -> list[tuple[bytes, str]]:
     found = []
     for i, reference in enumerate(record["images"]):
         try:
-            data = read_bytes(reference, getattr(record, "base", ""))
+            data = read_bytes(reference, base_of(record))
             shown = reference if len(reference) <= 200 else reference[:40]
             glance(data, shown)
         except ImageError as error:

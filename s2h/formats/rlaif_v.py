@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 from s2h.formats import Format, chat
+from s2h.formats.parquet_export import json_text
 from s2h.formats.pictures import Pictures, contents
-from s2h.formats.tables import json_text
 from s2h.record import Record, text_of
 
-TILE = 448  # pixels of a picture in a grid at most, as MIA-DPO has it
+TILE = 448  # longest side of a picture in a grid, in pixels, as in MIA-DPO
 
 
 def features() -> Any:
@@ -22,7 +22,7 @@ def features() -> Any:
 
 
 def write(record: Record, _: Pictures) -> dict:
-    """Write one image as it is, several as a grid that is numbered as the prompt counts them."""
+    """Make a row with the image unchanged or, for several, with a grid that is numbered as the prompt counts them."""
     chat.single(record)  # one message, without words that are read as images
     found = contents(record)
     data, name = found[0]

@@ -1,5 +1,5 @@
-"""TRL: JSON lines of pairs as its DPO trainer and `datasets` load them. A pair of s2h is one already, so that only the
-columns whose type differs from record to record are left out on writing."""
+"""TRL: JSON lines of pairs as its DPO trainer and `datasets` load them. A pair of s2h has this layout already; writing only
+omits the columns whose type differs from record to record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _beside(path: str) -> str:
 def _settings(path: str, now: bytes | None) -> str:
     if now is not None and not now.startswith(HEAD.encode()):
         raise RecordError(
-            "is there, and s2h-mix has not written it", where=_beside(path),
+            "exists, and s2h-mix has not written it", where=_beside(path),
             remedy="move it, or write the export elsewhere",
         )  # fmt: skip
     name = os.path.abspath(path).replace("'", "''")

@@ -15,7 +15,7 @@ def read(row: dict) -> dict:
     rated = [(score, said) for said, score in _replies(row["completions"]) if score is not None]
     if not rated:
         raise LeftOut("has no reply with a rating", "completions")
-    best, worst = max(rated, key=_score), min(rated, key=_score)  # the first of equals
+    best, worst = max(rated, key=_score), min(rated, key=_score)  # of equals, the first
     if best[0] == worst[0]:
         raise LeftOut("has no two replies with different ratings", "completions")
     image = row.get("image") or row.get("img_path")

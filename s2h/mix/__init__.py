@@ -1,7 +1,7 @@
-"""One training file from several: everything shuffled, or level after level, or from easy to hard, with a part held out.
-The trainer consumes file order, so the order made here is the product. It is drawn from (seed, id): the same records come
-out the same way whatever the order of the files. Records stay where they are until they are written; memory holds 24 bytes
-of each, whatever its size, and at most 64 while they are sorted or split.
+"""Make one training file from several: shuffled, level after level, or from easy to hard, with a part held out. The trainer
+reads the file in order. The order is drawn from (seed, id), so that the same records have the same order whatever the order
+of the files. Records stay in their files until they are written; memory holds 24 bytes a record, whatever its size, and at
+most 64 while they are sorted or split.
 
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
 """

@@ -3,7 +3,7 @@ key, so it depends neither on the order of the inputs nor on other records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from s2h.errors import counted, plural
@@ -14,7 +14,7 @@ from s2h.record import RecordError, fail
 if TYPE_CHECKING:
     import numpy
 
-LEVELS = (1, 2, 3)
+OnError = Callable[[RecordError], None]
 WEIGHED, PER_LEVEL, HELD_OUT, PER_TASK, PER_SOURCE, AGAIN = 1, 2, 3, 4, 5, 6  # independent draws, see `drawn`
 PURPOSES = {"level": PER_LEVEL, "task": PER_TASK, "source": PER_SOURCE}
 
@@ -48,7 +48,7 @@ def cap(index: Index, rows: numpy.ndarray, by: str, count: int) -> tuple[numpy.n
 
     if not len(rows):
         return rows, {}
-    group = index.told(by)[index.column("kind")[rows]]
+    group = index.numbers_of(by)[index.column("kind")[rows]]
     order = np.lexsort((drawn(index.column("order")[rows], PURPOSES[by]), group))
     group = group[order]
     changes = np.flatnonzero(group[1:] != group[:-1]) + 1
@@ -63,9 +63,10 @@ def cap(index: Index, rows: numpy.ndarray, by: str, count: int) -> tuple[numpy.n
     return np.sort(rows[np.concatenate(kept)]), short
 
 
-def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndarray, str]:
-    """Return (the rows that have a margin, the name of its score): `ref` if at least as many records have it as have `clip`,
-    else `clip`. The two have different units and are not mixed. A row without it goes to on_error as a RecordError."""
+def margin(index: Index, rows: numpy.ndarray, on_error: OnError = fail) -> tuple[numpy.ndarray, str]:
+    """Return (the rows that have a margin, the name of its score). The score is `ref` if at least as many records have it as
+    have `clip`, else `clip`. The two have different units and are not mixed. A row without the score goes to on_error as a
+    RecordError."""
     import numpy as np
 
     has = {name: ~np.isnan(index.column(name)[rows]) for name in ("ref", "clip")}
@@ -76,12 +77,14 @@ def margin(index: Index, rows: numpy.ndarray, on_error=fail) -> tuple[numpy.ndar
         some = int(has[name].sum())
         remedy = f"of {len(rows)} records {counted(some, 'has', 'have')} it: measure all"
     for row in rows[~has[name]].tolist():
-        fault = "holds no margin: chosen and rejected must be numbers"
+        fault = "has no margin: chosen and rejected must be numbers"
         on_error(RecordError(fault, f"scores.{name}", index.where(row), remedy))
     return rows[has[name]], name
 
 
-def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=fail) -> numpy.ndarray:
+def having(
+    index: Index, rows: numpy.ndarray, field: str, option: str, on_error: OnError = fail
+) -> numpy.ndarray:
     """Return the rows that have a level, task or source, which an option needs. The others go to on_error as
     RecordErrors."""
     import numpy as np
@@ -96,16 +99,18 @@ def having(index: Index, rows: numpy.ndarray, field: str, option: str, on_error=
 
 
 def hardest(index: Index, rows: numpy.ndarray, name: str, count: int) -> numpy.ndarray:
-    """Return the `count` rows with the smallest margin."""
+    """Return the `count` rows with the smallest margin of the score `name`."""
     import numpy as np
 
     order = np.lexsort((index.column("order")[rows], index.column(name)[rows]))
     return np.sort(rows[order[:count]])
 
 
-def repeat(index: Index, rows: numpy.ndarray, times: Sequence[float], on_error=fail) -> numpy.ndarray:
+def repeat(
+    index: Index, rows: numpy.ndarray, times: Sequence[float], on_error: OnError = fail
+) -> numpy.ndarray:
     """Add copies, so that the rows of each input come `times` times: 3 adds two copies of each row, 1.5 one of a random
-    half. Copies have the ids ID~2, ID~3 and so on; a copy whose id exists already goes to on_error as a RecordError."""
+    half. Copies have the ids ID~2, ID~3 and so on; a copy whose id already exists goes to on_error as a RecordError."""
     import numpy as np
 
     new = []

@@ -13,7 +13,7 @@ from s2h.mix.scan import LINK
 if TYPE_CHECKING:
     import numpy
 
-AT_ONCE = 1 << 16  # links in memory, at least
+AT_ONCE = 1 << 16  # least number of links that are in memory together
 
 
 def split(index: Index, rows: numpy.ndarray, fraction: float) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -28,15 +28,17 @@ def split(index: Index, rows: numpy.ndarray, fraction: float) -> tuple[numpy.nda
     if not len(rows):
         return rows, rows
     root, order = _roots(index, rows), index.column("order")
-    # A group is drawn by a hash of its smallest key: the smallest key itself would be smaller for a large group.
+    # A group is drawn by a hash of its smallest key, since the smallest key itself tends to be smaller in a large group.
     least = np.full(len(index), np.iinfo(np.uint64).max, np.uint64)
     sizes = np.zeros(len(index), np.uint32)
-    for begin in range(0, len(rows), AT_ONCE):  # in parts: temporary arrays would take more than the index
+    for begin in range(
+        0, len(rows), AT_ONCE
+    ):  # in parts, since temporary arrays would take more memory than the index
         some = rows[begin : begin + AT_ONCE]
         np.minimum.at(least, root[some], order[some])
         np.add.at(sizes, root[some], 1)
     groups = np.flatnonzero(sizes).astype(np.uint32)
-    least = least[groups]  # one a group now
+    least = least[groups]  # from here on one value for each group
     for begin in range(0, len(groups), AT_ONCE):
         least[begin : begin + AT_ONCE] = drawn(least[begin : begin + AT_ONCE], HELD_OUT)
     held, count, quota = np.zeros(len(index), bool), 0, fraction * len(rows)

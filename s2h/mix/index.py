@@ -1,5 +1,5 @@
-"""Keep the place of every record in columns, 24 bytes a record whatever its size. The records stay in their files, which are
-kept open; those from streams and compressed files wait in one temporary file, the spool."""
+"""Keep the position of every record in columns, 24 bytes a record whatever its size. The records stay in their files, which
+are kept open; those from streams and compressed files wait in one temporary file, the spool."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from s2h.streams import parse
 if TYPE_CHECKING:
     import numpy
 
-BLOCK = 1 << 22  # bytes that are looked at when lines are counted
+BLOCK = 1 << 22  # bytes that are read at a time to count lines
 
 
 @dataclass
 class Input:
-    """One input. name: as messages have it. base: the folder that its references start at. file: the open file that has its
-    lines. begin: offset of the first line. first: row of its first record. state: size and time of change of the file, None
-    for lines in the spool."""
+    """One input. name: its name in messages. base: the folder that its references start at. file: the descriptor of the open
+    file with its lines. begin: the offset of the first line. first: the row of its first record. state: size and
+    modification time of the file, None for lines in the spool."""
 
     name: str
     base: str
@@ -55,7 +55,9 @@ class Index:
         self.dropped: set[int] = set()
         self.origin, self.number = array("I"), array("H")
         self.copied = 0xFFFFFFFF
-        self._counted: tuple[Input, int, int] | None = None  # where lines were counted to, and how many
+        self._counted: tuple[Input, int, int] | None = (
+            None  # (input, offset, line number up to which lines were counted)
+        )
         self._open = contextlib.ExitStack()
 
     def __len__(self) -> int:
@@ -111,7 +113,7 @@ class Index:
         column = self.margins[name] if name in self.margins else getattr(self, name)
         return np.frombuffer(column, column.typecode) if column else np.empty(0, column.typecode)
 
-    def told(self, name: str) -> numpy.ndarray:
+    def numbers_of(self, name: str) -> numpy.ndarray:
         """Return for each kind a number for its `level`, `task` or `source`. A level is itself, 0 if there is none; others
         are counted from 0."""
         import numpy as np
@@ -156,7 +158,7 @@ class Index:
         return len(self) - 1
 
     def where(self, row: int) -> str:
-        """Return FILE:LINE of a row. Lines are counted only here."""
+        """Return FILE:LINE of a row. Lines are counted only when this is called."""
         row = self.origin[row - self.copied] if row >= self.copied else row
         source = self._input(row)
         line, place = 1, source.begin
@@ -191,7 +193,9 @@ class Index:
         """Raise RecordError if a file was changed since it was read: its lines may have moved."""
         for one in self.inputs:
             if one.state is not None and one.state != _state(one.file):
-                raise RecordError("was changed while it was mixed", where=one.name, remedy="run again")
+                raise RecordError(
+                    "was changed while it was mixed", where=one.name, remedy="run s2h-mix again"
+                )
 
 
 def copy_name(name: str, number: int) -> str:

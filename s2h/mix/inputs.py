@@ -24,7 +24,7 @@ from s2h.streams import containers, files, jsonl
 CHUNK = 1 << 21  # bytes of a span, except that of a longer line
 TAIL = 1 << 16  # bytes that are searched at a time for the end of a line
 OPEN = 200  # plain files that are kept open; more are copied to the spool, as the system bounds their number
-AHEAD = 3  # spans a process that may wait to be taken
+AHEAD = 3  # scanned spans of each process that may wait
 
 
 def load(
@@ -42,8 +42,8 @@ def load(
 
     spool: an empty binary file to read and write, for lines from streams and compressed files. links: another such file, for
     what the records share (with wanted.links, for `split`). workers: processes that read spans; the result is the same. A
-    line that is no record goes to on_error as a RecordError, and so does an id that was there before, with both places: the
-    later record is dropped where that returns. on_layout: as in `jsonl.read`. progress gets the number of records read.
+    line that is not a record goes to on_error as a RecordError, and so does a duplicate id, with both places; the later
+    record is dropped if on_error returns. on_layout: as in `jsonl.read`. progress gets the number of records read.
     Raises OSError, and RecordError where the disk of the temporary files is full.
     """
     names = [jsonl.find(name) if isinstance(name, str) else name for name in inputs]
@@ -82,7 +82,7 @@ def load(
 
 @contextlib.contextmanager
 def temporary() -> Iterator[None]:
-    """Name the temporary files where the disk that holds them is full."""
+    """Raise RecordError with a remedy if the disk with the temporary files is full."""
     try:
         yield
     except OSError as error:
@@ -226,7 +226,7 @@ def _taken(one: Input, outcome: Future | Found | RecordError) -> tuple[Input, Fo
         return one, outcome.result() if isinstance(outcome, Future) else outcome
     except BrokenProcessPool as error:
         raise RecordError(
-            "a worker died, perhaps for want of memory", where=one.name, remedy="use fewer --workers"
+            "a worker died, perhaps because memory ran out", where=one.name, remedy="use fewer --workers"
         ) from error
 
 
@@ -251,7 +251,5 @@ def drop_twice(index: Index, on_error: Callable[[RecordError], None]) -> None:
             continue
         index.dropped.add(row)
         on_error(
-            RecordError(
-                f"is there twice: {name}, first in {index.where(known[name])}", "id", index.where(row)
-            )
+            RecordError(f"duplicate: {name}, first in {index.where(known[name])}", "id", index.where(row))
         )

@@ -21,19 +21,19 @@ def curriculum(index: Index, rows: numpy.ndarray) -> numpy.ndarray:
     """Order the rows by ascending level and shuffle them inside a level."""
     import numpy as np
 
-    level = index.told("level").astype(np.uint8)[index.column("kind")[rows]]
+    level = index.numbers_of("level").astype(np.uint8)[index.column("kind")[rows]]
     return rows[np.lexsort((index.column("order")[rows], level))]
 
 
 def by_margin(
     index: Index, rows: numpy.ndarray, name: str, *, levels: bool = False, hard_first: bool = False
-):
-    """Order the rows from easy (the largest margin of a score) to hard, or with hard_first the other way; with levels,
-    inside each level. Equal margins are shuffled."""
+) -> numpy.ndarray:
+    """Order the rows from easy (the largest margin of the score `name`) to hard, or with hard_first from hard to easy; with
+    levels, within each level. Equal margins are shuffled."""
     import numpy as np
 
     value = index.column(name)[rows]
     keys = [index.column("order")[rows], value if hard_first else -value]
     if levels:
-        keys.append(index.told("level")[index.column("kind")[rows]])
+        keys.append(index.numbers_of("level")[index.column("kind")[rows]])
     return rows[np.lexsort(keys)]

@@ -1,4 +1,4 @@
-"""Write a mix. A line in which nothing changes is copied as it stands; any other is read and written anew."""
+"""Write a mix. A line in which nothing changes is copied byte by byte; any other is parsed and written again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 IMAGES = re.compile(rb'"images"\s*:\s*(\[[^\]\\]*\])')  # of references without escapes and brackets
 LIST = re.compile(rb'\[(?:\s*"[^"]+"\s*,?)+\s*\]')
 REFERENCE = re.compile(rb'"([^"]+)"')
-BATCH = 1 << 12  # rows of which the places are in hand
+BATCH = 1 << 12  # rows whose positions are read from the index together
 PIECE = 1 << 20  # bytes that are written at a time
 
 
@@ -44,8 +44,8 @@ def write(
     progress: Callable[[int], object] = bool,
 ) -> dict[tuple[int | None, str | None], int]:
     """Write the rows and return how many there are of each (level, task). stages: add a `stage` (see `staged`). A line in
-    which nothing changes goes into a jsonl.Writer as it stands. A record that can't be written goes to on_error and is left
-    out."""
+    which nothing changes is copied byte by byte into a jsonl.Writer. A record that can't be written goes to on_error and is
+    left out."""
     import numpy as np
 
     kinds = list(index.kinds)

@@ -1,7 +1,8 @@
-"""A span of a file of records as columns: what mixing has to know of each line, and what is wrong with those that are no
-records. A line that msgspec can read as a `pair_fields.Pair`, and in which `record.unfit` finds no fault, is a pair; every
-other goes through the reader of all other stages, which completes short forms and says what is wrong. No line is kept: it
-stays where it is."""
+"""Scan a span of a file of records into columns: the facts of each line that mixing needs, and the faults of lines that are
+not records. A line that msgspec can read as a `pair_fields.Pair`, and in which `record.unfit` finds no fault, is a pair.
+Every other line goes through the reader of all other stages, which completes short forms and names faults. Lines are not
+kept in memory.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +20,15 @@ from s2h.images import references
 from s2h.record import Record, RecordError, facts_of
 from s2h.streams import jsonl, parse
 
-STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # what images.Store calls an image
-PIECE = 1 << 16  # bytes of a span that are looked at together
+STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # the name of an image in an images.store.Store
+PIECE = 1 << 16  # bytes of a span that are examined together
 LINK = [("name", "<u8"), ("row", "<u4")]  # a 64-bit name of something shared, and the row that has it
 
 
 class Wanted(NamedTuple):
-    """What to look at beside the order. sources: each record's `source`. links: what it shares. margins: its scores.
-    layout: the format of rows that are no complete pair, "" to tell it from their fields."""
+    """The facts that a mix needs of each record beside its order. sources: its `source`. links: the images, families and
+    twins that it shares. margins: the margins of its scores. layout: the format of rows that are no complete pair, "" to
+    tell it from their fields."""
 
     seed: int = 0
     sources: bool = False
@@ -36,9 +38,9 @@ class Wanted(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What records are told apart by. level, task: None where a record has none. source: None also where it was not wanted.
-    staged: it has a stage. relative: some reference of it starts at the folder of its file. layout: that of a line
-    that is no complete pair, which is written anew; None for a complete pair."""
+    """The properties by which records are grouped. level, task: None if a record has none. source: None also if it is not
+    wanted. staged: whether it has a stage. relative: whether one of its references starts at the folder of its file. layout:
+    the format of a line that is not a complete pair and must be written again; None for a complete pair."""
 
     level: int | None
     task: str | None
@@ -105,7 +107,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
                 raise faults_of[0]
             layout = None
         except (ValueError, RecursionError):
-            if line.startswith(jsonl.BOM):  # some editors leave one; it is not copied
+            if line.startswith(jsonl.BOM):  # some editors write one; it is not copied
                 here, line = here + len(jsonl.BOM), line[len(jsonl.BOM) :]
             try:
                 pair, layout = _careful(line, wanted.layout)
@@ -175,7 +177,8 @@ def read_whole(file: int, offset: int, size: int) -> bytes:
         more = os.pread(file, size - len(data), offset + len(data))
         if not more:
             raise RecordError(
-                "an input was cut short while it was mixed", remedy="run again when it is whole"
+                "an input was cut short while it was mixed",
+                remedy="run s2h-mix again when the file is complete",
             )
         data += more
     return data
@@ -194,8 +197,8 @@ def _start(seed: int) -> Any:
 
 
 def shared(pair: dict, base: str = "") -> list[int]:
-    """Return what would leak from one side of a split to the other, as 64-bit hashes: facts.twin, every name in
-    facts.families, every image (a relative reference starts at base)."""
+    """Return 64-bit hashes of everything that must not be on both sides of a split: facts.twin, every name in facts.families
+    and every image (a relative reference starts at base)."""
     facts = facts_of(pair)
     return _shared(pair["images"], facts.get("twin"), facts.get("families"), base)
 
@@ -210,8 +213,8 @@ def _shared(images: list[str], twin: object, families: object, base: str) -> lis
 
 
 def _place(reference: str, base: str) -> str:
-    """Spell an image reference alike for two files. An image of a store is known by its name, the hash of its bytes:
-    two stores may hold the same one."""
+    """Return one name for an image, however two files refer to it. The name of an image in a store is the hash of its bytes,
+    so that the same image in two stores has one name."""
     if not reference.startswith("data:") and STORED.fullmatch(name := os.path.basename(reference)):
         return name
     return references.spelled(reference, base)
@@ -241,7 +244,7 @@ def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
     RecordError."""
     from s2h import shorthand
 
-    found = Record(jsonl.parsed(line + b"\n"))  # as faults are told of a file's lines
+    found = Record(jsonl.parsed(line + b"\n"))  # faults are worded as for other lines of a file
     is_whole = record.typed(found) is not None
     layout = shorthand.accept(found, layout)
     facts = facts_of(found)
@@ -254,8 +257,7 @@ def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
 
 @lru_cache(maxsize=4)
 def _decoder(wanted: Wanted) -> Callable[[bytes], Any]:
-    """Return msgspec's decoder of a pair. What nobody wants to know of facts and scores is checked to be JSON and left
-    out."""
+    """Return msgspec's decoder of a pair. Parts of facts and scores that are not wanted are only checked to be JSON."""
     from msgspec import defstruct
     from msgspec.json import Decoder
 

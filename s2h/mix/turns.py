@@ -1,4 +1,4 @@
-"""Take records from several streams in turn as they flow. Nothing is shuffled or held back, so that a mix of endless streams
+"""Take records from several streams in turn as they arrive. Nothing is shuffled or kept, so that a mix of endless streams
 writes its first records at once."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from s2h.record import Record, RecordError, fail
+from s2h.record import Record, RecordError, fail, where_of
 from s2h.streams.hash_set import HashSet
 
 
@@ -48,12 +48,12 @@ def interleave(
             continue
         turn.waited -= sum(turn.weight for turn in turns)
         if not seen.add(record["id"]):
-            on_error(RecordError(f"is there twice: {record['id']}", "id", getattr(record, "where", "")))
+            on_error(RecordError(f"duplicate: {record['id']}", "id", where_of(record)))
             continue
         lacking = next((by for by in most if record.get(by) is None), None)
         if lacking:
             remedy = f"--per-{lacking} counts records by it"
-            on_error(RecordError("is missing", lacking, getattr(record, "where", ""), remedy))
+            on_error(RecordError("is missing", lacking, where_of(record), remedy))
             continue
         places = [(by, record[by]) for by in most]
         if any(came.get(place, 0) >= most[place[0]] for place in places):

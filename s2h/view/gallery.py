@@ -42,8 +42,8 @@ def page(
 ) -> Iterator[bytes]:
     """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
-    beside it. size: the longest side of an embedded image, in pixels. A line that can't be shown goes to on_error and
-    is left out."""
+    beside it. size: the longest side of an embedded image, in pixels. The error of a line that can't be shown goes to
+    on_error."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
     before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
     yield before.replace("@TITLE@", escape(title)).encode()
@@ -181,7 +181,7 @@ def _answers(*said: tuple[str, str, str]) -> str:
 
 
 def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
-    """Return one article. keys: the values by which the page's filters choose."""
+    """Return one card. keys: the values that the page's filters match."""
     shown = ""
     for at, tag in enumerate(tags):
         marked = " level" if at == 0 else " verdict" if tag == keys.get("verdict") else ""

@@ -281,7 +281,7 @@ def test_bad_tsv_rows_are_told_by_line(ask, tmp_path):
         "blink", benchmarks.tsv(tmp_path / "BLINK.tsv", [row, *bad, row | {"index": 5}]), on_error=told.append
     )
     assert [line["id"] for line, _ in made] == ["blink/1", "blink/5"] and len(told) == 3
-    assert "BLINK.tsv:3: image: points at a row without an image of its own: index 99" in str(told[0])
+    assert "BLINK.tsv:3: image: refers to a row without its own image: index 99" in str(told[0])
 
 
 def write(path, lines: list[dict]):

@@ -19,6 +19,10 @@ def values(bench: str, lines: list[dict]) -> dict[str, float]:
     return {metric.name: metric.score for metric in report.metrics(bench, lines)}
 
 
+def rows_of(lines: list[dict]) -> list[dict]:
+    return [accuracy.row(name, some) for name, some in accuracy.groups(lines).items()]
+
+
 def pope_lines(parser: str, count: int = 400) -> list[dict]:
     rng = random.Random(parser)
     made = []
@@ -103,7 +107,7 @@ def test_a_question_of_several_splits_counts_in_each():
 def test_blink_has_micro_and_macro():
     lines = [line("BLINK", i, i < 6, category="Counting" if i < 8 else "Jigsaw") for i in range(10)]
     assert values("BLINK", lines) == {"mean of sub-tasks": pytest.approx((6 / 8 + 0) / 2)}
-    rows = {row["name"]: row["score"] for row in accuracy.summarise(lines)}
+    rows = {row["name"]: row["score"] for row in rows_of(lines)}
     assert rows == {"blink": 0.6, "blink Counting": 0.75, "blink Jigsaw": 0.0}
 
 
@@ -169,7 +173,7 @@ def test_positions_and_numbers_of_images():
 
 def test_a_letter_that_no_option_has_is_unread():
     lines = [line("blink", i, False, parsed="TA"[i], choices={"A": "x"}) for i in range(2)]
-    assert accuracy.summarise(lines)[0]["unparsed"] == 0.5
+    assert rows_of(lines)[0]["unparsed"] == 0.5
 
 
 def test_hidden_answers_are_counted_and_not_scored():
@@ -180,11 +184,11 @@ def test_hidden_answers_are_counted_and_not_scored():
 
 def test_published_numbers_stand_beside_the_measured_ones():
     lines = [line(bench, i, i < 5) for bench in ("blink", "mantis", "nlvr2") for i in range(10)]
-    rows = published.beside(accuracy.summarise(lines))
+    rows = published.beside(rows_of(lines))
     assert [row["published"] for row in rows] == [False, True, True, True]
     assert rows[0]["scores"] == {"blink": 0.5, "mantis": 0.5, "nlvr2": 0.5, "mean": 0.5}
     assert rows[3]["scores"]["mean"] == pytest.approx(0.490, abs=5e-4)  # as the paper prints it
-    assert "mean" not in published.beside(accuracy.summarise(lines[:10]))[0]["scores"]
+    assert "mean" not in published.beside(rows_of(lines[:10]))[0]["scores"]
     made = report.make([accuracy.slim(one) for one in lines], model="mini")
     assert "published, not measured here" in report.table(made) and "S2H-DPO (published)" in report.markdown(
         made

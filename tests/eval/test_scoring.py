@@ -142,7 +142,9 @@ def test_what_one_file_does_not_tell_is_no_difference(run, tmp_path):
 def test_questions_of_one_file_only_are_counted(run, tmp_path):
     write(tmp_path / "a.jsonl", [line(1), line(2), line(3)])
     write(tmp_path / "b.jsonl", [line(1), line(4)])
-    message = "different questions: 3 of 4 stand in one file only, such as '2' (2 only in a.jsonl, 1 only in b.jsonl)"
+    message = (
+        "different questions: 3 of 4 are in one file only, such as '2' (2 only in a.jsonl, 1 only in b.jsonl)"
+    )
     assert message in run("--compare", "a.jsonl", "b.jsonl", status=1)
     assert message in run("--compare", "a.jsonl", "b.jsonl", "--on-error", "skip", status=3)
 

@@ -46,7 +46,7 @@ def row(i: int, question: str = "Plain?", **more) -> tuple:
         (('"Open?', "Plain?", '"a ""closed"" one"'), 2, "a quote opened in line 2 is not closed"),
         (('"Open?', 'How many 5"'), 2, "a quote opened in line 2 is not closed before the next row"),
         (('"Open?', "Plain?", 'How many 5"'), 2, "a quote opened in line 2 is not closed before the next row"),
-        (("Plain?", '"two\nlines"', '"Open" he said'), 5, "text stands behind a closing quote in line 5"),
+        (("Plain?", '"two\nlines"', '"Open" he said'), 5, "text after a closing quote in line 5"),
         (("Plain?", "\"two\nlines\"", '"Open\nagain'), 5, "a quote opened in line 5 is not closed"),
     ],
 )  # fmt: skip

@@ -174,7 +174,7 @@ def test_a_score_that_is_no_number(model):
     def load(name):
         return dataclasses.replace(model, model=broken)
 
-    with pytest.raises(RecordError, match=r"scores.clip: is no number: nan from mini-clip"):
+    with pytest.raises(RecordError, match=r"scores.clip: is not a number: nan from mini-clip"):
         list(judge([pair()], [judged(load)]))
 
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from s2h.filters import selection
+from s2h.filters import request
 from s2h.filters.judgement import Flag
 
 GUIDE = Path(__file__).resolve().parents[2] / "examples" / "filter" / "README.md"
 
 
 def row(name: str) -> str:
-    judgement = selection.judgements()[name]
+    judgement = request.judgements()[name]
     options = [
         f"`{option.name}`" if isinstance(option.value, Flag) else f"`{option.name} {option.value.name}`"
         for option in judgement.options
@@ -19,5 +19,5 @@ def row(name: str) -> str:
 
 
 def test_the_table_of_judgements():
-    table = "\n".join(map(row, selection.judgements()))
+    table = "\n".join(map(row, request.judgements()))
     assert table in GUIDE.read_text(encoding="utf-8"), f"examples/filter/README.md needs this table:\n{table}"

@@ -74,7 +74,7 @@ def test_trl_dpo_takes_the_settings(llava, monkeypatch):
     assert is_untrained(state["log_history"][0]["loss"])
     Path("data/mix.trl.yaml").write_text("mine: true\n")
     done = run("--flat", "in/pairs", "--to", "trl", "-o", "data/mix.jsonl", status=1)
-    assert "data/mix.trl.yaml: is there, and s2h-mix has not written it" in done.stderr
+    assert "data/mix.trl.yaml: exists, and s2h-mix has not written it" in done.stderr
 
 
 def test_trl_trains_on_parquet(llava):
@@ -148,7 +148,7 @@ def test_llama_factory_finds_it_in_its_list():
     assert len(rows) == 8
     Path("data/dataset_info.json").write_text("[1")
     done = run("--flat", "in/pairs", "--to", "llama-factory", "-o", "data/s2h.json", status=1)
-    assert "data/dataset_info.json: is no JSON" in done.stderr
+    assert "data/dataset_info.json: is not JSON" in done.stderr
 
 
 def test_internvl_finds_it_in_its_list():
@@ -274,7 +274,7 @@ def test_words_that_would_be_read_as_images():
             out.write(dict(one))
         for to in ("llama-factory", "ms-swift", "llava"):
             said = run("--flat", "a", "--to", to, "-o", "m.json", status=1).stderr
-            assert f"a.jsonl:1: {field}" in said and "take for a picture" in said
+            assert f"a.jsonl:1: {field}" in said and "take for an image" in said
         run("--flat", "a", "--to", "trl", "-o", "m.json")
 
 

@@ -100,7 +100,7 @@ def test_a_folder_that_holds_something_else_is_left_alone():
     Path("pack").mkdir()
     Path("pack/thesis.txt").write_text("x")
     said = run("--flat", "in/pairs", "--pack", "pack", status=1).stderr
-    assert "pack: holds a file that is not part of a pack: thesis.txt (name a new folder)" in said
+    assert "pack: contains a file that is not part of a pack: thesis.txt (name a new folder)" in said
     assert os.listdir("pack") == ["thesis.txt"]
     run("--flat", "in/pairs", "--pack", "other")
     Path("other/notes.md").write_text("x")

@@ -119,7 +119,7 @@ def test_a_row_of_each_layout_is_a_pair(name):
     assert prompt_of(found) == prompt and found["note"] == 10**30
     assert [text_of(found[side]) for side in ("chosen", "rejected")] == ["Red.", "Blue."]
     assert found["images"] == ["a.png", "b.png"][: len(found["images"])] and found["id"]
-    assert formats.told(row if "prompt" in row or layout != "trl" else found) == layout
+    assert formats.layout_of(row if "prompt" in row or layout != "trl" else found) == layout
     title = formats.readable()[layout].title
     for named in ([], ["--from", layout]):
         for way in ("--flat", "--interleave"):

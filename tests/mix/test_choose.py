@@ -55,7 +55,7 @@ def test_a_curriculum_by_margin_goes_up_inside_each_level():
     scored("b.jsonl", [5, 9, 7], level=1, score="clip")
     scored("c.jsonl", [4, 6], level=1)
     assert (
-        "b.jsonl:1: scores.ref: holds no margin"
+        "b.jsonl:1: scores.ref: has no margin"
         in run("--flat", "a", "b", "c", "--order", "margin", status=1).stderr
     )
     said = run(
@@ -70,7 +70,7 @@ def test_a_curriculum_by_margin_goes_up_inside_each_level():
 def test_no_scores_for_an_order():
     three_levels(3)
     said = run("--flat", "l1", "--order", "margin", status=1).stderr
-    assert "l1.jsonl:1: scores.ref: holds no margin" in said and "s2h-filter --ref MODEL" in said
+    assert "l1.jsonl:1: scores.ref: has no margin" in said and "s2h-filter --ref MODEL" in said
     Path("nan.jsonl").write_bytes(
         jsonl.dump(pair("a", scores={"ref": {"chosen": 1, "rejected": 7.5}})).replace(b"7.5", b"NaN")
     )
@@ -102,10 +102,7 @@ def test_copies_have_names_of_their_own_and_stay_on_their_side():
 
 def test_a_copy_whose_name_is_taken():
     write("l1.jsonl", ["a", "a~2"])
-    assert (
-        "is there twice: a~2, first in l1.jsonl:2"
-        in run("--flat", "l1", "--oversample", "2", status=1).stderr
-    )
+    assert "duplicate: a~2, first in l1.jsonl:2" in run("--flat", "l1", "--oversample", "2", status=1).stderr
     run("--flat", "l1", "--oversample", "2", "--on-error", "skip", "-o", "mix.jsonl", status=3)
     assert sorted(names("mix")) == ["a", "a~2", "a~2~2"]
 
@@ -123,7 +120,7 @@ def test_in_turn():
     said = run("--interleave", "l1", "l2", "--per-task", "2", "-o", "mix.jsonl").stderr
     assert names("mix") == ["1-0", "2-0", "1-1", "2-1"] and "4 pairs, in turn" in said
     write("l4.jsonl", ["4-0", "1-3", "4-1"])
-    assert "l4.jsonl:2: id: is there twice: 1-3" in run(
+    assert "l4.jsonl:2: id: duplicate: 1-3" in run(
         "--interleave", "l1", "l4", "-o", "mix.jsonl", "--on-error", "skip", status=3
     ).stderr + run(
         "--interleave", "l4", "l1", "-o", "mix.jsonl", "--on-error", "skip", status=3

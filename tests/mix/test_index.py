@@ -27,7 +27,7 @@ def test_the_stage_as_functions():
         with pytest.raises(ValueError, match="3 inputs"):
             mix.weigh(index, index.rows(), [1.0, 1.0])
         assert index.where(1) == "<stdin>:1"
-    with pytest.raises(RecordError, match="is there twice: a"), loaded([pair("a"), pair("a")]):
+    with pytest.raises(RecordError, match="duplicate: a"), loaded([pair("a"), pair("a")]):
         pass
     with tempfile.TemporaryFile() as spool:
         index = mix.load([io.BytesIO(lines(2))], spool)
@@ -74,7 +74,7 @@ def test_spans_and_processes_change_nothing(chunk, monkeypatch):
     write("twice.jsonl", ["x", "3-7"])
     arguments = ("--flat", "l1", "l2", "l3", "twice", "--val", "0.2", "--on-error", "skip")
     whole = run(*arguments, "-o", "a.jsonl", status=3)
-    assert "twice.jsonl:2: id: is there twice: 3-7, first in l3.jsonl:8" in whole.stderr
+    assert "twice.jsonl:2: id: duplicate: 3-7, first in l3.jsonl:8" in whole.stderr
     monkeypatch.setattr(inputs, "CHUNK", chunk)
     monkeypatch.setattr(inputs, "TAIL", 100)
     monkeypatch.setattr(inputs, "OPEN", 1)  # the others are copied

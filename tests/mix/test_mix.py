@@ -152,12 +152,12 @@ def test_an_id_in_two_files():
     write("l1.jsonl", ["a", "b", "c"])
     write("l2.jsonl", ["d", "b"])
     done = run("--flat", "l1", "l2", "-o", "mix.jsonl", status=1)
-    assert "l2.jsonl:2: id: is there twice: b, first in l1.jsonl:2" in done.stderr
+    assert "l2.jsonl:2: id: duplicate: b, first in l1.jsonl:2" in done.stderr
     assert not Path("mix.jsonl").exists()
     done = run("--flat", "l1", "l2", "-o", "mix.jsonl", "--on-error", "skip", status=3)
-    assert "skipped 1 record: 1 id: is there twice" in done.stderr
+    assert "skipped 1 record: 1 id: duplicate" in done.stderr
     assert sorted(names("mix")) == ["a", "b", "c", "d"]
-    assert "<stdin>:2: id: is there twice: r0" in run("--flat", data=lines(1) * 2, status=1).stderr
+    assert "<stdin>:2: id: duplicate: r0" in run("--flat", data=lines(1) * 2, status=1).stderr
 
 
 def test_errors_leave_nothing_behind():

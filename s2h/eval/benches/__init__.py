@@ -1,4 +1,4 @@
-"""Benchmarks, one value in one file each: `BENCH = Bench(...)` in `NAME.py` holds all that is particular to one.
+"""Benchmarks, one file each: `BENCH = Bench(...)` in `NAME.py` has everything that is specific to benchmark NAME.
 
 A file in this folder is enough to add one: `s2h-eval --list`, `--help` and `--bench NAME` find it by `s2h.registry`.
 `s2h.eval.questions` reads a benchmark's files with it, `s2h.eval.reading` its replies, `s2h.eval.report` its scores.
@@ -26,15 +26,16 @@ Columns = Sequence[str | tuple[str, ...]]  # names of columns; a tuple: one of t
 
 @dataclass(frozen=True)
 class Question:
-    """What a row of a benchmark asks. None for a value that the row lacks is an error that names the row.
+    """The question that a row of a benchmark asks. If id, text or images is None, the row is reported as an error.
 
     id: a name or a number in the benchmark. text: with <image> where an image stands; images without a mark come first.
     images: references, bytes, base64 or `{"bytes", "path"}` objects. answer: as the row has it; None if it is hidden.
     options: a list, or an object of letters; None for a free answer and for options that stand in the text.
-    letters: of options that stand in the text without labels that can be found.
-    answer_type: one of `answer_types.TYPES`. None: choice if there are options, yes/no for such an answer, else word.
-    hint, prompt: what some prompts show before the question, and the benchmark's own prompt, if rows have them.
-    fields: what the prediction line keeps of the row, such as the group that a metric needs.
+    letters: the labels of options that are in the text, for rows where the labels can't be found there.
+    answer_type: one of `answer_types.TYPES`. None: choice if there are options, yes/no if the answer is yes or no, else
+    word.
+    hint: a text that some prompts show before the question. prompt: the benchmark's own prompt, if rows have one.
+    fields: fields that are copied to the prediction line, such as the group that a metric needs.
     own_id: the line's id is not prefixed with the benchmark's name.
     """
 
@@ -56,8 +57,8 @@ class Question:
 class CheckedQuestion:
     """A question as prompts are worded from it (`Bench.prompts`).
 
-    choices: options by letter, without labels of their own; labelled: the same as the row writes them; in_text: the options
-    stand in the text. images: how many there are.
+    choices: options by letter, without their own labels; labelled: the same with their labels; in_text: whether the text
+    contains the options. images: the number of images.
     """
 
     text: str
@@ -73,8 +74,8 @@ class CheckedQuestion:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number beside the accuracy, a share of 1, with its 95% interval. n: how many questions, groups or categories it is
-    of; chance: what a blind guesser gets, where that is known."""
+    """A number beside the accuracy, a share of 1, with its 95% interval. n: the number of questions, groups or categories
+    that it is computed from; chance: the score of a blind guesser, if it is known."""
 
     name: str
     score: float
@@ -113,12 +114,12 @@ class Revision:
 
 
 def by_group(line: Line) -> list[str]:
-    """Join questions whose lines name the same `group`."""
+    """Return the names of a question's cluster: its `group`, if its line has one."""
     return [] if line.get("group") is None else [f"group {line['group']}"]
 
 
 def one_category(line: Line) -> list[str]:
-    """Count a question in its `category`, if it has one."""
+    """Return the categories that a question counts in: its `category`, if it has one."""
     return [str(line["category"])] if line.get("category") else []
 
 
@@ -134,35 +135,39 @@ def no_metrics(known: list[Line], seed: int) -> list[Metric]:
 class Bench:
     """A benchmark. It needs a title, a line about it, and `question` or `draw`; its name is that of its file.
 
-    Where it can be had:
-    title, about: how it calls itself, and one line about it.
+    Where it comes from:
+    title, about: its name as its authors write it, and one line about it.
     hub, configs: the data set on the Hub and its configurations.
     splits: each split's names in files and on the Hub; the first one is asked unless --split names another.
     rows: how many questions a split has, for a warning where there are more or fewer.
     layouts, license: for `--list`.
     required: columns that a parquet file or a table of the Hub must have; a tuple: one of them.
     owns: whether a file is its own, by the name without an ending; for folders in which several benchmarks lie.
-    aliases: what else it is called, in lower case without signs; case, signs and owners of names never count.
-    draw: makes n questions of each kind without any file, as (n, seed, store).
+    aliases: other names, in lower case without punctuation. Case, punctuation and OWNER/ are ignored in names.
+    draw: makes questions without any file. It gets (number of questions of each kind, seed, image store).
 
     What is asked:
-    question: the question of a row; the second argument is the file that the row stands in.
-    table: the question of a row of VLMEvalKit's TSV, where that is not as usual (`s2h.eval.questions.tsv.question`).
-    prompts: the words of a prompt by style, where they are not the style's usual ones (`s2h.eval.questions.styles`).
+    question: makes a question of a row; the second argument is the path of the row's file.
+    table: makes a question of a row of VLMEvalKit's TSV, if `s2h.eval.questions.tsv.question` does not fit.
+    prompts: by --prompt-style, a function that words the prompt, if the style's usual words (`s2h.eval.questions.styles`)
+    do not fit.
     single_image: whether all questions are about one image.
-    answer_type: of all its questions, where there is only one.
+    answer_type: the type of all its answers, if there is only one.
 
     How replies are read:
-    rules: by parser, where the evaluator has rules of its own for this benchmark (`s2h.eval.parsers.Rules`).
+    rules: by parser, the rules (`s2h.eval.parsers.Rules`) by which that evaluator reads this benchmark, if they differ from
+    its rules for others.
 
     How it is scored:
-    categories: the categories that a question counts in.
-    keep: what metrics need of a line and what only its texts tell; lines are scored without their texts.
-    related: names that a question shares with those that are not independent of it; shared images are known anyway.
-    metrics: the numbers beside the accuracy, of predictions that are right or wrong, with a seed for the bootstrap.
+    categories: returns the categories that a question counts in.
+    keep: returns more fields of a line that metrics need. Lines are scored without their texts, so that a field which is
+    derived from them must be kept here.
+    related: returns names; questions with a name in common are not independent. Shared images need no name.
+    metrics: returns the metrics beside the accuracy. It gets the predictions that are known to be right or wrong, and a seed
+    for the bootstrap.
     grid: metrics are named "ROW COLUMN" and shown as a table of their own.
     levels: questions have a level of difficulty, and scores are shown by level.
-    revision: of answers that were corrected after the release.
+    revision: a correction of answers after the release.
     published: numbers of papers, shown beside the measured ones.
     """
 
@@ -216,17 +221,18 @@ def plain(name: object) -> str:
 @functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     last = re.split(r"[/\\]|--|___", name.rstrip("/\\"))[-1]
-    return _names().get(_letters(last), name)
+    return _names().get(letters_of(last), name)
 
 
 @functools.cache
 def _names() -> dict[str, str]:
     benches = registry.values("bench")
-    made = {_letters(alias): name for name, bench in benches.items() for alias in bench.aliases}
-    return made | {_letters(name): name for name in benches}
+    made = {letters_of(alias): name for name, bench in benches.items() for alias in bench.aliases}
+    return made | {letters_of(name): name for name in benches}
 
 
-def _letters(name: str) -> str:
+def letters_of(name: str) -> str:
+    """Return the letters and digits of a name in lower case, so that names compare however they are spelled."""
     return re.sub(r"[\W_]", "", name.lower())
 
 

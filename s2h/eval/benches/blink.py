@@ -70,8 +70,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """Return the mean over tasks, which is that of its own script and of lmms-eval; the accuracy over questions is
-    VLMEvalKit's. Both also without the task whose answers were corrected."""
+    """Return the mean over tasks, as its own script and lmms-eval compute it (VLMEvalKit has the accuracy over questions),
+    and both numbers without the task whose answers were corrected."""
     made = [by_category("mean of sub-tasks", known, seed)]
     rest = [p for p in known if not revisions.concerns(REVISION, p.get("category"))]
     if rest and len(rest) < len(known):

@@ -17,8 +17,8 @@ PARTS = (
 
 
 def questions(count: int, seed: int, store: Store, size: int = 64) -> Questions:
-    """Draw `count` questions of each part from the split that training never draws. Kinship asks about parents and search
-    for captions, as the paper does. size: of the images, in pixels."""
+    """Yield `count` questions of each part, from the split that is never used for training. Kinship asks about parents and
+    search for captions, as in the paper. size: the longest side of an image, in pixels."""
     from s2h import tasks
 
     wishes = {"kinship": {"relations": {"parent": 1.0}}, "search": {"forms": {"caption": 1.0}}}

@@ -1,8 +1,8 @@
 """HallusionBench: yes/no questions about figures and about altered copies of them (Guan et al., CVPR 2024).
 
-Its accuracy over questions is called aAcc. qAcc is the share of questions that are answered right about every figure that
-they are asked of, fAcc the share of figures about which every question is answered right. Its rows without an image are not
-asked.
+Its accuracy over questions is called aAcc. qAcc is the share of questions that are answered right for every figure that
+they are asked about. fAcc is the share of figures for which every question is answered right. Its rows without an image are
+not asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
 from s2h.record import Record
 
-GUESS = 0.5  # what a blind guesser gets of a question
+GUESS = 0.5  # the share of questions that a blind guesser answers right
 PLACE = ("set_id", "figure_id", "question_id")
 _ANSWERS = {"0": "no", "1": "yes"}
 
@@ -54,7 +54,7 @@ def keep(line: Line) -> Line:
 
 
 def related(line: Line) -> list[str]:
-    """Join the questions of a set, which are about one figure and its altered copies."""
+    """Return one name for all questions of a set, which are about one figure and its altered copies."""
     return [_key(line, "set_id")] if "set_id" in line else []
 
 

@@ -45,7 +45,7 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 
 def _labelled(asked: CheckedQuestion) -> str:
-    """Return options with a label, unless they have one of their own."""
+    """Return the options, each on a line, with a label unless it has its own."""
     made = ""
     for letter, option in asked.labelled.items():
         has = any(label in option.upper() for label in (f"{letter})", f"{letter}:", f"{letter}."))
@@ -54,7 +54,7 @@ def _labelled(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the first letter of the final answer, else an option by its very text."""
+    """Return the first letter of the final answer, else the option whose text is the whole reply."""
     if (letter := first_letter(text)) in choices:
         return letter
     return next(

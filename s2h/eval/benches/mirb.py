@@ -9,6 +9,7 @@ import re
 from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules
+from s2h.eval.parsers.numbers import ORDINALS, WORDS
 from s2h.eval.questions.tables import first
 from s2h.record import Record
 
@@ -19,7 +20,7 @@ GROUPS = {
     "multi-hop": ("visual_chain", "arxiv"),
 }
 LETTERS = ("A", "B", "C", "D", "E")
-# The instruction for each task, by what its name begins with.
+# The instruction for each task, by a prefix of its name.
 _INSTRUCTIONS = (
     (("codeu", "food", "image_jigsaw"), "Answer with the option symbol."),
     (("arxiv",), "Answer with the paper title."),
@@ -32,12 +33,8 @@ _INSTRUCTIONS = (
 )
 _NUMBERED = ("3d_scene", "count", "image_needles", "visual_chain")  # tasks whose answer is a number
 _YES_NO = ("analogy", "attribute")
-_CARDINALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ORDINALS = (
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-)  # fmt: skip
-_NUMBERS = {word: str(n) for n, word in enumerate(_CARDINALS)}
-_NUMBERS |= {word: str(n) for n, word in enumerate(_ORDINALS, 1)}
+_NUMBERS = {word: str(n) for word, n in WORDS.items() if n <= 10}
+_NUMBERS |= {word: str(n) for n, word in enumerate(ORDINALS, 1)}
 
 
 def owns(stem: str) -> bool:

@@ -27,7 +27,8 @@ def lmms_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter that the reply, an opening bracket, 'option' or 'the answer is' begins with."""
+    """Return the letter at the start of the reply, or right after an opening bracket, 'option ' or 'the answer is '
+    there."""
     reply = text.lower().strip().replace("\n", " ")
     letters = {letter.lower(): letter for letter in choices}
     for start in ("", "(", "option ", "the answer is "):

@@ -44,8 +44,8 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return '(A)' anywhere, else 'A' between spaces, else in a reply of more than five words an option's text; of several
-    the last."""
+    """Return the letter of the last '(A)', else of the last 'A' between spaces, else, in a reply of more than five words, of
+    the last option whose text appears."""
     for mark in ",.!?;:'":
         text = text.strip(mark)
     text = f" {text} "
@@ -59,14 +59,14 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def unanswerable(line: Line) -> bool | None:
-    """Return whether the right option is that none is right; None if the options are unknown."""
+    """Return whether the right option says that no other option is right; None if the options are unknown."""
     answer = line.get("answer")
     option = (line.get("choices") or {}).get(answer) if isinstance(answer, str) else None
     return None if option is None else bool(_NONE.match(str(option)))
 
 
 def related(line: Line) -> list[str]:
-    """Join a question and its counterpart."""
+    """Return names that a question has in common with its counterpart."""
     number = str(line.get("id")).rpartition("/")[2]
     twin = line.get("counterpart_idx")
     return [*by_group(line), number, *([] if twin is None else [str(twin)])]

@@ -1,4 +1,4 @@
-"""NaturalBench: two questions about each of two photographs, asked so that a blind answer fails (Li et al., NeurIPS 2024).
+"""NaturalBench: two questions about each of two photographs, chosen so that a blind answer fails (Li et al., NeurIPS 2024).
 
 Four rows are a group: question 0 of image 0 and of image 1, then question 1 of both. The first and the last are answered
 with yes or A, the other two with no or B. A question, an image or a group counts as right if all of its rows are answered
@@ -16,7 +16,7 @@ from s2h.eval.questions.tables import first
 from s2h.record import Record
 
 SIZE = 4  # rows of a group
-GUESS = 0.5  # what a blind guesser gets of a row
+GUESS = 0.5  # the share of rows that a blind guesser answers right
 _ANSWERS = {"yes_no": ("yes", "no", "no", "yes"), "multiple_choice": ("A", "B", "B", "A")}
 _ASKS = {
     "yes/no": "Please answer Yes or No.",
@@ -50,7 +50,7 @@ def first_letter(text: str, choices: dict[str, str]) -> str | None:
 
 
 def first_word(text: str) -> str | None:
-    """Return the one of yes and no that comes first."""
+    """Return 'yes' or 'no', whichever comes first as a word."""
     return _first(text, ("yes", "no"))
 
 
@@ -71,13 +71,13 @@ def keep(line: Line) -> Line:
 
 
 def related(line: Line) -> list[str]:
-    """Join the rows of a group."""
+    """Return one name for the rows of a group."""
     number = place(line)
     return [] if number is None else [str(number // SIZE)]
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """Return the accuracies of questions, of images and of groups, over groups whose four rows are all there."""
+    """Return the accuracies of questions, of images and of groups, over groups of which all four rows were asked."""
     groups: dict[int, list[tuple[int, Line]]] = {}
     for p in known:
         if (number := place(p)) is not None:

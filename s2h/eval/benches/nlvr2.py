@@ -62,7 +62,8 @@ def _image(row: Record, name: str, which: int) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """As Mantis reads it; if no option's letter comes first, the only one of true and false."""
+    """Return the letter that Mantis's script reads; if no option's letter comes first, the option that says 'true' or
+    'false', if the reply has only one of the two words."""
     if (letter := first_letter(text)) in choices:
         return letter
     said = [word for word in ("true", "false") if word in text.lower()]
@@ -72,8 +73,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def sentence(line: Line) -> str:
-    """Return what the questions about one sentence have in common: split, set and sentence of an identifier, else the
-    words."""
+    """Return a name that the questions about one sentence have in common: split, set and sentence of the identifier, else
+    the sentence itself."""
     if line.get("sentence"):
         return str(line["sentence"])
     found = _IDENTIFIER.search(str(line.get("id", "")))

@@ -1,4 +1,4 @@
-"""POPE: is a thing in the photograph or not, asked of random, popular and adversarial things (Li et al., EMNLP 2023)."""
+"""POPE: whether an object is in a photograph. Absent objects are random, popular or adversarial (Li et al., EMNLP 2023)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def own_prompt(asked: CheckedQuestion) -> str:
 
 
 def categories(line: Line) -> list[str]:
-    """Return the splits of a question; in VLMEvalKit's table one question is of several."""
+    """Return the splits of a question. In VLMEvalKit's table one question belongs to several."""
     return [part.strip().lower() for part in str(line.get("category") or "").split(",") if part.strip()]
 
 

@@ -1,8 +1,8 @@
-"""Parsers: how a model's choice is extracted from a reply in free text.
+"""Parsers: extract the answer from a model's reply in free text.
 
-The evaluators of the field disagree, so each parser has a name. `robust` is ours. `vlmevalkit` and `lmms` give the labels
+The field's evaluators disagree, so each parser has a name. `robust` is ours. `vlmevalkit` and `lmms` give the labels
 that those tools give at the versions named here. `official` gives those of a benchmark's own script, without its calls of
-another model and its random guesses: a reply that they would decide is unread here.
+another model and its random guesses: a reply that the script would give to these is unread here.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 NAMES = ("robust", "vlmevalkit", "lmms", "official")
-VERSIONS = {
+VERSIONS = {  # the rules that each parser follows, as the help and the reports name them
     "robust": "s2h",
     "vlmevalkit": "VLMEvalKit, head of November 2026",
     "lmms": "lmms-eval 0.7.3",
     "official": "the benchmark's own script",
 }
-"""The rules that each parser follows, as the help and the reports name them."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules of a parser for one benchmark; None for kinds of answers that it reads as in any other.
+    """Rules of a parser for one benchmark. None: this kind of answer is read as in other benchmarks.
 
     choice: (reply, options by letter) to a letter, or None if nothing can be read.
     yes_no: reply to "yes", "no" or None.
-    word: (reply, right answer, category) to what was read and whether it is right.
+    word: (reply, right answer, category) to (the answer that was read, whether it is right).
     """
 
     choice: Callable[[str, dict[str, str]], str | None] | None = None

@@ -1,5 +1,5 @@
-"""Read the image that a reply names, and the order of images that it gives. An image that is denied ('not image 1'),
-compared with ('than Image 1') or given as a reason ('since Image 1 shows …') is not the one that the reply declares."""
+"""Read the image that a reply names, or the order of images that it gives. An image is not the answer if the reply denies it
+('not image 1'), compares with it ('than Image 1') or gives it as a reason ('since Image 1 shows …')."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _stated(rest: str) -> Named | plain.Ambiguous | None:
         after = sentence[found.end() :]
         if (
             not after
-            or re.match(r"(?<=[\W])(?:because|since|as|not|which|where|for|it)\b", " " + after[0:0] + after)
+            or re.match(r"(?<=[\W])(?:because|since|as|not|which|where|for|it)\b", " " + after)
             or not _mentions(sentence)
         ):
             if re.match(

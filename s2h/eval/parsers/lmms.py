@@ -1,5 +1,5 @@
-"""Give the labels of lmms-eval 0.7.3, which reads benchmarks by different rules; a benchmark's file names its own
-(`Bench.rules`). Only letters of the question's options are labels. Short free answers are read by our rules."""
+"""Return the labels of lmms-eval 0.7.3. It reads each benchmark by different rules, which the benchmark's file names
+(`Bench.rules`). Only the letters of the question's options are labels. Short free answers are read by our rules."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PHRASE, _END, _START = len(_FORMS), len(_FORMS) + 1, len(_FORMS) + 2
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """Read the label that a reply begins with ('B. a dog'), else the letter that is the whole reply: MuirBench's rule there,
-    and here that of all benchmarks that don't name another one."""
+    """Return the label at the start of a reply ('B. a dog'), else the letter that is the whole reply. This is the rule for
+    MuirBench in lmms-eval, and here for all benchmarks that don't name another one."""
     label = _LABEL.match(text)
     said = label[1] if label else text.strip().upper()
     return said if said in choices else None
 
 
 def yes_no(text: str) -> str | None:
-    """Read only a reply that is nothing but the word: POPE's rule there."""
+    """Return 'yes' or 'no' if that is the whole reply: the rule for POPE in lmms-eval."""
     whole = text.lower().strip()
     return whole if whole in ("yes", "no") else None
 
 
 def short_line(text: str, choices: dict[str, str]) -> str | None:
-    """Read the letter that fills a short first line, else the last one after 'answer', else the last '(A)' in upper case,
-    else the letter that the reply begins with, even if it begins a word: BLINK's rule there."""
+    """Return the letter that is a short first line, else the last one after 'answer', else the last '(A)' in upper case,
+    else the first letter of the reply, even if it begins a word: the rule for BLINK in lmms-eval."""
     text, letters = text.strip(), "".join(map(re.escape, choices))
     if not letters:
         return None
@@ -53,9 +53,9 @@ def short_line(text: str, choices: dict[str, str]) -> str | None:
 
 
 def ranked(text: str, choices: dict[str, str]) -> str | None:
-    """Read the letter with the strongest evidence, and of equal evidence the one that stands last: first in the reply, last
-    in it, after a phrase such as 'answer is', '(A)', 'A.', 'A:', 'A)', 'A ', anywhere; upper case only: MMStar's rule
-    there."""
+    """Return the upper-case letter with the strongest evidence, the last one of equals: the rule for MMStar in lmms-eval.
+    The forms of evidence, from the strongest: at the start of the reply, at its end, after a phrase such as 'answer is',
+    '(A)', 'A.', 'A:', 'A)', 'A ', anywhere."""
     letters = tuple(choices)
     text = text.strip()
     for mark in ",.!?;:'\"":

@@ -65,7 +65,6 @@ _WEAK = re.compile(
     r"|\b(?:so|therefore|thus|hence|altogether|in\s+total|overall)\b[,:]?(?=\s)|\b(?:total\s+of|adds?\s+up\s+to|(?:giv|mak|total|totall|leav)ing|sums?\s+(?:up\s+)?to|equals|result\s+in|which\s+makes)\b|(?<![<>=!])=+>?",
     re.IGNORECASE,
 )
-_TOTAL = re.compile(r"\b(?:in\s+total|altogether|in\s+all|overall)\b", re.IGNORECASE)
 _BECAUSE = re.compile(
     r"[,;]?\s+(?:since|because|given\s+that|namely)\b(?![^.!?\n]*(?:\btotal|\bsum\b|\bmake|\bgive|=|\bequal|\bso\b))[^.!?\n]*|\((?![^)]*(?:total|sum))[^()]*\)",
     re.IGNORECASE,
@@ -73,7 +72,7 @@ _BECAUSE = re.compile(
 _BARE_AROUND = re.compile(
     r"[^\w\n]*(?:about|around|approximately|roughly|exactly|just|only|answer)?[^\w\n]*", re.IGNORECASE
 )
-_LONGEST = 15  # digits of a value that is kept
+_LONGEST = 15  # digits of the longest value that is read
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def values(text: str) -> list[Value]:
         found.append(Value(match.start(), match.end(), None if open_ else _number(match)))
     others = [
         one for one in found if not _PERCENT.match(text, one.end)
-    ]  # how sure the reply is, beside a value
+    ]  # a percentage beside a value says how sure the reply is
     return _without_ranges(text, others or found)
 
 

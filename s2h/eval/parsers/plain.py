@@ -1,6 +1,6 @@
 """Turn a reply into plain text before our own rules read it: without thoughts, further turns of a base model, Markdown and
-LaTeX, in one form of Unicode. Here are also the parts that all readers share: sentences, declarations ('the answer is …'),
-and words of hedges and refusals."""
+LaTeX, in one form of Unicode. This module also has the parts that all readers share: sentences, declarations ('the answer
+is …'), and the words of hedges and refusals."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ _SELF_ANSWERED = re.compile(
 
 
 _TAG = re.compile(r",\s*(?:right|correct|isn't\s+it|is\s+it\s+not)\?$", re.IGNORECASE)
-# The same by a 'no' after a pause, in a reply that is no yes or no ("Image 1 ... no, image 2.").
+# A 'no' after a pause takes back too, in a reply that is not itself a yes or no ("Image 1 ... no, image 2.").
 _NO = re.compile(
     r"(?:\.\.\.|[,;]|\s-+|[–—])\s*(?:oh\s+|ah\s+)?no\s*(?:,|\.\.\.)(?=\s+\w)"
     r"|[.!]\s+no,(?=\s+(?:(?:it's|it\s+is|i\s+mean)\s+)?(?:in\s+)?(?:(?:image|picture|photo|option)\s*)?[(\[]?(?:\d+|[A-Z])[)\]]?\s*(?:[.,!]|$))",
@@ -112,8 +112,8 @@ _NO = re.compile(
 
 def corrected(reply: str, by_no: bool = False) -> str:
     """Return a reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7.").
-    A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty if the reply only asks ("B?"). by_no: a
-    'no' after a pause takes back too."""
+    A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty if the reply only asks ("B?"). by_no:
+    whether a 'no' after a pause takes back too."""
     text = plain(reply)
     if all(part.endswith("?") and not _TAG.search(part) for part in sentences(text)):
         return ""
@@ -125,7 +125,7 @@ def corrected(reply: str, by_no: bool = False) -> str:
 
 
 def plain(reply: str) -> str:
-    """Return a reply as plain text. Empty if a thought is not closed, as the answer is then missing."""
+    """Return a reply as plain text. It is empty if a thought is not closed, since the answer is then missing."""
     text = _THOUGHT_END.sub("", _THOUGHT.sub("", reply))
     if _THOUGHT_START.search(text):
         return ""

@@ -1,7 +1,7 @@
 """Read a choice by our own rules: only the question's letters count. A declaration ('the answer is B') comes first, then a
 reply that is just a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing is
-guessed: if several options are declared, if the evidence points to several, or if the reply hedges, it is unread. `yesno`,
-`numbers` and `images` read the other kinds of answers."""
+guessed: a reply is unread if it declares several options, has evidence for several, or hedges. `yesno`, `numbers` and
+`images` read the other kinds of answers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _NEITHER = re.compile(r"\bneither\b[^.;,!?\n]*\bnor\b[^.;,!?\n]*", re.IGNORECASE
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter of an option, or None."""
+    """Return the letter of the option that a reply chooses; None if it can't be read."""
     text = plain.corrected(text, by_no=not any(_yes_or_no(option) for option in choices.values()))
     if re.search(r"\w", rest := _NEITHER.sub(" ", text)):
         text = rest

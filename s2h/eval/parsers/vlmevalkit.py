@@ -1,5 +1,5 @@
-"""Give the labels of VLMEvalKit (its head of November 2026) without a judge model: upper-case letters among the last words,
-then 'answer is', then an option's text inside a short reply."""
+"""Return the labels of VLMEvalKit (its head of November 2026) without a judge model: an upper-case letter among the last
+words, else the letter after 'answer is', else an option's text inside a short reply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REFUSALS = (
     "Cannot determine the answer",
 )
 _SPACED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
-REFUSED = "Z"  # VLMEvalKit's label of a reply that chooses nothing; it is never right
+REFUSED = "Z"  # VLMEvalKit's label for a reply that chooses no option; it is never right
 _TAIL = 4  # a letter counts only if its first place is among the last four words
 _STATED = re.compile(r"answer\s+is\s+\**([ABCD])", re.IGNORECASE)  # 'answer is because' gives B there too
 _MARKS = tuple(';/[]"{}()=+\\_-><@`,?!')

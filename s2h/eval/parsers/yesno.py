@@ -36,7 +36,7 @@ _WHOLE = {
     "right": "yes",
     "wrong": "no",
     "no way": "no",
-}  # only as the whole reply; courtesies if more follows
+}  # These count only as the whole reply: before other words they are courtesies.
 _WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (

@@ -1,4 +1,4 @@
-"""Questions: from what a user asks for to prediction lines that still lack a response, with the messages of their prompts.
+"""Make the questions that a user asks for: prediction lines that still lack a response, with the messages of their prompts.
 
 `request` reads what the command line asks for, `copies` finds a benchmark's files, `tables` and `tsv` read their rows,
 `lines` brings a question to the form that all benchmarks share, and `styles` words its prompt. `any_lines` and `pairs` read
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 def silent(words: str) -> None:
-    """Tell nobody."""
+    """Ignore a message."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """How questions are made.
 
-    store: takes images that are drawn or lie inside a file; style: one of `styles.STYLES`; place: one of `styles.PLACES`.
-    count, seed: of questions that are drawn. on_error: takes what can't be read; tell: takes what a user should know.
+    store: receives images that are drawn or embedded in a file; style: one of `styles.STYLES`; place: one of
+    `styles.PLACES`.
+    count, seed: for questions that are drawn. on_error: receives the error of a row that can't be read; tell: receives
+    messages for the user.
     """
 
     store: Store | None = None

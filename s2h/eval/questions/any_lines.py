@@ -1,5 +1,5 @@
-"""Questions of any lines: `images` (or `image`), `question`, `choices` (an object of letters or a list) or `answer`, and
-where they are known `id`, `bench`, `category`, `target`. Lines that are pairs go to `pairs`.
+"""Read questions from a user's own lines. A line has `images` (or `image`), `question`, `choices` (an object of letters or a
+list) or `answer`, and optionally `id`, `bench`, `category` and `target`. Lines that are pairs are read by `pairs`.
 
     {"images": ["a.png", "b.png"], "question": "<image> <image> Which is red?", "choices": ["one", "two"], "answer": "A"}
 """
@@ -24,7 +24,7 @@ _REMEDY = "a question has images, question, and choices or answer; a pair has pr
 
 def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Questions:
     """Yield the questions of lines in their order. bench: the benchmark of lines that don't name one; by default the name
-    of their file. What can't be read goes to settings.on_error."""
+    of their file. The error of a line that can't be read goes to settings.on_error."""
     seen = HashSet()
     for record in records:
         try:

@@ -1,7 +1,7 @@
-"""A benchmark's copy, on a disk or on the Hub: find its files and make a question of each row.
+"""Find the files of a benchmark, on a disk or on the Hub, and make a question of each row.
 
-A question is (line, messages). The line has id, bench, category, images, question, answer, answer_type and, where they help
-to read an answer, choices, candidates and target_labels. Its `_pair` is a record that has the images as they are opened.
+A question is (line, messages). The line has id, bench, category, images, question, answer, answer_type and, if they help to
+read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Located = tuple[str, list[str] | None]  # a split and its files; None: on the Hu
 
 
 def listing() -> str:
-    """Say of each benchmark what it is, where it can be had, which files are read, and how many questions it has."""
+    """Return the text of --list: for each benchmark its title, its place on the Hub, its number of questions, its license
+    and the layouts that are read."""
     told = []
     benches: dict[str, Bench] = registry.values("bench")
     width = max(map(len, benches)) + 2
@@ -38,7 +39,7 @@ def listing() -> str:
         told.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
     told += [
         f"{'FILE':{width}s}any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
-        "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either the Hub is asked",
+        "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either, it is read from the Hub",
     ]
     return "\n".join(told)
 
@@ -54,14 +55,14 @@ def locate(name: str, path: str | None = None, data: str | None = None, split: s
     if path is None:
         if not bench.hub:
             raise RecordError(f"{name} is not on the Hub", remedy=f"--bench {name}=PATH or --data DIR")
-        return split, None
+        return split, None  # on the Hub
     owns = bench.owns or (lambda stem: plain(stem) == name or name in stem.lower())
     return split, tables.files(path, bench.splits[split], lambda file: owns(_stem(file)))
 
 
 def read(name: str, located: Located, settings: Settings) -> Questions:
-    """Yield the questions of a benchmark, where `locate` has found it. What can't be read goes to settings.on_error and is
-    left out; settings.tell hears if there are more or fewer rows than the benchmark has."""
+    """Yield the questions of a benchmark at the place that `locate` has found. The error of a row that can't be read goes to
+    settings.on_error; settings.tell receives a message if there are more or fewer rows than the benchmark has."""
     bench: Bench = registry.load("bench", name)
     split, files = located
     if files is None:
@@ -120,7 +121,7 @@ def _stem(file: str) -> str:
 def find(name: str, data: str) -> str:
     """Find a benchmark's copy, by any of its names, in a folder of several. Raises RecordError."""
     if not os.path.isdir(data):
-        raise RecordError(f"no such folder: {data}", remedy="--data takes the folder that benchmarks lie in")
+        raise RecordError(f"no such folder: {data}", remedy="--data takes a folder that contains benchmarks")
     if plain(os.path.abspath(data)) == name:
         return data
     held = sorted(os.listdir(data))

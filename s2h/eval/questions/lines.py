@@ -1,5 +1,5 @@
-"""A question in the form that all benchmarks share: what a row asks as a prediction line without its response, and the
-messages of its prompt beside it."""
+"""Bring the question of a row to the form that all benchmarks share: a prediction line that lacks its response, and the
+messages of its prompt."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from s2h.images.references import anchored
 from s2h.images.store import Store
 from s2h.record import Record, RecordError
 
-# What stands for an answer that is not public; of a question with options also what could be another's answer.
+# Texts that stand for an answer that is not public. The second list applies to questions with options only: elsewhere these
+# texts may be answers.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")
 
 
 def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[Line, list[dict]]:
-    """Bring what a row asks to the form of all: (line, messages). Raises RecordError."""
+    """Return (prediction line, messages of the prompt) of a row's question. Raises RecordError."""
     name = str(asked.id) if type(asked.id) is int else asked.id
     name, text = _text(name, "id", row.where), _text(asked.text, "question", row.where)
     checked, answer = _checked(asked, text, row.where)
@@ -40,7 +41,7 @@ def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[
     made["answer"] = answer
     made["answer_type"] = checked.answer_type
     made |= asked.fields
-    # It must be readable before a model is asked; a free answer stays in its own words.
+    # An answer that can't be read is an error before a model is asked. A free answer is kept as it is written.
     read = gold.read(made)
     if checked.choices:
         made["answer"] = read
@@ -56,7 +57,7 @@ def _text(value: object, field: str, where: str) -> str:
 
 
 def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, Any]:
-    """Find the options and the kind of answer: (the question, its answer, None if it is hidden)."""
+    """Find the options and the type of the answer. Return (the question, its answer or None if that is hidden)."""
     answer, kind, in_text = asked.answer, asked.answer_type, False
     if isinstance(answer, float) and math.isnan(answer):
         answer = None
@@ -122,7 +123,7 @@ def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _unlabelled(options: dict[str, str]) -> dict[str, str]:
-    """Take the options' own labels off ('(A) yes', 'B. no') if each has the right one."""
+    """Remove the options' own labels ('(A) yes', 'B. no') if each has the right one."""
     found = {}
     for letter, option in options.items():
         label = re.escape(letter)
@@ -192,7 +193,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{65,}")
 
 
 def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
-    """Return a reference that holds in the working directory: bytes go to the store, files stay where they are."""
+    """Return a reference that is valid in the working directory. Bytes are put into the store; files stay where they are."""
     import base64
     import binascii
 
@@ -204,13 +205,15 @@ def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
             image = base64.b64decode("".join(image.split()), validate=True)
         if isinstance(image, bytes):
             if store is None:
-                raise RecordError("lies inside the file", remedy="name a folder for images")
+                raise RecordError(
+                    "is stored inside the file", remedy="name a folder for images with --image-dir"
+                )
             return store.put(image)
     except (RecordError, binascii.Error) as error:
         message = error.message if isinstance(error, RecordError) else f"damaged base64: {error}"
         raise RecordError(message, field, row.where) from None
     if not isinstance(image, str) or not image:
-        raise RecordError("is no image", field, row.where)
+        raise RecordError("is not an image", field, row.where)
     try:
         return anchored(image, row.base)
     except RecordError as error:

@@ -1,6 +1,6 @@
-"""Pairs as questions: their own questions where generated answers are read, and whether the chosen answer is likelier than
-the rejected one where log-probabilities are compared. A file of pairs is no benchmark with a name: it has no splits, rows or
-published numbers."""
+"""Make questions of pairs. If replies are generated, the pair's own question is asked; with --scoring likelihood, the score
+says whether the chosen answer is likelier than the rejected one. A file of pairs is not a benchmark: it has no splits,
+number of rows or published numbers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LABELLED = ("scene", "digit", "face")  # kinds of labels that `words.holds` read
 
 
 def question_of(pair: Record, bench: str = NAME) -> tuple[Line, list[dict]]:
-    """Make a question of a pair; `facts.answer` and `facts.answer_type` are the key, else the chosen text. Raises
-    RecordError."""
+    """Make a question of a pair. Its right answer is `facts.answer`, of type `facts.answer_type`, or else the chosen text.
+    Raises RecordError."""
     accept(pair)
     level = SINGLE if len(pair["images"]) == 1 else pair.get("level")
     return question(pair, bench=bench, category=pair.get("task") or bench, level=level)
 
 
 def question(pair: Record, *, bench: str, category: str, level: object) -> tuple[Line, list[dict]]:
-    """Make the same with a given category and level: (line, messages)."""
+    """Make a question of a pair with a given category and level. Return (prediction line, messages of the prompt)."""
     facts, target = facts_of(pair), target_of(pair)
     kind = facts.get("answer_type", "caption")
     answer_types.check(kind, "facts.answer_type", pair.where)

@@ -1,4 +1,4 @@
-"""What a user asks for: in words (`blink`, `blink=PATH`, `FILE.jsonl`), where it lies, and then question by question."""
+"""Turn the values of --bench (`blink`, `blink=PATH`, `FILE.jsonl`) into places, and places into questions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from s2h.eval.questions import Settings, any_lines, copies, tables
 from s2h.record import Record, RecordError
 from s2h.streams import jsonl
 
-DEFAULT = "builtin"  # what is asked where nothing is asked for
-# A benchmark and its path, or a name of one's own ("" for the file's) and a file of lines.
+DEFAULT = "builtin"  # the benchmark that is asked by default
+# A benchmark and its path, or a user's own name ("" for the file's) and a file of lines.
 Request = tuple[str, str | None]
-# A benchmark and its copy, None for one that is drawn; or a name of one's own and a file of lines.
+# A benchmark and its copy (None if its questions are drawn), or a user's own name and a file of lines.
 Place = tuple[str, copies.Located | str | None]
 
 
 def parse(text: str) -> Request:
-    """Read one `--bench`. Raises RecordError for an unknown benchmark, with the names that are like it."""
+    """Parse one `--bench`. Raises RecordError for an unknown benchmark, with similar names."""
     name, sign, path = text.partition("=")
     if not sign and text.endswith(jsonl.SUFFIXES):
         return "", text
@@ -32,18 +32,18 @@ def parse(text: str) -> Request:
     close = closest(name)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}."
     if drawn:
-        hint = "it is drawn and has no path."
-    raise RecordError(f"unknown benchmark {text[:60]!r}: {hint} --list tells more.")
+        hint = "its questions are drawn, so that it takes no path."
+    raise RecordError(f"unknown benchmark {text[:60]!r}: {hint} --list shows them all.")
 
 
 def locate(requested: Iterable[Request], data: str | None, split: str | None) -> list[Place]:
-    """Find all that is asked for, before anything is read. Raises RecordError if something is missing."""
+    """Find the files of every request before any is read. Raises RecordError if one is missing."""
     made: list[Place] = []
     for name, path in requested:
         known = name in registry.names("bench")
         if known and name in dict(made):
             raise RecordError(
-                f"duplicate --bench: {name}", remedy="one --bench each: two copies can't be told apart"
+                f"duplicate --bench: {name}", remedy="give each benchmark once: two copies have the same ids"
             )
         if not known:
             made.append((name, jsonl.find(path or "")))
@@ -55,7 +55,7 @@ def locate(requested: Iterable[Request], data: str | None, split: str | None) ->
 
 
 def questions_of(places: list[Place], lines: Iterable[Record] | None, settings: Settings) -> Questions:
-    """Yield the questions of `lines`, then those of the places; those of DEFAULT if there are neither."""
+    """Yield the questions of `lines`, then those of the places. If there are neither, yield those of DEFAULT."""
     if lines is not None:
         yield from any_lines.read(lines, settings)
     for name, where in places or ([] if lines is not None else [(DEFAULT, None)]):

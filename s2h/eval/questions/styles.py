@@ -1,5 +1,5 @@
-"""How a question is worded: as LLaVA's evaluation words it (`llava`, the default), VLMEvalKit, lmms-eval or the benchmark
-itself (`official`); and where its images stand: where the benchmark puts them, or all of them first."""
+"""Word the prompt of a question: as LLaVA's evaluation does (`llava`, the default), or as VLMEvalKit, lmms-eval or the
+benchmark itself (`official`) does. Images stand where the benchmark puts them, or all of them first."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def llava(asked: CheckedQuestion) -> str:
 
 
 def vlmevalkit(asked: CheckedQuestion) -> str:
-    """Return the question between a hint and its options; a question without options alone."""
+    """Return the hint, the question and its options; only the question if it has no options."""
     if asked.answer_type != "choice":
         return asked.text
     hint = f"Hint: {asked.hint}\n" if asked.hint else ""
@@ -51,7 +51,7 @@ def vlmevalkit(asked: CheckedQuestion) -> str:
     )
 
 
-# The words of each style for a benchmark without words of its own in it.
+# The words of each style for benchmarks that have none of their own (`Bench.prompts`).
 USUAL: dict[str, Callable[[CheckedQuestion], str]] = {
     "llava": llava, "vlmevalkit": vlmevalkit, "lmms": llava, "official": llava,
 }  # fmt: skip
@@ -59,8 +59,8 @@ STYLES = tuple(USUAL)
 
 
 def parts(words: str, images: int, place: str = "interleaved") -> list[object]:
-    """Return the words with IMAGE where the marks stand. Images without a mark come first. A numbered mark that names an
-    image again becomes words. Raises RecordError for more marks than images."""
+    """Return the parts of a prompt: texts, with IMAGE in place of each mark. Images without a mark come first. A numbered
+    mark that names an image again becomes the text "image N". Raises RecordError for more marks than images."""
     if not _MARK.search(words):
         return [IMAGE] * images + ([words] if words.strip() else [])
     texts: list[object] = []

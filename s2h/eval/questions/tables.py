@@ -26,9 +26,9 @@ BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row
 
 
 def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
-    """Return the files of a benchmark below a path, all of one kind: those of the split if their names tell it
-    (`val-00000-of-00001`), else all. belongs: whether a file is the benchmark's own, for folders in which several benchmarks
-    lie. Raises RecordError."""
+    """Return the files of a benchmark below a path, all of one kind: those of the split if file or folder names contain it
+    (`val-00000-of-00001`), else all. belongs: returns whether a file belongs to the benchmark, for folders with several
+    benchmarks. Raises RecordError."""
     if os.path.isfile(path):
         return [path]
     if not os.path.isdir(path):
@@ -169,7 +169,7 @@ def hub(
     required: Columns = (),
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
-    """Stream (name/config, row) of a data set on the Hub. What can't be loaded goes to on_error as a RecordError."""
+    """Stream (name/config, row) of a data set on the Hub. If it can't be loaded, a RecordError goes to on_error."""
     import datasets
 
     from s2h.models.hub_files import quiet
@@ -177,7 +177,7 @@ def hub(
     datasets.disable_progress_bars()
     label = name
     try:
-        _knock(name)
+        _check_reachable(name)
         for config in configs:
             label = f"{name}/{config}" if config else name
             with quiet():
@@ -201,9 +201,9 @@ def hub(
         )
 
 
-def _knock(name: str) -> None:
-    """Ask the Hub once for a file that every data set has: without a network, `datasets` would try for half a minute. Raises
-    what the Hub's client raises."""
+def _check_reachable(name: str) -> None:
+    """Request a file that every data set on the Hub has. Without a network, `datasets` would try for half a minute. Raises
+    the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     if not os.path.isdir(name):
@@ -211,7 +211,7 @@ def _knock(name: str) -> None:
 
 
 def first(row: dict, *names: str) -> Any:
-    """Return the first of some fields that a row has and that is not null."""
+    """Return the value of the first of these fields that is in the row and not null; None if there is none."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 

@@ -20,7 +20,7 @@ _REMEDY = "write a quote inside a field twice, and put the field in quotes"
 
 
 def question(row: Record) -> Question:
-    """Make a question of a row; its options are the columns A to Z that are not empty, under their letters."""
+    """Make a question of a row. Its options are the columns A to Z that are not empty."""
     options = {letter: row[letter] for letter in ascii_uppercase if letter in row}
     l2 = row.get("l2-category") or row.get("l2_category")
     return Question(
@@ -132,7 +132,8 @@ def _whole(fields: list[str], columns: int, name: str, line: int) -> None:
 
 
 def _explained(error: csv.Error, name: str, first: int) -> RecordError:
-    """Find the error in the row that begins in a line. csv does not tell its place, so the characters are read again."""
+    """Return an error that names the line of the fault, in the row that begins in line `first`. csv does not say where the
+    fault is, so the characters are read again."""
     opened = 0
     with open(name, encoding="utf-8-sig", newline="") as file:
         for number, line in enumerate(file, 1):
@@ -152,7 +153,7 @@ def _explained(error: csv.Error, name: str, first: int) -> RecordError:
                         opened = 0
                     elif opened == number:
                         return RecordError(
-                            f"text stands behind a closing quote in line {number}", where=f"{name}:{number}",
+                            f"text after a closing quote in line {number}", where=f"{name}:{number}",
                             remedy=_REMEDY,
                         )  # fmt: skip
                     else:  # a quote of a later row was taken for the closing one
@@ -204,8 +205,7 @@ def _list(value: str, where: str) -> list[str]:
 
 
 class _Shared:
-    """The images of a TSV that other rows point at by index. They lie in a temporary file, and only those that are pointed
-    at."""
+    """The images of a TSV that other rows refer to by index. Only these are kept, in a temporary file."""
 
     def __init__(self, name: str) -> None:
         wanted: set[str] = set()
@@ -229,10 +229,10 @@ class _Shared:
     def image(self, index: str, where: str) -> str:
         """Return the image of the row with this index. Raises RecordError if it has none or several."""
         if index not in self.places:
-            raise RecordError(f"points at a row without an image of its own: index {index}", "image", where)
+            raise RecordError(f"refers to a row without its own image: index {index}", "image", where)
         start, length = self.places[index]
         self.held.seek(start)
         found = _list(self.held.read(length).decode(), where)
         if len(found) != 1:
-            raise RecordError(f"points at a row with several images: index {index}", "image", where)
+            raise RecordError(f"refers to a row with several images: index {index}", "image", where)
         return found[0]

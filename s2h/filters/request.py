@@ -1,5 +1,5 @@
-"""From the options of s2h-filter to the judges of a run: which judgements were asked for, whether the options go
-together, and the judges in their order."""
+"""Make the judges of a run from the options of s2h-filter: find the judgements that were asked for, check that the options
+fit together, and build the judges in their order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def judgements() -> dict[str, Judgement]:
 
 
 def score_names() -> tuple[str, ...]:
-    """Return what --score may name."""
+    """Return the names that --score accepts."""
     return tuple(one.short_name(name) for name, one in judgements().items() if one.alone)
 
 
@@ -57,8 +57,7 @@ def _is_asked(name: str, judgement: Judgement, given: Given) -> bool:
 
 
 def fault(given: Given) -> str:
-    """Return what is wrong with the options, in words: one that would do nothing, or that lacks another one. "" if
-    nothing is."""
+    """Return a message about an option that would have no effect or that needs another one; "" if there is none."""
     chosen = asked(given)
     for kind in KINDS:
         if kind.option and given.has(kind.option.key) and not _needs(kind, chosen, given):
@@ -117,7 +116,8 @@ def judges(given: Given, tools: Tools) -> list[Judge]:
 
 
 def loaders(say: Callable[[str], None], dtype: str | None, compile: bool) -> dict[str, Callable[[str], Any]]:
-    """Return how `s2h.filters.engine.Engine` loads each kind of model; standard error says which model was loaded."""
+    """Return for each kind of model the function by which `s2h.filters.engine.Engine` loads one. say: receives a message
+    that names the loaded model."""
 
     def loader(kind: ModelKind) -> Callable[[str], Any]:
         def load(name: str) -> Any:
