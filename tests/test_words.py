@@ -1,13 +1,11 @@
-"""Phrases that were hard to read and must not come back. The rules for English are in CONTRIBUTING of this project's style:
-subject, verb, object; active voice; the field's standard terms; one idea a sentence."""
+"""Phrases that were hard to read and must not come back. The rules: subject, verb, object; active voice; the field's standard
+terms; one idea a sentence."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = sorted(p for room in ("s2h", "examples", "bin") for p in (ROOT / room).rglob("*.py"))
@@ -35,25 +33,25 @@ THIRD_PERSON = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [*CODE, *TEXT], ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_phrase_comes_back(path):
-    text = path.read_text(encoding="utf-8")
-    found = [(match[0], why) for phrase, why in PHRASES.items() for match in re.finditer(phrase, text)]
-    assert not found
+def test_no_phrase_comes_back():
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].strip()} ({remedy})"
+        for path in [*CODE, *TEXT]
+        for phrase, remedy in PHRASES.items()
+        for match in re.finditer(phrase, path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in CODE if p.is_relative_to(ROOT / "s2h")], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_docstrings_of_functions_begin_with_a_verb(path):
-    """A function's docstring says what to expect of a call, in the imperative: Return, Write, Raise."""
+def test_docstrings_of_functions_begin_with_a_verb():
+    """A function's docstring says in the imperative what a call does: Return, Write, Raise."""
     wrong = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.FunctionDef) or any(
-            "property" in ast.unparse(d) for d in node.decorator_list
-        ):
-            continue
-        said = (ast.get_docstring(node) or "Do").split()[0].rstrip(",:;")
-        if said in NOUNS or said in THIRD_PERSON:
-            wrong.append(f"{node.name}: {said} …")
-    assert not wrong
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not path.is_relative_to(ROOT / "s2h") or not isinstance(node, ast.FunctionDef):
+                continue
+            first = (ast.get_docstring(node) or "Do").split()[0].rstrip(",:;")
+            is_property = any("property" in ast.unparse(mark) for mark in node.decorator_list)
+            if not is_property and first in (*NOUNS, *THIRD_PERSON):
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}: {first} …")
+    assert not wrong, "\n".join(wrong)

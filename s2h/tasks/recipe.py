@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -80,15 +80,16 @@ class Recipe:
             (source.spec, self.seed, self.split, self.task),
             _sizes(self.task, self.maker, self.layout, self.per_prompt),
         )
-        self.wanted = Wanted(
+        wanted = Wanted(
             _weights(self.maker, self.data, self.negatives, self.answerer is not None),
-            # Ids are then the same whether the default is given or not.
-            None if self.working == WORKING else self.working,
+            self.working,
             self.layout,
             self.similar,
             _own(self.task, self.maker, self.options),
         )
-        self.maker.check(self.data, self.wanted)
+        self.maker.check(self.data, wanted)
+        # Ids are the same whether the default is given or not.
+        self.wanted = replace(wanted, working=None) if self.working == WORKING else wanted
         from s2h.images.store import Store
 
         self.store = self.images or Store()

@@ -29,15 +29,9 @@ from s2h.tasks.search_words import form_of, none_shows, one_form, scan, scan_fou
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {
-    "same-concept": 0.6,
-    "attribute-swap": 0.3,
-    "other-image": 0.05,
-    "generic": 0.05,
-    "false-absence": 1.0,
-    "false-presence": 1.0,
-    "wrong-image": 1.0,
-    "miscount": 1.0,
-}
+    "same-concept": 0.6, "attribute-swap": 0.3, "other-image": 0.05, "generic": 0.05,
+    "false-absence": 1.0, "false-presence": 1.0, "wrong-image": 1.0, "miscount": 1.0,
+}  # fmt: skip
 OF_CAPTIONS = ("same-concept", "attribute-swap", "other-image", "generic")
 FORMS = {"caption": 0.5, "locate": 0.2, "count": 0.15, "absent": 0.15}
 # Default forms of question. "no captions": the captions say no more than the concept, so a rejected one would give itself

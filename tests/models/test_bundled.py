@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h import record, tasks
+from s2h import record, registry, tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
 from s2h.models import clip, names, vlm
@@ -41,7 +41,7 @@ def mini_clip():
     return clip.load("mini-clip")
 
 
-@pytest.mark.parametrize("task", tasks.MAKERS)
+@pytest.mark.parametrize("task", registry.names("task"))
 def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibration, mini_clip):
     """The benchmark in small; examples/results/clip-calibration.json has 0.9 and 0.8 or more everywhere."""
     found = calibration["measure"](mini_clip, task, n=40, size=64, split="heldout", seed=3)
@@ -52,7 +52,7 @@ def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibrat
 def test_the_committed_calibration_is_that_of_the_weights_that_ship(calibration, mini_clip):
     committed = json.loads((ROOT / "examples" / "results" / "clip-calibration.json").read_text())
     assert committed["weights"] == calibration["fingerprint"](mini_clip)
-    for task in tasks.MAKERS:
+    for task in registry.names("task"):
         for share, least in (("right_kept", 0.9), ("wrong_below", 0.8)):
             found = [
                 v["claims"][share] for name, v in committed["tasks"][task].items() if not name.endswith(" 32")

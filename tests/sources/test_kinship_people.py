@@ -84,7 +84,7 @@ def test_fiw_matrices(fiw, tmp_path):
     assert not {p.family for p in held.by_key.values()} & {p.family for p in source.by_key.values()}
     only = made(source, tmp_path, n=30, relations={"sibling": 1.0})
     assert {pair["facts"]["relation"] for pair in only} == {"sibling"}
-    with pytest.raises(SourceError, match="nothing is known of how its people look"):
+    with pytest.raises(SourceError, match="does not describe how its people look"):
         next(tasks.generate("kinship", n=1, source=source, images=Store(tmp_path), working=0.5))
     matrix = fiw / "F0003" / "mid.csv"
     matrix.write_text(matrix.read_text().replace("1,0,1", "1,0,x", 1))

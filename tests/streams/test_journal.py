@@ -212,7 +212,7 @@ def test_what_does_not_belong_together_is_one_error(monkeypatch):
     for arguments, said in (
         (
             {"seed": 2},
-            "out.partial: was started with different arguments: seed was 1 and is 2 \\(repeat them, or leave",
+            "out.partial: was started with different arguments: seed was 1 and is 2 \\(repeat them, or start again",
         ),
         ({"seed": 1, "n": 3}, "n was None and is 3"),
         ({}, "seed was 1 and is None"),
