@@ -1,4 +1,4 @@
-"""Phrases that were hard to read and must not come back. The rules: subject, verb, object; active voice; the field's standard
+"""Phrases that were hard to read and must not come back. Write subject, verb, object; the active voice; the field's standard
 terms; one idea a sentence."""
 
 from __future__ import annotations
