@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from s2h import upstream
 from s2h.errors import one_line, plural
 from s2h.record import RecordError
 
@@ -32,6 +31,8 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
     import torch
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    from s2h import upstream
 
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
@@ -82,6 +83,8 @@ def state() -> Any:
     launch`, torchrun or nothing has launched it."""
     from accelerate import PartialState
 
+    from s2h import upstream
+
     if upstream.has_process_state() or launched()[1] < 2:
         return PartialState()
     import torch
@@ -118,6 +121,8 @@ def leave() -> None:
     exists at exit, and gloo's threads may end the process with a signal."""
     if launched()[1] < 2:
         return
+    from s2h import upstream
+
     if upstream.has_process_state():
         state().destroy_process_group()
 

@@ -26,6 +26,7 @@ FIELDS = (
     "target", "facts", "grounding", "negative", "source",
 )  # fmt: skip
 NEEDED = ("images", "prompt", "chosen", "rejected")
+IMAGE_FIELDS = ("images", "rejected_images")  # lists of image references
 IMAGE = object()  # an image among the parts of `interleave`
 
 

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from s2h import formats
 from s2h.errors import LeftOut
-from s2h.formats import chat
 from s2h.images import decoding, references, store
-from s2h.record import IMAGE, NEEDED, RecordError, assistant, check, interleave, typed, unfit
+from s2h.record import IMAGE, IMAGE_FIELDS, NEEDED, RecordError, assistant, check, interleave, typed, unfit
 from s2h.streams import parse
 
 # The beginning of an image's base64, which follows from the first bytes of its format.
@@ -74,7 +72,7 @@ def complete(record: dict, layout: str = "") -> str:
     if record.get("prompt") is None:
         _part_prompt(record)
     name = _convert(record, layout)
-    for field in ("images", "rejected_images"):
+    for field in IMAGE_FIELDS:
         if isinstance(shown := record.get(field), list):
             record[field] = [_reference(image, f"{field}[{at}]") for at, image in enumerate(shown)]
     shown = record.get("images")
@@ -102,6 +100,8 @@ def name_of(record: dict) -> str:
 
 def _convert(record: dict, layout: str) -> str:
     """Let the format read the row, in place, and return its name. Raises RecordError, LeftOut."""
+    from s2h import formats  # few runs have such rows
+
     name = layout or formats.layout_of(record)
     if not name:
         return ""
@@ -125,7 +125,7 @@ def _convert(record: dict, layout: str) -> str:
 def _shows_image(prompt: Any) -> bool:
     """Return whether a prompt has a part or a mark for an image."""
     if isinstance(prompt, str):
-        return not isinstance(chat.content(prompt), str)
+        return not isinstance(_split(prompt), str)
     return isinstance(prompt, list) and any(
         isinstance(part, dict) and part.get("type") == "image"
         for message in prompt if _has_parts(message)
@@ -169,7 +169,7 @@ def _held(data: str, field: str) -> references.Held:
 
 def _prompt(prompt: Any, images: int) -> Any:
     if isinstance(prompt, str):
-        parts = chat.content(prompt)
+        parts = _split(prompt)
         return (
             interleave([*[IMAGE] * images, prompt])
             if isinstance(parts, str)
@@ -197,7 +197,7 @@ def _marked(message: Any) -> Any:
         and message.get("role") == "user"
         and isinstance(message.get("content"), str)
     ):
-        parts = chat.content(message["content"])
+        parts = _split(message["content"])
         return message if isinstance(parts, str) else {**message, "content": parts}
     return message
 
@@ -207,6 +207,13 @@ def _parted(message: Any) -> Any:
     if isinstance(message, dict) and isinstance(said := message.get("content"), str):
         return {**message, "content": [{"type": "text", "text": said}]}
     return message
+
+
+def _split(text: str) -> str | list[dict]:
+    """Split a text at its marks for images (see `s2h.formats.chat.content`)."""
+    from s2h.formats import chat
+
+    return chat.content(text)
 
 
 def _has_parts(message: Any) -> bool:

@@ -111,9 +111,8 @@ class Session:
         self._layouts: set[tuple[str, str]] = set()
         self.name = _name()
         self.writer: jsonl.Writer | None = None
-        self.failures: list[
-            str
-        ] = []  # messages that make the command exit with 1 although its output is complete
+        # Messages that make the command exit with 1 although its output is complete.
+        self.failures: list[str] = []
         self._locks: list[Lock] = []
 
     def lock(self, *paths: str | None) -> None:

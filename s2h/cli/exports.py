@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from s2h.cli import common, places, streams
 from s2h.streams.files import IMAGES
@@ -35,6 +34,8 @@ class FormatName(click.ParamType):
         return value
 
     def shell_complete(self, ctx, param, incomplete):
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(name) for name in self.formats() if name.startswith(incomplete)]
 
 

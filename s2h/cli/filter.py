@@ -16,7 +16,7 @@ import click
 
 from s2h.cli import common, filter_options, headings, places, streams
 from s2h.errors import plural
-from s2h.eval.escape import terminal
+from s2h.escape import terminal
 from s2h.filters import request
 from s2h.filters.judgement import Given, Tools
 from s2h.record import Record, RecordError

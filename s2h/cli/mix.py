@@ -12,7 +12,7 @@ import click
 from s2h.cli import common, headings, params, places, streams
 from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
 from s2h.errors import counted, plural
-from s2h.eval.escape import brief
+from s2h.escape import brief
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.files import IMAGES

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from s2h.escape import markdown as escaped
+from s2h.escape import plot, terminal
 from s2h.eval import cosine, matching
 from s2h.eval.benches import Line
 from s2h.eval.comparison import FEWEST, MARGIN, MCNEMAR, SIGN_FLIP
-from s2h.eval.escape import markdown as escaped
-from s2h.eval.escape import plot, terminal
 from s2h.record import Record
 
 

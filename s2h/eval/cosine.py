@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from s2h.errors import counted, plural
-from s2h.eval.escape import markdown as escaped
-from s2h.eval.escape import terminal
+from s2h.escape import markdown as escaped
+from s2h.escape import terminal
 from s2h.eval.statistics import Z
 
 SCORING = "cosine"

@@ -7,10 +7,10 @@ from typing import Any
 
 from s2h import registry
 from s2h.errors import counted, plural
+from s2h.escape import markdown as escaped
+from s2h.escape import terminal
 from s2h.eval import accuracy, benches, bootstrap, published, revisions
 from s2h.eval.benches import Line, Metric, exact, plain
-from s2h.eval.escape import markdown as escaped
-from s2h.eval.escape import terminal
 from s2h.seeds import seed_of
 
 WIDTH = 22

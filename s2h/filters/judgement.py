@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s2h.filters import Judge
@@ -94,9 +94,7 @@ class ModelKind:
     load: Callable[[str, str | None, bool], Any]  # of a name, a number format and whether to compile
     option: Option | None = None  # names the model, if no judgement has such an option
     identify: Callable[[str], str] = str  # the full name of a model, which its scores carry
-    attach: Callable[[Engine], None] | None = (
-        None  # adds work to the engine of every process, beyond embeddings
-    )
+    attach: Callable[[Engine], None] | None = None  # adds work to every process's engine, beyond embeddings
 
 
 @dataclass(frozen=True)
@@ -134,18 +132,17 @@ class Tools:
 @dataclass(frozen=True)
 class TextMeasure:
     """A number that is computed from the texts of both answers and written as scores.SCORE.value. The text measures of a run
-    are taken together, in one pass over the texts, before other judgements."""
+    are taken together, in one pass over the texts, before other judgements.
 
-    name: str  # in reasons and in the report
-    load: Callable[
-        [], Callable[[str, str], float]
-    ]  # returns (chosen, rejected) -> number; slow imports belong in it
-    bounds: Callable[[Any], Band] = (
-        tuple  # the least and the most that are kept, of the value of the first option
-    )
-    reason: Callable[[float], str] | None = (
-        None  # why a number is dropped; by default "NAME below LO", "NAME above HI"
-    )
+    name: in reasons and in the report. load: returns the function of (chosen, rejected); slow imports belong in it. bounds:
+    turns the value of the first option into the least and the most that are kept. reason: says why a number is dropped; by
+    default "NAME below LO" or "NAME above HI".
+    """
+
+    name: str
+    load: Callable[[], Callable[[str, str], float]]
+    bounds: Callable[[Any], Band] = tuple
+    reason: Callable[[float], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -165,9 +162,7 @@ class Judgement:
     annotates: bool = (
         False  # whether --annotate alone asks for it; with a model, --annotate and the model's option
     )
-    check: Callable[[Given], str] = field(
-        default=lambda given: ""
-    )  # a fault of the options in words, "" for none
+    check: Callable[[Given], str] = lambda given: ""  # returns a fault of the options in words, "" for none
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.build is None):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from s2h.errors import plural
-from s2h.eval.escape import brief
+from s2h.escape import brief
 from s2h.filters import Judge, Measure
 from s2h.record import Record
 

@@ -84,18 +84,12 @@ class Format:
 
     def lacks(self, row: Mapping) -> list[str]:
         """Return the fields of this layout that a row lacks, except those of images."""
-        missing = [
-            one
-            for one in self.fields
-            if not (one in row if isinstance(one, str) else any(name in row for name in one))
-        ]
+        missing = [one for one in self.fields if not _has(row, one)]
         return [one if isinstance(one, str) else " or ".join(one) for one in missing if one not in IMAGES]
 
     def fits(self, row: Mapping) -> bool:
         """Return whether a row has all fields of this layout."""
-        return all(
-            name in row if isinstance(name, str) else any(one in row for one in name) for name in self.fields
-        )
+        return all(_has(row, one) for one in self.fields)
 
     def refuses(self, path: str) -> str:
         """Return why the format can't be written to this output, "" if it can."""
@@ -104,6 +98,11 @@ class Format:
         if path == "-":
             return f"needs -o FILE{self.endings[0]}: standard output is not supported."
         return f"needs -o FILE that ends in {' or '.join(self.endings)}."
+
+
+def _has(row: Mapping, field: str | tuple[str, ...]) -> bool:
+    """Return whether a row has a field, or one of several."""
+    return field in row if isinstance(field, str) else any(name in row for name in field)
 
 
 @functools.cache

@@ -3,6 +3,7 @@ mean of a reply's ratings (arXiv 2410.09421). It is read only."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from s2h.errors import LeftOut
@@ -50,9 +51,11 @@ def _rating(annotations: Any) -> float | None:
     found = []
     for one in annotations.values() if isinstance(annotations, dict) else ():
         try:
-            found.append(float(one["Rating"]))
+            rating = float(one["Rating"])
         except (TypeError, KeyError, ValueError):
             continue  # "N/A", or an aspect that was not rated
+        if math.isfinite(rating):
+            found.append(rating)
     return sum(found) / len(found) if found else None
 
 

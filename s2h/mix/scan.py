@@ -158,9 +158,8 @@ def _crowded(data: bytes, lines: list[bytes]) -> set[int]:
     whole = len(data) // 64 * 64
     read, counts = np.frombuffer(data, np.uint8), np.empty(whole // 64 + 1, np.uint8)
     for at in range(0, whole, PIECE):  # small arrays stay in the processor's cache
-        bits = np.packbits(
-            (read[at : min(at + PIECE, whole)] | 32) == ord("{")
-        )  # "[" is "{" without that bit
+        # "[" is "{" without the bit of 32.
+        bits = np.packbits((read[at : min(at + PIECE, whole)] | 32) == ord("{"))
         np.bitwise_count(bits.view(np.uint64), out=counts[at // 64 : at // 64 + len(bits) // 8])
     counts[-1] = data[whole:].count(b"[") + data[whole:].count(b"{")
     before = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))

@@ -30,18 +30,18 @@ def too_long() -> RecordError:
     )
 
 
-def read_slowly(line: bytes, where: str = "") -> dict:
+def read_slowly(line: bytes) -> dict:
     """Read a line that `parse.loads` refused: an object may follow a byte order mark. Raises RecordError, with the fault and
     the remedy, for any other line."""
     import jsonlines
 
     if remedy := _other_format(line):
-        raise RecordError(f"not a JSON object: {remedy[0]}", where=where, remedy=remedy[1])
+        raise RecordError(f"not a JSON object: {remedy[0]}", remedy=remedy[1])
     reader = jsonlines.Reader([line], loads=_loads)
     try:
         return reader.read(type=dict)
     except jsonlines.InvalidLineError as error:
-        raise _explained(error, where) from None
+        raise _explained(error) from None
 
 
 def _loads(text: str | bytes) -> object:
@@ -72,21 +72,19 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
     return None
 
 
-def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
+def _explained(error: jsonlines.InvalidLineError) -> RecordError:
     """Return a jsonlines error as a RecordError with the cause, the column and the remedy."""
     line, cause = error.line, error.__cause__
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     if data.startswith((GZIP_MAGIC, ZSTD_MAGIC)):
         kind, tool = ("gzip", "zcat") if data.startswith(GZIP_MAGIC) else ("Zstandard", "zstdcat")
-        return RecordError(
-            f"not JSON: {kind} data", where=where, remedy=f"name the file .gz or .zst, or use {tool}"
-        )
+        return RecordError(f"not JSON: {kind} data", remedy=f"name the file .gz or .zst, or use {tool}")
     if isinstance(cause, UnicodeDecodeError):
-        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", where=where)
+        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line")
     if isinstance(cause, parse.LimitError):
-        return RecordError(str(cause), where=where)
+        return RecordError(str(cause))
     if cause is None:
-        return RecordError("not a JSON object", where=where, remedy="each line holds one record: {...}")
+        return RecordError("not a JSON object", remedy="each line holds one record: {...}")
     column = getattr(cause, "colno", 0)
     detail = str(getattr(cause, "msg", cause))
     text = str(line)
@@ -94,4 +92,4 @@ def _explained(error: jsonlines.InvalidLineError, where: str) -> RecordError:
     for word in ("NaN", "Infinity", "-Infinity"):
         if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
             detail = f"{word} is no JSON number"
-    return RecordError(f"not JSON: {detail}, column {column}", where=where)
+    return RecordError(f"not JSON: {detail}, column {column}")

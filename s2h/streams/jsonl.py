@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from s2h.images import references
-from s2h.record import Record, RecordError, fail
+from s2h.record import IMAGE_FIELDS, Record, RecordError, fail
 from s2h.streams import containers, files, parse
 from s2h.streams.damaged import BOM as BOM
 from s2h.streams.damaged import is_blank, read_slowly, too_long
@@ -155,14 +155,9 @@ class Writer:
         """Return the line that `write` writes."""
         if getattr(record, "base", self.base) != self.base:
             record = self._rebased(record)
-        if "images" in record and type(images := record["images"]) is list and _HELD in map(type, images):
-            record = self._stored(record, "images")
-        if (
-            "rejected_images" in record
-            and type(images := record["rejected_images"]) is list
-            and _HELD in map(type, images)
-        ):
-            record = self._stored(record, "rejected_images")
+        for field in IMAGE_FIELDS:
+            if field in record and type(images := record[field]) is list and _HELD in map(type, images):
+                record = self._stored(record, field)
         try:
             line = self._dumps(record, None, self._how)
         except TypeError:
@@ -221,7 +216,7 @@ class Writer:
         if base not in self._prefixes:
             self._prefixes[base] = references.prefix(base, self.base)
         prefix = self._prefixes[base]
-        for field in ("images", "rejected_images"):
+        for field in IMAGE_FIELDS:
             images = record.get(field)
             if not isinstance(images, list):
                 continue
@@ -241,14 +236,12 @@ def _records(lines: BinaryIO, label: str, base: str, check, seen, on_error, on_l
                 raise line
             try:
                 fields = loads(line)
-            except parse.LimitError as error:
-                raise RecordError(str(error)) from None
             except ValueError:
                 fields = None
             if type(fields) is not dict:
                 if is_blank(line):
                     continue
-                fields = read_slowly(line, where)
+                fields = parsed(line)
             found = _Read(fields)
             found.where, found.base = where, base
             if check is not None and (layout := check(found)) and on_layout is not None:

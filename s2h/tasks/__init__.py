@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from s2h.tasks.similar import Similar
     from s2h.tasks.slots import Slot
 
-WORKING = (
-    0.5  # default share of prompts that ask for the working: the answer first says what it sees in the images
-)
+# Default share of prompts that ask for the working: the answer first says what it sees in the images.
+WORKING = 0.5
 BY_MODEL = "hallucination"  # the kind of a rejected answer that a model gives
 
 

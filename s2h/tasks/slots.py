@@ -163,9 +163,8 @@ class Slot:
                 _, stratum = self.run.place(self.number, at)
                 some = share(size)
                 earlier += stratum.within(YES_NO, (some, 1 - some), 0).place
-            answer = (
-                earlier + self.stratum.seed
-            ) % 2 == 0  # alternates, since some stretches have few such questions
+            # It alternates, since some stretches have few such questions.
+            answer = (earlier + self.stratum.seed) % 2 == 0
             self.answered = Stratum(self.stratum.seed, f"{YES_NO} {answer}", earlier // 2)
         self.stratum = self.stratum.within(YES_NO, weights, dealt)
         return answer

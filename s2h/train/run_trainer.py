@@ -45,9 +45,8 @@ class RunTrainer(PairTrainer):
 
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
         rows = inputs.pop("row").tolist() if "row" in inputs else []
-        is_repeated = (
-            inputs.get(batches.WEIGHT) == 0
-        )  # it only gives all processes the same number of batches
+        # A batch of weight 0 only gives all processes the same number of batches.
+        is_repeated = inputs.get(batches.WEIGHT) == 0
         outputs = []
 
         def watched(**given: Any) -> Any:

@@ -4,7 +4,7 @@ targets, and the answers of both sides."""
 from __future__ import annotations
 
 from s2h.errors import counted, plural
-from s2h.eval.escape import plot
+from s2h.escape import plot
 
 CHOSEN, REJECTED, PLAIN = "#2a7f62", "#b5483a", "#5b6b7a"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 
@@ -15,10 +14,9 @@ LETTERS = {"A": "the first", "B": "the second", "C": "the third"}
 
 
 @pytest.fixture(scope="module")
-def evaluate(tmp_path_factory):
-    """Run s2h-eval with the new part, in a folder with its questions."""
+def folder(tmp_path_factory):
+    """A folder with questions of the new benchmark."""
     folder = tmp_path_factory.mktemp("package")
-    environment = parts.with_file(folder, NAME, parts.recipe(NAME)) | {"OMP_NUM_THREADS": "1"}
     rows = []
     for i in range(4):
         for colour in ("red", "blue"):
@@ -37,17 +35,13 @@ def evaluate(tmp_path_factory):
         )
     rows[3]["pictures"] = None
     (folder / "odd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
 
-    def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [sys.executable, "-m", "s2h.cli.eval", *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
-        return done
 
-    run.folder = folder
-    return run
+@pytest.fixture(scope="module")
+def evaluate(folder):
+    """Run s2h-eval with the new part, in the folder with its questions."""
+    return partial(parts.commands(folder, NAME), "eval")
 
 
 def test_help_the_list_and_errors_name_it(evaluate):
@@ -57,7 +51,7 @@ def test_help_the_list_and_errors_name_it(evaluate):
     assert "did you mean odd-one" in told
 
 
-def test_a_model_is_asked(evaluate):
+def test_a_model_is_asked(evaluate, folder):
     asked = (
         "--model",
         "mini",
@@ -70,12 +64,12 @@ def test_a_model_is_asked(evaluate):
     )
     told = evaluate(*asked, "--on-error", "skip", "-o", "out.jsonl", status=3).stderr
     assert "odd.jsonl:4: images: is missing" in told and "odd-one, mean of kinds" in told
-    lines = [json.loads(line) for line in (evaluate.folder / "out.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == ["odd-one/0", "odd-one/1", "odd-one/2"]
     assert all(line["choices"] == LETTERS and len(line["images"]) == 3 for line in lines)
 
 
-def test_replies_are_scored_by_its_rules(evaluate):
+def test_replies_are_scored_by_its_rules(evaluate, folder):
     lines = [
         {
             "id": str(i),
@@ -87,10 +81,10 @@ def test_replies_are_scored_by_its_rules(evaluate):
         }
         for i, reply in enumerate(("A, no, b", "c", "B", "none"))
     ]
-    (evaluate.folder / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     evaluate("--score", "p.jsonl", "--parser", "official", "--report", "r.json", "-o", "s.jsonl")
-    scored = [json.loads(line) for line in (evaluate.folder / "s.jsonl").read_text().splitlines()]
+    scored = [json.loads(line) for line in (folder / "s.jsonl").read_text().splitlines()]
     assert [line["parsed"] for line in scored] == ["B", "C", "B", None]
-    report = json.loads((evaluate.folder / "r.json").read_text())
+    report = json.loads((folder / "r.json").read_text())
     assert report["benchmarks"]["odd-one"]["accuracy"] == 0.5
     assert report["benchmarks"]["odd-one"]["mean of kinds"] == 0.5

@@ -55,6 +55,7 @@ REPLIES = [
     {"response": "Green.", "annotations": {"Helpfulness": {"Rating": "3"}}},
     {"response": "Red.", "annotations": RATED},
     {"response": "None.", "annotations": None},
+    {"response": "NaN.", "annotations": {"Helpfulness": {"Rating": "nan"}}},
     {"response": "Blue.", "annotations": {"Helpfulness": {"Rating": "1"}, "Ethics": {"Rating": 2}}},
 ]
 POVID = {

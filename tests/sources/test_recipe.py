@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 from s2h import registry
@@ -25,15 +24,7 @@ def test_a_source_is_one_file(tmp_path):
         lines.append(f"{number}.png\tA {THINGS[number % 10]} {PLACES[number // 10]}.\n")
     (photos / "0.png").write_bytes(b"no image")
     (photos / "pictures.tsv").write_text("".join([*lines, "gone.png\tA tree\n", "../39.png\tA tree\n"]))
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    env = parts.with_file(copy, "sources/picture_list.py", parts.recipe("sources/picture_list.py"))
-
-    def gen(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from s2h.cli.gen import main; main()", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-        assert done.returncode == status, done.stderr
-        return done
+    gen = partial(parts.commands(tmp_path, "sources/picture_list.py"), "gen")
 
     for spec in ("picture-list:photos", "photos"):
         done = gen("search", "--source", spec, "-n", "4")

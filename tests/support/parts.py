@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands(folder: Path, name: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Add the file that s2h/README.md shows as NAME to a package in a folder, and return `run(command, *arguments, input="",
+    status=0)`, which runs s2h-COMMAND with it in that folder and checks its exit status."""
+    environment = with_file(folder, name, recipe(name)) | {"OMP_NUM_THREADS": "1"}
+
+    def run(
+        command: str, *arguments: str, input: str = "", status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", f"from s2h.cli.{command} import main; main()", *arguments],
+            input=input, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
 
 
 def with_file(folder: Path, name: str, text: str) -> dict[str, str]:

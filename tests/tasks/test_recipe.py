@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,17 +22,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder):
     """Run a command with the new part."""
-    environment = parts.with_file(folder, NAME, parts.recipe(NAME)) | {"OMP_NUM_THREADS": "1"}
-
-    def run(command: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [sys.executable, "-c", f"from s2h.cli.{command} import main; main()", *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
-        return done
-
-    return run
+    return parts.commands(folder, NAME)
 
 
 def test_help_and_errors_name_it(run):
