@@ -112,9 +112,9 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             layout = None
         except (ValueError, RecursionError):
             if line.startswith(jsonl.BOM):  # some editors write one; it is not copied
-                here, size, line = here + len(jsonl.BOM), size - len(jsonl.BOM), line[len(jsonl.BOM) :]
+                here, size = here + len(jsonl.BOM), size - len(jsonl.BOM)
             try:
-                pair, layout = _careful(line[:size], wanted.layout)
+                pair, layout = _careful(lines[number - 1], wanted.layout)
             except RecordError as error:
                 faults.append((number, error))
                 continue
@@ -248,7 +248,7 @@ def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
     RecordError."""
     from s2h import shorthand
 
-    found = Record(jsonl.parsed(line + b"\n"))  # faults are worded as for other lines of a file
+    found = Record(jsonl.parsed(line))
     is_whole = record.typed(found) is not None
     layout = shorthand.accept(found, layout)
     facts = facts_of(found)
