@@ -164,7 +164,11 @@ def test_mutated_lines_have_the_same_verdicts_and_the_same_faults(mutated):
 
 
 @pytest.mark.parametrize(
-    "reference", [*REFERENCES, "/a:b", "a:b.png", "./data:x", "tar:/x.tar!a", "s3://a/b"]
+    "reference",
+    [
+        *filter(str.isprintable, REFERENCES),
+        *("/a:b", "a:b.png", "./data:x", "tar:/x.tar!a", "s3://a/b", "data:,x", "tar:x!a"),
+    ],
 )
 def test_a_relative_reference_is_one_for_every_stage(reference):
     data = jsonl.dump(pair("a", images=[reference]))
