@@ -161,17 +161,17 @@ class Engine:
     def texts(self, kind: str, name: str, texts: Iterable[str]) -> dict[str, Any]:
         """Return embeddings of texts by a CLIP or a text model: float32 [D] of length 1."""
         keys = {text: brief(text) for text in dict.fromkeys(texts)}
-        said = {key: text for text, key in keys.items()}
+        by_key = {key: text for text, key in keys.items()}
 
         def embed(missing: list[bytes]) -> Iterator[tuple[bytes, Any]]:
             parts = [missing[i : i + TEXTS_AT_ONCE] for i in range(0, len(missing), TEXTS_AT_ONCE)]
-            chunks = [[said[key] for key in part] for part in parts]
+            chunks = [[by_key[key] for key in part] for part in parts]
             if kind == "clip":
                 self.cut += sum(self.clip(name).cut(chunk) for chunk in chunks)
             for part, rows in zip(parts, self.run(f"{kind} texts", name, chunks), strict=True):
                 yield from zip(part, rows, strict=True)
 
-        rows = self.results(kind, name, "texts").get(said, embed)
+        rows = self.results(kind, name, "texts").get(by_key, embed)
         return {text: rows[key] for text, key in keys.items()}
 
     def digests(self, places: Iterable[Place]) -> tuple[dict[Place, bytes], dict[Place, ImageError]]:
