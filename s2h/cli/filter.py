@@ -149,8 +149,8 @@ def _check(given: Given, settings: Settings, output: str) -> None:
 
 
 def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
-    from s2h.filters.cache import open_folder
     from s2h.filters.engine import Engine
+    from s2h.models.cache import open_folder
 
     return Engine(
         request.loaders(work.say, settings.dtype, settings.compile),

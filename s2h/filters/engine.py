@@ -16,10 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from s2h import accel
-from s2h.filters.cache import Embeddings, Folder, brief
 from s2h.images.decoding import ImageError, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError
+from s2h.models.cache import Embeddings, Folder, brief
 
 if TYPE_CHECKING:
     from s2h.models.clip import Clip

@@ -331,7 +331,7 @@ TASK = Task(
     options=(
         Option(
             "--relation", "relations", "weights",
-            "A relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that the source "
+            "a relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that the source "
             "knows, parent half of the time]",
         ),
     ),

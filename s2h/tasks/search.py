@@ -389,7 +389,7 @@ TASK = Task(
     options=(
         Option(
             "--form", "forms", "weights",
-            "A form of question and its weight: caption, locate (which image), count (how many images), absent (a caption "
+            "a form of question and its weight: caption, locate (which image), count (how many images), absent (a caption "
             "where perhaps no image shows it). May be repeated. Sources of captions don't prove absence and default to "
             "caption=1, as in the paper.  [default: caption=0.5, locate=0.2, count=0.15, absent=0.15]",
         ),
