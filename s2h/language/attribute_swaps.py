@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language.concepts import read
 from s2h.language.noun_categories import is_person
 from s2h.language.nouns import with_article
 from s2h.language.related_names import parse
 from s2h.language.word_tables import word_set
-from s2h.sources import NoPair
 
 KINDS = (
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey", "gray"),

@@ -41,11 +41,11 @@ def claims(caption: str) -> frozenset[Claim]:
     (tokens, things), found = read(without_openings(caption)), set()
     for phrase in things:
         head, before = related_names.parse(phrase.text)
-        told = frozenset(_SAME.get(word, word) for word in before)
+        attributes = frozenset(_SAME.get(word, word) for word in before)
         number = next(
             (n for token in tokens[phrase.start : phrase.stop] if (n := _number(token.low))), _ANY_NUMBER
         )
-        found.add(Claim(head, told, number))
+        found.add(Claim(head, attributes, number))
     return frozenset(found)
 
 

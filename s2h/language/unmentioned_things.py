@@ -29,8 +29,8 @@ _COOKS = word_set("cook chef kitchen restaurant cafe")
 _LAND = "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
 # For each kind of scene: what its captions often leave out, what tells of such a scene, and what rules it out.
 _SCENES = tuple(
-    tuple(map(_nouns, told))
-    for told in (
+    tuple(map(_nouns, shown_by))
+    for shown_by in (
         (
             _LAND,
             f"""{_LAND} park pasture hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart
@@ -171,12 +171,12 @@ def belongs_there(thing: str, known: Collection[str]) -> bool:
     if thing in _MEALS:
         return any(map(_is_food, known)) or not _COOKS.isdisjoint(known)
     return any(
-        not told.isdisjoint(known) and ruled_out.isdisjoint(known)
-        for told, ruled_out in _SCENES_OF.get(thing, ())
+        not shown_by.isdisjoint(known) and ruled_out.isdisjoint(known)
+        for shown_by, ruled_out in _SCENES_OF.get(thing, ())
     )
 
 
 def _is_food(noun: str) -> bool:
     things = word_tables.things()
-    said = "food" in word_tables.everyday().kinds.get(noun, ())
-    return said or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])
+    is_named = "food" in word_tables.everyday().kinds.get(noun, ())
+    return is_named or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])

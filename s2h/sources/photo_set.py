@@ -17,12 +17,13 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any, Literal
 
+from s2h.errors import NoPair
 from s2h.images import references
 from s2h.language import caption_fit, nouns
 from s2h.language.attribute_swaps import Swaps
 from s2h.sources import caption_wording as wording
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Concept, Item, NoPair, Question, SourceError, Trait
+from s2h.sources.items import Concept, Item, Question, SourceError, Trait
 from s2h.sources.near_duplicates import near
 from s2h.sources.packed_lists import Groups
 from s2h.sources.photo_questions import PhotoQuestions

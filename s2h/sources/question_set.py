@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import cached_property
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language.normalisation import normalise
 from s2h.sources import lettered_options
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Item, NoPair, Question, SourceError
+from s2h.sources.items import Item, Question, SourceError
 from s2h.sources.question_table import SHORT, BackedOffOdds, QuestionTable
 from s2h.sources.shapes import Dataset
 from s2h.sources.shared_questions import SharedQuestions

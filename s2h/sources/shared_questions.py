@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language import short_answers
 from s2h.language.normalisation import normalise
-from s2h.sources.items import Item, NoPair
+from s2h.sources.items import Item
 from s2h.sources.question_table import SHORT, QuestionTable
 
 MANY = 50  # a question with more rows is not drawn more often
@@ -94,8 +95,8 @@ class SharedQuestions:
             return False
         accepted = self._table.accepted
         for wrong, right in ((one, other), (other, one)):
-            said = {line for row in found[right] for line in accepted[row].split("\n") if line}
-            if any(short_answers.same(wrong, line) for line in said):
+            right_answers = {line for row in found[right] for line in accepted[row].split("\n") if line}
+            if any(short_answers.same(wrong, line) for line in right_answers):
                 return False
         return True
 

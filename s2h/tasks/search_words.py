@@ -116,8 +116,8 @@ def scan(concept: str, reading: list[bool], whole: bool = False) -> str:
     """Return the line in which an answer goes through the images. It stops at the first that shows the concept, unless
     `whole` is set. reading: whether each image shows the concept."""
     last = len(reading) if whole or True not in reading else reading.index(True) + 1
-    said = (concept if there else absent(concept) for there in reading[:last])
-    return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(said)) + "\n"
+    seen = (concept if there else absent(concept) for there in reading[:last])
+    return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(seen)) + "\n"
 
 
 def scan_found(concept: str, reading: list[bool]) -> str:
@@ -154,25 +154,25 @@ def notes(exhaustive: bool, tells: bool, asked: set[str]) -> list[str]:
     """Return messages for the user about the forms of question: a default that the source imposes, absence that is assumed,
     and captions that give themselves away. exhaustive: whether the source knows what its pictures don't show. tells:
     whether its captions say more than the concept. asked: the forms that were asked for."""
-    said = []
+    lines = []
     if not exhaustive and not asked:
-        said.append(
+        lines.append(
             "captions don't prove what a picture does not show: caption questions only, as with --form caption=1 (locate, "
             "count and absent are made if you ask for them)"
         )
     elif not exhaustive and asked & set(ABOUT_ABSENCE):
-        said.append(
+        lines.append(
             'what the captions don\'t mention is assumed to be absent (facts.absence is "assumed"): '
             f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
         )
     if not tells and not asked and exhaustive:
-        said.append(
+        lines.append(
             "the captions say no more than what is searched for: locate and count questions instead of captions (full "
             "captions: --captioner MODEL)"
         )
     elif not tells and (not asked or asked & {"caption", "absent"}):
-        said.append(
+        lines.append(
             "the captions say no more than what is searched for, so that wrong ones can be told from the words alone (full "
             "captions: --captioner MODEL)"
         )
-    return said
+    return lines
