@@ -46,7 +46,7 @@ NEGATIVES_OF = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Search:
     """The draw of one prompt: a target picture and the concept to search for. shows: whether the answer shows its
     working."""
@@ -250,7 +250,7 @@ def _two_of(n: int) -> tuple[tuple[int | None, int | None], ...]:
     return tuple(permutations(places, 2))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Somewhere:
     """The prompt's images, answers and facts if the target is at a position, or nowhere (None). claim: what an answer claims
     about the target. caption: the target's caption, if answers give it; otherwise they name the image."""

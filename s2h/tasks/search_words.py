@@ -82,21 +82,20 @@ _ENDS = " \t.!?…,;:"
 def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = False) -> str:
     """Draw the prompt's question about a concept. shows: whether it asks for the working. named_only: whether the working
     names only the image that was found."""
-    many = is_many(concept)
-    asked = rng.choice(ASKS[form]).format(
-        concept, **{"is": "are" if many else "is", "it": "them" if many else _it(concept)}
-    )
+    asked = rng.choice(ASKS[form]).format(concept, **_agreeing(concept))
     working = NAME if named_only else COUNT_SHOW if form == "count" else SHOW
     return asked + rng.choice(working) if shows else asked
 
 
 @lru_cache(maxsize=1 << 14)
-def _it(concept: str) -> str:
-    """Return the pronoun of a concept in the singular: a person is not 'it'."""
+def _agreeing(concept: str) -> dict[str, str]:
+    """Return verb and pronoun of a concept. A person is not 'it'."""
     from s2h.language import related_names
     from s2h.language.noun_categories import is_person
 
-    return "such a person" if is_person(related_names.head(concept)) else "it"
+    if is_many(concept):
+        return {"is": "are", "it": "them"}
+    return {"is": "is", "it": "such a person" if is_person(related_names.head(concept)) else "it"}
 
 
 def is_many(concept: str) -> bool:
