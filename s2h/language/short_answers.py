@@ -34,21 +34,22 @@ _SAME_ADJECTIVES = (
     "silver silvery", "gold golden", "rest resting", "asleep sleeping", "turquoise aqua teal",
 )  # fmt: skip
 # Words that people use for the same thing, so that it can't be decided whether they differ.
-_NEAR = tuple(
-    frozenset(words.split())
-    for words in (
-        "gray silver", "tan beige brown cream khaki", "orange red", "gold yellow", "maroon red burgundy brown",
-        "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
-        "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
-        "sunny clear", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
-        "happy smiling", "plastic rubber", "stone rock concrete brick cement", "grass field", "square rectangle rectangular",
-        "circle round circular oval", "wood brown tan", "metal steel iron aluminum chrome", "tile ceramic",
-        "night evening sunset dusk dark", "dawn morning sunrise", "winter cold snow snowy", "spring summer warm",
-        "jogging running", "wood hardwood", "wii nintendo game", "big medium", "tall high big",
-        "plaid striped checkered",
-        "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
-    )
+_NEAR = (
+    "gray silver", "tan beige brown cream khaki", "orange red", "gold yellow", "maroon red burgundy brown",
+    "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
+    "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
+    "sunny clear", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
+    "happy smiling", "plastic rubber", "stone rock concrete brick cement", "grass field", "square rectangle rectangular",
+    "circle round circular oval", "wood brown tan", "metal steel iron aluminum chrome", "tile ceramic",
+    "night evening sunset dusk dark", "dawn morning sunrise", "winter cold snow snowy", "spring summer warm",
+    "jogging running", "wood hardwood", "wii nintendo game", "big medium", "tall high big",
+    "plaid striped checkered",
+    "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
 )  # fmt: skip
+_GROUPS_OF = {
+    word: frozenset(n for n, group in enumerate(_NEAR) if word in group.split())
+    for word in " ".join(_NEAR).split()
+}
 # What somebody may do while doing something else: "sitting" and "eating".
 _POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
 _COLOURS = word_set(
@@ -208,7 +209,7 @@ def differ(one: str, other: str) -> bool:
     words = set(a.split()) - {"and"}, set(b.split()) - {"and"}
     if words[0] & words[1] or _stems_meet(*words):
         return False
-    if any(group & words[0] and group & words[1] for group in _NEAR):
+    if not _groups_of(words[0]).isdisjoint(_groups_of(words[1])):
         return False
     if any(
         one & _POSTURES and any(word.endswith("ing") for word in other) for one, other in (words, words[::-1])
@@ -220,6 +221,11 @@ def differ(one: str, other: str) -> bool:
     if any(_may_be_kind(x, y) or _may_be_kind(y, x) for x, y in pairs):
         return False
     return not any(related_names.may_be(x, y) or related_names.may_be(y, x) for x, y in pairs)
+
+
+def _groups_of(words: set[str]) -> set[int]:
+    """Return the numbers of the groups of `_NEAR` that have one of the words."""
+    return {number for word in words for number in _GROUPS_OF.get(word, ())}
 
 
 def _may_be_kind(one: str, other: str) -> bool:
