@@ -27,7 +27,9 @@ NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
-SHORTEST_SHOUT = 5  # characters of the shortest caption that is taken for one in capitals, and not for an acronym
+SHORTEST_SHOUT = (
+    5  # characters of the shortest caption that is taken for one in capitals, and not for an acronym
+)
 MOST_WORDS = 4  # of a concept; the last ones are kept
 
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
@@ -185,8 +187,8 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
             return []
     if phrase.begins != "one":
         words = without_owner(words)
-    if called := len(words) > 1 and words[-1].istitle() and words[-2].islower() and acts(words[-2]):
-        words.pop()  # "our new puppy Biscuit"
+    if called := len(words) > 1 and _names_one(*words[-2:]):
+        words.pop()
     last = words[-1].casefold()
     if last in map(str.casefold, words[:-1]):
         return []  # "Home sweet home"
@@ -202,6 +204,11 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
         not shares(last) and not seen(last) and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
     )
     return words if alone and unknown else []
+
+
+def _names_one(noun: str, name: str) -> bool:
+    """Tell whether a word behind a noun is the name of a person or an animal: "our new puppy Biscuit"."""
+    return len(name) > 1 and name.istitle() and noun.islower() and acts(noun)
 
 
 def _is_exclaimed(phrase: Phrase, words: list[str], after: str) -> bool:

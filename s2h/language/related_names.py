@@ -128,7 +128,7 @@ def may_be(one: str, other: str) -> bool:
         return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
     names_a, names_b = _names(a) | {a}, _names(b) | {b}
     if "person" in names_a and "person" in names_b:
-        return not {_sex(a), _sex(b)} == {"male", "female"}
+        return {_sex(a), _sex(b)} != {"male", "female"}
     return bool(names_a & names_b & _BASIC)
 
 

@@ -91,10 +91,7 @@ _GROUPS_OF = {
 }
 # What somebody may do while doing something else: "sitting" and "eating".
 _POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
-_COLOURS = word_set(
-    """red orange yellow green blue purple pink brown black white gray silver gold beige tan maroon navy turquoise
-    violet cream teal burgundy magenta"""
-)
+_COLOURS = word_set(f"beige maroon {' '.join(_SHADES)}")
 _CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
 _RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
 _OUR = re.compile(r"(?<=[a-z]{2})our(?=$|ful$|ed$|ing$|ite$)")  # colour, favourite, harbour
