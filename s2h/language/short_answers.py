@@ -163,6 +163,7 @@ def _without_es(plural: re.Match) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 16)
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits.
 
@@ -206,6 +207,7 @@ def _answers_no(words: tuple[str, ...]) -> bool:
     return len(words) == 1 or words[1] in ("it", "they", "there", "he", "she", "this", "that")
 
 
+@lru_cache(maxsize=1 << 16)
 def parts_of(text: str) -> frozenset[str]:
     """Return what "and" joins, each part in one form: "white and blue" gives {"white", "blue"}."""
     parts = (" ".join(w for w in words_of(part) if w not in EMPTY) for part in _PARTS.split(text))
