@@ -36,12 +36,13 @@ def make(predictions: list[Line], *, seed: int = 0, **told: Any) -> dict[str, An
         known = [p for p in groups[row["name"]] if p.get("correct") is not None]
         row["bootstrap"] = bootstrap.accuracy(known, seed)[1:] if known else None
     labels = [used for bench, some in by_bench.items() if (used := revisions.used(bench, some))]
+    told_metrics = [_told(bench, metric) for bench, some in found.items() for metric in some]
     return {
         **told, "seed": seed, "rows": rows,
         "benchmarks": {bench: _of_bench(bench, some, found[bench]) for bench, some in by_bench.items()},
-        "metrics": [_told(bench, metric) for bench, some in found.items() for metric in some],
+        "metrics": told_metrics,
         "by_images": accuracy.by_images(predictions), "by_position": accuracy.by_position(predictions),
-        "published": published.beside(rows), "labels": labels[0] if labels else None, "notes": notes(by_bench),
+        "published": published.beside(rows, told_metrics), "labels": labels[0] if labels else None, "notes": notes(by_bench),
     }  # fmt: skip
 
 

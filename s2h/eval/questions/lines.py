@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Mapping
 from string import ascii_letters, ascii_uppercase
 from typing import Any
 
@@ -73,7 +74,8 @@ def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, A
         if answer is not None and str(answer).strip("(). ") not in choices:
             choices = {}
         if not choices and kind == "choice":
-            choices = dict.fromkeys(asked.letters, "")
+            known = asked.letters
+            choices = dict(known) if isinstance(known, Mapping) else dict.fromkeys(known, "")
             if not choices:
                 raise RecordError("is missing", "choices", where)
         in_text = bool(choices)

@@ -215,6 +215,11 @@ def first(row: dict, *names: str) -> Any:
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
+def number_of(row: Record) -> str:
+    """Return the number of a row in its file, for benchmarks whose rows have no id."""
+    return row.where.rpartition(" ")[2].rpartition(":")[2]
+
+
 def beside(row: Record, file: str, folders: Iterable[str]) -> str | None:
     """Return the path of an image's file in the first of some folders beside a row's own file; None if no folder has it."""
     for folder in folders:
