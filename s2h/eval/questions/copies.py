@@ -38,7 +38,7 @@ def listing() -> str:
         told.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
         told.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
     told += [
-        f"{'FILE':{width}s}any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
+        f"{'FILE':{width}s}questions (images, question, choices or answer) or pairs: {', '.join(tables.FILES)}",
         "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either, it is read from the Hub",
     ]
     return "\n".join(told)
