@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules
 from s2h.eval.parsers.numbers import ORDINALS, WORDS
@@ -128,4 +128,6 @@ BENCH = Bench(
     rules={"official": Rules(choice=official_choice, word=official_word)},
     related=unrelated,
     metrics=metrics,
+    like={"lmms": Like(64), "paper": Like()},
+    guess="one over the number of options, 50% for yes and no; unknown for other short answers",
 )
