@@ -255,9 +255,10 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
 
 def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, str]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
-    from s2h.eval import cosine, like
+    from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports
     from s2h.eval.parsers import VERSIONS
+    from s2h.view import gallery as pages
 
     if not done:
         nothing = "no prediction came in" if given.score else "no question was asked"
@@ -281,8 +282,18 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
     if similar := cosine.rows(done):
         work.say("\n" + cosine.table(similar))
     if given.report:
-        text = reports.markdown(made) + (cosine.markdown(similar) if similar else "")
-        reports.save(given.report, made | ({"cosine": similar} if similar else {}), text)
+        forms = {
+            ".md": lambda: [
+                (reports.markdown(made) + (cosine.markdown(similar) if similar else "")).encode()
+            ],
+            ".tex": lambda: [latex.scores(made).encode()],
+            ".html": lambda: pages.page(
+                (),
+                title="evaluation",
+                intro=report_page.scores(made, cosine.table(similar) if similar else ""),
+            ),
+        }
+        reports.save(given.report, made | ({"cosine": similar} if similar else {}), forms)
     if given.heatmap and made["by_position"]:
         reports.heat_map(made["by_position"], given.heatmap)
     elif given.heatmap:
@@ -290,8 +301,9 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
 
 
 def _compare(work: common.Session, given: Options) -> None:
-    from s2h.eval import comparison, comparison_report
+    from s2h.eval import comparison, comparison_report, latex, report_page
     from s2h.eval import report as reports
+    from s2h.view import gallery as pages
 
     files, margin = given.files, comparison.MARGIN if given.margin is None else given.margin
     sides: list[list[Line]] = [list(work.read([name], check=None)) for name in files]
@@ -304,7 +316,6 @@ def _compare(work: common.Session, given: Options) -> None:
         comparison_report.draw(made, given.plot, sides[0][0].get("scoring"))
     if given.gallery:
         from s2h.streams.files import Whole
-        from s2h.view import gallery as pages
 
         with Whole(given.gallery) as out:
             changed = comparison_report.changed(sides, files)
@@ -312,7 +323,15 @@ def _compare(work: common.Session, given: Options) -> None:
                 out.write(piece)
     told = comparison_report.report(made, given.seed)
     if given.report:
-        reports.save(given.report, told, comparison_report.markdown(made))
+        forms = {
+            ".md": lambda: [comparison_report.markdown(made).encode()],
+            ".tex": lambda: [latex.compared(made).encode()],
+            ".html": lambda: pages.page(
+                comparison_report.changed(sides, files), title="before and after",
+                intro=report_page.compared(made), on_error=work.on_error,
+            ),
+        }  # fmt: skip
+        reports.save(given.report, told, forms)
     else:
         work.print(json.dumps(told))
 

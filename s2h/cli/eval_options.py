@@ -135,7 +135,9 @@ OPTIONS = (
     headings.under(
         "Reports",
         click.option(
-            "--report", metavar="FILE", help="Write the table and all metrics: JSON, or Markdown if the name ends in .md.",
+            "--report", metavar="FILE",
+            help="Write the table and all metrics as JSON; as Markdown, LaTeX or a page of HTML (with --compare, also the "
+            "questions gained and lost) if the name ends in .md, .tex or .html.",
         ),
         click.option(
             "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG.",
@@ -277,8 +279,10 @@ class Options:
             raise click.UsageError("--score takes one --bench NAME, for replies whose file does not name it.")
         if self.compare and (self.questions or self.like):
             raise click.UsageError("--compare takes no --questions and no --like.")
-        if self.questions and not self.score and self.output != "-":
-            raise click.UsageError("--questions FILE names the output: it takes no -o.")
+        if self.questions and not self.score and (self.output != "-" or self.resume):
+            raise click.UsageError("--questions FILE names the output: it takes no -o and no --resume.")
+        if self.questions and not self.score and (self.report or self.heatmap):
+            raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
         self._check_comparison()
         if self.asks and not self.model:
             raise click.UsageError(

@@ -1,8 +1,10 @@
-"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown."""
+"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown. `latex` and `report_page` show it
+in other forms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from s2h import registry
@@ -268,14 +270,16 @@ def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
-def save(path: str, told: dict[str, Any], text: str) -> None:
-    """Write a report whole or not at all: its text if the name ends in .md, else JSON."""
+def save(path: str, told: dict[str, Any], forms: Mapping[str, Callable[[], Iterable[bytes]]]) -> None:
+    """Write a report whole or not at all: in the form that the name's ending has in `forms`, else as JSON."""
     import json
 
     from s2h.streams.files import Whole
 
+    form = forms.get(os.path.splitext(path)[1])
     with Whole(path) as out:
-        out.write((text if path.endswith(".md") else json.dumps(told, indent=1) + "\n").encode())
+        for piece in form() if form else [(json.dumps(told, indent=1) + "\n").encode()]:
+            out.write(piece)
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:
