@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from s2h.eval.report import unscored
+from s2h.errors import counted
+from s2h.eval import published
+from s2h.eval.report import EXPLAINED, unscored
 
 _WIDE, _HIGH = 180, 16  # pixels of a drawn interval
 _CELL = 52  # pixels of a side of a cell of the heat map
@@ -23,16 +25,36 @@ def scores(report: dict[str, Any], more: str = "") -> str:
         metrics = [_score(f"{one['bench']}, {one['name']}", one)[:6] for one in report["metrics"]]
         made += [_heading("Metrics"), _table(("metric", "n", "score", "95% interval", "", "chance"), metrics)]
     if len(report["by_images"]) > 1:
-        cells = [_score(f"{cell['images']} images", cell)[:5] for cell in report["by_images"]]
+        cells = [_score(counted(cell["images"], "image"), cell)[:5] for cell in report["by_images"]]
         made += [_heading("By number of images"), _table(("prompt", "n", "score", "95% interval", ""), cells)]
     if report["by_position"]:
         made += [
             _heading("By position of the image that the answer rests on"),
             _heat_map(report["by_position"]),
         ]
+    for some in published.tables(report["published"]):
+        made += _published(some)
     if more:
         made.append(f"<pre>{escape(more)}</pre>")
-    return _section([*made, *map(_paragraph, report["notes"])])
+    return _section([*made, *map(_paragraph, (*EXPLAINED, *report["notes"]))])
+
+
+def _published(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a table of published numbers below the measured ones, and its source."""
+    head = list(rows[0]["scores"])
+    cells = [
+        (
+            escape(row["name"]),
+            *("-" if row["scores"].get(one) is None else _percent(row["scores"][one]) for one in head),
+        )
+        for row in rows
+    ]
+    source = f"Published, not measured here: {rows[-1]['source']}."
+    return [
+        _heading(rows[-1]["model"]),
+        _table(["", *head], cells),
+        *map(_paragraph, [source, *published.warnings(rows)]),
+    ]
 
 
 def compared(made: list[dict[str, Any]]) -> str:
@@ -106,7 +128,7 @@ def _heat_map(cells: list[dict]) -> str:
         )
     for at, images in enumerate(rows):
         parts.append(
-            f'<text x="82" y="{24 + at * _CELL + _CELL / 2 + 4}" text-anchor="end">{images} images</text>'
+            f'<text x="82" y="{24 + at * _CELL + _CELL / 2 + 4}" text-anchor="end">{counted(images, "image")}</text>'
         )
     for place in range(places):
         parts.append(
