@@ -32,12 +32,10 @@ def image(row: Record, path: str) -> str | bytes:
         for member in (name, name.removeprefix(f"{stem}/"), f"{stem}/{name}"):
             if member in members:
                 return _read(place, member, row.where)
-    raise RecordError(
-        f"no such file: {name}",
-        "images",
-        row.where,
-        "download the images, or their zip files, into the folder of the rows",
-    )
+    remedy = "download the images, or their zip files, into the folder of the rows"
+    if not row.base:  # a row of the Hub, which has no files beside it
+        remedy = "download the data set, and give its folder: --bench NAME=PATH"
+    raise RecordError(f"no such file: {name}", "images", row.where, remedy)
 
 
 def _changed(path: str) -> int:
