@@ -60,16 +60,17 @@ def test_the_card_of_the_command(run):
 
 
 def test_like_sets_all_options_and_the_report_says_what_differs(run, tmp_path, llava):
-    benchmarks.blink(tmp_path / "BLINK", count=1)
-    run("--model", llava, "--bench", "blink=BLINK", "--like", "lmms", "-o", "l.jsonl", "--report", "l.json")
+    benchmarks.muirbench(tmp_path / "MUIR")
+    asked = ("--model", llava, "--bench", "muirbench=MUIR", "--limit", 1, "--like", "lmms")
+    run(*asked, "-o", "l.jsonl", "--report", "l.json")
     report = json.loads((tmp_path / "l.json").read_text())
     assert (report["like"], report["prompt_style"], report["parser"]) == ("lmms", "lmms", "lmms")
     told = [note for note in report["notes"] if "compared with lmms" in note]
     assert len(told) == 1 and "image size" in told[0]
     more = ("--max-new-tokens", 2, "--parser", "robust", "--report", "m.md")
-    told = run("--model", llava, "--bench", "blink=BLINK", "--like", "lmms", "-o", "m.jsonl", *more)
-    assert "blink, compared with lmms: --max-new-tokens is 2, where it has 1024" in told
-    assert "blink, compared with lmms: --parser is robust, where it has lmms" in told
+    told = run(*asked, "-o", "m.jsonl", *more)
+    assert "muirbench, compared with lmms: --max-new-tokens is 2, where it has 16" in told
+    assert "muirbench, compared with lmms: --parser is robust, where it has lmms" in told
     assert "compared with lmms: --parser is robust" in (tmp_path / "m.md").read_text()
 
 
