@@ -68,6 +68,7 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
     from trl import DPOConfig
 
     arguments, settings = run.arguments, run.settings
+    losses = arguments.losses()
     seed = within(arguments.seed, 32)
     cuda = accel.device().type == "cuda"
     in_bfloat16 = run.vlm.model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())
@@ -82,8 +83,8 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
         per_device_train_batch_size=arguments.batch_size,
         per_device_eval_batch_size=arguments.batch_size,
         gradient_accumulation_steps=arguments.grad_accum,
-        loss_type=[arguments.loss, "sft"] if arguments.sft else [arguments.loss],
-        loss_weights=[1.0, arguments.sft] if arguments.sft else [1.0],
+        loss_type=list(losses),
+        loss_weights=list(losses.values()),
         lr_scheduler_type=arguments.scheduler,
         warmup_steps=round(arguments.warmup * steps),
         weight_decay=arguments.weight_decay,
@@ -118,7 +119,7 @@ def _recorder(run: Run, parts: list[stages.Stage]) -> Any:
     epochs over the whole file."""
     from transformers import TrainerCallback
 
-    watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, run.arguments.sft)
+    watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, has_sft="sft" in run.arguments.losses())
 
     class Recorder(TrainerCallback):
         def on_log(
