@@ -160,6 +160,26 @@ def test_vlmevalkit_s_rows_are_joined_to_other_copies_by_their_words(run, tmp_pa
     )
 
 
+def test_the_same_number_with_other_options_is_another_question(run, tmp_path):
+    """Two copies number questions of the same words in their own ways."""
+    asked = [
+        {
+            "id": f"blink/{i}",
+            "bench": "blink",
+            "question": "Which?",
+            "choices": {"A": a, "B": b},
+            "answer": "A",
+        }
+        for i, (a, b) in enumerate((("left", "right"), ("up", "down")))
+    ]
+    write(tmp_path / "q.jsonl", asked)
+    rows = [{"index": i, "question": "Which?", "A": a, "B": b, "answer": "A", "prediction": "A"}
+            for i, (a, b) in enumerate((("up", "down"), ("Left", "right")))]  # fmt: skip
+    excel(tmp_path / "M_BLINK.xlsx", rows)
+    run("--score", "M_BLINK.xlsx", "--questions", "q.jsonl", "-o", "s.jsonl")
+    assert [line["id"] for line in read(tmp_path / "s.jsonl")] == ["blink/1", "blink/0"]
+
+
 def sample(row: int, target: str, said: object, prompt: str, **more) -> dict:
     """A line as lmms-eval's log has it."""
     return {
@@ -185,6 +205,14 @@ def test_lmms_eval_s_samples_are_joined_by_row(run, tmp_path):
     assert (
         second["response"] == "It is not B but A" and second["parsed"] == "A" and len(second["images"]) == 2
     )
+    write(
+        tmp_path / "q-counting.jsonl",
+        [line for line in read(tmp_path / "q.jsonl") if line["row"] or "Jig" not in line["id"]],
+    )
+    told = run("--score", path, "--questions", "q-counting.jsonl", status=1)
+    assert (
+        "doc_id: row 0 of blink jigsaw names no question of q-counting.jsonl" in told
+    )  # though Counting has a row 0
     both = path.with_name("20260101_120000_samples_blink.jsonl")
     write(both, lines[:1])
     told = run("--score", both, "--questions", "q.jsonl", status=1)

@@ -23,6 +23,7 @@ class Questions:
         self._by_id: dict[str, Record] = {}
         self._by_row: dict[tuple[str, int], list[Record]] = {}
         self._by_words: dict[tuple[str, str], list[Record]] = {}
+        self._categories: dict[str, set[str]] = {}
         self._replied: set[str] = set()
         self._file = ""
         for line in lines:
@@ -43,6 +44,7 @@ class Questions:
             if isinstance(line.get("row"), int):
                 self._by_row.setdefault((bench, line["row"]), []).append(line)
             self._by_words.setdefault((bench, words(str(line["question"]))), []).append(line)
+            self._categories.setdefault(bench, set()).add(_category(line))
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -80,6 +82,13 @@ class Questions:
             return here in words(reply.prompt)
         if reply.question is None:
             return True
+        # One copy may write an option with a period, another without; none in common means another question.
+        if (
+            reply.choices
+            and line.get("choices")
+            and not _options(line).items() & _lower(reply.choices).items()
+        ):
+            return False
         there = words(reply.question)
         return here.startswith(there) or there.startswith(here)
 
@@ -87,9 +96,9 @@ class Questions:
         """Return the question of the reply's row, in the configuration that the reply names."""
         row = reply.row or 0
         some = self._by_row.get((reply.bench, row), [])
-        if len(some) > 1 and reply.part:
-            part = benches.letters_of(reply.part)
-            some = [line for line in some if benches.letters_of(str(line.get("category"))).startswith(part)]
+        part = benches.letters_of(reply.part)
+        if part and any(name.startswith(part) for name in self._categories.get(reply.bench, ())):
+            some = [line for line in some if _category(line).startswith(part)]
         if len(some) != 1:
             what = f"row {row} of {reply.bench}{' ' + reply.part if reply.part else ''}"
             told = (
@@ -125,6 +134,10 @@ class Questions:
 def words(text: str) -> str:
     """Return a text without marks of images, in lower case, with single spaces."""
     return " ".join(_MARK.sub(" ", text).lower().split())
+
+
+def _category(line: Record) -> str:
+    return benches.letters_of(str(line.get("category") or ""))
 
 
 def _options(line: Record) -> dict[str, str]:
