@@ -67,7 +67,7 @@ def test_our_own_lines_come_back_whole_or_with_an_id_only(run, tmp_path):
     write(
         tmp_path / "short.jsonl", [{"id": line["id"], "response": "Yes.", "model": "m"} for line in asked[:5]]
     )
-    run("--score", "whole.jsonl", "-o", "a.jsonl")
+    assert "have no reply" not in run("--score", "whole.jsonl", "--questions", "q.jsonl", "-o", "a.jsonl")
     told = run("--score", "short.jsonl", "--questions", "q.jsonl", "-o", "b.jsonl")
     assert "1 of 6 questions have no reply" in told
     whole, short = read(tmp_path / "a.jsonl"), read(tmp_path / "b.jsonl")

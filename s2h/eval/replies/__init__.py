@@ -93,6 +93,8 @@ def joined(
         try:
             name = _layout(line)
             if not name and (asked is None or all(field in line for field in OURS)):
+                if asked is not None:
+                    asked.note(str(line.get("id")))
                 yield line
                 continue
             if name and (file := where.rpartition(":")[0], name) not in told:

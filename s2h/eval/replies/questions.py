@@ -53,6 +53,11 @@ class Questions:
         """Return how many questions had no reply so far."""
         return len(self._by_id) - len(self._replied)
 
+    def note(self, name: str) -> None:
+        """Note that the question of this id, if there is one, has a reply."""
+        if name in self._by_id:
+            self._replied.add(name)
+
     def find(self, reply: Reply) -> Record:
         """Return the question of a reply. Raises RecordError if there is none, or if several may be meant."""
         found = self._named(reply) or (self._at(reply) if reply.row is not None else self._worded(reply))
