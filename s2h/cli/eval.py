@@ -67,7 +67,7 @@ def main(quiet, on_error, **values):
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
         if run.first:
-            _report(work, given, done, run.told)
+            _report(work, given, done, run.model_facts)
 
 
 class Run:
@@ -81,7 +81,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.told: dict[str, str] = {}  # about the model, for the report
+        self.model_facts: dict[str, str] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -135,7 +135,7 @@ class Run:
         from s2h.models.prompts import images_first
 
         first = images_first(model.processor)
-        self.told = {"template": "images first" if first else "images in their places"}
+        self.model_facts = {"template": "images first" if first else "images in their places"}
         if first:
             work.say(f"{model.name} takes all images before the text of a question")
         if self.given.resume:
@@ -253,7 +253,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, str]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, str]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports
@@ -267,7 +267,7 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
         return
     about: dict[str, Any] = {"parser": given.parser} if given.score else {
         "model": given.model, "scoring": given.scoring, "parser": given.parser, "prompt_style": given.style,
-        "images": given.place, **told,
+        "images": given.place, **model_facts,
     }  # fmt: skip
     if given.like:
         about["like"] = given.like
@@ -321,7 +321,7 @@ def _compare(work: common.Session, given: Options) -> None:
             changed = comparison_report.changed(sides, files)
             for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
                 out.write(piece)
-    told = comparison_report.report(made, given.seed)
+    report = comparison_report.report(made, given.seed)
     if given.report:
         forms = {
             ".md": lambda: [comparison_report.markdown(made).encode()],
@@ -331,9 +331,9 @@ def _compare(work: common.Session, given: Options) -> None:
                 intro=report_page.compared(made), on_error=work.on_error,
             ),
         }  # fmt: skip
-        reports.save(given.report, told, forms)
+        reports.save(given.report, report, forms)
     else:
-        work.print(json.dumps(told))
+        work.print(json.dumps(report))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

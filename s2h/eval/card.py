@@ -21,8 +21,8 @@ def text(name: str) -> str:
     if bench is None:
         raise KeyError(name)
     lines = [f"{name}: {bench.title}", f"  {bench.about}", ""]
-    for label, told in _facts(bench):
-        lines += textwrap.wrap(told, WIDTH, initial_indent=f"{label:11s}", subsequent_indent=" " * 11)
+    for label, fact in _facts(bench):
+        lines += textwrap.wrap(fact, WIDTH, initial_indent=f"{label:11s}", subsequent_indent=" " * 11)
     lines += ["", *_settings(bench)]
     if bench.draw is None:
         lines += ["", *_prompts(name, bench)]
@@ -36,7 +36,7 @@ def _facts(bench: Bench) -> list[tuple[str, str]]:
     counts = ", ".join(f"{split} {count:,} questions" for split, count in bench.rows.items())
     data = (bench.hub and f"Hub: {bench.hub}", counts, f"license: {bench.license}")
     images = "one a question" if bench.single_image else "where the question marks them, else before it"
-    made = [
+    facts = [
         ("data", "; ".join(filter(None, data))),
         ("layouts", bench.layouts),
         ("labels", _labels(bench)),
@@ -45,7 +45,7 @@ def _facts(bench: Bench) -> list[tuple[str, str]]:
         ("chance", bench.guess or "one over the number of possible answers; the report has it for each row"),
         ("clusters", bench.clusters or "questions that share an image"),
     ]
-    return made if bench.draw is None else [("data", "drawn by --seed, -n of each kind"), *made[4:]]
+    return facts if bench.draw is None else [("data", "drawn by --seed, -n of each kind"), *facts[4:]]
 
 
 def _labels(bench: Bench) -> str:
@@ -67,15 +67,17 @@ def _settings(bench: Bench) -> list[str]:
             columns[name] = like.resolved(bench, name)
     lines = [f"{'settings':20s}" + "".join(f"{name:>13s}" for name in columns)]
     for option in like.OPTIONS:
-        shown = (like.values(some)[option] for some in columns.values())
+        shown = (like.values(column)[option] for column in columns.values())
         lines.append(f"{option:20s}" + "".join(f"{_OPEN if value is None else value:>13}" for value in shown))
     own = sorted(parser for parser in bench.rules if parser != "robust")
     lines.append(f"parsers with rules of their own here: {', '.join(own) or 'none'}")
     for name in list(columns)[1:]:
         evaluator = like.EVALUATORS[name]
         lines += ["", f"--like {name} ({evaluator.title})"]
-        for told in (*bench.like[name].differs, *evaluator.differs):
-            lines += textwrap.wrap(told, WIDTH, initial_indent="  not set: ", subsequent_indent="           ")
+        for difference in (*bench.like[name].differs, *evaluator.differs):
+            lines += textwrap.wrap(
+                difference, WIDTH, initial_indent="  not set: ", subsequent_indent="           "
+            )
     if len(columns) == 1:
         lines += ["", "--like: no evaluator's settings are known"]
     return lines
@@ -99,8 +101,8 @@ def _prompts(name: str, bench: Bench) -> list[str]:
     for style in styles.STYLES:
         words.setdefault(styles.text(name, asked, style), []).append(style)
     lines = ["prompts"]
-    for told, names in words.items():
-        lines += [f"  --prompt-style {', '.join(names)}", *(f"    | {line}" for line in told.split("\n"))]
+    for prompt, names in words.items():
+        lines += [f"  --prompt-style {', '.join(names)}", *(f"    | {line}" for line in prompt.split("\n"))]
     return lines
 
 

@@ -20,11 +20,11 @@ def scores(report: dict[str, Any]) -> str:
     return _table(run, head, [rows, metrics])
 
 
-def compared(made: list[dict[str, Any]]) -> str:
+def compared(comparisons: list[dict[str, Any]]) -> str:
     """Return a table for each comparison; rows about single images come last."""
     head = ("", "before", "after", "gain", r"95\% interval", "$p$", "n")
     tables = []
-    for one in made:
+    for one in comparisons:
         parts: list[list[Row]] = [
             [
                 (
@@ -52,7 +52,7 @@ def _signed(share: float) -> str:
 
 
 def _table(about: str, head: Row, parts: Iterable[list[Row]]) -> str:
-    """Return a table with a line between its parts. about: told in a comment above it."""
+    """Return a table with a line between its parts. about: a comment above it."""
     lines = [f"% {' '.join(about.split())}", rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\hline"]
     lines += [" & ".join(head) + r" \\"]
     for rows in parts:

@@ -113,10 +113,10 @@ def notes(bench: str, like: str, used: Settings) -> list[str]:
         return [f"{bench}: {error.message}"]
     known = benches.exact(bench)
     assert known is not None
-    told = []
+    differences = []
     for option in OPTIONS:
         mine, its = values(used)[option], values(wanted)[option]
         if its is not None and mine is not None and mine != its:
-            told.append(f"{option} is {mine}, where it has {its}")
-    told += [*known.like[like].differs, *EVALUATORS[like].differs]
-    return [f"{bench}, compared with {like}: {one}" for one in told]
+            differences.append(f"{option} is {mine}, where it has {its}")
+    differences += [*known.like[like].differs, *EVALUATORS[like].differs]
+    return [f"{bench}, compared with {like}: {one}" for one in differences]

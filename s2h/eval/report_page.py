@@ -18,25 +18,31 @@ _CELL = 52  # pixels of a side of a cell of the heat map
 def scores(report: dict[str, Any], more: str = "") -> str:
     """Return the HTML of a report (`s2h.eval.report.make`). more: a text that is shown below its tables."""
     run = [(key, value) for key, value in report.items() if isinstance(value, str | int) and key != "seed"]
-    made = [_paragraph(", ".join(f"{key}: {value}" for key, value in run))]
+    parts = [_paragraph(", ".join(f"{key}: {value}" for key, value in run))]
     rows = [_score(row["name"], row) for row in report["rows"]]
-    made += [_table(("questions", "n", "score", "95% interval", "", "chance", "unread", "clusters"), rows)]
+    parts += [_table(("questions", "n", "score", "95% interval", "", "chance", "unread", "clusters"), rows)]
     if report["metrics"]:
         metrics = [_score(f"{one['bench']}, {one['name']}", one)[:6] for one in report["metrics"]]
-        made += [_heading("Metrics"), _table(("metric", "n", "score", "95% interval", "", "chance"), metrics)]
+        parts += [
+            _heading("Metrics"),
+            _table(("metric", "n", "score", "95% interval", "", "chance"), metrics),
+        ]
     if len(report["by_images"]) > 1:
         cells = [_score(counted(cell["images"], "image"), cell)[:5] for cell in report["by_images"]]
-        made += [_heading("By number of images"), _table(("prompt", "n", "score", "95% interval", ""), cells)]
+        parts += [
+            _heading("By number of images"),
+            _table(("prompt", "n", "score", "95% interval", ""), cells),
+        ]
     if report["by_position"]:
-        made += [
+        parts += [
             _heading("By position of the image that the answer rests on"),
             _heat_map(report["by_position"]),
         ]
-    for some in published.tables(report["published"]):
-        made += _published(some)
+    for rows_of_paper in published.tables(report["published"]):
+        parts += _published(rows_of_paper)
     if more:
-        made.append(f"<pre>{escape(more)}</pre>")
-    return _section([*made, *map(_paragraph, (*EXPLAINED, *report["notes"]))])
+        parts.append(f"<pre>{escape(more)}</pre>")
+    return _section([*parts, *map(_paragraph, (*EXPLAINED, *report["notes"]))])
 
 
 def _published(rows: list[dict[str, Any]]) -> list[str]:
@@ -57,11 +63,11 @@ def _published(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def compared(made: list[dict[str, Any]]) -> str:
+def compared(comparisons: list[dict[str, Any]]) -> str:
     """Return the HTML of comparisons (`s2h.eval.comparison.make`)."""
     head = ("questions", "n", "before", "after", "gain", "95% interval", "", "gained", "lost", "p", "verdict")
     parts = []
-    for one in made:
+    for one in comparisons:
         rows = sorted(one["rows"], key=lambda row: row["single"])
         parts.append(_heading(f"{one['before']} → {one['after']}"))
         parts.append(_table(head, [_gain(row) for row in rows]))

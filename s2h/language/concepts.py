@@ -74,19 +74,12 @@ class Found:
     reason: str = ""
 
 
-def concept_of(caption: str) -> str:
-    """Return a caption's concept, "" for a caption that gives none.
-
-    >>> concept_of("An Indian blackbuck."), concept_of("A man rides a wave."), concept_of("Renewable energy")
-    ('Indian blackbuck', 'man', '')
-    """
-    return find(caption).concept
-
-
 @lru_cache(maxsize=1 << 15)
 def find(caption: str) -> Found:
     """Return a caption's concept, or why there is none. A concept is the first noun phrase, without its article.
 
+    >>> find("An Indian blackbuck.").concept, find("A man rides a wave.").concept
+    ('Indian blackbuck', 'man')
     >>> find("Riding a wave")
     Found(concept='', reason='a caption that begins with no noun phrase')
     """

@@ -73,13 +73,13 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         return "", frozenset()
     head = _SPELLED.get(words[-1]) or singular(words[-1])
     before = [_SPELLINGS.get(word, word) for word in words[:-1]]
-    known, said = word_tables.things().senses, word_tables.everyday()
+    known, everyday = word_tables.things().senses, word_tables.everyday()
     one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
         compound = " ".join((*before[-size:], one))
-        if len(before) >= size and _known(compound, known, said):
+        if len(before) >= size and _known(compound, known, everyday):
             return compound, frozenset(before[:-size])
-    if before and _known(before[-1] + head, known, said) and _is_noun(before[-1]):
+    if before and _known(before[-1] + head, known, everyday) and _is_noun(before[-1]):
         return before[-1] + head, frozenset(before[:-1])  # a light house
     mark = before[-1] if before else ""
     if mark in ("letter", "number") and len(head) == 1:
@@ -95,8 +95,8 @@ def _is_noun(word: str) -> bool:
     return share.get("n", 0) > max(share.get("a", 0), share.get("v", 0))
 
 
-def _known(noun: str, senses: dict, said: word_tables.Everyday) -> bool:
-    return noun in senses or noun in said.same or noun in said.kinds
+def _known(noun: str, senses: dict, everyday: word_tables.Everyday) -> bool:
+    return noun in senses or noun in everyday.same or noun in everyday.kinds
 
 
 def head(phrase: str) -> str:
@@ -172,18 +172,18 @@ def _is_kind(one: str, other: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _names(noun: str) -> frozenset[str]:
     """Return synonyms and broader terms of a head: in all its senses, and in the first one of the everyday table's names."""
-    said, things = word_tables.everyday(), word_tables.things()
-    found, ahead = set(), [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
+    everyday, things = word_tables.everyday(), word_tables.things()
+    found, ahead = set(), [*everyday.same.get(noun, ()), *everyday.kinds.get(noun, ())]
     while ahead:
         name = ahead.pop()
         if name not in found:
             found.add(name)
-            ahead += said.kinds.get(name, ())
+            ahead += everyday.kinds.get(name, ())
     found |= _synonyms(noun)
     above = set(things.above(things.senses.get(noun, ())))
     for name in tuple(found):
         above |= things.above(things.senses.get(name, ())[:1])
-        ahead += said.same.get(name, ()) if name in said.kinds.get(noun, ()) else ()
+        ahead += everyday.same.get(name, ()) if name in everyday.kinds.get(noun, ()) else ()
     found.update(ahead)
     mark, _, rest = noun.partition(" ")
     if rest and mark in OTHER_THING and noun not in things.senses:

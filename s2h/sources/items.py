@@ -1,6 +1,6 @@
 """The values that sources hand to tasks: a picture (`Item`), what a prompt looks for (`Concept`), a question about a
-picture (`Question`), a respect in which pictures can be compared (`Trait`), and the two errors. The methods in shapes.py
-return them."""
+picture (`Question`), a respect in which pictures can be compared (`Trait`), and the error of a source. The methods in
+shapes.py return them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 class SourceError(RecordError):
     """A source can't be read, or lacks data that a task needs. The message is one line with the remedy."""
-
-
-class NoPair(Exception):
-    """A draw gives no pair. The message is the reason; it is counted, and the slot is drawn again."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from functools import cached_property, lru_cache
 from itertools import combinations
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language import nouns, short_answers
-from s2h.sources.items import Item, NoPair, Question
+from s2h.sources.items import Item, Question
 from s2h.sources.photo_table import MANY, Naming, PhotoTable
 
 CLEARLY = 2.0  # ratio of two areas from which one thing is clearly larger

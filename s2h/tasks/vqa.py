@@ -383,7 +383,7 @@ TASK = Task(
     options=(
         Option(
             "--nonexistent", "nonexistent", "share",
-            "Share of questions about whether the image exists. In half of them the right answer is that there is no such "
+            "share of questions about whether the image exists. In half of them the right answer is that there is no such "
             "image, in the other half that answer is the wrong one.",
         ),
     ),

@@ -12,7 +12,7 @@ from PIL import Image
 from s2h import record, seeds, tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
-from s2h.language.concepts import concept_of
+from s2h.language.concepts import find
 from s2h.language.nouns import head_of, indefinite, plural
 from s2h.language.one_word_names import general_of
 from s2h.sources import SourceError, open_source
@@ -91,7 +91,7 @@ def folder(tmp_path) -> Path:
     ],
 )
 def test_the_concept_is_the_first_noun_phrase(caption, concept):
-    assert concept_of(caption) == concept
+    assert find(caption).concept == concept
 
 
 def test_names_with_articles_and_plurals():
@@ -149,7 +149,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
             assert len(set(pair["images"])) == len(pair["images"]), "no picture is its own distractor"
             assert len(open_images(pair)) == len(pair["images"])
             (at,) = pair["target"]
-            head = concept_of(pair["facts"]["labels"][at]["captions"][0]).split()[-1].lower()
+            head = find(pair["facts"]["labels"][at]["captions"][0]).concept.split()[-1].lower()
             for i, labels in enumerate(pair["facts"]["labels"]):
                 assert (head in labels["captions"][0].lower().split(".")[0].split(",")[0]) == (i == at)
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])

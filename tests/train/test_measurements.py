@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h import record
+from s2h import progress, record
 from s2h.train import diagnostics, measurements
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
@@ -46,6 +46,15 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
         assert (
             one["loss"] >= -math.log(1 / (1 + math.exp(-one["margin"]))) - 1e-6
         )  # Jensen: of the mean, at most
+
+
+def test_a_run_without_a_terminal_tells_its_progress(llava, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0)
+    told: list[str] = []
+    arguments = Arguments(str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=1)
+    train(pairs, arguments, tmp_path / "run", Settings(cache=tmp_path / "cache"), say=told.append)
+    assert "reference (train): 12 of 12 pairs, about 0 s left" in told
+    assert "training: 2 of 2 steps, about 0 s left" in told
 
 
 def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):

@@ -87,7 +87,7 @@ def joined(
     file, and how many questions had no reply.
     """
     asked = None if questions is None else Questions(questions)
-    told: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for line in lines:
         where = where_of(line)
         try:
@@ -97,8 +97,8 @@ def joined(
                     asked.note(str(line.get("id")))
                 yield line
                 continue
-            if name and (file := where.rpartition(":")[0], name) not in told:
-                told.add((file, name))
+            if name and (file := where.rpartition(":")[0], name) not in seen:
+                seen.add((file, name))
                 tell(f"{file}: replies in the layout of {layouts()[name].title}")
             yield _line(line, name, bench, asked)
         except RecordError as error:
@@ -119,22 +119,22 @@ def _line(line: Record, name: str, bench: str, asked: Questions | None) -> Recor
     reply = layouts()[name].read(line, bench) if name else _own(line, bench)
     if asked is not None:
         question = asked.find(reply)
-        made = Record(
+        prediction = Record(
             {key: value for key, value in question.items() if key not in ("prompt", "row")},
             where=where_of(line), base=base_of(question),
         )  # fmt: skip
     elif reply.whole is not None:
-        made = Record(reply.whole, where=where_of(line), base=base_of(line))
+        prediction = Record(reply.whole, where=where_of(line), base=base_of(line))
     else:
         raise RecordError(
             "a row of this layout names its question by number only", "doc_id", where_of(line),
             "write the benchmark's questions with --bench NAME=PATH --questions FILE, and give --questions FILE here too",
         )  # fmt: skip
-    made["response"] = reply.response
+    prediction["response"] = reply.response
     if reply.model:
-        made["model"] = reply.model
-    made["scoring"] = "generate"
-    return made
+        prediction["model"] = reply.model
+    prediction["scoring"] = "generate"
+    return prediction
 
 
 def _own(line: Record, bench: str) -> Reply:

@@ -50,15 +50,15 @@ def _task(task: str) -> tuple[str, str]:
 
 def _reply(line: Record) -> str:
     """Return the whole reply. `filtered_resps` may hold only a letter that was found in it; `resps` is the reply then."""
-    said: list[Any] = [line["resps"] if line.get("resps") is not None else line["filtered_resps"]]
-    while len(said) == 1 and isinstance(said[0], list):
-        said = said[0]
-    if len(said) != 1 or not isinstance(said[0], str):
+    replies: list[Any] = [line["resps"] if line.get("resps") is not None else line["filtered_resps"]]
+    while len(replies) == 1 and isinstance(replies[0], list):
+        replies = replies[0]
+    if len(replies) != 1 or not isinstance(replies[0], str):
         raise RecordError(
-            f"holds {len(said)} replies, where one is scored", "resps", line.where,
+            f"holds {len(replies)} replies, where one is scored", "resps", line.where,
             "samples of a task that asks once, by generating text",
         )  # fmt: skip
-    return said[0]
+    return replies[0]
 
 
 REPLIES = Replies(title="lmms-eval", fields=("doc_id", "filtered_resps"), read=read)

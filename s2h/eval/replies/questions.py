@@ -100,40 +100,40 @@ class Questions:
     def _at(self, reply: Reply) -> Record:
         """Return the question of the reply's row, in the configuration that the reply names."""
         row = reply.row or 0
-        some = self._by_row.get((reply.bench, row), [])
+        found = self._by_row.get((reply.bench, row), [])
         part = benches.letters_of(reply.part)
         if part and any(name.startswith(part) for name in self._categories.get(reply.bench, ())):
-            some = [line for line in some if _category(line).startswith(part)]
-        if len(some) != 1:
+            found = [line for line in found if _category(line).startswith(part)]
+        if len(found) != 1:
             what = f"row {row} of {reply.bench}{' ' + reply.part if reply.part else ''}"
-            told = (
+            why = (
                 "names no question"
-                if not some
-                else f"may be {' or '.join(str(line['id']) for line in some[:3])}"
+                if not found
+                else f"may be {' or '.join(str(line['id']) for line in found[:3])}"
             )
-            raise RecordError(f"{what} {told} of {self._file}", "doc_id", remedy=_SAME)
-        if not self._agrees(some[0], reply):
+            raise RecordError(f"{what} {why} of {self._file}", "doc_id", remedy=_SAME)
+        if not self._agrees(found[0], reply):
             raise RecordError(
-                f"row {row} of {reply.bench} is another question there than {some[0]['id']} of {self._file}",
+                f"row {row} of {reply.bench} is another question there than {found[0]['id']} of {self._file}",
                 "doc_id", remedy=f"{_SAME}: rows are counted in their order",
             )  # fmt: skip
-        return some[0]
+        return found[0]
 
     def _worded(self, reply: Reply) -> Record:
         """Return the only question with the reply's words and options."""
         if reply.question is None:
             raise RecordError(f"{reply.id} is none of the questions of {self._file}", "id", remedy=_SAME)
-        some = self._by_words.get((reply.bench, words(reply.question)), [])
+        found = self._by_words.get((reply.bench, words(reply.question)), [])
         if reply.choices:
-            some = [
-                line for line in some if not line.get("choices") or _options(line) == _lower(reply.choices)
+            found = [
+                line for line in found if not line.get("choices") or _options(line) == _lower(reply.choices)
             ]
-        if len(some) == 1:
-            return some[0]
-        told = "has the words of no question" if not some else (
-            f"has the words of {len(some)} questions, such as {' and '.join(str(line['id']) for line in some[:2])},"
+        if len(found) == 1:
+            return found[0]
+        why = "has the words of no question" if not found else (
+            f"has the words of {len(found)} questions, such as {' and '.join(str(line['id']) for line in found[:2])},"
         )  # fmt: skip
-        raise RecordError(f"{reply.id} {told} of {self._file}", "id", remedy=_SAME)
+        raise RecordError(f"{reply.id} {why} of {self._file}", "id", remedy=_SAME)
 
 
 def words(text: str) -> str:
