@@ -18,6 +18,7 @@ from random import Random
 from typing import NamedTuple
 
 from s2h.errors import NoPair
+from s2h.language import word_tables
 from s2h.language.concepts import read
 from s2h.language.noun_categories import is_person
 from s2h.language.nouns import with_article
@@ -198,15 +199,22 @@ def _places(caption: str) -> Iterator[Place]:
         own = set(head.split())
         inside = tokens[phrase.start : phrase.stop]
         kinds = [KIND_OF.get(token.low) for token in inside]
-        for token in inside:
+        for token_at, token in enumerate(inside, phrase.start):
             word = token.low if token.start == 0 else token.text
             last = token is inside[-1]
+            if not last and _is_one_word(word, tokens[token_at + 1].low):
+                continue  # 'white water' is no water that is white
             if word not in KIND_OF or kinds.count(KIND_OF[word]) > 1:
                 continue  # 'a black and white cat' may not become a white and white one
             if word in _NAMED and last and plain:
                 yield Place(token.start, word, "")
             elif word not in _NAMED and not last and word not in own:
                 yield Place(token.start, word, f"{head} number" if word in _NUMBERS else head)
+
+
+def _is_one_word(attribute: str, noun: str) -> bool:
+    """Tell whether an attribute and a noun are written as one word too, which names another thing: "black board"."""
+    return attribute + noun in word_tables.things().senses
 
 
 def _exchanged(caption: str, place: Place, new: str) -> str:

@@ -128,11 +128,28 @@ def may_be(one: str, other: str) -> bool:
         return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
     names_a, names_b = _names(a) | {a}, _names(b) | {b}
     if "person" in names_a and "person" in names_b:
-        return not (
-            (names_a & _MALE and names_b & _FEMALE and not names_a & _FEMALE and not names_b & _MALE)
-            or (names_a & _FEMALE and names_b & _MALE and not names_b & _FEMALE and not names_a & _MALE)
-        )  # fmt: skip
+        return {_sex(a), _sex(b)} != {"male", "female"}
     return bool(names_a & names_b & _BASIC)
+
+
+@lru_cache(maxsize=1 << 14)
+def _sex(noun: str) -> str:
+    """Return "male" or "female" for a person whose first sense, or the everyday table, says so; "" for others.
+
+    A soldier is no man, though WordNet calls him "man" too, in another sense of that word.
+    """
+    said, things = word_tables.everyday(), word_tables.things()
+    named, ahead = {noun}, [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
+    while ahead:
+        name = ahead.pop()
+        if name not in named:
+            named.add(name)
+            ahead += said.kinds.get(name, ())
+    above = things.above(number for name in named for number in things.senses.get(name, ())[:1])
+    for sex, words in (("male", _MALE), ("female", _FEMALE)):
+        if named & words or any(things.senses.get(word, (-1,))[0] in above for word in words):
+            return sex
+    return ""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -143,11 +160,12 @@ def has_kinds(noun: str) -> bool:
 
 
 def is_unknown(noun: str) -> bool:
-    """Tell whether no table has a noun, as is true of most names of places and species."""
+    """Tell whether no table of visible things has a noun that is nothing but a noun, as is true of most names of places,
+    species and makers."""
     return (
         bool(noun)
         and not _known(noun, word_tables.things().senses, word_tables.everyday())
-        and not shares(noun)
+        and shares(noun).keys() <= {"n"}
     )
 
 

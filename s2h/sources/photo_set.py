@@ -255,7 +255,9 @@ class Photos(Dataset):
 
     def _questions_of(self, part: int) -> PhotoQuestions:
         if part not in self._questions:
-            self._questions[part] = PhotoQuestions(part, self.table(part), self.naming)
+            self._questions[part] = PhotoQuestions(
+                part, self.table(part), self.naming, lambda name, at: self._may_show([name], part, at)
+            )
         return self._questions[part]
 
     # As a PhotoSet --------------------------------------------------------------------------------------------

@@ -127,6 +127,11 @@ class PhotoTable:
         stop = place + self._mentioned[place - 1]
         return [*map(self._things.__getitem__, self._mentioned[place:stop])]
 
+    def mentioned(self, at: int) -> list[str]:
+        """Return the visible things that the captions and the notes of a picture mention, in the singular."""
+        texts = (*self.captions[at].split("\n"), *self.notes[at].split("\n"))
+        return sorted({thing for text in texts if text for thing in things_in(text)})
+
     def _search(self, at: int) -> dict[str, None]:
         concepts = [self.concepts[number] for number in self.of_picture[at]]
         texts = [*self.captions[at].split("\n"), *self.notes[at].split("\n")]

@@ -130,6 +130,8 @@ def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = Non
         pair.negative == "nonexistent" and verdict.kind == RIGHT
     ):  # the prompt asks about an image that does not exist
         return Verdict(WRONG, question.answer)
+    if verdict.kind == WRONG and question.may_hold is not None and question.may_hold(verdict.value):
+        return reply_verdicts.undecided("what the model said may be right as well")
     return verdict
 
 

@@ -79,6 +79,14 @@ CAPTIONS = {
     "shelf full of books": "shelf",
     "front wheel of a bike": "front wheel",
     "Green tractor harvesting wheat": "Green tractor",
+    # names behind a noun, capitals, days
+    "Our new puppy Biscuit asleep on my slippers": "new puppy",
+    "the goalkeeper Neuer catches a ball": "goalkeeper",
+    "A HORSE JUMPING OVER A FENCE": "horse",
+    "MY NEW CAR!!!": "new car",
+    "TV": "TV",
+    "New Year's Eve fireworks 2020": "fireworks",
+    "Horseback riding along the shore": "",
     # groups, quantities, containers
     "A slice of lemon in a glass": "slice of lemon",
     "A sheet of paper on a desk": "paper",

@@ -161,6 +161,44 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
         assert "attribute-swap" not in {pair["negative"] for pair in made}
 
 
+def test_what_a_caption_mentions_is_never_a_wrong_answer(tmp_path):
+    """Two captions a picture; the second names the first one's thing in other words, and one thing more."""
+    root, rng = tmp_path / "photos", seeds.rng("mentioned")
+    things = {
+        "man": "guy",
+        "dog": "puppy",
+        "boat": "ship",
+        "pizza": "meal",
+        "sofa": "couch",
+        "bird": "animal",
+    }
+    rows, told = [], {}
+    for number in range(120):
+        one, other = rng.sample(sorted(things), 2)
+        name = save(root / f"{number}.jpg", number).name
+        told[name] = {one, other, things[one]}
+        rows.append(
+            {"file_name": name, "captions": [f"A {one} near a {other}.", f"A {things[one]} in the sun."]}
+        )
+    (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pairs = list(
+        tasks.generate("vqa", n=200, source=open_source(f"captions:{root}"), images=Store(tmp_path / "s"))
+    )
+    kinds = {**{other: one for one, other in things.items()}, "animal": "bird"}
+    for pair in pairs:
+        (at,) = pair["target"]
+        mentioned = told[Path(pair["images"][at]).name]
+        chosen, wrong = (
+            record.text_of(pair[side]).lower().strip(".").split()[-1] for side in ("chosen", "rejected")
+        )
+        assert set(map(indefinite, mentioned)) <= {pair["facts"]["answer"], *pair["facts"]["answers"]}
+        assert chosen in mentioned and wrong not in mentioned and kinds.get(wrong) not in mentioned
+    sides = [[record.text_of(pair[side]) for pair in pairs] for side in ("chosen", "rejected")]
+    for answer in set(sides[0] + sides[1]):
+        chosen, rejected = (side.count(answer) for side in sides)
+        assert abs(chosen - rejected) < 4 * (chosen + rejected) ** 0.5 + 2, answer
+
+
 def test_held_out_pictures_are_others(folder):
     train, held = (open_source(str(folder), split=split).table(0).names for split in ("train", "heldout"))
     train, held = ({names[at] for at in range(len(names))} for names in (train, held))
