@@ -263,6 +263,16 @@ def _where(line: dict) -> str:
     return where_of(record) or f"question {line.get('id')}"
 
 
+def question_line(line: dict, messages: list[dict]) -> Record:
+    """Return a question as a line to be written: a prediction without its response, with the messages of its `prompt` and
+    the number of its `row`, if it has one."""
+    record = line.get("_pair") or line
+    made = {key: value for key, value in line.items() if not key.startswith("_")}
+    if "_row" in line:
+        made["row"] = line["_row"]
+    return Record(made | {"prompt": messages}, where=where_of(record), base=base_of(record))
+
+
 def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
     record = line.get("_pair") or line
     done = Record(

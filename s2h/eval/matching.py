@@ -46,7 +46,9 @@ def join(
             RecordError(
                 f"different questions: {len(only)} of {len(first | second)} are in one file only, such as {only[0]!r} "
                 f"({', '.join(lacking)})",
-                where=where, remedy="ask both models with the same --bench, -n and --seed",
+                where=where,
+                remedy="ask both models with the same --bench, -n and --seed; --score --questions FILE gives the replies of "
+                "another evaluator our ids",
             )
         )  # fmt: skip
     pairs: dict[str, Pair] = {key: (line, second[key]) for key, line in first.items() if key in second}

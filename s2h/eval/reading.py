@@ -29,7 +29,7 @@ _OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image
 def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     """Return (parsed, correct) of a prediction: its `response` against its `answer`, by the answer's type (`gold.kind_of`).
 
-    parser: one of `parsers.NAMES`, for choices and yes/no; `official` also reads the short answers of some benchmarks.
+    parser: one of `parsers.NAMES`, for choices and yes/no; for some benchmarks also for short answers and numbers.
     correct is None if the answer is hidden. Raises RecordError for an answer that is none of the choices."""
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
@@ -51,6 +51,8 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
         parsed = (own.choice or _CHOICE[parser])(response, options(line))
     elif kind == "yes/no":
         parsed = (own.yes_no or _YES_NO[parser])(response)
+    elif kind == "number" and own.number is not None:
+        parsed = own.number(response)
     else:
         parsed = _OWN_WAY[kind](response)
     return parsed, None if answer is None else parsed == answer

@@ -1,8 +1,10 @@
-"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown."""
+"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown. `latex` and `report_page` show it
+in other forms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from s2h import registry
@@ -36,12 +38,14 @@ def make(predictions: list[Line], *, seed: int = 0, **about: Any) -> dict[str, A
         known = [p for p in groups[row["name"]] if p.get("correct") is not None]
         row["bootstrap"] = bootstrap.accuracy(known, seed)[1:] if known else None
     labels = [used for bench, some in by_bench.items() if (used := revisions.used(bench, some))]
+    metrics_as_json = [_as_json(bench, metric) for bench, some in found.items() for metric in some]
     return {
         **about, "seed": seed, "rows": rows,
         "benchmarks": {bench: _of_bench(bench, some, found[bench]) for bench, some in by_bench.items()},
-        "metrics": [_as_json(bench, metric) for bench, some in found.items() for metric in some],
+        "metrics": metrics_as_json,
         "by_images": accuracy.by_images(predictions), "by_position": accuracy.by_position(predictions),
-        "published": published.beside(rows), "labels": labels[0] if labels else None, "notes": notes(by_bench),
+        "published": published.beside(rows, metrics_as_json), "labels": labels[0] if labels else None,
+        "notes": notes(by_bench),
     }  # fmt: skip
 
 
@@ -267,14 +271,16 @@ def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
-def save(path: str, report: dict[str, Any], text: str) -> None:
-    """Write a report whole or not at all: its text if the name ends in .md, else JSON."""
+def save(path: str, report: dict[str, Any], forms: Mapping[str, Callable[[], Iterable[bytes]]]) -> None:
+    """Write a report whole or not at all: in the form that the name's ending has in `forms`, else as JSON."""
     import json
 
     from s2h.streams.files import Whole
 
+    form = forms.get(os.path.splitext(path)[1])
     with Whole(path) as out:
-        out.write((text if path.endswith(".md") else json.dumps(report, indent=1) + "\n").encode())
+        for piece in form() if form else [(json.dumps(report, indent=1) + "\n").encode()]:
+            out.write(piece)
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:

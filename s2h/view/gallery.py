@@ -41,15 +41,20 @@ CHANGES: dict[tuple[bool | None, bool | None], str] = {
 
 
 def page(
-    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[RecordError], None] = fail
+    lines: Iterable[Record],
+    *,
+    title: str,
+    size: int = 224,
+    intro: str = "",
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[bytes]:
     """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
-    beside it. size: the longest side of an embedded image, in pixels. The error of a line that can't be shown goes to
-    on_error."""
+    beside it. size: the longest side of an embedded image, in pixels. intro: HTML above the cards, such as that of
+    `s2h.eval.report_page`. The error of a line that can't be shown goes to on_error."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
     before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
-    yield before.replace("@TITLE@", escape(title)).encode()
+    yield (before.replace("@TITLE@", escape(title)) + intro).encode()
     images = EmbeddedImages(size)
     for line in lines:
         try:

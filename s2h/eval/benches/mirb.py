@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules
 from s2h.eval.parsers.numbers import ORDINALS, WORDS
-from s2h.eval.questions.tables import first
+from s2h.eval.questions.tables import first, number_of
 from s2h.record import Record
 
 GROUPS = {
@@ -46,7 +46,7 @@ def question(row: Record, file: str) -> Question:
     category = str(first(row, "subset", "task", "category") or os.path.basename(file).split(".")[0])
     answer = first(row, "answers", "answer")
     number = first(row, "question_id", "id", "idx")
-    number = row.where.rpartition(" ")[2].rpartition(":")[2] if number is None else number
+    number = number_of(row) if number is None else number
     choice = str(answer) in LETTERS
     yes_no = not choice and str(answer).strip().lower() in ("yes", "no")
     return Question(
@@ -128,4 +128,6 @@ BENCH = Bench(
     rules={"official": Rules(choice=official_choice, word=official_word)},
     related=unrelated,
     metrics=metrics,
+    like={"lmms": Like(64), "paper": Like()},
+    guess="one over the number of options, 50% for yes and no; unknown for other short answers",
 )

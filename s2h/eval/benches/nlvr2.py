@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.benches import Bench, Line, Metric, Published, Question, by_group
+from s2h.eval.benches import Bench, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.benches.mantis import first_letter, official_prompt
 from s2h.eval.bootstrap import all_right
 from s2h.eval.parsers import Rules
@@ -120,4 +120,7 @@ BENCH = Bench(
         Published("MIA-DPO (level 1 only)", 54.2, MODEL, S2H_DPO),
         Published("S2H-DPO", 55.6, MODEL, S2H_DPO),
     ),
+    like={"paper": Like(differs=("Mantis's script is its script",))},
+    clusters="the pairs that one sentence is asked of; questions that share an image",
+    guess="50%",
 )
