@@ -16,6 +16,8 @@ from s2h.errors import RecordError
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
+from s2h.images.resizing import Pixels
+from s2h.models import image_size
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request
@@ -58,6 +60,10 @@ OPTIONS = (
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
+        click.option(
+            "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
+        ),
+        click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -146,6 +152,8 @@ class Options:
     image_dir: str
     listing: bool
     model: str | None
+    max_pixels: int | None
+    min_pixels: int | None
     max_new_tokens: int
     batch_size: int
     processes: int
@@ -180,6 +188,11 @@ class Options:
             raise click.UsageError(str(error)) from None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
@@ -195,6 +208,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
+            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels,
         }  # fmt: skip
 
     def check(self) -> None:
@@ -212,6 +226,10 @@ class Options:
             raise click.UsageError(
                 "--score and --compare read predictions: they take no --model and no --bench."
             )
+        if not self.asks and self.pixels:
+            raise click.UsageError("--max-pixels and --min-pixels go with --model.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         self._check_comparison()
         if self.asks and not self.model:
             raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
