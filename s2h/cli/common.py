@@ -32,6 +32,7 @@ import click
 from s2h import __version__, accel
 from s2h.cli import streams
 from s2h.errors import LeftOut, counted, plural
+from s2h.progress import Lines
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.locks import Lock
@@ -197,16 +198,16 @@ class Session:
         unit: str = "pair",
         label: str = "",
     ) -> Any:
-        """Return the same items, with a progress bar on standard error if that is a terminal. Without an iterable, return
-        the bar, which update(n) moves."""
-        if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
-            return iterable
+        """Return the same items, with their progress on standard error: a bar if that is a terminal, else a line now and
+        then. Without an iterable, return the bar or its like, which update(n) moves."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            lines = Lines(self.say, total=total, unit=unit, label=label)
+            return lines if iterable is None else lines.of(iterable)
 
         from tqdm import tqdm
 
         return tqdm(
-            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr,
-            disable=True if self.quiet else None, mininterval=0.2,
+            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr, mininterval=0.2
         )  # fmt: skip
 
     def report_skips(self) -> None:

@@ -31,6 +31,11 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         base = "mini"  # part of s2h, whose folder differs from machine to machine
     kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
     kind += ", on weights of 4 bits" if arguments.quantize else ""
+    if list(arguments.losses()) == ["sft"]:
+        method, how = "with SFT on the chosen answers of", "by supervised fine-tuning on the chosen answers"
+    else:
+        method = "with DPO on"
+        how = f"with direct preference optimization, {arguments.loss} loss, beta {arguments.beta:g}"
     head = [
         "---",
         f"base_model: {base}",
@@ -42,10 +47,9 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         + ["---", ""]
     )
     body = [
-        f"# {folder.name}: {base.rpartition('/')[2]} with DPO on multi-image pairs",
+        f"# {folder.name}: {base.rpartition('/')[2]} {method} multi-image pairs",
         "",
-        f"{base}, trained with direct preference optimization ({arguments.loss} loss, beta {arguments.beta:g}; {kind}; "
-        f"{_vision(result)}) in {counted(result['steps'], 'step')}.",
+        f"{base}, trained {how} ({kind}; {_vision(result)}) in {counted(result['steps'], 'step')}.",
         "",
         "## Data",
         "",
