@@ -36,6 +36,10 @@ def wanted(extras: list[str]) -> set[str]:
     while waiting:
         one = waiting.pop()
         name = canonicalize_name(one.name)
+        if name == "s2h":  # one extra takes another one in
+            groups = [project["optional-dependencies"][extra] for extra in one.extras]
+            waiting += [Requirement(line) for group in groups for line in group]
+            continue
         for extra in {"", *one.extras}:
             if (name, extra) in found:
                 continue
