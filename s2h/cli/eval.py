@@ -81,7 +81,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.model_facts: dict[str, str] = {}  # about the model, for the report
+        self.model_facts: dict[str, Any] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -113,11 +113,12 @@ class Run:
         """Load the model and return its predictions."""
         from s2h.eval import ask
         from s2h.eval.questions import request
-        from s2h.models import vlm
+        from s2h.models import image_size, vlm
 
         given = self.given
         places = request.locate(given.requested, given.data, given.split)
-        model = vlm.load(given.model or "")
+        name = given.model or ""
+        model = vlm.load(name, pixels=image_size.wanted(name, given.pixels))
         self._tell(work, model)
         questions = _questions(work, given, places)
         made: Iterator[Line] = ask.predict(
@@ -136,6 +137,9 @@ class Run:
 
         first = images_first(model.processor)
         self.model_facts = {"template": "images first" if first else "images in their places"}
+        if model.pixels:
+            work.say(f"{model.name} sees images of {model.pixels}")
+            self.model_facts |= {"min_pixels": model.pixels.least, "max_pixels": model.pixels.most}
         if first:
             work.say(f"{model.name} takes all images before the text of a question")
         if self.given.resume:
@@ -253,7 +257,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, str]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, Any]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports

@@ -17,6 +17,8 @@ from s2h.eval import like as likes
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
+from s2h.images.resizing import Pixels
+from s2h.models import image_size
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request
@@ -78,6 +80,10 @@ OPTIONS = (
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
+        click.option(
+            "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
+        ),
+        click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=likes.OURS.tokens, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -196,6 +202,8 @@ class Options:
     like: str | None
     questions: str | None
     model: str | None
+    max_pixels: int | None
+    min_pixels: int | None
     max_new_tokens: int
     batch_size: int
     processes: int
@@ -242,6 +250,11 @@ class Options:
             raise click.UsageError(str(error)) from None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
@@ -258,6 +271,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
+            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels,
         }  # fmt: skip
 
     def check(self) -> None:
@@ -283,6 +297,10 @@ class Options:
             raise click.UsageError("--questions FILE names the output: it takes no -o and no --resume.")
         if self.questions and not self.score and (self.report or self.heatmap):
             raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
+        if not self.asks and self.pixels:
+            raise click.UsageError("--max-pixels and --min-pixels go with --model.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         self._check_comparison()
         if self.asks and not self.model:
             raise click.UsageError(

@@ -18,7 +18,7 @@ from s2h.cli import common, filter_options, headings, places, streams
 from s2h.errors import plural
 from s2h.escape import terminal
 from s2h.filters import request
-from s2h.filters.judgement import Given, Tools
+from s2h.filters.judgement import Given, Loading, Tools
 from s2h.record import Record, RecordError
 from s2h.streams import can_grow
 
@@ -148,15 +148,17 @@ def _check(given: Given, settings: Settings, output: str) -> None:
         )
 
 
-def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
+def _engine(work: common.Session, given: Given, settings: Settings, cache: str | None = None) -> Engine:
+    from s2h.filters import ref
     from s2h.filters.engine import Engine
     from s2h.models.cache import open_folder
 
+    how = Loading(settings.dtype, settings.compile, ref.pixels(given))
     return Engine(
-        request.loaders(work.say, settings.dtype, settings.compile),
+        request.loaders(work.say, how),
         cache=open_folder(cache, work.tell),
         workers=settings.workers,
-        dtype=settings.dtype or "auto",
+        how=f"{settings.dtype or 'auto'} {how.pixels}".rstrip(),
     )
 
 
@@ -164,7 +166,7 @@ def _serve(given: Given, settings: Settings) -> None:
     """Do this process's share of the models' work; for every process but the main one."""
     from s2h import accel
 
-    with common.session(None, quiet=True) as work, _engine(work, settings) as engine:
+    with common.session(None, quiet=True) as work, _engine(work, given, settings) as engine:
         request.attach(given, engine)
         try:
             engine.serve()
@@ -196,7 +198,7 @@ class Run:
 
         work, settings, journal = self.work, self.settings, self.journal
         with contextlib.ExitStack() as stack:
-            engine = stack.enter_context(_engine(work, settings, settings.cache))
+            engine = stack.enter_context(_engine(work, self.given, settings, settings.cache))
             read = partial(jsonl.read, on_error=work.on_error)
             judges = request.judges(self.given, Tools(engine, read, work.say))
             counts = Counts(self.given.annotate)

@@ -28,25 +28,30 @@ def answerer(given: Options, source: Dataset, say: Say) -> Answerer | None:
     name = given.answering_model
     if name is None:
         return None
-    from s2h.models import vlm
+    from s2h.models import image_size, vlm
     from s2h.tasks.hallucinations import Answerer
     from s2h.tasks.least_attention import LeastAttention
 
-    loaded = vlm.load(name)
+    loaded = vlm.load(name, pixels=image_size.wanted(name, given.pixels))
     say(f"rejected answers are the wrong generations of {loaded.name}")
     temperature = given.temperature or 1.0
     choose = None
     if given.select:
-        from s2h.models.image_attention import share
-
-        choose = LeastAttention(partial(share, loaded))
+        choose = LeastAttention(partial(_attention, loaded))
     return Answerer(
         Replies(loaded, given, temperature).answer,
-        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}",
+        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}{loaded.pixels}",
         # Built-in answers are single values, for which no text model is needed.
         None if source.spec == "builtin" else Paraphrase(given, say).holds,
         choose,
     )
+
+
+def _attention(model: VLM, messages: list[dict], images: list[Image], reply: str, target: int) -> float:
+    """Return the share of a reply's attention that goes to the target image."""
+    from s2h.models.image_attention import share
+
+    return share(model, messages, [model.shown.fit(one) for one in images], reply, target)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Replies:
 
         given = self.given
         how = {"batch_size": given.batch_size, "max_new_tokens": given.max_new_tokens}
+        rows = [(messages, [self.model.shown.fit(one) for one in images]) for messages, images in rows]
         usable = [at for at, row in enumerate(rows) if self.takes(*row)]
         asked = [rows[at] for at in usable]
         if given.samples == 1:
@@ -149,15 +155,15 @@ class CaptionWriter:
     def write(self, pictures: list[Image]) -> list[str]:
         """Return a caption for each picture, "" if the model gave none that can be used."""
         from s2h import record
-        from s2h.models import vlm
+        from s2h.models import image_size, vlm
         from s2h.sources.captioner import PROMPT, whole
 
         most = self.given.max_new_tokens
         if self.model is None:
-            self.model = vlm.load(self.name)
+            self.model = vlm.load(self.name, pixels=image_size.wanted(self.name, self.given.pixels))
             self.say(f"captions are written by {self.model.name} and kept in {self.path}")
         ask = record.interleave([record.IMAGE, "\n" + PROMPT])
-        rows = [(ask, [picture]) for picture in pictures]
+        rows = [(ask, [self.model.shown.fit(picture)]) for picture in pictures]
         texts = list(vlm.generate(self.model, rows, batch_size=self.given.batch_size, max_new_tokens=most))
         tokens = self.model.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return [whole(text, len(ids) >= most) for text, ids in zip(texts, tokens, strict=True)]
@@ -170,6 +176,7 @@ def with_captions(
     can't be captioned."""
     if given.captioner is None or given.captions_file is None:
         return source
+    from s2h.models import image_size
     from s2h.sources import SourceError
     from s2h.sources.captioner import Sidecar, captioned
     from s2h.sources.photo_set import Photos
@@ -178,7 +185,8 @@ def with_captions(
         raise SourceError(
             f"source {source.spec!r}: --captioner needs pictures in files, such as classes:PATH or captions:PATH"
         )
-    sidecar = Sidecar(given.captions_file, given.captioner)
+    pixels = image_size.wanted(given.captioner, given.pixels)
+    sidecar = Sidecar(given.captions_file, given.captioner, pixels=str(pixels))
     before = len(sidecar.captions)
     writer = CaptionWriter(given.captioner, given, sidecar.path, say)
     found = captioned(source, sidecar, writer.write, given.batch_size, progress)

@@ -49,7 +49,10 @@ def predict(
         on_error(RecordError(**fault))
     # Two threads can't share a tokenizer: the next batch is prepared with a copy.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen, takes = prompts.Images(beside), TokenCounter.of(beside.model, beside.processor, model.name)
+    seen, takes = (
+        prompts.Images(beside),
+        TokenCounter.of(beside.model, beside.processor, model.name, shown=model.shown),
+    )
     questions = _rest(questions, journal)
     ended = None
     while ended is None:
@@ -217,7 +220,7 @@ def _question(
     record = line.get("_pair") or line
     base = base_of(record)
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
-    images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
+    images = seen.get([(name, partial(_load, model, record, base, i)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
@@ -231,9 +234,9 @@ def _question(
     return prompt, options
 
 
-def _load(record: dict, base: str, i: int) -> Any:
+def _load(model: vlm.VLM, record: dict, base: str, i: int) -> Any:
     try:
-        return open_image(record["images"][i], base)
+        return open_image(record["images"][i], base, model.shown)
     except ImageError as error:
         error.field = f"images[{i}]"
         raise

@@ -16,7 +16,8 @@ from s2h.errors import one_line
 from s2h.filters import add_score, earlier_score, is_number
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError, open_image
-from s2h.models import ModelError, fingerprint, hub_files, names, vlm
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import ModelError, fingerprint, hub_files, image_size, names, vlm
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 
@@ -41,14 +42,15 @@ class Reference:
         return hub_files.listed(place) if os.path.isdir(place) else ()
 
     def fingerprint(self) -> str:
-        return fingerprint.of_model(self.vlm.model, self.vlm.processor)
+        return fingerprint.of_model(self.vlm.model, self.vlm.processor, self.vlm.shown)
 
 
-def load(name: str, dtype: str = "auto") -> Reference:
-    """Load a model by any name that s2h-train takes, in the number format that it would train with. Raises ModelError."""
+def load(name: str, dtype: str = "auto", pixels: Pixels = WHOLE) -> Reference:
+    """Load a model by any name that s2h-train takes, in the number format that it would train with. pixels: the bounds of
+    an image that the user gave. Raises ModelError."""
     from s2h import accel
 
-    return Reference(vlm.load(name, dtype=accel.dtype(dtype)))
+    return Reference(vlm.load(name, dtype=accel.dtype(dtype), pixels=image_size.wanted(name, pixels)))
 
 
 def unseen(prompt: list[dict]) -> list[dict]:
@@ -177,13 +179,13 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     import numpy as np
 
     model = reference.vlm
-    fit = TokenCounter.of(model.model, model.processor, model.name)
+    fit = TokenCounter.of(model.model, model.processor, model.name, shown=model.shown)
     made: list[Any] = []
     asked: list[tuple[list[dict], list[dict], list[Any]]] = []
     tokens: list[int] = []
     for prompt, chosen, rejected, base, references in rows:
         try:
-            shown = [] if blind else [_opened(base, reference, i) for i, reference in enumerate(references)]
+            shown = [] if blind else [_opened(model, base, one, i) for i, one in enumerate(references)]
             prompt = unseen(prompt) if blind else prompt
             known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
             if known.row > fit.window:
@@ -211,9 +213,9 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     ]
 
 
-def _opened(base: str, reference: str, at: int) -> Image:
+def _opened(model: vlm.VLM, base: str, reference: str, at: int) -> Image:
     try:
-        return open_image(reference, base)
+        return open_image(reference, base, model.shown)
     except ImageError as error:
         error.field = f"images[{at}]"
         raise

@@ -13,6 +13,8 @@ from s2h.filters import SIDES, Judge, Measure, within
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Band, Bounds, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import REFERENCE
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import image_size
 from s2h.record import Record
 
 if TYPE_CHECKING:
@@ -78,8 +80,24 @@ def _from_options(given: Given, tools: Tools) -> Judge:
     )
 
 
+def pixels(given: Given) -> Pixels:
+    """Return the bounds of an image for the model of --ref, of the options and else of the model. Raises ModelError."""
+    if given["ref"] is None:
+        return WHOLE
+    return image_size.wanted(given["ref"], _pixels(given))
+
+
+def _pixels(given: Given) -> Pixels:
+    return Pixels(given["min_pixels"] or 0, given["max_pixels"] or 0)
+
+
 def _check(given: Given) -> str:
-    return "--score ref needs --ref MODEL." if "ref" in given.scores and given["ref"] is None else ""
+    if given["ref"] is None:
+        if "ref" in given.scores:
+            return "--score ref needs --ref MODEL."
+        if _pixels(given):
+            return "--max-pixels and --min-pixels are for --ref MODEL."
+    return _pixels(given).fault
 
 
 JUDGEMENT = Judgement(
@@ -102,6 +120,8 @@ JUDGEMENT = Judgement(
             Bounds(1),
             "Keep pairs whose answers both have a perplexity per token from LO to HI.",
         ),
+        Option("--max-pixels", Number("N", 1, whole=True), image_size.MOST_HELP, asks=False),
+        Option("--min-pixels", Number("N", 1, whole=True), image_size.LEAST_HELP, asks=False),
         Option(
             "--ref-batch-size",
             Number("N", 1, whole=True),
