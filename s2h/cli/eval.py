@@ -16,8 +16,8 @@ from s2h.cli.eval_options import Options, add_options
 from s2h.errors import counted, plural
 
 if TYPE_CHECKING:
+    from s2h.eval.ask import Asker
     from s2h.eval.benches import Line
-    from s2h.models.vlm import VLM
     from s2h.record import Record
     from s2h.streams.jsonl import Writer
 
@@ -109,43 +109,57 @@ class Run:
         from s2h.eval import ask
         from s2h.eval.questions import Settings, request
         from s2h.images.store import Store
-        from s2h.models import vlm
         from s2h.shorthand import convert
 
         given = self.given
         places = request.locate(given.requested, given.data, given.split)
-        model = vlm.load(given.model or "")
-        self._tell(work, model)
+        asker = self._asker(work)
         settings = Settings(
             store=Store(given.image_dir), style=given.style, place=given.place, count=given.count, seed=given.seed,
             on_error=work.on_error, tell=work.say,
         )  # fmt: skip
         lines = _lines(work, given.files, convert) if given.files else None
         questions = ask.part(request.questions_of(places, lines, settings), given.limit, given.shard)
-        made: Iterator[Line] = ask.predict(
-            questions, model, scoring="likelihood" if given.scoring == "likelihood" else "generate",
-            batch_size=given.batch_size, max_new_tokens=given.max_new_tokens, parser=given.parser,
-            on_error=work.on_error, journal=self.journal,
-        )  # fmt: skip
+        made: Iterator[Line] = ask.collect(
+            questions, asker, parser=given.parser, on_error=work.on_error, journal=self.journal
+        )
         if self.first:
             # A line that waits for others would be lost in a kill, so a model's replies are compared one by one.
             made = _with_cosine(work, given, made, batch=1)
         return made
 
-    def _tell(self, work: common.Session, model: VLM) -> None:
-        """Tell the user where the images are in the prompts, and how much an earlier run has done."""
-        from s2h.models.prompts import images_first
+    def _asker(self, work: common.Session) -> Asker:
+        """Load the model, or connect to its server. Tell the user where the images are in the prompts, as far as that is
+        known, and how much an earlier run has done."""
+        given = self.given
+        scoring = "likelihood" if given.scoring == "likelihood" else "generate"
+        if given.base_url:
+            from s2h.eval.served import Served
+            from s2h.models import server
 
-        first = images_first(model.processor)
-        self.told = {"template": "images first" if first else "images in their places"}
-        if first:
-            work.say(f"{model.name} takes all images before the text of a question")
-        if self.given.resume:
+            address = server.Address(given.base_url, given.concurrency)
+            served = server.connect(given.model or "", address, work.tell)
+            self.told = {"engine": served.place}
+            work.say(f"{served.name} is asked on a server: {served.place}")
+            asker: Asker = Served(served, scoring, given.max_new_tokens)
+        else:
+            from s2h.eval.ask import Local
+            from s2h.models import vlm
+            from s2h.models.prompts import images_first
+
+            model = vlm.load(given.model or "")
+            first = images_first(model.processor)
+            self.told = {"template": "images first" if first else "images in their places"}
+            if first:
+                work.say(f"{model.name} takes all images before the text of a question")
+            asker = Local(model, scoring, given.batch_size, given.max_new_tokens)
+        if given.resume:
             done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
                 f"{counted(done, 'question is', 'questions are')} done, and {answers} "
                 f"{plural(answers, 'reply', 'replies')} to the next ones {plural(answers, 'is', 'are')} kept"
             )
+        return asker
 
     def write(self, work: common.Session, made: Iterable[Line]) -> list[Line]:
         """Write the predictions. Return the slim lines that the report needs, of these and of those that an earlier run has

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places
+from s2h.cli import headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval.parsers import NAMES as PARSERS
@@ -58,6 +58,7 @@ OPTIONS = (
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
+        *server_options.options("--model"),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -146,6 +147,8 @@ class Options:
     image_dir: str
     listing: bool
     model: str | None
+    base_url: str | None
+    concurrency: int
     max_new_tokens: int
     batch_size: int
     processes: int
@@ -195,6 +198,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
+            **server_options.arguments(self.base_url),
         }  # fmt: skip
 
     def check(self) -> None:
@@ -213,10 +217,15 @@ class Options:
                 "--score and --compare read predictions: they take no --model and no --bench."
             )
         self._check_comparison()
+        if self.base_url and not self.asks:
+            raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")
+        if self.base_url and self.processes > 1:
+            raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:
             raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
         paths = (path for _, path in self.requested)
-        reads = (self.model, self.text_model, self.data, *paths) if self.asks else (self.text_model,)
+        model = None if self.base_url else self.model
+        reads = (model, self.text_model, self.data, *paths) if self.asks else (self.text_model,)
         places.check(
             [*(self.files or (() if self.asks else ("-",))), *filter(None, reads)],
             {**self.written, "--image-dir": self.image_dir if self.asks else None},
