@@ -150,15 +150,18 @@ def label_logps(first: list[tuple[str, float]], labels: dict[str, set[str]]) -> 
 
 
 def answer_logp(prompt: list[tuple[str, float]], start: int, answer: str) -> tuple[float, int]:
-    """Return the log-probability (nats, summed) and the number of the tokens after `start`, which are the answer as the chat
-    template writes and ends it. Raises RecordError if they don't begin with its text."""
-    tokens = prompt[start:]
-    written = _bare("".join(text for text, _ in tokens))
-    if not tokens or (LOST not in written and not written.startswith(_bare(answer))):
-        raise RecordError(
-            "the server's chat template writes the prompt differently once an answer follows", remedy="use another template"
-        )  # fmt: skip
-    return sum(logp for _, logp in tokens), len(tokens)
+    """Return the log-probability (nats, summed) and the number of the tokens from `start` on, which are the answer as the
+    chat template writes and ends it. If its first token begins with the prompt's last white space, that token is at
+    start - 1. Raises RecordError if the answer's text begins at neither."""
+    for first in (start, start - 1):
+        tokens = prompt[max(first, 0) :]
+        written = _bare("".join(text for text, _ in tokens))
+        if tokens and (LOST in written or written.startswith(_bare(answer))):
+            return sum(logp for _, logp in tokens), len(tokens)
+    raise RecordError(
+        "the server's chat template writes the prompt differently once an answer follows",
+        remedy="use another template",
+    )
 
 
 def _bare(text: str) -> str:

@@ -35,6 +35,10 @@ class Sampling:
     seed: int = 0
 
 
+class Refused(RecordError):
+    """A prompt that a model does not take, as it is too long or has too many images. Another try would be refused too."""
+
+
 class Replier(Protocol):
     """A model that replies to prompts."""
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from s2h.errors import RecordError, one_line
 from s2h.models import ModelError, completions
-from s2h.models.replies import Reply, Row, Sampling
+from s2h.models.replies import Refused, Reply, Row, Sampling
 from s2h.record import text_of
 from s2h.seeds import seed_of
 
@@ -47,10 +47,6 @@ OWN_SETTINGS = {
 OTHER_ENGINE = "OpenAI-compatible server"
 
 Made = TypeVar("Made")
-
-
-class Refused(RecordError):
-    """A prompt that the server does not take: it is too long, or has too many images. Another try would be refused too."""
 
 
 @dataclass(frozen=True)
