@@ -76,7 +76,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.told: dict[str, str] = {}  # about the model, for the report
+        self.told: dict[str, Any] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -131,14 +131,17 @@ class Run:
     def _asker(self, work: common.Session) -> Asker:
         """Load the model, or connect to its server. Tell the user where the images are in the prompts, as far as that is
         known, and how much an earlier run has done."""
-        given = self.given
+        from s2h.models import image_size
+
+        given, name = self.given, self.given.model or ""
         scoring = "likelihood" if given.scoring == "likelihood" else "generate"
+        bounds = image_size.wanted(name, given.pixels)
         if given.base_url:
             from s2h.eval.served import Served
             from s2h.models import server
 
             address = server.Address(given.base_url, given.concurrency)
-            served = server.connect(given.model or "", address, work.tell)
+            served = server.connect(name, address, bounds, work.tell)
             self.told = {"engine": served.place}
             work.say(f"{served.name} is asked on a server: {served.place}")
             asker: Asker = Served(served, scoring, given.max_new_tokens)
@@ -147,12 +150,15 @@ class Run:
             from s2h.models import vlm
             from s2h.models.prompts import images_first
 
-            model = vlm.load(given.model or "")
+            model = vlm.load(name, pixels=bounds)
             first = images_first(model.processor)
             self.told = {"template": "images first" if first else "images in their places"}
             if first:
                 work.say(f"{model.name} takes all images before the text of a question")
             asker = Local(model, scoring, given.batch_size, given.max_new_tokens)
+        if bounds:
+            work.say(f"{name} sees images of {bounds}")
+            self.told |= {"min_pixels": bounds.least, "max_pixels": bounds.most}
         if given.resume:
             done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
@@ -219,7 +225,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, str]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, Any]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine
     from s2h.eval import report as reports

@@ -16,6 +16,8 @@ from s2h.errors import RecordError
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
+from s2h.images.resizing import Pixels
+from s2h.models import image_size
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request
@@ -59,6 +61,10 @@ OPTIONS = (
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
         *server_options.options("--model"),
+        click.option(
+            "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
+        ),
+        click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -149,6 +155,8 @@ class Options:
     model: str | None
     base_url: str | None
     concurrency: int
+    max_pixels: int | None
+    min_pixels: int | None
     max_new_tokens: int
     batch_size: int
     processes: int
@@ -183,6 +191,11 @@ class Options:
             raise click.UsageError(str(error)) from None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
@@ -198,7 +211,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
-            **server_options.arguments(self.base_url),
+            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels, **server_options.arguments(self.base_url),
         }  # fmt: skip
 
     def check(self) -> None:
@@ -216,6 +229,10 @@ class Options:
             raise click.UsageError(
                 "--score and --compare read predictions: they take no --model and no --bench."
             )
+        if not self.asks and self.pixels:
+            raise click.UsageError("--max-pixels and --min-pixels go with --model.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         self._check_comparison()
         if self.base_url and not self.asks:
             raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from s2h.cli.common import Session
     from s2h.models.text import TextModel
+    from s2h.models.vlm import VLM
     from s2h.sources.shapes import Dataset
     from s2h.streams.journal import Journal
     from s2h.tasks.hallucinations import Answerer
@@ -39,12 +40,10 @@ def answerer(given: Options, source: Dataset, work: Session, journal: Journal) -
     temperature = given.temperature or 1.0
     choose = None
     if given.select and isinstance(model, Local):
-        from s2h.models.image_attention import share
-
-        choose = LeastAttention(partial(share, model.model))
+        choose = LeastAttention(partial(_attention, model.model))
     return Answerer(
         Replies(model, given, temperature, work.on_error, journal if given.base_url else None).answer,
-        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}",
+        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}{model.pixels}",
         # Built-in answers are single values, for which no text model is needed.
         None if source.spec == "builtin" else Paraphrase(given, work.say).holds,
         choose,
@@ -53,16 +52,26 @@ def answerer(given: Options, source: Dataset, work: Session, journal: Journal) -
 
 def replier(name: str, given: Options, work: Session) -> Replier:
     """Load a model by its name, or connect to the server that has it."""
+    from s2h.models import image_size
+
+    pixels = image_size.wanted(name, given.pixels)
     if given.base_url:
         from s2h.models import server
 
         address = server.Address(given.base_url, given.concurrency)
-        served = server.connect(name, address, work.tell)
+        served = server.connect(name, address, pixels, work.tell)
         work.say(f"{name} is asked on a server: {served.place}")
         return served
     from s2h.models import vlm
 
-    return Local(vlm.load(name), given.batch_size)
+    return Local(vlm.load(name, pixels=pixels), given.batch_size)
+
+
+def _attention(model: VLM, messages: list[dict], images: list[Image], reply: str, target: int) -> float:
+    """Return the share of a reply's attention that goes to the target image."""
+    from s2h.models.image_attention import share
+
+    return share(model, messages, [model.shown.fit(one) for one in images], reply, target)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,8 @@ class Replies:
         how = Sampling(given.max_new_tokens, given.samples, self.temperature, seed)
         kept = self.journal.since if self.journal else ()
         found: dict[int, list[str]] = {at: texts for known, at, texts in kept if known == key}
-        asked = {at: row for at, row in enumerate(rows) if at not in found and self.model.takes(*row)}
+        asked = {at: (row[0], self.model.fit(row[1])) for at, row in enumerate(rows) if at not in found}
+        asked = {at: row for at, row in asked.items() if self.model.takes(*row)}
         for at, outcome in self.model.replies(asked, how):
             if isinstance(outcome, RecordError):
                 if not isinstance(outcome, Refused):
@@ -162,7 +172,7 @@ class CaptionWriter:
             self.model = replier(self.name, self.given, self.work)
             self.work.say(f"captions are written by {self.model.name} and kept in {self.path}")
         ask = record.interleave([record.IMAGE, "\n" + PROMPT])
-        rows = {at: (ask, [picture]) for at, picture in enumerate(pictures)}
+        rows = {at: (ask, self.model.fit([picture])) for at, picture in enumerate(pictures)}
         for at, outcome in self.model.replies(rows, Sampling(self.given.max_new_tokens)):
             yield at, outcome if isinstance(outcome, RecordError) else whole(outcome[0].text, outcome[0].cut)
 
@@ -174,6 +184,7 @@ def with_captions(
     can't be captioned."""
     if given.captioner is None or given.captions_file is None:
         return source
+    from s2h.models import image_size
     from s2h.sources import SourceError
     from s2h.sources.captioner import Sidecar, captioned
     from s2h.sources.photo_set import Photos
@@ -182,7 +193,8 @@ def with_captions(
         raise SourceError(
             f"source {source.spec!r}: --captioner needs pictures in files, such as classes:PATH or captions:PATH"
         )
-    sidecar = Sidecar(given.captions_file, given.captioner)
+    pixels = image_size.wanted(given.captioner, given.pixels)
+    sidecar = Sidecar(given.captions_file, given.captioner, pixels=str(pixels))
     before = len(sidecar.captions)
     writer = CaptionWriter(given.captioner, given, sidecar.path, work)
     at_once = given.concurrency if given.base_url else given.batch_size

@@ -13,6 +13,7 @@ import click
 from s2h import registry
 from s2h.cli import headings, places, server_options
 from s2h.cli.params import Weight
+from s2h.images.resizing import Pixels
 from s2h.tasks import Task, by_level
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Options:
     model: str | None
     base_url: str | None
     concurrency: int
+    max_pixels: int | None
+    min_pixels: int | None
     samples: int
     temperature: float | None
     select: str | None
@@ -120,6 +123,11 @@ class Options:
         return (self.captions or os.path.join(self.image_dir, "captions.jsonl")) if self.captioner else None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def answering_model(self) -> str | None:
         """The model whose wrong replies become the rejected answers, None if no model gives them. The default for built-in
         images is the miniature, unless --negative or --twins asks for answers without a model."""
@@ -157,6 +165,10 @@ class Options:
             raise click.UsageError(
                 "--select attention needs the model in this process: no server gives its attention (drop --base-url)."
             )
+        if self.pixels and not self.answering_model and not self.captioner:
+            raise click.UsageError("--max-pixels and --min-pixels are for --model and --captioner.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         if self.captions and not self.captioner:
             raise click.UsageError("--captions is for --captioner.")
         if self.select and self.layout != "sequence":

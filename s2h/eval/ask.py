@@ -14,6 +14,7 @@ from s2h import accel
 from s2h.errors import counted, plural
 from s2h.eval import likelihood, reading
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
+from s2h.images.resizing import Pixels
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.tokens import TokenCounter, positions, refusals
@@ -114,7 +115,7 @@ class Local:
         # Two threads can't share a tokenizer: the next batch is prepared with a copy.
         self.beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
         self.seen = prompts.Images(self.beside)
-        self.takes = TokenCounter.of(self.beside.model, self.beside.processor, model.name)
+        self.takes = TokenCounter.of(self.beside.model, self.beside.processor, model.name, shown=model.shown)
 
     @property
     def name(self) -> str:
@@ -264,9 +265,9 @@ def _question(
     model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
-    base = base_of(record)
+    base, shown = base_of(record), model.shown
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
-    images = seen.get([(name, partial(load_image, record, base, i)) for i, name in enumerate(names)])
+    images = seen.get([(name, partial(load_image, record, base, i, shown)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
@@ -280,10 +281,10 @@ def _question(
     return prompt, options
 
 
-def load_image(record: dict, base: str, i: int) -> Any:
-    """Return the PIL image of a record at a position. Raises ImageError with its field."""
+def load_image(record: dict, base: str, i: int, shown: Pixels) -> Any:
+    """Return the PIL image of a record at a position, within the bounds. Raises ImageError with its field."""
     try:
-        return open_image(record["images"][i], base)
+        return open_image(record["images"][i], base, shown)
     except ImageError as error:
         error.field = f"images[{i}]"
         raise

@@ -62,5 +62,6 @@ class Served:
         """Open the images of a question, and return its messages as the server takes them."""
         record = line.get("_pair") or line
         with refusals(self.name, ask.place_of(line)):
-            images = [ask.load_image(record, base_of(record), i) for i in range(len(record["images"]))]
+            base, shown = base_of(record), self.server.pixels
+            images = [ask.load_image(record, base, i, shown) for i in range(len(record["images"]))]
             return completions.messages(prompt, images)

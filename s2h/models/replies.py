@@ -12,6 +12,7 @@ from s2h.errors import RecordError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from s2h.images.resizing import Pixels
     from s2h.models.vlm import VLM
 
 Row = tuple[list[dict], "list[Image]"]  # messages of a prompt, and its images in order
@@ -46,6 +47,13 @@ class Replier(Protocol):
     def name(self) -> str:
         """The user's name for the model."""
 
+    @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user or the preset has set."""
+
+    def fit(self, images: list[Image]) -> list[Image]:
+        """Return the images within these bounds, unless the model's processor sees to them."""
+
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
         """Tell whether the model can process a prompt, as far as that is known before it is asked."""
 
@@ -66,6 +74,13 @@ class Local:
     @property
     def name(self) -> str:
         return self.model.name
+
+    @property
+    def pixels(self) -> Pixels:
+        return self.model.pixels
+
+    def fit(self, images: list[Image]) -> list[Image]:
+        return [self.model.shown.fit(image) for image in images]
 
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
         """Tell whether the model can process a prompt. An image token in the text, an image that the processor refuses, or a

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from s2h.errors import RecordError, one_line
+from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import ModelError, completions
 from s2h.models.replies import Refused, Reply, Row, Sampling
 from s2h.record import text_of
@@ -67,9 +68,14 @@ def checked(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
 
 
-def connect(name: str, address: Address, tell: Callable[[str], None] = lambda message: None) -> Server:
-    """Return the model `name` of the server at an address. tell: receives a warning about the server. Raises ModelError if
-    the server is not there, refuses the key or has no such model."""
+def connect(
+    name: str,
+    address: Address,
+    pixels: Pixels = WHOLE,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Server:
+    """Return the model `name` of the server at an address. pixels: the bounds of an image that is sent. tell: receives a
+    warning about the server. Raises ModelError if the server is not there, refuses the key or has no such model."""
     try:
         import openai
     except ModuleNotFoundError as error:
@@ -77,7 +83,7 @@ def connect(name: str, address: Address, tell: Callable[[str], None] = lambda me
     url, loop = checked(address.url), asyncio.new_event_loop()
     key = os.environ.get(KEY) or "none"
     client = openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT)
-    server = Server(name, url, address.concurrency, client, loop, tell)
+    server = Server(name, url, address.concurrency, client, loop, pixels, tell)
     weakref.finalize(server, _close, client, loop)
     server.find()
     return server
@@ -99,6 +105,7 @@ class Server:
     concurrency: int
     client: openai.AsyncOpenAI
     loop: asyncio.AbstractEventLoop
+    pixels: Pixels
     tell: Callable[[str], None]
     engine: str = OTHER_ENGINE
     root: str = ""
@@ -160,6 +167,9 @@ class Server:
                 task.cancel()
             if running:
                 self.loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+
+    def fit(self, images: list[Image]) -> list[Image]:
+        return [self.pixels.fit(image) for image in images]
 
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
         """Return True: the server itself refuses what it can't process."""

@@ -28,11 +28,15 @@ _NUMBERED = re.compile(r"^(?:in )?image (?:\d+|one)(?: shows| depicts| contains|
 
 
 class Sidecar:
-    """The file of captions. Each line has `image` (digest of the picture's bytes), `model`, `prompt` and `caption` ("" if
-    the model gave no usable one). Lines of other models and prompts are kept and ignored."""
+    """The file of captions. Each line has `image` (digest of the picture's bytes), `model`, `prompt`, `caption` ("" if the
+    model gave no usable one) and, if the size of the image was bounded for the model, `pixels`. Lines of other models,
+    prompts and sizes are kept and ignored."""
 
-    def __init__(self, path: str, model: str, prompt: str = PROMPT) -> None:
-        self.path, self.model, self.prompt = path, model, prompt
+    def __init__(self, path: str, model: str, prompt: str = PROMPT, pixels: str = "") -> None:
+        self.path, self.how = (
+            path,
+            {"model": model, "prompt": prompt, **({"pixels": pixels} if pixels else {})},
+        )
         self.captions = dict(self._read())
 
     def _read(self) -> Iterator[tuple[str, str]]:
@@ -43,7 +47,7 @@ class Sidecar:
                 for line in file:
                     try:
                         row = orjson.loads(line)
-                        if (row["model"], row["prompt"]) == (self.model, self.prompt):
+                        if {key: row[key] for key in ("model", "prompt", "pixels") if key in row} == self.how:
                             yield str(row["image"]), str(row["caption"])
                     except (orjson.JSONDecodeError, KeyError, TypeError):
                         continue  # a killed run may leave an incomplete line; its picture is captioned again
@@ -56,10 +60,7 @@ class Sidecar:
         """Append captions by the digests of their pictures, in one write."""
         import orjson
 
-        rows = (
-            {"image": image, "model": self.model, "prompt": self.prompt, "caption": caption}
-            for image, caption in captions.items()
-        )
+        rows = ({"image": image, **self.how, "caption": caption} for image, caption in captions.items())
         lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
         try:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
@@ -131,7 +132,7 @@ def captioned(
             photos.table(part).copy(at, table, texts)
         else:
             excluded["no caption by the model"] += 1
-    return photos.recaptioned([table.seal() for table in tables.values()], excluded, sidecar.model)
+    return photos.recaptioned([table.seal() for table in tables.values()], excluded, sidecar.how["model"])
 
 
 def whole(text: str, cut: bool) -> str:

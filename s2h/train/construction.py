@@ -51,7 +51,7 @@ def build_trainer(run: Run) -> RunTrainer:
         train_dataset=train,
         eval_dataset=held_out,
         processing_class=run.vlm.processor,
-        data_collator=Collator(run.vlm.processor),
+        data_collator=Collator(run.vlm.processor, shown=run.vlm.shown),
         peft_config=None if full else weights.lora(arguments),
         token_budget=arguments.token_budget,
         data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2h import accel, upstream
-from s2h.models import ModelError, adapter, names, vlm
+from s2h.models import ModelError, adapter, image_size, names, vlm
 from s2h.streams import files
 from s2h.train.arguments import Arguments
 
@@ -27,12 +27,14 @@ UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal
 def read(arguments: Arguments) -> vlm.VLM:
     """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only trained
     weights require gradients. Raises ModelError."""
-    name = arguments.model
+    name, pixels = arguments.model, arguments.pixels
     if adapter.find(name) is not None:
-        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments))
+        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments), pixels=pixels)
     else:
         quantization = _four_bits() if arguments.quantize else None
-        loaded = vlm.VLM(*vlm.read(name, _dtype(arguments), quantization), name)
+        model, processor = vlm.read(name, _dtype(arguments), quantization)
+        shown = image_size.bound(processor, model.config, pixels, name)
+        loaded = vlm.VLM(model, processor, name, pixels, shown)
     if not arguments.full:
         _check_targets(loaded.model, arguments)
     for part, parameter in loaded.model.named_parameters():
