@@ -10,8 +10,7 @@ from functools import partial
 from typing import Any
 
 from s2h.eval import ask, likelihood
-from s2h.models import completions
-from s2h.models.server import LIKELIEST, Server
+from s2h.models import completions, server
 from s2h.models.tokens import refusals
 from s2h.record import RecordError, base_of
 
@@ -21,7 +20,7 @@ class Served:
     """A model on a server (see `ask.Asker`). A window is larger than the requests in flight, so that few of them wait for
     its last one, and the same for every --concurrency, which a resumed run may change."""
 
-    server: Server
+    server: server.Server
     scoring: str
     max_new_tokens: int
     window: int = 512
@@ -53,8 +52,8 @@ class Served:
         found = completions.label_logps(first, {label: likelihood.words_of(line, label) for label in labels})
         if not any(logp is not None for logp in found.values()):
             raise RecordError(
-                f"no option is among the first tokens: {', '.join(labels)} are not among the {LIKELIEST} likeliest ones",
-                field="choices", remedy="use --scoring generate",
+                f"not among the {server.LIKELIEST} likeliest first tokens: {', '.join(labels)}", field="choices",
+                remedy="use --scoring generate",
             )  # fmt: skip
         return likelihood.likeliest(found)
 

@@ -142,8 +142,8 @@ JUDGEMENT = Judgement(
             "--base-url",
             Text("URL"),
             "OpenAI-compatible server that has the model of --ref, by the server's name for it, and vLLM's prompt_logprobs, "
-            "such as http://localhost:8000. The key is read from OPENAI_API_KEY. s2h-train does not take these scores as its "
-            "reference.",
+            "such as http://localhost:8000. The key is read from OPENAI_API_KEY. s2h-train does not take these scores as "
+            "its reference.",
             asks=False,
         ),
         Option(

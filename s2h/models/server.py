@@ -82,7 +82,9 @@ def connect(
         raise ModelError("--base-url needs the package openai (pip install openai)") from error
     url, loop = checked(address.url), asyncio.new_event_loop()
     key = os.environ.get(KEY) or "none"
-    client = openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT)
+    client = openai.AsyncOpenAI(
+        base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT, http_client=openai.DefaultAsyncHttpxClient()
+    )  # fmt: skip
     server = Server(name, url, address.concurrency, client, loop, pixels, tell)
     weakref.finalize(server, _close, client, loop)
     server.find()
@@ -90,9 +92,12 @@ def connect(
 
 
 def _close(client: openai.AsyncOpenAI, loop: asyncio.AbstractEventLoop) -> None:
-    if not loop.is_closed():
+    """Close the connections and the loop of a server that is no longer used, at the end of the process at the latest."""
+    try:
+        asyncio.get_running_loop()  # of another server, whose work the garbage collector has interrupted
+    except RuntimeError:
         loop.run_until_complete(client.close())
-        loop.close()
+    loop.close()
 
 
 @dataclass

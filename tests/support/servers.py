@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,15 @@ from tests.support.waiting import until
 
 MODEL = "org/model"
 LOST, CUT, GARBLED = "lost", "cut", "garbled"  # answers: no response, half of one, no completion
+
+
+class _Quiet(ThreadingHTTPServer):
+    """A server that does not print that a client has gone."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
 
 
 class Transformers:
@@ -71,6 +81,7 @@ class Request:
     """One request. number: from 1. body: None for a list of models. asked: the texts of the prompt."""
 
     number: int
+    at: float  # seconds
     path: str
     key: str
     body: dict | None
@@ -83,8 +94,8 @@ class Request:
 
 @dataclass
 class Small:
-    """A server that answers with `answer(request)`: a text; (status, headers, body); LOST, CUT or GARBLED; or a completion as
-    a dict. A context manager. requests: all that came, in order. models: the list of models."""
+    """A server that answers with `answer(request)`: a text; (status, headers, body); LOST, CUT or GARBLED; or a completion
+    as a dict. A context manager. requests: all that came, in order. models: the list of models."""
 
     answer: Callable[[Request], Any]
     models: list[dict] = field(
@@ -115,8 +126,7 @@ class Small:
             def do_POST(self) -> None:
                 small.handle(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -127,7 +137,7 @@ class Small:
     def handle(self, http: BaseHTTPRequestHandler, body: dict | None) -> None:
         with self.lock:
             key = http.headers.get("Authorization", "")
-            request = Request(len(self.requests) + 1, http.path, key, body)
+            request = Request(len(self.requests) + 1, time.monotonic(), http.path, key, body)
             self.requests.append(request)
             self.open += 1
             self.most_open = max(self.most_open, self.open)
