@@ -76,10 +76,8 @@ def connect(
 ) -> Server:
     """Return the model `name` of the server at an address. pixels: the bounds of an image that is sent. tell: receives a
     warning about the server. Raises ModelError if the server is not there, refuses the key or has no such model."""
-    try:
-        import openai
-    except ModuleNotFoundError as error:
-        raise ModelError("--base-url needs the package openai (pip install openai)") from error
+    import openai
+
     url, loop = checked(address.url), asyncio.new_event_loop()
     key = os.environ.get(KEY) or "none"
     client = openai.AsyncOpenAI(
@@ -269,21 +267,21 @@ class Server:
             ) from None
         except openai.NotFoundError as error:
             raise NotThere(
-                f"the server at {self.url} has no such page or model: {self._words(error)}"
+                f"the server at {self.url} has no such page or model: {self._status(error)}"
             ) from None
         except openai.RateLimitError as error:
             raise RecordError(
-                f"the server takes no more requests: status 429, {1 + RETRIES} tries, {self._words(error)}",
+                f"the server takes no more requests: {1 + RETRIES} tries, {self._status(error)}",
                 remedy="a smaller --concurrency",
             ) from None
         except openai.InternalServerError as error:
             raise RecordError(
-                f"the server failed: status {error.status_code}, {1 + RETRIES} tries, {self._words(error)}",
+                f"the server failed: {1 + RETRIES} tries, {self._status(error)}",
                 remedy="its log says why",
             ) from None
         except openai.APIStatusError as error:
             raise Refused(
-                f"the server refuses the request: status {error.status_code}, {self._words(error)}",
+                f"the server refuses the request: {self._status(error)}",
                 remedy="fewer or smaller images, or a server with a longer window",
             ) from None
 
@@ -294,13 +292,14 @@ class Server:
         )
         return f"no server answers at {self.url}: {why} ({remedy})"
 
-    def _words(self, error: openai.APIStatusError) -> str:
-        """Return what the server says about an error, without the key."""
+    def _status(self, error: openai.APIStatusError) -> str:
+        """Return the status of an error and what the server says about it, without the key."""
         body: Any = error.body
         if isinstance(body, dict):
             body = body.get("message") or body.get("detail") or body
-        words = " ".join(str(body or error.message).split()).replace(self.client.api_key, "…")
-        return words if len(words) <= 200 else words[:197] + "..."
+        words = " ".join(str(body or "").split()).replace(self.client.api_key, "…")
+        words = words if len(words) <= 200 else words[:197] + "..."
+        return ", ".join(filter(None, (f"status {error.status_code}", words)))
 
 
 class NotThere(ModelError):

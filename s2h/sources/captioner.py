@@ -119,7 +119,7 @@ def captioned(
         data = bytes_of(item)
         digests[place] = image = digest(data)
         if image not in sidecar.captions and image not in waiting:
-            waiting[image], names[image] = decode(data, item.key), item.key
+            waiting[image], names[image] = decode(data, item.key), item.reference or item.key
         if len(waiting) == batch_size:
             fill_up(waiting)
             waiting, names = {}, {}

@@ -111,7 +111,7 @@ def test_a_run_that_failed_asks_for_nothing_again(pairs, monkeypatch):
         bad = next(one for one in prompts(small) if one == shown(pairs[1]))
         small.requests.clear()
         told = judged("--base-url", small.url, "--concurrency", "1", status=1)
-        assert "pairs.jsonl:2: the server failed: status 500, 1 tries" in told
+        assert "pairs.jsonl:2: the server failed: 1 tries, status 500" in told
         bad = "\0"
         small.requests.clear()
         with Small(answer) as other:

@@ -42,9 +42,9 @@ def fails(status: int, message: str = "why", **headers: str):
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (fails(429), RecordError, "takes no more requests: status 429, 2 tries, why (a smaller --concurrency)"),
-        (fails(500, f"no {KEY}"), RecordError, "the server failed: status 500, 2 tries, no … (its log says why)"),
-        (fails(503), RecordError, "the server failed: status 503, 2 tries"),
+        (fails(429), RecordError, "takes no more requests: 2 tries, status 429, why (a smaller --concurrency)"),
+        (fails(500, f"no {KEY}"), RecordError, "the server failed: 2 tries, status 500, no … (its log says why)"),
+        (fails(503), RecordError, "the server failed: 2 tries, status 503"),
         (fails(400, "65 images"), Refused, "refuses the request: status 400, 65 images (fewer or smaller images"),
         (fails(422), Refused, "refuses the request: status 422, why"),
         (LOST, RecordError, "the connection to the server was lost: 2 tries"),
@@ -68,7 +68,7 @@ def test_a_prompt_without_an_answer_is_told(answer, kind, message, monkeypatch):
     [
         (fails(401, KEY), "refuses the key: status 401 (OPENAI_API_KEY must hold the right one)"),
         (fails(403, KEY), "refuses the key: status 403"),
-        (fails(404), "has no such page or model: why"),
+        (fails(404), "has no such page or model: status 404, why"),
     ],
 )
 def test_an_error_of_all_prompts_ends_the_run(answer, message, monkeypatch):
