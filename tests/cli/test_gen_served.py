@@ -30,12 +30,12 @@ def _place(tmp_path, monkeypatch):
 
 
 def test_pairs_are_those_of_the_local_model(served):
-    asks = "vqa", "-n", "8", "--size", "96", "--model", served.name
+    asks = "vqa", "-n", "3", "--size", "64", "--max-new-tokens", "8", "--model", served.name
     told = gen(*asks, "--base-url", served.url, "--concurrency", "4")
     assert f"{served.name} is asked on a server: OpenAI-compatible server at {served.url}/v1" in told
     gen(*asks, out="here.jsonl")
     assert Path("out.jsonl").read_bytes() == Path("here.jsonl").read_bytes()
-    assert len(Path("out.jsonl").read_text().splitlines()) == 8
+    assert len(Path("out.jsonl").read_text().splitlines()) == 3
 
 
 def test_captions_are_those_of_the_local_model(served):
@@ -97,7 +97,7 @@ def reply(request) -> str:
 
 def test_replies_that_were_given_are_not_asked_for_again():
     """The server ends in the second block of 32 pairs; another one, elsewhere, answers only what is left."""
-    asks = "vqa", "-n", "40", "--size", "32", "--model", MODEL
+    asks = "vqa", "-n", "34", "--size", "32", "--model", MODEL
     given: list[str] = []
     ended = "the server has ended"
 
