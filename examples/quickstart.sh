@@ -16,10 +16,10 @@ venv=${S2H_VENV:-$root/.venv}
 say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
 
 say "1/7  install into $venv"
-if [ ! -x "$venv/bin/s2h-gen" ]; then
+if [ ! -x "$venv/bin/s2h-gen" ] || [ ! -x "$venv/bin/trl" ]; then
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check torch==2.14.1 torchvision==0.29.1
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --editable "$root"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --editable "$root[all]"
 fi
 export PATH="$venv/bin:$PATH"
 mkdir -p "$out"

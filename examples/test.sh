@@ -63,10 +63,10 @@ if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     if [ -n "$floor" ]; then
         pip install uv
         "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
-            --resolution lowest-direct -e '.[test]'
+            --resolution lowest-direct -e '.[all,test]'
     else
         pip install torch==2.14.1 torchvision==0.29.1
-        pip install -e '.[test]'
+        pip install -e '.[all,test]'
     fi
     cp pyproject.toml "$venv/pyproject.installed"
 fi

@@ -32,6 +32,7 @@ import click
 from s2h import __version__, accel
 from s2h.cli import streams
 from s2h.errors import LeftOut, counted, plural
+from s2h.progress import Lines
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.locks import Lock
@@ -43,6 +44,8 @@ DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 # All control characters but tabs and line breaks, Unicode's line breaks, and marks that change the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PATIENCE = 20  # seconds that other processes wait, so that the first one reports an error of all of them
+# The extra of the package that has what a command needs beyond `pip install s2h`: models.
+EXTRAS = {"gen": "filter", "filter": "filter", "train": "train", "eval": "eval"}
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 
 
@@ -195,16 +198,16 @@ class Session:
         unit: str = "pair",
         label: str = "",
     ) -> Any:
-        """Return the same items, with a progress bar on standard error if that is a terminal. Without an iterable, return
-        the bar, which update(n) moves."""
-        if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
-            return iterable
+        """Return the same items, with their progress on standard error: a bar if that is a terminal, else a line now and
+        then. Without an iterable, return the bar or its like, which update(n) moves."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            lines = Lines(self.say, total=total, unit=unit, label=label)
+            return lines if iterable is None else lines.of(iterable)
 
         from tqdm import tqdm
 
         return tqdm(
-            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr,
-            disable=True if self.quiet else None, mininterval=0.2,
+            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr, mininterval=0.2
         )  # fmt: skip
 
     def report_skips(self) -> None:
@@ -290,7 +293,9 @@ def _message(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("s2h"):
-        return f"the package {error.name} is missing in this Python ({sys.executable}): pip install s2h brings it"
+        extra = EXTRAS.get(_name().removeprefix("s2h-"))
+        wanted = f'"s2h[{extra}]"' if extra else "s2h"
+        return f"the package {error.name} is missing in this Python ({sys.executable}): pip install {wanted} brings it"
     if _is_model_error(error):
         return " ".join(str(error).split())
     return (

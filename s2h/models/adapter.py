@@ -56,6 +56,14 @@ def base_of(folder: Path) -> str:
     raise ModelError(f"{folder}: does not name the base model of the adapter")
 
 
+def whole_of(name: str) -> str:
+    """Return the folder of the whole model that an adapter on top of an earlier run needs as its base: that run's merged
+    model, or the run itself, which `s2h-train -o RUN --merge` completes."""
+    folder = Path(os.path.abspath(name))
+    merged = (folder.parent if folder.name == ADAPTER else folder) / MERGED
+    return str(merged if merged.is_dir() else folder)
+
+
 def merge(model: Any, folder: Path, name: str, base: str) -> Any:
     """Merge the adapter of a folder into its base model and return the model. name, base: the user's names for the adapter
     and its base. Raises ModelError if the adapter was made for another model."""

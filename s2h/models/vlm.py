@@ -106,7 +106,7 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, **how, **options
         )
-        upstream.name_model(model, processor, place)
+        upstream.name_model(model, processor, os.path.abspath(place) if os.path.isdir(place) else place)
         return model, processor
 
     try:
