@@ -49,16 +49,19 @@ EXTRAS = {"gen": "filter", "filter": "filter", "train": "train", "eval": "eval"}
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 
 
-def shared_options(metavar: str, default: str | None, output: str) -> Callable[[Callable], Callable]:
-    """Add the options of every command: --output (with this help), --seed, --quiet, --on-error, --version, --help."""
+def shared_options(
+    metavar: str, default: str | None, output: str, seed: str = ""
+) -> Callable[[Callable], Callable]:
+    """Add the options of every command: --output, --seed, --quiet, --on-error, --version, --help. output, seed: the help of
+    these two; a seed with a help of its own is None by default, and 0 otherwise."""
 
     def add(command: Callable) -> Callable:
         for option in reversed(
             (
                 click.option("-o", "--output", metavar=metavar, default=default, help=output),
                 click.option(
-                    "--seed", metavar="INT", type=int, default=0, show_default=True,
-                    help="Seed of all random choices, together with each record's name.",
+                    "--seed", metavar="INT", type=int, default=None if seed else 0, show_default=True,
+                    help=seed or "Seed of all random choices, together with each record's name.",
                 ),
                 click.option("--quiet", is_flag=True, help="Print errors only: no messages, no progress."),
                 click.option(

@@ -62,7 +62,7 @@ def main(quiet, on_error, **values):
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
         if run.first:
-            _report(work, given, done, run.told)
+            _report(work, given, done, run.model_facts)
 
 
 class Run:
@@ -76,7 +76,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.told: dict[str, Any] = {}  # about the model, for the report
+        self.model_facts: dict[str, Any] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -142,7 +142,7 @@ class Run:
 
             address = server.Address(given.base_url, given.concurrency)
             served = server.connect(name, address, bounds, work.tell)
-            self.told = {"engine": served.place}
+            self.model_facts = {"engine": served.place}
             work.say(f"{served.name} is asked on a server: {served.place}")
             asker: Asker = Served(served, scoring, given.max_new_tokens)
         else:
@@ -152,13 +152,13 @@ class Run:
 
             model = vlm.load(name, pixels=bounds)
             first = images_first(model.processor)
-            self.told = {"template": "images first" if first else "images in their places"}
+            self.model_facts = {"template": "images first" if first else "images in their places"}
             if first:
                 work.say(f"{model.name} takes all images before the text of a question")
             asker = Local(model, scoring, given.batch_size, given.max_new_tokens)
         if bounds:
             work.say(f"{name} sees images of {bounds}")
-            self.told |= {"min_pixels": bounds.least, "max_pixels": bounds.most}
+            self.model_facts |= {"min_pixels": bounds.least, "max_pixels": bounds.most}
         if given.resume:
             done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
@@ -225,7 +225,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, Any]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, Any]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine
     from s2h.eval import report as reports
@@ -238,7 +238,7 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
         return
     about: dict[str, Any] = {"parser": given.parser} if given.score else {
         "model": given.model, "scoring": given.scoring, "parser": given.parser, "prompt_style": given.style,
-        "images": given.place, **told,
+        "images": given.place, **model_facts,
     }  # fmt: skip
     made = reports.make(done, seed=given.seed, parser_rules=VERSIONS[given.parser], **about)
     work.say("\n" + reports.table(made))
@@ -276,11 +276,11 @@ def _compare(work: common.Session, given: Options) -> None:
             changed = comparison_report.changed(sides, files)
             for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
                 out.write(piece)
-    told = comparison_report.report(made, given.seed)
+    report = comparison_report.report(made, given.seed)
     if given.report:
-        reports.save(given.report, told, comparison_report.markdown(made))
+        reports.save(given.report, report, comparison_report.markdown(made))
     else:
-        work.print(json.dumps(told))
+        work.print(json.dumps(report))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

@@ -80,21 +80,21 @@ def collect(
     the place of its prediction.
     """
     journal = journal or Journal()
-    for told in journal.said.get("skipped", []):
-        on_error(RecordError(**told))
+    for fault in journal.state.get("skipped", []):
+        on_error(RecordError(**fault))
     questions = _rest(questions, journal)
     ended = None
     while ended is None:
         chunk, ended = _window(questions, asker.window)
         made = {at: one for answers in journal.since for at, one in answers}
-        told, skipped = 0, []
+        done, skipped = 0, []
         for found in chain([{}], asker.answers(chunk, frozenset(made))):
             made |= found
             if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
                 journal.add(known)
-            while told < len(chunk) and told in made:
-                line, one = chunk[told][0], made[told]
-                told += 1
+            while done < len(chunk) and done in made:
+                line, one = chunk[done][0], made[done]
+                done += 1
                 if isinstance(one, RecordError):
                     on_error(one)
                     skipped.append(one)
@@ -147,8 +147,8 @@ def _rest(questions: Iterable[Question], journal: Journal) -> Iterator[Question]
 
 def _note_window(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
     """Note in the journal that a window of questions is finished, after its lines were written."""
-    told = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
-    journal.said = {"skipped": journal.said.get("skipped", []) + told}
+    faults = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
+    journal.state = {"skipped": journal.state.get("skipped", []) + faults}
     journal.reached(journal.position + len(chunk), chunk[-1][0]["id"])
 
 
@@ -322,8 +322,8 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
         where=where_of(record), base=base_of(record),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
-        said = made["response"]
-        done |= {"response": None, "parsed": said, "correct": said == "chosen"}
+        choice = made["response"]
+        done |= {"response": None, "parsed": choice, "correct": choice == "chosen"}
     else:
         done["response"] = made["response"]
         # A likelihood's response is a bare label, which other parsers than ours may read differently.

@@ -31,11 +31,10 @@ def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Opti
     one token each after this prompt."""
     labels, processor = labels_of(line), model.processor
     if labels == PAIR:
-        said = {
-            which: encode.answer_text(processor, messages, line["_pair"][which], text) for which in labels
-        }
-        ids = processor.tokenizer(list(said.values()), add_special_tokens=False)["input_ids"]
-        return Options(answers=said, longest=max(map(len, ids)))
+        pair = line["_pair"]
+        answers = {which: encode.answer_text(processor, messages, pair[which], text) for which in labels}
+        ids = processor.tokenizer(list(answers.values()), add_special_tokens=False)["input_ids"]
+        return Options(answers=answers, longest=max(map(len, ids)))
     leads = _leads(processor, messages, text)
     if line.get("choices"):
         for lead in leads:
@@ -125,8 +124,8 @@ def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[s
 
 def _leads(processor: Any, messages: list[dict], text: str) -> list[str]:
     """Return the white space that may stand between the prompt and an answer's first word; the template's comes first."""
-    said = encode.answer_text(processor, messages, assistant("A"), text)
-    return list(dict.fromkeys((said[: len(said) - len(said.lstrip())], "", " ")))
+    answer = encode.answer_text(processor, messages, assistant("A"), text)
+    return list(dict.fromkeys((answer[: len(answer) - len(answer.lstrip())], "", " ")))
 
 
 def _token(processor: Any, text: str, more: str) -> int | None:

@@ -105,7 +105,7 @@ class ModelKind:
     """A kind of model that judgements share; `scorers` has all of them."""
 
     name: str
-    said: str  # on standard error when a model is loaded, before the model's name
+    message: str  # on standard error when a model is loaded, before the model's name
     load: Callable[[str, Loading], Any]  # of a model's name
     option: Option | None = None  # names the model, if no judgement has such an option
     identify: Callable[[str], str] = str  # the full name of a model, which its scores carry

@@ -226,9 +226,9 @@ def _place(reference: str, base: str) -> str:
 
 def _margin(scores: dict | None, name: str) -> float:
     """Return chosen - rejected of a score, NaN if it holds none."""
-    said = scores.get(name) if scores else None
+    score = scores.get(name) if scores else None
     sides: list[Any] = (
-        [said.get(side) for side in ("chosen", "rejected")] if isinstance(said, dict) else [None]
+        [score.get(side) for side in ("chosen", "rejected")] if isinstance(score, dict) else [None]
     )
     if any(isinstance(side, bool) or not isinstance(side, int | float) for side in sides):
         return math.nan

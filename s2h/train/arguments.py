@@ -179,7 +179,7 @@ def check(arguments: Arguments) -> None:
         raise RecordError("--sft and --loss sft=W are the same weight", remedy="give one of them")
 
 
-def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def again(earlier: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a resumed run: those of its args.json, overridden by those of the command line. Raises
     RecordError if args.json holds something that a run does not write."""
     import msgspec
@@ -187,7 +187,7 @@ def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     known = {field.name for field in fields(Arguments)}
     # A run of an older release has no arguments that were added since: their defaults are those of its time.
     added = {"min_pixels": 0, "max_pixels": 0}
-    before = {**added, **{key: value for key, value in said.items() if key in known}}
+    before = {**added, **{key: value for key, value in earlier.items() if key in known}}
     try:
         read_losses(msgspec.convert({"model": "", **before}, Arguments).loss)
         if before.get("recipe") and before["recipe"] not in RECIPES:

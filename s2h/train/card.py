@@ -26,7 +26,7 @@ def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
 
 
 def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> str:
-    said, base = read_arguments(folder), names.resolve(arguments.model)
+    recorded, base = read_arguments(folder), names.resolve(arguments.model)
     if base == str(names.bundled("mini")):
         base = "mini"  # part of s2h, whose folder differs from machine to machine
     kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
@@ -53,9 +53,9 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         "",
         "## Data",
         "",
-        f"{counted(said['pairs'], 'pair')}, SHA-256 of their lines `{said['data']}`"
+        f"{counted(recorded['pairs'], 'pair')}, SHA-256 of their lines `{recorded['data']}`"
         + (f"; {result['dropped']} more did not fit the window and were dropped" if result["dropped"] else "")
-        + (f". Held out: `{said['val']}`" if said["val"] else "")
+        + (f". Held out: `{recorded['val']}`" if recorded["val"] else "")
         + ".",
     ]
     if result.get("blind") is not None:
@@ -66,7 +66,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         _json(asdict(arguments)),
         "```",
         "",
-        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {said['s2h']}.",
+        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {recorded['s2h']}.",
         "",
     ]
     return "\n".join([*head, *body, *_loading(folder, arguments, base), *_serving(folder, arguments, result)])

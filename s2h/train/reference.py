@@ -103,12 +103,12 @@ class Reference:
         whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
         for row in range(len(pairs.starts)):
             record = pairs.record(row)
-            said = fingerprint.of_record(record, images)
+            digest = fingerprint.of_record(record, images)
             ref = (record.get("scores") or {}).get("ref")
-            if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{said}":
+            if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{digest}":
                 given[row] = (ref["chosen"], ref["rejected"])
             else:
-                whole.update(said.encode())
+                whole.update(digest.encode())
         return given, whole.hexdigest()
 
 

@@ -11,13 +11,15 @@ from s2h import record, tasks
 from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.tasks.slots import Stratum
+from tests.support.undrawn import undrawn
 
 STRETCH = 20
 
 
 @pytest.fixture(autouse=True)
-def not_drawn(monkeypatch):
-    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
+def not_drawn():
+    with undrawn():
+        yield
 
 
 def make(task: str, tmp_path, **more) -> list[dict]:

@@ -166,7 +166,8 @@ class Bench:
     metrics: returns the metrics beside the accuracy. It gets the predictions that are known to be right or wrong, and a seed
     for the bootstrap.
     grid: metrics are named "ROW COLUMN" and shown as a table of their own.
-    levels: questions have a level of difficulty, and scores are shown by level.
+    levels: the level of each of its categories, if its questions have a level of difficulty. Scores are then shown by
+    level.
     revision: a correction of answers after the release.
     published: numbers of papers, shown beside the measured ones.
     """
@@ -197,7 +198,7 @@ class Bench:
     related: Callable[[Line], list[str]] = by_group
     metrics: Callable[[list[Line], int], list[Metric]] = no_metrics
     grid: bool = False
-    levels: bool = False
+    levels: Mapping[str, int | str] = field(default_factory=dict)
     revision: Revision | None = None
     published: tuple[Published, ...] = ()
 

@@ -63,8 +63,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def official_word(text: str, answer: str, category: str) -> tuple[str, bool]:
-    said = final_answer(text)
-    return said, said.lower() == answer.strip("()\n ").lower()
+    word = final_answer(text)
+    return word, word.lower() == answer.strip("()\n ").lower()
 
 
 def first_letter(text: str) -> str | None:

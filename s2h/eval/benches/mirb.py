@@ -79,15 +79,15 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def official_word(text: str, answer: str, category: str) -> tuple[str | None, bool]:
-    said = _first_sentence(text)
+    word = _first_sentence(text)
     if category in _YES_NO or (category == "sightseeing" and answer.lower() in ("yes", "no")):
-        said = "yes" if "yes" in said.lower() else "no"
+        word = "yes" if "yes" in word.lower() else "no"
     elif category == "sightseeing":
-        return said, answer.lower() in said.lower()
+        return word, answer.lower() in word.lower()
     elif category.removesuffix("_concat") in _NUMBERED:
-        found = re.search(r"\d+", said)
-        said = found[0] if found else _NUMBERS.get(said.lower(), "")
-    return said or None, said.lower() == answer.lower()
+        found = re.search(r"\d+", word)
+        word = found[0] if found else _NUMBERS.get(word.lower(), "")
+    return word or None, word.lower() == answer.lower()
 
 
 def _first_sentence(text: str) -> str:

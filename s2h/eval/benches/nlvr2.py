@@ -66,10 +66,10 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
     'false', if the reply has only one of the two words."""
     if (letter := first_letter(text)) in choices:
         return letter
-    said = [word for word in ("true", "false") if word in text.lower()]
-    if len(said) != 1:
+    verdicts = [word for word in ("true", "false") if word in text.lower()]
+    if len(verdicts) != 1:
         return None
-    return next((letter for letter, option in choices.items() if said[0] in option.lower()), None)
+    return next((letter for letter, option in choices.items() if verdicts[0] in option.lower()), None)
 
 
 def sentence(line: Line) -> str:

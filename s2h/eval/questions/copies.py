@@ -25,23 +25,23 @@ Located = tuple[str, list[str] | None]  # a split and its files; None: on the Hu
 def listing() -> str:
     """Return the text of --list: for each benchmark its title, its place on the Hub, its number of questions, its license
     and the layouts that are read."""
-    told = []
+    lines = []
     benches: dict[str, Bench] = registry.values("bench")
     width = max(map(len, benches)) + 2
     for name, bench in benches.items():
-        told.append(f"{name:{width}s}{bench.title}: {bench.about}")
+        lines.append(f"{name:{width}s}{bench.title}: {bench.about}")
         if bench.draw is not None:
             continue
         counts = ", ".join(f"{split} {count:,}" for split, count in bench.rows.items())
         where = f"Hub: {bench.hub} " if bench.hub else ""
         questions = f"{counts} questions; " if counts else ""
-        told.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
-        told.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
-    told += [
+        lines.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
+        lines.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
+    lines += [
         f"{'FILE':{width}s}any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
         "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either, it is read from the Hub",
     ]
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 def locate(name: str, path: str | None = None, data: str | None = None, split: str | None = None) -> Located:

@@ -79,12 +79,12 @@ def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, A
         in_text = bool(choices)
     hidden = HIDDEN + (HIDDEN_CHOICE if choices else ())
     if isinstance(answer, str):
-        said = answer.strip().lower()
-        if said in hidden and said not in (option.strip().lower() for option in choices.values()):
+        word = answer.strip().lower()
+        if word in hidden and word not in (option.strip().lower() for option in choices.values()):
             answer = None
     if not kind:
-        said = str(answer).strip().lower()
-        kind = "choice" if choices else "yes/no" if said in ("yes", "no") else "word"
+        word = str(answer).strip().lower()
+        kind = "choice" if choices else "yes/no" if word in ("yes", "no") else "word"
     images = len(asked.images) if isinstance(asked.images, list) else 0
     checked = CheckedQuestion(
         text=text, images=images, category=asked.category, answer_type=kind, choices=choices, labelled=labelled,
@@ -152,16 +152,16 @@ def _by_number(answer: Any, choices: dict[str, str], numbers: dict[str, str], wh
     Raises RecordError if another option's text is that number."""
     if not numbers or answer is None or isinstance(answer, bool):
         return answer
-    said = str(answer).strip()
-    full = _NUMBERED.fullmatch(said)
-    number = full[1] if full else said.strip("(). ")
+    text = str(answer).strip()
+    full = _NUMBERED.fullmatch(text)
+    number = full[1] if full else text.strip("(). ")
     letter = numbers.get(str(int(number)) if number.isdecimal() else "")
     if letter is None or (full and full[2].strip() != choices[letter].strip()):
         return answer
     others = [other for other, option in choices.items() if option.strip() == number and other != letter]
     if others and not full:
         raise RecordError(
-            f"names an option by its number and another by its text: {said[:60]!r}", "answer", where,
+            f"names an option by its number and another by its text: {text[:60]!r}", "answer", where,
             "label the options with letters",
         )  # fmt: skip
     return letter
