@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places
+from s2h.cli import headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval import like as likes
@@ -80,6 +80,7 @@ OPTIONS = (
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
+        *server_options.options("--model"),
         click.option(
             "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
         ),
@@ -202,6 +203,8 @@ class Options:
     like: str | None
     questions: str | None
     model: str | None
+    base_url: str | None
+    concurrency: int
     max_pixels: int | None
     min_pixels: int | None
     max_new_tokens: int
@@ -271,7 +274,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
-            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels, **server_options.arguments(self.base_url),
         }  # fmt: skip
 
     def check(self) -> None:
@@ -302,14 +305,17 @@ class Options:
         if self.pixels.fault:
             raise click.UsageError(self.pixels.fault)
         self._check_comparison()
+        if self.base_url and not self.asks:
+            raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")
+        if self.base_url and self.processes > 1:
+            raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:
             raise click.UsageError(
                 "Missing option '--model' (or --score FILE, --compare A B, or --questions FILE)."
             )
         paths = (path for _, path in self.requested)
-        reads = (
-            (self.model, self.text_model, self.data, *paths) if self.reads_questions else (self.text_model,)
-        )
+        model = None if self.base_url else self.model
+        reads = (model, self.text_model, self.data, *paths) if self.reads_questions else (self.text_model,)
         if self.score:
             reads = (*reads, self.questions)
         places.check(

@@ -24,6 +24,8 @@ from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
+    from s2h.filters.served_reference import Notes
+    from s2h.models.server import Address
 
 Band = tuple[float, float]  # the least and the most that are kept
 
@@ -88,11 +90,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Loading:
-    """How models are loaded: number format, whether to compile, and the bounds of an image."""
+    """How models are loaded: number format, whether to compile, and the bounds of an image. server: has the reference model,
+    if that is not in this process. notes: keeps the values that the server gives."""
 
     dtype: str | None = None
     compile: bool = False
     pixels: Pixels = WHOLE
+    server: Address | None = None
+    notes: Notes | None = None
 
 
 @dataclass(frozen=True)

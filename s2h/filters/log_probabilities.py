@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from s2h.errors import one_line
 from s2h.filters import add_score, earlier_score, is_number
@@ -29,6 +29,24 @@ PRINTS = 200_000  # images whose digests are kept
 Row = tuple[list[dict], list[dict], list[dict], str, list[str]]  # prompt, chosen, rejected, base, images
 
 
+class ReferenceModel(Protocol):
+    """A model that gives log-probabilities: one in this process (`Reference`) or one on a server (`ServedReference`)."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files whose change makes a new fingerprint necessary; none if it is taken in every run."""
+
+    @property
+    def engine(self) -> str:
+        """The program that computes the values, "" for this one."""
+
+    def fingerprint(self) -> str:
+        """Return a text that differs between models."""
+
+    def values(self, chunks: list[list[Row]], blind: bool) -> Iterator[list[Any]]:
+        """Yield for each chunk what `_values` returns for its rows."""
+
+
 @dataclass
 class Reference:
     """A loaded model, with the files and the fingerprint that the engine's cache needs."""
@@ -43,6 +61,13 @@ class Reference:
 
     def fingerprint(self) -> str:
         return fingerprint.of_model(self.vlm.model, self.vlm.processor, self.vlm.shown)
+
+    @property
+    def engine(self) -> str:
+        return ""
+
+    def values(self, chunks: list[list[Row]], blind: bool) -> Iterator[list[Any]]:
+        return (_values(self, chunk, blind) for chunk in chunks)
 
 
 def load(name: str, dtype: str = "auto", pixels: Pixels = WHOLE) -> Reference:
@@ -65,7 +90,11 @@ def attach(engine: Engine) -> None:
     """Add this module's kinds of work to an engine. Every process of a run must do so."""
 
     def work(blind: bool) -> Callable[[str, list], Iterator[list]]:
-        return lambda name, chunks: (_values(engine.model("ref", name), chunk, blind) for chunk in chunks)
+        def values(name: str, chunks: list[list[Row]]) -> Iterator[list]:
+            model: ReferenceModel = engine.model("ref", name)
+            return model.values(chunks, blind)
+
+        return values
 
     engine.add("ref values", work(False))
     engine.add("blind values", work(True))
@@ -151,9 +180,12 @@ class Scorer:
                 f"is not a number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
                 "the weights may be damaged; also try --dtype float32",
             )  # fmt: skip
+        # With a cache, a model in this process may not be loaded. A server always is.
+        model: ReferenceModel | None = self.engine.loaded.get(("ref", name))
+        more = {"engine": model.engine} if model is not None and model.engine else {}
         add_score(
             record, self.key, chosen=chosen, rejected=rejected, chosen_tokens=int(tokens[0]),
-            rejected_tokens=int(tokens[1]), model=name, fingerprint=whole,
+            rejected_tokens=int(tokens[1]), model=name, **more, fingerprint=whole,
         )  # fmt: skip
         return None
 
@@ -185,7 +217,7 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     tokens: list[int] = []
     for prompt, chosen, rejected, base, references in rows:
         try:
-            shown = [] if blind else [_opened(model, base, one, i) for i, one in enumerate(references)]
+            shown = [] if blind else [open_at(base, one, i, model.shown) for i, one in enumerate(references)]
             prompt = unseen(prompt) if blind else prompt
             known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
             if known.row > fit.window:
@@ -213,9 +245,10 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     ]
 
 
-def _opened(model: vlm.VLM, base: str, reference: str, at: int) -> Image:
+def open_at(base: str, reference: str, at: int, shown: Pixels) -> Image:
+    """Return the image at a position of a record, within the bounds. Raises ImageError with its field."""
     try:
-        return open_image(reference, base, model.shown)
+        return open_image(reference, base, shown)
     except ImageError as error:
         error.field = f"images[{at}]"
         raise

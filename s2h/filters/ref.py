@@ -19,6 +19,7 @@ from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
+    from s2h.models.server import Address
 
 
 def build(
@@ -87,6 +88,15 @@ def pixels(given: Given) -> Pixels:
     return image_size.wanted(given["ref"], _pixels(given))
 
 
+def address(given: Given) -> Address | None:
+    """Return the server that has the model of --ref; None if it is loaded in this process."""
+    if not given.has("base_url"):
+        return None
+    from s2h.models import server
+
+    return server.Address(server.checked(given["base_url"]), given["concurrency"])
+
+
 def _pixels(given: Given) -> Pixels:
     return Pixels(given["min_pixels"] or 0, given["max_pixels"] or 0)
 
@@ -97,6 +107,12 @@ def _check(given: Given) -> str:
             return "--score ref needs --ref MODEL."
         if _pixels(given):
             return "--max-pixels and --min-pixels are for --ref MODEL."
+        if given.has("base_url"):
+            return "--base-url is for --ref MODEL."
+    try:
+        address(given)
+    except ValueError as error:
+        return f"--base-url: {error}."
     return _pixels(given).fault
 
 
@@ -122,6 +138,21 @@ JUDGEMENT = Judgement(
         ),
         Option("--max-pixels", Number("N", 1, whole=True), image_size.MOST_HELP, asks=False),
         Option("--min-pixels", Number("N", 1, whole=True), image_size.LEAST_HELP, asks=False),
+        Option(
+            "--base-url",
+            Text("URL"),
+            "OpenAI-compatible server that has the model of --ref, by the server's name for it, and vLLM's prompt_logprobs, "
+            "such as http://localhost:8000. The key is read from OPENAI_API_KEY. s2h-train does not take these scores as "
+            "its reference.",
+            asks=False,
+        ),
+        Option(
+            "--concurrency",
+            Number("N", 1, 512, whole=True),
+            "Requests that the server of --base-url gets at a time.",
+            asks=False,
+            speed=32,
+        ),
         Option(
             "--ref-batch-size",
             Number("N", 1, whole=True),

@@ -26,6 +26,12 @@ def _load_text(name: str, how: Loading) -> Any:
 
 
 def _load_reference(name: str, how: Loading) -> Any:
+    if how.server is not None:
+        from s2h.filters.served_reference import ServedReference
+        from s2h.models import image_size, server
+
+        found = server.connect(name, how.server, image_size.wanted(name, how.pixels))
+        return ServedReference(found, how.notes)
     from s2h.filters import log_probabilities
 
     return log_probabilities.load(name, how.dtype or "auto", how.pixels)

@@ -62,6 +62,7 @@ def store(
     with jsonl.Writer(str(path), None) as writer:
         for record in records:
             try:
+                _refuse_served(record)
                 images = (
                     open_images(record, counter.shown if counter is not None else WHOLE) if opened else []
                 )
@@ -89,6 +90,18 @@ def store(
             stored.count += 1
     stored.digest = digest.hexdigest()
     return stored
+
+
+def _refuse_served(record: Record) -> None:
+    """Raise RecordError if the reference of a pair comes from a server, which does not compute as training does."""
+    ref = (record.get("scores") or {}).get("ref")
+    if isinstance(ref, dict) and ref.get("engine"):
+        raise RecordError(
+            f"is no reference for training: {ref['engine']} has measured it on a server",
+            "scores.ref",
+            record.where,
+            "jq -c 'del(.scores.ref)' removes it; s2h-train then measures its own",
+        )
 
 
 def number_of(stage: int | None, level: int | None, by: str) -> int | None:
