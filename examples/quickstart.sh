@@ -131,12 +131,13 @@ if [ -z "$small" ]; then
     s2h-eval --compare before-likelihood.jsonl after-likelihood.jsonl --report likelihood.json
 fi
 say "by the model's own replies:"
-s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html
+s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html --quiet > /dev/null
+python "$root/examples/quickstart_table.py" . --seed "$seed" | tee table.md
 
 step "done: $out"
 cat >&2 <<END
   gallery.html   the first pairs
-  compare.png    before and after
+  table.md       the table above; compare.png draws it
   changed.html   the questions that were gained and lost, with their images
   run/           the trained model, its metrics and its plot
 
