@@ -20,6 +20,6 @@ out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 "$python" pool.py "$out/pool" --scenes 32000 --faces 26000 --digits 18000
-"$python" vlm.py "$out/pool" "$out/mini" --tower-steps 4500 --words 40000 --pictures 220000
+"$python" vlm.py "$out/pool" "$out/mini" --tower-steps 4500 --words 40000 --pictures 220000 --parts 40000
 "$python" clip.py "$out/pool" "$out/mini-clip" --tower "$out/mini-tower" --steps 5000
 "$python" text.py "$out/mini-text" --tokenizer "$out/mini-tower" --minutes 4
