@@ -356,7 +356,7 @@ def main() -> None:
         "--words", type=int, default=40_000, help="lessons in plain text, before the pictures"
     )
     parser.add_argument("--pictures", type=int, default=220_000, help="lessons with pictures")
-    parser.add_argument("--parts", type=int, default=40_000, help="last lessons, at a third of the rates")
+    parser.add_argument("--parts", type=int, default=10_000, help="last lessons, at a third of the rates")
     parser.add_argument("--start", help="go on with the language of a model made before, with new lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
