@@ -3,13 +3,14 @@
 # Arguments go to pytest:
 #
 #     bash examples/test.sh tests/pipes -k killed
-#     bash examples/test.sh --quick               # about two minutes on two cores
+#     bash examples/test.sh --quick               # about a minute on two cores
 #     bash examples/test.sh --floor               # with the lowest versions that pyproject.toml allows, in .venv-floor
 #
-# Without arguments, all tests run. --quick runs those of records, images, the language rules, mixes, exports and the command
-# line, and each command at least once: gen, filter, mix, eval and view with streams of every kind (tests/pipes/test_ends.py),
-# train and eval with the bundled model (tests/test_shorthand.py), gen with it and with the bundled CLIP (tests/cli). It leaves
-# out kills, hostile files, several processes, the architectures, the benchmarks' files, the sources and most of training.
+# Without arguments, all tests run. --quick runs those of records, the language rules, mixes, exports and the command line,
+# and each command at least once: gen, filter, mix, eval and view with streams of every kind (tests/pipes/test_ends.py), train
+# and eval with the bundled model (tests/test_shorthand.py), gen with it and with the bundled CLIP (tests/cli). It leaves out
+# what is marked as slow, kills, hostile files, several processes, the architectures, the benchmarks' files, the sources and
+# most of training.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 floor='' quick=''
@@ -23,8 +24,9 @@ while true; do
 done
 venv=${S2H_VENV:-${floor:-.venv-test}}
 if [ -n "$quick" ]; then
-    set -- tests/test_*.py tests/cli tests/formats tests/filters/test_filters.py tests/language tests/mix tests/streams \
-        tests/pipes/test_streams.py tests/pipes/test_ends.py tests/eval/test_command.py "$@"
+    # Those that load models go first: of two processes, one imports torch.
+    set -- -m 'not slow' tests/test_shorthand.py tests/eval/test_command.py tests/cli tests/test_*.py tests/formats \
+        tests/language tests/mix tests/streams tests/pipes/test_ends.py "$@"
 fi
 
 say() { printf 'test.sh: %s\n' "$*" >&2; }
@@ -71,14 +73,24 @@ if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     cp pyproject.toml "$venv/pyproject.installed"
 fi
 
-# The checks of types and style go first, with all tests or --quick: they take some seconds.
+# The checks of types and style run beside the tests, with all tests or --quick.
+checks=''
 if [ -z "$floor" ] && { [ -n "$quick" ] || [ $# = 0 ]; }; then
-    "$venv/bin/ruff" check --quiet .
-    "$venv/bin/ruff" format --quiet --check .
-    "$venv/bin/mypy" --no-error-summary
+    faults=$(mktemp)
+    trap 'rm -f "$faults"' EXIT
+    { "$venv/bin/ruff" check --quiet . && "$venv/bin/ruff" format --quiet --check . &&
+        "$venv/bin/mypy" --no-error-summary; } >"$faults" 2>&1 &
+    checks=$!
 fi
 
 # Two workers of one thread each are the fastest on two cores. No test downloads anything.
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PATH="$PWD/$venv/bin:$PATH"
 case $venv in /*) PATH="$venv/bin:$PATH" ;; esac
-exec "$venv/bin/python" -m pytest -q -n 2 --dist worksteal "$@"
+status=0
+"$venv/bin/python" -m pytest -q -n 2 --dist worksteal "$@" || status=$?
+if [ -n "$checks" ] && ! wait "$checks"; then
+    cat "$faults" >&2
+    say "ruff or mypy found faults"
+    status=1
+fi
+exit $status

@@ -1,5 +1,5 @@
-"""The error that every stage raises about a record, the default handler, which stops at the first one, and the words that
-messages share."""
+"""The error that every stage raises about a record, the default handler, which stops at the first one, the exception for a
+draw that gives no pair, and the words that messages share."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class RecordError(ValueError):
         self.others: tuple[RecordError, ...] = ()
 
     def __str__(self) -> str:
-        text = "; ".join([self._said(), *(other._said() for other in self.others[: SHOWN - 1])])
+        text = "; ".join([self._text(), *(other._text() for other in self.others[: SHOWN - 1])])
         if len(self.others) >= SHOWN:
             text += f"; and {len(self.others) - SHOWN + 1} more"
         text = f"{self.where}: {text}" if self.where else text
         # Names come from data: no line breaks, no escape codes.
         return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text)
 
-    def _said(self) -> str:
+    def _text(self) -> str:
         text = ": ".join(part for part in (self.field, self.message) if part)
         return f"{text} ({self.remedy})" if self.remedy else text
 
@@ -42,6 +42,10 @@ class RecordError(ValueError):
 class LeftOut(RecordError):
     """A row of another tool's file that holds no pair, such as a question without an image. It is counted and left out,
     and never stops a run, because nothing is wrong with it."""
+
+
+class NoPair(Exception):
+    """A draw gives no pair. The message is the reason; it is counted, and the slot is drawn again."""
 
 
 def plural(count: int, one: str, several: str = "") -> str:

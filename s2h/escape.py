@@ -1,5 +1,5 @@
-"""Escape names and values from data for a terminal, a Markdown report or a plot. They may contain line breaks, escape codes,
-bars and tags."""
+"""Escape names and values from data for a terminal, a Markdown or LaTeX report, or a plot. They may contain line breaks,
+escape codes, bars and tags."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ def markdown(value: object) -> str:
     emphasis."""
     shown = terminal(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKS.sub(r"\\\1", shown)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def latex(value: object) -> str:
+    """Escape a value for the text of a LaTeX table: nothing in it ends a cell or is a command."""
+    return "".join(_LATEX.get(sign, sign) for sign in terminal(value))
 
 
 def plot(value: object) -> str:

@@ -3,7 +3,7 @@ with the first record, because `--help` needs no msgspec."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -58,6 +58,8 @@ class Grounding(Struct, gc=False):
 
 class Pair(Struct, kw_only=True, gc=False):
     """A pair. mix/scan.py derives a type from it that reads only a part of facts and scores."""
+
+    IMAGE: ClassVar[ImagePart] = ImagePart()  # equals every image part of a prompt
 
     id: Name
     level: Annotated[int, Meta(ge=1, le=3)] | None = None

@@ -152,40 +152,61 @@ def unfit(pair: Any) -> list[RecordError]:
     """Return the faults of a `pair_fields.Pair` that types can't express. It needs as many image parts as images, a user
     message at the end, positions below the number of images, and answers with text."""
     found: list[RecordError] = []
-    image, count, shown = _pair().ImagePart, len(pair.images), 0
-    for i, message in enumerate(pair.prompt):
-        parts = list(map(type, message.content))
-        shown += parts.count(image)
-        if message.role != "user" and image in parts:
-            words = f"an image in a message that is not the user's: {message.role}"
-            found += [
-                RecordError(words, f"prompt[{i}].content[{j}]")
-                for j, part in enumerate(parts)
-                if part is image
-            ]
+    image, count, shown, is_elsewhere = pair.IMAGE, len(pair.images), 0, False
+    for message in pair.prompt:
+        shown += message.content.count(image)
+        if message.role != "user" and image in message.content:
+            is_elsewhere = True
+    if is_elsewhere:
+        found += _elsewhere(pair)
     if message.role != "user":
-        found.append(RecordError("must end with a user message", f"prompt[{i}]"))
+        found.append(RecordError("must end with a user message", f"prompt[{len(pair.prompt) - 1}]"))
     if shown != count:
         words = f"image parts do not match images: {shown} in the prompt, {count} in images"
         found.append(RecordError(words, "prompt"))
-    for side, answer in (("chosen", pair.chosen), ("rejected", pair.rejected)):
-        for part in answer[0].content:
-            if part.text and not part.text.isspace():
-                break
-        else:
-            found.append(RecordError("says nothing", side))
+    for part in pair.chosen[0].content:
+        if part.text.strip():
+            break
+    else:
+        found.append(RecordError("says nothing", "chosen"))
+    for part in pair.rejected[0].content:
+        if part.text.strip():
+            break
+    else:
+        found.append(RecordError("says nothing", "rejected"))
     if (target := pair.target) is not None:
         if max(target) >= count:
             found += [_beyond(at, count, f"target[{i}]") for i, at in enumerate(target) if at >= count]
         elif len(target) > 1 and len(set(target)) < len(target):
             found.append(RecordError(f"names an image twice: {target}", "target"))
     if (grounding := pair.grounding) is not None:
-        for side, claims in (("chosen", grounding.chosen), ("rejected", grounding.rejected)):
-            for i, claim in enumerate(claims):
-                at = claim[0] if type(claim) is tuple else claim.image
-                if at >= count:
-                    found.append(_beyond(at, count, f"grounding.{side}[{i}]"))
+        for claim in grounding.chosen + grounding.rejected:
+            if (claim[0] if type(claim) is tuple else claim.image) >= count:
+                found += _unseen(grounding, count)
+                break
     return found
+
+
+def _elsewhere(pair: Any) -> list[RecordError]:
+    """Return the faults of images in messages that are not the user's."""
+    return [
+        RecordError(
+            f"an image in a message that is not the user's: {message.role}", f"prompt[{i}].content[{j}]"
+        )
+        for i, message in enumerate(pair.prompt)
+        for j, part in enumerate(message.content)
+        if message.role != "user" and part == pair.IMAGE
+    ]
+
+
+def _unseen(grounding: Any, count: int) -> list[RecordError]:
+    """Return the faults of claims about images that the pair does not have."""
+    places = [
+        (claim[0] if type(claim) is tuple else claim.image, f"grounding.{side}[{i}]")
+        for side, claims in (("chosen", grounding.chosen), ("rejected", grounding.rejected))
+        for i, claim in enumerate(claims)
+    ]
+    return [_beyond(at, count, field) for at, field in places if at >= count]
 
 
 def _beyond(at: int, count: int, field: str) -> RecordError:

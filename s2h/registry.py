@@ -1,9 +1,9 @@
-"""Find the parts that a user can name: sources, tasks, judgements, formats and benchmarks.
+"""Find the parts of rooms: sources, tasks, judgements, formats, benchmarks, and layouts of replies.
 
 Each room is a package. A module in it that holds a part (or a package, in its `__init__.py`) defines one value in capitals
-(`SOURCE`, `TASK`, `JUDGEMENT`, `FORMAT`, `BENCH`), and the file's name, with `-` for `_`, is the name of the part. So a new
-part is a new file: command-line choices, help texts and tables come from here. `names` reads files but imports none, since
-`--help` must not load torch.
+(`SOURCE`, `TASK`, `JUDGEMENT`, `FORMAT`, `BENCH`, `REPLIES`), and the file's name, with `-` for `_`, is the part's name.
+So a new part is a new file: command-line choices, help texts and tables come from here. `names` reads files but imports
+none, since `--help` must not load torch.
 
     names("bench")            # ('blink', 'mantis', …)
     load("bench", "blink")    # s2h.eval.benches.blink.BENCH
@@ -24,6 +24,7 @@ ROOMS = {
     "judgement": ("s2h.filters", "JUDGEMENT"),
     "format": ("s2h.formats", "FORMAT"),
     "bench": ("s2h.eval.benches", "BENCH"),
+    "replies": ("s2h.eval.replies", "REPLIES"),
 }
 
 

@@ -80,8 +80,8 @@ def _of(name: str, value: Any, kind: Any, rules: Mapping[str, Rule]) -> Iterator
         return
     for at, one in enumerate(value):
         if refused := _refused(one, item):
-            place, said = refused
-            yield _fault(name, value, [at, *place], said, rules)
+            place, message = refused
+            yield _fault(name, value, [at, *place], message, rules)
 
 
 def _item_of(kind: Any) -> Any:
@@ -98,15 +98,15 @@ def _refused(value: Any, kind: Any) -> tuple[list[str | int], str] | None:
     try:
         convert(value, kind)
     except wrong as error:
-        said, _, path = str(error).partition(" - at `$")
-        return [name or int(at) for name, at in _STEP.findall(path)], said
+        message, _, path = str(error).partition(" - at `$")
+        return [name or int(at) for name, at in _STEP.findall(path)], message
     return None
 
 
 def _fault(
-    name: str, value: Any, steps: list[str | int], said: str, rules: Mapping[str, Rule]
+    name: str, value: Any, steps: list[str | int], message: str, rules: Mapping[str, Rule]
 ) -> RecordError:
-    """Return the fault in the words of the deepest place on its path that has a rule. said: msgspec's message."""
+    """Return the fault in the words of the deepest place on its path that has a rule. message: msgspec's."""
     places = [(name, name, value)]
     for step in steps:
         field, pattern, value = places[-1]
@@ -115,7 +115,7 @@ def _fault(
         else:
             value = value.get(step) if isinstance(value, dict) else None
             places.append((f"{field}.{step}", f"{pattern}.{step}", value))
-    absent = re.fullmatch(r"Object missing required field `(\w+)`", said)
+    absent = re.fullmatch(r"Object missing required field `(\w+)`", message)
     if absent and (rule := rules.get(f"{places[-1][1]}.{absent[1]}")) and not rule.above:
         return RecordError("is missing", f"{places[-1][0]}.{absent[1]}", remedy=rule.remedy)
     deepest = len(places) - 1
@@ -125,7 +125,7 @@ def _fault(
     field = places[at - 1][0] if rule.above else field
     if value in ("", [], {}):
         return RecordError(f"{rule.words}: it is empty", field, remedy=rule.empty or rule.remedy)
-    is_other_type = at < deepest or ", got `" in said
+    is_other_type = at < deepest or ", got `" in message
     words = kind_of(value) if is_other_type else _shown(value)
     return RecordError(f"{rule.words}: it is {words}", field, remedy=rule.remedy)
 

@@ -29,6 +29,18 @@ def within(seed: int, bits: int) -> int:
     return seed if 0 <= seed < 1 << bits else seed_of("within", seed) >> (64 - bits)
 
 
+def below(rng: random.Random, n: int) -> int:
+    """Draw a number from 0 to n - 1, the one that `rng.randrange(n)` draws, in half of its time. Raises ValueError if there
+    is none."""
+    if n < 1:
+        raise ValueError(f"no number from 0 to {n - 1}")
+    bits = n.bit_length()
+    found = rng.getrandbits(bits)
+    while found >= n:
+        found = rng.getrandbits(bits)
+    return found
+
+
 def rng(*parts: object) -> random.Random:
     """Return a new generator that is seeded with the parts: `rng(seed, "digit", 17)`."""
     return random.Random(seed_of(*parts))

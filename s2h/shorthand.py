@@ -79,10 +79,10 @@ def complete(record: dict, layout: str = "") -> str:
     if "prompt" in record:
         record["prompt"] = _prompt(record["prompt"], len(shown) if isinstance(shown, list) else 0)
     for side in ("chosen", "rejected"):
-        if isinstance(said := record.get(side), str):
-            record[side] = assistant(said)
-        elif isinstance(said, list):
-            record[side] = [_parted(message) for message in said]
+        if isinstance(answer := record.get(side), str):
+            record[side] = assistant(answer)
+        elif isinstance(answer, list):
+            record[side] = [_parted(message) for message in answer]
     if record.get("id") is None:
         record.pop("id", None)
         if all(name in record for name in NEEDED):
@@ -94,8 +94,8 @@ def name_of(record: dict) -> str:
     """Make an id for a record from its content, so that the same pair has the same id."""
     from hashlib import blake2b
 
-    said = parse.dumps([record[name] for name in (*NEEDED, "rejected_images") if name in record])
-    return f"pair-{blake2b(said, digest_size=8).hexdigest()}"
+    content = parse.dumps([record[name] for name in (*NEEDED, "rejected_images") if name in record])
+    return f"pair-{blake2b(content, digest_size=8).hexdigest()}"
 
 
 def _convert(record: dict, layout: str) -> str:
@@ -204,8 +204,8 @@ def _marked(message: Any) -> Any:
 
 def _parted(message: Any) -> Any:
     """Make the text of a message its only part."""
-    if isinstance(message, dict) and isinstance(said := message.get("content"), str):
-        return {**message, "content": [{"type": "text", "text": said}]}
+    if isinstance(message, dict) and isinstance(text := message.get("content"), str):
+        return {**message, "content": [{"type": "text", "text": text}]}
     return message
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from s2h.cli.gen import main
+from tests.support.house import ROOT, is_there
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "s2h" / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
 
 
@@ -44,20 +42,3 @@ def test_the_page_about_the_package_names_what_is_there():
     names = set(re.findall(r"`(s2h(?:\.\w+)+)`", (ROOT / "s2h" / "README.md").read_text()))
     missing = [name for name in sorted(names) if not is_there(name)]
     assert len(names) > 40 and not missing
-
-
-def is_there(name: str) -> bool:
-    """Whether a dotted name is a module or a name in one."""
-    module, found = name, []
-    while (
-        not (ROOT / module.replace(".", "/")).is_dir()
-        and not (ROOT / f"{module.replace('.', '/')}.py").is_file()
-    ):
-        module, _, last = module.rpartition(".")
-        found.insert(0, last)
-    value = importlib.import_module(module)
-    for part in found:
-        if not hasattr(value, part):
-            return False
-        value = getattr(value, part)
-    return True

@@ -7,14 +7,13 @@ import re
 import subprocess
 import sys
 import sysconfig
-from functools import cache
 from pathlib import Path
 
 import click
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / "s2h").rglob("*.py"))
+from tests.support.house import FILES, ROOT, nodes, tree
+
 COMMANDS = sorted(path.name.removeprefix("s2h-") for path in (ROOT / "bin").glob("s2h-*"))
 HEAVY = {
     "torch", "torchvision", "transformers", "trl", "peft", "accelerate", "open_clip", "sentence_transformers", "datasets",
@@ -22,12 +21,6 @@ HEAVY = {
     "jsonlines", "orjson", "zstandard", "tqdm",
 }  # fmt: skip
 STREAMS = {"stdin", "stdout", "stderr", "exit", "__stdin__", "__stdout__", "__stderr__"}
-ids = [str(path.relative_to(ROOT)) for path in FILES]
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def imported(node: ast.AST) -> set[str]:
@@ -53,44 +46,56 @@ def run_on_import(node: ast.AST):
 LAZY = {"s2h/train/trainer.py", "s2h/train/run_trainer.py"}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if str(p.relative_to(ROOT)) not in LAZY], ids=str)
-def test_heavy_imports_sit_in_functions(path):
-    for node in run_on_import(tree(path)):
-        assert not imported(node) & HEAVY, f"{path}:{node.lineno}: import it in the function that needs it"
-        lazy = getattr(node, "module", None) in {name[:-3].replace("/", ".") for name in LAZY}
-        assert not lazy, f"{path}:{node.lineno}: import it in the function that needs it"
+def test_heavy_imports_sit_in_functions():
+    lazy = {name[:-3].replace("/", ".") for name in LAZY}
+    wrong = [
+        f"{path}:{node.lineno}: import it in the function that needs it"
+        for path in FILES
+        if str(path.relative_to(ROOT)) not in LAZY
+        for node in run_on_import(tree(path))
+        if imported(node) & HEAVY or getattr(node, "module", None) in lazy
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.parent.name != "cli"], ids=lambda path: path.stem
-)
-def test_only_the_commands_touch_click_and_the_standard_streams(path):
-    for node in ast.walk(tree(path)):
-        where = f"{path}:{getattr(node, 'lineno', 0)}"
-        assert not imported(node) & {"click", "tqdm"}, f"{where}: click and progress bars belong to s2h/cli"
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
-            assert node.attr not in STREAMS, f"{where}: sys.{node.attr} belongs to s2h/cli"
-        if isinstance(node, ast.ImportFrom) and node.module == "sys":
-            assert not {alias.name for alias in node.names} & STREAMS, where
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("print", "input", "exit", "quit"), f"{where}: {node.func.id}()"
+def beyond_the_commands(node: ast.AST) -> str:
+    """What a node does that belongs to s2h/cli alone."""
+    if imported(node) & {"click", "tqdm"}:
+        return "click and progress bars"
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+        return f"sys.{node.attr}" if node.attr in STREAMS else ""
+    if isinstance(node, ast.ImportFrom) and node.module == "sys":
+        return ", ".join({alias.name for alias in node.names} & STREAMS)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id if node.func.id in ("print", "input", "exit", "quit") else ""
+    return ""
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids)
-def test_modules_are_documented_and_named_for_things(path):
-    assert ast.get_docstring(tree(path)), f"{path} needs a paragraph that says what it is for"
-    assert not re.search(r"util|misc|manager|helper", path.stem)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, (
-        f"{path} is longer than can be read in one go"
-    )
+def test_only_the_commands_touch_click_and_the_standard_streams():
+    wrong = [
+        f"{path}:{node.lineno}: {what} belongs to s2h/cli"
+        for path in FILES
+        if path.parent.name != "cli"
+        for node in nodes(path)
+        if (what := beyond_the_commands(node))
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=ids)
-def test_nothing_unsafe_is_asked_for(path):
-    for node in ast.walk(tree(path)):
-        assert not imported(node) & {"pickle", "dill", "marshal", "shelve"}, f"{path}:{node.lineno}"
-        if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
-            assert isinstance(node.value, ast.Constant) and node.value.value is False, path
+def test_modules_are_documented_and_named_for_things():
+    for path in FILES:
+        assert ast.get_docstring(tree(path)), f"{path} needs a paragraph that says what it is for"
+        assert not re.search(r"util|misc|manager|helper", path.stem), path
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        assert length <= 400, f"{path} is longer than can be read in one go"
+
+
+def test_nothing_unsafe_is_asked_for():
+    for path in FILES:
+        for node in nodes(path):
+            assert not imported(node) & {"pickle", "dill", "marshal", "shelve"}, f"{path}:{node.lineno}"
+            if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+                assert isinstance(node.value, ast.Constant) and node.value.value is False, path
 
 
 def command(name: str) -> click.Command:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from s2h import upstream
 from s2h.record import RecordError
+from tests.support.house import FILES, ROOT, nodes
 
-ROOT = Path(__file__).resolve().parents[1] / "s2h"
 # Private names of these libraries that are no longer read anywhere else.
 PRIVATE = {
     "_attn_implementation", "_forward_hooks", "_forward_pre_hooks", "_get_dataloader", "_get_num_multimodal_tokens",
@@ -27,7 +26,7 @@ def test_every_part_is_there():
 
 
 def test_the_versions_are_those_that_are_asked_for():
-    text = (ROOT.parent / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text()
     for library, (oldest, _) in upstream.SEEN.items():
         [floor] = re.findall(rf'"{library}>=([\d.]+)"', text)
         assert oldest == floor or oldest.startswith(f"{floor}."), library
@@ -64,13 +63,15 @@ def test_a_run_looks_for_the_parts_before_it_loads_a_model(tmp_path, monkeypatch
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_private_parts_are_used_in_one_file(path):
-    if path == ROOT / "upstream.py":
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and node.attr in PRIVATE:
-            raise AssertionError(f"{path}:{node.lineno}: {node.attr} belongs in s2h/upstream.py")
+def test_private_parts_are_used_in_one_file():
+    wrong = [
+        f"{path}:{node.lineno}: {node.attr} belongs in s2h/upstream.py"
+        for path in FILES
+        if path != ROOT / "s2h" / "upstream.py"
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute) and node.attr in PRIVATE
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_method_is_replaced_and_put_back():

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.house import FILES, ROOT, nodes
+
 CODE = sorted(p for room in ("s2h", "examples", "bin") for p in (ROOT / room).rglob("*.py"))
 TEXT = sorted([*ROOT.glob("*.md"), *(ROOT / "s2h").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 PHRASES = {
@@ -46,12 +46,13 @@ def test_no_phrase_comes_back():
 def test_docstrings_of_functions_begin_with_a_verb():
     """A function's docstring says in the imperative what a call does: Return, Write, Raise."""
     wrong = []
-    for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not path.is_relative_to(ROOT / "s2h") or not isinstance(node, ast.FunctionDef):
+    for path in FILES:
+        for node in nodes(path):
+            if not isinstance(node, ast.FunctionDef):
                 continue
             first = (ast.get_docstring(node) or "Do").split()[0].rstrip(",:;")
-            is_property = any("property" in ast.unparse(mark) for mark in node.decorator_list)
-            if not is_property and first in (*NOUNS, *THIRD_PERSON):
+            if first not in (*NOUNS, *THIRD_PERSON):
+                continue
+            if not any("property" in ast.unparse(mark) for mark in node.decorator_list):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}: {first} …")
     assert not wrong, "\n".join(wrong)

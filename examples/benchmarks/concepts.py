@@ -123,7 +123,7 @@ def measure_pairs(rows: list[Row]) -> dict:
     same = [fits(one, other) for one, other, _ in several]
     different = [fits(one, other) for one, _, other in several]
     ways = [way for one, other, _ in several for way in ((one, other), (other, one))]
-    asked = [(concept, other) for one, other in ways if (concept := concepts.concept_of(one))]
+    asked = [(concept, other) for one, other in ways if (concept := concepts.find(one).concept)]
     missed = [
         f"{concept} | {other}" for concept, other in asked if not caption_fit.may_show(concept, things(other))
     ]

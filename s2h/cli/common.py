@@ -32,6 +32,7 @@ import click
 from s2h import __version__, accel
 from s2h.cli import streams
 from s2h.errors import LeftOut, counted, plural
+from s2h.progress import Lines
 from s2h.record import RecordError
 from s2h.streams import jsonl
 from s2h.streams.locks import Lock
@@ -46,16 +47,19 @@ PATIENCE = 20  # seconds that other processes wait, so that the first one report
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 
 
-def shared_options(metavar: str, default: str | None, output: str) -> Callable[[Callable], Callable]:
-    """Add the options of every command: --output (with this help), --seed, --quiet, --on-error, --version, --help."""
+def shared_options(
+    metavar: str, default: str | None, output: str, seed: str = ""
+) -> Callable[[Callable], Callable]:
+    """Add the options of every command: --output, --seed, --quiet, --on-error, --version, --help. output, seed: the help of
+    these two; a seed with a help of its own is None by default, and 0 otherwise."""
 
     def add(command: Callable) -> Callable:
         for option in reversed(
             (
                 click.option("-o", "--output", metavar=metavar, default=default, help=output),
                 click.option(
-                    "--seed", metavar="INT", type=int, default=0, show_default=True,
-                    help="Seed of all random choices, together with each record's name.",
+                    "--seed", metavar="INT", type=int, default=None if seed else 0, show_default=True,
+                    help=seed or "Seed of all random choices, together with each record's name.",
                 ),
                 click.option("--quiet", is_flag=True, help="Print errors only: no messages, no progress."),
                 click.option(
@@ -195,16 +199,16 @@ class Session:
         unit: str = "pair",
         label: str = "",
     ) -> Any:
-        """Return the same items, with a progress bar on standard error if that is a terminal. Without an iterable, return
-        the bar, which update(n) moves."""
-        if iterable is not None and (self.quiet or sys.stderr is None or not sys.stderr.isatty()):
-            return iterable
+        """Return the same items, with their progress on standard error: a bar if that is a terminal, else a line now and
+        then. Without an iterable, return the bar or its like, which update(n) moves."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            lines = Lines(self.say, total=total, unit=unit, label=label)
+            return lines if iterable is None else lines.of(iterable)
 
         from tqdm import tqdm
 
         return tqdm(
-            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr,
-            disable=True if self.quiet else None, mininterval=0.2,
+            iterable, total=total, unit=unit, unit_scale=True, desc=label or None, file=sys.stderr, mininterval=0.2
         )  # fmt: skip
 
     def report_skips(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h.cli import common, headings, streams
-from s2h.cli.eval_options import Options, add_options
+from s2h.cli.eval_options import Options, add_options, chosen
 from s2h.errors import counted, plural
 
 if TYPE_CHECKING:
@@ -36,15 +36,20 @@ def main(quiet, on_error, **values):
     s2h-eval --model run --bench blink=BLINK/ --bench pope=POPE.tsv -o after.jsonl --report after.json
     s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html
     s2h-eval --score predictions.jsonl --parser vlmevalkit
+    s2h-eval --bench pope=POPE.tsv --questions pope.jsonl
+    s2h-eval --score --questions pope.jsonl MODEL_POPE.xlsx
     """
-    given = Options(**values)
-    if given.listing:
-        from s2h.eval.questions import copies
-
+    given = chosen(values)
+    if given.listing or given.card:
         with common.session(None, quiet=quiet) as work:
-            work.print(copies.listing())
+            work.print(_about(given))
         return
     given.check()
+    if given.questions and not given.score:
+        write = partial(common.writer, given.questions, given.image_dir)
+        with common.session(write, quiet=quiet, on_error=on_error, locks=[given.questions]) as work:
+            _write_questions(work, given)
+        return
     run = Run(given)
     if given.asks and given.processes > 1 and run.processes == 1:
         from s2h import accel
@@ -62,7 +67,7 @@ def main(quiet, on_error, **values):
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
         if run.first:
-            _report(work, given, done, run.told)
+            _report(work, given, done, run.model_facts)
 
 
 class Run:
@@ -76,7 +81,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.told: dict[str, str] = {}  # about the model, for the report
+        self.model_facts: dict[str, str] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -107,21 +112,14 @@ class Run:
     def ask(self, work: common.Session) -> Iterator[Line]:
         """Load the model and return its predictions."""
         from s2h.eval import ask
-        from s2h.eval.questions import Settings, request
-        from s2h.images.store import Store
+        from s2h.eval.questions import request
         from s2h.models import vlm
-        from s2h.shorthand import convert
 
         given = self.given
         places = request.locate(given.requested, given.data, given.split)
         model = vlm.load(given.model or "")
         self._tell(work, model)
-        settings = Settings(
-            store=Store(given.image_dir), style=given.style, place=given.place, count=given.count, seed=given.seed,
-            on_error=work.on_error, tell=work.say,
-        )  # fmt: skip
-        lines = _lines(work, given.files, convert) if given.files else None
-        questions = ask.part(request.questions_of(places, lines, settings), given.limit, given.shard)
+        questions = _questions(work, given, places)
         made: Iterator[Line] = ask.predict(
             questions, model, scoring="likelihood" if given.scoring == "likelihood" else "generate",
             batch_size=given.batch_size, max_new_tokens=given.max_new_tokens, parser=given.parser,
@@ -137,7 +135,7 @@ class Run:
         from s2h.models.prompts import images_first
 
         first = images_first(model.processor)
-        self.told = {"template": "images first" if first else "images in their places"}
+        self.model_facts = {"template": "images first" if first else "images in their places"}
         if first:
             work.say(f"{model.name} takes all images before the text of a question")
         if self.given.resume:
@@ -165,6 +163,48 @@ class Run:
         return done
 
 
+def _about(given: Options) -> str:
+    """Return the list of benchmarks, or the card of one. Raises a usage error for an unknown one."""
+    from s2h.eval import benches, card
+    from s2h.eval.questions import copies
+
+    if given.listing:
+        return copies.listing()
+    name = benches.plain(given.card)
+    if benches.exact(name) is None:
+        close = " or ".join(benches.closest(name))
+        raise click.UsageError(
+            f"unknown benchmark {name[:60]!r}: {f'did you mean {close}? ' if close else ''}--list shows them all."
+        )
+    return card.text(name)
+
+
+def _questions(work: common.Session, given: Options, places: list[Any]) -> Any:
+    """Return the questions that are asked for, as (line, messages)."""
+    from s2h.eval import ask
+    from s2h.eval.questions import Settings, request
+    from s2h.images.store import Store
+    from s2h.shorthand import convert
+
+    settings = Settings(
+        store=Store(given.image_dir), style=given.style, place=given.place, count=given.count, seed=given.seed,
+        on_error=work.on_error, tell=work.say,
+    )  # fmt: skip
+    lines = _lines(work, given.files, convert) if given.files else None
+    return ask.part(request.questions_of(places, lines, settings), given.limit, given.shard)
+
+
+def _write_questions(work: common.Session, given: Options) -> None:
+    """Write the questions as lines that lack a response: with the messages of their prompts, and with their right answers,
+    so that a line to which a program adds `response` is a whole prediction."""
+    from s2h.eval import ask
+    from s2h.eval.questions import request
+
+    places = request.locate(given.requested, given.data, given.split)
+    for line, messages in work.progress(_questions(work, given, places), unit="question"):
+        work.write(ask.question_line(line, messages))
+
+
 def _slim(line: Line) -> Line:
     """Return the fields of a prediction that the report needs."""
     from s2h.eval import accuracy, cosine
@@ -176,12 +216,17 @@ def _lines(
     work: common.Session, files: tuple[str, ...], check: Callable[[dict], str | None] | None = None
 ) -> Iterator[Record]:
     """Yield the lines of the files, which must all exist, or of standard input. check: as `Session.read` takes it."""
-    from s2h.eval import predictions
+    from s2h.eval import predictions, replies
+
+    def read(name: str) -> Iterator[Record]:
+        if check is None and name.endswith(replies.TABLES):
+            return replies.rows(name, work.on_error)
+        return work.read([name], check=check, unique=False)
 
     names = [name if name == "-" else common.jsonl.find(name) for name in files] or ["-"]
     return predictions.lines(
         names,
-        lambda name: work.read([name], check=check, unique=False),
+        read,
         work.on_error,
         lambda: sum(work.skipped.values()),
     )
@@ -189,9 +234,12 @@ def _lines(
 
 def _rescored(work: common.Session, given: Options) -> Iterator[Line]:
     """Return earlier predictions with their replies read again."""
-    from s2h.eval import predictions, reading
+    from s2h.eval import predictions, reading, replies
 
-    lines = predictions.checked(_lines(work, given.files), on_error=work.on_error)
+    questions = work.read([given.questions], check=None) if given.questions else None
+    bench = given.requested[0][0] if given.requested else ""
+    found = replies.joined(_lines(work, given.files), questions, bench, work.on_error, work.say)
+    lines = predictions.checked(found, on_error=work.on_error)
     made = reading.rescore(lines, given.parser, on_error=work.on_error)
     return _with_cosine(work, given, made, batch=64)
 
@@ -205,11 +253,12 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], told: dict[str, str]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, str]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
-    from s2h.eval import cosine
+    from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports
     from s2h.eval.parsers import VERSIONS
+    from s2h.view import gallery as pages
 
     if not done:
         nothing = "no prediction came in" if given.score else "no question was asked"
@@ -218,17 +267,33 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
         return
     about: dict[str, Any] = {"parser": given.parser} if given.score else {
         "model": given.model, "scoring": given.scoring, "parser": given.parser, "prompt_style": given.style,
-        "images": given.place, **told,
+        "images": given.place, **model_facts,
     }  # fmt: skip
+    if given.like:
+        about["like"] = given.like
     made = reports.make(done, seed=given.seed, parser_rules=VERSIONS[given.parser], **about)
+    if given.like:
+        made["notes"] += [
+            note for name in made["benchmarks"] for note in like.notes(name, given.like, given.used)
+        ]
     work.say("\n" + reports.table(made))
     if given.parser != "robust":
         work.say(f"replies were read as {VERSIONS[given.parser]} reads them")
     if similar := cosine.rows(done):
         work.say("\n" + cosine.table(similar))
     if given.report:
-        text = reports.markdown(made) + (cosine.markdown(similar) if similar else "")
-        reports.save(given.report, made | ({"cosine": similar} if similar else {}), text)
+        forms = {
+            ".md": lambda: [
+                (reports.markdown(made) + (cosine.markdown(similar) if similar else "")).encode()
+            ],
+            ".tex": lambda: [latex.scores(made).encode()],
+            ".html": lambda: pages.page(
+                (),
+                title="evaluation",
+                intro=report_page.scores(made, cosine.table(similar) if similar else ""),
+            ),
+        }
+        reports.save(given.report, made | ({"cosine": similar} if similar else {}), forms)
     if given.heatmap and made["by_position"]:
         reports.heat_map(made["by_position"], given.heatmap)
     elif given.heatmap:
@@ -236,8 +301,9 @@ def _report(work: common.Session, given: Options, done: list[Line], told: dict[s
 
 
 def _compare(work: common.Session, given: Options) -> None:
-    from s2h.eval import comparison, comparison_report
+    from s2h.eval import comparison, comparison_report, latex, report_page
     from s2h.eval import report as reports
+    from s2h.view import gallery as pages
 
     files, margin = given.files, comparison.MARGIN if given.margin is None else given.margin
     sides: list[list[Line]] = [list(work.read([name], check=None)) for name in files]
@@ -250,17 +316,24 @@ def _compare(work: common.Session, given: Options) -> None:
         comparison_report.draw(made, given.plot, sides[0][0].get("scoring"))
     if given.gallery:
         from s2h.streams.files import Whole
-        from s2h.view import gallery as pages
 
         with Whole(given.gallery) as out:
             changed = comparison_report.changed(sides, files)
             for piece in pages.page(changed, title="gained and lost", on_error=work.on_error):
                 out.write(piece)
-    told = comparison_report.report(made, given.seed)
+    report = comparison_report.report(made, given.seed)
     if given.report:
-        reports.save(given.report, told, comparison_report.markdown(made))
+        forms = {
+            ".md": lambda: [comparison_report.markdown(made).encode()],
+            ".tex": lambda: [latex.compared(made).encode()],
+            ".html": lambda: pages.page(
+                comparison_report.changed(sides, files), title="before and after",
+                intro=report_page.compared(made), on_error=work.on_error,
+            ),
+        }  # fmt: skip
+        reports.save(given.report, report, forms)
     else:
-        work.print(json.dumps(told))
+        work.print(json.dumps(report))
 
 
 if __name__ == "__main__":  # as `accelerate launch -m s2h.cli.eval` starts it

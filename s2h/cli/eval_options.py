@@ -13,6 +13,7 @@ from s2h import registry
 from s2h.cli import headings, places
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
+from s2h.eval import like as likes
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
@@ -37,11 +38,11 @@ OPTIONS = (
         ),
         click.option("--limit", metavar="N", type=AT_LEAST_1, help="Ask only the first N questions of all."),
         click.option(
-            "--prompt-style", "style", type=click.Choice(STYLES), default="llava", show_default=True,
+            "--prompt-style", "style", type=click.Choice(STYLES), default=likes.OURS.style, show_default=True,
             help="Wording of a benchmark's prompts.",
         ),
         click.option(
-            "--images", "place", type=click.Choice(PLACES), default="interleaved", show_default=True,
+            "--images", "place", type=click.Choice(PLACES), default=likes.OURS.place, show_default=True,
             help="Place of a benchmark's images: where the benchmark puts them, or all before the text.",
         ),
         click.option(
@@ -54,12 +55,31 @@ OPTIONS = (
         ),
     ),
     headings.under(
+        "Other evaluators",
+        click.option(
+            "--card", metavar="NAME",
+            help="Print how a benchmark is asked, read and scored, here and by other evaluators, and which published "
+            "numbers that should give, and exit.",
+        ),
+        click.option(
+            "--like", type=click.Choice(likes.NAMES),
+            help="Take an evaluator's prompt, parser, number of new tokens and place of images; the report says what still "
+            "differs. Options that are given as well go before it.",
+        ),
+        click.option(
+            "--questions", metavar="FILE",
+            help="Write the questions with their prompts, images and right answers to FILE, for another program, and ask no "
+            "model. With --score: read them from FILE, and join replies to them (id and response; VLMEvalKit's .xlsx, .tsv "
+            "and .json; lmms-eval's samples).",
+        ),
+    ),
+    headings.under(
         "Model",
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
         click.option(
-            "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=192, show_default=True,
+            "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=likes.OURS.tokens, show_default=True,
             help="Largest number of tokens in a reply.",
         ),
         click.option(
@@ -88,7 +108,7 @@ OPTIONS = (
             "photographs, which have no exact check, with the reference by a text model.",
         ),
         click.option(
-            "--parser", type=click.Choice(PARSERS), default="robust", show_default=True,
+            "--parser", type=click.Choice(PARSERS), default=likes.OURS.parser, show_default=True,
             help="How the choice is extracted from a reply: "
             + ", ".join(f"{name} ({version})" for name, version in VERSIONS.items())
             + ".",
@@ -115,13 +135,40 @@ OPTIONS = (
     headings.under(
         "Reports",
         click.option(
-            "--report", metavar="FILE", help="Write the table and all metrics: JSON, or Markdown if the name ends in .md.",
+            "--report", metavar="FILE",
+            help="Write the table and all metrics as JSON; as Markdown, LaTeX or a page of HTML (with --compare, also the "
+            "questions gained and lost) if the name ends in .md, .tex or .html.",
         ),
         click.option(
             "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG.",
         ),
     ),
 )  # fmt: skip
+
+
+def chosen(values: dict[str, Any]) -> Options:
+    """Return the options, with those of --like in place of the ones that the user has not given. Raises a usage error if an
+    evaluator's settings are not known."""
+    given = Options(**values)
+    if given.like is None or given.listing or given.card or given.compare:
+        return given
+    source = click.get_current_context().get_parameter_source
+    names = [name for name, _ in given.requested]
+    if not given.score and not names:
+        raise click.UsageError("--like goes with --bench NAME: it takes the settings of a benchmark.")
+    try:
+        wanted = likes.common(names, given.like) if names else likes.EVALUATORS[given.like].settings
+    except RecordError as error:
+        raise click.UsageError(str(error)) from None
+    liked = {
+        "style": wanted.style,
+        "parser": wanted.parser,
+        "max_new_tokens": wanted.tokens,
+        "place": wanted.place,
+    }
+    default = click.core.ParameterSource.DEFAULT
+    taken = {name: liked[name] for name in liked if liked[name] is not None and source(name) is default}
+    return Options(**(values | taken))
 
 
 def add_options(command: Callable) -> Callable:
@@ -145,6 +192,9 @@ class Options:
     place: str
     image_dir: str
     listing: bool
+    card: str | None
+    like: str | None
+    questions: str | None
     model: str | None
     max_new_tokens: int
     batch_size: int
@@ -166,8 +216,20 @@ class Options:
 
     @property
     def asks(self) -> bool:
-        """Whether a model is asked; otherwise earlier predictions are scored or compared."""
+        """Whether a model is asked; otherwise questions are written, or earlier predictions are scored or compared."""
+        return not self.score and not self.compare and not self.questions
+
+    @property
+    def reads_questions(self) -> bool:
+        """Whether benchmarks or files of questions are read, to ask a model or to write them."""
         return not self.score and not self.compare
+
+    @property
+    def used(self) -> likes.Settings:
+        """The settings that --like is about. With --score, those of the prompt are not known."""
+        if self.score:
+            return likes.Settings(None, self.parser, None, None)
+        return likes.Settings(self.style, self.parser, self.max_new_tokens, self.place)
 
     @cached_property
     def requested(self) -> list[Request]:
@@ -183,8 +245,9 @@ class Options:
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
-            "-o": None if self.compare else self.output, "--report": self.report, "--heatmap": self.heatmap,
-            "--plot": self.plot, "--gallery": self.gallery,
+            "-o": None if self.compare or (self.questions and not self.score) else self.output,
+            "--questions": self.questions if self.reads_questions else None, "--report": self.report,
+            "--heatmap": self.heatmap, "--plot": self.plot, "--gallery": self.gallery,
         }  # fmt: skip
 
     @property
@@ -208,18 +271,32 @@ class Options:
             raise click.UsageError("--scoring likelihood goes with --model: --score has no model.")
         if self.score and self.compare:
             raise click.UsageError("--score and --compare exclude each other.")
-        if not self.asks and (self.model or self.benches):
-            raise click.UsageError(
-                "--score and --compare read predictions: they take no --model and no --bench."
-            )
+        if not self.asks and self.model:
+            raise click.UsageError("--score, --compare and --questions ask no model: they take no --model.")
+        if self.compare and self.benches:
+            raise click.UsageError("--compare reads predictions: it takes no --bench.")
+        if self.score and (len(self.benches) > 1 or any(path for _, path in self.requested)):
+            raise click.UsageError("--score takes one --bench NAME, for replies whose file does not name it.")
+        if self.compare and (self.questions or self.like):
+            raise click.UsageError("--compare takes no --questions and no --like.")
+        if self.questions and not self.score and (self.output != "-" or self.resume):
+            raise click.UsageError("--questions FILE names the output: it takes no -o and no --resume.")
+        if self.questions and not self.score and (self.report or self.heatmap):
+            raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
         self._check_comparison()
         if self.asks and not self.model:
-            raise click.UsageError("Missing option '--model' (or --score FILE, or --compare A B).")
+            raise click.UsageError(
+                "Missing option '--model' (or --score FILE, --compare A B, or --questions FILE)."
+            )
         paths = (path for _, path in self.requested)
-        reads = (self.model, self.text_model, self.data, *paths) if self.asks else (self.text_model,)
+        reads = (
+            (self.model, self.text_model, self.data, *paths) if self.reads_questions else (self.text_model,)
+        )
+        if self.score:
+            reads = (*reads, self.questions)
         places.check(
-            [*(self.files or (() if self.asks else ("-",))), *filter(None, reads)],
-            {**self.written, "--image-dir": self.image_dir if self.asks else None},
+            [*(self.files or (() if self.reads_questions else ("-",))), *filter(None, reads)],
+            {**self.written, "--image-dir": self.image_dir if self.reads_questions else None},
             grow=("-o",) if self.asks else (), ours="response",
         )  # fmt: skip
 

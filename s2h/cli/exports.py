@@ -3,7 +3,7 @@ output in a format, and the line that says what to run next."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,17 @@ from s2h.streams.files import IMAGES
 
 if TYPE_CHECKING:
     from s2h.formats import Format
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where the records go, and in which format. val_output: the file of the held-out ones."""
+
+    output: str
+    to: str | None
+    image_dir: str | None
+    pack: str | None
+    val_output: str | None
 
 
 class FormatName(click.ParamType):
@@ -49,7 +60,7 @@ class FormatOption(click.Option):
         return super().get_help_record(ctx)
 
 
-def format_of(given: SimpleNamespace) -> Format | None:
+def format_of(given: Exports) -> Format | None:
     """Return the format of --to, None for the records as they are."""
     if not given.to:
         return None
@@ -58,7 +69,7 @@ def format_of(given: SimpleNamespace) -> Format | None:
     return writable()[given.to]
 
 
-def opened(given: SimpleNamespace, path: str):
+def opened(given: Exports, path: str):
     """Open an output, for the mix or for its held-out part."""
     if (form := format_of(given)) is None:
         return common.writer(path, given.image_dir or places.image_store(given.output))
@@ -68,7 +79,7 @@ def opened(given: SimpleNamespace, path: str):
     return open_export(form, place, given.image_dir or IMAGES, held_out=path == given.val_output)
 
 
-def say_next(work: common.Session, given: SimpleNamespace) -> None:
+def say_next(work: common.Session, given: Exports) -> None:
     """Tell the user how the other tool reads the output."""
     if given.pack:
         work.say(f'next: datasets.load_dataset("{given.pack}"), or s2h-train {given.pack}/mix.jsonl')

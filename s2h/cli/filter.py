@@ -149,8 +149,8 @@ def _check(given: Given, settings: Settings, output: str) -> None:
 
 
 def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
-    from s2h.filters.cache import open_folder
     from s2h.filters.engine import Engine
+    from s2h.models.cache import open_folder
 
     return Engine(
         request.loaders(work.say, settings.dtype, settings.compile),
@@ -255,15 +255,15 @@ class Run:
         """Restore the state that an earlier run noted, and return the records that it has not judged."""
         journal, work = self.journal, self.work
         if journal.position:
-            counts.recall(journal.said["tally"])
-            self.unjudged.update(journal.said["unjudged"])
+            counts.recall(journal.state["tally"])
+            self.unjudged.update(journal.state["unjudged"])
             work.skipped.update(self.unjudged)
             records = self._skip_judged(records, judges)
             if self.audit is not None:
                 for record in journal.outputs[0].kept():
                     self.audit.add(record)
         self.position = journal.position
-        journal.said |= {"tally": counts.noted, "unjudged": self.unjudged}
+        journal.state |= {"tally": counts.noted, "unjudged": self.unjudged}
         return records
 
     def _skip_judged(self, records: Iterator[Record], judges: list[Judge]) -> Iterator[Record]:

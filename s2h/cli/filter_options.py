@@ -20,18 +20,18 @@ MODELS_HEADING, SPEED_HEADING = "Models", "Performance"
 
 
 def _click_option(option: Option) -> Callable[[Callable], Callable]:
-    value, told = option.value, option.help
+    value, text = option.value, option.help
     if isinstance(value, Flag):
-        return click.option(option.name, is_flag=True, help=told)
+        return click.option(option.name, is_flag=True, help=text)
     kind: click.ParamType = click.STRING
     if isinstance(value, Bounds):
         kind = Band(value.least, value.most)
     elif isinstance(value, Number):
         kind = Bounded(value.least, value.most, value.whole)
-        told += f"  [{kind.bounds}]" if math.isfinite(value.least) and math.isfinite(value.most) else ""
+        text += f"  [{kind.bounds}]" if math.isfinite(value.least) and math.isfinite(value.most) else ""
     return click.option(
         option.name, metavar=value.name, type=kind, multiple=option.repeated, default=option.speed,
-        show_default=option.speed is not None, help=told,
+        show_default=option.speed is not None, help=text,
     )  # fmt: skip
 
 

@@ -273,8 +273,8 @@ def tell_links(work: common.Session, given: Options) -> None:
     from s2h.sources import folder_of, symlinks
 
     if os.path.isdir(folder := folder_of(given.spec)) and (many := symlinks.leading_out(folder)):
-        said = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
-        work.say(said + (" and are refused" if given.no_follow else ""))
+        message = f"{counted(many, 'link leads', 'links lead')} out of {os.path.join(folder, '')}"
+        work.say(message + (" and are refused" if given.no_follow else ""))
 
 
 def tell_source(work: common.Session, source: Dataset, before: dict | None = None) -> dict:

@@ -68,15 +68,15 @@ class Replies:
         usable = [at for at, row in enumerate(rows) if self.takes(*row)]
         asked = [rows[at] for at in usable]
         if given.samples == 1:
-            said = [[text] for text in vlm.generate(self.model, asked, **how)]
+            texts = [[text] for text in vlm.generate(self.model, asked, **how)]
         else:
             seed = seeds.seed_of(given.seed, key) % 2**31
-            said = list(
+            texts = list(
                 vlm.sample(
                     self.model, asked, samples=given.samples, temperature=self.temperature, seed=seed, **how
                 )
             )
-        replies = dict(zip(usable, said, strict=True))
+        replies = dict(zip(usable, texts, strict=True))
         return [replies.get(at) for at in range(len(rows))]
 
     def takes(self, messages: list[dict], images: list[Image]) -> bool:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from types import SimpleNamespace
 from typing import Any
 
 import click
 
-from s2h.cli import common, headings, params, places, streams
-from s2h.cli.exports import FormatName, FormatOption, format_of, opened, say_next
+from s2h.cli import common, headings, params, streams
+from s2h.cli.exports import FormatName, FormatOption, opened, say_next
+from s2h.cli.mix_options import Options, by_file, with_places
 from s2h.errors import counted, plural
 from s2h.escape import brief
 from s2h.record import RecordError
 from s2h.streams import jsonl
-from s2h.streams.files import IMAGES
 
 AT_LEAST_1 = click.IntRange(min=1)
 SHOWN_TASKS = 12  # in messages; in the summary of each level
@@ -123,15 +122,18 @@ def main(files, flat, curriculum, interleave, **given):
     """
     if flat + curriculum + interleave != 1:
         raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
-    given = SimpleNamespace(**given)
-    given.curriculum, given.score = curriculum, "ref"
-    given.weights = by_file("--weights", given.weights, files) if given.weights else None
-    given.times = by_file("--oversample", given.oversample, files) if given.oversample else None
+    weights, oversample = given.pop("weights"), given.pop("oversample")
+    given = Options(
+        curriculum=curriculum,
+        weights=by_file("--weights", weights, files) if weights else None,
+        times=by_file("--oversample", oversample, files) if oversample else None,
+        **given,
+    )
     if given.times and min(given.times) < 1:
         raise click.UsageError(
             "--oversample: each number must be 1 or more; --weights takes a part of a FILE."
         )
-    check_places(given, files or ("-",))
+    given = with_places(given, files or ("-",))
     if interleave:
         if given.val is not None or given.hardest or given.times or given.order != "shuffle" or given.pack:
             raise click.UsageError(
@@ -143,46 +145,16 @@ def main(files, flat, curriculum, interleave, **given):
         shuffle(files or ("-",), given)
 
 
-def check_places(given: SimpleNamespace, files: tuple[str, ...]) -> None:
-    """Check where the records and the held-out ones go. Raises UsageError, also where an output is an input."""
-    if given.val_output and given.val is None:
-        raise click.UsageError("--val-output needs --val FRACTION.")
-    if given.pack and (given.output != "-" or given.val_output or given.to):
-        raise click.UsageError(
-            "--pack DIR sets the place and the form of the output: leave out --output, --val-output and --to."
-        )
-    form = format_of(given)
-    if form and (refusal := form.refuses(given.output)):
-        raise click.UsageError(f"--to {given.to} {refusal}")
-    if given.val is not None and not given.val_output and not given.pack:
-        if given.output == "-":
-            raise click.UsageError("--val needs --val-output FILE where the mix goes to standard output.")
-        if os.path.exists(given.output) and not os.path.isfile(given.output):
-            raise click.UsageError(
-                f"--val needs --val-output FILE: no file can be put beside {given.output}."
-            )
-        given.val_output = beside(given.output)
-    if given.val_output and form and (refusal := form.refuses(given.val_output)):
-        raise click.UsageError(f"--val-output: --to {given.to} {refusal}")
-    outputs = {"--pack": given.pack} if given.pack else {"-o": given.output, "--val-output": given.val_output}
-    outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
-    if form and form.companion and given.output != "-":
-        outputs[f"{form.companion.words} beside -o,"] = form.companion.path(given.output)
-    places.check(files, outputs, replaced=given.pack)
-
-
-def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
+def flow(files: tuple[str, ...], given: Options) -> None:
     """Run --interleave: take the files in turn as they flow."""
     with common.session(
         lambda: opened(given, given.output), quiet=given.quiet, on_error=given.on_error, locks=[given.output]
     ) as work:
         from s2h import mix, shorthand
 
-        caps = {"level": given.per_level, "task": given.per_task, "source": given.per_source}
-        most = {by: count for by, count in caps.items() if count}
         check = shorthand.acceptor(given.layout) if given.layout else jsonl.accept
         streams = [work.read([name], check=check) for name in files]
-        mixed = mix.interleave(streams, given.weights, most=most, on_error=work.on_error)
+        mixed = mix.interleave(streams, given.weights, most=given.caps, on_error=work.on_error)
         tally: dict[tuple[int | None, str | None], int] = {}
         for record in work.progress(mixed):
             try:
@@ -197,7 +169,7 @@ def flow(files: tuple[str, ...], given: SimpleNamespace) -> None:
         say_next(work, given)
 
 
-def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
+def shuffle(files: tuple[str, ...], given: Options) -> None:
     """Run --flat and --curriculum: read everything, then write it in order."""
     with contextlib.ExitStack() as stack:
         output = None if given.pack else lambda: opened(given, given.output)
@@ -212,7 +184,7 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         from s2h import mix
 
         holds = given.val is not None
-        held = stack.enter_context(opened(given, given.val_output)) if holds and not given.pack else None
+        held = stack.enter_context(opened(given, given.val_output)) if given.val_output else None
         if given.pack:
             from s2h.formats import pack
 
@@ -235,16 +207,16 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         )  # fmt: skip
         stack.enter_context(index)
         bar.close()
-        rows = choose(index, given, work)
-        kept, out = mix.split(index, rows, given.val) if holds else (rows, rows[:0])
+        rows, score = choose(index, given, work)
+        kept, out = (rows, rows[:0]) if given.val is None else mix.split(index, rows, given.val)
         whole = len(rows)
         del rows
         if given.times:
             kept = mix.repeat(index, kept, given.times, on_error=work.on_error)
-        out, kept = in_order(index, out, given), in_order(index, kept, given)
+        out, kept = in_order(index, out, given, score), in_order(index, kept, given, score)
         sink = work.writer
         if given.pack:
-            packed = stack.enter_context(folder(index, (out, kept), given, work))
+            packed = stack.enter_context(folder(index, (out, kept), given.pack, given.shard_size << 20, work))
             sink = packed.part(pack.RECORDS)
             held = packed.part(pack.HELD_OUT) if holds else None
         bar = stack.enter_context(work.progress(label="writing", total=len(kept) + len(out)))
@@ -259,12 +231,12 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         bar.close()
         how = "by level" if given.curriculum else "shuffled"
         if given.order != "shuffle":
-            how = ("by level, " if given.curriculum else "") + f"by margin of scores.{given.score}"
+            how = ("by level, " if given.curriculum else "") + f"by margin of scores.{score}"
         work.say(summary(tally, how))
         if given.pack:
             work.say(f"{counted(packed.images, 'image')}, {packed.bytes / 2**20:.1f} MiB: {given.pack}")
-        if holds and whole:
-            there = given.val_output or os.path.join(given.pack, pack.HELD_OUT)
+        if given.val is not None and whole:
+            there = os.path.join(given.pack, pack.HELD_OUT) if given.pack else given.val_output
             work.say(f"{len(out)} of {whole} held out ({len(out) / whole:.1%}): {there}")
             if len(out) < given.val * whole:
                 work.tell(
@@ -273,101 +245,57 @@ def shuffle(files: tuple[str, ...], given: SimpleNamespace) -> None:
         say_next(work, given)
 
 
-def folder(index, parts, given: SimpleNamespace, work: common.Session):
-    """Return the pack to write into. The images go into shards if those of all rows take more than one shard."""
+def folder(index, parts, place: str, size: int, work: common.Session):
+    """Return the pack to write into. The images go into shards of `size` bytes if those of all rows take more than one."""
     from s2h.formats.pack import Pack, Weight
 
     weight = Weight()
     for part in parts:
         for row in work.progress(index.originals(part), label="weighing"):
             weight.add(index.record(int(row)))
-    size = given.shard_size << 20
-    return Pack(given.pack, shards=weight.bytes > size, shard_size=size)
+    return Pack(place, shards=weight.bytes > size, shard_size=size)
 
 
-def choose(index, given: SimpleNamespace, work: common.Session):
-    """Choose the rows of the mix. Sets given.score to the name of the score whose margins are used."""
+def choose(index, given: Options, work: common.Session):
+    """Return the rows of the mix, and the name of the score whose margins are used."""
     from s2h import mix
 
-    rows = index.rows()
+    rows, score = index.rows(), "ref"
     if given.curriculum:
         rows = mix.having(index, rows, "level", "--curriculum", work.on_error)
-    for by in ("source", "task", "level"):
-        if getattr(given, f"per_{by}"):
-            rows = mix.having(index, rows, by, f"--per-{by}", work.on_error)
+    for by in given.caps:
+        rows = mix.having(index, rows, by, f"--per-{by}", work.on_error)
     if index.wanted.margins and len(rows):
-        rows, given.score = mix.margin(index, rows, work.on_error)
+        rows, score = mix.margin(index, rows, work.on_error)
         if given.hardest is not None:
-            exact = isinstance(given.hardest, int)
-            count = given.hardest if exact else round(given.hardest * len(rows))
+            part = given.hardest
+            count = part if isinstance(part, int) else round(part * len(rows))
             if count > len(rows):
                 work.say(f"there are fewer than {counted(count, 'record')}: all {len(rows)} are kept")
-            rows = mix.hardest(index, rows, given.score, count)
-            work.say(
-                f"the hardest {counted(len(rows), 'is', 'are')} kept, by the margin of scores.{given.score}"
-            )
+            rows = mix.hardest(index, rows, score, count)
+            work.say(f"the hardest {counted(len(rows), 'is', 'are')} kept, by the margin of scores.{score}")
     if given.weights:
         rows = mix.weigh(index, rows, given.weights)
-    for by in ("source", "task", "level"):
-        if count := getattr(given, f"per_{by}"):
-            rows, short = mix.cap(index, rows, by, count)
-            for name, there in list(short.items())[:SHOWN_TASKS]:
-                work.say(f"{by} {brief(name)} has fewer than {count}: all {there} are kept")
-            if len(short) > SHOWN_TASKS:
-                more = len(short) - SHOWN_TASKS
-                work.say(
-                    f"{more} other {plural(more, f'{by} has', f'{by}s have')} fewer than {count}: all of theirs are kept"
-                )
-    return rows
+    for by, count in given.caps.items():
+        rows, short = mix.cap(index, rows, by, count)
+        for name, there in list(short.items())[:SHOWN_TASKS]:
+            work.say(f"{by} {brief(name)} has fewer than {count}: all {there} are kept")
+        if len(short) > SHOWN_TASKS:
+            more = len(short) - SHOWN_TASKS
+            work.say(
+                f"{more} other {plural(more, f'{by} has', f'{by}s have')} fewer than {count}: all of theirs are kept"
+            )
+    return rows, score
 
 
-def in_order(index, rows, given: SimpleNamespace):
+def in_order(index, rows, given: Options, score: str):
     """Put the rows in the order in which they are written."""
     from s2h import mix
 
     if given.order == "shuffle" or not len(rows):
         return mix.curriculum(index, rows) if given.curriculum else mix.flat(index, rows)
     hard_first = given.order == "hard-first"
-    return mix.by_margin(index, rows, given.score, levels=given.curriculum, hard_first=hard_first)
-
-
-def beside(output: str) -> str:
-    """Return the file of held-out records: mix.val.jsonl.gz for mix.jsonl.gz, mix.val for mix."""
-    for suffix in sorted((*jsonl.SUFFIXES, ".gz", ".zst"), key=len, reverse=True):
-        if output.endswith(suffix):
-            return output[: -len(suffix)] + ".val" + suffix
-    stem, suffix = os.path.splitext(output)
-    return f"{stem}.val{suffix}"
-
-
-def by_file(option: str, weights: tuple[tuple[str, float], ...], files: tuple[str, ...]) -> list[float]:
-    """Return the option's number for each file. A file is named as it was given, or without its folder or ending. Raises
-    UsageError."""
-    if not weights[0][0]:
-        if len(weights) != len(files):
-            raise click.UsageError(
-                f"{option} has {len(weights)} numbers for {len(files)} named FILEs; give one per FILE."
-            )
-        return [weight for _, weight in weights]
-    found = [1.0] * len(files)
-    for name, weight in weights:
-        exact = [i for i, file in enumerate(files) if file == name]
-        places = exact or [i for i, file in enumerate(files) if name in called(file)]
-        if len(places) != 1:
-            fault = "more than one of the FILEs" if places else "none of the FILEs"
-            raise click.UsageError(f"{option}: {name!r} is {fault}: {', '.join(files) or 'none is named'}.")
-        found[places[0]] = weight
-    if not any(found):
-        raise click.UsageError(f"{option} leaves nothing.")
-    return found
-
-
-def called(file: str) -> set[str]:
-    """Return the names that a file may be given by: data/l1.jsonl.gz, data/l1, l1.jsonl.gz, l1."""
-    names = {file, os.path.basename(file)}
-    return names | {
-        name.removesuffix(suffix) for name in names for suffix in jsonl.SUFFIXES if name.endswith(suffix)
-    }
+    return mix.by_margin(index, rows, score, levels=given.curriculum, hard_first=hard_first)
 
 
 def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:

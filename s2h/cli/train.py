@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import click
 
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Number, Regex
-from s2h.models import names
+from s2h.cli.train_options import Asked, argument, read_weights, setting
 from s2h.train.arguments import (
     ATTENTION,
     DTYPES,
@@ -22,48 +21,12 @@ from s2h.train.arguments import (
     RECIPES,
     SCHEDULERS,
     STAGES,
-    Arguments,
     Settings,
 )
 
 REPORTS = ("tensorboard", "trackio", "wandb")
-PRESET = ("rank", "batch_size", "step", "dtype")  # arguments whose defaults differ among models' presets
 ABOVE_0 = Number(min=0, min_open=True)
 AT_LEAST_1 = click.IntRange(min=1)
-
-
-def argument(flags: str, name: str, *, help: str, default: str = "", **more: Any) -> Callable:
-    """Return an option for an argument of the run. name: in `Arguments` (or `step`). If the user does not give it, its value
-    comes from the recipe, the model or the resumed run, else from the default, which the help shows. default: other words
-    for that default."""
-    shown = default or _default(name, flags)
-    return click.option(
-        flags, name, help=f"{help}  [default: {shown}]" if shown else help, default=None, **more
-    )
-
-
-def setting(flags: str, name: str, *, help: str, **more: Any) -> Callable:
-    """Return an option for a setting. name: in `Settings`, which has the default."""
-    default = getattr(Settings(), name)
-    shown = isinstance(default, int) and not isinstance(default, bool)
-    return click.option(flags, name, help=help, default=default, show_default=shown, **more)
-
-
-def _default(name: str, flags: str) -> str:
-    """Return the default of an argument, with the models whose preset has another; "" if it has none."""
-    plain = names.Preset()
-    if name in PRESET:
-        value = getattr(plain, name)
-        others = {model: getattr(preset, name) for model, preset in names.PRESETS.items()}
-        return ", ".join(
-            [str(value), *(f"{model} {other}" for model, other in others.items() if other != value)]
-        )
-    value = getattr(Arguments(""), name)
-    if isinstance(value, bool):
-        return flags.rpartition("--")[2]  # of --pack/--no-pack
-    if isinstance(value, float):
-        return f"{value:g}".replace("e-0", "e-")
-    return value if isinstance(value, str) else ""
 
 
 @headings.command()
@@ -86,9 +49,13 @@ def _default(name: str, flags: str) -> str:
     argument(
         "--recipe", "recipe", type=click.Choice(list(RECIPES)),
         help="A paper's settings, which other options override. s2h-flat: S2H-DPO in the file's order. s2h-curriculum: "
-        "S2H-DPO level after level. mia-dpo: MIA-DPO. ccdpo: CcDPO, stage after stage.",
+        "S2H-DPO level after level. mia-dpo: MIA-DPO. ccdpo: CcDPO, stage after stage. mpo: InternVL's MPO.",
     ),
-    argument("--loss", "loss", type=click.Choice(LOSSES), help="Preference loss, as TRL names it."),
+    argument(
+        "--loss", "loss", metavar="NAME[=W]", multiple=True, callback=read_weights,
+        help=f"Loss by TRL's name, and its weight in a sum of several. May be repeated: --loss sigmoid=0.8 --loss "
+        f"bco_pair=0.2. sft alone trains on the chosen answers only. Names: {', '.join(LOSSES)}.",
+    ),
     argument(
         "--beta", "beta", metavar="X", type=ABOVE_0,
         help="DPO's beta: a larger one keeps the model nearer to its reference.",
@@ -260,38 +227,6 @@ def main(context, files, model, val, output, seed, quiet, on_error, **options):
         if processes == 1 and (gpus := accel.one_gpu()):
             work.say(f"training on one of {gpus} GPUs (--processes {gpus} uses all of them)")
         (_plan if plan else _train)(work, replace(asked, processes=max(processes, launched)))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The command line. given: the options for `Arguments` that the user gave, by name. output: the run folder, "" for a
-    default one."""
-
-    files: tuple[str, ...]
-    val: tuple[str, ...]
-    given: dict[str, Any]
-    settings: Settings
-    output: str
-    seed: int
-    processes: int
-
-    @property
-    def folder(self) -> str:
-        """The run folder. Raises click.UsageError if neither it nor a model is named."""
-        if self.output:
-            return self.output
-        if "model" not in self.given:
-            raise click.UsageError("--model NAME is needed (or -o RUN with --resume or --merge).")
-        return f"runs/{os.path.basename(os.path.normpath(self.given['model']))}-seed{self.seed}"
-
-    def arguments(self, earlier: dict[str, Any]) -> Arguments:
-        """Return the arguments of the run. earlier: what the args.json of a resumed run holds."""
-        from s2h.train import arguments
-
-        given = arguments.again(earlier, self.given) if earlier else self.given
-        if "model" not in given:
-            raise click.UsageError(f"--model NAME is needed: {self.folder} holds no run yet.")
-        return arguments.fill(given, processes=self.processes)
 
 
 def _check_places(asked: Asked) -> None:

@@ -14,7 +14,7 @@ from s2h.errors import counted, plural
     "Page",
     click.option(
         "-n", "limit", metavar="N", type=click.IntRange(min=1), default=200, show_default=True,
-        help="Number of records to show, from the first.",
+        help="Number of records to show.",
     ),
     click.option(
         "--size", metavar="PIXELS", type=click.IntRange(32, 1024), default=200, show_default=True,
@@ -22,7 +22,12 @@ from s2h.errors import counted, plural
     ),
     click.option("--title", default="s2h gallery", show_default=True, help="Page heading."),
 )  # fmt: skip
-@common.shared_options("FILE", "-", "Write the page to FILE instead of standard output.")
+@common.shared_options(
+    "FILE",
+    "-",
+    "Write the page to FILE instead of standard output.",
+    seed="Show N records that this seed draws from all, in their order.  [default: the first N]",
+)
 def main(files, limit, size, title, output, seed, quiet, on_error):
     """Write one self-contained HTML page of the pairs or predictions in FILEs (or standard input).
 
@@ -45,12 +50,13 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
             work.say("no records: the page is empty")
         else:
             lines = chain([first], lines)
-        pieces = gallery.page(islice(lines, limit), title=title, size=size, on_error=work.on_error)
-        for piece in pieces:
+        shown, more = (islice(lines, limit), 0) if seed is None else gallery.draw(lines, limit, seed)
+        for piece in gallery.page(shown, title=title, size=size, on_error=work.on_error):
             work.writer.put(piece, 0)
-        more = sum(1 for _ in lines)
+        more += sum(1 for _ in lines)
         if more:
+            which = "the first" if seed is None else f"by seed {seed},"
             work.say(
-                f"the first {counted(limit, 'is', 'are')} shown; {more} more {plural(more, 'was', 'were')} "
+                f"{which} {counted(limit, 'is', 'are')} shown; {more} more {plural(more, 'was', 'were')} "
                 "left out (-n shows more)"
             )

@@ -5,22 +5,14 @@ are wider where questions share images, sentences or twins (see `clusters`)."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from functools import cache
 
+from s2h import registry
 from s2h.eval import benches, clusters, gold, statistics
 from s2h.eval.benches import Line
 from s2h.eval.chance import chance
 from s2h.eval.questions import pairs
 
-# The order of tables and plots: level 1, the two tasks of level 2 and both together, level 3, single images.
-LEVELS: tuple[tuple[str, Callable[[Line], bool]], ...] = (
-    ("level 1 (vqa)", lambda p: p.get("level") == 1),
-    ("level 2 kinship", lambda p: p.get("category") == "kinship"),
-    ("level 2 arithmetic", lambda p: p.get("category") == "arithmetic"),
-    ("level 2", lambda p: p.get("level") == 2),
-    ("level 3 (search)", lambda p: p.get("level") == 3),
-    ("single image", lambda p: p.get("level") == pairs.SINGLE),
-)
 # The fields that scores need. Memory does not grow with prompts, because only these are kept.
 KEPT = (
     "id", "bench", "category", "level", "about", "answer", "answer_type", "choices", "candidates", "parsed", "correct",
@@ -51,8 +43,9 @@ def groups(predictions: list[Line]) -> dict[str, list[Line]]:
             by_level.append(p)
         else:
             rest[benches.plain(p["bench"])].append(p)
-    made = {name: [p for p in by_level if belongs(p)] for name, belongs in LEVELS}
-    made["other"] = [p for p in by_level if not any(belongs(p) for _, belongs in LEVELS)]
+    rows = _rows_of_levels()
+    made = {row: [p for p in by_level if p.get(field) == value] for row, (field, value) in rows.items()}
+    made["other"] = [p for p in by_level if not any(p.get(field) == value for field, value in rows.values())]
     for bench, some in rest.items():
         made[bench] = some
         by_category = defaultdict(list)
@@ -64,11 +57,29 @@ def groups(predictions: list[Line]) -> dict[str, list[Line]]:
     return {name: some for name, some in made.items() if some}
 
 
+@cache
+def _rows_of_levels() -> dict[str, tuple[str, object]]:
+    """Return the first rows of tables and plots, each with a field and its value in the row's predictions: level by level,
+    the categories of a level that has several and then all of it. The benchmark with levels sets their order."""
+    levels = next(bench.levels for bench in registry.values("bench").values() if bench.levels)
+    rows: dict[str, tuple[str, object]] = {}
+    for level in dict.fromkeys(levels.values()):
+        named = [category for category, its in levels.items() if its == level]
+        if level == pairs.SINGLE:
+            rows["single image"] = "level", level
+        elif len(named) == 1:
+            rows[f"level {level} ({named[0]})"] = "level", level
+        else:
+            rows |= {f"level {level} {category}": ("category", category) for category in named}
+            rows[f"level {level}"] = "level", level
+    return rows
+
+
 def _has_level(p: Line) -> bool:
     """Return whether a prediction counts by its level."""
     name = p.get("bench")
     known = benches.named(name)
-    return "level" in p and (not name or name == pairs.NAME or (known is not None and known.levels))
+    return "level" in p and (not name or name == pairs.NAME or (known is not None and bool(known.levels)))
 
 
 def categories(prediction: Line) -> list[str]:

@@ -45,8 +45,8 @@ def predict(
     the place of its prediction.
     """
     journal = journal or Journal()
-    for told in journal.said.get("skipped", []):
-        on_error(RecordError(**told))
+    for fault in journal.state.get("skipped", []):
+        on_error(RecordError(**fault))
     # Two threads can't share a tokenizer: the next batch is prepared with a copy.
     beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
     seen, takes = prompts.Images(beside), TokenCounter.of(beside.model, beside.processor, model.name)
@@ -61,14 +61,14 @@ def predict(
         ]
         rows = [[(at, *chunk[at], looks[at]) for at in batch] for batch in batches]
         prepare = partial(_prepare, beside, seen, scoring)
-        told, skipped = 0, []
+        done, skipped = 0, []
         for found in chain([{}], _answers(model, rows, prepare, scoring, max_new_tokens)):
             made |= found
             if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
                 journal.add(known)
-            while told < len(chunk) and told in made:
-                line, one = chunk[told][0], made[told]
-                told += 1
+            while done < len(chunk) and done in made:
+                line, one = chunk[done][0], made[done]
+                done += 1
                 if isinstance(one, RecordError):
                     on_error(one)
                     skipped.append(one)
@@ -97,8 +97,8 @@ def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[
 
 def _note_window(journal: Journal, chunk: list, skipped: list[RecordError]) -> None:
     """Note in the journal that a window of questions is finished, after its lines were written."""
-    told = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
-    journal.said = {"skipped": journal.said.get("skipped", []) + told}
+    faults = [{"message": e.message, "field": e.field, "where": e.where, "remedy": e.remedy} for e in skipped]
+    journal.state = {"skipped": journal.state.get("skipped", []) + faults}
     journal.reached(journal.position + len(chunk), chunk[-1][0]["id"])
 
 
@@ -263,6 +263,16 @@ def _where(line: dict) -> str:
     return where_of(record) or f"question {line.get('id')}"
 
 
+def question_line(line: dict, messages: list[dict]) -> Record:
+    """Return a question as a line to be written: a prediction without its response, with the messages of its `prompt` and
+    the number of its `row`, if it has one."""
+    record = line.get("_pair") or line
+    made = {key: value for key, value in line.items() if not key.startswith("_")}
+    if "_row" in line:
+        made["row"] = line["_row"]
+    return Record(made | {"prompt": messages}, where=where_of(record), base=base_of(record))
+
+
 def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> Record:
     record = line.get("_pair") or line
     done = Record(
@@ -270,8 +280,8 @@ def _finished(line: dict, made: dict, name: str, scoring: str, parser: str) -> R
         where=where_of(record), base=base_of(record),
     )  # fmt: skip
     if "chosen" in made.get("logp", ()):
-        said = made["response"]
-        done |= {"response": None, "parsed": said, "correct": said == "chosen"}
+        choice = made["response"]
+        done |= {"response": None, "parsed": choice, "correct": choice == "chosen"}
     else:
         done["response"] = made["response"]
         # A likelihood's response is a bare label, which other parsers than ours may read differently.

@@ -8,7 +8,8 @@ instead, which gives the same distribution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from s2h.eval import clusters, statistics
@@ -27,21 +28,24 @@ def accuracy(known: list[Line], seed: int) -> Interval:
 def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval:
     """Return the mean of the accuracies of cells. cell: returns the cell of a question. The bootstrap draws questions within
     each cell, or clusters within the clusters that have questions in the same cells."""
+    return _mean([(cell(p), p, float(bool(p["correct"]))) for p in known], seed)
+
+
+def _mean(scored: list[tuple[str, Line, float]], seed: int) -> Interval:
+    """Return the mean over cells of the mean score in each, of (cell, question, score from 0 to 1)."""
     import numpy as np
 
-    cells = sorted({cell(p) for p in known})
+    cells = sorted({cell for cell, _, _ in scored})
     at = {name: i for i, name in enumerate(cells)}
-    groups = clusters.labels(known)
-    counts: Any = np.zeros((max(groups) + 1, 2, len(cells)), dtype=np.int64)
-    for p, group in zip(known, groups, strict=True):
-        counts[group, :, at[cell(p)]] += (bool(p["correct"]), 1)
+    groups = clusters.labels([p for _, p, _ in scored])
+    counts: Any = np.zeros((max(groups) + 1, 2, len(cells)))
+    for (cell, _, value), group in zip(scored, groups, strict=True):
+        counts[group, :, at[cell]] += (value, 1)
     right, total = counts.sum(0)
     score = float((right / total).mean())
-    if statistics.single(groups):
-        drawn = (
-            np.random.default_rng(within(seed, 64)).binomial(total, right / total, (ROUNDS, len(total)))
-            / total
-        )
+    if statistics.single(groups) and all(value in (0, 1) for _, _, value in scored):
+        rng = np.random.default_rng(within(seed, 64))
+        drawn = rng.binomial(total.astype(np.int64), right / total, (ROUNDS, len(total))) / total
     elif len(counts) == 1:
         return score, 0.0, 1.0
     else:
@@ -50,6 +54,37 @@ def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval
         drawn = _over(sums[:, 0], sums[:, 1])
     low, high = statistics.percentiles(np.nanmean(drawn, 1))
     return score, low, high
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A question, or a group of questions, that a benchmark scores as one. line: names its cluster; value: 0 to 1."""
+
+    line: Line
+    value: float
+
+
+def mean_of(name: str, cells: list[tuple[str, list[Unit]]], seed: int, chance: float | None = None) -> Metric:
+    """Return the mean score of units, or the mean over several named cells of their means; n counts the units or the
+    cells."""
+    scored = [(cell, unit.line, unit.value) for cell, units in cells for unit in units]
+    return Metric(name, *_mean(scored, seed), len(scored) if len(cells) == 1 else len(cells), chance)
+
+
+def whole_groups(placed: Iterable[tuple[str, Line]], size: int) -> list[Unit]:
+    """Return the groups that have `size` questions, each with the value 1 if all of them are answered right, else 0. placed:
+    each question with the name of its group."""
+    groups: dict[str, list[Line]] = {}
+    for group, p in placed:
+        groups.setdefault(group, []).append(p)
+    return [
+        Unit(
+            {"shared": [key for p in some for key in clusters.keys(p)]},
+            float(all(p["correct"] for p in some)),
+        )
+        for some in groups.values()
+        if len(some) == size
+    ]
 
 
 def by_category(name: str, known: list[Line], seed: int) -> Metric:

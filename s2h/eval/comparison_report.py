@@ -74,7 +74,7 @@ def rows_markdown(
                 f"| {row['clusters']} |" + (f" {row['verdict']} |" if alone else "")
             )
         made.append("")
-    made += [f"- {escaped(told)}" for told in (*explained(rows, margin), *notes)]
+    made += [f"- {escaped(note)}" for note in (*explained(rows, margin), *notes)]
     return "\n".join([*made, ""])
 
 

@@ -11,7 +11,7 @@ from s2h.eval.benches import Line, Metric
 from s2h.eval.statistics import ROUNDS
 from s2h.seeds import seed_of, within
 
-CELLS = [(truth, said) for truth in ("yes", "no") for said in ("yes", "no", None)]
+CELLS = [(truth, reply) for truth in ("yes", "no") for reply in ("yes", "no", None)]
 
 
 def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: int) -> list[Metric]:

@@ -43,10 +43,10 @@ def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> It
         model = model or give()
         for line in captions:
             line["cosine"], line["text_model"], line["scoring"] = 0.0, model.name, SCORING
-        said = [line for line in captions if str(line.get("parsed") or "").strip()]
-        if said:
-            rows = model.encode([text for line in said for text in (str(line["parsed"]), line["answer"])])
-            for at, line in enumerate(said):
+        readable = [line for line in captions if str(line.get("parsed") or "").strip()]
+        if readable:
+            rows = model.encode([text for line in readable for text in (str(line["parsed"]), line["answer"])])
+            for at, line in enumerate(readable):
                 line["cosine"] = round(float(rows[2 * at] @ rows[2 * at + 1]), DIGITS)
         yield from some
 

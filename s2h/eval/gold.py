@@ -51,9 +51,9 @@ def read(line: dict, kind: str | None = None) -> Any:
     }
     found = readers[kind](answer)
     if found is None or (kind == "caption" and not isinstance(found, str)):
-        said = f"{answer!r}"
+        shown = f"{answer!r}"
         raise RecordError(
-            f"can't be read as {kind}: {said if len(said) < 64 else said[:60] + ' …'}", "answer",
+            f"can't be read as {kind}: {shown if len(shown) < 64 else shown[:60] + ' …'}", "answer",
             where_of(line), _REMEDY[kind],
         )  # fmt: skip
     return found
@@ -95,8 +95,8 @@ def key(line: dict) -> str:
     same = [letter for letter, option in choices.items() if option.strip() == answer]
     if len(same) != 1:
         same = [letter for letter, option in choices.items() if normalise(option) == normalise(answer)]
-    if len(same) != 1 and (said := YES_NO.get(_word_of(answer))):
-        same = [letter for letter, option in choices.items() if YES_NO.get(_word_of(option)) == said]
+    if len(same) != 1 and (verdict := YES_NO.get(_word_of(answer))):
+        same = [letter for letter, option in choices.items() if YES_NO.get(_word_of(option)) == verdict]
     if len(same) != 1:
         raise RecordError(
             f"is none of the choices: {answer[:60]!r} of {', '.join(choices)}", "answer",

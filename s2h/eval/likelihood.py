@@ -31,9 +31,9 @@ def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Opti
     pair = line.get("_pair") or {}
     processor = model.processor
     if all(which in pair for which in PAIR):
-        said = {which: encode.answer_text(processor, messages, pair[which], text) for which in PAIR}
-        ids = processor.tokenizer(list(said.values()), add_special_tokens=False)["input_ids"]
-        return Options(answers=said, longest=max(map(len, ids)))
+        answers = {which: encode.answer_text(processor, messages, pair[which], text) for which in PAIR}
+        ids = processor.tokenizer(list(answers.values()), add_special_tokens=False)["input_ids"]
+        return Options(answers=answers, longest=max(map(len, ids)))
     leads = _leads(processor, messages, text)
     if line.get("choices"):
         letters = list(line["choices"])
@@ -106,8 +106,8 @@ def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[s
 
 def _leads(processor: Any, messages: list[dict], text: str) -> list[str]:
     """Return the white space that may stand between the prompt and an answer's first word; the template's comes first."""
-    said = encode.answer_text(processor, messages, assistant("A"), text)
-    return list(dict.fromkeys((said[: len(said) - len(said.lstrip())], "", " ")))
+    answer = encode.answer_text(processor, messages, assistant("A"), text)
+    return list(dict.fromkeys((answer[: len(answer) - len(answer.lstrip())], "", " ")))
 
 
 def _token(processor: Any, text: str, more: str) -> int | None:

@@ -46,7 +46,9 @@ def join(
             RecordError(
                 f"different questions: {len(only)} of {len(first | second)} are in one file only, such as {only[0]!r} "
                 f"({', '.join(lacking)})",
-                where=where, remedy="ask both models with the same --bench, -n and --seed",
+                where=where,
+                remedy="ask both models with the same --bench, -n and --seed; --score --questions FILE gives the replies of "
+                "another evaluator our ids",
             )
         )  # fmt: skip
     pairs: dict[str, Pair] = {key: (line, second[key]) for key, line in first.items() if key in second}
@@ -103,11 +105,11 @@ def _relabelled(
 def _named(pairs: dict[str, Pair], keys: list[str], names: tuple[str, str]) -> str:
     """Name the first of the questions, each with its line in both files."""
 
-    told = []
+    shown = []
     for key in keys[:NAMED]:
         first, second = (where_of(line) or name for line, name in zip(pairs[key], names, strict=True))
-        told.append(f"{key[:60]!r} ({first} and {second})")
-    return ", ".join(told) + (", …" if len(keys) > NAMED else "")
+        shown.append(f"{key[:60]!r} ({first} and {second})")
+    return ", ".join(shown) + (", …" if len(keys) > NAMED else "")
 
 
 def _difference(line: Line, other: Line) -> str:

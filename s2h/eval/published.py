@@ -3,6 +3,7 @@ authors measured them with their own prompts and parsers; a report marks them as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from s2h import registry
@@ -11,18 +12,25 @@ from s2h.eval.benches import Bench
 
 S2H_DPO = "S2H-DPO, Findings of ACL 2026, arXiv 2604.18512"
 MODEL = "LLaVA-1.5-7B"
+SEVERAL = "several models"  # in place of a model, for a table whose rows are models
 
 
-def beside(rows: list[dict]) -> list[dict[str, Any]]:
+def beside(rows: list[dict], metrics: Iterable[dict] = ()) -> list[dict[str, Any]]:
     """Return a table for each paper and model that printed a number of a measured benchmark: a row that was measured, then
     the published ones. A row has name, published, scores (share of 1 by benchmark, and their mean if all of the table's
-    benchmarks were measured), and a published one also model and source."""
-    measured = {benches.plain(row["name"]): row["score"] for row in rows if row.get("score") is not None}
+    benchmarks were measured), and a published one also model and source. metrics: as a report has them, for papers that
+    print a metric instead of the accuracy."""
+    found = {(benches.plain(row["name"]), ""): row["score"] for row in rows if row.get("score") is not None}
+    found |= {(metric["bench"], metric["name"]): metric["score"] for metric in metrics}
     known: dict[str, Bench] = registry.values("bench")
-    tables = dict.fromkeys(
-        (one.model, one.source) for name in known if name in measured for one in known[name].published
-    )
-    return [row for model, source in tables for row in _table(model, source, known, measured)]
+    tables: dict[tuple[str, str], dict[str, float]] = {}
+    for name, bench in known.items():
+        for one in bench.published:
+            if (name, one.metric) in found:
+                tables.setdefault((one.model, one.source), {})[name] = found[name, one.metric]
+    return [
+        row for (model, source), measured in tables.items() for row in _table(model, source, known, measured)
+    ]
 
 
 def _table(model: str, source: str, known: dict[str, Bench], measured: dict[str, float]) -> list[dict]:

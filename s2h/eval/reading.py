@@ -29,15 +29,15 @@ _OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image
 def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     """Return (parsed, correct) of a prediction: its `response` against its `answer`, by the answer's type (`gold.kind_of`).
 
-    parser: one of `parsers.NAMES`, for choices and yes/no; `official` also reads the short answers of some benchmarks.
+    parser: one of `parsers.NAMES`, for choices and yes/no; for some benchmarks also for short answers and numbers.
     correct is None if the answer is hidden. Raises RecordError for an answer that is none of the choices."""
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
     task = answer_types.of_task(line, kind)
     if task is not None and task.read is not None:
-        said = task.read(response, line)
-        return said, None if answer is None else said == answer
+        value = task.read(response, line)
+        return value, None if answer is None else value == answer
     if kind == "caption":
         return _caption(response, line, answer)
     bench = benches.named(line.get("bench"))
@@ -51,6 +51,8 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
         parsed = (own.choice or _CHOICE[parser])(response, options(line))
     elif kind == "yes/no":
         parsed = (own.yes_no or _YES_NO[parser])(response)
+    elif kind == "number" and own.number is not None:
+        parsed = own.number(response)
     else:
         parsed = _OWN_WAY[kind](response)
     return parsed, None if answer is None else parsed == answer
@@ -90,37 +92,37 @@ def _word(response: str, line: Line, answer: object) -> tuple[object, bool | Non
     """Read a short free answer: one of the candidates if the line names some. Else the reply is right if its conclusion says
     the answer, or one of several right ones, as whole words. Any other conclusion is returned as the answer if it is
     short."""
-    told = robust.conclusion(response)
-    if told and not plain.corrected(response):  # the reply only asks a question
-        told = response = ""
+    conclusion = robust.conclusion(response)
+    if conclusion and not plain.corrected(response):  # the reply only asks a question
+        conclusion = response = ""
     if line.get("candidates"):
         candidates = {str(one): str(one) for one in line["candidates"]}
-        said = mentions.said(told, candidates) or mentions.said(plain.plain(response), candidates)
-        parsed = said.pop() if len(said) == 1 and not plain.UNSURE.search(told) else None
+        named = mentions.named(conclusion, candidates) or mentions.named(plain.plain(response), candidates)
+        parsed = named.pop() if len(named) == 1 and not plain.UNSURE.search(conclusion) else None
         return parsed, None if answer is None else parsed == answer
     answers = {str(one): str(one) for one in (answer if isinstance(answer, list) else [answer])}
-    said = mentions.said(told, answers) if answer is not None else set()
+    named = mentions.named(conclusion, answers) if answer is not None else set()
     whole = plain.plain(response).strip(" .()").casefold()
     if answer is not None and (same := [one for one in answers if one.strip(" .()").casefold() == whole]):
         return same[0], True  # also where the answer is a word that is passed over elsewhere, as 'A' is
-    if said and (plain.UNSURE.search(told) or _one_of_several(told, said)):
+    if named and (plain.UNSURE.search(conclusion) or _one_of_several(conclusion, named)):
         return None, False
-    if said:
-        return min(said, key=told.find), True
-    return (told if 0 < len(told.split()) <= SHORT else None), None if answer is None else False
+    if named:
+        return min(named, key=conclusion.find), True
+    return (conclusion if 0 < len(conclusion.split()) <= SHORT else None), None if answer is None else False
 
 
-def _one_of_several(told: str, said: set[str]) -> bool:
+def _one_of_several(conclusion: str, named: set[str]) -> bool:
     """Return whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
-    for one in said:
-        rest = re.sub(re.escape(one), " ☐ ", told, flags=re.IGNORECASE)
+    for one in named:
+        rest = re.sub(re.escape(one), " ☐ ", conclusion, flags=re.IGNORECASE)
         if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
             return True
         items = [part.split() for part in re.split(r"[,;\n]|\band\b", rest) if part.strip()]
         if (
             len(items) > 1
             and all(len(item) <= 2 for item in items)
-            and len(told.split()) > len(one.split()) + 1
+            and len(conclusion.split()) > len(one.split()) + 1
         ):
             return True
     return False
@@ -151,8 +153,8 @@ def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | 
     parsed, labels = caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
     if answer == "none":  # that no image shows it
-        said = "none" if NONE_SAID.search(response) else parsed
-        return said, said == answer
+        parsed = "none" if NONE_SAID.search(response) else parsed
+        return parsed, parsed == answer
     if labels:
         from s2h.sources.builtin.words import holds
 

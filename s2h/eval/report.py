@@ -1,8 +1,10 @@
-"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown."""
+"""Make a report of scores, and show it as a table for a terminal, as JSON or as Markdown. `latex` and `report_page` show it
+in other forms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from s2h import registry
@@ -20,8 +22,8 @@ EXPLAINED = (
 )
 
 
-def make(predictions: list[Line], *, seed: int = 0, **told: Any) -> dict[str, Any]:
-    """Return the report of slim predictions (`accuracy.slim`). told: facts of the run (model, scoring, parser, …).
+def make(predictions: list[Line], *, seed: int = 0, **about: Any) -> dict[str, Any]:
+    """Return the report of slim predictions (`accuracy.slim`). about: facts of the run (model, scoring, parser, …).
 
     rows: of the table, see `accuracy.row`; benchmarks: all numbers by benchmark; metrics: with their intervals; by_images,
     by_position: accuracy by the number of images and by the target's position; published: papers' numbers beside the
@@ -36,12 +38,14 @@ def make(predictions: list[Line], *, seed: int = 0, **told: Any) -> dict[str, An
         known = [p for p in groups[row["name"]] if p.get("correct") is not None]
         row["bootstrap"] = bootstrap.accuracy(known, seed)[1:] if known else None
     labels = [used for bench, some in by_bench.items() if (used := revisions.used(bench, some))]
+    metrics_as_json = [_as_json(bench, metric) for bench, some in found.items() for metric in some]
     return {
-        **told, "seed": seed, "rows": rows,
+        **about, "seed": seed, "rows": rows,
         "benchmarks": {bench: _of_bench(bench, some, found[bench]) for bench, some in by_bench.items()},
-        "metrics": [_told(bench, metric) for bench, some in found.items() for metric in some],
+        "metrics": metrics_as_json,
         "by_images": accuracy.by_images(predictions), "by_position": accuracy.by_position(predictions),
-        "published": published.beside(rows), "labels": labels[0] if labels else None, "notes": notes(by_bench),
+        "published": published.beside(rows, metrics_as_json), "labels": labels[0] if labels else None,
+        "notes": notes(by_bench),
     }  # fmt: skip
 
 
@@ -60,7 +64,7 @@ def metrics(bench: str, predictions: list[Line], seed: int = 0) -> list[Metric]:
     return found.metrics(known, seed_of(seed, bench)) if found and known else []
 
 
-def _told(bench: str, metric: Metric) -> dict[str, Any]:
+def _as_json(bench: str, metric: Metric) -> dict[str, Any]:
     made = {
         "bench": bench,
         "name": metric.name,
@@ -107,8 +111,8 @@ def _of_bench(name: str, some: list[Line], found: list[Metric]) -> dict[str, Any
         for category in accuracy.categories(p):
             by_category.setdefault(category, []).append(p)
     made["by_category"] = {one: accuracy.row("", by_category[one])["score"] for one in sorted(by_category)}
-    told = [_told(name, metric) for metric in found]
-    return made | (_grid(told) if _has_grid(name) else {metric.name: metric.score for metric in found})
+    shown = [_as_json(name, metric) for metric in found]
+    return made | (_grid(shown) if _has_grid(name) else {metric.name: metric.score for metric in found})
 
 
 def _has_grid(name: str) -> bool:
@@ -187,8 +191,8 @@ def _published(rows: list[dict], width: int) -> list[str]:
         mark = "" if not row["published"] else " *"
         values = "".join(f"{_percent(row['scores'].get(name)):>9s}" for name in head)
         lines.append(f"{row['name'] + mark:{width}s}{values}")
-    told = f"* published, not measured here: {rows[-1]['model']}, {rows[-1]['source']}"
-    return [*lines, told, *published.warnings(rows)]
+    footnote = f"* published, not measured here: {rows[-1]['model']}, {rows[-1]['source']}"
+    return [*lines, footnote, *published.warnings(rows)]
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -251,7 +255,7 @@ def markdown(report: dict[str, Any]) -> str:
             name = f"{row['name']} (published)" if row["published"] else f"**{row['name']}**"
             lines.append(f"| {name} | " + " | ".join(_percent(row["scores"].get(one)) for one in head) + " |")
         lines += ["", f"Published numbers: {source}.", *published.warnings(some)]
-    lines += ["", *(f"- {escaped(told)}" for told in (*EXPLAINED, *report["notes"]))]
+    lines += ["", *(f"- {escaped(note)}" for note in (*EXPLAINED, *report["notes"]))]
     return "\n".join(lines) + "\n"
 
 
@@ -267,14 +271,16 @@ def _interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
-def save(path: str, told: dict[str, Any], text: str) -> None:
-    """Write a report whole or not at all: its text if the name ends in .md, else JSON."""
+def save(path: str, report: dict[str, Any], forms: Mapping[str, Callable[[], Iterable[bytes]]]) -> None:
+    """Write a report whole or not at all: in the form that the name's ending has in `forms`, else as JSON."""
     import json
 
     from s2h.streams.files import Whole
 
+    form = forms.get(os.path.splitext(path)[1])
     with Whole(path) as out:
-        out.write((text if path.endswith(".md") else json.dumps(told, indent=1) + "\n").encode())
+        for piece in form() if form else [(json.dumps(report, indent=1) + "\n").encode()]:
+            out.write(piece)
 
 
 def heat_map(cells: Iterable[dict], path: str) -> None:

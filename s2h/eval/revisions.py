@@ -49,10 +49,10 @@ def _md5(path: str, changed: int, size: int) -> str:
 
 def fingerprint(lines: Iterable[Line]) -> str:
     """Return a digest (8 hexadecimal digits) of the ids and answers of lines. It does not depend on their order."""
-    told = sorted(
+    labels = sorted(
         f"{str(p['id']).rpartition('/')[2]}\t{str(p['answer']).strip('(). ').upper()}" for p in lines
     )
-    return blake2b("\n".join(told).encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return blake2b("\n".join(labels).encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
 def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
@@ -80,8 +80,8 @@ def sentence(bench: str, labels: dict[str, Any]) -> str:
     assert known is not None and known.revision is not None
     revision, version = known.revision, labels["version"]
     count = counted(labels["questions"], "question")
-    told = f"{bench}: labels of {revision.category} ({count}): fingerprint {labels['fingerprint']}"
+    text = f"{bench}: labels of {revision.category} ({count}): fingerprint {labels['fingerprint']}"
     if version == revision.version(True):
-        return f"{told}, version {version}"
+        return f"{text}, version {version}"
     warning = f"{revision.wrong} until {revision.date}; compare scores without this task"
-    return f"{told}, version {version or 'not known'}: {warning}"
+    return f"{text}, version {version or 'not known'}: {warning}"

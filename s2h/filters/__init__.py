@@ -114,11 +114,11 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[tuple[list[Record
         yield batch, None
 
 
-def add_score(record: Record, name: str, **said: float | str) -> None:
+def add_score(record: Record, name: str, **values: float | str) -> None:
     """Write a score as `scores.NAME`, after those of earlier stages. Floats are rounded to DIGITS. Raises RecordError for
     a number that is not finite."""
     rounded = {
-        key: round(value, DIGITS) if isinstance(value, float) else value for key, value in said.items()
+        key: round(value, DIGITS) if isinstance(value, float) else value for key, value in values.items()
     }
     for key, value in rounded.items():
         if isinstance(value, float) and value - value != 0:
@@ -132,20 +132,20 @@ def earlier_score(record: Record, name: str, model: str, keys: tuple[str, ...], 
 
     Raises RecordError for a score of another model, because a stage never rewrites the result of an earlier one.
     """
-    said = record.get("scores", {}).get(name)
-    if said is None:
+    score = record.get("scores", {}).get(name)
+    if score is None:
         return False
     field, where = f"scores.{name}", record.where
     forget = f"jq -c 'del(.scores.{name})' removes it"
-    if not isinstance(said, dict) or not all(is_number(said.get(key)) for key in keys):
+    if not isinstance(score, dict) or not all(is_number(score.get(key)) for key in keys):
         raise RecordError(f"holds no score: {' and '.join(keys)} must be numbers", field, where, forget)
-    if said.get("model") != model:
-        by = f"{said.get('model')}, not by {model}"
+    if score.get("model") != model:
+        by = f"{score.get('model')}, not by {model}"
         raise RecordError(
             f"was measured by another model: {by}",
             field,
             where,
-            f"use {option} {said.get('model')}, or {forget}",
+            f"use {option} {score.get('model')}, or {forget}",
         )
     return True
 

@@ -128,18 +128,18 @@ class _Comparison:
 
 def _write(record: Record, findings: list[_Finding]) -> RecordError | None:
     """Write the score, or return why the record's own score contradicts it."""
-    said: dict[str, Any] = {}
+    score: dict[str, Any] = {}
     if distances := [one.distance for one in findings if one.distance is not None]:
-        said["distance"] = min(distances)
+        score["distance"] = min(distances)
     if cosines := [one.cosine for one in findings if one.cosine is not None]:
-        said["cosine"] = max(cosines)
+        score["cosine"] = max(cosines)
     hit = next((i for i, one in enumerate(findings) if one.bench), None)
     if hit is not None:
-        said |= {"bench": findings[hit].bench, "image": hit}
+        score |= {"bench": findings[hit].bench, "image": hit}
     earlier = record.get("scores", {}).get("against")
     if earlier is None:
-        add_score(record, "against", **said)
-    elif earlier != said:
+        add_score(record, "against", **score)
+    elif earlier != score:
         return RecordError(
             "was measured against other images",
             "scores.against",

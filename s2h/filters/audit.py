@@ -272,19 +272,19 @@ def summary(report: dict) -> list[str]:
     """Return a line for each task."""
     lines = []
     for task, found in report.items():
-        said = [f"{found['pairs']:,} {plural(found['pairs'], 'pair')}"]
+        parts = [f"{found['pairs']:,} {plural(found['pairs'], 'pair')}"]
         if found["blind"]:
             low, high = found["blind"]["interval"]
-            said.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")
+            parts.append(f"blind AUC {found['blind']['auc']:.3f} ({low:.3f} to {high:.3f})")
             low, high = found["form"]["interval"]
-            said.append(f"form alone {found['form']['auc']:.3f} ({low:.3f} to {high:.3f})")
+            parts.append(f"form alone {found['form']['auc']:.3f} ({low:.3f} to {high:.3f})")
         else:
-            said.append("too few pairs for the blind test")
+            parts.append("too few pairs for the blind test")
         uneven = [n for n, places in found["places"].items() if places["p"] < 0.05]
-        said.append(f"places uneven with {', '.join(uneven)} images" if uneven else "places even")
+        parts.append(f"places uneven with {', '.join(uneven)} images" if uneven else "places even")
         if found["repeats"]["pairs"]:
-            said.append(f"{found['repeats']['pairs']:,} repeated")
+            parts.append(f"{found['repeats']['pairs']:,} repeated")
         if (photo := found.get("same_photograph")) and photo["auc"] is not None:
-            said.append(f"same-photograph AUC {photo['auc']:.3f}")
-        lines.append(f"{task}: {'; '.join(said)}")
+            parts.append(f"same-photograph AUC {photo['auc']:.3f}")
+        lines.append(f"{task}: {'; '.join(parts)}")
     return lines

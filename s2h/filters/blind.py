@@ -101,16 +101,16 @@ def test(
 def _features(asked: str, answer: str) -> Iterator[str]:
     """Yield words and word pairs of the answer, its length, what it repeats of the question, and every word of the question
     beside every word of the answer's end."""
-    question, said = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
-    for one, two in zip(["<", *said], [*said, ">"], strict=True):
+    question, words = _WORD.findall(asked.lower())[-MOST_ASKED:], _WORD.findall(answer.lower())
+    for one, two in zip(["<", *words], [*words, ">"], strict=True):
         yield two
         yield f"{one} {two}"
-    yield f"# {min(len(said), 40)}"
+    yield f"# {min(len(words), 40)}"
     yield f"## {min(len(answer) // 8, 40)}"
     asked_words = set(question)
-    yield f"= {round(10 * sum(word in asked_words for word in said) / max(1, len(said)))}"
-    yield f"/= {round(10 * sum(word in said for word in asked_words) / max(1, len(asked_words)))}"
-    last = set(said[-8:])
+    yield f"= {round(10 * sum(word in asked_words for word in words) / max(1, len(words)))}"
+    yield f"/= {round(10 * sum(word in words for word in asked_words) / max(1, len(asked_words)))}"
+    last = set(words[-8:])
     for word in asked_words:
         for other in last:
             yield f"{word}|{other}"

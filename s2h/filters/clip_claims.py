@@ -48,11 +48,11 @@ def build(
     """
 
     def decide(record: Record) -> str:
-        said = record["scores"]["clip"]
-        if least is not None and said["chosen"] < least:
+        score = record["scores"]["clip"]
+        if least is not None and score["chosen"] < least:
             return f"clip below {least:g}"
         # Rounded as the two scores are: 0.3 - 0.25 is a hair less than 0.05.
-        if margin is not None and round(said["chosen"] - said["rejected"], 9) < margin:
+        if margin is not None and round(score["chosen"] - score["rejected"], 9) < margin:
             return f"clip margin below {margin:g}"
         return ""
 
@@ -66,8 +66,8 @@ def build(
 
 
 def _margin(record: Record) -> float:
-    said = record["scores"]["clip"]
-    return said["chosen"] - said["rejected"]
+    score = record["scores"]["clip"]
+    return score["chosen"] - score["rejected"]
 
 
 def _wanted(record: Record) -> Wanted:
@@ -76,11 +76,11 @@ def _wanted(record: Record) -> Wanted:
 
 
 def _cosines(record: Record, images: Embedded, texts: Embedded) -> dict[str, Any]:
-    said = {}
+    means = {}
     for side in SIDES:
         cosines = [float(images[place(record, at)] @ texts[text]) for at, text in claims(record, side)]
-        said[side] = sum(cosines) / len(cosines)
-    return said
+        means[side] = sum(cosines) / len(cosines)
+    return means
 
 
 @dataclass
@@ -127,12 +127,12 @@ class ClipScorer:
                 try:
                     for i in sorted(need.images):
                         _check_image(record, i, damaged)
-                    said = self.measure(record, images, texts)
-                    _check_numbers(said, self.key, name, record)
+                    measured = self.measure(record, images, texts)
+                    _check_numbers(measured, self.key, name, record)
                 except RecordError as error:
                     faults[at] = error
                 else:
-                    add_score(record, self.key, **said, model=name)
+                    add_score(record, self.key, **measured, model=name)
         return faults
 
 
@@ -147,9 +147,9 @@ def _check_image(record: Record, at: int, damaged: dict[Place, ImageError]) -> N
         raise type(error)(error.message, f"images[{at}]", record.where, error.remedy)
 
 
-def _check_numbers(said: dict[str, Any], score: str, name: str, record: Record) -> None:
-    values = [value for value in said.values() if not isinstance(value, list)]
-    values += [value for row in said.get("images", ()) for value in row]
+def _check_numbers(measured: dict[str, Any], score: str, name: str, record: Record) -> None:
+    values = [value for value in measured.values() if not isinstance(value, list)]
+    values += [value for row in measured.get("images", ()) for value in row]
     if bad := [value for value in values if not is_number(value)]:
         raise RecordError(
             f"is not a number: {bad[0]} from {name}",

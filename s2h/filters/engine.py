@@ -16,10 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from s2h import accel
-from s2h.filters.cache import Embeddings, Folder, brief
 from s2h.images.decoding import ImageError, open_image, read_bytes
 from s2h.images.store import digest
 from s2h.models import ModelError
+from s2h.models.cache import Embeddings, Folder, brief
 
 if TYPE_CHECKING:
     from s2h.models.clip import Clip
@@ -161,17 +161,17 @@ class Engine:
     def texts(self, kind: str, name: str, texts: Iterable[str]) -> dict[str, Any]:
         """Return embeddings of texts by a CLIP or a text model: float32 [D] of length 1."""
         keys = {text: brief(text) for text in dict.fromkeys(texts)}
-        said = {key: text for text, key in keys.items()}
+        by_key = {key: text for text, key in keys.items()}
 
         def embed(missing: list[bytes]) -> Iterator[tuple[bytes, Any]]:
             parts = [missing[i : i + TEXTS_AT_ONCE] for i in range(0, len(missing), TEXTS_AT_ONCE)]
-            chunks = [[said[key] for key in part] for part in parts]
+            chunks = [[by_key[key] for key in part] for part in parts]
             if kind == "clip":
                 self.cut += sum(self.clip(name).cut(chunk) for chunk in chunks)
             for part, rows in zip(parts, self.run(f"{kind} texts", name, chunks), strict=True):
                 yield from zip(part, rows, strict=True)
 
-        rows = self.results(kind, name, "texts").get(said, embed)
+        rows = self.results(kind, name, "texts").get(by_key, embed)
         return {text: rows[key] for text, key in keys.items()}
 
     def digests(self, places: Iterable[Place]) -> tuple[dict[Place, bytes], dict[Place, ImageError]]:

@@ -90,7 +90,7 @@ class ModelKind:
     """A kind of model that judgements share; `scorers` has all of them."""
 
     name: str
-    said: str  # on standard error when a model is loaded, before the model's name
+    message: str  # on standard error when a model is loaded, before the model's name
     load: Callable[[str, str | None, bool], Any]  # of a name, a number format and whether to compile
     option: Option | None = None  # names the model, if no judgement has such an option
     identify: Callable[[str], str] = str  # the full name of a model, which its scores carry

@@ -221,13 +221,13 @@ def _opened(base: str, reference: str, at: int) -> Image:
 
 def _is_there(record: Record, score: str, name: str, whole: str, keys: tuple[str, ...]) -> bool:
     """Return whether the record already has this score. Raises RecordError for a score of something else."""
-    said = record.get("scores", {}).get(score)
-    if said is None:
+    earlier = record.get("scores", {}).get(score)
+    if earlier is None:
         return False
     if (
-        isinstance(said, dict)
-        and said.get("fingerprint") == whole
-        and all(is_number(said.get(key)) for key in keys)
+        isinstance(earlier, dict)
+        and earlier.get("fingerprint") == whole
+        and all(is_number(earlier.get(key)) for key in keys)
     ):
         return True
     earlier_score(record, score, name, keys, "--ref")
@@ -240,10 +240,10 @@ def _is_there(record: Record, score: str, name: str, whole: str, keys: tuple[str
 
 
 def _check_score(record: Record, score: str, keys: tuple[str, ...]) -> None:
-    said = record.get("scores", {}).get(score)
-    if said is None:
+    earlier = record.get("scores", {}).get(score)
+    if earlier is None:
         raise RecordError("is missing", f"scores.{score}", record.where, "--ref MODEL measures it")
-    if not isinstance(said, dict) or not all(is_number(said.get(key)) for key in keys):
+    if not isinstance(earlier, dict) or not all(is_number(earlier.get(key)) for key in keys):
         raise RecordError(
             f"holds no score: {' and '.join(keys)} must be numbers", f"scores.{score}", record.where,
             f"--ref MODEL measures it once jq -c 'del(.scores.{score})' has removed it",

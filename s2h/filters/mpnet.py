@@ -46,8 +46,12 @@ def captions_of_others(record: Record) -> list[str]:
         return []
     found: list[str] = []
     for at, label in enumerate(labels):
-        said = label.get("captions") if at not in target and isinstance(label, dict) else None
-        found += [text for text in said if isinstance(text, str) and text] if isinstance(said, list) else []
+        captions = label.get("captions") if at not in target and isinstance(label, dict) else None
+        found += (
+            [text for text in captions if isinstance(text, str) and text]
+            if isinstance(captions, list)
+            else []
+        )
     return list(dict.fromkeys(found))
 
 
@@ -68,14 +72,14 @@ def build(
         return _score(engine, model, batch)
 
     def decide(record: Record) -> str:
-        said = record["scores"]["mpnet"]
-        if band is not None and said.get("compared") == "values":
-            if said.get("same"):
+        score = record["scores"]["mpnet"]
+        if band is not None and score.get("compared") == "values":
+            if score.get("same"):
                 return "mpnet: the same conclusion"
-        elif band is not None and (reason := within(_compared(said), band, "mpnet")):
+        elif band is not None and (reason := within(_compared(score), band, "mpnet")):
             return reason
-        if others is not None and "distractors" in said:
-            return within(said["distractors"], others, "mpnet of distractors")
+        if others is not None and "distractors" in score:
+            return within(score["distractors"], others, "mpnet of distractors")
         return ""
 
     columns = (
@@ -90,12 +94,12 @@ def build(
 
 
 def _judged(record: Record) -> float | None:
-    said = record["scores"]["mpnet"]
-    return None if said.get("compared") == "values" else _compared(said)
+    score = record["scores"]["mpnet"]
+    return None if score.get("compared") == "values" else _compared(score)
 
 
-def _compared(said: dict[str, Any]) -> float:
-    return said.get("conclusions", said["similarity"])
+def _compared(score: dict[str, Any]) -> float:
+    return score.get("conclusions", score["similarity"])
 
 
 def _score(engine: Engine, model: str | None, batch: list[Record]) -> dict[int, RecordError]:
@@ -116,9 +120,9 @@ def _score(engine: Engine, model: str | None, batch: list[Record]) -> dict[int, 
             texts += captions_of_others(record)
         rows = engine.texts("text", name, texts)
         for at in positions:
-            said = _measure(batch[at], rows)
-            if all(is_number(number) for number in said.values() if isinstance(number, float)):
-                add_score(batch[at], "mpnet", **said, model=name)
+            score = _measure(batch[at], rows)
+            if all(is_number(number) for number in score.values() if isinstance(number, float)):
+                add_score(batch[at], "mpnet", **score, model=name)
             else:
                 faults[at] = RecordError(
                     f"is not a number: nan from {name}",
@@ -138,17 +142,17 @@ def _default_model(record: Record) -> str:
 def _measure(record: Record, rows: dict[str, Any]) -> dict[str, Any]:
     whole = [text_of(record[side]) for side in SIDES]
     ends = [conclusion(record, side) for side in SIDES]
-    said: dict[str, Any] = {"similarity": float(rows[whole[0]] @ rows[whole[1]]), "compared": "answers"}
+    score: dict[str, Any] = {"similarity": float(rows[whole[0]] @ rows[whole[1]]), "compared": "answers"}
     if ends != whole:
-        said |= {"conclusions": float(rows[ends[0]] @ rows[ends[1]]), "compared": "conclusions"}
+        score |= {"conclusions": float(rows[ends[0]] @ rows[ends[1]]), "compared": "conclusions"}
     kind = facts_of(record).get("answer_type")
     if isinstance(kind, str) and kind in VALUES:
         values = [value(record, side) for side in SIDES]
         if None not in values:
-            said |= {"compared": "values", "same": values[0] == values[1]}
+            score |= {"compared": "values", "same": values[0] == values[1]}
     elif captions := captions_of_others(record):
-        said["distractors"] = max(float(rows[ends[0]] @ rows[caption]) for caption in captions)
-    return said
+        score["distractors"] = max(float(rows[ends[0]] @ rows[caption]) for caption in captions)
+    return score
 
 
 JUDGEMENT = Judgement(

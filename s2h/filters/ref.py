@@ -35,12 +35,12 @@ def build(
     from s2h.filters.log_probabilities import Scorer
 
     def decide(record: Record) -> str:
-        said = record["scores"]["ref"]
-        if margin is not None and (reason := within(margin_of(said), margin, "margin")):
+        score = record["scores"]["ref"]
+        if margin is not None and (reason := within(margin_of(score), margin, "margin")):
             return reason
         if perplexity is not None:
             for side in SIDES:
-                if reason := within(_perplexity(said, side), perplexity, f"perplexity of {side}"):
+                if reason := within(_perplexity(score, side), perplexity, f"perplexity of {side}"):
                     return reason
         return ""
 
@@ -55,17 +55,17 @@ def build(
     return Judge("ref", scorer.score, decide, heavy=True, measures=tuple(columns))
 
 
-def margin_of(said: dict[str, Any]) -> float:
+def margin_of(score: dict[str, Any]) -> float:
     """Return chosen minus rejected of a score, in nats, rounded as the two are."""
-    return round(said["chosen"] - said["rejected"], 9)
+    return round(score["chosen"] - score["rejected"], 9)
 
 
 def _column(side: str, band: Band) -> Measure:
     return Measure(f"perplexity of {side}", lambda record: _perplexity(record["scores"]["ref"], side), *band)
 
 
-def _perplexity(said: dict[str, Any], side: str) -> float:
-    return math.exp(min(-said[side] / said[f"{side}_tokens"], 700))
+def _perplexity(score: dict[str, Any], side: str) -> float:
+    return math.exp(min(-score[side] / score[f"{side}_tokens"], 700))
 
 
 def _from_options(given: Given, tools: Tools) -> Judge:

@@ -37,12 +37,12 @@ _WORD = re.compile(r"\w+")
 
 def words_of(record: Record) -> list[str]:
     """Return the texts of a pair: those of the prompt, of the chosen and of the rejected answer."""
-    said = [
+    prompt = [
         "\0image" if part["type"] == "image" else part["text"]
         for message in record["prompt"]
         for part in message["content"]
     ]
-    return ["\n".join(said), *(_answer(record, side) for side in ("chosen", "rejected"))]
+    return ["\n".join(prompt), *(_answer(record, side) for side in ("chosen", "rejected"))]
 
 
 def _answer(record: Record, side: str) -> str:
@@ -68,11 +68,11 @@ class Repeats:
     def see(self, record: Record, origin: str | None) -> str | None:
         """Return the origin of the oldest pair that this one repeats, or None. A pair that repeats none is remembered
         if it has an origin itself. Raises ImageError."""
-        prints, said = self._images(record), words_of(record)
-        text = _hash("\0".join(said).encode("utf-8", "surrogatepass"))
+        prints, texts = self._images(record), words_of(record)
+        text = _hash("\0".join(texts).encode("utf-8", "surrogatepass"))
         image_keys = [_hash(b"%d %d" % (key, len(prints))) for key in self._image_keys(prints)]
         keys = [_hash(b"%d %d" % (text, key)) for key in image_keys]
-        sign = self.near_texts.sign(said) if self.near_texts is not None else None
+        sign = self.near_texts.sign(texts) if self.near_texts is not None else None
         for number in self._candidates(keys, image_keys, sign):
             if self._repeats(number, text, sign, prints):
                 return self.origins[self.owners[number]]
@@ -157,10 +157,10 @@ class NearTexts:
         self.index = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
         self.signs: list[MinHash] = []
 
-    def sign(self, said: list[str]) -> MinHash:
+    def sign(self, texts: list[str]) -> MinHash:
         """Return the MinHash of the word runs, each marked with whether it is of the prompt or of which answer."""
         runs = set()
-        for place, text in enumerate(said):
+        for place, text in enumerate(texts):
             words = _WORD.findall(text.lower())
             runs |= {(place, *words[i : i + RUN]) for i in range(max(1, len(words) - RUN + 1))}
         made = self.empty.copy()

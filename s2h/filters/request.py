@@ -69,8 +69,8 @@ def fault(given: Given) -> str:
             names = _join([o.name for o in judgement.options if not o.asks and o.speed is None], "and")
             verb = "is" if " " not in names else "are"
             return f"{names} {verb} for {_join([o.name for o in judgement.options if o.asks], 'or')}."
-        if name in chosen and (said := judgement.check(given)):
-            return said
+        if name in chosen and (message := judgement.check(given)):
+            return message
     return ""
 
 
@@ -121,7 +121,7 @@ def loaders(say: Callable[[str], None], dtype: str | None, compile: bool) -> dic
 
     def loader(kind: ModelKind) -> Callable[[str], Any]:
         def load(name: str) -> Any:
-            say(f"{kind.said} {name}")
+            say(f"{kind.message} {name}")
             return kind.load(name, dtype, compile)
 
         return load

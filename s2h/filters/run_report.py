@@ -35,7 +35,7 @@ class Counts:
         """Add the counts that an earlier run noted."""
         self.counts.update({(task, reason): n for task, reason, n in noted})
 
-    def printable(self) -> Counter[tuple[str, str]]:
+    def by_shown_name(self) -> Counter[tuple[str, str]]:
         """Return the counts with names of tasks that a terminal can show."""
         shown: Counter[tuple[str, str]] = Counter()
         for (task, reason), n in self.counts.items():
@@ -60,7 +60,7 @@ class Counts:
         return [head, *(self._table(reasons) if reasons else [])]
 
     def _table(self, reasons: list[str]) -> list[str]:
-        counts = self.printable()
+        counts = self.by_shown_name()
 
         def total(reason: str, tasks: Iterable[str]) -> str:
             return f"{sum(counts[task, reason] for task in tasks):,}"
@@ -112,7 +112,7 @@ class Histograms:
     def report(self, counts: Counts) -> dict[str, Any]:
         """Return the counts by task and reason, and for each measure its thresholds, its spread and its histogram."""
         tasks: dict[str, dict[str, int]] = {}
-        for (task, reason), n in sorted(counts.printable().items()):
+        for (task, reason), n in sorted(counts.by_shown_name().items()):
             tasks.setdefault(task, {})[reason or "kept"] = n
         measures = {
             measure.name: _summary(measure, values)

@@ -50,8 +50,8 @@ def judges(measures: Mapping[str, tuple[TextMeasure, Band | None]]) -> list[Judg
     return [replace(made[0], score=score), *made[1:]] if made else []
 
 
-def _same(said: object, found: dict) -> bool:
-    return isinstance(said, dict) and said.get("value") == found["value"]
+def _same(earlier: object, found: dict) -> bool:
+    return isinstance(earlier, dict) and earlier.get("value") == found["value"]
 
 
 def _judge(key: str, measure: TextMeasure, band: Band | None) -> Judge:

@@ -23,23 +23,23 @@ _MARK = re.compile("|".join(MARKS))
 def turns(record: Record) -> list[tuple[str, str]]:
     """Return (role, text) of each message, with TAG where an image stands. Raises RecordError for a text that holds a
     tag."""
-    said = []
+    made = []
     for i, message in enumerate(record["prompt"]):
         parts = []
         for part in message["content"]:
             if part["type"] == "text":
                 refuse_tags(part["text"], f"prompt[{i}]")
             parts.append(TAG if part["type"] == "image" else part["text"])
-        said.append((message["role"], "".join(parts)))
-    return said
+        made.append((message["role"], "".join(parts)))
+    return made
 
 
 def single(record: Record) -> str:
     """Return the prompt as one text. Raises RecordError if it has several messages."""
-    said = turns(record)
-    if len(said) > 1:
-        raise RecordError(f"has {len(said)} messages: the format has room for one", "prompt")
-    return said[0][1]
+    made = turns(record)
+    if len(made) > 1:
+        raise RecordError(f"has {len(made)} messages: the format has room for one", "prompt")
+    return made[0][1]
 
 
 def answer(record: Record, side: str) -> str:
@@ -84,36 +84,36 @@ def text(value: Any, field: str) -> str:
     return value
 
 
-def content(said: str) -> str | list[dict]:
+def content(value: str) -> str | list[dict]:
     """Split a text at its marks into the parts of a message, an image for each mark. Return a text without marks as it
     is."""
-    if "<image" not in said or not _MARK.search(said):
-        return said
+    if "<image" not in value or not _MARK.search(value):
+        return value
     parts: list[object] = []
-    for at, words in enumerate(_MARK.split(said)):
+    for at, words in enumerate(_MARK.split(value)):
         parts += [IMAGE] * (at > 0) + [words] * (words != "")
     return interleave(parts)[0]["content"]
 
 
-def prompt(said: Any, field: str) -> str | list[dict]:
+def prompt(value: Any, field: str) -> str | list[dict]:
     """Make a prompt of a question: one message with images where the marks stand, or the text if it has no marks."""
-    found = content(text(said, field))
+    found = content(text(value, field))
     return found if isinstance(found, str) else [{"role": "user", "content": found}]
 
 
-def messages(said: Any, field: str) -> list[dict]:
+def messages(value: Any, field: str) -> list[dict]:
     """Read a conversation of {"from", "value"}, as in sharegpt, or of {"role", "content"}. Raises RecordError."""
-    if not isinstance(said, list) or not said:
-        raise RecordError(f"must be a non-empty list of messages: it is {kind_of(said)}", field)
-    return [message(one, f"{field}[{at}]") for at, one in enumerate(said)]
+    if not isinstance(value, list) or not value:
+        raise RecordError(f"must be a non-empty list of messages: it is {kind_of(value)}", field)
+    return [message(one, f"{field}[{at}]") for at, one in enumerate(value)]
 
 
-def message(said: Any, field: str) -> dict:
+def message(value: Any, field: str) -> dict:
     """Read one message of a conversation. Raises RecordError."""
-    if not isinstance(said, dict):
-        raise RecordError(f"must be a message: it is {kind_of(said)}", field)
-    keys = ("from", "value") if "from" in said else ("role", "content")
-    role, words = (said.get(key) for key in keys)
+    if not isinstance(value, dict):
+        raise RecordError(f"must be a message: it is {kind_of(value)}", field)
+    keys = ("from", "value") if "from" in value else ("role", "content")
+    role, words = (value.get(key) for key in keys)
     if not isinstance(role, str):
         raise RecordError("must be a message with from and value, or with role and content", field)
     role = ROLES.get(role, role)
@@ -123,9 +123,9 @@ def message(said: Any, field: str) -> dict:
     return {"role": role, "content": content(words) if role == "user" else words}
 
 
-def answered(said: Any, field: str) -> tuple[list[dict], dict]:
+def answered(value: Any, field: str) -> tuple[list[dict], dict]:
     """Split a conversation that ends with an answer into (prompt, answer). Raises RecordError."""
-    found = messages(said, field)
+    found = messages(value, field)
     if found[-1]["role"] != "assistant" or len(found) < 2:
         raise RecordError("must hold a question and end with the assistant's answer", field)
     return found[:-1], found[-1]

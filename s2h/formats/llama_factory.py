@@ -15,15 +15,15 @@ NAMES = {ours: theirs for theirs, ours in chat.ROLES.items()}
 
 def write(record: Record, pictures: Pictures) -> dict:
     """Make a conversation in which human and gpt alternate, after an optional system text."""
-    said = chat.turns(record)
-    talk = said[1:] if said[0][0] == "system" else said
+    turns = chat.turns(record)
+    talk = turns[1:] if turns[0][0] == "system" else turns
     for at, (role, _) in enumerate(talk):
         if role != ("user", "assistant")[at % 2]:
             raise RecordError(
                 "turns must alternate: user, assistant, user", "prompt", remedy="LLaMA-Factory skips others"
             )
     return {
-        "conversations": [{"from": NAMES.get(role, role), "value": text} for role, text in said],
+        "conversations": [{"from": NAMES.get(role, role), "value": text} for role, text in turns],
         "chosen": {"from": "gpt", "value": chat.answer(record, "chosen")},
         "rejected": {"from": "gpt", "value": chat.answer(record, "rejected")},
         "images": pictures.paths(record),
@@ -32,11 +32,11 @@ def write(record: Record, pictures: Pictures) -> dict:
 
 def read(row: dict) -> dict:
     """Read a conversation. Its system text may be in the field `system`."""
-    said = chat.messages(row["conversations"], "conversations")
+    messages = chat.messages(row["conversations"], "conversations")
     if row.get("system"):
-        said.insert(0, {"role": "system", "content": chat.text(row["system"], "system")})
+        messages.insert(0, {"role": "system", "content": chat.text(row["system"], "system")})
     return chat.pair(
-        row, {"conversations", "system"}, images=chat.listed(row.get("images")), prompt=said,
+        row, {"conversations", "system"}, images=chat.listed(row.get("images")), prompt=messages,
         chosen=[chat.message(row["chosen"], "chosen")], rejected=[chat.message(row["rejected"], "rejected")],
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ class Pack:
             self._shards.close()
         for part in self._outs.values():
             part.out.close()
-        told = {
+        manifest = {
             "s2h": __version__,
             "records": {name: part.count for name, part in self._outs.items()},
             "images": self.images,
@@ -101,7 +101,7 @@ class Pack:
             "shards": self._shards.count if self._shards is not None else 0,
         }
         with open(os.path.join(self._beside, MANIFEST), "w", encoding="utf-8") as file:
-            json.dump(told, file, indent=2)
+            json.dump(manifest, file, indent=2)
             file.write("\n")
         with open(os.path.join(self._beside, CARD), "w", encoding="utf-8") as file:
             file.write(card({name: part.count for name, part in self._outs.items()}))

@@ -36,13 +36,13 @@ def write(record: Record, _: Pictures) -> dict:
         out = io.BytesIO()
         sheet.save(out, "PNG")
         data, name = out.getvalue(), digest(out.getvalue()) + ".png"
-    said = [part["text"] for part in record["prompt"][0]["content"] if part["type"] == "text"]
-    question = "".join(text for text in said if not _names_image(text) or len(found) == 1).strip()
+    texts = [part["text"] for part in record["prompt"][0]["content"] if part["type"] == "text"]
+    question = "".join(text for text in texts if not _names_image(text) or len(found) == 1).strip()
     return {
         "image": {"bytes": data, "path": name},
         "idx": record["id"],
         "ds_name": f"s2h-{record['task']}" if record.get("task") else "s2h",
-        "question": question or "".join(said).strip(),
+        "question": question or "".join(texts).strip(),
         "chosen": text_of(record["chosen"]),
         "rejected": text_of(record["rejected"]),
         "origin_dataset": record.get("source"),

@@ -13,7 +13,7 @@ from s2h.schema import kind_of
 
 
 def read(row: dict) -> dict:
-    rated = [(score, said) for said, score in _replies(row["completions"]) if score is not None]
+    rated = [(score, reply) for reply, score in _replies(row["completions"]) if score is not None]
     if not rated:
         raise LeftOut("has no reply with a rating", "completions")
     best, worst = max(rated, key=_score), min(rated, key=_score)  # of equals, the first
@@ -34,10 +34,12 @@ def _replies(completions: Any) -> list[tuple[str, float | None]]:
     """Return (reply, mean rating or None) of each completion. They are a list of objects, or in some files an object of
     lists."""
     if isinstance(completions, dict):
-        said, ratings = completions.get("response"), completions.get("annotations")
-        if not isinstance(said, list) or not isinstance(ratings, list) or len(said) != len(ratings):
+        replies, ratings = completions.get("response"), completions.get("annotations")
+        if not isinstance(replies, list) or not isinstance(ratings, list) or len(replies) != len(ratings):
             raise RecordError("must hold as many annotations as responses", "completions")
-        completions = [{"response": one, "annotations": two} for one, two in zip(said, ratings, strict=True)]
+        completions = [
+            {"response": one, "annotations": two} for one, two in zip(replies, ratings, strict=True)
+        ]
     if not isinstance(completions, list) or not all(isinstance(one, dict) for one in completions):
         raise RecordError(f"must be a list of objects: it is {kind_of(completions)}", "completions")
     return [

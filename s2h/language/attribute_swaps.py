@@ -13,14 +13,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import accumulate
 from random import Random
+from typing import NamedTuple
 
+from s2h.errors import NoPair
+from s2h.language import word_tables
 from s2h.language.concepts import read
 from s2h.language.noun_categories import is_person
 from s2h.language.nouns import with_article
 from s2h.language.related_names import parse
 from s2h.language.word_tables import word_set
-from s2h.sources import NoPair
 
 KINDS = (
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey", "gray"),
@@ -64,6 +67,14 @@ class Place:
     noun: str
 
 
+class Others(NamedTuple):
+    """Words that may replace another one. often: how often captions have any of them. ends: the sums of their counts."""
+
+    words: list[str]
+    ends: list[float]
+    often: float
+
+
 class Swaps:
     """Swaps of a source's attributes, by how often its captions have each attribute with each noun (`counts`).
 
@@ -83,7 +94,7 @@ class Swaps:
         most = _most_of_each(map(len, places.values()), PARSED)
         # noun -> how often captions have each attribute with it
         self.counts: dict[str, dict[str, float]] = defaultdict(partial(defaultdict, float))
-        self._known: dict[tuple[str, str], list[str]] = {}  # see _others
+        self._known: dict[tuple[str, str], Others] = {}  # see _others
         for word, numbers in places.items():
             taken = min(most, len(numbers))
             for at in range(taken):
@@ -92,7 +103,7 @@ class Swaps:
                     if _word_after(caption, place) == word:
                         self.counts[place.noun][place.word] += len(numbers) / taken
         some = range(0, len(captions), max(1, len(captions) // SAMPLE))
-        found = [any(map(self._others, places_of(captions[number]))) for number in some]
+        found = [any(self._others(one.word, one.noun).words for one in places_of(captions[n])) for n in some]
         self.share = sum(found) / max(1, len(found))
 
     def swap(self, rng: Random, caption: str, concept: str) -> str | None:
@@ -107,28 +118,27 @@ class Swaps:
         places = [
             place
             for place in places_of(caption)
-            if place.word not in named and self._others(place) and _is_plain(caption, place)
+            if place.word not in named
+            and self._others(place.word, place.noun).words
+            and _is_plain(caption, place)
         ]
         if not places:
             return None
         place = rng.choice(places)
-        counts = self.counts[place.noun]
-        others = self._others(place)
-        new = rng.choices(others, [counts[word] for word in others])[0]
-        there, back = (
-            sum(counts[o] for o in self._others(Place(0, w, place.noun))) for w in (place.word, new)
-        )
-        if rng.random() * back > there:
+        others = self._others(place.word, place.noun)
+        new = rng.choices(others.words, cum_weights=others.ends)[0]
+        if rng.random() * self._others(new, place.noun).often > others.often:
             raise NoPair("a swap that words would tell")
         return _exchanged(caption, place, new)
 
-    def _others(self, place: Place) -> list[str]:
+    def _others(self, word: str, noun: str) -> Others:
         """Return the words that may replace a word: captions have them with the same noun, and they mean something else."""
-        found = self._known.get((place.word, place.noun))
+        found = self._known.get((word, noun))
         if found is None:
-            counts = self.counts.get(place.noun, {})
-            found = [word for word in KIND_OF[place.word] if counts.get(word) and _differ(place.word, word)]
-            self._known[place.word, place.noun] = found
+            counts = self.counts.get(noun, {})
+            words = [one for one in KIND_OF[word] if counts.get(one) and _differ(word, one)]
+            often = [counts[one] for one in words]
+            found = self._known[word, noun] = Others(words, list(accumulate(often)), sum(often))
         return found
 
 
@@ -189,15 +199,22 @@ def _places(caption: str) -> Iterator[Place]:
         own = set(head.split())
         inside = tokens[phrase.start : phrase.stop]
         kinds = [KIND_OF.get(token.low) for token in inside]
-        for token in inside:
+        for token_at, token in enumerate(inside, phrase.start):
             word = token.low if token.start == 0 else token.text
             last = token is inside[-1]
+            if not last and _is_one_word(word, tokens[token_at + 1].low):
+                continue  # 'white water' is no water that is white
             if word not in KIND_OF or kinds.count(KIND_OF[word]) > 1:
                 continue  # 'a black and white cat' may not become a white and white one
             if word in _NAMED and last and plain:
                 yield Place(token.start, word, "")
             elif word not in _NAMED and not last and word not in own:
                 yield Place(token.start, word, f"{head} number" if word in _NUMBERS else head)
+
+
+def _is_one_word(attribute: str, noun: str) -> bool:
+    """Tell whether an attribute and a noun are written as one word too, which names another thing: "black board"."""
+    return attribute + noun in word_tables.things().senses
 
 
 def _exchanged(caption: str, place: Place, new: str) -> str:

@@ -7,15 +7,16 @@ doubt, a caption counts as possibly true and is not used as a wrong answer.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from s2h.language import related_names
 from s2h.language.attribute_swaps import KINDS
 from s2h.language.caption_openings import without_openings
 from s2h.language.concepts import read
+from s2h.language.kept_answers import Kept
 from s2h.language.noun_categories import acts, is_body_part, is_place
-from s2h.language.unmentioned_things import belongs_there, may_go_without_saying
+from s2h.language.unmentioned_things import Scenes, is_in_scene, may_go_without_saying, scenes_of, tells
 
 _NUMBERS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
@@ -25,6 +26,7 @@ _NUMBERS = {
 _SAME = {"tiny": "small", "little": "small", "huge": "large", "big": "large", "grey": "gray"}
 _EXCLUSIVE = {_SAME.get(word, word): n for n, kind in enumerate(KINDS) if n != 1 for word in kind}
 _ANY_NUMBER = 0
+ASKED = 1 << 9  # concepts and claims whose answers are kept
 
 
 class Claim(NamedTuple):
@@ -41,11 +43,11 @@ def claims(caption: str) -> frozenset[Claim]:
     (tokens, things), found = read(without_openings(caption)), set()
     for phrase in things:
         head, before = related_names.parse(phrase.text)
-        told = frozenset(_SAME.get(word, word) for word in before)
+        attributes = frozenset(_SAME.get(word, word) for word in before)
         number = next(
             (n for token in tokens[phrase.start : phrase.stop] if (n := _number(token.low))), _ANY_NUMBER
         )
-        found.add(Claim(head, told, number))
+        found.add(Claim(head, attributes, number))
     return frozenset(found)
 
 
@@ -68,14 +70,18 @@ def may_fit(caption: str, other_captions: Iterable[str]) -> bool:
     >>> may_fit("A guy on a couch", ["A man sits on a sofa."]), may_fit("A red car", ["A blue car on a street"])
     (True, False)
     """
-    known: set[Claim] = set()
-    known.update(*map(claims, other_captions))
+    known = frozenset[Claim]().union(*map(claims, other_captions))
     return all(_may_hold(claim, known) for claim in claims(caption))
 
 
 def is_mentioned(concept: str, things: Iterable[str]) -> bool:
     """Tell whether one of some things may also be called by a concept's name, or by a broader or a narrower one."""
-    return any(related_names.may_be(concept, thing) for thing in things)
+    return any(map(_may_be(concept).__getitem__, things))
+
+
+@lru_cache(maxsize=ASKED)
+def _may_be(concept: str) -> Kept[str, bool]:
+    return Kept(partial(related_names.may_be, concept))
 
 
 def may_show(concept: str, things: Collection[str]) -> bool:
@@ -85,24 +91,31 @@ def may_show(concept: str, things: Collection[str]) -> bool:
     A broader or narrower name of a mentioned thing may be the concept, and so may a thing that shares a noun with it ("rice
     terrace" and "rice field"), that belongs to the scene, or that is a part of somebody.
     """
-    if is_mentioned(concept, things):
-        return True
-    if not related_names.nouns_of(concept).isdisjoint(things):
-        return True
-    head = related_names.head(concept)
-    return belongs_there(head, things) or (is_body_part(head) and any(map(acts, things)))
+    shown, scenes = _signs(concept)
+    return any(map(shown.__getitem__, things)) or is_in_scene(scenes, things)
 
 
-def _may_hold(claim: Claim, known: set[Claim]) -> bool:
+@lru_cache(maxsize=ASKED)
+def _signs(concept: str) -> tuple[Kept[str, bool], Scenes]:
+    """Return what tells that a picture may show a concept: single things, and scenes that others rule out."""
+    nouns, head = related_names.nouns_of(concept), related_names.head(concept)
+    is_part = is_body_part(head)
+
+    def is_sign(thing: str) -> bool:
+        if related_names.may_be(concept, thing) or thing in nouns or tells(head, thing):
+            return True
+        return is_part and acts(thing)
+
+    return Kept(is_sign), scenes_of(head)
+
+
+def _may_hold(claim: Claim, known: frozenset[Claim]) -> bool:
     if claim in known:
         return True
-    alike = False
-    for other in known:
-        if (may_be_one := _may_be_one(claim, other)) is not None:
-            if may_be_one:
-                return True
-            alike = True
-    if alike:
+    alike = set(map(_may_be_one(claim).__getitem__, known))
+    if True in alike:
+        return True
+    if False in alike:
         return False
     things = [other.thing for other in known]
     if is_place(claim.thing) and not any(map(is_place, things)):
@@ -110,8 +123,12 @@ def _may_hold(claim: Claim, known: set[Claim]) -> bool:
     return may_go_without_saying(claim.thing, things)
 
 
-@lru_cache(maxsize=1 << 16)
-def _may_be_one(claim: Claim, other: Claim) -> bool | None:
+@lru_cache(maxsize=ASKED)
+def _may_be_one(claim: Claim) -> Kept[Claim, bool | None]:
+    return Kept(partial(_are_alike, claim))
+
+
+def _are_alike(claim: Claim, other: Claim) -> bool | None:
     """Tell whether two claims may be about one thing: None if their things differ, False if only numbers or
     attributes do."""
     if not related_names.may_be(claim.thing, other.thing):

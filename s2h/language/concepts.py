@@ -27,6 +27,9 @@ NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
+SHORTEST_SHOUT = (
+    5  # characters of the shortest caption that is taken for one in capitals, and not for an acronym
+)
 MOST_WORDS = 4  # of a concept; the last ones are kept
 
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
@@ -40,7 +43,7 @@ EMPTY = word_set(
     fall look run walk call help world remains nature earth universe love life death space red green blue yellow
     purple pink brown black white gray grey beige turquoise adult male female air sky nobody anybody anyone art
     industry business website john jack bill mark peter tom dick harry jerry ray victor smith paris lovely beauty
-    cutie wonderland darling throwback greetings cheers music transportation infrastructure homework"""
+    cutie horseback wonderland darling throwback greetings cheers music transportation infrastructure homework"""
 ) | {"still life", "cross section"}
 # A part of a thing, and a group of animals whose noun has no plural of its own.
 _PARTS = word_set("slice piece half quarter wedge chunk bit strip portion slab block lump crumb bite")
@@ -74,19 +77,12 @@ class Found:
     reason: str = ""
 
 
-def concept_of(caption: str) -> str:
-    """Return a caption's concept, "" for a caption that gives none.
-
-    >>> concept_of("An Indian blackbuck."), concept_of("A man rides a wave."), concept_of("Renewable energy")
-    ('Indian blackbuck', 'man', '')
-    """
-    return find(caption).concept
-
-
 @lru_cache(maxsize=1 << 15)
 def find(caption: str) -> Found:
     """Return a caption's concept, or why there is none. A concept is the first noun phrase, without its article.
 
+    >>> find("An Indian blackbuck.").concept, find("A man rides a wave.").concept
+    ('Indian blackbuck', 'man')
     >>> find("Riding a wave")
     Found(concept='', reason='a caption that begins with no noun phrase')
     """
@@ -96,6 +92,8 @@ def find(caption: str) -> Found:
     if is_file_name(text):
         return Found("", FILE_NAME)
     text = without_openings(text)
+    if text.isupper() and len(text) > SHORTEST_SHOUT:  # capitals tell nothing here
+        text = text.lower()
     if not is_english(text):
         return Found("", NOT_ENGLISH)
     tokens = tokens_of(text)
@@ -182,6 +180,8 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
             return []
     if phrase.begins != "one":
         words = without_owner(words)
+    if called := len(words) > 1 and _names_one(*words[-2:]):
+        words.pop()
     last = words[-1].casefold()
     if last in map(str.casefold, words[:-1]):
         return []  # "Home sweet home"
@@ -189,7 +189,7 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
         return []
     if _name_goes_on(phrase, last, after):
         return []
-    if is_thing(phrase):
+    if called or is_thing(phrase):
         return words
     # "A dumper." names something, whatever it is; "Gimel stands for gants." may be anything
     alone = phrase.begins == "one" and (not after or after in _ENDS)
@@ -197,6 +197,11 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
         not shares(last) and not seen(last) and last.isalpha() and not last.endswith(("ed", "ly", "ing"))
     )
     return words if alone and unknown else []
+
+
+def _names_one(noun: str, name: str) -> bool:
+    """Tell whether a word behind a noun is the name of a person or an animal: "our new puppy Biscuit"."""
+    return len(name) > 1 and name.istitle() and noun.islower() and acts(noun)
 
 
 def _is_exclaimed(phrase: Phrase, words: list[str], after: str) -> bool:

@@ -67,9 +67,9 @@ def is_person(noun: str) -> bool:
 
     For a noun that names an animal too ("kid", "whale") the everyday table must say so.
     """
-    things, said = word_tables.things(), word_tables.everyday()
+    things, everyday = word_tables.things(), word_tables.everyday()
     files = [things.files[number] for number in things.senses.get(noun, ())]
-    human = noun in said.kinds or noun in said.same
+    human = noun in everyday.kinds or noun in everyday.same
     return noun == "person" or (files[:1] == ["person"] and (human or "animal" not in files))
 
 

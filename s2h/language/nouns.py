@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from s2h.language import word_tables
 from s2h.language.normalisation import normalise
-from s2h.language.word_forms import ONLY_PLURAL, is_plural_form, singular
+from s2h.language.word_forms import ONLY_PLURAL, is_plural_form, shares, singular
 from s2h.language.word_tables import word_set
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _VOWEL_LETTERS = frozenset("AEFHILMNORSX")
 _READ = word_set("NASA NATO LEGO RADAR LASER SIM RAM FIFA")
 # Other words in small letters whose first two letters decide the article: inflect says the same of 118,000 common words.
 _PLAIN = re.compile(r"[bcdfgjklmnpqrstvwxz][aeiouylrhw][a-z]*|[ai][a-z]+|e[^uw][a-z]*|o[^nu][a-z]*")
+_IN_WORD = re.compile("[a-z][A-Z]")  # a capital inside a word
 _VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
 
 
@@ -82,6 +83,7 @@ def indefinite(name: str) -> str:
     """
     first, *rest = name.split()
     others = any(word[0].isupper() and len(word) > 1 for word in rest)
+    others |= any(map(_IN_WORD.search, rest)) and "a" not in shares(first)  # 'Apple iPhone', 'black iPod'
     if first[1:].islower() and first[1] != "-" and not others and not set(normalise(first)) & PROPER:
         name = name[0].lower() + name[1:]
     if first.endswith(("'s", "’s")) and not is_plural(first[:-2]):

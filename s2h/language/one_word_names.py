@@ -65,11 +65,11 @@ def _describe(concept: str, before: str, last: str) -> bool:
 
 def _is_kind(compound: str, noun: str) -> bool:
     """Tell whether a compound of the tables is a kind of what its last word first means."""
-    things, said = word_tables.things(), word_tables.everyday()
+    things, everyday = word_tables.things(), word_tables.everyday()
     gerund = any(verb_of(word)[1] == "ing" for word in compound.split()[:-1])
     if gerund and noun in _NEEDS_MORE:
         return False  # a sewing machine is a machine, but nobody calls it so
-    if noun in said.kinds.get(compound, ()):
+    if noun in everyday.kinds.get(compound, ()):
         return True
     first = things.senses.get(noun, ())[:1]
     if set(first) & things.above(things.senses.get(compound, ())[:1]):

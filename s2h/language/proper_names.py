@@ -95,4 +95,7 @@ def without_owner(words: list[str]) -> list[str]:
         return words
     owner = words[at][:-2].casefold()
     named = all(word[0].isupper() for word in words[: at + 1]) and (owner in _NAMES or not seen(owner))
-    return words[at + 1 :] if named or owner in _OWNERS else words
+    if not named and owner not in _OWNERS:
+        return words
+    day = words[at + 1 : at + 2] in (["Eve"], ["Day"])  # "New Year's Eve fireworks"
+    return words[at + 1 + day :]

@@ -73,13 +73,13 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
         return "", frozenset()
     head = _SPELLED.get(words[-1]) or singular(words[-1])
     before = [_SPELLINGS.get(word, word) for word in words[:-1]]
-    known, said = word_tables.things().senses, word_tables.everyday()
+    known, everyday = word_tables.things().senses, word_tables.everyday()
     one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
         compound = " ".join((*before[-size:], one))
-        if len(before) >= size and _known(compound, known, said):
+        if len(before) >= size and _known(compound, known, everyday):
             return compound, frozenset(before[:-size])
-    if before and _known(before[-1] + head, known, said) and _is_noun(before[-1]):
+    if before and _known(before[-1] + head, known, everyday) and _is_noun(before[-1]):
         return before[-1] + head, frozenset(before[:-1])  # a light house
     mark = before[-1] if before else ""
     if mark in ("letter", "number") and len(head) == 1:
@@ -95,8 +95,8 @@ def _is_noun(word: str) -> bool:
     return share.get("n", 0) > max(share.get("a", 0), share.get("v", 0))
 
 
-def _known(noun: str, senses: dict, said: word_tables.Everyday) -> bool:
-    return noun in senses or noun in said.same or noun in said.kinds
+def _known(noun: str, senses: dict, everyday: word_tables.Everyday) -> bool:
+    return noun in senses or noun in everyday.same or noun in everyday.kinds
 
 
 def head(phrase: str) -> str:
@@ -128,11 +128,28 @@ def may_be(one: str, other: str) -> bool:
         return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
     names_a, names_b = _names(a) | {a}, _names(b) | {b}
     if "person" in names_a and "person" in names_b:
-        return not (
-            (names_a & _MALE and names_b & _FEMALE and not names_a & _FEMALE and not names_b & _MALE)
-            or (names_a & _FEMALE and names_b & _MALE and not names_b & _FEMALE and not names_a & _MALE)
-        )  # fmt: skip
+        return {_sex(a), _sex(b)} != {"male", "female"}
     return bool(names_a & names_b & _BASIC)
+
+
+@lru_cache(maxsize=1 << 14)
+def _sex(noun: str) -> str:
+    """Return "male" or "female" for a person whose first sense, or the everyday table, says so; "" for others.
+
+    A soldier is no man, though WordNet calls him "man" too, in another sense of that word.
+    """
+    said, things = word_tables.everyday(), word_tables.things()
+    named, ahead = {noun}, [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
+    while ahead:
+        name = ahead.pop()
+        if name not in named:
+            named.add(name)
+            ahead += said.kinds.get(name, ())
+    above = things.above(number for name in named for number in things.senses.get(name, ())[:1])
+    for sex, words in (("male", _MALE), ("female", _FEMALE)):
+        if named & words or any(things.senses.get(word, (-1,))[0] in above for word in words):
+            return sex
+    return ""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -143,11 +160,12 @@ def has_kinds(noun: str) -> bool:
 
 
 def is_unknown(noun: str) -> bool:
-    """Tell whether no table has a noun, as is true of most names of places and species."""
+    """Tell whether no table of visible things has a noun that is nothing but a noun, as is true of most names of places,
+    species and makers."""
     return (
         bool(noun)
         and not _known(noun, word_tables.things().senses, word_tables.everyday())
-        and not shares(noun)
+        and shares(noun).keys() <= {"n"}
     )
 
 
@@ -172,18 +190,18 @@ def _is_kind(one: str, other: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _names(noun: str) -> frozenset[str]:
     """Return synonyms and broader terms of a head: in all its senses, and in the first one of the everyday table's names."""
-    said, things = word_tables.everyday(), word_tables.things()
-    found, ahead = set(), [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
+    everyday, things = word_tables.everyday(), word_tables.things()
+    found, ahead = set(), [*everyday.same.get(noun, ()), *everyday.kinds.get(noun, ())]
     while ahead:
         name = ahead.pop()
         if name not in found:
             found.add(name)
-            ahead += said.kinds.get(name, ())
+            ahead += everyday.kinds.get(name, ())
     found |= _synonyms(noun)
     above = set(things.above(things.senses.get(noun, ())))
     for name in tuple(found):
         above |= things.above(things.senses.get(name, ())[:1])
-        ahead += said.same.get(name, ()) if name in said.kinds.get(noun, ()) else ()
+        ahead += everyday.same.get(name, ()) if name in everyday.kinds.get(noun, ()) else ()
     found.update(ahead)
     mark, _, rest = noun.partition(" ")
     if rest and mark in OTHER_THING and noun not in things.senses:

@@ -79,8 +79,8 @@ def judge(
     yes_no = {short_answers.key(answer) for answer in accepted} & {"yes", "no"}
     if yes_no:
         return _yes_no(text, yes_no, known)
-    said = text.rstrip(" .!?")
-    if any(short_answers.same(said, answer) for answer in accepted):
+    reply = text.rstrip(" .!?")
+    if any(short_answers.same(reply, answer) for answer in accepted):
         return Verdict(RIGHT)
     if _HEDGES.search(text):
         return undecided("the model hedged")
@@ -107,12 +107,12 @@ def _yes_no(text: str, right: set[str], known: Mapping[str, str]) -> Verdict:
 
 
 def _number(text: str, accepted: Sequence[str], known: Mapping[str, str]) -> Verdict:
-    said = {word for word in short_answers.words_of(text) if word.isdigit()}
-    if re.search(r"\d\s*[:.\-/]\s*\d", text) or len(said) > 1:
+    numbers = {word for word in short_answers.words_of(text) if word.isdigit()}
+    if re.search(r"\d\s*[:.\-/]\s*\d", text) or len(numbers) > 1:
         return undecided("the model gave several values")
-    if not said:
+    if not numbers:
         return undecided("no value of this kind of question")
-    (number,) = said
+    (number,) = numbers
     right = {short_answers.key(answer) for answer in accepted}
     if number in right:
         return Verdict(RIGHT)
@@ -149,20 +149,20 @@ def _core(text: str, question: str, kept: Sequence[str]) -> str:
 
 
 def _phrase(
-    said: str, accepted: Sequence[str], known: Mapping[str, str], wrong: Mapping[str, str]
+    phrase: str, accepted: Sequence[str], known: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Verdict:
-    if any(short_answers.same(said, answer) for answer in accepted):
+    if any(short_answers.same(phrase, answer) for answer in accepted):
         return Verdict(RIGHT)
-    key, words = short_answers.key(said), short_answers.words_of(said)
+    key, words = short_answers.key(phrase), short_answers.words_of(phrase)
     if key in wrong:
         return Verdict(WRONG, wrong[key])
     if len(words) > LONG:
         return undecided("a long reply to a short question")
-    if any(not short_answers.differ(said, answer) for answer in accepted):
+    if any(not short_answers.differ(phrase, answer) for answer in accepted):
         return undecided("too near to the right answer")
     if key in known:
         return Verdict(WRONG, known[key])
-    if len(short_answers.parts_of(said)) > 1 or re.search(r"[.;:]\s+\S", said):
+    if len(short_answers.parts_of(phrase)) > 1 or re.search(r"[.;:]\s+\S", phrase):
         return undecided("the model gave several values")
     inside = _inside(words, {**known, **wrong})
     if len(inside) == 1 and len(words) <= SPAN + 2:

@@ -6,6 +6,7 @@ Sources count answers by their key, tasks draw wrong ones that differ, and `repl
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from s2h.language import related_names, word_tables
@@ -26,35 +27,71 @@ _SPELLINGS = (
     "pajama pyjama", "yogurt yoghurt", "jewelry jewellery", "program programme", "plow plough", "curb kerb",
     "check cheque", "ok okay", "tv television telly", "bike bicycle", "fridge refrigerator", "photo photograph picture",
     "phone telephone", "plane airplane", "ax axe", "ketchup catsup", "whiskey whisky", "bathrobe robe", "tshirt teeshirt",
-    "no none zero 0", "skeptical sceptical", "aluminum aluminium", "mold mould", "draft draught", "licorice liquorice",
+    "no none zero 0 nothing", "skeptical sceptical", "aluminum aluminium", "mold mould", "draft draught",
+    "licorice liquorice",
+    "movie film", "elevator lift", "fall autumn", "mailbox postbox letterbox", "pants trousers pant trouser",
+    "glasses spectacles eyeglasses specs glasse spectacle eyeglasse spec", "sunglasses shades sunglasse shade",
+    "liter litre", "meter metre", "aging ageing", "offense offence", "defense defence", "license licence",
+    "mount mt", "doctor dr", "microphone mic", "coke coca-cola", "surfing surfboarding", "percent pct",
+    "foot ft feet", "inch inche", "kilometer km", "centimeter cm", "millimeter mm", "kilogram kg kilo", "pound lb",
+    "ounce oz", "hour hr", "minute min", "mile mi",
+    "first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th",
+    "ninth 9th", "tenth 10th",
 )  # fmt: skip
+# Names of several words, and short forms, by the form in which they are compared.
+_ALIASES = {
+    form: name
+    for name, forms in {
+        "usa": ("united states of america", "united states", "us", "america"),
+        "uk": ("united kingdom", "great britain", "britain"),
+        "nyc": ("new york city", "new york"),
+        "parking lot": ("car park", "carpark", "parking area"),
+        "mailbox": ("post box", "letter box"),
+        "coke": ("coca cola", "coca-cola"),
+        "it is": ("it's", "it’s"),
+        "there is": ("there's", "there’s"),
+        "that is": ("that's", "that’s"),
+    }.items()
+    for form in forms
+}
 _SAME_ADJECTIVES = (
     "old elderly aged", "big large huge", "small little tiny", "purple violet", "sunny sunlit", "rainy raining",
     "cloudy overcast", "snowy snowing", "wood wooden", "young youthful", "male masculine", "female feminine",
     "silver silvery", "gold golden", "rest resting", "asleep sleeping", "turquoise aqua teal",
 )  # fmt: skip
 # Words that people use for the same thing, so that it can't be decided whether they differ.
-_NEAR = tuple(
-    frozenset(words.split())
-    for words in (
-        "gray silver", "tan beige brown cream khaki", "orange red", "gold yellow", "maroon red burgundy brown",
-        "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
-        "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
-        "sunny clear", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
-        "happy smiling", "plastic rubber", "stone rock concrete brick cement", "grass field", "square rectangle rectangular",
-        "circle round circular oval", "wood brown tan", "metal steel iron aluminum chrome", "tile ceramic",
-        "night evening sunset dusk dark", "dawn morning sunrise", "winter cold snow snowy", "spring summer warm",
-        "jogging running", "wood hardwood", "wii nintendo game", "big medium", "tall high big",
-        "plaid striped checkered",
-        "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
-    )
+_NEAR = (
+    "gray silver", "tan beige brown cream khaki", "orange red", "gold yellow", "maroon red burgundy brown",
+    "navy blue black", "turquoise blue green", "white cream ivory beige", "pink red purple magenta", "black dark",
+    "white light clear", "gray black", "gray white", "brown orange", "blond yellow", "gold brown", "silver white",
+    "sunny clear fair", "cloudy gray", "day afternoon morning noon daytime", "night evening", "many several lot few",
+    "happy smiling", "plastic rubber", "stone rock concrete brick cement", "grass field", "square rectangle rectangular",
+    "circle round circular oval", "wood brown tan", "metal steel iron aluminum chrome", "tile ceramic",
+    "night evening sunset dusk dark", "dawn morning sunrise", "winter cold snow snowy", "spring summer warm",
+    "jogging running", "wood hardwood", "wii nintendo game", "big medium", "tall high big",
+    "plaid striped checkered",
+    "football soccer", "street saint st",
+    "city urban downtown street", "outside outdoors park yard", "hotel motel bedroom", "texting phone talking",
 )  # fmt: skip
+# Shades that people call by a colour; the first word of a group is the colour.
+_SHADES = (
+    "red crimson scarlet ruby cherry cardinal carmine vermilion burgundy rust brick rose coral",
+    "orange tangerine apricot peach amber rust coral salmon copper pumpkin",
+    "yellow canary amber lemon saffron mustard gold ochre cream blond",
+    "green emerald olive jade lime mint sage khaki teal turquoise avocado",
+    "blue azure sapphire cobalt navy indigo cyan aqua teal denim",
+    "purple violet lavender lilac mauve plum magenta indigo fuchsia eggplant",
+    "pink rose salmon coral fuchsia magenta peach",
+    "brown tan chocolate coffee caramel mahogany chestnut auburn copper hazel bronze sepia rust walnut khaki",
+    "gray ash charcoal slate silver pewter", "white ivory pearl bone cream snow alabaster", "black ebony charcoal jet",
+)  # fmt: skip
+_GROUPS_OF = {
+    word: frozenset(n for n, group in enumerate((*_NEAR, *_SHADES)) if word in group.split())
+    for word in " ".join((*_NEAR, *_SHADES)).split()
+}
 # What somebody may do while doing something else: "sitting" and "eating".
 _POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
-_COLOURS = word_set(
-    """red orange yellow green blue purple pink brown black white gray silver gold beige tan maroon navy turquoise
-    violet cream teal burgundy magenta"""
-)
+_COLOURS = word_set(f"beige maroon {' '.join(_SHADES)}")
 _CANONICAL = {word: words.split()[0] for words in (*_SPELLINGS, *_SAME_ADJECTIVES) for word in words.split()}
 _RE = re.compile(r"(?<=[bcdfgkpt])re$")  # centre, theatre, fibre
 _OUR = re.compile(r"(?<=[a-z]{2})our(?=$|ful$|ed$|ing$|ite$)")  # colour, favourite, harbour
@@ -62,9 +99,15 @@ _NOT_OUR = word_set("four hour flour sour tour pour your our detour velour conto
 _SPACED = re.compile(r"\b([a-z])\.(?:\s?([a-z])\.)+", re.IGNORECASE)  # T.V., U.S.A.
 _T_SHIRT = re.compile(r"\bt(?:ee)?[- ]shirt", re.IGNORECASE)
 _IN_ES = re.compile(r"\b[^\W\d_]{3,}es\b", re.IGNORECASE)
+_ALIAS = re.compile(
+    rf"\b(?:{'|'.join(sorted(map(re.escape, _ALIASES), key=len, reverse=True))})\b", re.IGNORECASE
+)
+_SIGNS = ((re.compile(r"\$\s?(\d[\d.,]*)"), r"\1 dollars"), (re.compile(r"(?<=\d)\s?%"), " percent"),
+          (re.compile(r"\b(\d+)\s?o['’]?\s?clock\b", re.IGNORECASE), r"\1:00"))  # fmt: skip
+_DOUBLED = re.compile(r"(?<=[aeiou]l)l(?=(?:ing|ed|er)$)")  # travelling
 _PARTS = re.compile(r"\s*(?:,|;|&|/|\+|\band\b|\bwith\b)\s*", re.IGNORECASE)
 # Words that give no value by themselves.
-EMPTY = word_set("of in on at to the some any very it is are colour color colored")
+EMPTY = word_set("of in on at to the some any very it there that is are colour color colored side")
 
 # What annotators write where they see no answer.
 _NO_ANSWER = re.compile(
@@ -89,6 +132,7 @@ def _spelled(word: str) -> str:
         word = _OUR.sub("or", word)
     if len(word) > 5:
         word = _RE.sub("er", word)
+        word = _DOUBLED.sub("", word) if len(word) > 7 else word
         word = re.sub(r"is(e|ed|ing)$", r"iz\1", word) if word.endswith(("ise", "ised", "ising")) else word
     return _CANONICAL.get(word, word)
 
@@ -119,12 +163,18 @@ def _without_es(plural: re.Match) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 16)
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits.
 
     >>> words_of("The grey sofas")
     ('gray', 'sofa')
     """
+    if not text.isascii():
+        text = "".join(sign for sign in unicodedata.normalize("NFD", text) if not unicodedata.combining(sign))
+    for sign, words in _SIGNS:
+        text = sign.sub(words, text)
+    text = _ALIAS.sub(lambda match: _ALIASES[match[0].casefold()], text)
     text = _SPACED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
     text = _T_SHIRT.sub("tshirt", text)
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)  # 1,000
@@ -157,6 +207,7 @@ def _answers_no(words: tuple[str, ...]) -> bool:
     return len(words) == 1 or words[1] in ("it", "they", "there", "he", "she", "this", "that")
 
 
+@lru_cache(maxsize=1 << 16)
 def parts_of(text: str) -> frozenset[str]:
     """Return what "and" joins, each part in one form: "white and blue" gives {"white", "blue"}."""
     parts = (" ".join(w for w in words_of(part) if w not in EMPTY) for part in _PARTS.split(text))
@@ -208,7 +259,7 @@ def differ(one: str, other: str) -> bool:
     words = set(a.split()) - {"and"}, set(b.split()) - {"and"}
     if words[0] & words[1] or _stems_meet(*words):
         return False
-    if any(group & words[0] and group & words[1] for group in _NEAR):
+    if not _groups_of(words[0]).isdisjoint(_groups_of(words[1])):
         return False
     if any(
         one & _POSTURES and any(word.endswith("ing") for word in other) for one, other in (words, words[::-1])
@@ -220,6 +271,11 @@ def differ(one: str, other: str) -> bool:
     if any(_may_be_kind(x, y) or _may_be_kind(y, x) for x, y in pairs):
         return False
     return not any(related_names.may_be(x, y) or related_names.may_be(y, x) for x, y in pairs)
+
+
+def _groups_of(words: set[str]) -> set[int]:
+    """Return the numbers of the groups of `_NEAR` that have one of the words."""
+    return {number for word in words for number in _GROUPS_OF.get(word, ())}
 
 
 def _may_be_kind(one: str, other: str) -> bool:
@@ -243,5 +299,7 @@ def _of_one_stem(short: str, long: str) -> bool:
     if len(short) > 5 and short[:5] == long[:5]:
         return True
     return long in {
-        stem + end for stem in (short, short + short[-1], short[:-1]) for end in ("ing", "er", "ed", "y")
+        stem + end
+        for stem in (short, short + short[-1], short[:-1])
+        for end in ("ing", "er", "ed", "y", "ian", "an", "ese", "ish")
     }

@@ -5,8 +5,10 @@ to the scene that the captions tell of. `caption_fit.py` asks for things that no
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache, partial
 
 from s2h.language import word_tables
+from s2h.language.kept_answers import Kept
 from s2h.language.noun_categories import is_body_part, is_person
 from s2h.language.word_tables import word_set
 
@@ -29,8 +31,8 @@ _COOKS = word_set("cook chef kitchen restaurant cafe")
 _LAND = "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
 # For each kind of scene: what its captions often leave out, what tells of such a scene, and what rules it out.
 _SCENES = tuple(
-    tuple(map(_nouns, told))
-    for told in (
+    tuple(map(_nouns, shown_by))
+    for shown_by in (
         (
             _LAND,
             f"""{_LAND} park pasture hillside path trail crossing intersection curb crosswalk traffic car bus carriage cart
@@ -145,9 +147,8 @@ _SCENES = tuple(
 )
 
 
-_SCENES_OF: dict[
-    str, list[tuple[frozenset[str], frozenset[str]]]
-] = {}  # thing left out -> (what tells, what rules out)
+Scenes = tuple[tuple[frozenset[str], frozenset[str]], ...]  # (what tells, what rules out) of each
+_SCENES_OF: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}  # thing left out -> its scenes
 for _left_out, _told, _ruled_out in _SCENES:
     for _thing in _left_out:
         _SCENES_OF.setdefault(_thing, []).append((_told, _ruled_out))
@@ -164,19 +165,41 @@ def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
 
 def belongs_there(thing: str, known: Collection[str]) -> bool:
     """Tell whether a thing belongs to the scene that the known things tell of, or to a person or a meal among them."""
+    tellers, scenes = _tellers(thing)
+    return any(map(tellers.__getitem__, known)) or is_in_scene(scenes, known)
+
+
+@lru_cache(maxsize=1 << 9)
+def _tellers(thing: str) -> tuple[Kept[str, bool], Scenes]:
+    return Kept(partial(tells, thing)), scenes_of(thing)
+
+
+def tells(thing: str, one: str) -> bool:
+    """Tell whether a thing belongs to the scene of one known thing, whatever else is there."""
     if thing in _WORN:
-        return any(map(is_person, known))
-    if thing.rpartition(" ")[2] in _SET and any(map(_is_food, known)):
+        return is_person(one)
+    if thing.rpartition(" ")[2] in _SET and _is_food(one):
         return True
     if thing in _MEALS:
-        return any(map(_is_food, known)) or not _COOKS.isdisjoint(known)
-    return any(
-        not told.isdisjoint(known) and ruled_out.isdisjoint(known)
-        for told, ruled_out in _SCENES_OF.get(thing, ())
+        return _is_food(one) or one in _COOKS
+    return any(one in shown_by and not ruled_out for shown_by, ruled_out in _SCENES_OF.get(thing, ()))
+
+
+def scenes_of(thing: str) -> Scenes:
+    """Return the scenes to which a thing belongs unless a known thing rules it out."""
+    if thing in _WORN or thing in _MEALS:
+        return ()
+    return tuple(scene for scene in _SCENES_OF.get(thing, ()) if scene[1])
+
+
+def is_in_scene(scenes: Scenes, known: Collection[str]) -> bool:
+    """Tell whether known things tell of one of the scenes and do not rule it out."""
+    return bool(scenes) and any(
+        not shown_by.isdisjoint(known) and ruled_out.isdisjoint(known) for shown_by, ruled_out in scenes
     )
 
 
 def _is_food(noun: str) -> bool:
     things = word_tables.things()
-    said = "food" in word_tables.everyday().kinds.get(noun, ())
-    return said or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])
+    is_named = "food" in word_tables.everyday().kinds.get(noun, ())
+    return is_named or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])

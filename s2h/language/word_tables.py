@@ -103,10 +103,10 @@ def words() -> dict[str, dict[str, int]]:
     """
     shares: dict[str, dict[str, int]] = {}  # many words have the same
     found = {}
-    for word, told, *_ in _word_rows():
-        share = shares.get(told)
+    for word, counts, *_ in _word_rows():
+        share = shares.get(counts)
         if share is None:
-            share = shares[told] = {told[i]: int(told[i + 1]) for i in range(0, len(told), 2)}
+            share = shares[counts] = {counts[i]: int(counts[i + 1]) for i in range(0, len(counts), 2)}
         found[word] = share
     return found
 

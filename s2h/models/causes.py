@@ -18,10 +18,10 @@ def unavailable(name: str, place: str, error: Exception) -> str:
     where = f"model {name!r}" + ("" if place == name else f" ({place})")
     local = Path(place).is_dir()
     for cause in _chain(error):
-        if said := _said(cause, where, place, local):
-            return said
-    if said := guard.refused(error, where):
-        return said
+        if message := _message(cause, where, place, local):
+            return message
+    if message := guard.refused(error, where):
+        return message
     if re.search("unrecognized", str(error), re.IGNORECASE):
         return f"{where} is not a vision-language model that transformers knows (choose another --model)"
     if local:
@@ -41,7 +41,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     return reversed(found)
 
 
-def _said(error: BaseException, where: str, place: str, local: bool) -> str:
+def _message(error: BaseException, where: str, place: str, local: bool) -> str:
     """Return the line for one error of the chain; "" for an error that names no cause."""
     from huggingface_hub import errors
 

@@ -152,8 +152,8 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
         except ModelError:
             raise
         except Exception as error:  # open_clip, torch and the Hub's client have no error in common
-            if said := guard.refused(error, f"--clip-model {name}"):
-                raise ModelError(said) from error
+            if refusal := guard.refused(error, f"--clip-model {name}"):
+                raise ModelError(refusal) from error
             if "state_dict" in str(error):  # torch lists every tensor
                 raise ModelError(
                     f"--clip-model {name}: the checkpoint has other shapes than the model: {one_line(error, 160)}"

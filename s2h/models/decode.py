@@ -87,10 +87,10 @@ def greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> list[list[in
     import torch
 
     with torch.inference_mode():
-        said, alone = _greedy(vlm, prompts, max_new_tokens)
+        replies, alone = _greedy(vlm, prompts, max_new_tokens)
         for row in alone:
-            said[row] = _greedy(vlm, [prompts[row]], max_new_tokens)[0][0]
-    return said
+            replies[row] = _greedy(vlm, [prompts[row]], max_new_tokens)[0][0]
+    return replies
 
 
 def answer_logps(vlm: VLM, prompts: list[Prompt], answers: list[list[Any]]) -> list[list[float]]:
@@ -131,7 +131,7 @@ def _greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[
 
     ends, near = end_tokens(vlm), nearness(vlm)
     most = [min(max_new_tokens, positions(vlm.model.config) - len(prompt.ids)) for prompt in prompts]
-    said: list[list[int]] = [[] for _ in prompts]
+    replies: list[list[int]] = [[] for _ in prompts]
     rows = list(range(len(prompts)))
     alone: list[int] = []
     state = prefill(vlm, prompts)
@@ -147,8 +147,8 @@ def _greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[
             if doubtful[at]:
                 alone.append(row)
                 continue
-            said[row].append(token)
-            if token not in ends and len(said[row]) < most[row]:
+            replies[row].append(token)
+            if token not in ends and len(replies[row]) < most[row]:
                 going.append(at)
         if len(going) < len(rows):
             rows = [rows[at] for at in going]
@@ -157,7 +157,7 @@ def _greedy(vlm: VLM, prompts: list[Prompt], max_new_tokens: int) -> tuple[list[
                 tokens = tokens[torch.tensor(going, device=tokens.device)]
         if rows:
             _step(vlm, state, tokens)
-    return said, alone
+    return replies, alone
 
 
 def _step(vlm: VLM, state: State, tokens: Any) -> None:

@@ -37,10 +37,10 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
         raise ModelError(
             "the chat template writes the prompt differently once an answer follows (use another template)"
         )
-    said = whole[len(before) :]
-    if not said.rstrip().endswith(tuple(tokenizer.all_special_tokens)):
-        said = said.rstrip() + tokenizer.eos_token
-    return said
+    ending = whole[len(before) :]
+    if not ending.rstrip().endswith(tuple(tokenizer.all_special_tokens)):
+        ending = ending.rstrip() + tokenizer.eos_token
+    return ending
 
 
 def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def join_answers(
         encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
         for i, answer in enumerate(encoded):
             known = ids[i][mask[i]]
-            said = torch.tensor(answer, dtype=known.dtype)
-            rows.append(torch.cat([known, said]))
-            completions.append(torch.cat([torch.zeros_like(known), torch.ones_like(said)]))
+            answer_ids = torch.tensor(answer, dtype=known.dtype)
+            rows.append(torch.cat([known, answer_ids]))
+            completions.append(torch.cat([torch.zeros_like(known), torch.ones_like(answer_ids)]))
             if kinds is not None:
-                types.append(torch.cat([kinds[i][mask[i]], torch.zeros_like(said)]))
+                types.append(torch.cat([kinds[i][mask[i]], torch.zeros_like(answer_ids)]))
 
     def padded(tensors: list, value: int) -> Any:
         return torch.nn.utils.rnn.pad_sequence(

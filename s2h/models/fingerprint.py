@@ -76,8 +76,8 @@ def of_record(record: Record, known: dict[str, str] | None = None) -> str:
             if known is not None:
                 known[key] = found
         images.append(found)
-    said = [record["prompt"], record["chosen"], record["rejected"], images]
-    return blake2b(_canonical(said), digest_size=SIZE).hexdigest()
+    parts = [record["prompt"], record["chosen"], record["rejected"], images]
+    return blake2b(_canonical(parts), digest_size=SIZE).hexdigest()
 
 
 def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, str] | None = None) -> str:
@@ -86,11 +86,11 @@ def scores_ref_fingerprint(model_print: str, record: Record, known: dict[str, st
     return f"{model_print}-{of_record(record, known)}"
 
 
-def of_embedder(model: Any, *said: Any) -> str:
+def of_embedder(model: Any, *settings: Any) -> str:
     """Return 16 hexadecimal digits of an image-text or text model: its weights, its structure as torch prints it, and
     whatever else is given (its transform, the tokens of some texts, its number format)."""
     whole = blake2b(of_weights(model).encode(), digest_size=SIZE)
-    whole.update(_canonical([str(model), *map(str, said)]))
+    whole.update(_canonical([str(model), *map(str, settings)]))
     return whole.hexdigest()
 
 
@@ -111,11 +111,13 @@ def _tokenizer(tokenizer: Any) -> bytes:
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        said: Any = sorted(tokenizer.get_vocab().items())
+        vocabulary: Any = sorted(tokenizer.get_vocab().items())
     else:
-        said = {k: v for k, v in orjson.loads(backend.to_str()).items() if k not in ("padding", "truncation")}
+        vocabulary = {
+            k: v for k, v in orjson.loads(backend.to_str()).items() if k not in ("padding", "truncation")
+        }
     return _canonical(
-        [said, sorted(map(str, tokenizer.all_special_tokens)), tokenizer.bos_token, tokenizer.eos_token]
+        [vocabulary, sorted(map(str, tokenizer.all_special_tokens)), tokenizer.bos_token, tokenizer.eos_token]
     )
 
 

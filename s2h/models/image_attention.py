@@ -23,9 +23,9 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
     import torch
 
     text = encode.prompt_text(vlm.processor, messages)
-    said = encode.answer_text(vlm.processor, messages, records.assistant(answer), text)
+    reply = encode.answer_text(vlm.processor, messages, records.assistant(answer), text)
     prompts = encode.encode_prompts(vlm.processor, [text], [list(images)])
-    inputs = encode.join_answers(vlm.processor, prompts, [[said]], side="left")
+    inputs = encode.join_answers(vlm.processor, prompts, [[reply]], side="left")
     spoken = inputs.pop("completion_mask")[0].bool()
     runs = _runs(inputs["input_ids"][0].tolist(), _image_token(vlm), len(images))
     device = vlm.model.device

@@ -93,8 +93,8 @@ def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
         except ModelError:
             raise
         except Exception as error:  # the three libraries have no error in common
-            if said := guard.refused(error, f"--text-model {name}"):
-                raise ModelError(said) from error
+            if refusal := guard.refused(error, f"--text-model {name}"):
+                raise ModelError(refusal) from error
             if "size mismatch" in str(error):
                 raise ModelError(
                     f"--text-model {name}: the checkpoint has other shapes than the model: {one_line(error, 160)}"

@@ -99,8 +99,8 @@ class TokenCounter:
             return self._answers(record, encode.prompt_text(self.processor, record["prompt"]))
 
     def _answers(self, record: Record, text: str) -> tuple[int, int]:
-        said = [encode.answer_text(self.processor, record["prompt"], record[a], text) for a in ANSWERS]
-        chosen, rejected = self._ids(said)
+        answers = [encode.answer_text(self.processor, record["prompt"], record[a], text) for a in ANSWERS]
+        chosen, rejected = self._ids(answers)
         return len(chosen), len(rejected)
 
     def _ids(self, text: Any) -> Any:

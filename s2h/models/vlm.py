@@ -135,8 +135,8 @@ def answer(vlm: VLM, batch: list[prompts.Prompt], *, max_new_tokens: int) -> lis
     sampling of the model's own generation settings. In float32 the answers do not depend on the batch for models that
     `decode` knows; others go through transformers' `generate`, where near-tied tokens may depend on it."""
     if decode.can_decode(vlm):
-        said = decode.greedy(vlm, batch, max_new_tokens)
-        return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
+        replies = decode.greedy(vlm, batch, max_new_tokens)
+        return [text.strip() for text in vlm.processor.batch_decode(replies, skip_special_tokens=True)]
     inputs = prompts.stack(vlm, batch)
     return _generate(vlm, inputs, do_sample=False, repetition_penalty=1.0, max_new_tokens=max_new_tokens)
 
@@ -178,8 +178,8 @@ def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
 
     with torch.inference_mode():
         out = vlm.model.generate(**inputs, **how)
-    said = out[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in vlm.processor.batch_decode(said, skip_special_tokens=True)]
+    replies = out[:, inputs["input_ids"].shape[1] :]
+    return [text.strip() for text in vlm.processor.batch_decode(replies, skip_special_tokens=True)]
 
 
 def score(
@@ -204,8 +204,8 @@ def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]
     import torch
 
     if decode.can_decode(vlm):
-        said = [vlm.processor.tokenizer(some, add_special_tokens=False)["input_ids"] for some in answers]
-        return decode.answer_logps(vlm, batch, [[torch.tensor(ids) for ids in some] for some in said])
+        tokens = [vlm.processor.tokenizer(some, add_special_tokens=False)["input_ids"] for some in answers]
+        return decode.answer_logps(vlm, batch, [[torch.tensor(ids) for ids in some] for some in tokens])
     encoded = prompts.stack(vlm, batch)
     columns = [_score(vlm, encoded, list(texts)) for texts in zip(*answers, strict=True)]
     return [list(row) for row in zip(*columns, strict=True)]

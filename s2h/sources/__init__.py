@@ -6,7 +6,8 @@
 - photo_set.py, question_set.py, digit_set.py and kinship_people.py implement the shapes; a reader fills one of them.
 """
 
-from s2h.sources.items import AnswerOdds, Concept, Item, NoPair, Question, SourceError, Trait
+from s2h.errors import NoPair
+from s2h.sources.items import AnswerOdds, Concept, Item, Question, SourceError, Trait
 from s2h.sources.opening import folder_of, open_source, split_spec
 from s2h.sources.source import Request, Source
 

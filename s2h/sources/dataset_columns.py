@@ -132,8 +132,8 @@ def _photos(
     for row, facts in enumerate(rows.select_columns([name for name in (caption, label) if name])):
         if not in_split("datasets", str(row), split, excluded):
             continue
-        said = facts[caption] if caption else None
-        texts = [said] if isinstance(said, str) else [text for text in said or () if isinstance(text, str)]
+        value = facts[caption] if caption else None
+        texts = [value] if isinstance(value, str) else [text for text in value or () if isinstance(text, str)]
         number = facts[label] if label else None
         if texts:
             captions.add_captioned(table, str(row), texts, excluded)
@@ -152,12 +152,12 @@ def _questions(
     for row, facts in enumerate(rows.select_columns(list(wanted))):
         if not in_split("datasets", str(row), split, excluded):
             continue
-        said = facts[columns.answer]
-        given = answers_of(facts[columns.given] if columns.given else said)
-        if not isinstance(said, str):
-            said = next((answer for answer, _ in Counter(answers_of(said)).most_common(1)), "")
-        if why := table.add(str(row), str(row), facts[columns.question], said, accepted=given):
+        answer = facts[columns.answer]
+        given = answers_of(facts[columns.given] if columns.given else answer)
+        if not isinstance(answer, str):
+            answer = next((most for most, _ in Counter(answers_of(answer)).most_common(1)), "")
+        if why := table.add(str(row), str(row), facts[columns.question], answer, accepted=given):
             excluded[why] += 1
-        elif unclear(said, given):
+        elif unclear(answer, given):
             table.unclear.add(len(table) - 1)
     return table.seal()

@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from typing import Any
 
+from s2h.escape import terminal
 from s2h.sources import picture_folders, symlinks, text_files
 from s2h.sources.dataset_columns import SPLITS, of_split, open_table
 from s2h.sources.items import SourceError
@@ -63,7 +64,7 @@ def _parquet(path: str, excluded: Counter[str]) -> list[str]:
         elif os.path.isfile(name):
             usable.append(name)
         elif not os.path.isdir(name):
-            excluded[f"{picture_folders.printable(os.path.basename(name))}: {picture_folders.SPECIAL}"] += 1
+            excluded[f"{terminal(os.path.basename(name))}: {picture_folders.SPECIAL}"] += 1
     return usable
 
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from s2h.errors import NoPair
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Item, NoPair, Trait
+from s2h.sources.items import Item, Trait
 from s2h.sources.packed_lists import Texts
 from s2h.sources.shapes import Dataset
 

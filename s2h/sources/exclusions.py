@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 
+from s2h.errors import NoPair
 from s2h.sources import symlinks
-from s2h.sources.items import NoPair
 from s2h.sources.near_duplicates import perceptual_hash_of
 
 DAMAGED = 1  # in place of a picture's content hash

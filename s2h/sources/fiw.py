@@ -143,8 +143,8 @@ def _matrix(path: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
                 raise SourceError(f"{where}: column {at + 1}: {cell!r} is no relation (0 to 9)")
             if cell and int(float(cell)) and one != other:
                 cells[one, other] = int(float(cell))
-        said = row[gender] if gender is not None and gender < len(row) else row[-1]
-        sexes[one] = {"f": "female", "m": "male"}.get(said[:1].lower(), "")
+        sex = row[gender] if gender is not None and gender < len(row) else row[-1]
+        sexes[one] = {"f": "female", "m": "male"}.get(sex[:1].lower(), "")
     return cells, sexes
 
 

@@ -1,6 +1,6 @@
 """The values that sources hand to tasks: a picture (`Item`), what a prompt looks for (`Concept`), a question about a
-picture (`Question`), a respect in which pictures can be compared (`Trait`), and the two errors. The methods in shapes.py
-return them."""
+picture (`Question`), a respect in which pictures can be compared (`Trait`), and the error of a source. The methods in
+shapes.py return them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 class SourceError(RecordError):
     """A source can't be read, or lacks data that a task needs. The message is one line with the remedy."""
-
-
-class NoPair(Exception):
-    """A draw gives no pair. The message is the reason; it is counted, and the slot is drawn again."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Question:
     has such statements for single answers. accepted: answers of other annotators, which are right too and never rejected.
     options: the texts of lettered options; one of them is the answer. closing: a sentence after the question that says how
     to answer. odds: how likely each answer is; None if all are equally likely. place: the row or part of the source that
-    the question comes from."""
+    the question comes from. may_hold: whether another value may be true of the picture too, by what else is known of it."""
 
     about: str
     ask: str
@@ -89,6 +85,7 @@ class Question:
     closing: str = ""
     odds: AnswerOdds | None = field(default=None, compare=False)
     claims: dict[str, str] | None = field(default=None, compare=False)
+    may_hold: Callable[[str], bool] | None = field(default=None, compare=False)
 
     def statement(self, value: str) -> str:
         """Return the question and this answer to it as a statement about the picture."""

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from s2h.escape import terminal
 from s2h.sources import picture_folders, symlinks
 from s2h.sources.items import SourceError
 from s2h.sources.kinship_people import People, Person
@@ -73,7 +74,7 @@ def read(request: Request) -> People:
         if len(both) < 2:
             excluded["a pair without its other half"] += 1
         elif kind in faults:
-            excluded[f"a pair of a list that can't be read ({picture_folders.printable(faults[kind])})"] += 1
+            excluded[f"a pair of a list that can't be read ({terminal(faults[kind])})"] += 1
         elif (kin := known[kind]) is not None and (
             os.path.basename(both["1"]),
             os.path.basename(both["2"]),

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from s2h.errors import NoPair
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Item, NoPair, SourceError
+from s2h.sources.items import Item, SourceError
 from s2h.sources.shapes import Dataset
 
 REDRAWS = 60

@@ -49,8 +49,8 @@ class ParsedQuestion:
             at = letters.find(match[1].upper())
             return at if at >= 0 else None
         match = re.match(r"\(?([A-Z])[).:]\)?\s+(\S.*)", answer)
-        said = match[2] if match else answer
-        same = [at for at, option in enumerate(self.options) if short_answers.same(option, said)]
+        text = match[2] if match else answer
+        same = [at for at, option in enumerate(self.options) if short_answers.same(option, text)]
         if len(same) != 1 or (match and letters.find(match[1]) != same[0]):
             return None
         return same[0]

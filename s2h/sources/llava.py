@@ -84,10 +84,10 @@ def _fill(path: str, root: str, split: str, excluded: Counter[str]) -> QuestionT
 
 def _add_turns(table: QuestionTable, name: str, picture: str, turns: list, excluded: Counter[str]) -> None:
     """Add the questions and answers of a conversation."""
-    said = [turn if isinstance(turn, dict) else {} for turn in turns]
-    said = said[1:] if said and said[0].get("from") == "system" else said
-    for at in range(0, len(said) - 1, 2):
-        ask, reply = said[at], said[at + 1]
+    messages = [turn if isinstance(turn, dict) else {} for turn in turns]
+    messages = messages[1:] if messages and messages[0].get("from") == "system" else messages
+    for at in range(0, len(messages) - 1, 2):
+        ask, reply = messages[at], messages[at + 1]
         if (ask.get("from"), reply.get("from")) != ("human", "gpt"):
             excluded["turns that aren't a human's and then gpt's"] += 1
             return

@@ -3,10 +3,13 @@ differ in few bits. A photo set never puts two of them into one prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from s2h.sources.items import Item
 
 # Bits in which near-duplicates differ at most. Measured: scaled, recompressed or 2% cropped copies of photographs differ in
 # up to 8, as do 2 in 1,000 pairs of unrelated faces and fewer pairs of scenes. A false alarm costs one more draw.
@@ -26,3 +29,11 @@ def perceptual_hash_of(image: Image) -> int:
 def near(one: int, other: int) -> bool:
     """Tell whether two perceptual hashes belong to near-duplicates. A hash of 0 never does."""
     return bool(one and other) and (one ^ other).bit_count() <= NEAR
+
+
+def repeats(item: Item, together: Iterable[Item]) -> bool:
+    """Tell whether a picture is a copy or a near-duplicate of one in `together`."""
+    content, look = item.content_hash, item.perceptual_hash
+    if content in [other.content_hash for other in together]:
+        return True
+    return bool(look) and any(near(look, other.perceptual_hash) for other in together)

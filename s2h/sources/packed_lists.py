@@ -9,6 +9,8 @@ from array import array
 from collections.abc import Iterable
 from random import Random
 
+from s2h.seeds import below
+
 SPILL = 32 << 20  # bytes; longer lists go to a temporary file, which the system can drop from memory
 
 
@@ -74,4 +76,5 @@ class Groups:
 
     def pick(self, rng: Random, group: int) -> int:
         """Draw one of the numbers of a group."""
-        return self._numbers[rng.randrange(*self.span(group))]
+        start, stop = self._ends[group], self._ends[group + 1]
+        return self._numbers[start + below(rng, stop - start)]

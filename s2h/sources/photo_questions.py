@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import combinations
 from random import Random
 
-from s2h.language import nouns, short_answers
-from s2h.sources.items import Item, NoPair, Question
+from s2h.errors import NoPair
+from s2h.language import nouns
+from s2h.sources.items import Item, Question
+from s2h.sources.photo_odds import KindOdds, LargestOdds, WeighedOdds
 from s2h.sources.photo_table import MANY, Naming, PhotoTable
 
 CLEARLY = 2.0  # ratio of two areas from which one thing is clearly larger
@@ -22,50 +24,6 @@ SAMPLED = 100  # pictures in the sample that measures the share of yes/no questi
 SIDES = 3  # numbers stored for a box: area, left, right
 
 Box = tuple[float, ...]
-Pick = Callable[[Random, str], int | None]
-
-
-class WeighedOdds:
-    """Odds by the weight of each answer. pick(rng, value) draws a picture for which the answer is right, None if there is
-    none."""
-
-    def __init__(self, weights: dict[str, float], pick: Pick) -> None:
-        self._weights, self.pick = {value: w for value, w in weights.items() if w > 0}, pick
-        self._total = sum(self._weights.values())
-
-    def draw(self, rng: Random) -> str:
-        if not self._weights:
-            raise NoPair("a question with one answer only")
-        return rng.choices(list(self._weights), list(self._weights.values()))[0]
-
-    def share(self, value: str) -> float:
-        return self._weights.get(value, 0.0) / self._total if self._total else 0.0
-
-    @cached_property
-    def known(self) -> dict[str, str]:
-        return {short_answers.key(value): value for value in self._weights}
-
-
-class LargestOdds:
-    """Odds of the question which of several things is the largest. The wrong answer is another thing, drawn as often as
-    pictures show the two the other way round. wins: (largest, other) -> frequency."""
-
-    def __init__(self, names: dict[int, str], winner: int, wins: dict[tuple[int, int], float]) -> None:
-        self._names, self._winner, self._wins = names, winner, wins
-
-    def draw(self, rng: Random) -> str:
-        other = rng.choice([number for number in self._names if number != self._winner])
-        back, there = self._wins.get((other, self._winner), 0.0), self._wins.get((self._winner, other), 0.0)
-        if rng.random() * (there + back) >= back:
-            raise NoPair("a wrong answer that words would tell")
-        return self._names[other]
-
-    def share(self, value: str) -> float:
-        return 1 / len(self._names)
-
-    @property
-    def known(self) -> dict[str, str]:
-        return {short_answers.key(name): name for name in self._names.values()}
 
 
 @dataclass
@@ -86,20 +44,26 @@ class Survey:
 
 
 class PhotoQuestions:
-    """The questions about one part of a photo set. `Question.place` holds the number of the part."""
+    """The questions about one part of a photo set. `Question.place` holds the number of the part.
 
-    def __init__(self, part: int, table: PhotoTable, naming: Naming) -> None:
+    may_show: tells whether the picture of a number may show a concept, by all that is known of it."""
+
+    def __init__(
+        self, part: int, table: PhotoTable, naming: Naming, may_show: Callable[[str, int], bool]
+    ) -> None:
         self.part, self.table, self.one_each, self.alike = part, table, naming.one_each, naming.alike
+        self.may_show = may_show
         self._counts = lru_cache(maxsize=1024)(self._find_counts)
         self._presence = lru_cache(maxsize=1024)(self._find_presence)
         self._like = lru_cache(maxsize=1 << 14)(self._find_like)
+        self._object = lru_cache(maxsize=1 << 13)(self._make_object)
 
     def questions(self, at: int, item: Item) -> list[Question]:
         """Return the questions that can be asked about a picture. Raises NoPair where there are none."""
         asked: list[Question] = []
         numbers = list(self.table.of_picture[at])
         if self.one_each and numbers:
-            asked.append(self._object(numbers, item))
+            asked.append(self._object(at))
         counts = item.labels.get("counts", {})
         for number, (concept, count) in zip(numbers, counts.items(), strict=False):
             if 0 < count < MANY:
@@ -127,16 +91,19 @@ class PhotoQuestions:
 
     # What is shown --------------------------------------------------------------------------------------------
 
-    def _object(self, numbers: list[int], item: Item) -> Question:
-        names = [nouns.indefinite(self.table.concepts[number]) for number in numbers]
+    def _make_object(self, at: int) -> Question:
+        """Return the question what is shown. Whatever the texts of the picture mention is a right answer to it too."""
+        concept, *more = (self.table.concepts[number] for number in self.table.of_picture[at])
+        answer, *others = map(nouns.indefinite, (concept, *more, *self.table.mentioned(at)))
         return Question(
             "object",
             "What is shown?",
-            names[0],
+            answer,
             (),
             "a picture of {}",
-            accepted=tuple(names[1:]),
-            odds=self._kinds,
+            accepted=tuple(one for one in dict.fromkeys(others) if one != answer),
+            odds=KindOdds(self._kinds, partial(self.may_show, concept)),
+            may_hold=lambda value: self.may_show(self._named.get(value, value), at),
         )
 
     @cached_property
@@ -148,6 +115,12 @@ class PhotoQuestions:
             if start < stop:
                 found[self.table.of_picture[at][0]].append(at)
         return found
+
+    @cached_property
+    def _named(self) -> dict[str, str]:
+        """Answer -> the concept that it names."""
+        concepts = (self.table.concepts[number] for number in self._first)
+        return {nouns.indefinite(concept): concept for concept in concepts}
 
     @cached_property
     def _kinds(self) -> WeighedOdds:
@@ -337,7 +310,8 @@ class PhotoQuestions:
     def find(self, rng: Random, question: Question, value: str) -> tuple[int, Question | None] | None:
         """Return a picture for which `value` is the right answer to a question, with that question; None if there is none.
         The question is None if it is among those of `questions`."""
-        at = question.odds.pick(rng, value) if isinstance(question.odds, WeighedOdds) else None
+        odds = question.odds.odds if isinstance(question.odds, KindOdds) else question.odds
+        at = odds.pick(rng, value) if isinstance(odds, WeighedOdds) else None
         if at is None:
             return None
         if question.about == "object":

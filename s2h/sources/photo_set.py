@@ -17,13 +17,15 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any, Literal
 
+from s2h.errors import NoPair
 from s2h.images import references
 from s2h.language import caption_fit, nouns
 from s2h.language.attribute_swaps import Swaps
+from s2h.seeds import below
 from s2h.sources import caption_wording as wording
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Concept, Item, NoPair, Question, SourceError, Trait
-from s2h.sources.near_duplicates import near
+from s2h.sources.items import Concept, Item, Question, SourceError, Trait
+from s2h.sources.near_duplicates import repeats
 from s2h.sources.packed_lists import Groups
 from s2h.sources.photo_questions import PhotoQuestions
 from s2h.sources.photo_table import MANY, Naming, PhotoTable
@@ -69,6 +71,8 @@ class Photos(Dataset):
         self._readers = dict(enumerate(reader for _, reader in parts))
         self._tables: dict[int, PhotoTable] = {}
         self._item = lru_cache(maxsize=KEPT)(self._make_item)
+        self._concept = lru_cache(maxsize=KEPT)(self._make_concept)
+        self._is_called = lru_cache(maxsize=KEPT)(self._find_called)
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
             why = self.excluded.summary("no pictures")
@@ -121,11 +125,11 @@ class Photos(Dataset):
 
     def _pick(self, rng: Random) -> tuple[int, int]:
         """Draw a picture: its part and its number in it."""
-        part = bisect_right(self._ends, rng.randrange(self._ends[-1]))
-        count = len(self.table(part))
+        part = bisect_right(self._ends, below(rng, self._ends[-1]))
+        count = len((self._tables.get(part) or self.table(part)).names)
         if not count:
             raise NoPair("a part of the source without usable pictures")
-        return part, rng.randrange(count)
+        return part, below(rng, count)
 
     def _make_item(self, part: int, at: int) -> Item:
         table, read = self.table(part), self._read
@@ -156,30 +160,36 @@ class Photos(Dataset):
 
     # What a picture shows -------------------------------------------------------------------------------------
 
-    def _may_show(self, name: str, part: int, at: int) -> bool:
-        """Tell whether a picture may show a concept: whether one of its concepts, or a thing that its texts mention, may
-        have the concept's name, or a broader or narrower one."""
-        table, naming = self.table(part), self.naming
+    def _may_show(self, names: list[str], part: int, at: int) -> bool:
+        """Tell whether a picture may show one of some concepts: whether one of its concepts, or a thing that its texts
+        mention, may have the concept's name, or a broader or narrower one."""
+        table, naming = self._tables[part], self.naming
         may_show = caption_fit.is_mentioned if table.is_sorted else caption_fit.may_show
-        if may_show(name, table.things(at)):
-            return True
+        things = table.things(at)
+        for name in names:
+            if may_show(name, things):
+                return True
         if not naming.words and naming.contains is None:
             return False
         listed = [table.concepts[number] for number in table.of_picture[at]]
-        return any(nouns.head_of(name) in naming.called(other) for other in listed) or (
-            naming.contains is not None and any(naming.contains(name, other) for other in listed)
+        return any(self._is_called(other, name) for name in names for other in listed)
+
+    def _find_called(self, concept: str, name: str) -> bool:
+        """Tell whether a concept may have the name of another one, or contains it, by the set's other names."""
+        naming = self.naming
+        return nouns.head_of(name) in naming.called(concept) or (
+            naming.contains is not None and naming.contains(name, concept)
         )
 
-    def _draw_without(self, rng: Random, concepts: Sequence[Concept], together: list[Item]) -> Item:
-        """Draw a picture that shows none of the concepts and is not in `together`."""
+    def _draw_without(self, rng: Random, names: list[str], together: list[Item]) -> Item:
+        """Draw a picture that shows none of the named concepts and is not in `together`."""
         taken = {item.key for item in together}
-        names = [self._tables[concept.part].concepts[concept.number] for concept in concepts]
         for _ in range(REDRAWS):
             part, at = self._pick(rng)
-            if f"{part}:{at}" in taken or any(self._may_show(name, part, at) for name in names):
+            if f"{part}:{at}" in taken or self._may_show(names, part, at):
                 continue
             item = self._item(part, at)
-            if not _repeats(item, together):
+            if not repeats(item, together):
                 return item
         raise NoPair("no distractor without the target's concept found")
 
@@ -191,7 +201,7 @@ class Photos(Dataset):
             if f"{part}:{at}" in taken:
                 continue
             item = self._item(part, at)
-            if not _repeats(item, together):
+            if not repeats(item, together):
                 return item
         raise NoPair("no other picture of the same concept")
 
@@ -201,9 +211,11 @@ class Photos(Dataset):
         numbers = table.of_picture[at]
         if not numbers:
             raise NoPair("a picture without a concept")
-        shared = [number for number in numbers if table.by_concept.size(number) > 1]
-        number = rng.choice(shared or numbers)
-        return Concept(nouns.indefinite(table.concepts[number]), part, number)
+        shared = [number for number in numbers if table.is_shared[number]]
+        return self._concept(part, rng.choice(shared or numbers))
+
+    def _make_concept(self, part: int, number: int) -> Concept:
+        return Concept(nouns.indefinite(self._tables[part].concepts[number]), part, number)
 
     # As a QuestionSet -----------------------------------------------------------------------------------------
 
@@ -216,8 +228,7 @@ class Photos(Dataset):
     def draw_distractor(self, rng: Random, together: list[Item]) -> Item:
         part, at = _place(together[0])
         table = self.table(part)
-        shown = [Concept(table.concepts[number], part, number) for number in table.of_picture[at]]
-        return self._draw_without(rng, shown, together)
+        return self._draw_without(rng, [table.concepts[n] for n in table.of_picture[at]], together)
 
     def questions_about(self, item: Item) -> list[Question]:
         part, at = _place(item)
@@ -244,7 +255,9 @@ class Photos(Dataset):
 
     def _questions_of(self, part: int) -> PhotoQuestions:
         if part not in self._questions:
-            self._questions[part] = PhotoQuestions(part, self.table(part), self.naming)
+            self._questions[part] = PhotoQuestions(
+                part, self.table(part), self.naming, lambda name, at: self._may_show([name], part, at)
+            )
         return self._questions[part]
 
     # As a PhotoSet --------------------------------------------------------------------------------------------
@@ -259,7 +272,7 @@ class Photos(Dataset):
         return self._item(part, at), self._concept_of(rng, part, at)
 
     def draw_without(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
-        return self._draw_without(rng, [concept], together)
+        return self._draw_without(rng, [self._tables[concept.part].concepts[concept.number]], together)
 
     def draw_with(self, rng: Random, concept: Concept, together: list[Item]) -> Item:
         groups = self.table(concept.part).by_concept
@@ -299,7 +312,7 @@ class Photos(Dataset):
             return 0.0
         table = self.table(first)
         places = range(0, len(table), max(1, len(table) // SAMPLE))
-        shared = [any(table.by_concept.size(n) > 1 for n in table.of_picture[at]) for at in places]
+        shared = [any(table.is_shared[n] for n in table.of_picture[at]) for at in places]
         return sum(shared) / len(shared)
 
     def caption_of(self, rng: Random, item: Item) -> str:
@@ -355,7 +368,7 @@ class Photos(Dataset):
             number = rng.randrange(many)
             name = table.concepts[number]
             new = not any(self.naming.alike(name, other) for other in kinds)
-            if len(kinds) < MOST_KINDS and new and table.by_concept.size(number) > 1:
+            if len(kinds) < MOST_KINDS and new and table.is_shared[number]:
                 kinds.append(name)
         if len(kinds) < 2:
             raise NoPair("nothing in which pictures can be compared")
@@ -376,14 +389,6 @@ def _number_of(thing: str, counts: tuple[int, ...], part: int, number: int) -> T
         return nouns.indefinite(thing) if n == 1 else f"{n} {things}"
 
     return Trait(f"number of {things}", counts, phrase, things, part=part, number=number)
-
-
-def _repeats(item: Item, together: list[Item]) -> bool:
-    """Tell whether a picture is a copy or a near-duplicate of one in `together`."""
-    return any(
-        item.content_hash == other.content_hash or near(item.perceptual_hash, other.perceptual_hash)
-        for other in together
-    )
 
 
 def _place(item: Item) -> tuple[int, int]:

@@ -49,10 +49,10 @@ class PhotoTable:
     """One part of a photo set. Fill it with `add`, then call `seal`.
 
     prefix: beginning of all picture names. of_picture: the concepts of each picture. by_concept: the pictures of each
-    concept. by_count: the pictures of each concept and count, as group concept * MANY + count. counts: one for each entry
-    of of_picture; 0 means not counted, MANY more than MOST_COUNTED. boxes: area, left and right for each entry of
-    of_picture, zeros unless the picture shows exactly one. is_sorted: whether all pictures were sorted into classes or
-    annotated, not only captioned."""
+    concept. is_shared: for each concept, whether several pictures show it. by_count: the pictures of each concept and count,
+    as group concept * MANY + count. counts: one for each entry of of_picture; 0 means not counted, MANY more than
+    MOST_COUNTED. boxes: area, left and right for each entry of of_picture, zeros unless the picture shows exactly one.
+    is_sorted: whether all pictures were sorted into classes or annotated, not only captioned."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -105,6 +105,7 @@ class PhotoTable:
         self.notes.seal()
         self.of_picture = Groups(len(self.names), zip(pictures, shown, strict=True))
         self.by_concept = Groups(len(self.concepts), zip(shown, pictures, strict=True))
+        self.is_shared = bytes(self.by_concept.size(number) > 1 for number in range(len(self.concepts)))
         entries = zip(pictures, shown, self.counts, strict=True)
         counted = ((number * MANY + count, at) for at, number, count in entries if 0 < count < MANY)
         self.has_counts = any(self.counts)
@@ -124,7 +125,12 @@ class PhotoTable:
             self._mentioned.append(len(found))
             self._mentioned.extend(map(self._number_of, found))
         stop = place + self._mentioned[place - 1]
-        return [self._things[number] for number in self._mentioned[place:stop]]
+        return [*map(self._things.__getitem__, self._mentioned[place:stop])]
+
+    def mentioned(self, at: int) -> list[str]:
+        """Return the visible things that the captions and the notes of a picture mention, in the singular."""
+        texts = (*self.captions[at].split("\n"), *self.notes[at].split("\n"))
+        return sorted({thing for text in texts if text for thing in things_in(text)})
 
     def _search(self, at: int) -> dict[str, None]:
         concepts = [self.concepts[number] for number in self.of_picture[at]]

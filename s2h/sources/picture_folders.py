@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+from s2h.escape import terminal
 from s2h.sources import symlinks
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -48,7 +49,7 @@ def pictures(root: str, excluded: Counter[str] | None = None, beside: tuple[str,
             if entry.is_symlink() and symlinks.refused(entry.path):
                 excluded[symlinks.REFUSED] += 1
             elif kind == SPECIAL:
-                excluded[f"{printable(name)}: {SPECIAL}"] += 1
+                excluded[f"{terminal(name)}: {SPECIAL}"] += 1
             elif not is_text(entry.name):
                 excluded[NOT_UTF8] += kind == FOLDER or is_picture(entry.name)
             elif kind == FOLDER:
@@ -104,11 +105,6 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def printable(name: str) -> str:
-    """Return a name for a message, with escapes if it has unprintable characters."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def inside(name: object, root: str, excluded: Counter[str]) -> str | None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language.normalisation import normalise
 from s2h.sources import lettered_options
 from s2h.sources.exclusions import Exclusions
-from s2h.sources.items import Item, NoPair, Question, SourceError
+from s2h.sources.items import Item, Question, SourceError
 from s2h.sources.question_table import SHORT, BackedOffOdds, QuestionTable
 from s2h.sources.shapes import Dataset
 from s2h.sources.shared_questions import SharedQuestions
 
 REDRAWS = 8
+KEPT = 1 << 13  # questions that are cached unpacked, 1 to 2 kB each
 SCARCE = 0.05  # share of the rarer of yes and no up to which the two are not balanced
 
 
@@ -43,6 +45,7 @@ class Questions(Dataset):
     ) -> None:
         self.spec, self.root, self.excluded, self._read = spec, root, Exclusions(excluded), read
         self.questions = self
+        self._question = lru_cache(maxsize=KEPT)(self._make_question)
         self.table = fill(self.excluded.listed)
         if len(self.table.pictures) < 2:
             why = self.excluded.summary("no questions")
@@ -91,7 +94,7 @@ class Questions(Dataset):
     def questions_about(self, item: Item) -> list[Question]:
         return [self._question(row) for row in self.table.by_picture[int(item.key)]]
 
-    def _question(self, row: int) -> Question:
+    def _make_question(self, row: int) -> Question:
         parsed, answer = lettered_options.parse(self.table.questions[row]), self.table.answers[row]
         claim, at = parsed.stem.replace("{}", "") + " {}", parsed.index_of(answer)
         if parsed.options and at is not None:

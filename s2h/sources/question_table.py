@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -165,7 +165,13 @@ class BackedOffOdds:
     rows of the same kind, with more weight on rows that share a word with the question."""
 
     def __init__(self, table: QuestionTable, row: int) -> None:
-        self._table = table
+        self._table, self._row = table, row
+
+    @cached_property
+    def _levels(self) -> list[tuple[Groups, int, float]]:
+        """The groups of rows that are mixed, each with its weight. Most questions are looked at and never posed, so they are
+        found when they are first used."""
+        table, row = self._table, self._row
         near, words = table.by_ask.size(table.ask_of[row]), table.words_of(row)
         nearest = 1.0 if near >= BACK_OFF else near / (near + BACK_OFF) if near > 1 else 0.0
         sizes = [table.by_word.size(word) for word in words]
@@ -173,7 +179,7 @@ class BackedOffOdds:
         levels = [(table.by_ask, table.ask_of[row], nearest)]
         levels += [(table.by_word, word, weight) for word, weight in zip(words, middle, strict=True)]
         levels.append((table.by_kind, table.kind_of[row], 1 - nearest - sum(middle)))
-        self._levels = [level for level in levels if level[2] > 0]
+        return [level for level in levels if level[2] > 0]
 
     def draw(self, rng: Random) -> str:
         ((groups, group, _),) = rng.choices(self._levels, [weight for _, _, weight in self._levels])

@@ -6,16 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
+from s2h.errors import NoPair
 from s2h.language import short_answers
 from s2h.language.normalisation import normalise
-from s2h.sources.items import Item, NoPair
+from s2h.sources.items import Item
 from s2h.sources.question_table import SHORT, QuestionTable
 
 MANY = 50  # a question with more rows is not drawn more often
 REDRAWS = 40
+KEPT = 1 << 9  # questions whose answers are cached by value
 # Questions that can have several right answers: a thing that is on one table may be on the other too.
 _OPEN = re.compile(
     r"""(?:why\b|name\b|what\ else\b|what(?:'s|’s|\ is|\ are|\ can\ (?:you|we)\ see|\ do\ you\ see)
@@ -46,6 +49,8 @@ class SharedQuestions:
                 if "\n" not in question:  # lettered options differ from picture to picture
                     groups.setdefault(" ".join(question.casefold().split()), []).append(row)
         self._groups = [rows for rows in groups.values() if len({table.value_of[row] for row in rows}) > 1]
+        self._by_value = lru_cache(maxsize=KEPT)(self._find_by_value)
+        self._others = lru_cache(maxsize=KEPT)(self._find_others)
         self._weights = list(accumulate(min(len(rows), MANY) for rows in self._groups))
 
     def __len__(self) -> int:
@@ -56,15 +61,16 @@ class SharedQuestions:
         if not self._groups:
             raise NoPair("no question that is asked of several pictures with different answers")
         for _ in range(REDRAWS):
-            rows = rng.choices(self._groups, cum_weights=self._weights)[0]
+            group = rng.choices(range(len(self)), cum_weights=self._weights)[0]
+            rows = self._groups[group]
             if _OPEN.match(self._table.questions[rows[0]].strip()):
                 continue
-            found = self._by_value(rows)
+            found = self._by_value(group)
             firsts = [value for value, those in found.items() if len(those) >= one_least]
             if not firsts:
                 continue
             one = rng.choices(firsts, [len(found[value]) for value in firsts])[0]
-            others = [value for value in found if self._apart(found, one, value)]
+            others = self._others(group, one)
             if others:
                 other = rng.choices(others, [len(found[value]) for value in others])[0]
                 return SharedQuestion(
@@ -72,12 +78,12 @@ class SharedQuestions:
                 )
         raise NoPair("too few pictures of which the same is asked")
 
-    def _by_value(self, rows: list[int]) -> dict[str, list[int]]:
+    def _find_by_value(self, group: int) -> dict[str, list[int]]:
         """Return answer -> rows, one row for each picture. Pictures with two different answers are left out."""
         table = self._table
         of_picture: dict[int, int] = {}
         torn = set()
-        for row in rows:
+        for row in self._groups[group]:
             picture = table.picture_of[row]
             first = of_picture.setdefault(picture, row)
             if not short_answers.same(table.answers[first], table.answers[row]):
@@ -88,14 +94,19 @@ class SharedQuestions:
                 found.setdefault(table.spellings[table.value_of[row]], []).append(row)
         return found
 
+    def _find_others(self, group: int, one: str) -> list[str]:
+        """Return the answers to a question that surely differ from one of them."""
+        found = self._by_value(group)
+        return [value for value in found if self._apart(found, one, value)]
+
     def _apart(self, found: dict[str, list[int]], one: str, other: str) -> bool:
         """Tell whether two answers surely differ, and no annotator gave one of them where the other is right."""
         if one == other or not short_answers.differ(one, other):
             return False
         accepted = self._table.accepted
         for wrong, right in ((one, other), (other, one)):
-            said = {line for row in found[right] for line in accepted[row].split("\n") if line}
-            if any(short_answers.same(wrong, line) for line in said):
+            right_answers = {line for row in found[right] for line in accepted[row].split("\n") if line}
+            if any(short_answers.same(wrong, line) for line in right_answers):
                 return False
         return True
 

@@ -75,13 +75,13 @@ def table(path: str, excluded: Counter[str], *columns: str) -> Iterator[dict]:
         raise SourceError(f"{path}: {columns[0]}: no such column (there are none)")
 
 
-def _csv_rows(told: Iterator[str], excluded: Counter[str]) -> Iterator[str]:
+def _csv_rows(lines: Iterator[str], excluded: Counter[str]) -> Iterator[str]:
     """Yield the rows of a CSV file as texts; a row has several lines if a quoted cell has line breaks. If a quote is not
     closed within MOST_LINES lines, its first line is counted as a bad row and reading continues with the next."""
     waiting: deque[str] = deque()
 
     def following() -> str:
-        return waiting.popleft() if waiting else next(told, "")
+        return waiting.popleft() if waiting else next(lines, "")
 
     while line := following():
         held = [line]

@@ -130,10 +130,10 @@ def _fill(
             elif one["question_id"] not in known:
                 excluded["no answer"] += 1
             elif in_split("vqav2", picture, split, excluded):
-                said = known[one["question_id"]]
-                if why := table.add(str(one["question_id"]), picture, one.get("question"), *said[:3]):
+                answer = known[one["question_id"]]
+                if why := table.add(str(one["question_id"]), picture, one.get("question"), *answer[:3]):
                     excluded[why] += 1
-                elif said[3]:
+                elif answer[3]:
                     table.unclear.add(len(table) - 1)
         for both in _complementary(
             _beside(root, folder, f"v2_mscoco_{name}_complementary_pairs.json"), excluded

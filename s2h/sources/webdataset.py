@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from s2h.escape import terminal
 from s2h.images import references, tars
 from s2h.language import nouns
 from s2h.sources import captions, classes, picture_folders, symlinks, text_files
@@ -53,7 +54,7 @@ def read(request: Request) -> Photos:
     if missing := [shard for shard in shards if not os.path.isfile(shard)]:
         if not os.path.isdir(path):
             raise request.error(f"no such file: {missing[0]}")
-        names = (picture_folders.printable(os.path.basename(shard)) for shard in missing)
+        names = (terminal(os.path.basename(shard)) for shard in missing)
         excluded.update(f"{name}: {picture_folders.SPECIAL}" for name in names)
     if out := [shard for shard in shards if symlinks.refused(shard)]:
         excluded[symlinks.REFUSED] = len(out)
@@ -97,11 +98,11 @@ def _fill(shard: str, split: str, excluded: Counter[str]) -> PhotoTable:
         elif not all(map(picture_folders.is_text, (key, pictures[0]))):
             excluded[picture_folders.NOT_UTF8] += 1
         elif in_split("webdataset", f"{os.path.basename(shard)} {key}", split, excluded):
-            told, named = _facts(texts)
-            if not told and not named and texts.get("cls", "").strip():
+            found, named = _facts(texts)
+            if not found and not named and texts.get("cls", "").strip():
                 excluded["a class that has a number and no name"] += 1
-            elif told or not named:
-                captions.add_captioned(table, pictures[0], told, excluded)
+            elif found or not named:
+                captions.add_captioned(table, pictures[0], found, excluded)
             else:
                 table.add(pictures[0], (), named)
     return table.seal()
@@ -143,26 +144,26 @@ def _ending(name: str) -> str:
 
 def _facts(texts: dict[str, str]) -> tuple[list[str], list[str]]:
     """Return the captions and class names of a sample."""
-    said = [texts[end].split("\n", 1)[0] for end in ("txt", "caption", "text") if texts.get(end, "").strip()]
+    found = [texts[end].split("\n", 1)[0] for end in ("txt", "caption", "text") if texts.get(end, "").strip()]
     named: list[str] = []
     if "json" in texts:
         try:
-            told = text_files.loads(texts["json"].encode())
+            fields = text_files.loads(texts["json"].encode())
         except ValueError:
-            told = {}
-        if isinstance(told, dict):
-            text = next((told[column] for column in captions.COLUMNS if told.get(column)), None)
-            if not said and text:
-                said = text if isinstance(text, list) else [text]
+            fields = {}
+        if isinstance(fields, dict):
+            text = next((fields[column] for column in captions.COLUMNS if fields.get(column)), None)
+            if not found and text:
+                found = text if isinstance(text, list) else [text]
             named = [
-                told[c]
+                fields[c]
                 for c in ("class_name", "label_name", "class", "label")
-                if isinstance(told.get(c), str)
+                if isinstance(fields.get(c), str)
             ][:1]
     label = texts.get("cls", "").strip()
     if not named and label and not label.lstrip("-").isdigit():
         named = [nouns.name_of_class(label)]
-    return said, named
+    return found, named
 
 
 def _samples(shard: str, excluded: Counter[str]) -> Iterator[tuple[str, list[str], dict[str, str]]]:

@@ -59,15 +59,15 @@ def _loads(text: str | bytes) -> object:
 
 def _other_format(line: bytes) -> tuple[str, str] | None:
     """Return (format, how to convert it) if a line is part of another format; None if it isn't recognised."""
-    said = line.removeprefix(BOM).strip(BLANK)
+    text = line.removeprefix(BOM).strip(BLANK)
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
-    if said.startswith(b"["):
+    if text.startswith(b"["):
         return (
             "a JSON array",
             "a list of records must start the file and be whole; or convert it with jq -c '.[]'",
         )
-    if said == b"{" or (said.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", said)):
+    if text == b"{" or (text.startswith(b"{") and re.search(rb"(,|:\s*[\[{]?)$", text)):
         return "pretty-printed JSON", "each line holds one record; convert it with jq -c ."
     return None
 

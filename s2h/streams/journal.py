@@ -45,7 +45,7 @@ class Journal:
     outputs (jsonl.Writer).
 
     position: number of inputs (records, questions, slots) that are done. last: a text for the input there, by which a later
-    run checks that the input is the same. said: other values for a later run; a function among them is called when a
+    run checks that the input is the same. state: other values for a later run; a function among them is called when a
     note is written. since: the partial answers after `position`. name: path of the main output's partial file.
     """
 
@@ -61,7 +61,7 @@ class Journal:
         self._paths, self._resume, self.buffered = list(paths), resume, buffered
         self.image_dir = image_dir
         self.arguments = json.loads(json.dumps(arguments or {}, default=str))
-        self.said: dict[str, Any] = {}
+        self.state: dict[str, Any] = {}
         self.since: list[Any] = []
         self.outputs: list[Growing] = []
         # Position, last, bytes and records of each output there: one value, so that no interrupt comes between them.
@@ -102,7 +102,7 @@ class Journal:
                 remedy=f"repeat them, or {START_AGAIN}",
             )
         self._at = notes["position"], notes["last"], notes["outputs"]
-        self._noted, self.said, self.since = self.position, notes["said"], list(_whole(rest))
+        self._noted, self.state, self.since = self.position, notes["said"], list(_whole(rest))
         return notes["finishing"]
 
     def open(self) -> Growing:
@@ -203,7 +203,7 @@ class Journal:
             output.sync()
         notes = {
             "version": VERSION, "names": self._names(), "arguments": self.arguments, "position": self.position,
-            "last": self.last, "outputs": self._at[2], "said": self.said, "finishing": finishing,
+            "last": self.last, "outputs": self._at[2], "said": self.state, "finishing": finishing,
         }  # fmt: skip
         if self._file is not None:
             self._file.close()

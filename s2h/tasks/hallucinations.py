@@ -68,11 +68,11 @@ def hallucinated(
         asked = [(k, pair, pair.pictures(size)) for k, pair in drawn if not pair.rejected]
         rows = [(pair.prompt(), pictures) for _, pair, pictures in asked]
         texts = answerer.answer(rows, f"{block.start} {attempt}")
-        for (k, pair, pictures), said in zip(asked, texts, strict=True):
-            if said is None:
+        for (k, pair, pictures), text in zip(asked, texts, strict=True):
+            if text is None:
                 tally["a prompt that the model can't take"] += 1
                 continue
-            taken = _taken(pair, pictures, said, answerer, tally)
+            taken = _taken(pair, pictures, text, answerer, tally)
             finished = None if taken is None else _finished(pair, *taken, data, tally)
             if finished is not None:
                 found[k] = finished
@@ -130,6 +130,8 @@ def judged(pair: Pair, text: str, alike: Callable[[str, str], bool] | None = Non
         pair.negative == "nonexistent" and verdict.kind == RIGHT
     ):  # the prompt asks about an image that does not exist
         return Verdict(WRONG, question.answer)
+    if verdict.kind == WRONG and question.may_hold is not None and question.may_hold(verdict.value):
+        return reply_verdicts.undecided("what the model said may be right as well")
     return verdict
 
 

@@ -132,19 +132,19 @@ class Query:
             **more,
         }
 
-    def evidence(self, said: dict[int, Relative]) -> str:
+    def evidence(self, relatives: dict[int, Relative]) -> str:
         """Return the working of an answer: the looks of the person in each image; "" if the prompt doesn't ask for it."""
         if not self.shows:
             return ""
         return (
             " ".join(
-                f"Image {at + 1} shows {self.data.describe_face(person)}." for at, person in said.items()
+                f"Image {at + 1} shows {self.data.describe_face(person)}." for at, person in relatives.items()
             )
             + " "
         )
 
-    def claims(self, said: dict[int, Relative]) -> Claims:
-        return [(at, self.data.claim_about_person(person)) for at, person in said.items()]
+    def claims(self, relatives: dict[int, Relative]) -> Claims:
+        return [(at, self.data.claim_about_person(person)) for at, person in relatives.items()]
 
     def portraits(self, rng: Random, people: list) -> list[Item]:
         """Draw a picture of each person."""
@@ -331,7 +331,7 @@ TASK = Task(
     options=(
         Option(
             "--relation", "relations", "weights",
-            "A relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that the source "
+            "a relation and its weight: parent, grandparent or sibling. May be repeated.  [default: those that the source "
             "knows, parent half of the time]",
         ),
     ),

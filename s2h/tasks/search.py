@@ -46,7 +46,7 @@ NEGATIVES_OF = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Search:
     """The draw of one prompt: a target picture and the concept to search for. shows: whether the answer shows its
     working."""
@@ -183,13 +183,13 @@ def _caption(search: Search) -> Pair:
         if kind == "other-image":  # the search ends at the distractor whose caption is given
             ends = items.index(mistaken)
         elif kind == "same-concept" or photos.attribute_swaps == "picture":
-            twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _said(wrong, "caption", [at]))
+            twin = Twin([*items[:at], mistaken, *items[at + 1 :]], _facts_of(wrong, "caption", [at]))
     return _pair(
         items,
         (search.scan(at) + right, search.scan(ends) + wrong),
         kind,
         [at],
-        _said(right, "caption", [at]),
+        _facts_of(right, "caption", [at]),
         ([(at, photos.claim_about(target))], [(at, claim)]),
         twin,
     )
@@ -214,7 +214,7 @@ def _within_reach(wanted: Wanted, shared: float, several: bool) -> dict[str, flo
     return {**weights, "same-concept": most, "other-image": weights["other-image"] + over}
 
 
-def _said(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
+def _facts_of(answer: str | int, answer_type: str, shown_by: list[int]) -> dict:
     """Return the facts about an answer. shown_by: positions of the images that show the concept."""
     return {"answer": answer, "answer_type": answer_type, "shown_by": shown_by}
 
@@ -250,7 +250,7 @@ def _two_of(n: int) -> tuple[tuple[int | None, int | None], ...]:
     return tuple(permutations(places, 2))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Somewhere:
     """The prompt's images, answers and facts if the target is at a position, or nowhere (None). claim: what an answer claims
     about the target. caption: the target's caption, if answers give it; otherwise they name the image."""
@@ -278,8 +278,8 @@ class Somewhere:
 
     def facts(self, at: int | None) -> dict:
         if at is None:
-            return _said("none", self.answer_type, [])
-        return _said(self.caption or at + 1, self.answer_type, [at])
+            return _facts_of("none", self.answer_type, [])
+        return _facts_of(self.caption or at + 1, self.answer_type, [at])
 
     def claims(self, at: int | None) -> Claims:
         return _claims(self.search.photos, self.items(at)) if at is None else [(at, self.claim)]
@@ -329,9 +329,9 @@ def _count(search: Search) -> Pair:
         (_say_count(search, there), _say_count(search, changed_there)),
         kind,
         list(range(n)),
-        _said(count, "number", sorted(there)),
+        _facts_of(count, "number", sorted(there)),
         (_claim_count(search, there, items), _claim_count(search, changed_there, others)),
-        Twin(others, _said(count + step, "number", sorted(changed_there))),
+        Twin(others, _facts_of(count + step, "number", sorted(changed_there))),
     )
 
 
@@ -389,7 +389,7 @@ TASK = Task(
     options=(
         Option(
             "--form", "forms", "weights",
-            "A form of question and its weight: caption, locate (which image), count (how many images), absent (a caption "
+            "a form of question and its weight: caption, locate (which image), count (how many images), absent (a caption "
             "where perhaps no image shows it). May be repeated. Sources of captions don't prove absence and default to "
             "caption=1, as in the paper.  [default: caption=0.5, locate=0.2, count=0.15, absent=0.15]",
         ),

@@ -82,21 +82,20 @@ _ENDS = " \t.!?…,;:"
 def ask(rng: Random, form: str, concept: str, shows: bool, named_only: bool = False) -> str:
     """Draw the prompt's question about a concept. shows: whether it asks for the working. named_only: whether the working
     names only the image that was found."""
-    many = is_many(concept)
-    asked = rng.choice(ASKS[form]).format(
-        concept, **{"is": "are" if many else "is", "it": "them" if many else _it(concept)}
-    )
+    asked = rng.choice(ASKS[form]).format(concept, **_agreeing(concept))
     working = NAME if named_only else COUNT_SHOW if form == "count" else SHOW
     return asked + rng.choice(working) if shows else asked
 
 
 @lru_cache(maxsize=1 << 14)
-def _it(concept: str) -> str:
-    """Return the pronoun of a concept in the singular: a person is not 'it'."""
+def _agreeing(concept: str) -> dict[str, str]:
+    """Return verb and pronoun of a concept. A person is not 'it'."""
     from s2h.language import related_names
     from s2h.language.noun_categories import is_person
 
-    return "such a person" if is_person(related_names.head(concept)) else "it"
+    if is_many(concept):
+        return {"is": "are", "it": "them"}
+    return {"is": "is", "it": "such a person" if is_person(related_names.head(concept)) else "it"}
 
 
 def is_many(concept: str) -> bool:
@@ -116,8 +115,8 @@ def scan(concept: str, reading: list[bool], whole: bool = False) -> str:
     """Return the line in which an answer goes through the images. It stops at the first that shows the concept, unless
     `whole` is set. reading: whether each image shows the concept."""
     last = len(reading) if whole or True not in reading else reading.index(True) + 1
-    said = (concept if there else absent(concept) for there in reading[:last])
-    return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(said)) + "\n"
+    seen = (concept if there else absent(concept) for there in reading[:last])
+    return " ".join(f"Image {i + 1} shows {what}." for i, what in enumerate(seen)) + "\n"
 
 
 def scan_found(concept: str, reading: list[bool]) -> str:
@@ -154,25 +153,25 @@ def notes(exhaustive: bool, tells: bool, asked: set[str]) -> list[str]:
     """Return messages for the user about the forms of question: a default that the source imposes, absence that is assumed,
     and captions that give themselves away. exhaustive: whether the source knows what its pictures don't show. tells:
     whether its captions say more than the concept. asked: the forms that were asked for."""
-    said = []
+    lines = []
     if not exhaustive and not asked:
-        said.append(
+        lines.append(
             "captions don't prove what a picture does not show: caption questions only, as with --form caption=1 (locate, "
             "count and absent are made if you ask for them)"
         )
     elif not exhaustive and asked & set(ABOUT_ABSENCE):
-        said.append(
+        lines.append(
             'what the captions don\'t mention is assumed to be absent (facts.absence is "assumed"): '
             f"{', '.join(form for form in ABOUT_ABSENCE if form in asked)}"
         )
     if not tells and not asked and exhaustive:
-        said.append(
+        lines.append(
             "the captions say no more than what is searched for: locate and count questions instead of captions (full "
             "captions: --captioner MODEL)"
         )
     elif not tells and (not asked or asked & {"caption", "absent"}):
-        said.append(
+        lines.append(
             "the captions say no more than what is searched for, so that wrong ones can be told from the words alone (full "
             "captions: --captioner MODEL)"
         )
-    return said
+    return lines

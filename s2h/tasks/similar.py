@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from s2h.filters.cache import Embeddings
+from s2h.models.cache import Embeddings
 from s2h.sources import Item, NoPair
 from s2h.tasks.item_pair import Size, picture
 

@@ -20,6 +20,7 @@ from s2h.sources import NoPair
 
 Option = TypeVar("Option")
 YES_NO = "yes/no"
+BLOCKS = 8  # blocks of one decision that are kept
 _SHUFFLE = Random(0)  # seeded again for each block, which is faster than a new generator
 
 
@@ -37,29 +38,64 @@ class Stratum(NamedTuple):
         if len(weights) == 1:
             return 0
         block, at = divmod(self.place, len(weights))
-        return _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))[1][at]
+        return _decision(self.seed, self.kind, name, tuple(weights)).block(block)[1][at]
 
     def within(self, name: str, weights: Sequence[float], option: int) -> Stratum:
         """Return the slot's rank among those slots that get the option."""
         if len(weights) == 1:
             return Stratum(self.seed, f"{self.kind}/{name} 0", self.place)
+        return self._within(_decision(self.seed, self.kind, name, tuple(weights)), option)
+
+    def branch(self, name: str, weights: Sequence[float]) -> tuple[int, Stratum]:
+        """Return the index of the option that this slot gets, and its rank among those slots that get it."""
+        if len(weights) == 1:
+            return 0, self.within(name, weights, 0)
+        decision = _decision(self.seed, self.kind, name, tuple(weights))
         block, at = divmod(self.place, len(weights))
-        counts, order = _block(self.seed, f"{self.kind}/{name}", block, tuple(weights))
-        return Stratum(self.seed, f"{self.kind}/{name} {option}", counts[option] + order[:at].count(option))
+        option = decision.block(block)[1][at]
+        return option, self._within(decision, option)
+
+    def _within(self, decision: _Decision, option: int) -> Stratum:
+        block, at = divmod(self.place, len(decision.weights))
+        counts, order = decision.block(block)
+        return Stratum(self.seed, decision.kinds[option], counts[option] + order[:at].count(option))
 
 
-@lru_cache(maxsize=1 << 13)
-def _block(
-    seed: int, name: str, block: int, weights: tuple[float, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return how often each option was dealt before a block, and the options of the block in order."""
-    size = len(weights)
-    counts = _dealt(block * size, weights)
-    after = _dealt((block + 1) * size, weights)
-    order = [option for option in range(size) for _ in range(after[option] - counts[option])]
-    _SHUFFLE.seed(seeds.seed_of(seed, name, block))
-    _SHUFFLE.shuffle(order)
-    return counts, tuple(order)
+Block = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class _Decision:
+    """One decision of the slots of a kind, which go through it in the order of their rank, and so ask for few blocks at a
+    time. kinds: of the slots that get each option."""
+
+    __slots__ = ("_blocks", "_text", "kinds", "weights")
+
+    def __init__(self, seed: int, kind: str, name: str, weights: tuple[float, ...]) -> None:
+        self.weights = weights
+        self.kinds = [f"{kind}/{name} {option}" for option in range(len(weights))]
+        self._text = seeds.text_of((seed, f"{kind}/{name}"))
+        self._blocks: dict[int, Block] = {}
+
+    def block(self, number: int) -> Block:
+        """Return how often each option was dealt before a block, and the options of the block in order."""
+        found = self._blocks.get(number)
+        if found is None:
+            if len(self._blocks) >= BLOCKS:
+                self._blocks.clear()
+            found = self._blocks[number] = self._make(number)
+        return found
+
+    def _make(self, number: int) -> Block:
+        size = len(self.weights)
+        counts = _dealt(number * size, self.weights)
+        after = _dealt((number + 1) * size, self.weights)
+        order = [option for option in range(size) for _ in range(after[option] - counts[option])]
+        _SHUFFLE.seed(seeds.hashed(f"{self._text}\x1fint:{number}"))
+        _SHUFFLE.shuffle(order)
+        return counts, tuple(order)
+
+
+_decision = lru_cache(maxsize=1 << 11)(_Decision)
 
 
 def _dealt(n: int, weights: tuple[float, ...]) -> tuple[int, ...]:
@@ -99,7 +135,8 @@ class Run:
         """Return the index in `sizes` of slot k, and its rank among the slots of that size. number: another size's index, to
         return the rank that slot k would have there."""
         whole, equal = Stratum(self.order, "", k), (1,) * len(self.sizes)
-        number = whole.deal("images", equal) if number is None else number
+        if number is None:
+            return whole.branch("images", equal)
         return number, whole.within("images", equal, number)
 
 
@@ -133,9 +170,7 @@ class Slot:
         weights = (1.0,) * len(options) if weights is None else weights
         if self.stratum is None:
             return self.rng.choices(options, weights)[0]
-        name = f"{name} {len(options)}"
-        dealt = self.stratum.deal(name, weights)
-        self.stratum = self.stratum.within(name, weights, dealt)
+        dealt, self.stratum = self.stratum.branch(f"{name} {len(options)}", weights)
         return options[dealt]
 
     def negative(self, weights: dict[str, float], usable: Sequence[str], by_answer: bool = False) -> str:

@@ -194,6 +194,8 @@ def apart(value: str, question: Question) -> bool:
         return True
     from s2h.language import short_answers
 
+    if question.may_hold is not None:
+        return short_answers.differ(value, question.answer) and not question.may_hold(value)
     return all(short_answers.differ(value, right) for right in (question.answer, *question.accepted))
 
 
@@ -220,7 +222,9 @@ def _elsewhere(
     if short_answers.same(value, question.answer) or not apart(value, question):
         raise NoPair("a distractor has the right answer, or one that may be right as well")
     # If distractors never have the right answer, a distractor's value is likelier than by its odds: drop the excess.
-    if data.distractors_differ:
+    if data.distractors_differ and question.may_hold is not None:
+        question.odds.draw(rng)  # no pair where a picture that is drawn freely may show the right answer
+    elif data.distractors_differ:
         here, there = (1 - question.odds.share(v) for v in (question.answer, value))
         if rng.random() * there > here:
             raise NoPair("a wrong answer that words would tell")
@@ -284,7 +288,7 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
         try:
             value = odds.draw(rng)
         except NoPair:
-            break
+            continue
         if len(normalise(value)) <= FEW and apart(value, question):
             found.append(value)
     unlike: dict[str, str] = {}
@@ -383,7 +387,7 @@ TASK = Task(
     options=(
         Option(
             "--nonexistent", "nonexistent", "share",
-            "Share of questions about whether the image exists. In half of them the right answer is that there is no such "
+            "share of questions about whether the image exists. In half of them the right answer is that there is no such "
             "image, in the other half that answer is the wrong one.",
         ),
     ),

@@ -14,7 +14,8 @@ from s2h.record import RecordError
 
 # Values of arguments, as the command line takes them. LOSSES are TRL's names.
 LOSSES = (
-    "sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sppo_hard", "nca_pair", "sigmoid_norm",
+    "sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sppo_hard", "nca_pair", "sigmoid_norm", "bco_pair",
+    "discopop", "sft",
 )  # fmt: skip
 # record: by the field `stage`, if records have it. level: by `stage`, else by `level`. off: no stages.
 STAGES = ("record", "level", "off")
@@ -28,7 +29,7 @@ ATTENTION = ("auto", "split", "mask", "varlen")
 @dataclass
 class Arguments:
     """The arguments that decide the result of a run. Defaults are the paper's (S2H-DPO, Training). batch_size and grad_accum
-    are per process; window and token_budget are in tokens."""
+    are per process; window and token_budget are in tokens. loss: the losses with their weights, as `losses` reads them."""
 
     model: str
     recipe: str = ""
@@ -58,6 +59,29 @@ class Arguments:
     pack: bool = False
     token_budget: int | None = None
     seed: int = 0
+
+    def losses(self) -> dict[str, float]:
+        """Return the weight of each loss in the sum, by TRL's names, the added cross-entropy of `sft` included."""
+        found = read_losses(self.loss)
+        return {**found, "sft": self.sft} if self.sft else found
+
+
+def read_losses(text: str) -> dict[str, float]:
+    """Read losses and their weights: "sigmoid", of weight 1, or "sigmoid=0.8,bco_pair=0.2". Raises ValueError."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, given, weight = part.strip().partition("=")
+        if name not in LOSSES:
+            raise ValueError(f"{name!r} is no loss (choose from {', '.join(LOSSES)})")
+        if name in found:
+            raise ValueError(f"{name} is named twice")
+        try:
+            found[name] = float(weight) if given else 1.0
+        except ValueError:
+            found[name] = 0.0
+        if not 0 < found[name] < float("inf"):
+            raise ValueError(f"the weight of {name} is {weight!r}, not a number above 0")
+    return found
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,15 @@ RECIPES = {
     "mia-dpo": {**_PAPER, "stages": "off", "window": 4096},
     # CcDPO (arXiv 2505.22396), stage by stage: captions of the sequence, then of details, then of regions
     "ccdpo": {**_PAPER, "stages": "record", "schedule_per_stage": True},
+    # MPO (arXiv 2411.10442): preference, quality and generation losses in one pass
+    "mpo": {
+        **_PAPER,
+        "stages": "off",
+        "loss": "sigmoid=0.8,bco_pair=0.2,sft=1",
+        "lr": 5e-6,
+        "epochs": 1.0,
+        "step": 256,
+    },
 }
 
 
@@ -130,17 +163,19 @@ def check(arguments: Arguments) -> None:
         )
     if arguments.stages == "off" and arguments.schedule_per_stage:
         raise RecordError("--schedule-per-stage needs stages", remedy="--stages record or level")
+    if arguments.sft and "sft" in read_losses(arguments.loss):
+        raise RecordError("--sft and --loss sft=W are the same weight", remedy="give one of them")
 
 
-def again(said: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def again(earlier: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a resumed run: those of its args.json, overridden by those of the command line. Raises
     RecordError if args.json holds something that a run does not write."""
     import msgspec
 
     known = {field.name for field in fields(Arguments)}
-    before = {key: value for key, value in said.items() if key in known}
+    before = {key: value for key, value in earlier.items() if key in known}
     try:
-        msgspec.convert({"model": "", **before}, Arguments)
+        read_losses(msgspec.convert({"model": "", **before}, Arguments).loss)
         if before.get("recipe") and before["recipe"] not in RECIPES:
             raise ValueError(f"recipe: there is no {before['recipe']!r}")
     except ValueError as error:  # msgspec's are

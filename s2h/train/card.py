@@ -25,11 +25,16 @@ def write(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
 
 
 def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: dict) -> str:
-    said, base = read_arguments(folder), names.resolve(arguments.model)
+    recorded, base = read_arguments(folder), names.resolve(arguments.model)
     if base == str(names.bundled("mini")):
         base = "mini"  # part of s2h, whose folder differs from machine to machine
     kind = "all weights of the language model" if arguments.full else f"LoRA, rank {arguments.rank}"
     kind += ", on weights of 4 bits" if arguments.quantize else ""
+    if list(arguments.losses()) == ["sft"]:
+        method, how = "with SFT on the chosen answers of", "by supervised fine-tuning on the chosen answers"
+    else:
+        method = "with DPO on"
+        how = f"with direct preference optimization, {arguments.loss} loss, beta {arguments.beta:g}"
     head = [
         "---",
         f"base_model: {base}",
@@ -41,16 +46,15 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         + ["---", ""]
     )
     body = [
-        f"# {folder.name}: {base.rpartition('/')[2]} with DPO on multi-image pairs",
+        f"# {folder.name}: {base.rpartition('/')[2]} {method} multi-image pairs",
         "",
-        f"{base}, trained with direct preference optimization ({arguments.loss} loss, beta {arguments.beta:g}; {kind}; "
-        f"{_vision(result)}) in {counted(result['steps'], 'step')}.",
+        f"{base}, trained {how} ({kind}; {_vision(result)}) in {counted(result['steps'], 'step')}.",
         "",
         "## Data",
         "",
-        f"{counted(said['pairs'], 'pair')}, SHA-256 of their lines `{said['data']}`"
+        f"{counted(recorded['pairs'], 'pair')}, SHA-256 of their lines `{recorded['data']}`"
         + (f"; {result['dropped']} more did not fit the window and were dropped" if result["dropped"] else "")
-        + (f". Held out: `{said['val']}`" if said["val"] else "")
+        + (f". Held out: `{recorded['val']}`" if recorded["val"] else "")
         + ".",
     ]
     if result.get("blind") is not None:
@@ -61,7 +65,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         _json(asdict(arguments)),
         "```",
         "",
-        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {said['s2h']}.",
+        f"Base model's fingerprint: `{result['fingerprint']}`. s2h {recorded['s2h']}.",
         "",
     ]
     return "\n".join([*head, *body, *_loading(folder, arguments, base)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2h import accel, upstream
 from s2h.models.vlm import VLM
+from s2h.progress import Lines
 from s2h.seeds import within
 from s2h.train import diagnostics, measurements, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings
@@ -68,6 +69,7 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
     from trl import DPOConfig
 
     arguments, settings = run.arguments, run.settings
+    losses = arguments.losses()
     seed = within(arguments.seed, 32)
     cuda = accel.device().type == "cuda"
     in_bfloat16 = run.vlm.model.dtype == torch.bfloat16 or (arguments.full and torch.cuda.is_bf16_supported())
@@ -82,8 +84,8 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
         per_device_train_batch_size=arguments.batch_size,
         per_device_eval_batch_size=arguments.batch_size,
         gradient_accumulation_steps=arguments.grad_accum,
-        loss_type=[arguments.loss, "sft"] if arguments.sft else [arguments.loss],
-        loss_weights=[1.0, arguments.sft] if arguments.sft else [1.0],
+        loss_type=list(losses),
+        loss_weights=list(losses.values()),
         lr_scheduler_type=arguments.scheduler,
         warmup_steps=round(arguments.warmup * steps),
         weight_decay=arguments.weight_decay,
@@ -114,13 +116,25 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
 
 
 def _recorder(run: Run, parts: list[stages.Stage]) -> Any:
-    """Return a callback that appends each log line to metrics.jsonl and looks for a collapse. parts: the stages; none for
-    epochs over the whole file."""
+    """Return a callback that appends each log line to metrics.jsonl, looks for a collapse, and tells the progress in lines
+    where there is no bar. parts: the stages; none for epochs over the whole file."""
     from transformers import TrainerCallback
 
-    watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, run.arguments.sft)
+    watch = diagnostics.CollapseWatch(run.say, run.arguments.beta, has_sft="sft" in run.arguments.losses())
 
     class Recorder(TrainerCallback):
+        lines: Lines | None = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if state.is_world_process_zero and not run.settings.progress:
+                self.lines = Lines(
+                    run.say, total=state.max_steps - state.global_step, unit="step", label="training"
+                )
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if self.lines is not None:
+                self.lines.update()
+
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **more: Any
         ) -> None:

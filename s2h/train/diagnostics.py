@@ -33,8 +33,8 @@ class CollapseWatch:
     """Watch the log lines of a run and warn, once, if the chosen answers lose most of their probability. DPO's loss falls
     all the same while the rejected answers lose more (Pal et al. 2024, arXiv 2402.13228)."""
 
-    def __init__(self, say: Callable[[str], None], beta: float, sft: float) -> None:
-        self.say, self.beta, self.sft = say, beta, sft
+    def __init__(self, say: Callable[[str], None], beta: float, *, has_sft: bool) -> None:
+        self.say, self.beta, self.has_sft = say, beta, has_sft
         self.low = 0  # log lines in a row with collapsed answers
         self.has_warned = False
 
@@ -48,7 +48,9 @@ class CollapseWatch:
         if self.low >= IN_A_ROW:
             self.has_warned = True
             remedy = (
-                "a lower --lr or a higher --beta" if self.sft else "--sft 1, a lower --lr or a higher --beta"
+                "a lower --lr or a higher --beta"
+                if self.has_sft
+                else "--sft 1, a lower --lr or a higher --beta"
             )
             self.say(
                 f"warning: step {step}: chosen answers have become far less likely (log-probability {reference:.1f} at the "

@@ -124,14 +124,14 @@ def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, 
     for name, made in (("data", pairs), ("val", val)):
         if made is not None and len(measured.get(name, ())) == len(made.starts):
             made.tokens = measured[name]
-    said = read_arguments(folder)
-    if len(pairs) != said.get("pairs", len(pairs)):
+    recorded = read_arguments(folder)
+    if len(pairs) != recorded.get("pairs", len(pairs)):
         raise RunError(
             f"{folder / 'data.jsonl'} was changed: it has {counted(len(pairs), 'pair')}, and the run "
-            f"was started with {said['pairs']}",
+            f"was started with {recorded['pairs']}",
             remedy="another -o starts a new run",
         )
-    return pairs, val or None, said
+    return pairs, val or None, recorded
 
 
 def _fix(folder: Path, start: Start) -> dict[str, array]:

@@ -58,12 +58,12 @@ def split(
     from torch.nn.functional import scaled_dot_product_attention
 
     batch, heads, size, width = query.shape
-    said = 0 if attention_mask is None else attention_mask.shape[2]
-    if said in (0, size):
+    answer_length = 0 if attention_mask is None else attention_mask.shape[2]
+    if answer_length in (0, size):
         return upstream.sdpa(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
-    at, shared = size - said, heads // key.shape[1]
+    at, shared = size - answer_length, heads // key.shape[1]
     attend = partial(scaled_dot_product_attention, dropout_p=dropout, scale=scaling)
     if answers_only:
         prompts = query.new_zeros(batch, heads, at, width)
@@ -72,9 +72,9 @@ def split(
             query[:, :, :at], key[:, :, :at], value[:, :, :at], is_causal=True, enable_gqa=shared > 1
         )
     # Stack the heads that share keys along the queries, so that the prompt's keys are not copied for each head.
-    answers = query[:, :, at:].reshape(batch, -1, shared * said, width)
+    answers = query[:, :, at:].reshape(batch, -1, shared * answer_length, width)
     answers = attend(answers, key, value, attn_mask=attention_mask.repeat(1, 1, shared, 1))
-    return torch.cat([prompts, answers.reshape(batch, heads, said, -1)], 2).transpose(1, 2), None
+    return torch.cat([prompts, answers.reshape(batch, heads, answer_length, -1)], 2).transpose(1, 2), None
 
 
 @dataclass

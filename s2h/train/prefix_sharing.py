@@ -63,16 +63,16 @@ def pack_answers(
     encoded = [
         tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
     ]
-    said: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
+    starts: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
     for row, answer in zip(rows * 2, encoded, strict=True):
-        said[row].setdefault(answer, sum(map(len, said[row])))
+        starts[row].setdefault(answer, sum(map(len, starts[row])))
     start = max(map(len, known)) - 1
-    width = start + 1 + max(sum(map(len, found)) for found in said)
+    width = start + 1 + max(sum(map(len, found)) for found in starts)
     longest = 1 + max(map(len, encoded))
 
     row_ids = torch.full((len(known), width), pad)
     segments, types = torch.full_like(row_ids, PAD), torch.zeros_like(row_ids)
-    for row, (prompt, found) in enumerate(zip(known, said, strict=True)):
+    for row, (prompt, found) in enumerate(zip(known, starts, strict=True)):
         places = torch.tensor([*range(len(prompt) - 1), start])
         row_ids[row, places], segments[row, places] = prompt, PROMPT
         if kinds is not None:
@@ -87,7 +87,7 @@ def pack_answers(
     )
     real, spoken = torch.zeros_like(ids), torch.zeros_like(ids)
     for i, (row, answer) in enumerate(zip(rows * 2, encoded, strict=True)):
-        view, first = slice(1, 1 + len(answer)), row * width + start + 1 + said[row][answer]
+        view, first = slice(1, 1 + len(answer)), row * width + start + 1 + starts[row][answer]
         ids[i, 0], ids[i, view] = known[row][-1], torch.tensor(answer)
         index[i, 0] = row * width + start
         index[i, view] = torch.arange(first, first + len(answer))

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from s2h import __version__, accel
 from s2h.errors import counted
 from s2h.models import ModelError, fingerprint
+from s2h.progress import Lines
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
 from s2h.train.collator import LENGTH, REFERENCE
@@ -83,8 +84,10 @@ class Reference:
             say(f"reference log-probabilities of {counted(len(done), 'pair')} ({name}): from {place}")
         if left := len(rows) - len(done):
             say(f"reference log-probabilities of {counted(left, 'pair')} ({name}): measured now")
+        mine = -(-left // accel.state().num_processes)  # this process's share
+        lines = Lines(say, total=mine, label=f"reference ({name})")
         with _Keeper(place, say) as keeper:
-            found = self.trainer.measure_reference(pairs, rows, done, keeper.keep) | given
+            found = self.trainer.measure_reference(pairs, rows, done, keeper.keep, lines.update) | given
         columns: dict[str, list] = {
             column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(REFERENCE)
         }
@@ -100,12 +103,12 @@ class Reference:
         whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
         for row in range(len(pairs.starts)):
             record = pairs.record(row)
-            said = fingerprint.of_record(record, images)
+            digest = fingerprint.of_record(record, images)
             ref = (record.get("scores") or {}).get("ref")
-            if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{said}":
+            if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{digest}":
                 given[row] = (ref["chosen"], ref["rejected"])
             else:
-                whole.update(said.encode())
+                whole.update(digest.encode())
         return given, whole.hexdigest()
 
 

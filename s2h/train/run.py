@@ -68,12 +68,12 @@ def train(
         )
     base = adapter.sketch(arguments.model, vlm.model)
     counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window)
-    pairs, val, said = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))
+    pairs, val, recorded = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))
     if settings.resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
         return with_merged(arguments, folder, say) if settings.merged else result
     held = f", {len(val)} held out" if val else ""
-    say(f"{counted(len(pairs), 'pair')}{held}; data {said['data'][:12]}")
+    say(f"{counted(len(pairs), 'pair')}{held}; data {recorded['data'][:12]}")
     stages.check(pairs, arguments.stages)
     blind, warning = diagnostics.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
@@ -103,7 +103,7 @@ def train(
         facts = {
             "fingerprint": model_print,
             "blind": blind.auc if blind else None,
-            "dropped": said.get("dropped", 0),
+            "dropped": recorded.get("dropped", 0),
             "vision_modules": vision or None,
         }
         _finish(folder, arguments, trainer.state.global_step, facts)
@@ -141,17 +141,18 @@ def _train(trainer: RunTrainer, run: Run) -> None:
 
 def _stopped(trainer: RunTrainer, run: Run, error: ImageError) -> RecordError:
     """Write a checkpoint of a run that an image has ended in its middle, and return the error to raise."""
-    said = str(error)
-    if found := re.search(r"(data|val)\.jsonl:(\d+): ", said):
+    message = str(error)
+    if found := re.search(r"(data|val)\.jsonl:(\d+): ", message):
         pairs: Any = run.pairs if found[1] == "data" else run.val
-        said = f"{pairs.record(int(found[2]) - 1)['id']}: {said}"
+        message = f"{pairs.record(int(found[2]) - 1)['id']}: {message}"
     step = trainer.state.global_step
     if step and accel.state().num_processes == 1:
         trainer.save_checkpoint(trainer.model)
         return RunError(
-            said, remedy=f"checkpoint-{step} is written: repair the image, and --resume continues from there"
+            message,
+            remedy=f"checkpoint-{step} is written: repair the image, and --resume continues from there",
         )
-    return RunError(said, remedy="repair the image, and --resume continues from the last checkpoint")
+    return RunError(message, remedy="repair the image, and --resume continues from the last checkpoint")
 
 
 def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any]) -> None:

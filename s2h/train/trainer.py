@@ -192,11 +192,13 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         rows: list[int],
         done: dict[int, Values] | None = None,
         keep: Callable[[list[tuple[int, Values]]], None] | None = None,
+        progress: Callable[[int], object] = bool,
     ) -> dict[int, Values]:
         """Measure the reference log-probabilities of some rows, on all processes together. Return them on each.
 
         done: rows that were measured before. A batch is skipped if all its rows are done, so that a resumed run has the
-        same batches and numbers as an uninterrupted one. keep: called with the values of each batch.
+        same batches and numbers as an uninterrupted one. keep: called with the values of each batch. progress: called
+        with the number of rows of each batch.
         """
         import torch
 
@@ -223,6 +225,7 @@ class PairTrainer(TrainerSeams, DPOTrainer):
                 found += values
                 if keep is not None:
                     keep(values)
+                progress(len(part))
             model.train(was_training)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()

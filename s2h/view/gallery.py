@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
+import heapq
 import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from s2h.filters import is_number
 from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.store import digest
 from s2h.record import Record, RecordError, fail, target_of, text_of
+from s2h.seeds import seed_of
 from s2h.shorthand import accept
 
 if TYPE_CHECKING:
@@ -38,15 +41,20 @@ CHANGES: dict[tuple[bool | None, bool | None], str] = {
 
 
 def page(
-    lines: Iterable[Record], *, title: str, size: int = 224, on_error: Callable[[RecordError], None] = fail
+    lines: Iterable[Record],
+    *,
+    title: str,
+    size: int = 224,
+    intro: str = "",
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[bytes]:
     """Yield the page in pieces of UTF-8, one for each card, as the lines come. A line with `response` is a prediction,
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
-    beside it. size: the longest side of an embedded image, in pixels. The error of a line that can't be shown goes to
-    on_error."""
+    beside it. size: the longest side of an embedded image, in pixels. intro: HTML above the cards, such as that of
+    `s2h.eval.report_page`. The error of a line that can't be shown goes to on_error."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
     before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
-    yield before.replace("@TITLE@", escape(title)).encode()
+    yield (before.replace("@TITLE@", escape(title)) + intro).encode()
     images = EmbeddedImages(size)
     for line in lines:
         try:
@@ -58,6 +66,21 @@ def page(
             continue
         yield (images.take_new() + card).encode()
     yield after.encode()
+
+
+def draw(lines: Iterable[Record], count: int, seed: int) -> tuple[list[Record], int]:
+    """Return `count` random lines in their order, and the number of the others. Lines are drawn by the seed and their ids,
+    and only those that are drawn so far are held."""
+    total = 0
+
+    def numbered() -> Iterator[tuple[int, int, Record]]:
+        nonlocal total
+        for line in lines:
+            yield seed_of(seed, "view", line.get("id")), total, line
+            total += 1
+
+    drawn = heapq.nsmallest(count, numbered(), key=itemgetter(0, 1))
+    return [line for _, _, line in sorted(drawn, key=itemgetter(1))], total - len(drawn)
 
 
 def policy(whole: str) -> str:
@@ -138,20 +161,20 @@ def _prediction(line: Record, images: EmbeddedImages) -> str:
     line = predictions.read(line)
     correct, before = line.get("correct"), line.get("before")
     verdict = VERDICTS.get(correct, "not scored")
-    said = [("good", "answer", escape(str(line["answer"])))]
+    answers = [("good", "answer", escape(str(line["answer"])))]
     if before is not None:
         if not isinstance(before, dict) or "response" not in before:
             raise RecordError("must be an object with a response", "before", line.where)
         before = {**before, "correct": _known(before.get("correct"))}
-        said.append(_response("before", before))
+        answers.append(_response("before", before))
         verdict = CHANGES.get((before.get("correct"), correct), "not scored")
-    said.append(_response("response" if before is None else "after", line))
+    answers.append(_response("response" if before is None else "after", line))
     choices = gold.options(line) if line.get("choices") else {}
     options = "".join(f"\n{letter}. {text}" for letter, text in choices.items())
     body = (
         _figures(line, images, set(line.get("target") or ()))
         + f'<div class="prompt">{escape(str(line.get("question", "")).strip() + options)}</div>'
-        + _answers(*said)
+        + _answers(*answers)
     )
     task = str(line.get("category") or "")
     tags = [str(line["bench"]), *([task] if task else []), verdict]
@@ -163,21 +186,22 @@ def _known(correct: object) -> bool | None:
     return correct if isinstance(correct, bool) else None
 
 
-def _response(name: str, said: dict) -> tuple[str, str, str]:
+def _response(name: str, line: dict) -> tuple[str, str, str]:
     """Return the (class, heading, text) of a model's reply."""
-    correct = said.get("correct")
-    by = f" · {said['model']}" if said.get("model") else ""
+    correct = line.get("correct")
+    by = f" · {line['model']}" if line.get("model") else ""
     heading = f"{name}: {VERDICTS.get(correct, 'not scored')}{by}"
     kind = "good" if correct is True else "bad" if correct is False else "plain"
-    return kind, heading, escape(str(said["response"]))
+    return kind, heading, escape(str(line["response"]))
 
 
-def _answers(*said: tuple[str, str, str]) -> str:
+def _answers(*answers: tuple[str, str, str]) -> str:
     """Return blocks of (class, heading, text as HTML), side by side."""
     blocks = (
-        f'<div class="answer {kind}"><small>{escape(name)}</small>{text}</div>' for kind, name, text in said
+        f'<div class="answer {kind}"><small>{escape(name)}</small>{text}</div>'
+        for kind, name, text in answers
     )
-    return f'<div class="answers n{len(said)}">{"".join(blocks)}</div>'
+    return f'<div class="answers n{len(answers)}">{"".join(blocks)}</div>'
 
 
 def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
@@ -239,23 +263,23 @@ def differing(one: str, other: str) -> tuple[str, str]:
     for kind, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         for words, out in ((spaced[0][a0:a1], marked[0]), (spaced[1][b0:b1], marked[1])):
             text = "".join(words)
-            said, space = escape(text.rstrip()), text[len(text.rstrip()) :]
-            out.append((said if kind == "equal" or not said else f"<b>{said}</b>") + space)
+            shown, space = escape(text.rstrip()), text[len(text.rstrip()) :]
+            out.append((shown if kind == "equal" or not shown else f"<b>{shown}</b>") + space)
     return "".join(marked[0]), "".join(marked[1])
 
 
 def _scores(scores: dict | None) -> str:
     if not scores:
         return ""
-    told = []
-    for name, said in scores.items():
-        if not isinstance(said, dict):
+    parts = []
+    for name, values in scores.items():
+        if not isinstance(values, dict):
             continue
-        numbers = ", ".join(f"{k} {v:.3f}" for k, v in said.items() if is_number(v))
-        told.append(f"{name}: {numbers}" + (f" ({said['model']})" if "model" in said else ""))
-    return f'<div class="scores">{escape(" · ".join(told))}</div>'
+        numbers = ", ".join(f"{k} {v:.3f}" for k, v in values.items() if is_number(v))
+        parts.append(f"{name}: {numbers}" + (f" ({values['model']})" if "model" in values else ""))
+    return f'<div class="scores">{escape(" · ".join(parts))}</div>'
 
 
 def _folded(name: str, value: object) -> str:
-    told = escape(json.dumps(value, indent=1, ensure_ascii=False))
-    return f"<details><summary>{name}</summary><pre>{told}</pre></details>"
+    text = escape(json.dumps(value, indent=1, ensure_ascii=False))
+    return f"<details><summary>{name}</summary><pre>{text}</pre></details>"

@@ -74,20 +74,33 @@ def test_what_a_source_lacks_is_one_line(light, tmp_path):
     assert {json.loads(line)["facts"]["form"] for line in done.stdout.splitlines()} == {"locate", "count"}
 
 
-def test_distractors_layouts_and_attention_with_the_bundled_models(heavy, tmp_path):
-    """MIA-DPO's choice among a model's wrong answers, and CLIP's among distractors."""
-    few = ["-n", "6", "--size", "64", "--max-new-tokens", "8", "--images-per-prompt", "2-3"]
-    done = heavy.told("s2h-gen", "vqa", *few, "--samples", "4", "--select", "attention", cwd=tmp_path)
-    assert done.stdout.count("hallucination") >= 1
-    done = heavy.told(
-        "s2h-gen", "vqa", *few, "--negative", "wrong-attribute", "--distractors", "similar", "--similar", "0.3:0.99",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert "distractors are like the target by mini-clip" in done.stderr and done.stdout.count("\n") == 6
-    near = ["--distractors", "similar", "--similar", "0.3:0.99", "-o", "near.jsonl"]
-    done = heavy.told("s2h-gen", "search", *few, *near, cwd=tmp_path)
-    assert "distractors are like the target by mini-clip" in done.stderr
-    done = heavy.told(
-        "s2h-gen", "vqa", "-n", "4", "--layout", "pip", "--size", "64", "--max-new-tokens", "8", cwd=tmp_path
-    )
-    assert all(json.loads(line)["facts"]["layout"]["kind"] == "pip" for line in done.stdout.splitlines())
+SMALL = ["--size", "64", "--images-per-prompt", "2-3"]
+ASKED = ["--max-new-tokens", "8"]  # of the bundled model
+
+
+def made(arguments: list[str], folder, monkeypatch) -> tuple[list[dict], str]:
+    """The pairs of a run and its messages."""
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.stderr or done.exception
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_attention_chooses_among_the_bundled_models_wrong_answers(tmp_path, monkeypatch):
+    """MIA-DPO's choice."""
+    asked = ["vqa", "-n", "6", *SMALL, *ASKED, "--samples", "4", "--select", "attention"]
+    assert any(pair["negative"] == "hallucination" for pair in made(asked, tmp_path, monkeypatch)[0])
+
+
+@pytest.mark.parametrize(
+    "task", [["vqa", "--negative", "wrong-attribute"], ["search"]], ids=lambda task: task[0]
+)
+def test_distractors_are_like_the_target_by_the_bundled_clip(task, tmp_path, monkeypatch):
+    asked = [*task, "-n", "6", *SMALL, "--distractors", "similar", "--similar", "0.3:0.99"]
+    pairs, said = made(asked, tmp_path, monkeypatch)
+    assert "distractors are like the target by mini-clip" in said and len(pairs) == 6
+
+
+def test_pictures_in_a_picture_are_asked_about(tmp_path, monkeypatch):
+    pairs, _ = made(["vqa", "-n", "4", "--layout", "pip", "--size", "64", *ASKED], tmp_path, monkeypatch)
+    assert pairs and all(pair["facts"]["layout"]["kind"] == "pip" for pair in pairs)

@@ -8,12 +8,12 @@ from functools import partial
 import pytest
 
 from s2h.filters import against, benchmark_images, judge
-from s2h.filters.cache import Folder
 from s2h.filters.engine import Engine
 from s2h.images.decoding import open_image
 from s2h.images.perceptual import perceptual_hash
 from s2h.images.store import digest
 from s2h.models import clip as models
+from s2h.models.cache import Folder
 from s2h.record import RecordError
 from tests.support import clips
 from tests.support.photos import encoded, photo

@@ -11,10 +11,10 @@ from PIL import Image
 
 from s2h.filters import clip_claims, clip_rank, judge
 from s2h.filters import engine as engines
-from s2h.filters.cache import Embeddings
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError
 from s2h.models import clip as models
+from s2h.models.cache import Embeddings
 from s2h.record import RecordError, assistant
 from tests.support import clips
 from tests.support.records import pair

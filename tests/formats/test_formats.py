@@ -54,6 +54,7 @@ def is_untrained(loss: float) -> bool:
     return loss == pytest.approx(0.6931, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_trl_dpo_takes_the_settings(llava, monkeypatch):
     """The script of `trl dpo`, in this process, with the arguments that s2h-mix names."""
     from trl.scripts import dpo
@@ -77,6 +78,7 @@ def test_trl_dpo_takes_the_settings(llava, monkeypatch):
     assert "data/mix.trl.yaml: exists, and s2h-mix has not written it" in done.stderr
 
 
+@pytest.mark.slow
 def test_trl_trains_on_parquet(llava):
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor

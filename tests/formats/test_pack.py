@@ -139,6 +139,7 @@ status=$?; ls -A full >&2; exit $status
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

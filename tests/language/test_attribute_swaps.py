@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from s2h import seeds
-from s2h.language.attribute_swaps import Swaps
+from s2h.language.attribute_swaps import Swaps, places_of
 from s2h.sources import NoPair
 
 HORSES = [
@@ -112,3 +112,8 @@ def test_no_swap_makes_nonsense_or_may_be_true_as_well():
     ):
         assert set(swapped(swaps, caption)) == {None}
     assert set(swapped(swaps, "A little dog beside a tree.")) == {"A big dog beside a tree."}
+
+
+def test_what_is_also_written_as_one_word_is_not_taken_apart():
+    assert not places_of("People paddle through white water.")
+    assert [place.word for place in places_of("People swim in blue water.")] == ["blue"]

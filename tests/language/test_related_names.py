@@ -17,7 +17,8 @@ NOT_SAME = """bike/motorcycle toilet/bathroom turtle/turtleneck snow/nose_candy 
 BROADER = """collie/dog man/person swan/bird dog/animal woman/person child/person panda/animal duck/bird cow/animal
     great_pyramid/monument brown_dog/dog polar_bears/bear surfer/person boys/child race_car/car toy_truck/toy gray/color
     tulip/flower oak/tree pizza/food sedan/vehicle labrador/animal"""
-MAY_BE = """guy/people surfer/man surfer/woman woman/lady car/truck table/desk family/woman couple/man boy/man man/people
+MAY_BE = """woman/soldier woman/actor man/soldier guy/people
+    surfer/man surfer/woman woman/lady car/truck table/desk family/woman couple/man boy/man man/people
     chair/couch lake/water husky/dog police/man puppy/collie dog/dogs street/road baby/child person/rider toddler/girl"""
 NOT_MAY_BE = """man/woman dog/cat person/dog kite/umbrella plane/bird horse/zebra pizza/banana train/elephant boy/woman
     toy_truck/truck stop_sign/zebra king/queen"""

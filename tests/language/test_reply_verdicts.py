@@ -37,6 +37,14 @@ def known(group: tuple[str, ...]) -> dict[str, str]:
         ("0", "none"), ("bathroom", "restroom"), ("donut", "doughnut"), ("T-shirt", "tshirt"), ("centre", "center"),
         ("fishes", "fish"), ("potatoes", "potato"), ("shoes", "shoe"),
         ("red, white", "white & red"), ("100", "one hundred"), ("bike", "bicycle"), ("The Kitchen.", "kitchen"),
+        # British words, short forms, units, signs, ordinals, openings
+        ("trousers", "pants"), ("lift", "elevator"), ("film", "movie"), ("autumn", "fall"), ("car park", "parking lot"),
+        ("postbox", "mailbox"), ("litre", "liter"), ("travelling", "traveling"), ("offence", "offense"),
+        ("ageing", "aging"), ("UK", "United Kingdom"), ("U.S.A.", "United States"), ("NYC", "New York City"),
+        ("dr", "doctor"), ("mic", "microphone"), ("Mt Fuji", "Mount Fuji"), ("Coke", "Coca-Cola"), ("5 feet", "5 ft"),
+        ("10 km", "10 kilometres"), ("50%", "50 percent"), ("$5", "5 dollars"), ("3:00", "3 o'clock"), ("1st", "first"),
+        ("2nd floor", "second floor"), ("café", "cafe"), ("it's a cat", "cat"), ("on the left side", "left"),
+        ("nothing", "none"),
     ],
 )  # fmt: skip
 def test_values_that_mean_the_same(one, other):
@@ -54,6 +62,10 @@ def test_values_that_mean_the_same(one, other):
         ("Palais des papes", "monument"),
         ("square", "rectangle"), ("circle", "round"), ("turquoise", "blue"), ("sitting", "eating"), ("large", "medium"),
         ("sunset", "evening"), ("metal", "steel"),
+        ("crimson", "red"), ("olive", "green"), ("lavender", "purple"), ("charcoal", "gray"), ("coral", "pink"),
+        ("Toyota", "car"), ("Pepsi", "soda"), ("MacBook", "laptop"), ("Canon", "camera"), ("juice", "drink"),
+        ("soccer", "sport"), ("soccer", "football"), ("Italian", "Italy"), ("living room", "lounge"), ("fair", "sunny"),
+        ("5 feet", "6 feet"),
     ],
 )  # fmt: skip
 def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one, other):
@@ -67,6 +79,7 @@ def test_values_that_cannot_be_told_apart_are_neither_the_same_nor_different(one
         ("red", "blue"), ("cat", "dog"), ("yes", "no"), ("2", "3"), ("two", "11"), ("kitchen", "bathroom"), ("man", "woman"),
         ("left", "right"), ("wood", "metal"), ("pizza", "frisbee"), ("stop", "one way"), ("circle", "triangle"),
         ("eating", "cooking"), ("teal", "red"), ("night", "morning"),
+        ("crimson", "navy"), ("lavender", "olive"), ("pepsi", "milk"), ("soccer", "tennis"), ("left side", "right side"),
     ],
 )  # fmt: skip
 def test_values_that_differ(one, other):

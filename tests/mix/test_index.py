@@ -35,6 +35,7 @@ def test_the_stage_as_functions():
             mix.split(index, index.rows(), 0.5)
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_the_records(monkeypatch):
     """6,000 records of 4 kB: 24 bytes of columns and what a sort needs, not the 24 MB that they are."""
     monkeypatch.setattr(inputs, "CHUNK", 1 << 15)  # a span and its lines are in hand at a time
@@ -136,6 +137,7 @@ def test_the_split_is_the_same_in_however_many_passes(monkeypatch, at_once):
         assert sum(map(len, mix.split(index, some, 0.25))) == 60
 
 
+@pytest.mark.slow
 def test_memory_of_a_split_does_not_grow_with_what_is_shared(monkeypatch):
     """4,000 records with 12 names each, of which one is the same in most of them."""
     monkeypatch.setattr(

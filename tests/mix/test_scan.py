@@ -9,11 +9,15 @@ import tempfile
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from s2h import shorthand
+from s2h.images import references
 from s2h.mix import scan
 from s2h.record import RecordError
 from s2h.streams import jsonl
+from tests.robust.cases import PAIRS, lines
+from tests.robust.values import REFERENCES
 from tests.support.records import pair
 
 ODD = (
@@ -133,6 +137,45 @@ def test_lines_that_are_no_json_or_stand_oddly():
     assert [orjson.loads(line) for line in kept] == records and len(records) == 4
     assert kept[0] == kept[-1] == good.decode() and not kept[1].endswith((" ", "\r"))
     assert faults == told and len(told) == len(lines) - 6
+
+
+@settings(
+    max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(lines(PAIRS))
+def test_mutated_lines_have_the_same_verdicts_and_the_same_faults(mutated):
+    # A list at the start would be read as a container, a last line that is cut has other words.
+    data = jsonl.dump(pair("first")) + mutated.removesuffix(b"\n") + b"\n"
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        found = scan.scan(file.fileno(), 0, len(data), "", scan.Wanted(3, True, True, True))
+    records, told = read(data)
+    assert [(f"<stdin>:{line}", *said(error)) for line, error in found.faults] == told
+    assert found.order.tolist() == [scan.order_key(3, one["id"]) for one in records]
+    assert found.lines == data.count(b"\n")
+    kept = [
+        data[at : at + size] for at, size in zip(found.offset.tolist(), found.length.tolist(), strict=True)
+    ]
+    assert list(jsonl.read(io.BytesIO(b"\n".join(kept)))) == records
+    kinds = [found.kinds[at] for at in found.kind.tolist()]
+    names = ("level", "task", "source")
+    assert [kind[:3] for kind in kinds] == [tuple(map(one.get, names)) for one in records]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        *filter(str.isprintable, REFERENCES),
+        *("/a:b", "a:b.png", "./data:x", "tar:/x.tar!a", "s3://a/b", "data:,x", "tar:x!a"),
+    ],
+)
+def test_a_relative_reference_is_one_for_every_stage(reference):
+    data = jsonl.dump(pair("a", images=[reference]))
+    with tempfile.TemporaryFile() as file:
+        os.write(file.fileno(), data)
+        found = scan.scan(file.fileno(), 0, len(data), "", scan.Wanted())
+    assert not found.faults and found.kinds[0].relative is references.is_relative(reference)
 
 
 def test_a_file_that_shrinks_meanwhile_is_told():

@@ -25,7 +25,8 @@ GROWING = {
     "eval": ("eval", "--model", "mini", "--bench", "in.jsonl", "--limit", "2", "--batch-size", "1",
              "--max-new-tokens", "2", "-o", "out.jsonl"),
 }  # fmt: skip
-STEPS = {"stored": 6}  # of the calls
+# Of the calls. Those of eval are the journal's, as those of filter, which is killed at every one.
+STEPS = {"stored": 6, "eval": 3}
 WHOLE = {
     "view": ("view", "in.jsonl", "-o", "out"),
     "mix": ("mix", "--flat", "in.jsonl", "--val", "0.3", "--val-output", "held", "-o", "out"),

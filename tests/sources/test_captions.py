@@ -12,7 +12,7 @@ from PIL import Image
 from s2h import record, seeds, tasks
 from s2h.images.decoding import open_images
 from s2h.images.store import Store
-from s2h.language.concepts import concept_of
+from s2h.language.concepts import find
 from s2h.language.nouns import head_of, indefinite, plural
 from s2h.language.one_word_names import general_of
 from s2h.sources import SourceError, open_source
@@ -91,7 +91,7 @@ def folder(tmp_path) -> Path:
     ],
 )
 def test_the_concept_is_the_first_noun_phrase(caption, concept):
-    assert concept_of(caption) == concept
+    assert find(caption).concept == concept
 
 
 def test_names_with_articles_and_plurals():
@@ -149,7 +149,7 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
             assert len(set(pair["images"])) == len(pair["images"]), "no picture is its own distractor"
             assert len(open_images(pair)) == len(pair["images"])
             (at,) = pair["target"]
-            head = concept_of(pair["facts"]["labels"][at]["captions"][0]).split()[-1].lower()
+            head = find(pair["facts"]["labels"][at]["captions"][0]).concept.split()[-1].lower()
             for i, labels in enumerate(pair["facts"]["labels"]):
                 assert (head in labels["captions"][0].lower().split(".")[0].split(",")[0]) == (i == at)
             assert record.text_of(pair["chosen"]) != record.text_of(pair["rejected"])
@@ -159,6 +159,44 @@ def test_search_and_vqa_over_photographs(folder, tmp_path):
                 # Captions don't prove that the other images don't show it.
                 assert told == f"Image {at + 1} shows {pair['facts']['concept']}."
         assert "attribute-swap" not in {pair["negative"] for pair in made}
+
+
+def test_what_a_caption_mentions_is_never_a_wrong_answer(tmp_path):
+    """Two captions a picture; the second names the first one's thing in other words, and one thing more."""
+    root, rng = tmp_path / "photos", seeds.rng("mentioned")
+    things = {
+        "man": "guy",
+        "dog": "puppy",
+        "boat": "ship",
+        "pizza": "meal",
+        "sofa": "couch",
+        "bird": "animal",
+    }
+    rows, told = [], {}
+    for number in range(120):
+        one, other = rng.sample(sorted(things), 2)
+        name = save(root / f"{number}.jpg", number).name
+        told[name] = {one, other, things[one]}
+        rows.append(
+            {"file_name": name, "captions": [f"A {one} near a {other}.", f"A {things[one]} in the sun."]}
+        )
+    (root / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pairs = list(
+        tasks.generate("vqa", n=200, source=open_source(f"captions:{root}"), images=Store(tmp_path / "s"))
+    )
+    kinds = {**{other: one for one, other in things.items()}, "animal": "bird"}
+    for pair in pairs:
+        (at,) = pair["target"]
+        mentioned = told[Path(pair["images"][at]).name]
+        chosen, wrong = (
+            record.text_of(pair[side]).lower().strip(".").split()[-1] for side in ("chosen", "rejected")
+        )
+        assert set(map(indefinite, mentioned)) <= {pair["facts"]["answer"], *pair["facts"]["answers"]}
+        assert chosen in mentioned and wrong not in mentioned and kinds.get(wrong) not in mentioned
+    sides = [[record.text_of(pair[side]) for pair in pairs] for side in ("chosen", "rejected")]
+    for answer in set(sides[0] + sides[1]):
+        chosen, rejected = (side.count(answer) for side in sides)
+        assert abs(chosen - rejected) < 4 * (chosen + rejected) ** 0.5 + 2, answer
 
 
 def test_held_out_pictures_are_others(folder):

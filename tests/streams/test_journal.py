@@ -29,7 +29,7 @@ def run(paths=PATHS, resume=False, fails_at=10, arguments=SAID) -> Journal:
     """Ten records, every third of which goes to the second output; the run fails before the one of this number."""
     made = Journal(paths, arguments, resume=resume, buffered=True)
     with made.open() as out:
-        made.said["twice"] = lambda: 2 * made.position
+        made.state["twice"] = lambda: 2 * made.position
         for number in islice(range(10), made.position, None):
             if number == fails_at:
                 out._file.write(b'{"id": "half a li')  # of which nothing was reached

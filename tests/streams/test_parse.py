@@ -82,6 +82,7 @@ def test_a_deep_line_is_one_bad_record(light, tmp_path, command, kind):
     assert all(str(BIG) in line and "1e999" in line for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_a_bomb_takes_little_memory(tmp_path):
     """2 GiB in 64 kB; the process reads it beside two good lines."""
     squeezed, good = zstandard.ZstdCompressor(level=3), json.dumps(pair("a")).encode() + b"\n"

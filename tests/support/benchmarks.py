@@ -249,3 +249,128 @@ def hallusionbench_tsv(path: Path) -> Path:
             for figure in range(2) for asks in range(2)
         ],
     )  # fmt: skip
+
+
+def mihbench(root: Path, count: int = 2) -> Path:
+    """As the Hub's mirror has it: a parquet file a task. The tasks share images."""
+    for at, task in enumerate(("count", "existence_adversarial", "existence_popular", "existence_random")):
+        rows = [
+            {
+                "images": [packed(COLOURS[(i + j + (at == 0)) % 6]) for j in range(2 if at == 0 else 3)],
+                "question": "Is there a dog in all images?", "label": ["yes", "no"][i % 2], "task": task.split("_")[0],
+                "num_images": 2 if at == 0 else 3, "image_names": ["x.jpg"] * (2 if at == 0 else 3), "injected": False,
+                "object_counts": "{}",
+            }
+            for i in range(count)
+        ]  # fmt: skip
+        parquet(root / "data" / f"{task}.parquet", rows)
+    return root
+
+
+VLM2 = (
+    ("gc-mat", "Is the cue the same in both? Answer with T or F.", "TF"),
+    ("gc-trk", "The cue was removed. Answer with T or F.", "TF"),
+    ("oc-cpr", "Both are the same mug. Answer with T or F.", "TF"),
+    ("oc-cnt", "How many different mugs are there? Answer with a number.", "23"),
+    ("oc-grp", "Which images show one mug?\nA) None\nB) 1 and 2\nC) 1 and 3", "BC"),
+    ("pc-cpr", "Both are the same person. Answer with T or F.", "TF"),
+    ("pc-cnt", "How many different persons are there?", "13"),
+    ("pc-grp", "Which images show one person? (A) None (B) 1 and 2 (C) 2 and 3", "CA"),
+)
+
+
+def vlm2bench_tsv(path: Path) -> Path:
+    rows = []
+    for number, (task, asks, answers) in enumerate(VLM2):
+        for at, answer in enumerate(answers):
+            end = f"1_{'pn'[at]}" if answers == "TF" else str(at + 1)
+            shown = [b64(COLOURS[number % 6]), b64(COLOURS[(number + 1) % 6]), b64("white")]
+            rows.append(
+                {
+                    "index": f"{task}_{end}",
+                    "question": asks,
+                    "answer": answer,
+                    "category": task,
+                    "image": str(shown),
+                }
+            )
+    return tsv(path, rows)
+
+
+def vlm2bench_release(root: Path) -> Path:
+    folders = {"gc": "gc/processed", "oc": "oc/original_obj", "pc": "pc/image/picks_face"}
+    for task, asks, answers in VLM2:
+        kind = task[:2]
+        (root / "data" / folders[kind] / "set").mkdir(parents=True, exist_ok=True)
+        (root / "data" / folders[kind] / "set" / "1.png").write_bytes(picture())
+        place = root / "jsonl" / kind / "vanilla" / f"{task.replace('-', '_')}.jsonl"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            {
+                "q_id": f"1_{'pn'[at]}" if answers == "TF" else at + 1, "question": asks,
+                "gt_answer": f"{answer})" if task.endswith("grp") else int(answer) if answer.isdecimal() else answer,
+                "images": ["set/1.png", "set/1.png"],
+            }
+            for at, answer in enumerate(answers)
+        ]  # fmt: skip
+        place.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return root
+
+
+def mmiu(root: Path, zipped: bool = True) -> Path:
+    """As the Hub has it: all.parquet beside zip files, each with the contents of the folder of its name."""
+    import zipfile
+
+    root.mkdir(parents=True)
+    rows = []
+    for relation, task in (
+        ("2D-spatial", "jigsaw_puzzle_solving"),
+        ("High-level-obj-semantic", "person_reid"),
+    ):
+        for i in range(2):
+            paths = [f"./{relation}/{task}/{task}_{i}_{j}.png" for j in range(2)]
+            rows.append(
+                {
+                    "task": task, "visual_input_component": "natural image", "source": "x",
+                    "options": "A: the first image\nB: 2 images: [1, 2]\nC: None\nD: no", "question": f"Which one? {i}",
+                    "context": f"Look at them. {i}\nA: the first image\nB: 2 images: [1, 2]\nC: None\nD: no\n",
+                    "input_image_path": paths, "output": "AB"[i],
+                }
+            )  # fmt: skip
+            for j, path in enumerate(paths):
+                data = picture(COLOURS[i + j])
+                if zipped:
+                    with zipfile.ZipFile(root / f"{relation}.zip", "a") as file:
+                        file.writestr(path.removeprefix(f"./{relation}/"), data)
+                else:
+                    (root / path).parent.mkdir(parents=True, exist_ok=True)
+                    (root / path).write_bytes(data)
+    parquet(root / "all.parquet", rows)
+    return root
+
+
+def mmsibench(root: Path) -> Path:
+    """As the Hub has it: the bytes of images in a list."""
+    rows = [
+        {
+            "id": i, "images": [picture(COLOURS[i]), picture("white")],
+            "question_type": ["Positional Relationship (Cam.–Obj.)", "MSR"][i % 2],
+            "question": f"Where is it? {i}\nOptions: A: left, B: right, C: front, D: back", "answer": "ABCD"[i],
+            "thought": "x", "mean_normed_duration_seconds": 1.0, "difficulty": "easy",
+        }
+        for i in range(4)
+    ]  # fmt: skip
+    parquet(root / "MMSI_Bench.parquet", rows)
+    return root
+
+
+def mmsibench_tsv(path: Path, rotations: int = 1) -> Path:
+    rows = []
+    for turn in range(rotations):
+        for i in range(2):
+            options = dict(zip("ABCD", [*"wxyz"[turn:], *"wxyz"[:turn]], strict=True))
+            rows.append(
+                {"index": turn * 1_000_000 + i, "image": str([b64(COLOURS[i]), b64("white")]), "question": "Where is it?",
+                 **options, "answer": "ABCD"["".join(options.values()).index("w")], "category": "Pos-Cam-Obj"}
+            )  # fmt: skip
+    return tsv(path, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 
@@ -11,17 +12,14 @@ from s2h import record, tasks
 from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.tasks.slots import Stratum
+from tests.support.undrawn import undrawn
 
 STRETCH = 20
 
 
-@pytest.fixture(autouse=True)
-def not_drawn(monkeypatch):
-    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
-
-
-def make(task: str, tmp_path, **more) -> list[dict]:
-    return list(tasks.generate(task, images=Store(tmp_path), **more))
+def make(task: str, tmp_path, *, drawn: bool = False, **more) -> list[dict]:
+    with nullcontext() if drawn else undrawn():
+        return list(tasks.generate(task, images=Store(tmp_path), **more))
 
 
 def yes_in_stretches(pairs: list[dict]) -> list[float]:
@@ -113,22 +111,21 @@ def test_twelve_images(task, tmp_path):
     assert [len(p["images"]) for p in make(task, tmp_path, n=6, per_prompt=(12, 12))] == [12] * 6
 
 
-def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path, monkeypatch):
+def test_a_range_of_sizes_draws_several_in_one_prompt(tmp_path):
     from s2h.images.decoding import open_images
-    from s2h.tasks import item_pair as pairs
+    from s2h.tasks import item_pair
 
-    monkeypatch.undo()
     for task in ("search", "arithmetic", "kinship"):
         sides: set = set()
-        for pair in make(task, tmp_path, n=6, size=(48, 96), twins=True):
+        for pair in make(task, tmp_path, n=6, size=(48, 96), twins=True, drawn=True):
             shapes = [picture.size for picture in open_images(pair)]
             assert len(set(shapes)) > 1 and all(48 <= side <= 96 for shape in shapes for side in shape)
             sides.update(shapes)
         assert any(width > 1.3 * height for width, height in sides)
         assert any(height > 1.3 * width for width, height in sides)
     assert make("search", tmp_path, n=3, size=(48, 96)) == make("search", tmp_path, n=3, size=(48, 96))
-    item = pairs.Item("x", {})
-    assert pairs.drawn_size(item, 64) == 64
+    item = item_pair.Item("x", {})
+    assert item_pair.drawn_size(item, 64) == 64
 
 
 def test_a_wide_picture_is_not_stretched():

@@ -15,6 +15,7 @@ from s2h.sources.builtin import words
 from s2h.tasks import arithmetic, compare, hallucinations, kinship, search, search_words, vqa
 from s2h.tasks.hallucinations import Answerer
 from s2h.tasks.item_pair import Pair, Posed
+from tests.support.undrawn import undrawn
 
 TASKS = tuple(tasks.by_level())
 SHOW = {
@@ -28,7 +29,8 @@ SHOW = {
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> dict[str, list[dict]]:
     store = Store(tmp_path_factory.mktemp("images"))
-    return {task: list(tasks.generate(task, n=400, seed=11, images=store, size=32)) for task in TASKS}
+    with undrawn():
+        return {task: list(tasks.generate(task, n=400, seed=11, images=store)) for task in TASKS}
 
 
 def text(answer: list[dict]) -> str:
@@ -62,14 +64,11 @@ def test_every_number_of_images_and_every_position_occurs_equally(pairs):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_places_take_turns(task, tmp_path, monkeypatch):
+def test_places_take_turns(task, tmp_path):
     """Of a run's slots each number of images and each place of a target has its share by construction."""
-    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
-    made = list(
-        tasks.generate(
-            task, n=1200, images=Store(tmp_path), **({"forms": {"caption": 1}} if task == "search" else {})
-        )
-    )
+    forms = {"forms": {"caption": 1}} if task == "search" else {}
+    with undrawn():
+        made = list(tasks.generate(task, n=1200, images=Store(tmp_path), **forms))
     sizes = Counter(len(pair["images"]) for pair in made)
     assert set(sizes) == {2, 3, 4, 5} and max(sizes.values()) - min(sizes.values()) <= 2
     if task in ("vqa", "kinship", "search"):
@@ -298,14 +297,15 @@ def test_twins_turn_the_answers_round(task, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])
-def test_what_is_chosen_is_rejected_as_often(task, tmp_path, monkeypatch):
+def test_what_is_chosen_is_rejected_as_often(task, tmp_path):
     """The conclusions of right and wrong answers come from one distribution, so that no answer is wrong by its words."""
     from scipy.stats import chi2_contingency
 
-    monkeypatch.setattr("s2h.tasks.item_pair.place", lambda item, store, size: item.key)
     forms = {"forms": {"locate": 1, "count": 1, "absent": 1}} if task == "search" else {}
     sides = [Counter(), Counter()]
-    for pair in tasks.generate(task, n=3000, images=Store(tmp_path), **forms):
+    with undrawn():
+        made = list(tasks.generate(task, n=3000, images=Store(tmp_path), **forms))
+    for pair in made:
         kind = pair["facts"].get("operation") or pair["facts"]["form"]
         for side, which in zip(sides, ("chosen", "rejected"), strict=True):
             final = text(pair[which]).splitlines()[-1].split(". ")[-1]
@@ -331,7 +331,8 @@ def test_what_is_not_there_is_named_without_its_article():
 @pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_the_share_of_prompts_that_ask_for_the_working(task, share, tmp_path):
-    made = list(tasks.generate(task, n=120, working=share, images=Store(tmp_path), size=32))
+    with undrawn():
+        made = list(tasks.generate(task, n=120, working=share, images=Store(tmp_path)))
     asked = [pair["facts"]["working"] for pair in made]
     assert abs(sum(asked) / len(asked) - share) < (0.15 if share == 0.5 else 1e-9)
     for pair in made:
@@ -473,7 +474,8 @@ def test_a_models_right_answers_are_no_negatives(tmp_path):
 
 
 def test_questions_about_images_that_are_not_there(tmp_path):
-    made = list(tasks.generate("vqa", n=200, nonexistent=1.0, images=Store(tmp_path), size=32))
+    with undrawn():
+        made = list(tasks.generate("vqa", n=200, nonexistent=1.0, images=Store(tmp_path)))
     kinds = Counter(pair["negative"] for pair in made)
     assert set(kinds) == {"nonexistent", "false-denial"} and abs(kinds["nonexistent"] - 100) < 35
     for pair in made:

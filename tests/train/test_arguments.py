@@ -9,7 +9,7 @@ import pytest
 
 from s2h.cli import train as command
 from s2h.record import RecordError
-from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill
+from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill, read_losses
 
 
 def test_defaults_are_the_papers():
@@ -72,6 +72,36 @@ def test_what_excludes_each_other_is_one_clear_error():
         check(Arguments("mini", full=True, quantize="4bit"))
     with pytest.raises(RecordError, match="needs stages"):
         check(Arguments("mini", stages="off", schedule_per_stage=True))
+
+
+def test_losses_have_weights():
+    assert read_losses("sigmoid=0.8, bco_pair=0.2,sft") == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
+    assert Arguments("mini", loss="ipo", sft=0.5).losses() == {"ipo": 1.0, "sft": 0.5}
+    assert fill({"model": "mini", "recipe": "mpo"}).losses() == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
+    with pytest.raises(RecordError, match="--sft and --loss sft=W"):
+        check(Arguments("mini", loss="sigmoid,sft=2", sft=1.0))
+    with pytest.raises(RecordError, match=r"args\.json was changed: 'dpo' is no loss"):
+        again({**asdict(Arguments("mini")), "loss": "dpo"}, {})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("dpo", "no loss"), ("ipo=0", "above 0"), ("ipo=x", "above 0"), ("ipo=nan", "above 0"), ("ipo=inf", "above 0"),
+        ("ipo=", "above 0"),
+    ],
+)  # fmt: skip
+def test_a_wrong_loss_is_wrong_usage(wrong, why):
+    with pytest.raises(click.BadParameter, match=why):
+        command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", wrong])
+    with pytest.raises(click.BadParameter, match="named twice"):
+        command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", "sigmoid=2"])
+
+
+def test_losses_of_the_command_line_are_one_argument():
+    asked = command.main.make_context("s2h-train", ["--loss", "sigmoid=0.8", "--loss", "bco_pair=0.2"]).params
+    assert asked["loss"] == "sigmoid=0.8,bco_pair=0.2"
+    assert command.main.make_context("s2h-train", []).params["loss"] is None
 
 
 def test_the_command_knows_the_same_names():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2h import record
+from s2h import progress, record
 from s2h.train import diagnostics, measurements
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
@@ -16,7 +16,9 @@ def pairs(tmp_path_factory) -> list:
     return make_pairs(tmp_path_factory.mktemp("pairs"), 12)
 
 
-@pytest.mark.parametrize("more", [{}, {"loss": "ipo", "sft": 0.5}])
+@pytest.mark.parametrize(
+    "more", [{}, {"loss": "ipo", "sft": 0.5}, {"loss": "sigmoid=0.8,bco_pair=0.2,sft=1"}, {"loss": "sft"}]
+)
 def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
     arguments = Arguments(
         str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=2, lr=5e-3, warmup=0.0, **more
@@ -46,6 +48,15 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
         )  # Jensen: of the mean, at most
 
 
+def test_a_run_without_a_terminal_tells_its_progress(llava, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0)
+    told: list[str] = []
+    arguments = Arguments(str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=1)
+    train(pairs, arguments, tmp_path / "run", Settings(cache=tmp_path / "cache"), say=told.append)
+    assert "reference (train): 12 of 12 pairs, about 0 s left" in told
+    assert "training: 2 of 2 steps, about 0 s left" in told
+
+
 def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
     """A run of nothing but level-1 pairs measures what a mixed run says of them, before any step has been made."""
     arguments = Arguments(
@@ -69,7 +80,7 @@ def test_flat_names_become_objects():
 
 def test_a_collapse_of_the_chosen_answers_is_said_once():
     said: list[str] = []
-    watch = diagnostics.CollapseWatch(said.append, beta=0.1, sft=0.0)
+    watch = diagnostics.CollapseWatch(said.append, beta=0.1, has_sft=False)
     for step, now in enumerate([-20, -21, -31, -20, -31, -32, -33, -60, -61, -62]):
         watch.see(step, {"loss": 0.1, "logps/chosen": now, "rewards/chosen": 0.1 * (now + 20)})
     assert len(said) == 1 and "step 6" in said[0] and "--sft 1" in said[0] and "-20.0 at the start" in said[0]

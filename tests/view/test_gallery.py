@@ -66,6 +66,22 @@ def test_the_rest_is_counted(pairs, tmp_path):
     assert page.count("<article") == 4 and "2 more were left out" in run.output
 
 
+def test_a_seed_draws_which_are_shown(pairs, tmp_path):
+    """They stay in their order, the same seed draws the same, and every one is drawn by some seed."""
+    names = [pair["id"] for pair in pairs]
+    seen = set()
+    for seed in map(str, range(12)):
+        run, page = build(pairs, tmp_path, "-n", "3", "--seed", seed)
+        assert f"by seed {seed}, 3 are shown; 3 more were left out" in run.output
+        assert build(pairs, tmp_path, "-n", "3", "--seed", seed)[1] == page
+        at = [page.find(f">{name}<") for name in names]
+        shown = [place for place in at if place >= 0]
+        assert len(shown) == 3 and shown == sorted(shown)
+        seen |= {name for name, place in zip(names, at, strict=True) if place >= 0}
+    assert seen == set(names)
+    assert build(pairs, tmp_path, "--seed", "3")[1] == build(pairs, tmp_path)[1], "all are shown"
+
+
 def test_a_missing_image_names_its_line(pairs, tmp_path):
     pairs[2]["images"][1] = str(tmp_path / "gone.png")
     run, page = build(pairs, tmp_path)

@@ -31,7 +31,8 @@ class Question:
     id: a name or a number in the benchmark. text: with <image> where an image stands; images without a mark come first.
     images: references, bytes, base64 or `{"bytes", "path"}` objects. answer: as the row has it; None if it is hidden.
     options: a list, or an object of letters; None for a free answer and for options that stand in the text.
-    letters: the labels of options that are in the text, for rows where the labels can't be found there.
+    letters: the labels of options that are in the text, for rows where the labels can't be found there; by label, the
+    options' texts, if they are known.
     answer_type: one of `answer_types.TYPES`. None: choice if there are options, yes/no if the answer is yes or no, else
     word.
     hint: a text that some prompts show before the question. prompt: the benchmark's own prompt, if rows have one.
@@ -45,7 +46,7 @@ class Question:
     answer: Any = None
     category: str = ""
     options: list | dict | None = None
-    letters: tuple[str, ...] = ()
+    letters: tuple[str, ...] | Mapping[str, str] = ()
     answer_type: str | None = None
     hint: str | None = None
     prompt: str | None = None
@@ -87,12 +88,31 @@ class Metric:
 
 @dataclass(frozen=True)
 class Published:
-    """A number that a paper prints. row: the method's name there; score: percent."""
+    """A number that a paper prints. row: the method's name there; score: percent. metric: the metric of ours that it is a
+    value of, "" for the accuracy. like: the evaluator (`Bench.like`) whose settings give it, if the paper says so."""
 
     row: str
     score: float
     model: str
     source: str
+    metric: str = ""
+    like: str = ""
+
+
+@dataclass(frozen=True)
+class Like:
+    """How an evaluator asks this benchmark and reads its replies: what --like sets, and what --card prints beside it.
+
+    tokens: the largest number of new tokens; None: the evaluator does not say. prompt, parser: the --prompt-style and the
+    --parser, if they are not the evaluator's own; place: as --images. differs: what the evaluator does that no option sets,
+    in sentences without a period.
+    """
+
+    tokens: int | None = None
+    prompt: str = ""
+    parser: str = ""
+    place: str = "interleaved"
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,9 +186,15 @@ class Bench:
     metrics: returns the metrics beside the accuracy. It gets the predictions that are known to be right or wrong, and a seed
     for the bootstrap.
     grid: metrics are named "ROW COLUMN" and shown as a table of their own.
-    levels: questions have a level of difficulty, and scores are shown by level.
+    levels: the level of each of its categories, if its questions have a level of difficulty. Scores are then shown by
+    level.
     revision: a correction of answers after the release.
     published: numbers of papers, shown beside the measured ones.
+
+    How a published number is reproduced (`s2h.eval.card`):
+    like: the settings of evaluators, by the names of `s2h.eval.like.EVALUATORS`.
+    clusters: which questions are not independent, beside those that share an image; guess: what a blind guesser scores; both
+    in words, for --card.
     """
 
     title: str
@@ -197,9 +223,13 @@ class Bench:
     related: Callable[[Line], list[str]] = by_group
     metrics: Callable[[list[Line], int], list[Metric]] = no_metrics
     grid: bool = False
-    levels: bool = False
+    levels: Mapping[str, int | str] = field(default_factory=dict)
     revision: Revision | None = None
     published: tuple[Published, ...] = ()
+
+    like: Mapping[str, Like] = field(default_factory=dict)
+    clusters: str = ""
+    guess: str = ""
 
 
 def exact(name: str) -> Bench | None:

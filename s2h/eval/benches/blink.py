@@ -8,7 +8,7 @@ its authors corrected them on 2025-09-03 (issue 13 of zeyofu/BLINK_Benchmark). V
 from __future__ import annotations
 
 from s2h.eval import revisions
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Published, Question, Revision
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question, Revision
 from s2h.eval.bootstrap import accuracy, by_category
 from s2h.eval.parsers import Rules, lmms
 from s2h.eval.published import MODEL, S2H_DPO
@@ -104,4 +104,10 @@ BENCH = Bench(
         Published("MIA-DPO (level 1 only)", 42.9, MODEL, S2H_DPO),
         Published("S2H-DPO", 43.4, MODEL, S2H_DPO),
     ),
+    like={
+        "vlmevalkit": Like(differs=("its score is the accuracy over questions, not the mean of sub-tasks",)),
+        "lmms": Like(1024),
+        "paper": Like(differs=("its score is the mean of sub-tasks",)),
+    },
+    guess="one over the number of options (2 to 4)",
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
 from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
@@ -88,4 +88,7 @@ BENCH = Bench(
     keep=keep,
     related=related,
     metrics=metrics,
+    like={"vlmevalkit": Like()},
+    clusters="a figure and its altered copies",
+    guess="50% of questions, less of qAcc and fAcc by the sizes of their groups",
 )

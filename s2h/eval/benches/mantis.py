@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Published, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import subset
 from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
@@ -63,8 +63,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def official_word(text: str, answer: str, category: str) -> tuple[str, bool]:
-    said = final_answer(text)
-    return said, said.lower() == answer.strip("()\n ").lower()
+    word = final_answer(text)
+    return word, word.lower() == answer.strip("()\n ").lower()
 
 
 def first_letter(text: str) -> str | None:
@@ -114,4 +114,11 @@ BENCH = Bench(
         Published("MIA-DPO (level 1 only)", 44.2, MODEL, S2H_DPO),
         Published("S2H-DPO", 47.9, MODEL, S2H_DPO),
     ),
+    like={
+        "lmms": Like(
+            64, differs=("it samples at temperature 0.2, so that its score differs from run to run",)
+        ),
+        "paper": Like(),
+    },
+    guess="one over the number of options; unknown for short answers",
 )

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules
 from s2h.eval.parsers.numbers import ORDINALS, WORDS
-from s2h.eval.questions.tables import first
+from s2h.eval.questions.tables import first, number_of
 from s2h.record import Record
 
 GROUPS = {
@@ -46,7 +46,7 @@ def question(row: Record, file: str) -> Question:
     category = str(first(row, "subset", "task", "category") or os.path.basename(file).split(".")[0])
     answer = first(row, "answers", "answer")
     number = first(row, "question_id", "id", "idx")
-    number = row.where.rpartition(" ")[2].rpartition(":")[2] if number is None else number
+    number = number_of(row) if number is None else number
     choice = str(answer) in LETTERS
     yes_no = not choice and str(answer).strip().lower() in ("yes", "no")
     return Question(
@@ -79,15 +79,15 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def official_word(text: str, answer: str, category: str) -> tuple[str | None, bool]:
-    said = _first_sentence(text)
+    word = _first_sentence(text)
     if category in _YES_NO or (category == "sightseeing" and answer.lower() in ("yes", "no")):
-        said = "yes" if "yes" in said.lower() else "no"
+        word = "yes" if "yes" in word.lower() else "no"
     elif category == "sightseeing":
-        return said, answer.lower() in said.lower()
+        return word, answer.lower() in word.lower()
     elif category.removesuffix("_concat") in _NUMBERED:
-        found = re.search(r"\d+", said)
-        said = found[0] if found else _NUMBERS.get(said.lower(), "")
-    return said or None, said.lower() == answer.lower()
+        found = re.search(r"\d+", word)
+        word = found[0] if found else _NUMBERS.get(word.lower(), "")
+    return word or None, word.lower() == answer.lower()
 
 
 def _first_sentence(text: str) -> str:
@@ -128,4 +128,6 @@ BENCH = Bench(
     rules={"official": Rules(choice=official_choice, word=official_word)},
     related=unrelated,
     metrics=metrics,
+    like={"lmms": Like(64), "paper": Like()},
+    guess="one over the number of options, 50% for yes and no; unknown for other short answers",
 )

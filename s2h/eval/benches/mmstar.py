@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
 from s2h.eval.parsers import Rules, lmms
 from s2h.eval.questions.styles import LETTER, listed
@@ -59,4 +59,10 @@ BENCH = Bench(
     prompts={"lmms": lmms_prompt},
     rules={"lmms": Rules(choice=lmms.ranked), "official": Rules(choice=official_choice)},
     metrics=metrics,
+    like={
+        "vlmevalkit": Like(),
+        "lmms": Like(1024, differs=("its score is the mean of l2 categories",)),
+        "paper": Like(),
+    },
+    guess="25% (four options)",
 )

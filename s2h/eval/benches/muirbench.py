@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question, by_group
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question, by_group
 from s2h.eval.bootstrap import by_category, subset
 from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
@@ -96,4 +96,7 @@ BENCH = Bench(
     rules={"official": Rules(choice=official_choice)},
     related=related,
     metrics=metrics,
+    like={"vlmevalkit": Like(), "lmms": Like(16), "paper": Like()},
+    clusters="a question and its unanswerable counterpart; questions that share an image",
+    guess="one over the number of options",
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
 from s2h.eval.parsers import Rules
 from s2h.eval.questions.tables import first
@@ -111,4 +111,7 @@ BENCH = Bench(
     keep=keep,
     related=related,
     metrics=metrics,
+    like={"lmms": Like(16), "paper": Like()},
+    clusters="the four rows of a group; questions that share an image",
+    guess="50% of rows, 25% of questions and images, 6.25% of groups",
 )

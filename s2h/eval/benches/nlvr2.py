@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.benches import Bench, Line, Metric, Published, Question, by_group
+from s2h.eval.benches import Bench, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.benches.mantis import first_letter, official_prompt
 from s2h.eval.bootstrap import all_right
 from s2h.eval.parsers import Rules
@@ -66,10 +66,10 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
     'false', if the reply has only one of the two words."""
     if (letter := first_letter(text)) in choices:
         return letter
-    said = [word for word in ("true", "false") if word in text.lower()]
-    if len(said) != 1:
+    verdicts = [word for word in ("true", "false") if word in text.lower()]
+    if len(verdicts) != 1:
         return None
-    return next((letter for letter, option in choices.items() if said[0] in option.lower()), None)
+    return next((letter for letter, option in choices.items() if verdicts[0] in option.lower()), None)
 
 
 def sentence(line: Line) -> str:
@@ -120,4 +120,7 @@ BENCH = Bench(
         Published("MIA-DPO (level 1 only)", 54.2, MODEL, S2H_DPO),
         Published("S2H-DPO", 55.6, MODEL, S2H_DPO),
     ),
+    like={"paper": Like(differs=("Mantis's script is its script",))},
+    clusters="the pairs that one sentence is asked of; questions that share an image",
+    guess="50%",
 )

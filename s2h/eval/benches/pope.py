@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question
+from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.confusion import by_split
 from s2h.eval.questions.tables import beside, first
 from s2h.record import Record, RecordError
@@ -69,4 +69,6 @@ BENCH = Bench(
     categories=categories,
     metrics=metrics,
     grid=True,
+    like={"vlmevalkit": Like(), "lmms": Like(128), "paper": Like()},
+    guess="50%",
 )

@@ -25,9 +25,11 @@ class Rules:
 
     choice: (reply, options by letter) to a letter, or None if nothing can be read.
     yes_no: reply to "yes", "no" or None.
+    number: reply to the number that it says, or None.
     word: (reply, right answer, category) to (the answer that was read, whether it is right).
     """
 
     choice: Callable[[str, dict[str, str]], str | None] | None = None
     yes_no: Callable[[str], str | None] | None = None
+    number: Callable[[str], int | float | None] | None = None
     word: Callable[[str, str, str], tuple[str | None, bool]] | None = None

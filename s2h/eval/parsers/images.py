@@ -73,11 +73,11 @@ def image(text: str) -> Named | None:
     """Return the 1-based number of the image that a reply declares, 'none' if it says that there is no such image, or
     None."""
     text = plain.corrected(text, by_no=True)
-    said: Named | plain.Ambiguous | None = plain.declared(text, _stated)
+    declared: Named | plain.Ambiguous | None = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
-    if said is not None:
+    if declared is not None:
         other = exact(first) if rest and not plain.CORRECTION.search(text) else None
-        return None if said is plain.AMBIGUOUS or other not in (None, said) else said
+        return None if declared is plain.AMBIGUOUS or other not in (None, declared) else declared
     if (bare := _bare(text)) is not None:
         return None if bare is plain.AMBIGUOUS else bare
     if plain.UNSURE.search(text) and not NONE_SAID.search(text):
@@ -97,24 +97,24 @@ def order(text: str) -> list[int] | None:
     """Return the order of images that a reply gives: a list of their names or numbers with only 'and', 'then', commas and
     arrows between them. If there are several lists, it is the declared one, or the one that all agree on."""
     text = _FIRST.sub("", plain.corrected(text, by_no=True))
-    said = plain.declared(
+    declared = plain.declared(
         text,
         _listed,
         re.compile(rf"{plain.DECLARING.pattern}|\border\b[^.!?\n]*?(?:\bis\b|:)", re.IGNORECASE),
     )
-    if said is not None:
-        return list(said) if isinstance(said, tuple) else None
+    if declared is not None:
+        return list(declared) if isinstance(declared, tuple) else None
     found = {tuple(one) for one in _lists(text)}
     return list(found.pop()) if len(found) == 1 and not plain.UNSURE.search(text) else None
 
 
-def _index(said: str) -> int | None:
-    said = said.lower()
-    if said in ORDINALS:
-        return ORDINALS.index(said) + 1
-    if said in WORDS:
-        return WORDS[said]
-    digits = re.match(r"\d{1,4}(?!\d)", said)
+def _index(word: str) -> int | None:
+    word = word.lower()
+    if word in ORDINALS:
+        return ORDINALS.index(word) + 1
+    if word in WORDS:
+        return WORDS[word]
+    digits = re.match(r"\d{1,4}(?!\d)", word)
     return int(digits[0]) or None if digits else None
 
 

@@ -25,8 +25,8 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
     """Return the label at the start of a reply ('B. a dog'), else the letter that is the whole reply. This is the rule for
     MuirBench in lmms-eval, and here for all benchmarks that don't name another one."""
     label = _LABEL.match(text)
-    said = label[1] if label else text.strip().upper()
-    return said if said in choices else None
+    letter = label[1] if label else text.strip().upper()
+    return letter if letter in choices else None
 
 
 def yes_no(text: str) -> str | None:

@@ -49,7 +49,7 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-def said(text: str, texts: dict[str, str]) -> set[str]:
+def named(text: str, texts: dict[str, str]) -> set[str]:
     """Return the keys of the texts that a reply says. Texts with the same words are said together."""
     tokens = _tokens(text)
     wanted = {key: words(one) for key, one in texts.items()}

@@ -87,14 +87,14 @@ class Value:
 def number(text: str) -> Number | None:
     """Return the number that a reply declares, else its only number. None for no number, several, a range or a bound."""
     text = _unnumbered(plain.corrected(text, by_no=True))
-    said = plain.declared(text, _stated)
-    if said is not None:
-        return None if said is plain.AMBIGUOUS or _otherwise(text, said) else said
-    said = plain.declared(text, _concluded, _WEAK)
-    if (bare := _bare(text)) is not None and (said is None or not _listing(text)):
-        return None if bare is plain.AMBIGUOUS or said not in (None, bare, plain.AMBIGUOUS) else bare
-    if said is not None:
-        return None if said is plain.AMBIGUOUS or plain.UNSURE.search(text) else said
+    declared = plain.declared(text, _stated)
+    if declared is not None:
+        return None if declared is plain.AMBIGUOUS or _otherwise(text, declared) else declared
+    declared = plain.declared(text, _concluded, _WEAK)
+    if (bare := _bare(text)) is not None and (declared is None or not _listing(text)):
+        return None if bare is plain.AMBIGUOUS or declared not in (None, bare, plain.AMBIGUOUS) else bare
+    if declared is not None:
+        return None if declared is plain.AMBIGUOUS or plain.UNSURE.search(text) else declared
     for part in (text, _BECAUSE.sub(" ", text)):
         found = values(part)
         numbers = {one.number for one in found}
@@ -271,12 +271,12 @@ def _concluded(rest: str) -> Number | plain.Ambiguous | None:
     return _stated(sentence)
 
 
-def _otherwise(text: str, said: Number) -> bool:
+def _otherwise(text: str, declared: Number) -> bool:
     """Return whether the first line is only a number, and another one than the text declares below it."""
     first, *rest = text.split("\n", 1)
     found = values(first) if len(first) <= plain.SHORT else []
     bare = len(found) == 1 and re.fullmatch(r"\W*", first[: found[0].start] + first[found[0].end :])
-    return bool(rest and bare) and found[0].number != said and not plain.CORRECTION.search(text)
+    return bool(rest and bare) and found[0].number != declared and not plain.CORRECTION.search(text)
 
 
 def _bare(text: str) -> Number | plain.Ambiguous | None:

@@ -119,8 +119,8 @@ def corrected(reply: str, by_no: bool = False) -> str:
         return ""
     ends = [match.end() for match in _TAKEN_BACK.finditer(text) if re.search(r"\w", text[match.end() :])]
     text = text[max(ends, default=0) :]
-    if by_no and (said := list(_NO.finditer(text))):
-        text = text[said[-1].end() :]
+    if by_no and (denials := list(_NO.finditer(text))):
+        text = text[denials[-1].end() :]
     return _SELF_ANSWERED.sub(" ", text).strip()
 
 

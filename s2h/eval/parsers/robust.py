@@ -99,7 +99,7 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
         text = rest
     choices = {letter: _IMAGE.sub(" ", option) for letter, option in choices.items()}
     letters = {letter.upper(): letter for letter in choices}
-    for read in (_declared, _each, _bare, _leading, _bracketed, _said, _lone):
+    for read in (_declared, _each, _bare, _leading, _bracketed, _option_named, _lone):
         found = read(text, choices, letters)
         if found is not None:
             return None if found is AMBIGUOUS else found
@@ -131,11 +131,11 @@ def _declared(text: str, choices: dict[str, str], letters: dict[str, str]) -> Sa
         if named and letter.upper() in letters and not _DENIED.search(before):
             several = re.search(r"\b[A-Z]\W*(?:,|\band\b|\bor\b)\s*$", before)
             found.append((match.start(), match.end(), AMBIGUOUS if several else letters[letter.upper()]))
-    said = plain.settled(text, found)
+    settled = plain.settled(text, found)
     first, *more = text.split("\n", 1)
-    if said in choices and more and not plain.CORRECTION.search(text):
-        return said if _bare(first, choices, letters) in (None, said) else AMBIGUOUS
-    return said
+    if settled in choices and more and not plain.CORRECTION.search(text):
+        return settled if _bare(first, choices, letters) in (None, settled) else AMBIGUOUS
+    return settled
 
 
 def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
@@ -188,15 +188,15 @@ def _begins(text: str, option: str) -> bool:
 def _beginning(rest: str, choices: dict[str, str]) -> Said:
     """Return the option whose text the words begin with, the longest of several; AMBIGUOUS if another follows after 'or'."""
     rest = rest[:400]
-    said = mentions.words(rest)
+    spoken = mentions.words(rest)
     texts = {letter: mentions.words(option) for letter, option in choices.items()}
     fits = {
-        letter: len(option) for letter, option in texts.items() if option and said[: len(option)] == option
+        letter: len(option) for letter, option in texts.items() if option and spoken[: len(option)] == option
     }
     longest = [letter for letter, size in fits.items() if size == max(fits.values())]
     if len(longest) != 1:
         return None
-    after = said[fits[longest[0]] :]
+    after = spoken[fits[longest[0]] :]
     other = any(option and after[1 : 1 + len(option)] == option for option in texts.values())
     if other and after[:1] in (("or",), ("and",)):
         return AMBIGUOUS
@@ -219,9 +219,9 @@ def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Sai
     """Return the label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands
     beside another option's text."""
     first = _LABEL.match(text) or _LEADING.match(text)
-    if first is None or (said := next((one for one in first.groups() if one), "").upper()) not in letters:
+    if first is None or (letter := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None
-    own, tail, after = letters[said], text[first.end() :], text[first.end(first.lastindex or 1) :]
+    own, tail, after = letters[letter], text[first.end() :], text[first.end(first.lastindex or 1) :]
     if _WRONG.match(after) or plain.UNSURE.search(plain.sentences(text)[0]):
         return None
     if _begins(tail, choices[own]):
@@ -234,7 +234,7 @@ def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Sai
     other = _ANOTHER.match(after)
     if other and other["letter"].isupper() and (not other["tail"] or _PLURAL.match(after)):
         labels.add(other["letter"].upper())
-    return own if not labels & set(letters) - {said} else AMBIGUOUS
+    return own if not labels & set(letters) - {letter} else AMBIGUOUS
 
 
 def _after(tail: str, option: str) -> str:
@@ -256,7 +256,9 @@ def _bracketed(text: str, choices: dict[str, str], letters: dict[str, str]) -> S
         } & set(letters)
         if len(found) == 1 and not plain.UNSURE.search(part):
             own = letters[found.pop()]
-            return AMBIGUOUS if mentions.said(text, choices) - {own} and not _CONCLUDING.search(part) else own
+            return (
+                AMBIGUOUS if mentions.named(text, choices) - {own} and not _CONCLUDING.search(part) else own
+            )
     return None
 
 
@@ -264,7 +266,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
+def _option_named(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
     """Return the option whose text is the reply or its first sentence ('Yes. There is no …'), else the only option that it
     says. Options that are all numbers, images, or yes and no are read as such."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
@@ -281,18 +283,18 @@ def _said(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
         start = re.match(rf"\W*{re.escape(option.strip())}\s*(?:[.;:!\n]|$)", text, re.IGNORECASE)
         alike = [one for one in choices.values() if mentions.words(one) == mentions.words(option)]
         if start and mentions.words(option) and len(alike) == 1:
-            rest = mentions.said(text[start.end() :], choices) - {letter}
+            rest = mentions.named(text[start.end() :], choices) - {letter}
             return letter if not rest or len(choices) == 2 else AMBIGUOUS
     if any(numbers.exact(option) is not None for option in choices.values()):
         text = numbers.LABEL.sub(" ☐ ", text)
-    said = mentions.said(text, choices)
-    head = _REASON.split(plain.sentences(text)[0], maxsplit=1)[0] if len(said) > 1 else ""
-    if len(said) > 1 and len(mentions.said(head, choices)) == 1 and len(plain.sentences(text)) == 1:
-        said = mentions.said(head, choices)
+    named = mentions.named(text, choices)
+    head = _REASON.split(plain.sentences(text)[0], maxsplit=1)[0] if len(named) > 1 else ""
+    if len(named) > 1 and len(mentions.named(head, choices)) == 1 and len(plain.sentences(text)) == 1:
+        named = mentions.named(head, choices)
     label = re.match(r"\W*([B-HJ-Z])(?![\w'])", text)
-    if len(said) != 1 or (label and label[1] in letters and letters[label[1]] not in said):
-        return AMBIGUOUS if said else None
-    return said.pop()
+    if len(named) != 1 or (label and label[1] in letters and letters[label[1]] not in named):
+        return AMBIGUOUS if named else None
+    return named.pop()
 
 
 def _yes_or_no(option: str) -> str | None:

@@ -45,8 +45,8 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 def yes_no(text: str) -> str | None:
     """Return 'yes' or 'no' if the reply has the one as a whole word and not the other."""
     words = _plain(text.lower()).split()
-    said = [word for word in ("yes", "no") if word in words]
-    return said[0] if len(said) == 1 else None
+    verdicts = [word for word in ("yes", "no") if word in words]
+    return verdicts[0] if len(verdicts) == 1 else None
 
 
 def _plain(text: str) -> str:

@@ -91,15 +91,15 @@ def yes_no(text: str) -> str | None:
     bare = re.sub(r"[^\w]+", " ", text).strip().lower()
     if bare in _SAID or bare in _WHOLE:
         return _SAID.get(bare) or _WHOLE[bare]
-    said = plain.declared(text, _stated)
-    if said is not None:
+    declared = plain.declared(text, _stated)
+    if declared is not None:
         first = re.sub(r"[^\w]+", " ", text.split("\n")[0]).strip().lower()
-        return None if said is plain.AMBIGUOUS or _SAID.get(first, said) != said else said
+        return None if declared is plain.AMBIGUOUS or _SAID.get(first, declared) != declared else declared
     if _CONDITION.match(text):
         return None
-    told: set[str] = set()
+    answers: set[str] = set()
     for sentence in re.split(r"[.!?\n]+", text):
-        some = {word for clause in _CLAUSE.split(sentence) for word in _told(clause)}
+        some = {word for clause in _CLAUSE.split(sentence) for word in _claimed(clause)}
         if verdicts := {bool(one["no"]) == bool(one["right"]) for one in _VERDICT.finditer(sentence)}:
             both = re.search(
                 r"\b(?:true|correct|right)\b.*\b(?:false|incorrect|wrong)\b", sentence, re.IGNORECASE
@@ -111,9 +111,9 @@ def yes_no(text: str) -> str | None:
             some.add(idiom)
         if some and plain.UNSURE.search(sentence) and not _ANSWER.match(sentence):
             return None
-        told |= some
-    if told:
-        return told.pop() if len(told) == 1 else None
+        answers |= some
+    if answers:
+        return answers.pop() if len(answers) == 1 else None
     if plain.UNSURE.search(text):
         return None
     found: set[str] = set()
@@ -129,18 +129,18 @@ def yes_no(text: str) -> str | None:
     return found.pop() if len(found) == 1 and not (loose and "yes" in found) else None
 
 
-def _told(clause: str) -> set[str]:
+def _claimed(clause: str) -> set[str]:
     """Return the answers that a clause begins or ends with."""
-    told: set[str] = set()
+    answers: set[str] = set()
     if (match := _ANSWER.match(clause)) and _answers(match["word"], match["rest"]):
-        told.add(_SAID[match["word"].lower()])
-        told |= _more(match["rest"])
+        answers.add(_SAID[match["word"].lower()])
+        answers |= _more(match["rest"])
     words = {_SAID[word.lower()] for word in re.findall(rf"\b{_WORD}", clause, re.IGNORECASE)}
-    if not told and len(words) > 1:
-        return told
+    if not answers and len(words) > 1:
+        return answers
     if (match := _LAST.search(clause)) and not _NOT.search(clause[: match.start("word")]):
-        told.add(_SAID[match["word"].lower()])
-    return told
+        answers.add(_SAID[match["word"].lower()])
+    return answers
 
 
 def _answers(word: str, rest: str) -> bool:
@@ -169,5 +169,5 @@ def _stated(rest: str) -> str | plain.Ambiguous | None:
     match = _ANSWER.match(clause)
     if match is None or not _answers(match["word"], match["rest"]):
         return None
-    told = {_SAID[match["word"].lower()]} | _more(match["rest"])
-    return told.pop() if len(told) == 1 else plain.AMBIGUOUS
+    verdicts = {_SAID[match["word"].lower()]} | _more(match["rest"])
+    return verdicts.pop() if len(verdicts) == 1 else plain.AMBIGUOUS

@@ -1,5 +1,6 @@
-"""Read questions from a user's own lines. A line has `images` (or `image`), `question`, `choices` (an object of letters or a
-list) or `answer`, and optionally `id`, `bench`, `category` and `target`. Lines that are pairs are read by `pairs`.
+"""Read questions from a user's own files: JSON Lines, a JSON list, Parquet, or a table in VLMEvalKit's form. A line has
+`images` (or `image`), `question`, `choices` (an object of letters or a list) or `answer`, and optionally `id`, `bench`,
+`category` and `target`. Lines that are pairs are read by `pairs`.
 
     {"images": ["a.png", "b.png"], "question": "<image> <image> Which is red?", "choices": ["one", "two"], "answer": "A"}
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 
 from s2h.eval import answer_types
 from s2h.eval.benches import Question, Questions
-from s2h.eval.questions import Settings, pairs
+from s2h.eval.questions import Settings, pairs, tsv
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
 from s2h.streams.hash_set import HashSet
@@ -48,6 +49,8 @@ def _name(where: str) -> str:
 
 
 def _question(record: Record) -> Question:
+    if record.where.rpartition(":")[0].endswith(".tsv"):
+        return tsv.question(record)
     text = record.get("question")
     if not isinstance(text, str) or not text.strip():
         raise RecordError("is missing", "question", record.where, _REMEDY)
@@ -64,7 +67,7 @@ def _question(record: Record) -> Question:
         own_id="id" in record,
         category=str(record.get("category") or ""),
         text=text,
-        images=[images] if isinstance(images, str) else images,
+        images=[images] if isinstance(images, str | dict) else images,
         options=options,
         answer=record.get("answer"),
         answer_type=record.get("answer_type"),

@@ -1,7 +1,8 @@
 """Find the files of a benchmark, on a disk or on the Hub, and make a question of each row.
 
 A question is (line, messages). The line has id, bench, category, images, question, answer, answer_type and, if they help to
-read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images.
+read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images, its `_row`
+the number of its row in its configuration, from 0.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections import Counter
 
 from s2h import registry
 from s2h.errors import plural
@@ -25,23 +27,23 @@ Located = tuple[str, list[str] | None]  # a split and its files; None: on the Hu
 def listing() -> str:
     """Return the text of --list: for each benchmark its title, its place on the Hub, its number of questions, its license
     and the layouts that are read."""
-    told = []
+    lines = []
     benches: dict[str, Bench] = registry.values("bench")
     width = max(map(len, benches)) + 2
     for name, bench in benches.items():
-        told.append(f"{name:{width}s}{bench.title}: {bench.about}")
+        lines.append(f"{name:{width}s}{bench.title}: {bench.about}")
         if bench.draw is not None:
             continue
         counts = ", ".join(f"{split} {count:,}" for split, count in bench.rows.items())
         where = f"Hub: {bench.hub} " if bench.hub else ""
         questions = f"{counts} questions; " if counts else ""
-        told.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
-        told.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
-    told += [
-        f"{'FILE':{width}s}any lines of questions (images, question, choices or answer) or of pairs, .jsonl, .gz or .zst",
+        lines.append(f"{'':{width}s}{where}({questions}license: {bench.license})")
+        lines.append(f"{'':{width}s}read from a local copy: {bench.layouts}")
+    lines += [
+        f"{'FILE':{width}s}questions (images, question, choices or answer) or pairs: {', '.join(tables.FILES)}",
         "--bench NAME=PATH names a local copy, --data DIR a folder of them; without either, it is read from the Hub",
     ]
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 def locate(name: str, path: str | None = None, data: str | None = None, split: str | None = None) -> Located:
@@ -71,8 +73,11 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
         found = tables.read(files, required=bench.required, on_error=settings.on_error)
     seen = HashSet()
     count = 0
+    rows: Counter[str] = Counter()  # by configuration, which is a folder or a name on the Hub
     for file, row in found:
         count += 1
+        config = file if files is None else os.path.dirname(file)
+        rows[config] += 1
         try:
             made = line(name, row, _question(bench, row, file), settings)
             if not seen.add(made[0]["id"]):
@@ -83,6 +88,7 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
             error.where = error.where or row.where
             settings.on_error(error)
             continue
+        made[0]["_row"] = rows[config] - 1
         yield made
     whole = bench.rows.get(split)
     joined = files is not None and files[0].endswith(".tsv")  # where one row may stand for several questions

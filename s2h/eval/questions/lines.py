@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Mapping
 from string import ascii_letters, ascii_uppercase
 from typing import Any
 
@@ -24,18 +25,46 @@ HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "
 
 def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[Line, list[dict]]:
     """Return (prediction line, messages of the prompt) of a row's question. Raises RecordError."""
-    name = str(asked.id) if type(asked.id) is int else asked.id
-    name, text = _text(name, "id", row.where), _text(asked.text, "question", row.where)
-    checked, answer = _checked(asked, text, row.where)
+    name, text, checked, answer = _parts(row, asked)
     images = asked.images
     if not isinstance(images, list) or not images or any(image is None for image in images):
         raise RecordError("is missing or no list", "images", row.where)
     references = [_stored(image, i, row, settings.store) for i, image in enumerate(images)]
-    whole = asked.own_id or name.startswith(bench)
+    made = _line(bench, asked, (name, text), checked, answer, references)
+    messages = styles.messages(bench, checked, settings.style, settings.place)
+    made["_pair"] = Record({"images": references}, where=row.where)
+    return made, messages
+
+
+def bare(bench: str, row: Record, asked: Question) -> Line:
+    """Return the prediction line of a question whose images are not at hand. Raises RecordError."""
+    name, text, checked, answer = _parts(row, asked)
+    return _line(bench, asked, (name, text), checked, answer, None)
+
+
+def _parts(row: Record, asked: Question) -> tuple[str, str, CheckedQuestion, Any]:
+    """Return a question's name, its text, itself and its answer. Raises RecordError."""
+    name = str(asked.id) if type(asked.id) is int else asked.id
+    name, text = _text(name, "id", row.where), _text(asked.text, "question", row.where)
+    return name, text, *_checked(asked, text, row.where)
+
+
+def _line(
+    bench: str,
+    asked: Question,
+    named: tuple[str, str],
+    checked: CheckedQuestion,
+    answer: Any,
+    references: list[str] | None,
+) -> Line:
+    name, text = named
     made: Line = {
-        "id": name if whole else f"{bench}/{name}", "bench": bench, "category": asked.category, "images": references,
-        "question": text,
+        "id": name if asked.own_id or name.startswith(bench) else f"{bench}/{name}",
+        "bench": bench, "category": asked.category,
     }  # fmt: skip
+    if references is not None:
+        made["images"] = references
+    made["question"] = text
     if checked.choices:
         made["choices"] = checked.choices
     made["answer"] = answer
@@ -45,9 +74,7 @@ def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[
     read = gold.read(made)
     if checked.choices:
         made["answer"] = read
-    messages = styles.messages(bench, checked, settings.style, settings.place)
-    made["_pair"] = Record({"images": references}, where=row.where)
-    return made, messages
+    return made
 
 
 def _text(value: object, field: str, where: str) -> str:
@@ -73,18 +100,19 @@ def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, A
         if answer is not None and str(answer).strip("(). ") not in choices:
             choices = {}
         if not choices and kind == "choice":
-            choices = dict.fromkeys(asked.letters, "")
+            known = asked.letters
+            choices = dict(known) if isinstance(known, Mapping) else dict.fromkeys(known, "")
             if not choices:
                 raise RecordError("is missing", "choices", where)
         in_text = bool(choices)
     hidden = HIDDEN + (HIDDEN_CHOICE if choices else ())
     if isinstance(answer, str):
-        said = answer.strip().lower()
-        if said in hidden and said not in (option.strip().lower() for option in choices.values()):
+        word = answer.strip().lower()
+        if word in hidden and word not in (option.strip().lower() for option in choices.values()):
             answer = None
     if not kind:
-        said = str(answer).strip().lower()
-        kind = "choice" if choices else "yes/no" if said in ("yes", "no") else "word"
+        word = str(answer).strip().lower()
+        kind = "choice" if choices else "yes/no" if word in ("yes", "no") else "word"
     images = len(asked.images) if isinstance(asked.images, list) else 0
     checked = CheckedQuestion(
         text=text, images=images, category=asked.category, answer_type=kind, choices=choices, labelled=labelled,
@@ -152,16 +180,16 @@ def _by_number(answer: Any, choices: dict[str, str], numbers: dict[str, str], wh
     Raises RecordError if another option's text is that number."""
     if not numbers or answer is None or isinstance(answer, bool):
         return answer
-    said = str(answer).strip()
-    full = _NUMBERED.fullmatch(said)
-    number = full[1] if full else said.strip("(). ")
+    text = str(answer).strip()
+    full = _NUMBERED.fullmatch(text)
+    number = full[1] if full else text.strip("(). ")
     letter = numbers.get(str(int(number)) if number.isdecimal() else "")
     if letter is None or (full and full[2].strip() != choices[letter].strip()):
         return answer
     others = [other for other, option in choices.items() if option.strip() == number and other != letter]
     if others and not full:
         raise RecordError(
-            f"names an option by its number and another by its text: {said[:60]!r}", "answer", where,
+            f"names an option by its number and another by its text: {text[:60]!r}", "answer", where,
             "label the options with letters",
         )  # fmt: skip
     return letter

@@ -11,23 +11,23 @@ from s2h.record import Record, RecordError
 from s2h.streams import jsonl
 
 DEFAULT = "builtin"  # the benchmark that is asked by default
-# A benchmark and its path, or a user's own name ("" for the file's) and a file of lines.
+# A benchmark and its path, or a user's own name ("" for the file's) and a file of questions or pairs.
 Request = tuple[str, str | None]
-# A benchmark and its copy (None if its questions are drawn), or a user's own name and a file of lines.
+# A benchmark and its copy (None if its questions are drawn), or a user's own name and a file.
 Place = tuple[str, copies.Located | str | None]
 
 
 def parse(text: str) -> Request:
     """Parse one `--bench`. Raises RecordError for an unknown benchmark, with similar names."""
     name, sign, path = text.partition("=")
-    if not sign and text.endswith(jsonl.SUFFIXES):
+    if not sign and text.endswith(tables.FILES):
         return "", text
     known = registry.names("bench")
     bench = plain(name)
     drawn = bench in known and registry.load("bench", bench).draw is not None
     if bench in known and not (drawn and path):
         return bench, path or None
-    if sign and path.endswith(jsonl.SUFFIXES):
+    if sign and path.endswith(tables.FILES):
         return name, path
     close = closest(name)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}."
@@ -60,7 +60,7 @@ def questions_of(places: list[Place], lines: Iterable[Record] | None, settings: 
         yield from any_lines.read(lines, settings)
     for name, where in places or ([] if lines is not None else [(DEFAULT, None)]):
         if isinstance(where, str):
-            rows = (row for _, row in tables.read([where], on_error=settings.on_error))
+            rows = (row for _, row in tables.read([where], own=True, on_error=settings.on_error))
             yield from any_lines.read(rows, settings, bench=name)
         elif where is not None:
             yield from copies.read(name, where, settings)

@@ -22,6 +22,7 @@ KINDS = (
     ".jsonl.zst",
     ".json",
 )  # in the order in which a folder is searched
+FILES = (*jsonl.SUFFIXES, ".json", ".parquet", ".tsv")  # endings of a user's own files
 BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
 
 
@@ -68,17 +69,22 @@ def _of_split(name: str, root: str, splits: Sequence[str]) -> bool:
 
 
 def read(
-    names: Iterable[str], *, required: Columns = (), on_error: Callable[[RecordError], None] = fail
+    names: Iterable[str],
+    *,
+    required: Columns = (),
+    own: bool = False,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
     """Yield (file, row) of files in their order. A row knows its file and line, and the folder that its images are relative
-    to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows."""
+    to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows. own: the files are
+    a user's own, so that rows may be pairs, in the layout of another tool too."""
     for name in names:
         errors = _Counted(on_error)
         found = False
         try:
             if os.path.getsize(name) == 0:
                 raise RecordError("is empty", where=name, remedy="a failed download?")
-            for row in _rows(name, required, errors):
+            for row in _own(name, errors) if own else _rows(name, required, errors):
                 found = True
                 yield name, row
         except RecordError as error:
@@ -96,6 +102,15 @@ class _Counted:
     def __call__(self, error: RecordError) -> None:
         self.count += 1
         self.on_error(error)
+
+
+def _own(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
+    from s2h.shorthand import convert
+
+    if name.endswith(".tsv"):
+        yield from _rows(name, (), on_error)
+    else:
+        yield from jsonl.read(name, check=convert, unique=False, on_error=on_error)
 
 
 def _rows(name: str, required: Columns, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
@@ -213,6 +228,11 @@ def _check_reachable(name: str) -> None:
 def first(row: dict, *names: str) -> Any:
     """Return the value of the first of these fields that is in the row and not null; None if there is none."""
     return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def number_of(row: Record) -> str:
+    """Return the number of a row in its file, for benchmarks whose rows have no id."""
+    return row.where.rpartition(" ")[2].rpartition(":")[2]
 
 
 def beside(row: Record, file: str, folders: Iterable[str]) -> str | None:

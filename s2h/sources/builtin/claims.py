@@ -18,21 +18,21 @@ _DENIAL = re.compile(r"there is no\b")
 
 def fits(text: str, labels: dict) -> bool | None:
     """Tell whether a claim is true of an image with these labels; None for a claim that names nothing ("a picture")."""
-    said = read(text)
-    if said is None:
+    claim = read(text)
+    if claim is None:
         return False if _DENIAL.match(text.lower()) else None
-    if said["kind"] != labels["kind"]:
+    if claim["kind"] != labels["kind"]:
         return False
-    if said["kind"] != "scene":
-        return _same_hand(said, labels) and all(
-            labels[name] == value for name, value in said.items() if name != "hand"
+    if claim["kind"] != "scene":
+        return _same_hand(claim, labels) and all(
+            labels[name] == value for name, value in claim.items() if name != "hand"
         )
     there = {group["shape"]: group for group in labels["groups"]}
-    if said.get("background", labels["background"]) != labels["background"]:
+    if claim.get("background", labels["background"]) != labels["background"]:
         return False
     return all(
         group["shape"] in there and all(_matches(there[group["shape"]], *item) for item in group.items())
-        for group in said["groups"]
+        for group in claim["groups"]
     )
 
 
@@ -40,8 +40,8 @@ def _matches(group: dict, name: str, value: object) -> bool:
     return group["count"] > 1 if name == "several" else group[name] == value
 
 
-def _same_hand(said: dict, labels: dict) -> bool:
-    return "hand" not in said or (said["hand"] == "printed") == (labels["hand"] == "printed")
+def _same_hand(claim: dict, labels: dict) -> bool:
+    return "hand" not in claim or (claim["hand"] == "printed") == (labels["hand"] == "printed")
 
 
 @lru_cache(16384)
@@ -57,45 +57,45 @@ def read(text: str) -> dict | None:
 
 
 def _digit(found: list[str]) -> dict | None:
-    said: dict = {"kind": "digit"}
+    claim: dict = {"kind": "digit"}
     for word in found:
         if word.isdigit():
-            said["value"] = int(word)
+            claim["value"] = int(word)
         elif word in ("printed", "handwritten"):
-            said["hand"] = word.removeprefix("hand")
-    return said if len(said) > 1 else None
+            claim["hand"] = word.removeprefix("hand")
+    return claim if len(claim) > 1 else None
 
 
 def _face(found: list[str]) -> dict | None:
-    said: dict = {"kind": "face"}
+    claim: dict = {"kind": "face"}
     for noun in found:
         if noun in _SEXES:
-            said["sex"], said["age"] = words.PEOPLE[f"old {noun}" if "old" in found else noun]
+            claim["sex"], claim["age"] = words.PEOPLE[f"old {noun}" if "old" in found else noun]
     adjectives: list[str] = []
     for word in found:
         if word in ("with", "without", "and"):
             adjectives = ["no"] if word == "without" else []
         elif word == "freckles":
-            said["freckles"] = "none" if "no" in adjectives else "freckled"
+            claim["freckles"] = "none" if "no" in adjectives else "freckled"
         elif word in _HEADS:
             trait = _HEADS[word]
             for value in adjectives:
                 if value in families.TRAITS[trait]:
-                    said[trait] = value
+                    claim[trait] = value
                 elif trait == "hair" and value in families.TRAITS["texture"]:
-                    said["texture"] = value
+                    claim["texture"] = value
         else:
             adjectives.append(word)
-    return said if len(said) > 1 else None
+    return claim if len(claim) > 1 else None
 
 
 def _scene(found: list[str]) -> dict | None:
-    said: dict = {"kind": "scene", "groups": []}
+    claim: dict = {"kind": "scene", "groups": []}
     pending: dict = {}
     above = False
     for i, word in enumerate(found):
         if found[i + 1 : i + 2] == ["background"] and word in scenes.BACKGROUNDS:
-            said["background"] = word
+            claim["background"] = word
         elif word in _COUNTS:
             pending = {} if i and found[i - 1] == "containing" else {"count": _COUNTS[word]}
         elif word in scenes.SIZES:
@@ -106,14 +106,14 @@ def _scene(found: list[str]) -> dict | None:
             # "fish" is one and several.
             several = "count" not in pending and word not in scenes.SHAPES
             named = {**pending, **({"several": True} if several else {})}
-            said["groups"].append({**named, "shape": words.SINGULAR.get(word, word)})
+            claim["groups"].append({**named, "shape": words.SINGULAR.get(word, word)})
             pending = {}
-        elif word in words.PLACE_WORDS and said["groups"]:
-            said["groups"][-1]["place"] = word
-        elif word == "above" and said["groups"]:
-            said["groups"][-1]["place"], above = "top", True
+        elif word in words.PLACE_WORDS and claim["groups"]:
+            claim["groups"][-1]["place"] = word
+        elif word == "above" and claim["groups"]:
+            claim["groups"][-1]["place"], above = "top", True
         else:
             pending = {}
-    if above and len(said["groups"]) > 1:
-        said["groups"][1]["place"] = "bottom"
-    return said if said["groups"] or "background" in said else None
+    if above and len(claim["groups"]) > 1:
+        claim["groups"][1]["place"] = "bottom"
+    return claim if claim["groups"] or "background" in claim else None

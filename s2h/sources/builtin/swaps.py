@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from random import Random
 
-from s2h.sources import NoPair
+from s2h.errors import NoPair
 from s2h.sources.builtin import families, scenes
 
 

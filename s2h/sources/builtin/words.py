@@ -292,7 +292,7 @@ def _face_questions(labels: dict) -> Iterator[Question]:
         "Are there freckles?",
         freckles,
         _others(("yes", "no"), freckles),
-        lambda said: f"{someone} {'with' if said == 'yes' else 'without'} freckles",
+        lambda answer: f"{someone} {'with' if answer == 'yes' else 'without'} freckles",
     )
 
 
@@ -317,13 +317,15 @@ def holds(text: str, labels: dict) -> bool:
 
 
 def _holds_digit(words: list[str], labels: dict) -> bool:
-    said = [int(w) for w in words if w.isdigit()]
+    numbers = [int(w) for w in words if w.isdigit()]
     hand = "printed" if labels["hand"] == "printed" else "handwritten"
-    return said == [labels["value"]] and not any(w in ("printed", "handwritten") and w != hand for w in words)
+    return numbers == [labels["value"]] and not any(
+        w in ("printed", "handwritten") and w != hand for w in words
+    )
 
 
 def _holds_scene(words: list[str], labels: dict) -> bool:
-    said: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []
     pending: dict[str, Any] = {}
     above_at = None
     for i, word in enumerate(words):
@@ -338,20 +340,20 @@ def _holds_scene(words: list[str], labels: dict) -> bool:
             pending["colour"] = word
         elif word in scenes.SHAPES or word in SINGULAR:
             pending["shape"] = word if word in scenes.SHAPES else SINGULAR[word]
-            said.append(pending)
+            groups.append(pending)
             pending = {}
-        elif word in _PLACES and said:
-            said[-1]["place"] = word
+        elif word in _PLACES and groups:
+            groups[-1]["place"] = word
         elif word == "above":
-            above_at = len(said)
+            above_at = len(groups)
     if above_at is not None:
-        if above_at < 1 or len(said) <= above_at:
+        if above_at < 1 or len(groups) <= above_at:
             return False
-        said[above_at - 1]["place"], said[above_at]["place"] = "top", "bottom"
-    if not said or len({s["shape"] for s in said}) < len(said):
+        groups[above_at - 1]["place"], groups[above_at]["place"] = "top", "bottom"
+    if not groups or len({s["shape"] for s in groups}) < len(groups):
         return False
     there = {group["shape"]: group for group in labels["groups"]}
-    return all(s["shape"] in there and all(there[s["shape"]][k] == v for k, v in s.items()) for s in said)
+    return all(s["shape"] in there and all(there[s["shape"]][k] == v for k, v in s.items()) for s in groups)
 
 
 def _holds_face(words: list[str], labels: dict) -> bool:

@@ -9,7 +9,8 @@ from random import Random
 from typing import Any, Literal
 
 from s2h import seeds
-from s2h.sources import Concept, Item, NoPair, Trait
+from s2h.errors import NoPair
+from s2h.sources import Concept, Item, Trait
 from s2h.sources.builtin import families, numerals, scenes, words
 from s2h.sources.exclusions import Exclusions
 from s2h.sources.shapes import Dataset
@@ -145,9 +146,9 @@ class World(Dataset):
             return self.face(rng, sex=sex, age=age)
         if question.about in words.OF_FACES or question.about == "hand":
             return self.draw_digit(rng) if question.about == "hand" else self.face(rng)
-        said = question.ask.rstrip("?").split()
-        shape = next((words.SINGULAR.get(word, word) for word in said if word in words.NAMED_SHAPES), None)
-        colour = next((word for word in said if word in scenes.COLOURS), None)
+        asked = question.ask.rstrip("?").split()
+        shape = next((words.SINGULAR.get(word, word) for word in asked if word in words.NAMED_SHAPES), None)
+        colour = next((word for word in asked if word in scenes.COLOURS), None)
         if question.about == "colour":
             colour = value
         if question.about == "shape":

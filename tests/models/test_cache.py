@@ -11,9 +11,9 @@ from PIL import Image
 
 from s2h.cli.filter import main
 from s2h.filters import clip_claims, judge
-from s2h.filters.cache import VERSION, Embeddings, Folder, brief
 from s2h.filters.engine import Engine
 from s2h.models import clip as models
+from s2h.models.cache import VERSION, Embeddings, Folder, brief
 from s2h.record import RecordError
 from tests.support import clips
 from tests.support.records import lines, pair

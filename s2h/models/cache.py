@@ -94,10 +94,10 @@ class Folder:
 
         with contextlib.suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             with open(self._note(kind, name), "rb") as file:
-                said = orjson.loads(file.read())
-            known = said["version"] == VERSION and said["name"] == name and said["files"]
-            if known and all(_stamp(path) == stamp for path, stamp in said["files"].items()):
-                return str(said["print"])
+                note = orjson.loads(file.read())
+            known = note["version"] == VERSION and note["name"] == name and note["files"]
+            if known and all(_stamp(path) == stamp for path, stamp in note["files"].items()):
+                return str(note["print"])
         return None
 
     def note_print(self, kind: str, name: str, fingerprint: str, files: Iterable[str]) -> None:
@@ -106,7 +106,7 @@ class Folder:
 
         from s2h.streams.files import Whole
 
-        said = {
+        note = {
             "version": VERSION,
             "name": name,
             "print": fingerprint,
@@ -116,7 +116,7 @@ class Folder:
             contextlib.suppress(OSError),
             Whole(self._note(kind, name)) as out,
         ):  # without the note the model is loaded
-            out.write(orjson.dumps(said))
+            out.write(orjson.dumps(note))
 
     def _note(self, kind: str, name: str) -> str:
         return os.path.join(self.path, f"{kind}-{brief(name).hex()}.json")

@@ -1,0 +1,126 @@
+"""The study runs on a small file from its pairs to its figure, does nothing twice, and says what is wrong with a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from tests.support.shims import shims
+
+STUDY = Path(__file__).resolve().parents[2] / "examples" / "study"
+sys.path.insert(0, str(STUDY))
+import results  # noqa: E402
+import steps  # noqa: E402
+
+SMALL = """
+[study]
+model = "mini"
+seeds = [0, 1]
+pairs = 8
+train = "--max-steps 2 --lora-rank 4"
+
+[sets.l2]
+gen = "arithmetic -n 9 --images-per-prompt 2 --size 64"
+
+[sets.l3]
+gen = "search -n 9 --images-per-prompt 2 --size 64"
+
+[arms.reversed]
+title = "L3, then L2"
+sets = ["l2", "l3"]
+order = [3, 2]
+
+[arms.large]
+sets = ["l2"]
+
+[measures.likelihood]
+questions = ["kinship -n 4 --images-per-prompt 6-8 --size 64", "search -n 3 --images-per-prompt 2 --size 64"]
+eval = "--scoring likelihood"
+"""
+
+
+def study(tmp_path: Path, *words: str, commands: Path | None = None) -> subprocess.CompletedProcess:
+    (tmp_path / "small.toml").write_text(SMALL)
+    path = f"{commands}:{os.environ['PATH']}" if commands else os.environ["PATH"]
+    return subprocess.run(
+        [sys.executable, str(STUDY / "study.py"), "small.toml", *words],
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_a_study_runs_to_its_figure_and_does_nothing_twice(heavy, tmp_path):
+    words = ["--seed", "0", "--jobs", "1", "--arm", "base", "--arm", "reversed"]
+    with shims(heavy) as commands:
+        done = study(tmp_path, *words, commands=commands)
+        assert done.returncode == 0, done.stderr
+        again = study(tmp_path, *words, commands=commands)
+        short = study(tmp_path, *words[:4], "--arm", "large", "--pairs", "10", commands=commands)
+    out = tmp_path / "study" / "small"
+    mixed = [
+        json.loads(line) for line in (out / "seed-0" / "reversed" / "mix.jsonl").read_text().splitlines()
+    ]
+    assert [(pair["level"], pair["stage"]) for pair in mixed] == [(3, 1)] * 4 + [(2, 2)] * 4
+    found = json.loads((out / "results.json").read_text())
+    rows = {(row["arm"], row["name"]): row for row in found["rows"]}
+    assert {arm for arm, _ in rows} == {"base", "reversed"} and found["seeds"] == [0]
+    assert rows["base", "level 2 kinship"]["n"] == 4 and rows["base", "level 3 (search)"]["gain"] == 0
+    assert rows["base", "level 3 (search)"]["chance"] == 0.5
+    assert (out / "results.png").stat().st_size > 10_000
+    assert "| L3, then L2 |" in (out / "results.md").read_text()
+
+    assert again.returncode == 0 and again.stderr.count("is there") == again.stderr.count("seed 0") == 8
+    assert short.returncode == 1 and "arm large has 9 pairs, and 10 are asked" in short.stderr
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "why"),
+    [
+        ('sets = ["l2"]', 'sets = ["l4"]', "[arms.large] names the set 'l4'"),
+        ("pairs = 8", "", "needs model, seeds and pairs"),
+        ("order = [3, 2]", "orders = [3, 2]", "[arms.reversed] has no 'orders'"),
+        ("[measures.", "[measure.", "there is no table [measure]"),
+        ("[study]", "[study", "can't be read"),
+    ],
+)
+def test_a_wrong_file_says_what_is_wrong(was, becomes, why, tmp_path):
+    path = tmp_path / "wrong.toml"
+    path.write_text(SMALL.replace(was, becomes))
+    with pytest.raises(click.UsageError) as raised:
+        steps.read(str(path))
+    assert why in str(raised.value) and "wrong.toml" in str(raised.value)
+
+
+def test_tasks_of_an_array_are_each_arm_and_seed_once(tmp_path):
+    wrong = study(tmp_path, "--task", "6")
+    assert wrong.returncode == 2 and "there are 6 tasks" in wrong.stderr
+
+
+def test_files_that_ship_can_be_read():
+    for name in ("mini", "real"):
+        made = steps.read(str(STUDY / f"{name}.toml"), data="/data")
+        assert len(made.arms) == 12 and len(made.seeds) == 3
+        for arm in made.arms.values():
+            assert set(arm.order) in (set(), steps.levels_of(made, arm))
+            assert made.pairs % len(steps.levels_of(made, arm)) == 0
+
+
+def test_intervals_hold_questions_and_seeds():
+    """With seeds that differ, the interval is wider than that of the pooled questions; with equal ones it is not."""
+    rng = np.random.default_rng(0)
+
+    def one(share: float) -> np.ndarray:
+        return np.stack([rng.random(300) < share, np.ones(300)], 1).astype(int)
+
+    score, low, high = results._interval([one(0.5), one(0.5), one(0.5)], seed=1)
+    assert score == pytest.approx(0.5, abs=0.05) and 0.06 < high - low < 0.13
+    _, wide_low, wide_high = results._interval([one(0.3), one(0.5), one(0.7)], seed=1)
+    assert wide_high - wide_low > 2 * (high - low)
+    alone = results._interval([np.array([[1, 1], [0, 1]] * 50)], seed=1)
+    assert alone[0] == 0.5 and alone[1] == pytest.approx(0.4, abs=0.03)
