@@ -302,7 +302,7 @@ def train_language(
     while seen < count:
         if not ready:  # lessons of like length go together, `batch` tokens at a time
             drawn = []
-            for _ in range(600):
+            for _ in range(min(600, count)):
                 items, turns = lesson(rng, pool_world, world, shares)
                 drawn.append((items, *encode(tokenizer, items, turns)))
             drawn.sort(key=lambda row: len(row[1]))
