@@ -65,10 +65,10 @@ if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
     if [ -n "$floor" ]; then
         pip install uv
         "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
-            --resolution lowest-direct -e '.[test]'
+            --resolution lowest-direct -e '.[all,test]'
     else
         pip install torch==2.14.1 torchvision==0.29.1
-        pip install -e '.[test]'
+        pip install -e '.[all,test]'
     fi
     cp pyproject.toml "$venv/pyproject.installed"
 fi
@@ -83,6 +83,8 @@ if [ -z "$floor" ] && { [ -n "$quick" ] || [ $# = 0 ]; }; then
     checks=$!
 fi
 
+# Commands start faster where their bytecode is kept.
+unset PYTHONDONTWRITEBYTECODE
 # Two workers of one thread each are the fastest on two cores. No test downloads anything.
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PATH="$PWD/$venv/bin:$PATH"
 case $venv in /*) PATH="$venv/bin:$PATH" ;; esac

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from s2h.models import names
 from tests.support.architectures import ARCHITECTURES
 from tests.support.forks import Server
+from tests.support.servers import Transformers
 
 # What the commands import late.
 LIGHT = ("scipy.stats", "sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg",
@@ -54,4 +56,12 @@ def light():
 def heavy():
     """Runs commands that load a model."""
     with Server(*LIGHT, *HEAVY) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """`transformers serve` with the bundled miniature."""
+    with Transformers(names.bundled("mini"), tmp_path_factory.mktemp("serve")) as server:
+        server.wait()
         yield server

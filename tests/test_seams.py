@@ -18,7 +18,7 @@ COMMANDS = sorted(path.name.removeprefix("s2h-") for path in (ROOT / "bin").glob
 HEAVY = {
     "torch", "torchvision", "transformers", "trl", "peft", "accelerate", "open_clip", "sentence_transformers", "datasets",
     "numpy", "scipy", "sklearn", "matplotlib", "pandas", "pyarrow", "PIL", "huggingface_hub", "tokenizers", "safetensors",
-    "jsonlines", "orjson", "zstandard", "tqdm",
+    "jsonlines", "orjson", "zstandard", "tqdm", "openai",
 }  # fmt: skip
 STREAMS = {"stdin", "stdout", "stderr", "exit", "__stdin__", "__stdout__", "__stderr__"}
 

@@ -44,6 +44,8 @@ DONE, FAILED, USAGE, SKIPPED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 # All control characters but tabs and line breaks, Unicode's line breaks, and marks that change the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PATIENCE = 20  # seconds that other processes wait, so that the first one reports an error of all of them
+# The extra of the package that has what a command needs beyond `pip install s2h`: models.
+EXTRAS = {"gen": "filter", "filter": "filter", "train": "train", "eval": "eval"}
 SHOWN_SKIPS = 10  # messages about skipped records of one reason; the rest are counted
 
 
@@ -294,7 +296,9 @@ def _message(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("s2h"):
-        return f"the package {error.name} is missing in this Python ({sys.executable}): pip install s2h brings it"
+        extra = EXTRAS.get(_name().removeprefix("s2h-"))
+        wanted = f'"s2h[{extra}]"' if extra else "s2h"
+        return f"the package {error.name} is missing in this Python ({sys.executable}): pip install {wanted} brings it"
     if _is_model_error(error):
         return " ".join(str(error).split())
     return (

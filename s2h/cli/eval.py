@@ -16,8 +16,8 @@ from s2h.cli.eval_options import Options, add_options, chosen
 from s2h.errors import counted, plural
 
 if TYPE_CHECKING:
+    from s2h.eval.ask import Asker
     from s2h.eval.benches import Line
-    from s2h.models.vlm import VLM
     from s2h.record import Record
     from s2h.streams.jsonl import Writer
 
@@ -81,7 +81,7 @@ class Run:
         rank, self.processes = accel.launched()
         self.given = given
         self.first = not given.asks or rank == 0
-        self.model_facts: dict[str, str] = {}  # about the model, for the report
+        self.model_facts: dict[str, Any] = {}  # about the model, for the report
         self.grows = given.asks and can_grow(given.output)
         if given.resume and not self.grows:
             raise click.UsageError("--resume needs --model and -o FILE, and no compressed one.")
@@ -113,37 +113,57 @@ class Run:
         """Load the model and return its predictions."""
         from s2h.eval import ask
         from s2h.eval.questions import request
-        from s2h.models import vlm
 
         given = self.given
         places = request.locate(given.requested, given.data, given.split)
-        model = vlm.load(given.model or "")
-        self._tell(work, model)
+        asker = self._asker(work)
         questions = _questions(work, given, places)
-        made: Iterator[Line] = ask.predict(
-            questions, model, scoring="likelihood" if given.scoring == "likelihood" else "generate",
-            batch_size=given.batch_size, max_new_tokens=given.max_new_tokens, parser=given.parser,
-            on_error=work.on_error, journal=self.journal,
-        )  # fmt: skip
+        made: Iterator[Line] = ask.collect(
+            questions, asker, parser=given.parser, on_error=work.on_error, journal=self.journal
+        )
         if self.first:
             # A line that waits for others would be lost in a kill, so a model's replies are compared one by one.
             made = _with_cosine(work, given, made, batch=1)
         return made
 
-    def _tell(self, work: common.Session, model: VLM) -> None:
-        """Tell the user where the images are in the prompts, and how much an earlier run has done."""
-        from s2h.models.prompts import images_first
+    def _asker(self, work: common.Session) -> Asker:
+        """Load the model, or connect to its server. Tell the user where the images are in the prompts, as far as that is
+        known, and how much an earlier run has done."""
+        from s2h.models import image_size
 
-        first = images_first(model.processor)
-        self.model_facts = {"template": "images first" if first else "images in their places"}
-        if first:
-            work.say(f"{model.name} takes all images before the text of a question")
-        if self.given.resume:
+        given, name = self.given, self.given.model or ""
+        scoring = "likelihood" if given.scoring == "likelihood" else "generate"
+        bounds = image_size.wanted(name, given.pixels)
+        if given.base_url:
+            from s2h.eval.served import Served
+            from s2h.models import server
+
+            address = server.Address(given.base_url, given.concurrency)
+            served = server.connect(name, address, bounds, work.tell)
+            self.model_facts = {"engine": served.place}
+            work.say(f"{served.name} is asked on a server: {served.place}")
+            asker: Asker = Served(served, scoring, given.max_new_tokens)
+        else:
+            from s2h.eval.ask import Local
+            from s2h.models import vlm
+            from s2h.models.prompts import images_first
+
+            model = vlm.load(name, pixels=bounds)
+            first = images_first(model.processor)
+            self.model_facts = {"template": "images first" if first else "images in their places"}
+            if first:
+                work.say(f"{model.name} takes all images before the text of a question")
+            asker = Local(model, scoring, given.batch_size, given.max_new_tokens)
+        if bounds:
+            work.say(f"{name} sees images of {bounds}")
+            self.model_facts |= {"min_pixels": bounds.least, "max_pixels": bounds.most}
+        if given.resume:
             done, answers = self.journal.position, sum(map(len, self.journal.since))
             work.say(
                 f"{counted(done, 'question is', 'questions are')} done, and {answers} "
                 f"{plural(answers, 'reply', 'replies')} to the next ones {plural(answers, 'is', 'are')} kept"
             )
+        return asker
 
     def write(self, work: common.Session, made: Iterable[Line]) -> list[Line]:
         """Write the predictions. Return the slim lines that the report needs, of these and of those that an earlier run has
@@ -253,7 +273,7 @@ def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], bat
     return cosine.scored(made, lambda: cosine.load(given.text_model, work.say), batch=batch)
 
 
-def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, str]) -> None:
+def _report(work: common.Session, given: Options, done: list[Line], model_facts: dict[str, Any]) -> None:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places
+from s2h.cli import headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval import like as likes
 from s2h.eval.parsers import NAMES as PARSERS
 from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
+from s2h.images.resizing import Pixels
+from s2h.models import image_size
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request
@@ -78,6 +80,11 @@ OPTIONS = (
         click.option(
             "--model", metavar="NAME|RUN", help="Model to evaluate: a name, a Hub id, a local folder or a run of s2h-train.",
         ),
+        *server_options.options("--model"),
+        click.option(
+            "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
+        ),
+        click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=likes.OURS.tokens, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -196,6 +203,10 @@ class Options:
     like: str | None
     questions: str | None
     model: str | None
+    base_url: str | None
+    concurrency: int
+    max_pixels: int | None
+    min_pixels: int | None
     max_new_tokens: int
     batch_size: int
     processes: int
@@ -242,6 +253,11 @@ class Options:
             raise click.UsageError(str(error)) from None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
@@ -258,6 +274,7 @@ class Options:
             "split": self.split, "n": self.count, "seed": self.seed, "prompt_style": self.style, "images": self.place,
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
+            "max_pixels": self.max_pixels, "min_pixels": self.min_pixels, **server_options.arguments(self.base_url),
         }  # fmt: skip
 
     def check(self) -> None:
@@ -283,15 +300,22 @@ class Options:
             raise click.UsageError("--questions FILE names the output: it takes no -o and no --resume.")
         if self.questions and not self.score and (self.report or self.heatmap):
             raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
+        if not self.asks and self.pixels:
+            raise click.UsageError("--max-pixels and --min-pixels go with --model.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         self._check_comparison()
+        if self.base_url and not self.asks:
+            raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")
+        if self.base_url and self.processes > 1:
+            raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:
             raise click.UsageError(
                 "Missing option '--model' (or --score FILE, --compare A B, or --questions FILE)."
             )
         paths = (path for _, path in self.requested)
-        reads = (
-            (self.model, self.text_model, self.data, *paths) if self.reads_questions else (self.text_model,)
-        )
+        model = None if self.base_url else self.model
+        reads = (model, self.text_model, self.data, *paths) if self.reads_questions else (self.text_model,)
         if self.score:
             reads = (*reads, self.questions)
         places.check(

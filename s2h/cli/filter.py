@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from s2h.cli import common, filter_options, headings, places, streams
+from s2h.cli import common, filter_options, headings, places, server_options, streams
 from s2h.errors import plural
 from s2h.escape import terminal
 from s2h.filters import request
-from s2h.filters.judgement import Given, Tools
+from s2h.filters.judgement import Given, Loading, Tools
 from s2h.record import Record, RecordError
 from s2h.streams import can_grow
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from s2h.filters.audit import Audit
     from s2h.filters.engine import Engine
     from s2h.filters.run_report import Counts
+    from s2h.filters.served_reference import Notes
     from s2h.streams import jsonl
     from s2h.streams.journal import Journal
 
@@ -118,7 +119,8 @@ class Settings:
 def _arguments(given: Given, settings: Settings, files: tuple[str, ...], on_error: str) -> dict:
     """Return the options that determine the output. --resume only continues a run with the same ones."""
     owned = {one.key: given[one.key] for one in request.options() if one.speed is None}
-    more = {"image_dir": settings.image_dir} if settings.image_dir else {}
+    more = server_options.arguments(owned.pop("base_url"))
+    more |= {"image_dir": settings.image_dir} if settings.image_dir else {}
     return {
         **owned, "scores": given.scores, "annotate": given.annotate, "command": "filter", "files": files,
         "rejects": settings.rejects, "dtype": settings.dtype, "on_error": on_error, **more,
@@ -148,15 +150,24 @@ def _check(given: Given, settings: Settings, output: str) -> None:
         )
 
 
-def _engine(work: common.Session, settings: Settings, cache: str | None = None) -> Engine:
+def _engine(
+    work: common.Session,
+    given: Given,
+    settings: Settings,
+    cache: str | None = None,
+    notes: Notes | None = None,
+) -> Engine:
+    from s2h.filters import ref
     from s2h.filters.engine import Engine
     from s2h.models.cache import open_folder
 
+    pixels, server = ref.pixels(given), ref.address(given)
+    how = Loading(settings.dtype, settings.compile, pixels, server, notes)
     return Engine(
-        request.loaders(work.say, settings.dtype, settings.compile),
+        request.loaders(work.say, how),
         cache=open_folder(cache, work.tell),
         workers=settings.workers,
-        dtype=settings.dtype or "auto",
+        how=f"{settings.dtype or 'auto'} {how.pixels}".rstrip(),
     )
 
 
@@ -164,7 +175,7 @@ def _serve(given: Given, settings: Settings) -> None:
     """Do this process's share of the models' work; for every process but the main one."""
     from s2h import accel
 
-    with common.session(None, quiet=True) as work, _engine(work, settings) as engine:
+    with common.session(None, quiet=True) as work, _engine(work, given, settings) as engine:
         request.attach(given, engine)
         try:
             engine.serve()
@@ -186,6 +197,7 @@ class Run:
     position: int = 0  # in the input
     unjudged: Counter[str] = field(default_factory=Counter)  # pairs by the reason for which they were skipped
     audit: Audit | None = None
+    notes: Notes | None = None  # of the values of a server
 
     def judge_files(self, files: tuple[str, ...], seed: int) -> list[str]:
         """Judge all pairs. Return a sentence for each failure that the audit finds."""
@@ -196,7 +208,12 @@ class Run:
 
         work, settings, journal = self.work, self.settings, self.journal
         with contextlib.ExitStack() as stack:
-            engine = stack.enter_context(_engine(work, settings, settings.cache))
+            if self.given.has("base_url"):
+                from s2h.filters.served_reference import Notes
+
+                self.notes = Notes(journal, most=4 * settings.batch_size)
+                self.notes.recall()
+            engine = stack.enter_context(_engine(work, self.given, settings, settings.cache, self.notes))
             read = partial(jsonl.read, on_error=work.on_error)
             judges = request.judges(self.given, Tools(engine, read, work.say))
             counts = Counts(self.given.annotate)
@@ -222,7 +239,9 @@ class Run:
                     rejects.write(record)
                 counts.add(record.get("task") or "no task", reasons)
                 self.position += 1
-                journal.reached(self.position, record.where)
+                journal.reached(
+                    self.position, record.where, since=self.notes.known.items() if self.notes else ()
+                )
             if engine.cut:
                 work.say(
                     f"{engine.cut} distinct {plural(engine.cut, 'text was', 'texts were')} cut at the length that "

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from s2h import registry
-from s2h.cli import common, gen_options, headings
+from s2h.cli import common, gen_options, headings, server_options
 from s2h.cli.gen_options import Options
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.errors import counted
+from s2h.models import image_size
 from s2h.streams import can_grow
 from s2h.tasks import WORKING, by_level, data_for
 
@@ -127,6 +128,12 @@ class GenCommand(headings.Command):
         help=f"{gen_options.taking('model')}: model whose wrong replies become the rejected answers: a name, a Hub id, a "
         "local folder or a run of s2h-train.  [default: the bundled miniature for built-in images, none for others]",
     ),
+    *server_options.options("--model or --captioner"),
+    click.option(
+        "--max-pixels", metavar="N", type=AT_LEAST_1,
+        help=f"Of --model and --captioner: {image_size.MOST_HELP[0].lower()}{image_size.MOST_HELP[1:]}",
+    ),
+    click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
     click.option(
         "--samples", metavar="K", type=AT_LEAST_1, default=1, show_default=True,
         help="Replies of the model to each prompt; the most frequent wrong one is taken. 1 takes the greedy reply; more are "
@@ -214,10 +221,13 @@ def _generate(work: common.Session, given: Options, journal: Journal) -> None:
         there = work.writer.count
         work.say(f"{counted(there, 'pair is', 'pairs are')} there; going on from slot {first}")
     tally: Counter = Counter()
-    recipe = _recipe(work, given, source, first, tally)
+    recipe = _recipe(work, given, source, journal, tally)
     made = 0
     for record in work.progress(recipe.records(), total=given.count if given.shard == (1, 1) else None):
-        journal.reached(block_of(record["id"]))
+        if (start := block_of(record["id"])) != journal.position:
+            # The model's replies to this block's prompts are kept until all of its pairs are written.
+            kept = [reply for reply in journal.since if int(reply[0].split()[0]) >= start]
+            journal.reached(start, since=kept)
         work.write(record)
         made += 1
     tell_source(work, source, before)
@@ -236,10 +246,12 @@ def _open(work: common.Session, given: Options) -> Dataset:
     source = open_source(given.spec, seed=given.seed, split=given.split, follow=not given.no_follow)
     tell_links(work, given)
     progress = partial(work.progress, total=source.size, unit="picture", label="captions")
-    return with_captions(given, source, work.say, progress)
+    return with_captions(given, source, work, progress)
 
 
-def _recipe(work: common.Session, given: Options, source: Dataset, first: int, tally: Counter) -> Recipe:
+def _recipe(
+    work: common.Session, given: Options, source: Dataset, journal: Journal, tally: Counter
+) -> Recipe:
     """Return the settings of the run, with the models loaded that it needs."""
     from s2h.cli.gen_models import answerer, similar_distractors
     from s2h.images.store import Store
@@ -258,9 +270,9 @@ def _recipe(work: common.Session, given: Options, source: Dataset, first: int, t
         options=given.own,
         similar=similar_distractors(given, source, work.say),
         twins=given.twins,
-        answerer=answerer(given, source, work.say),
+        answerer=answerer(given, source, work, journal),
         shard=given.shard,
-        first=first,
+        first=journal.position,
         workers=given.workers,
         images=Store(given.image_dir),
         size=given.size,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places
+from s2h.cli import headings, places, server_options
 from s2h.cli.params import Weight
+from s2h.images.resizing import Pixels
 from s2h.tasks import Task, by_level
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class Options:
     twins: bool
     working: float | None
     model: str | None
+    base_url: str | None
+    concurrency: int
+    max_pixels: int | None
+    min_pixels: int | None
     samples: int
     temperature: float | None
     select: str | None
@@ -118,16 +123,23 @@ class Options:
         return (self.captions or os.path.join(self.image_dir, "captions.jsonl")) if self.captioner else None
 
     @property
+    def pixels(self) -> Pixels:
+        """The bounds of an image that the user gave."""
+        return Pixels(self.min_pixels or 0, self.max_pixels or 0)
+
+    @property
     def answering_model(self) -> str | None:
         """The model whose wrong replies become the rejected answers, None if no model gives them. The default for built-in
         images is the miniature, unless --negative or --twins asks for answers without a model."""
         by_design = "model" not in self.maker.takes or self.spec != "builtin" or self.negatives or self.twins
+        by_design = by_design or bool(self.base_url)
         return self.model or (None if by_design else "mini")
 
     def of_result(self) -> dict[str, Any]:
         """Return the options that the pairs depend on. A resumed run must have the same ones."""
-        other = ("resume", "workers", "batch_size")
-        return {"command": "gen"} | {name: one for name, one in vars(self).items() if name not in other}
+        other = ("resume", "workers", "batch_size", "base_url", "concurrency")
+        given = {name: one for name, one in vars(self).items() if name not in other}
+        return {"command": "gen"} | given | server_options.arguments(self.base_url)
 
     def check(self) -> None:
         """Raise UsageError for options that exclude each other."""
@@ -145,6 +157,18 @@ class Options:
             raise click.UsageError("--temperature needs --samples 2 or more: one reply is the greedy one.")
         if (self.similar or (self.clip_model and "clip_model" not in self.maker.takes)) and not near:
             raise click.UsageError("--similar and --clip-model are for --distractors similar.")
+        if self.base_url and not self.model and not self.captioner:
+            raise click.UsageError(
+                f"--base-url goes with --model ({taking('model')}) or --captioner ({taking('captioner')})."
+            )
+        if self.base_url and self.select:
+            raise click.UsageError(
+                "--select attention needs the model in this process: no server gives its attention (drop --base-url)."
+            )
+        if self.pixels and not self.answering_model and not self.captioner:
+            raise click.UsageError("--max-pixels and --min-pixels are for --model and --captioner.")
+        if self.pixels.fault:
+            raise click.UsageError(self.pixels.fault)
         if self.captions and not self.captioner:
             raise click.UsageError("--captions is for --captioner.")
         if self.select and self.layout != "sequence":
@@ -171,7 +195,8 @@ class Options:
 
     def check_places(self, output: str) -> None:
         """Raise UsageError for an output that is also an input."""
-        models = [self.model, self.captioner, self.clip_model, self.text_model]
+        models = [] if self.base_url else [self.model, self.captioner]
+        models += [self.clip_model, self.text_model]
         places.check(
             [*places.in_spec(self.spec), *filter(None, models)],
             {"-o": output, "--captions": self.captions_file, "--image-dir": self.image_dir},

@@ -12,6 +12,8 @@ import click
 from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Number, Regex
 from s2h.cli.train_options import Asked, argument, read_weights, setting
+from s2h.images.resizing import Pixels
+from s2h.models import image_size
 from s2h.train.arguments import (
     ATTENTION,
     DTYPES,
@@ -43,6 +45,8 @@ AT_LEAST_1 = click.IntRange(min=1)
         "--window", "window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
         help="Drop pairs with more tokens, and print their ids. Nothing is ever cut.",
     ),
+    argument("--max-pixels", "max_pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP),
+    argument("--min-pixels", "min_pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
 )  # fmt: skip
 @headings.under(
     "Method",
@@ -214,6 +218,8 @@ def main(context, files, model, val, output, seed, quiet, on_error, **options):
     given = {name: value for name, value in {"model": model, **options}.items() if value is not None}
     if context.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
         given["seed"] = seed
+    if fault := Pixels(given.get("min_pixels", 0), given.get("max_pixels", 0)).fault:
+        raise click.UsageError(fault)
     asked = Asked(files, val, given, Settings(**chosen), output, seed, processes)
     if not plan:
         _check_places(asked)

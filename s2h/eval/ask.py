@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Protocol
 
 from s2h import accel
 from s2h.errors import counted, plural
 from s2h.eval import likelihood, reading
 from s2h.images.decoding import ImageError, dimensions, open_image, read_bytes
+from s2h.images.resizing import Pixels
 from s2h.images.store import digest
 from s2h.models import ModelError, encode, prompts, vlm
 from s2h.models.tokens import TokenCounter, positions, refusals
@@ -21,10 +22,29 @@ from s2h.record import Record, RecordError, base_of, fail, text_of, where_of
 from s2h.streams.journal import Journal
 
 WINDOW = 4  # batches whose questions are sorted by length together
+Question = tuple[
+    dict, list[dict]
+]  # a prediction line that lacks its response, and the messages of the prompt
+
+
+class Asker(Protocol):
+    """A model that answers questions. window: questions that it gets at a time, fewer at the end. scoring: as for
+    `predict`."""
+
+    window: int
+    scoring: str
+
+    @property
+    def name(self) -> str:
+        """The user's name for the model."""
+
+    def answers(self, chunk: list[Question], known: Collection[int]) -> Iterator[dict[int, Any]]:
+        """Yield the outcomes of a window's questions by position, without those that are known: an answer (`response` and,
+        for a likelihood, `logp`) or a RecordError."""
 
 
 def predict(
-    questions: Iterable[tuple[dict, list[dict]]],
+    questions: Iterable[Question],
     model: vlm.VLM,
     *,
     scoring: str = "generate",
@@ -34,11 +54,26 @@ def predict(
     on_error: Callable[[RecordError], None] = fail,
     journal: Journal | None = None,
 ) -> Iterator[dict]:
-    """Yield predictions (contract.md, One prediction, one line). Each of accelerate's processes answers its part of the
+    """Yield predictions of a model in this process (see `collect`). Each of accelerate's processes answers its part of the
     batches and yields all predictions.
 
     scoring: `generate` writes the greedy reply and reads it. `likelihood` compares the options' letters, yes with no, or a
     pair's chosen with its rejected answer, and is not comparable with generated replies.
+    """
+    asker = Local(model, scoring, batch_size, max_new_tokens)
+    return collect(questions, asker, parser=parser, on_error=on_error, journal=journal)
+
+
+def collect(
+    questions: Iterable[Question],
+    asker: Asker,
+    *,
+    parser: str = "robust",
+    on_error: Callable[[RecordError], None] = fail,
+    journal: Journal | None = None,
+) -> Iterator[dict]:
+    """Yield predictions (contract.md, One prediction, one line) in the order of the questions.
+
     journal: lets a later run continue this one. Its position is the number of questions in finished windows; it also keeps
     the answers to the next window that are ready.
     on_error: receives the error of a question that can't be asked (an image is missing, or it does not fit the model), in
@@ -47,22 +82,13 @@ def predict(
     journal = journal or Journal()
     for fault in journal.state.get("skipped", []):
         on_error(RecordError(**fault))
-    # Two threads can't share a tokenizer: the next batch is prepared with a copy.
-    beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
-    seen, takes = prompts.Images(beside), TokenCounter.of(beside.model, beside.processor, model.name)
     questions = _rest(questions, journal)
     ended = None
     while ended is None:
-        chunk, ended = _window(questions, WINDOW * batch_size)
+        chunk, ended = _window(questions, asker.window)
         made = {at: one for answers in journal.since for at, one in answers}
-        looks = [_images_of(line, takes) for line, _ in chunk]
-        batches = [
-            batch for batch in _batches(chunk, looks, batch_size) if not all(at in made for at in batch)
-        ]
-        rows = [[(at, *chunk[at], looks[at]) for at in batch] for batch in batches]
-        prepare = partial(_prepare, beside, seen, scoring)
         done, skipped = 0, []
-        for found in chain([{}], _answers(model, rows, prepare, scoring, max_new_tokens)):
+        for found in chain([{}], asker.answers(chunk, frozenset(made))):
             made |= found
             if known := sorted((at, one) for at, one in found.items() if not isinstance(one, RecordError)):
                 journal.add(known)
@@ -73,14 +99,38 @@ def predict(
                     on_error(one)
                     skipped.append(one)
                 else:
-                    yield _finished(line, one, model.name, scoring, parser)
+                    yield _finished(line, one, asker.name, asker.scoring, parser)
         if chunk:
             _note_window(journal, chunk, skipped)
     if isinstance(ended, Exception):
         raise ended
 
 
-def _rest(questions: Iterable[tuple[dict, list]], journal: Journal) -> Iterator[tuple[dict, list]]:
+class Local:
+    """A model in this process, which answers batches of similar length (see `Asker`)."""
+
+    def __init__(self, model: vlm.VLM, scoring: str, batch_size: int, max_new_tokens: int) -> None:
+        self.model, self.scoring = model, scoring
+        self.window, self.batch_size, self.max_new_tokens = WINDOW * batch_size, batch_size, max_new_tokens
+        # Two threads can't share a tokenizer: the next batch is prepared with a copy.
+        self.beside = dataclasses.replace(model, processor=copy.deepcopy(model.processor))
+        self.seen = prompts.Images(self.beside)
+        self.takes = TokenCounter.of(self.beside.model, self.beside.processor, model.name, shown=model.shown)
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def answers(self, chunk: list[Question], known: Collection[int]) -> Iterator[dict[int, Any]]:
+        looks = [_images_of(line, self.takes) for line, _ in chunk]
+        batches = _batches(chunk, looks, self.batch_size)
+        asked = [batch for batch in batches if not all(at in known for at in batch)]
+        rows = [[(at, *chunk[at], looks[at]) for at in batch] for batch in asked]
+        prepare = partial(_prepare, self.beside, self.seen, self.scoring)
+        yield from _answers(self.model, rows, prepare, self.scoring, self.max_new_tokens)
+
+
+def _rest(questions: Iterable[Question], journal: Journal) -> Iterator[Question]:
     """Yield the questions that an earlier run has not finished. Raises RecordError if it was asked other questions."""
     questions = iter(questions)
     last, count = "", 0
@@ -204,7 +254,7 @@ def _prepare(model: vlm.VLM, seen: prompts.Images, scoring: str, batch: list) ->
     asked, errors = [], {}
     for at, line, messages, look in batch:
         try:
-            with refusals(model.name, _where(line)):
+            with refusals(model.name, place_of(line)):
                 asked.append((at, *_question(model, seen, line, messages, look, scoring)))
         except RecordError as error:
             errors[at] = error
@@ -215,9 +265,9 @@ def _question(
     model: vlm.VLM, seen: prompts.Images, line: dict, messages: list[dict], look: list, scoring: str
 ) -> tuple[prompts.Prompt, likelihood.Options | None]:
     record = line.get("_pair") or line
-    base = base_of(record)
+    base, shown = base_of(record), model.shown
     names = [image[0] if image else f"{base}\0{at}" for image, at in zip(look, record["images"], strict=True)]
-    images = seen.get([(name, partial(_load, record, base, i)) for i, name in enumerate(names)])
+    images = seen.get([(name, partial(load_image, record, base, i, shown)) for i, name in enumerate(names)])
     shared = tuple(image[0] for image in look) if look and all(look) else None
     text = encode.prompt_text(model.processor, messages)
     prompt = prompts.prepare(model, messages, images, shared=shared, text=text)
@@ -231,9 +281,10 @@ def _question(
     return prompt, options
 
 
-def _load(record: dict, base: str, i: int) -> Any:
+def load_image(record: dict, base: str, i: int, shown: Pixels) -> Any:
+    """Return the PIL image of a record at a position, within the bounds. Raises ImageError with its field."""
     try:
-        return open_image(record["images"][i], base)
+        return open_image(record["images"][i], base, shown)
     except ImageError as error:
         error.field = f"images[{i}]"
         raise
@@ -258,7 +309,8 @@ def _ask(model: vlm.VLM, asked: list, scoring: str, max_new_tokens: int) -> dict
     return {at: one for (at, _, _), one in zip(asked, made, strict=True)}
 
 
-def _where(line: dict) -> str:
+def place_of(line: dict) -> str:
+    """Return where a question comes from, for an error about it."""
     record = line.get("_pair") or line
     return where_of(record) or f"question {line.get('id')}"
 

@@ -13,6 +13,7 @@ from s2h.record import RecordError, assistant
 DIGITS = 4  # of the log-probabilities in a line; further digits depend on the batch
 CLOSE = 1e-3  # nats; answers in float32 that are closer are computed again with batch size 1
 PAIR = ("chosen", "rejected")
+CASES = (str.lower, str.capitalize, str.upper)  # in which yes and no are compared
 
 
 @dataclass
@@ -28,41 +29,54 @@ class Options:
 def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Options:
     """Return the options of a question whose prompt is `text`. Raises RecordError if it has none, or if its letters aren't
     one token each after this prompt."""
-    pair = line.get("_pair") or {}
-    processor = model.processor
-    if all(which in pair for which in PAIR):
-        answers = {which: encode.answer_text(processor, messages, pair[which], text) for which in PAIR}
+    labels, processor = labels_of(line), model.processor
+    if labels == PAIR:
+        pair = line["_pair"]
+        answers = {which: encode.answer_text(processor, messages, pair[which], text) for which in labels}
         ids = processor.tokenizer(list(answers.values()), add_special_tokens=False)["input_ids"]
         return Options(answers=answers, longest=max(map(len, ids)))
     leads = _leads(processor, messages, text)
     if line.get("choices"):
-        letters = list(line["choices"])
         for lead in leads:
-            tokens = [_token(processor, text, lead + letter) for letter in letters]
+            tokens = [_token(processor, text, lead + letter) for letter in labels]
             found = [token for token in tokens if token is not None]
-            if len(set(found)) == len(letters):
-                return Options({letter: [token] for letter, token in zip(letters, found, strict=True)})
+            if len(set(found)) == len(labels):
+                return Options({letter: [token] for letter, token in zip(labels, found, strict=True)})
         raise RecordError(
-            f"the option letters are not each one token after this prompt: {', '.join(letters)}", field="choices",
+            f"the option letters are not each one token after this prompt: {', '.join(labels)}", field="choices",
             remedy="use --scoring generate",
         )  # fmt: skip
+    words: dict[str, list[int]] = {"yes": [], "no": []}
+    for lead in leads:
+        for write in CASES:
+            yes, no = (_token(processor, text, lead + write(word)) for word in words)
+            if yes is not None and no is not None and yes not in words["yes"]:
+                words["yes"].append(yes)
+                words["no"].append(no)
+    if words["yes"]:
+        return Options(words)
+    raise RecordError("yes and no are not each one token after this prompt", remedy="use --scoring generate")
+
+
+def labels_of(line: dict) -> tuple[str, ...]:
+    """Return the labels whose likelihoods are compared: PAIR, the option letters, or yes and no. Raises RecordError for a
+    question that has none."""
+    pair = line.get("_pair") or {}
+    if all(which in pair for which in PAIR):
+        return PAIR
+    if line.get("choices"):
+        return tuple(line["choices"])
     if line.get("answer_type") == "yes/no" or str(line.get("answer")).lower() in ("yes", "no"):
-        words: dict[str, list[int]] = {"yes": [], "no": []}
-        for lead in leads:
-            for write in (str.lower, str.capitalize, str.upper):
-                yes, no = (_token(processor, text, lead + write(word)) for word in words)
-                if yes is not None and no is not None and yes not in words["yes"]:
-                    words["yes"].append(yes)
-                    words["no"].append(no)
-        if words["yes"]:
-            return Options(words)
-        raise RecordError(
-            "yes and no are not each one token after this prompt", remedy="use --scoring generate"
-        )
+        return "yes", "no"
     raise RecordError(
         "can't be scored by likelihood: it has neither choices nor a yes/no answer", field="choices",
         remedy="use --scoring generate",
     )  # fmt: skip
+
+
+def words_of(line: dict, label: str) -> set[str]:
+    """Return the words that stand for a label at the beginning of an answer."""
+    return {label} if line.get("choices") else {write(label) for write in CASES}
 
 
 def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
@@ -80,14 +94,18 @@ def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
                         found[at] = measure(model, [asked[at]])[0]
     made = []
     for at in range(len(asked)):
-        logp = {label: round(value, DIGITS) for label, value in found[at].items()}
-        # Ties go to the first label. In a pair they go to the rejected answer, since the chosen one must be likelier.
-        labels = list(logp)
-        if asked[at][1].answers:
-            labels.sort(reverse=True)
-        likeliest = max(labels, key=lambda label: logp[label])
-        made.append({"response": likeliest, "logp": logp})
+        made.append(likeliest(dict(found[at]), whole=bool(asked[at][1].answers)))
     return made
+
+
+def likeliest(found: dict[str, float | None], whole: bool = False) -> dict:
+    """Return {"response": the likeliest label, "logp": {label: log-probability}}. None is less than every number.
+    whole: whether the labels are the two answers of a pair."""
+    logp = {label: None if value is None else round(value, DIGITS) for label, value in found.items()}
+    known = {label: value for label, value in logp.items() if value is not None}
+    # Ties go to the first label. In a pair they go to the rejected answer, since the chosen one must be likelier.
+    labels = sorted(known, reverse=True) if whole else list(known)
+    return {"response": max(labels, key=lambda label: known[label]), "logp": logp}
 
 
 def _words(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str, float]]:

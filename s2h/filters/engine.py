@@ -38,8 +38,8 @@ class Engine:
     """Loads models and computes with them. A context manager; use one at a time.
 
     load: loads a model by its name, for each kind ("clip", "text", "ref"). cache: keeps results from run to run.
-    workers: processes that open images; with 0, threads do. dtype: the number format of the models, which tells
-    fingerprints apart.
+    workers: processes that open images; with 0, threads do. how: words for the way in which `load` loads models (number
+    format, size of images), which tell fingerprints apart.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Engine:
         *,
         cache: Folder | None = None,
         workers: int = 0,
-        dtype: str = "float32",
+        how: str = "float32",
     ) -> None:
-        self.load, self.cache, self.workers, self.dtype = load, cache, workers, dtype
+        self.load, self.cache, self.workers, self.how = load, cache, workers, how
         self.rank, self.ranks = accel.launched()
         self.loaded: dict[tuple[str, str], Any] = {}
         self.kept: dict[tuple[str, str], Embeddings] = {}
@@ -100,7 +100,7 @@ class Engine:
     def fingerprint(self, kind: str, name: str) -> str:
         """Return a model's fingerprint; the model is loaded only if the cache has no note of it."""
         if (kind, name) not in self._prints:
-            noted = f"{name} {self.dtype}"
+            noted = f"{name} {self.how}"
             found = self.cache.known_print(kind, noted) if self.cache else None
             if found is None:
                 model = self.model(kind, name)

@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from s2h.filters import Judge
+from s2h.images.resizing import WHOLE, Pixels
 from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
+    from s2h.filters.served_reference import Notes
+    from s2h.models.server import Address
 
 Band = tuple[float, float]  # the least and the most that are kept
 
@@ -86,12 +89,24 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """How models are loaded: number format, whether to compile, and the bounds of an image. server: has the reference model,
+    if that is not in this process. notes: keeps the values that the server gives."""
+
+    dtype: str | None = None
+    compile: bool = False
+    pixels: Pixels = WHOLE
+    server: Address | None = None
+    notes: Notes | None = None
+
+
+@dataclass(frozen=True)
 class ModelKind:
     """A kind of model that judgements share; `scorers` has all of them."""
 
     name: str
     message: str  # on standard error when a model is loaded, before the model's name
-    load: Callable[[str, str | None, bool], Any]  # of a name, a number format and whether to compile
+    load: Callable[[str, Loading], Any]  # of a model's name
     option: Option | None = None  # names the model, if no judgement has such an option
     identify: Callable[[str], str] = str  # the full name of a model, which its scores carry
     attach: Callable[[Engine], None] | None = None  # adds work to every process's engine, beyond embeddings

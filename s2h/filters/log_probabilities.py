@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from s2h.errors import one_line
 from s2h.filters import add_score, earlier_score, is_number
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError, open_image
-from s2h.models import ModelError, fingerprint, hub_files, names, vlm
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import ModelError, fingerprint, hub_files, image_size, names, vlm
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 PRINTS = 200_000  # images whose digests are kept
 
 Row = tuple[list[dict], list[dict], list[dict], str, list[str]]  # prompt, chosen, rejected, base, images
+
+
+class ReferenceModel(Protocol):
+    """A model that gives log-probabilities: one in this process (`Reference`) or one on a server (`ServedReference`)."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files whose change makes a new fingerprint necessary; none if it is taken in every run."""
+
+    @property
+    def engine(self) -> str:
+        """The program that computes the values, "" for this one."""
+
+    def fingerprint(self) -> str:
+        """Return a text that differs between models."""
+
+    def values(self, chunks: list[list[Row]], blind: bool) -> Iterator[list[Any]]:
+        """Yield for each chunk what `_values` returns for its rows."""
 
 
 @dataclass
@@ -41,14 +60,22 @@ class Reference:
         return hub_files.listed(place) if os.path.isdir(place) else ()
 
     def fingerprint(self) -> str:
-        return fingerprint.of_model(self.vlm.model, self.vlm.processor)
+        return fingerprint.of_model(self.vlm.model, self.vlm.processor, self.vlm.shown)
+
+    @property
+    def engine(self) -> str:
+        return ""
+
+    def values(self, chunks: list[list[Row]], blind: bool) -> Iterator[list[Any]]:
+        return (_values(self, chunk, blind) for chunk in chunks)
 
 
-def load(name: str, dtype: str = "auto") -> Reference:
-    """Load a model by any name that s2h-train takes, in the number format that it would train with. Raises ModelError."""
+def load(name: str, dtype: str = "auto", pixels: Pixels = WHOLE) -> Reference:
+    """Load a model by any name that s2h-train takes, in the number format that it would train with. pixels: the bounds of
+    an image that the user gave. Raises ModelError."""
     from s2h import accel
 
-    return Reference(vlm.load(name, dtype=accel.dtype(dtype)))
+    return Reference(vlm.load(name, dtype=accel.dtype(dtype), pixels=image_size.wanted(name, pixels)))
 
 
 def unseen(prompt: list[dict]) -> list[dict]:
@@ -63,7 +90,11 @@ def attach(engine: Engine) -> None:
     """Add this module's kinds of work to an engine. Every process of a run must do so."""
 
     def work(blind: bool) -> Callable[[str, list], Iterator[list]]:
-        return lambda name, chunks: (_values(engine.model("ref", name), chunk, blind) for chunk in chunks)
+        def values(name: str, chunks: list[list[Row]]) -> Iterator[list]:
+            model: ReferenceModel = engine.model("ref", name)
+            return model.values(chunks, blind)
+
+        return values
 
     engine.add("ref values", work(False))
     engine.add("blind values", work(True))
@@ -149,9 +180,12 @@ class Scorer:
                 f"is not a number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
                 "the weights may be damaged; also try --dtype float32",
             )  # fmt: skip
+        # With a cache, a model in this process may not be loaded. A server always is.
+        model: ReferenceModel | None = self.engine.loaded.get(("ref", name))
+        more = {"engine": model.engine} if model is not None and model.engine else {}
         add_score(
             record, self.key, chosen=chosen, rejected=rejected, chosen_tokens=int(tokens[0]),
-            rejected_tokens=int(tokens[1]), model=name, fingerprint=whole,
+            rejected_tokens=int(tokens[1]), model=name, **more, fingerprint=whole,
         )  # fmt: skip
         return None
 
@@ -177,13 +211,13 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     import numpy as np
 
     model = reference.vlm
-    fit = TokenCounter.of(model.model, model.processor, model.name)
+    fit = TokenCounter.of(model.model, model.processor, model.name, shown=model.shown)
     made: list[Any] = []
     asked: list[tuple[list[dict], list[dict], list[Any]]] = []
     tokens: list[int] = []
     for prompt, chosen, rejected, base, references in rows:
         try:
-            shown = [] if blind else [_opened(base, reference, i) for i, reference in enumerate(references)]
+            shown = [] if blind else [open_at(base, one, i, model.shown) for i, one in enumerate(references)]
             prompt = unseen(prompt) if blind else prompt
             known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
             if known.row > fit.window:
@@ -211,9 +245,10 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     ]
 
 
-def _opened(base: str, reference: str, at: int) -> Image:
+def open_at(base: str, reference: str, at: int, shown: Pixels) -> Image:
+    """Return the image at a position of a record, within the bounds. Raises ImageError with its field."""
     try:
-        return open_image(reference, base)
+        return open_image(reference, base, shown)
     except ImageError as error:
         error.field = f"images[{at}]"
         raise

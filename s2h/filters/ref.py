@@ -13,10 +13,13 @@ from s2h.filters import SIDES, Judge, Measure, within
 from s2h.filters.judgement import REFERENCE as HEADING
 from s2h.filters.judgement import Band, Bounds, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import REFERENCE
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import image_size
 from s2h.record import Record
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
+    from s2h.models.server import Address
 
 
 def build(
@@ -78,8 +81,39 @@ def _from_options(given: Given, tools: Tools) -> Judge:
     )
 
 
+def pixels(given: Given) -> Pixels:
+    """Return the bounds of an image for the model of --ref, of the options and else of the model. Raises ModelError."""
+    if given["ref"] is None:
+        return WHOLE
+    return image_size.wanted(given["ref"], _pixels(given))
+
+
+def address(given: Given) -> Address | None:
+    """Return the server that has the model of --ref; None if it is loaded in this process."""
+    if not given.has("base_url"):
+        return None
+    from s2h.models import server
+
+    return server.Address(server.checked(given["base_url"]), given["concurrency"])
+
+
+def _pixels(given: Given) -> Pixels:
+    return Pixels(given["min_pixels"] or 0, given["max_pixels"] or 0)
+
+
 def _check(given: Given) -> str:
-    return "--score ref needs --ref MODEL." if "ref" in given.scores and given["ref"] is None else ""
+    if given["ref"] is None:
+        if "ref" in given.scores:
+            return "--score ref needs --ref MODEL."
+        if _pixels(given):
+            return "--max-pixels and --min-pixels are for --ref MODEL."
+        if given.has("base_url"):
+            return "--base-url is for --ref MODEL."
+    try:
+        address(given)
+    except ValueError as error:
+        return f"--base-url: {error}."
+    return _pixels(given).fault
 
 
 JUDGEMENT = Judgement(
@@ -101,6 +135,23 @@ JUDGEMENT = Judgement(
             "--perplexity",
             Bounds(1),
             "Keep pairs whose answers both have a perplexity per token from LO to HI.",
+        ),
+        Option("--max-pixels", Number("N", 1, whole=True), image_size.MOST_HELP, asks=False),
+        Option("--min-pixels", Number("N", 1, whole=True), image_size.LEAST_HELP, asks=False),
+        Option(
+            "--base-url",
+            Text("URL"),
+            "OpenAI-compatible server that has the model of --ref, by the server's name for it, and vLLM's prompt_logprobs, "
+            "such as http://localhost:8000. The key is read from OPENAI_API_KEY. s2h-train does not take these scores as "
+            "its reference.",
+            asks=False,
+        ),
+        Option(
+            "--concurrency",
+            Number("N", 1, 512, whole=True),
+            "Requests that the server of --base-url gets at a time.",
+            asks=False,
+            speed=32,
         ),
         Option(
             "--ref-batch-size",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2h import registry
 from s2h.filters import Judge
-from s2h.filters.judgement import Given, Judgement, ModelKind, Option, Text, Tools
+from s2h.filters.judgement import Given, Judgement, Loading, ModelKind, Option, Text, Tools
 from s2h.filters.scorers import KINDS
 
 if TYPE_CHECKING:
@@ -115,14 +115,14 @@ def judges(given: Given, tools: Tools) -> list[Judge]:
     return made
 
 
-def loaders(say: Callable[[str], None], dtype: str | None, compile: bool) -> dict[str, Callable[[str], Any]]:
+def loaders(say: Callable[[str], None], how: Loading) -> dict[str, Callable[[str], Any]]:
     """Return for each kind of model the function by which `s2h.filters.engine.Engine` loads one. say: receives a message
     that names the loaded model."""
 
     def loader(kind: ModelKind) -> Callable[[str], Any]:
         def load(name: str) -> Any:
             say(f"{kind.message} {name}")
-            return kind.load(name, dtype, compile)
+            return kind.load(name, how)
 
         return load
 

@@ -7,28 +7,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from s2h.filters.judgement import ModelKind, Option, Text
+from s2h.filters.judgement import Loading, ModelKind, Option, Text
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
 
 
-def _load_clip(name: str, dtype: str | None, compile: bool) -> Any:
+def _load_clip(name: str, how: Loading) -> Any:
     from s2h.models import clip
 
-    return clip.load(name, dtype=dtype or "float32", compile=compile)
+    return clip.load(name, dtype=how.dtype or "float32", compile=how.compile)
 
 
-def _load_text(name: str, dtype: str | None, compile: bool) -> Any:
+def _load_text(name: str, how: Loading) -> Any:
     from s2h.models import text
 
-    return text.load(name, dtype=dtype or "float32")
+    return text.load(name, dtype=how.dtype or "float32")
 
 
-def _load_reference(name: str, dtype: str | None, compile: bool) -> Any:
+def _load_reference(name: str, how: Loading) -> Any:
+    if how.server is not None:
+        from s2h.filters.served_reference import ServedReference
+        from s2h.models import image_size, server
+
+        found = server.connect(name, how.server, image_size.wanted(name, how.pixels))
+        return ServedReference(found, how.notes)
     from s2h.filters import log_probabilities
 
-    return log_probabilities.load(name, dtype or "auto")
+    return log_probabilities.load(name, how.dtype or "auto", how.pixels)
 
 
 def _attach_reference(engine: Engine) -> None:

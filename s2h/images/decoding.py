@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from s2h.images import kinds, references
 from s2h.images.pixels import rgb
+from s2h.images.resizing import MAX_PIXELS, WHOLE, Pixels
 from s2h.images.tars import Members, plain_name
 from s2h.record import Record, RecordError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 64_000_000  # 8000 x 8000: 256 MB in every mode, as Pillow holds at most four bytes a pixel
 MAX_BYTES = 256 << 20  # of one image's file
 DAMAGED = "copy or download it again"
 SMALL = 64  # pixels on each side, enough for a perceptual hash
@@ -36,22 +36,23 @@ class ImageError(RecordError):
     """An image that can't be opened: missing, refused, damaged, too large or not an image."""
 
 
-def open_image(reference: str, base: str = "") -> Image:
+def open_image(reference: str, base: str = "", pixels: Pixels = WHOLE) -> Image:
     """Return the image as RGB: upright (EXIF), on white where it is transparent, with 8 bits a channel, and the first frame
     of several.
 
-    base: the folder of relative references, "" for the working directory. Raises ImageError.
+    base: the folder of relative references, "" for the working directory. pixels: the bounds to which the image is resized
+    for a model. Raises ImageError.
     """
-    return decode(read_bytes(reference, base), _name(reference))
+    return pixels.fit(decode(read_bytes(reference, base), _name(reference)))
 
 
-def open_images(record: Record) -> list[Image]:
+def open_images(record: Record, pixels: Pixels = WHOLE) -> list[Image]:
     """Return a record's images in order, as `open_image` does. Raises ImageError with the record's place and the field
     images[i]."""
     opened = []
     for i, reference in enumerate(record["images"]):
         try:
-            opened.append(open_image(reference, getattr(record, "base", "")))
+            opened.append(open_image(reference, getattr(record, "base", ""), pixels))
         except ImageError as error:
             error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
             raise

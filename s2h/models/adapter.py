@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,30 @@ from typing import Any
 from s2h.errors import one_line, plural
 from s2h.models import ModelError
 
-# Names in a run folder of s2h-train: the adapter, the merged model, and the arguments of the run.
-ADAPTER, MERGED, ARGUMENTS = "adapter", "merged", "args.json"
+# Names in a run folder of s2h-train: the adapter, the merged model, the arguments of the run, and its checkpoints.
+ADAPTER, MERGED, ARGUMENTS, CHECKPOINTS = "adapter", "merged", "args.json", "checkpoints"
 
 
 def find(name: str) -> Path | None:
     """Return the folder of an adapter, from that folder or from its run folder; None for anything else."""
     places = (Path(name) / ADAPTER, Path(name))
     return next((folder for folder in places if (folder / "adapter_config.json").is_file()), None)
+
+
+def arguments_of(name: str) -> dict[str, Any] | None:
+    """Return what the args.json of a run holds, by the folder of the run, of its adapter, its merged model or a checkpoint;
+    None for anything else. Raises ModelError for a file that was changed."""
+    folder = Path(os.path.abspath(name))
+    run = folder.parent if folder.name in (ADAPTER, MERGED) else folder
+    run = run.parents[1] if run.parent.name == CHECKPOINTS else run
+    path = run / ARGUMENTS
+    if not path.is_file():
+        return None
+    try:
+        said = json.loads(path.read_text())
+    except ValueError as error:
+        raise ModelError(f"{path} is no JSON: {one_line(error)}") from error
+    return said if isinstance(said, dict) and "model" in said else None
 
 
 def base_of(folder: Path) -> str:
@@ -37,6 +54,14 @@ def base_of(folder: Path) -> str:
             if base:
                 return str(base)
     raise ModelError(f"{folder}: does not name the base model of the adapter")
+
+
+def whole_of(name: str) -> str:
+    """Return the folder of the whole model that an adapter on top of an earlier run needs as its base: that run's merged
+    model, or the run itself, which `s2h-train -o RUN --merge` completes."""
+    folder = Path(os.path.abspath(name))
+    merged = (folder.parent if folder.name == ADAPTER else folder) / MERGED
+    return str(merged if merged.is_dir() else folder)
 
 
 def merge(model: Any, folder: Path, name: str, base: str) -> Any:

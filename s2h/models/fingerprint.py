@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from s2h.images.decoding import ImageError, read_bytes
+from s2h.images.resizing import WHOLE, Pixels
 from s2h.images.store import digest
 from s2h.record import Record
 
@@ -27,15 +28,16 @@ _INCIDENTAL = frozenset(
 )  # fmt: skip
 
 
-def of_model(model: Any, processor: Any) -> str:
+def of_model(model: Any, processor: Any, shown: Pixels = WHOLE) -> str:
     """Return 16 hexadecimal digits of a model as `vlm.read` returns it, without an adapter, and of its processor.
 
     Covers configuration, every weight with its name and number format (bfloat16 gives other log-probabilities than float32),
-    image processor, tokenizer and chat template. A 7B model takes some seconds.
+    image processor, tokenizer and chat template, and the bounds within which images are opened for it (`shown`). A 7B model
+    takes some seconds.
     """
     whole = blake2b(digest_size=SIZE)
     whole.update(_canonical(model.config.to_dict()))
-    whole.update(of_processor(processor).encode())
+    whole.update(of_processor(processor).encode() + str(shown).encode())
     whole.update(of_weights(model).encode())
     return whole.hexdigest()
 

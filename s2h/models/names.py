@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2h.images.resizing import WHOLE, Pixels
+
 HERE = Path(__file__).parent
 ALIASES = {
     "llava-1.5-7b": "llava-hf/llava-1.5-7b-hf",
@@ -34,9 +36,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Preset:
-    """The defaults of training for a model. rank, alpha: of LoRA (for large models MIA-DPO's 128 and 256). targets: modules
-    that it adapts. step: pairs of an optimizer step over all processes. window: the most tokens of a pair (0: as many as the
-    model takes)."""
+    """The defaults for a model. pixels: the bounds of an image, in every command. The others are those of training. rank,
+    alpha: of LoRA (for large models MIA-DPO's 128 and 256). targets: modules that it adapts. step: pairs of an optimizer
+    step over all processes. window: the most tokens of a pair (0: as many as the model takes)."""
 
     rank: int = 128
     alpha: int = 256
@@ -45,17 +47,25 @@ class Preset:
     targets: str = LORA_TARGETS
     dtype: str = "auto"
     window: int = 0
+    pixels: Pixels = WHOLE
     shape: Shape | None = None
 
 
-# The Qwen models take 128,000 tokens and more. No GPU can train on so many, so their presets stop at 32,768.
+# The Qwen models take 128,000 tokens and more. No GPU can train on so many, so their presets stop at 32,768. One image may
+# have 16,384 of them. For less time and memory, which several images need, the authors propose 256 to 1,280 tokens an image:
+# of 28 x 28 pixels (the card of Qwen2.5-VL-7B-Instruct) and of 32 x 32 (the README of Qwen3-VL). Only the 1,280 are taken,
+# because a least number of 256 would enlarge small images. LLaVA-1.5 has 576 tokens for any image.
 PRESETS = {
     "llava-1.5-7b": Preset(window=4096, shape=Shape(7.06e9, 6.74e9, 32, 4096, 11008, 4096, 32064, 576)),
     "qwen2.5-vl-7b": Preset(
-        window=32768, shape=Shape(8.29e9, 7.62e9, 28, 3584, 18944, 512, 152064, 4, square=28)
+        window=32768,
+        pixels=Pixels(most=1280 * 28 * 28),
+        shape=Shape(8.29e9, 7.62e9, 28, 3584, 18944, 512, 152064, 4, square=28),
     ),
     "qwen3-vl-2b": Preset(
-        window=32768, shape=Shape(2.13e9, 1.72e9, 28, 2048, 6144, 1024, 151936, 64, square=32)
+        window=32768,
+        pixels=Pixels(most=1280 * 32 * 32),
+        shape=Shape(2.13e9, 1.72e9, 28, 2048, 6144, 1024, 151936, 64, square=32),
     ),
     "mini": Preset(rank=64, alpha=128, batch_size=8, step=32),
 }

@@ -16,7 +16,8 @@ from typing import Any
 
 from s2h import upstream
 from s2h.errors import one_line
-from s2h.models import ModelError, encode
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import ModelError, encode, image_size
 from s2h.models.prompts import PLAIN
 from s2h.record import Record, RecordError, text_of
 
@@ -43,18 +44,26 @@ class PairTokens:
 @dataclass
 class TokenCounter:
     """Counts tokens for one model. model_type: as in its configuration. window: the most tokens of a prompt
-    with one answer."""
+    with one answer. shown: the bounds within which images are opened for the model."""
 
     processor: Any
     model_type: str
     window: int
     name: str = "the model"
+    shown: Pixels = WHOLE
 
     @classmethod
-    def of(cls, model: Any, processor: Any, name: str, window: int = 0) -> TokenCounter:
+    def of(
+        cls, model: Any, processor: Any, name: str, window: int = 0, shown: Pixels = WHOLE
+    ) -> TokenCounter:
         """Return the counter of a loaded model. window: fewer tokens than the model takes; 0 for as many as it takes."""
         own = positions(model.config)
-        return cls(processor, model.config.model_type, min(own, window or own), name)
+        return cls(processor, model.config.model_type, min(own, window or own), name, shown)
+
+    def with_most(self, most: int) -> TokenCounter:
+        """Return the counter that `--max-pixels` of `most` would lead to."""
+        processor, shown = image_size.smaller(self.processor, self.shown, most)
+        return TokenCounter(processor, self.model_type, self.window, self.name, shown)
 
     @cached_property
     def control(self) -> tuple[str, ...]:
@@ -80,8 +89,8 @@ class TokenCounter:
                 )
 
     def count(self, record: Record, images: list[Any]) -> PairTokens:
-        """Count the tokens of a pair whose PIL images are open. Images are prepared only if the processor can't say how many
-        tokens they take. Raises RecordError if the model can't take the record."""
+        """Count the tokens of a pair whose PIL images are open within the bounds `shown`. Images are prepared only if the
+        processor can't say how many tokens they take. Raises RecordError if the model can't take the record."""
         self.check(record)
         with refusals(self.name, record.where):
             text = encode.prompt_text(self.processor, record["prompt"])
@@ -112,9 +121,9 @@ class TokenCounter:
         return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
 
     def planned(self, size: tuple[int, int]) -> int:
-        """Estimate the tokens of an image of this size, to plan batches; 1 if only the image itself can tell."""
+        """Estimate the tokens of an image whose file has this size, to plan batches; 1 if only the image itself can tell."""
         try:
-            return self._tokens(size)
+            return self._tokens(self.shown.size(size))
         except Exception:  # reported when the image is prepared
             return 1
 

@@ -11,26 +11,50 @@ from pathlib import Path
 from typing import Any
 
 from s2h import accel, upstream
-from s2h.models import ModelError, adapter, causes, decode, encode, guard, hub_files, names, prompts, tokens
+from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import (
+    ModelError,
+    adapter,
+    causes,
+    decode,
+    encode,
+    guard,
+    hub_files,
+    image_size,
+    names,
+    prompts,
+    tokens,
+)
 from s2h.models.adapter import ARGUMENTS, MERGED
 
 
 @dataclass
 class VLM:
-    """A model with its processor. name: the user's name for it."""
+    """A model with its processor. name: the user's name for it. pixels: the bounds of an image that the user or the preset
+    has set. shown: those within which an image must be opened for the processor (`s2h.images.decoding.open_image`)."""
 
     model: Any
     processor: Any
     name: str
+    pixels: Pixels = WHOLE
+    shown: Pixels = WHOLE
 
 
-def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, ...] = ()) -> VLM:
+def load(
+    name: str,
+    *,
+    device: Any = None,
+    dtype: Any = None,
+    pixels: Pixels | None = None,
+    above: tuple[str, ...] = (),
+) -> VLM:
     """Load a model by alias, Hub id, folder, or folder of a run, a checkpoint or an adapter, which is merged into its base.
-    Only safetensors are read, and no code that comes with a model is run. above: folders of the adapters on top of this
-    model. Raises ModelError with the remedy."""
+    Only safetensors are read, and no code that comes with a model is run. pixels: the bounds of an image; None for those of
+    the run or of the preset. above: folders of the adapters on top of this model. Raises ModelError with the remedy."""
     import warnings
 
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    pixels = image_size.wanted(name) if pixels is None else pixels
     folder = adapter.find(name)
     if folder is not None:
         guard.check(folder, name)
@@ -40,10 +64,12 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
                 f"{name}: the adapter is its own base (correct {ARGUMENTS} or adapter_config.json)"
             )
         try:
-            loaded = load(base, device=device, dtype=dtype, above=(*above, os.path.realpath(folder)))
+            under = (*above, os.path.realpath(folder))
+            loaded = load(base, device=device, dtype=dtype, pixels=pixels, above=under)
         except ModelError as error:
             raise ModelError(f"{name}: its base can't be loaded: {error}") from error
-        return VLM(adapter.merge(loaded.model, folder, name, base), loaded.processor, name)
+        merged = adapter.merge(loaded.model, folder, name, base)
+        return VLM(merged, loaded.processor, name, pixels, loaded.shown)
     whole = Path(name) / MERGED
     if (whole / "config.json").is_file():
         model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
@@ -54,8 +80,9 @@ def load(name: str, *, device: Any = None, dtype: Any = None, above: tuple[str, 
         )
     else:
         model, processor = read(name, dtype if dtype is not None else accel.dtype())
+    shown = image_size.bound(processor, model.config, pixels, name)
     model.to(device if device is not None else accel.device()).eval()
-    return VLM(model, processor, name)
+    return VLM(model, processor, name, pixels, shown)
 
 
 def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
@@ -79,7 +106,7 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, **how, **options
         )
-        upstream.name_model(model, processor, place)
+        upstream.name_model(model, processor, os.path.abspath(place) if os.path.isdir(place) else place)
         return model, processor
 
     try:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from s2h.record import RecordError
+from s2h.record import RecordError, fail
 from s2h.sources.captions import texts_of
 from s2h.sources.items import Item
 from s2h.sources.photo_set import Photos
@@ -28,11 +28,15 @@ _NUMBERED = re.compile(r"^(?:in )?image (?:\d+|one)(?: shows| depicts| contains|
 
 
 class Sidecar:
-    """The file of captions. Each line has `image` (digest of the picture's bytes), `model`, `prompt` and `caption` ("" if
-    the model gave no usable one). Lines of other models and prompts are kept and ignored."""
+    """The file of captions. Each line has `image` (digest of the picture's bytes), `model`, `prompt`, `caption` ("" if the
+    model gave no usable one) and, if the size of the image was bounded for the model, `pixels`. Lines of other models,
+    prompts and sizes are kept and ignored."""
 
-    def __init__(self, path: str, model: str, prompt: str = PROMPT) -> None:
-        self.path, self.model, self.prompt = path, model, prompt
+    def __init__(self, path: str, model: str, prompt: str = PROMPT, pixels: str = "") -> None:
+        self.path, self.how = (
+            path,
+            {"model": model, "prompt": prompt, **({"pixels": pixels} if pixels else {})},
+        )
         self.captions = dict(self._read())
 
     def _read(self) -> Iterator[tuple[str, str]]:
@@ -43,7 +47,7 @@ class Sidecar:
                 for line in file:
                     try:
                         row = orjson.loads(line)
-                        if (row["model"], row["prompt"]) == (self.model, self.prompt):
+                        if {key: row[key] for key in ("model", "prompt", "pixels") if key in row} == self.how:
                             yield str(row["image"]), str(row["caption"])
                     except (orjson.JSONDecodeError, KeyError, TypeError):
                         continue  # a killed run may leave an incomplete line; its picture is captioned again
@@ -56,10 +60,7 @@ class Sidecar:
         """Append captions by the digests of their pictures, in one write."""
         import orjson
 
-        rows = (
-            {"image": image, "model": self.model, "prompt": self.prompt, "caption": caption}
-            for image, caption in captions.items()
-        )
+        rows = ({"image": image, **self.how, "caption": caption} for image, caption in captions.items())
         lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
         try:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
@@ -82,13 +83,15 @@ class Sidecar:
 def captioned(
     photos: Photos,
     sidecar: Sidecar,
-    write: Callable[[list[Image]], list[str]],
+    write: Callable[[list[Image]], Iterable[tuple[int, str | RecordError]]],
     batch_size: int = 32,
     progress: Callable[[Iterable], Iterable] = iter,
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Photos:
     """Return the same pictures with the model's captions, from the file or newly written.
 
-    write: returns a caption for each PIL image, "" if it has none; called only for pictures that the file lacks.
+    write: yields (position, caption) for PIL images that the file lacks, "" for one without a caption. An error in place of
+    a caption goes to on_error; its picture is left out, and a later run asks for it again.
     """
     from s2h.images.decoding import decode, read_bytes
     from s2h.images.store import digest
@@ -97,29 +100,39 @@ def captioned(
         return item.data() if item.data else read_bytes(item.reference)
 
     def fill_up(waiting: dict[str, Image]) -> None:
-        if waiting:
-            sidecar.add(dict(zip(waiting, write(list(waiting.values())), strict=True)))
+        if not waiting:
+            return
+        images, faults = list(waiting), []
+        for at, caption in write(list(waiting.values())):
+            if isinstance(caption, RecordError):
+                caption.where = caption.where or names[images[at]]
+                faults.append(caption)
+            else:
+                sidecar.add({images[at]: caption})
+        for fault in faults:
+            on_error(fault)
 
     digests: dict[tuple[int, int], str] = {}
     waiting: dict[str, Image] = {}
+    names: dict[str, str] = {}  # of the pictures that wait, for errors
     for place, item in progress(photos.pictures()):
         data = bytes_of(item)
         digests[place] = image = digest(data)
         if image not in sidecar.captions and image not in waiting:
-            waiting[image] = decode(data, item.key)
+            waiting[image], names[image] = decode(data, item.key), item.reference or item.key
         if len(waiting) == batch_size:
             fill_up(waiting)
-            waiting = {}
+            waiting, names = {}, {}
     fill_up(waiting)
     excluded = Counter(photos.excluded)
     tables: dict[int, PhotoTable] = {}
     for (part, at), image in digests.items():
-        if texts := texts_of(sidecar.captions[image]):
+        if texts := texts_of(sidecar.captions.get(image, "")):
             table = tables.setdefault(part, PhotoTable(photos.table(part).prefix))
             photos.table(part).copy(at, table, texts)
         else:
             excluded["no caption by the model"] += 1
-    return photos.recaptioned([table.seal() for table in tables.values()], excluded, sidecar.model)
+    return photos.recaptioned([table.seal() for table in tables.values()], excluded, sidecar.how["model"])
 
 
 def whole(text: str, cut: bool) -> str:

@@ -21,7 +21,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, BinaryIO
 
@@ -142,13 +142,13 @@ class Journal:
         folder = os.path.dirname(self._notes) or "."
         return [os.path.relpath(_beside(path, PARTIAL), folder) for path in self._paths]
 
-    def reached(self, position: int, last: str = "") -> None:
-        """Note, once a second, that the input before this position is done and its results are written."""
+    def reached(self, position: int, last: str = "", since: Iterable[Any] = ()) -> None:
+        """Note, once a second, that the input before this position is done and its results are written. since: the partial
+        answers after it that are known."""
         if position == self._at[0]:
             return
         self._at = position, last, self._marks()
-        if self.since:
-            self.since = []
+        self.since = list(since)
         if self.outputs and time.monotonic() >= self._due:
             self._note()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from s2h.models import names
+from s2h.images.resizing import Pixels
+from s2h.models import image_size, names
 from s2h.record import RecordError
 
 # Values of arguments, as the command line takes them. LOSSES are TRL's names.
@@ -29,7 +30,8 @@ ATTENTION = ("auto", "split", "mask", "varlen")
 @dataclass
 class Arguments:
     """The arguments that decide the result of a run. Defaults are the paper's (S2H-DPO, Training). batch_size and grad_accum
-    are per process; window and token_budget are in tokens. loss: the losses with their weights, as `losses` reads them."""
+    are per process; window and token_budget are in tokens; min_pixels and max_pixels are of an image, 0 for no bound. loss:
+    the losses with their weights, as `losses` reads them."""
 
     model: str
     recipe: str = ""
@@ -52,6 +54,8 @@ class Arguments:
     weight_decay: float = 0.0
     max_steps: int = -1
     window: int = 0  # the most tokens of a pair; 0: as many as the model takes
+    min_pixels: int = 0
+    max_pixels: int = 0
     dtype: str = "auto"
     gradient_checkpointing: bool = False
     engine: str = "shared"
@@ -59,6 +63,11 @@ class Arguments:
     pack: bool = False
     token_budget: int | None = None
     seed: int = 0
+
+    @property
+    def pixels(self) -> Pixels:
+        """The bounds of the size of an image."""
+        return Pixels(self.min_pixels, self.max_pixels)
 
     def losses(self) -> dict[str, float]:
         """Return the weight of each loss in the sum, by TRL's names, the added cross-entropy of `sft` included."""
@@ -134,6 +143,7 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
     """Make Arguments from the options of the command line, the recipe and the model's preset. given: by the names of
     `Arguments`, and `step`, the pairs of an optimizer step over all processes, from which grad_accum follows."""
     preset = names.preset(given["model"])
+    pixels = image_size.wanted(given["model"], Pixels(given.get("min_pixels", 0), given.get("max_pixels", 0)))
     known = {
         "rank": preset.rank,
         "alpha": preset.alpha,
@@ -142,6 +152,8 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
         "targets": preset.targets,
         "dtype": preset.dtype,
         "window": preset.window,
+        "min_pixels": pixels.least,
+        "max_pixels": pixels.most,
     }
     recipe = RECIPES[given["recipe"]] if given.get("recipe") else {}
     values = {**known, **recipe, **given}
@@ -173,7 +185,9 @@ def again(earlier: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     import msgspec
 
     known = {field.name for field in fields(Arguments)}
-    before = {key: value for key, value in earlier.items() if key in known}
+    # A run of an older release has no arguments that were added since: their defaults are those of its time.
+    added = {"min_pixels": 0, "max_pixels": 0}
+    before = {**added, **{key: value for key, value in earlier.items() if key in known}}
     try:
         read_losses(msgspec.convert({"model": "", **before}, Arguments).loss)
         if before.get("recipe") and before["recipe"] not in RECIPES:

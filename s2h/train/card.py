@@ -12,6 +12,7 @@ from s2h.streams.files import Whole
 from s2h.train.arguments import Arguments
 from s2h.train.folder import read_arguments
 
+VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # the values of vLLM's --max-lora-rank
 SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected")
 
 
@@ -68,7 +69,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         f"Base model's fingerprint: `{result['fingerprint']}`. s2h {recorded['s2h']}.",
         "",
     ]
-    return "\n".join([*head, *body, *_loading(folder, arguments, base)])
+    return "\n".join([*head, *body, *_loading(folder, arguments, base), *_serving(folder, arguments, result)])
 
 
 def _vision(result: dict) -> str:
@@ -118,6 +119,34 @@ def _loading(folder: Path, arguments: Arguments, base: str) -> list[str]:
     python.append(f'processor = AutoProcessor.from_pretrained("{folder.name}/processor")')
     return ["## Use", "", "```", f"s2h-eval --model {folder.name} --bench builtin", "```", "",
             "```python", *imports, "", *python, "```", ""]  # fmt: skip
+
+
+def _serving(folder: Path, arguments: Arguments, result: dict) -> list[str]:
+    """Return the section with the commands of servers. vLLM and SGLang adapt the language model only, so they are given the
+    merged model if the adapter adapts more, or if its rank is larger than vLLM takes."""
+    run, merged = folder.name, f"{folder.name}/{adapter.MERGED}"
+    rank = next((one for one in VLLM_RANKS if one >= arguments.rank), None)
+    if arguments.full or result.get("vision_modules") or rank is None:
+        lines = [f"vllm serve {merged}", f"python -m sglang.launch_server --model-path {merged}"]
+        needed = not arguments.full
+    else:
+        base = names.resolve(arguments.model)
+        base = adapter.whole_of(base) if adapter.find(base) is not None else base
+        lines = [
+            f"vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules {run}={run}/{adapter.ADAPTER}",
+            f"python -m sglang.launch_server --model-path {base} --enable-lora --max-lora-rank {arguments.rank} "
+            f"--lora-paths {run}={run}/{adapter.ADAPTER}",
+        ]
+        needed = False
+    serve = f"transformers serve {merged}"
+    merge = f"s2h-train -o {run} --merge"
+    lines = [merge, *lines, serve] if needed else [*lines, serve if arguments.full else f"{merge} && {serve}"]
+    size = (
+        f"It saw images of {arguments.pixels} in training: give the server such images."
+        if arguments.pixels
+        else ""
+    )
+    return ["## Serve", "", "```", *lines, "```", "", *([size, ""] if size else [])]
 
 
 def _json(value: dict) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2h.images.decoding import open_images
+from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import encode
 from s2h.record import Record, RecordError
 from s2h.train import prefix_sharing
@@ -22,12 +23,14 @@ class Collator:
     """Makes the batch of TRL's DPOTrainer from rows of `Pairs`: rows 0 to B-1 chosen, B to 2B-1 rejected.
 
     Nothing is cut: `dataset.store` has dropped the pairs that don't fit the model. packed: both answers share a row with
-    the prompt and the images (`prefix_sharing.pack_answers`). pack: with packed, all pairs of one prompt share a row.
+    the prompt and the images (`prefix_sharing.pack_answers`). pack: with packed, all pairs of one prompt share a row. shown:
+    the bounds within which images are opened.
     """
 
     processor: Any
     packed: bool = False
     pack: bool = False
+    shown: Pixels = WHOLE
 
     def __call__(self, rows: list[dict]) -> dict[str, Any]:
         from torch.utils.data import get_worker_info
@@ -55,7 +58,9 @@ class Collator:
         if self.packed and self.pack:
             firsts, places = _together([prompt_of(record) for record in records])
         prompts = encode.encode_prompts(
-            self.processor, [texts[i] for i in firsts], [open_images(records[i]) for i in firsts]
+            self.processor,
+            [texts[i] for i in firsts],
+            [open_images(records[i], self.shown) for i in firsts],
         )
         if self.packed:
             batch = prefix_sharing.pack_answers(self.processor.tokenizer, prompts, answers, places)

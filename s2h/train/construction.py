@@ -45,6 +45,7 @@ def build_trainer(run: Run) -> RunTrainer:
     step = arguments.batch_size * arguments.grad_accum * accel.state().num_processes
     order, parts = stages.training_order(run.pairs, arguments, step)
     datasets = [pairs.dataset() if pairs else None for pairs in (run.pairs, run.val)]
+    modules = [] if full else weights.adapted(run.vlm.model, arguments)  # named before the adapter wraps them
     train, held_out = [upstream.rows_only(one) if full and one is not None else one for one in datasets]
     trainer = RunTrainer(
         model=run.vlm.model,
@@ -52,11 +53,13 @@ def build_trainer(run: Run) -> RunTrainer:
         train_dataset=train,
         eval_dataset=held_out,
         processing_class=run.vlm.processor,
-        data_collator=Collator(run.vlm.processor),
+        data_collator=Collator(run.vlm.processor, shown=run.vlm.shown),
         peft_config=None if full else weights.lora(arguments),
         token_budget=arguments.token_budget,
         data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),
     )
+    if not full:
+        weights.list_targets(trainer.model, modules)
     weights.exclude_vision_from_checkpointing(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(run, parts if order else []))

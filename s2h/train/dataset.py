@@ -15,9 +15,11 @@ from typing import Any, BinaryIO
 
 from s2h.errors import counted
 from s2h.images.decoding import open_images
+from s2h.images.resizing import WHOLE
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, check, fail, text_of
 from s2h.streams import jsonl, parse
+from s2h.train.smaller_images import SmallerImages
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Stored:
     count, digest: number of pairs written, and SHA-256 of their lines. dropped: number of pairs beyond the model's window.
     identical: number of pairs written whose answers are the same, so that no preference loss learns from them. tokens:
     length of each pair written (`PairTokens.row`). stages, dropped_stages: number of pairs written, and dropped, by
-    (stage, level).
+    (stage, level). smaller: the dropped pairs with smaller images, None if nothing was counted.
     """
 
     count: int = 0
@@ -37,6 +39,7 @@ class Stored:
     tokens: array = field(default_factory=lambda: array("q"))
     stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
     dropped_stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
+    smaller: SmallerImages | None = None
 
 
 def store(
@@ -54,21 +57,27 @@ def store(
     pair with more tokens than the counter's window is dropped, and `say` gets a message with its id.
     """
     digest, stored = hashlib.sha256(), Stored()
+    smaller = stored.smaller = SmallerImages.of(counter) if counter is not None else None
     path.parent.mkdir(parents=True, exist_ok=True)
     with jsonl.Writer(str(path), None) as writer:
         for record in records:
             try:
-                images = open_images(record) if opened else []
-                tokens = counter.count(record, images).row if counter is not None else 0
+                _refuse_served(record)
+                images = (
+                    open_images(record, counter.shown if counter is not None else WHOLE) if opened else []
+                )
+                known = counter.count(record, images) if counter is not None else None
             except RecordError as error:
                 on_error(error)
                 continue
-            if counter is not None and tokens > counter.window:
+            tokens = known.row if known is not None else 0
+            if known is not None and smaller is not None and tokens > smaller.window:
+                smaller.add(record, images, known)
                 stored.dropped += 1
                 stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
                     f"dropped {record['id']}: {tokens} tokens with {counted(len(images), 'image')}, and the "
-                    f"window is {counter.window}"
+                    f"window is {smaller.window}"
                 )
                 continue
             stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])
@@ -81,6 +90,18 @@ def store(
             stored.count += 1
     stored.digest = digest.hexdigest()
     return stored
+
+
+def _refuse_served(record: Record) -> None:
+    """Raise RecordError if the reference of a pair comes from a server, which does not compute as training does."""
+    ref = (record.get("scores") or {}).get("ref")
+    if isinstance(ref, dict) and ref.get("engine"):
+        raise RecordError(
+            f"is no reference for training: {ref['engine']} has measured it on a server",
+            "scores.ref",
+            record.where,
+            "jq -c 'del(.scores.ref)' removes it; s2h-train then measures its own",
+        )
 
 
 def number_of(stage: int | None, level: int | None, by: str) -> int | None:
@@ -160,7 +181,8 @@ class Pairs:
         """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
         if self.tokens is None:
             records = (self.record(row) for row in range(len(self.starts)))
-            self.tokens = array("q", (counter.count(record, open_images(record)).row for record in records))
+            counted = (counter.count(record, open_images(record, counter.shown)).row for record in records)
+            self.tokens = array("q", counted)
         return list(self.tokens)
 
     def bulk(self, row: int) -> tuple[int, int]:

@@ -167,9 +167,14 @@ def _fix(folder: Path, start: Start) -> dict[str, array]:
 def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None:
     """Warn about stages without pairs and pairs with equal answers. Raises RunError if a new run has no pairs."""
     window = start.counter.window
+    for name, stored in (("", given), ("held out: ", held)):
+        if stored.smaller is not None and (line := stored.smaller.line(stored.count)):
+            start.say(name + line)
     if not given.count and not resumed:
         if given.dropped:
-            raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
+            raise RunError(
+                f"no pair fits the window of {window} tokens", remedy="fewer or smaller images: --max-pixels"
+            )
         raise RunError("no pairs to train on", remedy="the input is empty")
     for stage, count in sorted(emptied(given, start.arguments.stages).items()):
         start.say(
@@ -202,6 +207,7 @@ def _check_same(folder: Path, before: dict, now: dict, *, data_given: bool, val_
         skipped |= {"data", "pairs", "dropped"}
     if not val_given:
         skipped.add("val")
+    before = {"min_pixels": 0, "max_pixels": 0, **before}  # of an older release
     differ = [
         f"{key} was {_shown(before[key])} and is {_shown(now[key])}"
         for key in now

@@ -20,6 +20,7 @@ from typing import Any
 from s2h import accel
 from s2h.errors import counted
 from s2h.images.decoding import open_images
+from s2h.images.resizing import Pixels
 from s2h.models import ModelError, names
 from s2h.models.tokens import PairTokens, TokenCounter
 from s2h.models.vlm import VLM
@@ -30,6 +31,7 @@ from s2h.train.arguments import Arguments, Settings, check
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
 from s2h.train.folder import RunError
+from s2h.train.smaller_images import SmallerImages
 from s2h.upstream import REFERENCE
 
 SAMPLE = 128  # most pairs that are drawn and opened
@@ -71,7 +73,9 @@ def plan_run(
         folder = Path(beside)
         counter: TokenCounter | names.Shape
         if isinstance(model, VLM):
-            counter = TokenCounter.of(model.model, model.processor, arguments.model, arguments.window)
+            counter = TokenCounter.of(
+                model.model, model.processor, arguments.model, arguments.window, model.shown
+            )
         else:
             counter = model
         count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
@@ -84,13 +88,17 @@ def plan_run(
         found = {}
         for row in (*drawn, *bulky):
             try:
-                found[row] = _tokens(pairs.record(row), counter)
+                found[row] = _tokens(pairs.record(row), counter, arguments.pixels)
             except RecordError as error:
                 on_error(error)
         sample = [row for row in drawn if row in found]
         fitting = [row for row in sample if found[row].row <= window]
+        if isinstance(counter, TokenCounter) and len(fitting) < len(sample):
+            say(_with_smaller_images(pairs, counter, {row: found[row] for row in sample}))
         if not fitting:
-            raise RunError(f"no pair fits the window of {window} tokens", remedy="fewer or smaller images")
+            raise RunError(
+                f"no pair fits the window of {window} tokens", remedy="fewer or smaller images: --max-pixels"
+            )
         long = [one for one in found.values() if one.row <= window]
         made = _steps(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
         made["opened"] = len(found)
@@ -132,15 +140,25 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
     return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
-def _tokens(record: Record, counter: TokenCounter | names.Shape) -> PairTokens:
-    """Return the tokens of a pair, counted, or estimated from a model's shape."""
-    images = open_images(record)
+def _tokens(record: Record, counter: TokenCounter | names.Shape, pixels: Pixels) -> PairTokens:
+    """Return the tokens of a pair, counted, or estimated from a model's shape. pixels: the bounds of an image."""
     if isinstance(counter, TokenCounter):
-        return counter.count(record, images)
+        return counter.count(record, open_images(record, counter.shown))
+    images = open_images(record, pixels)
     shown = sum(_covered(counter, *image.size) for image in images)
     prompt = shown + len(text_of(record["prompt"])) // LETTERS
     chosen, rejected = (1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected"))
     return PairTokens(prompt, shown, (chosen, rejected))
+
+
+def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, PairTokens]) -> str:
+    """Return a sentence about the pairs of the sample that don't fit the window."""
+    smaller = SmallerImages.of(counter)
+    for row, known in sample.items():
+        if known.row > counter.window:
+            record = pairs.record(row)
+            smaller.add(record, open_images(record, counter.shown), known)
+    return f"of the pairs drawn, {smaller.line(len(sample) - smaller.pairs)}"
 
 
 def _covered(shape: names.Shape, width: int, height: int) -> int:
@@ -166,6 +184,8 @@ def _steps(
         "sampled": sampled,
         "beyond_window": len(pairs.starts) - len(pairs.kept),
         "window": window,
+        "min_pixels": arguments.min_pixels,
+        "max_pixels": arguments.max_pixels,
         "tokens": {
             "images": round(mean(one.images for one in found), 1),
             "prompt": round(mean(one.prompt for one in found), 1),

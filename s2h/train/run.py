@@ -67,7 +67,7 @@ def train(
             f"warning: {vision} of the modules that --lora-targets matches lie in the vision tower, which is trained too"
         )
     base = adapter.sketch(arguments.model, vlm.model)
-    counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window)
+    counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window, vlm.shown)
     pairs, val, recorded = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))
     if settings.resume and (result := read_result(folder)):
         say(f"{folder} is finished already")
@@ -78,7 +78,7 @@ def train(
     blind, warning = diagnostics.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
         say(warning)
-    model_print = fingerprint.of_model(vlm.model, vlm.processor)
+    model_print = fingerprint.of_model(vlm.model, vlm.processor, vlm.shown)
     run = Run(vlm, pairs, val, arguments, folder, settings, say)
     trainer = build_trainer(run)
     trainer.model.to(trainer.accelerator.device)  # sharded weights stay on the CPU until training

@@ -50,7 +50,8 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         super().__init__(*args, **more)
         self.token_budget = token_budget
         self.accumulated = self.args.gradient_accumulation_steps  # the user's: the loader sets another number
-        self.counter = TokenCounter.of(self.base, self.processing_class, "the model")
+        shown = self.data_collator.shown
+        self.counter = TokenCounter.of(self.base, self.processing_class, "the model", shown=shown)
         self.unshare: Callable[[], None] = lambda: None  # undoes share_prompts
 
     @property

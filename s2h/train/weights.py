@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2h import accel, upstream
-from s2h.models import ModelError, adapter, names, vlm
+from s2h.models import ModelError, adapter, image_size, names, vlm
 from s2h.streams import files
 from s2h.train.arguments import Arguments
 
@@ -27,12 +27,15 @@ UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal
 def read(arguments: Arguments) -> vlm.VLM:
     """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only trained
     weights require gradients. Raises ModelError."""
-    name = arguments.model
+    name, pixels = arguments.model, arguments.pixels
     if adapter.find(name) is not None:
-        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments))
+        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments), pixels=pixels)
+        upstream.name_model(loaded.model, loaded.processor, adapter.whole_of(name))
     else:
         quantization = _four_bits() if arguments.quantize else None
-        loaded = vlm.VLM(*vlm.read(name, _dtype(arguments), quantization), name)
+        model, processor = vlm.read(name, _dtype(arguments), quantization)
+        shown = image_size.bound(processor, model.config, pixels, name)
+        loaded = vlm.VLM(model, processor, name, pixels, shown)
     if not arguments.full:
         _check_targets(loaded.model, arguments)
     for part, parameter in loaded.model.named_parameters():
@@ -117,6 +120,13 @@ def lora(arguments: Arguments) -> Any:
     )
 
 
+def list_targets(model: Any, modules: list[str]) -> None:
+    """Write the modules that an adapter adapts into its configuration by their names, in place of the pattern that found
+    them: SGLang refuses a pattern, and another model could have more modules that match it."""
+    for config in model.peft_config.values():
+        config.target_modules = sorted(modules)
+
+
 def exclude_vision_from_checkpointing(trainer: PairTrainer) -> None:
     """Keep the frozen vision tower out of gradient checkpointing (`upstream.keep_from_checkpointing`)."""
     if trainer.args.gradient_checkpointing:
@@ -133,9 +143,8 @@ def save(trainer: PairTrainer, folder: Path, full: bool) -> None:
         place = folder / (adapter.MERGED if full else adapter.ADAPTER)
         model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
         model.save_pretrained(str(place), state_dict=state)
-        trainer.processing_class.save_pretrained(str(folder / "processor"))
-        if full:
-            trainer.processing_class.save_pretrained(str(place))
+        for beside in (folder / "processor", place):
+            trainer.processing_class.save_pretrained(str(beside))
         files.share(place)
 
 

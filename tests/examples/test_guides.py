@@ -39,12 +39,24 @@ def test_the_script_of_a_guide_runs_to_its_end(guide, heavy, tmp_path):
     assert all(Path(name).name in done.stderr.splitlines()[-1] for name in LEAVES[guide] if "/" not in name)
 
 
-def run(guide: str, commands: Path, tmp_path: Path) -> subprocess.CompletedProcess:
+def test_the_script_of_the_guide_to_servers_asks_a_server(served, heavy, tmp_path):
+    with shims(heavy) as commands:
+        done = run("servers", commands, tmp_path, S2H_URL=served.url, S2H_MODEL=served.name, S2H_N="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "l1.jsonl, replies.jsonl, report.md"
+    assert all(
+        (tmp_path / "out" / name).stat().st_size for name in ("l1.jsonl", "replies.jsonl", "report.md")
+    )
+    assert served.url in (tmp_path / "out" / "report.md").read_text()
+
+
+def run(guide: str, commands: Path, tmp_path: Path, **more: str) -> subprocess.CompletedProcess:
     env = {
         **os.environ,
         "S2H_N": "20" if guide == "mix" else "3",
         "S2H_OUT": str(tmp_path / "out"),
         "S2H_VENV": str(commands.parent),
+        **more,
     }
     return subprocess.run(
         ["bash", str(EXAMPLES / guide / "run.sh")], cwd=tmp_path, env=env, capture_output=True, text=True

@@ -84,7 +84,8 @@ def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
     longest["chosen"] = [{"role": "assistant", "content": [{"type": "text", "text": "red and blue " * 40}]}]
     opened: list[list[str]] = []
     monkeypatch.setattr(
-        "s2h.train.plan.open_images", lambda pair: opened.append(pair["id"]) or open_images(pair)
+        "s2h.train.plan.open_images",
+        lambda pair, bounds: opened.append(pair["id"]) or open_images(pair, bounds),
     )
     said: list[str] = []
     made = plan.plan_run(pairs, fill({"model": str(llava)}), say=said.append)

@@ -52,6 +52,27 @@ def test_real_architectures_learn_with_two_to_five_images(name, architectures, p
     # The run loads as a model, and it prefers the chosen answers more than its base does.
     tuned, base = vlm.load(str(tmp_path / "run")), vlm.load(str(architectures[name]))
     assert margin(tuned, pairs) > margin(base, pairs) + 1
+    check_served(tmp_path / "run" / "adapter", tuned, pairs)
+
+
+def check_served(adapter, tuned, pairs) -> None:
+    """Check the folder that a server is given: PEFT alone makes the same model of it, and the processor is there. SGLang
+    takes the names of modules, and no pattern."""
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    said = json.loads((adapter / "adapter_config.json").read_text())
+    base = AutoModelForImageTextToText.from_pretrained(said["base_model_name_or_path"])
+    modules = dict(base.named_modules())
+    assert isinstance(said["target_modules"], list) and said["target_modules"] == sorted(
+        name for name in modules if "language_model" in name and name.endswith("_proj")
+    )
+    processor = AutoProcessor.from_pretrained(adapter)
+    assert processor.chat_template == tuned.processor.chat_template
+    loaded = vlm.VLM(
+        PeftModel.from_pretrained(base, str(adapter)).merge_and_unload().eval(), processor, "served"
+    )
+    assert margin(loaded, pairs) == pytest.approx(margin(tuned, pairs), abs=1e-3)
 
 
 def margin(model, pairs) -> float:

@@ -91,6 +91,8 @@ def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
 
 def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
     """--model RUN: the adapter is merged into its base, and a new one is laid on that."""
+    import json
+
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     train(pairs, arguments(llava, lr=2e-2), tmp_path / "one", Settings(merged=True))
@@ -111,6 +113,16 @@ def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
         text = card.read_text()
         assert "## Measures" in text and "level 2" in text and "`4e" not in text.split("##")[0]
         assert str(result["fingerprint"]) in text and "s2h-eval --model two" in text
+        base = tmp_path / "one" / "merged"
+        assert f"vllm serve {base} --enable-lora --max-lora-rank 8 --lora-modules two=two/adapter\n" in text
+        assert (
+            f"--model-path {base} --enable-lora --max-lora-rank {arguments(llava).rank} --lora-paths two=two"
+            in text
+        )
+        assert "s2h-train -o two --merge && transformers serve two/merged\n" in text
+    # The base of the second adapter is the first run's merged model, not the model below it.
+    said = json.loads((tmp_path / "two" / "adapter" / "adapter_config.json").read_text())
+    assert said["base_model_name_or_path"] == str(base)
 
 
 def _images(pair):
