@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All steps on a laptop: pairs of all three levels, filters, a mixture, DPO, and the change on held-out questions.
 #
-#     bash examples/quickstart.sh            # about 8 minutes on two idle cores after the install
-#     bash examples/quickstart.sh --full     # more pairs and questions: about half an hour
+#     bash examples/quickstart.sh            # 18 minutes beside other work, after the install
+#     bash examples/quickstart.sh --full     # more pairs and twice the questions
 #     S2H_SEED=7 bash examples/quickstart.sh # with other pairs, another training order and other questions
 #
 # It makes a virtual environment (.venv, or $S2H_VENV) and writes to quickstart/seed-0/ (or $S2H_OUT). Only Python packages are
