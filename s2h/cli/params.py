@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 import click
 
 MOST_IMAGES = 12
 LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about a name that is not known, with a space before it: " Did you mean 'kinship'?"; "" if
+    none of the known names is like it."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), list(known), n=2)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+class Choice(click.Choice):
+    """A choice whose error suggests the name that was meant. `headings.command` puts it in place of every click.Choice."""
+
+    def get_invalid_choice_message(self, value, ctx):
+        return super().get_invalid_choice_message(value, ctx) + suggestion(str(value), map(str, self.choices))
 
 
 class Span(click.ParamType):
