@@ -11,7 +11,7 @@ import click
 
 from s2h import __version__
 from s2h.cli import common
-from s2h.cli.params import suggestion
+from s2h.errors import suggestion
 
 # In the order in which data goes through them.
 COMMANDS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s2h.cli import common, places, streams
-from s2h.cli.params import suggestion
+from s2h.errors import suggestion
 from s2h.streams.files import IMAGES
 
 if TYPE_CHECKING:

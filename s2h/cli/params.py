@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 
 import click
 
+from s2h.errors import suggestion
+
 MOST_IMAGES = 12
 LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about a name that is not known, with a space before it: " Did you mean 'kinship'?"; "" if
-    none of the known names is like it."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.lower(), list(known), n=2)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 class Choice(click.Choice):

@@ -76,6 +76,10 @@ class Photos(Dataset):
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
             why = self.excluded.summary("no pictures")
+            if "no caption" in why:
+                why += "; write a caption into photo.txt beside photo.jpg, or file_name and text into metadata.jsonl"
+            elif why == "no pictures":
+                why += "; give the folder that holds the picture files"
             raise SourceError(f"source {spec!r}: fewer than two pictures can be used ({why})")
 
     # Parts ----------------------------------------------------------------------------------------------------

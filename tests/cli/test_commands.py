@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -67,10 +68,31 @@ def test_a_command_keeps_its_streams_messages_and_status(tmp_path):
         ("train --recipe S2H-falt", "Did you mean 's2h-flat'"),
         ("eval --model mini --bench blnk", "did you mean blink"),
         ("eval --card mantsi", "did you mean mantis"),
+        ("gen search --source cocoo:x", "Did you mean 'coco'?"),
+        ("gen search --source bultin", "Did you mean 'builtin'?"),
+        ("gen search --source coco", "--source coco:PATH"),
+        ("train --model llava-1.5-7 l1.jsonl --plan", "Did you mean 'llava-1.5-7b'?"),
         ("eval --like vlmeval", "Did you mean 'vlmevalkit'?"),
     ],
 )
-def test_a_mistyped_name_gets_a_suggestion(typed, meant):
+def test_a_mistyped_name_gets_a_suggestion(typed, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l1.jsonl").write_bytes(lines(1))
     done = CliRunner().invoke(commands.main, typed.split())
     assert done.exit_code == 2
     assert meant in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("sys.version_info = (3, 9, 7)", "s2h-gen: Python 3.10 or newer is needed, and "),
+        ("sys.path_importer_cache.clear(); sys.path[:] = sys.path[:1] + [p for p in sys.path if 'lib-dynload' in p"
+         " or p.endswith('.zip') or p == os.path.dirname(os.__file__)]", "s2h-gen: the package click is missing"),
+    ],
+    ids=["old", "bare"],
+)  # fmt: skip
+def test_another_python_is_told_in_one_line(before, told):
+    code = f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['bin/s2h-gen']; {before}; import s2h.cli"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 1 and done.stderr.startswith(told) and done.stderr.count("\n") == 1, done.stderr
