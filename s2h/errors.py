@@ -4,6 +4,7 @@ draw that gives no pair, and the words that messages share."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SHOWN = 6  # faults of one record in a message
 
@@ -39,6 +40,11 @@ class RecordError(ValueError):
         return ": ".join(part for part in (field, self.message.split(":")[0].strip()) if part)
 
 
+class WrongUsage(Exception):
+    """A name on the command line that can't be right, such as one that is mistyped: the command ends with status 2. Errors
+    of a room are derived from it too."""
+
+
 class LeftOut(RecordError):
     """A row of another tool's file that holds no pair, such as a question without an image. It is counted and left out,
     and never stops a run, because nothing is wrong with it."""
@@ -63,6 +69,15 @@ def one_line(error: BaseException, most: int = 200) -> str:
     no text."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def suggestion(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return the end of a message about a name that is not known, with a space before it: " Did you mean 'kinship'?"; "" if
+    none of the known names is like it. likeness: the least ratio of equal letters, 0 to 1."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), list(known), n=2, cutoff=likeness)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def first_of(faults: list[RecordError]) -> RecordError:

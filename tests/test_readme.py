@@ -9,10 +9,11 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
+from s2h import __version__
 from s2h.cli.gen import main
 from tests.support.house import ROOT, is_there
 
-PAGES = [ROOT / "README.md", ROOT / "s2h" / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "s2h" / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
 
 
 def test_the_record_is_what_the_command_prints(tmp_path, monkeypatch):
@@ -32,6 +33,12 @@ def test_every_link_and_script_exists(page):
     missing = [link for link in links if not (page.parent / link).exists()]
     missing += [name for name in scripts if not (ROOT / name).exists()]
     assert not missing
+
+
+def test_the_version_is_the_same_everywhere():
+    """The changelog's newest section and the citation file name the package's version."""
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_readme_is_short():

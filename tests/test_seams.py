@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from s2h.cli import commands
 from tests.support.house import FILES, ROOT, nodes, tree
 
 COMMANDS = sorted(path.name.removeprefix("s2h-") for path in (ROOT / "bin").glob("s2h-*"))
@@ -118,7 +119,7 @@ def test_every_option_is_explained(name):
     assert max(map(len, text.splitlines())) <= 120  # examples in the text are not wrapped
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ["commands", *COMMANDS])
 def test_help_loads_nothing_heavy(name):
     code = (
         f"import sys\nfrom s2h.cli.{name} import main\n"
@@ -143,10 +144,10 @@ def bare() -> float:
     return min(seconds([sys.executable, "-c", "pass"]) for _ in range(4))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ["s2h", *(f"s2h-{name}" for name in COMMANDS)])
 def test_help_is_quick(name, bare):
     """In one of ten runs: beside others on its core a process takes longer."""
-    shim = str(ROOT / "bin" / f"s2h-{name}")
+    shim = str(ROOT / "bin" / name)
     assert any(seconds([sys.executable, shim, "--help"]) - bare < 0.2 for _ in range(10))
 
 
@@ -165,8 +166,13 @@ def test_commands_shims_and_scripts_agree():
         import tomllib
 
         scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-        assert scripts == {f"s2h-{name}": f"s2h.cli.{name}:main" for name in COMMANDS}
-    assert sorted(path.name for path in (ROOT / "bin").iterdir()) == [f"s2h-{name}" for name in COMMANDS]
+        own = {f"s2h-{name}": f"s2h.cli.{name}:main" for name in COMMANDS}
+        assert scripts == {"s2h": "s2h.cli.commands:main", **own}
+    assert sorted(path.name for path in (ROOT / "bin").iterdir()) == [
+        "s2h",
+        *(f"s2h-{name}" for name in COMMANDS),
+    ]
+    assert sorted(commands.COMMANDS) == COMMANDS
 
 
 def test_no_path_of_one_machine():

@@ -31,7 +31,7 @@ import click
 
 from s2h import __version__, accel
 from s2h.cli import streams
-from s2h.errors import LeftOut, counted, plural
+from s2h.errors import LeftOut, WrongUsage, counted, plural
 from s2h.progress import Lines
 from s2h.record import RecordError
 from s2h.streams import jsonl
@@ -267,6 +267,8 @@ def session(
         raise
     except (click.exceptions.Exit, click.Abort):
         raise
+    except WrongUsage as error:
+        raise click.UsageError(_CONTROL.sub(" ", str(error))) from None
     except KeyboardInterrupt:
         _end(work, INTERRUPTED, "interrupted")
     except BrokenPipeError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s2h.cli import common, places, streams
+from s2h.errors import suggestion
 from s2h.streams.files import IMAGES
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class FormatName(click.ParamType):
 
     def convert(self, value, param, ctx):
         if value not in self.formats():
-            self.fail(f"{value!r} is not one of {', '.join(self.formats())}.", param, ctx)
+            near = suggestion(value, self.formats())
+            self.fail(f"{value!r} is not one of {', '.join(self.formats())}.{near}", param, ctx)
         return value
 
     def shell_complete(self, ctx, param, incomplete):

@@ -10,11 +10,13 @@ Options without a heading come last, under "Common options".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
 from s2h.cli import common
+from s2h.cli.params import Choice
 
 WIDTH, NAMES = 110, 32  # columns: of the whole text, and of the options' names at most
 EPILOG = (
@@ -24,18 +26,30 @@ EPILOG = (
 
 
 class Command(common.Command):
-    """A command whose help lists its options under their headings."""
+    """A command whose help lists its options under their headings, and whose choices suggest the one that was meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for param in self.params:
+            if type(param.type) is click.Choice:
+                param.type = Choice(param.type.choices, param.type.case_sensitive)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed: dict[str, list[tuple[str, str]]] = {}
-        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        for option in sorted(options, key=lambda option: not hasattr(option, "heading")):
-            if (row := option.get_help_record(ctx)) is not None:
-                listed.setdefault(getattr(option, "heading", "Common options"), []).append(row)
-        longest = max(len(name) for rows in listed.values() for name, _ in rows)
-        for heading, rows in listed.items():  # one column of names for all headings
+        for heading, name, help in rows(self, ctx):
+            listed.setdefault(heading, []).append((name, help))
+        longest = max(len(name) for group in listed.values() for name, _ in group)
+        for heading, group in listed.items():  # one column of names for all headings
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(min(longest, NAMES)), help) for name, help in rows], NAMES)
+                formatter.write_dl([(name.ljust(min(longest, NAMES)), help) for name, help in group], NAMES)
+
+
+def rows(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, str, str]]:
+    """Yield the heading, the names and the help of each option, in the order of the help."""
+    options = [param for param in command.get_params(ctx) if isinstance(param, click.Option)]
+    for option in sorted(options, key=lambda option: not hasattr(option, "heading")):
+        if (row := option.get_help_record(ctx)) is not None:
+            yield getattr(option, "heading", "Common options"), *row
 
 
 def command(kind: type[Command] = Command) -> Callable[[Callable], Command]:

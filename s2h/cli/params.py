@@ -7,8 +7,17 @@ import re
 
 import click
 
+from s2h.errors import suggestion
+
 MOST_IMAGES = 12
 LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
+
+
+class Choice(click.Choice):
+    """A choice whose error suggests the name that was meant. `headings.command` puts it in place of every click.Choice."""
+
+    def get_invalid_choice_message(self, value, ctx):
+        return super().get_invalid_choice_message(value, ctx) + suggestion(str(value), map(str, self.choices))
 
 
 class Span(click.ParamType):

@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2h.errors import suggestion
 from s2h.images.resizing import WHOLE, Pixels
+from s2h.models import UnknownModel
 
 HERE = Path(__file__).parent
 ALIASES = {
@@ -77,11 +79,14 @@ def bundled(name: str) -> Path:
 
 
 def resolve(name: str) -> str:
-    """Return the local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name."""
+    """Return the local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name. Raises
+    UnknownModel for a mistyped short name: a Hub id has a slash."""
     if name == "mini":
         return str(bundled(name))
     if os.path.isdir(name):
         return name
+    if name not in ALIASES and "/" not in name and (near := suggestion(name, PRESETS, likeness=0.8)):
+        raise UnknownModel(f"model {name!r}: no such folder, and not a model's short name.{near}")
     return ALIASES.get(name, name)
 
 

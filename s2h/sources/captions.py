@@ -190,7 +190,9 @@ def _check_columns(metadata: str, columns: Iterable[str]) -> None:
     columns = list(columns)
     there = f"there are {', '.join(map(str, columns)) or 'none'}"
     if "file_names" not in columns and len(_name_columns(columns)) != 1:
-        raise SourceError(f"{metadata}: file_name: no such column ({there})")
+        raise SourceError(
+            f"{metadata}: file_name: no such column ({there}); rename the column of picture names"
+        )
     if not set(columns) & set(COLUMNS):
         raise SourceError(
             f"{metadata}: no column of captions: {there} (call it {COLUMNS[0]} or {COLUMNS[1]})"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from s2h.errors import WrongUsage
 from s2h.record import RecordError
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class SourceError(RecordError):
     """A source can't be read, or lacks data that a task needs. The message is one line with the remedy."""
+
+
+class UnknownSource(SourceError, WrongUsage):
+    """A source's name or kind that is not known, or lacks its path."""
 
 
 @dataclass(frozen=True)

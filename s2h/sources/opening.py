@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 
 from s2h import registry
+from s2h.errors import suggestion
 from s2h.sources import symlinks
-from s2h.sources.items import SourceError
+from s2h.sources.items import SourceError, UnknownSource
 from s2h.sources.picture_folders import is_text, only_folder
 from s2h.sources.shapes import Dataset
 from s2h.sources.source import Request, Source
@@ -104,9 +105,20 @@ def _recognised(path: str) -> tuple[Source, str]:
 
 
 def _unknown(spec: str) -> SourceError:
-    return SourceError(
-        f"source {spec!r}: no such folder, and not one of the kinds {', '.join(kinds())} (give builtin, a folder, or "
-        "KIND:PATH)"
+    """Return the error about a spec that no source reads."""
+    if os.path.isfile(spec):
+        return SourceError(
+            f"source {spec!r}: no source recognises this file (unpack an archive and give its folder; name a table "
+            "metadata.csv, put it beside the pictures and give the folder; or give KIND:PATH)"
+        )
+    kind, known = split_spec(spec)[0], kinds()
+    if spec.rstrip(":") in known:
+        return UnknownSource(f"source {spec!r}: the kind needs a path (--source {spec.rstrip(':')}:PATH)")
+    near = suggestion(kind or spec, ["builtin", *known])
+    error = UnknownSource if kind or near else SourceError
+    return error(
+        f"source {spec!r}: no such folder, and not one of the kinds {', '.join(known)} (give builtin, a folder, or "
+        f"KIND:PATH){near and '.' + near}"
     )
 
 

@@ -75,7 +75,9 @@ class Photos(Dataset):
         self._is_called = lru_cache(maxsize=KEPT)(self._find_called)
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
-            why = self.excluded.summary("no pictures")
+            why = self.excluded.summary("no pictures; give the folder that holds the picture files")
+            if "no caption" in why:
+                why += "; write a caption into photo.txt beside photo.jpg, or file_name and text into metadata.jsonl"
             raise SourceError(f"source {spec!r}: fewer than two pictures can be used ({why})")
 
     # Parts ----------------------------------------------------------------------------------------------------

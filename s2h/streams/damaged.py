@@ -60,6 +60,8 @@ def _loads(text: str | bytes) -> object:
 def _other_format(line: bytes) -> tuple[str, str] | None:
     """Return (format, how to convert it) if a line is part of another format; None if it isn't recognised."""
     text = line.removeprefix(BOM).strip(BLANK)
+    if line.startswith(b"PK\x03\x04"):
+        return "a zip file", "unpack it, and name a file of JSON lines"
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
     if text.startswith(b"["):
@@ -92,4 +94,7 @@ def _explained(error: jsonlines.InvalidLineError) -> RecordError:
     for word in ("NaN", "Infinity", "-Infinity"):
         if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
             detail = f"{word} is no JSON number"
-    return RecordError(f"not JSON: {detail}, column {column}")
+    remedy = (
+        "" if text.lstrip().startswith("{") else "each line holds one record: {...}, as s2h-gen writes it"
+    )
+    return RecordError(f"not JSON: {detail}, column {column}", remedy=remedy)

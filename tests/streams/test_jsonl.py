@@ -73,6 +73,11 @@ def test_unknown_fields_pass_in_order():
         (b'{"a": "\xff"}', "not valid UTF-8: byte 8 of the line"),
         (b'{"a": "\\ud800"}', "not JSON: "),
         (b"\x1f\x8b\x08\x00", "not JSON: gzip data"),
+        (b"PK\x03\x04\x00\x00\x00\x00", "not a JSON object: a zip file (unpack it"),
+        (
+            b"id,text",
+            "not JSON: unexpected character, expected a JSON value, column 1 (each line holds one record",
+        ),
         (b"{" * 5000, "not JSON: "),
     ],
 )
