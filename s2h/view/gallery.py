@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PAGE, STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.css", "page.js"))
-SHOWN = 320  # the longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
+SHOWN = (
+    320  # the longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
+)
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
 CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
@@ -55,7 +57,9 @@ def page(
     beside it. size: the longest side of an embedded image, in pixels. intro: HTML above the cards, such as that of
     `s2h.eval.report_page`. The error of a line that can't be shown goes to on_error."""
     whole = PAGE.read_text(encoding="utf-8").replace("@SCRIPT@", SCRIPT.read_text(encoding="utf-8"))
-    whole = whole.replace("@STYLE@", STYLE.read_text(encoding="utf-8")).replace("@SIZE@", str(min(size, SHOWN)))
+    whole = whole.replace("@STYLE@", STYLE.read_text(encoding="utf-8")).replace(
+        "@SIZE@", str(min(size, SHOWN))
+    )
     before, cards = whole.replace("@POLICY@", policy(whole)).split("@INTRO@")
     begin, after = cards.split("@CARDS@")
     yield (before.replace("@TITLE@", escape(title)) + intro + begin).encode()
