@@ -121,8 +121,8 @@ class EmbeddedImages:
             if max(image.size) > self.size:
                 image.thumbnail((self.size, self.size))
             number = len(self._known)
-            # The browser never runs a script of type text/plain; the page's script reads the image from it.
-            self._new[name] = f'<script type="text/plain" id="i{number}">{_embedded(image)}</script>\n'
+            # A template is not rendered, and unlike a script element it does not make the parser pause.
+            self._new[name] = f'<template id="i{number}">{_embedded(image)}</template>\n'
             self._known[name] = (number, *image.size)
         return self._known[name]
 

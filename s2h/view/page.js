@@ -19,7 +19,7 @@ let shown = cards, current = null, visited = false;  // visited: current has had
 // Pictures lie in the page once each; a card gets its own, and its buttons, when it comes near the window.
 function fill(card) {
   if (card.querySelector(".marks")) return;
-  for (const image of card.querySelectorAll("img[data-i]")) image.src = at("i" + image.dataset.i).textContent;
+  for (const image of card.querySelectorAll("img[data-i]")) image.src = at("i" + image.dataset.i).content.textContent;
   const group = document.createElement("div");
   group.className = "marks";
   for (const value of ["good", "bad"]) {  // their words come from the style, so that a search does not find them
