@@ -301,7 +301,8 @@ def _scores(scores: dict | None) -> str:
 
 def _numbers(scores: dict | None) -> dict[str, float]:
     """Return the numbers that the page can sort by: margins (chosen - rejected) first, then each number of a score."""
-    margins, numbers = {}, {}
+    margins: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for name, values in (scores or {}).items():
         if not isinstance(values, dict):
             continue
