@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +16,12 @@ from s2h.escape import brief
 from s2h.record import RecordError
 from s2h.streams import jsonl
 
+if TYPE_CHECKING:
+    from s2h import mix
+
 AT_LEAST_1 = click.IntRange(min=1)
 SHOWN_TASKS = 12  # in messages; in the summary of each level
+SHOWN_IDS = 5  # marked ids that no record has
 
 
 def cores() -> int:
@@ -47,6 +51,14 @@ def cores() -> int:
 )  # fmt: skip
 @headings.under(
     "Choice",
+    click.option(
+        "--drop", metavar="MARKS",
+        help='Leave out the records that are marked bad in this file: JSON lines {"id": ..., "mark": "bad"}, as a page of '
+        "s2h-view saves them. Applies before all other choices.",
+    ),
+    click.option(
+        "--keep", metavar="MARKS", help="Keep only the records that are marked good in this file, before all other choices."
+    ),
     click.option(
         "--weights", type=params.Weights(),
         help="Relative shares, one per FILE. The file with the largest weight keeps all its records, the others a random "
@@ -119,6 +131,7 @@ def main(files, flat, curriculum, interleave, **given):
     s2h-mix --flat l1 l2 l3 --val 0.05 -o mix.jsonl
     s2h-mix --curriculum l1 l2 l3 --per-level 5000 | s2h-train --model mini
     s2h-mix --flat mmpr.jsonl RLAIF-V.parquet --to llama-factory -o data/pairs.json
+    s2h-mix --flat mix --drop marks.jsonl -o clean.jsonl
     """
     if flat + curriculum + interleave != 1:
         raise click.UsageError("Give one of --flat, --curriculum and --interleave.")
@@ -153,7 +166,10 @@ def flow(files: tuple[str, ...], given: Options) -> None:
         from s2h import mix, shorthand
 
         check = shorthand.acceptor(given.layout) if given.layout else jsonl.accept
+        marks = read_marks(given)
         streams = [work.read([name], check=check) for name in files]
+        if marks:
+            streams = [marks.of_stream(stream) for stream in streams]
         mixed = mix.interleave(streams, given.weights, most=given.caps, on_error=work.on_error)
         tally: dict[tuple[int | None, str | None], int] = {}
         for record in work.progress(mixed):
@@ -165,6 +181,8 @@ def flow(files: tuple[str, ...], given: Options) -> None:
                 continue
             kind = record.get("level"), record.get("task")
             tally[kind] = tally.get(kind, 0) + 1
+        if marks:
+            tell_marks(marks, work)
         work.say(summary(tally, "in turn"))
         say_next(work, given)
 
@@ -183,6 +201,7 @@ def shuffle(files: tuple[str, ...], given: Options) -> None:
 
         from s2h import mix
 
+        marks = read_marks(given)
         holds = given.val is not None
         held = stack.enter_context(opened(given, given.val_output)) if given.val_output else None
         if given.pack:
@@ -207,7 +226,11 @@ def shuffle(files: tuple[str, ...], given: Options) -> None:
         )  # fmt: skip
         stack.enter_context(index)
         bar.close()
-        rows, score = choose(index, given, work)
+        rows = index.rows()
+        if marks:
+            rows = marks.of_rows(index, rows)
+            tell_marks(marks, work)
+        rows, score = choose(index, rows, given, work)
         kept, out = (rows, rows[:0]) if given.val is None else mix.split(index, rows, given.val)
         whole = len(rows)
         del rows
@@ -256,11 +279,32 @@ def folder(index, parts, place: str, size: int, work: common.Session):
     return Pack(place, shards=weight.bytes > size, shard_size=size)
 
 
-def choose(index, given: Options, work: common.Session):
+def read_marks(given: Options) -> mix.Marks | None:
+    """Return the marks of --drop or --keep."""
+    from s2h import mix
+
+    path = given.drop or given.keep
+    return mix.Marks(path, drop=bool(given.drop)) if path else None
+
+
+def tell_marks(marks: mix.Marks, work: common.Session) -> None:
+    """Print how many records the marks chose, and the marked ids that no record has."""
+    count, of = (marks.total - marks.kept, "bad") if marks.drop else (marks.kept, "good")
+    done = "left out" if marks.drop else "kept"
+    work.say(f"{count} of {counted(marks.total, 'pair')} {plural(count, 'is', 'are')} marked {of} and {done}")
+    if missing := marks.missing:
+        listed = ", ".join(map(brief, missing[:SHOWN_IDS]))
+        if len(missing) > SHOWN_IDS:
+            listed += f", and {len(missing) - SHOWN_IDS} more"
+        some = f"{counted(len(missing), 'marked id')} {plural(len(missing), 'is', 'are')}"
+        work.tell(f"{some} in no input: {listed}")
+
+
+def choose(index, rows, given: Options, work: common.Session):
     """Return the rows of the mix, and the name of the score whose margins are used."""
     from s2h import mix
 
-    rows, score = index.rows(), "ref"
+    score = "ref"
     if given.curriculum:
         rows = mix.having(index, rows, "level", "--curriculum", work.on_error)
     for by in given.caps:

@@ -15,12 +15,14 @@ from s2h.streams.files import IMAGES
 
 @dataclass(frozen=True)
 class Options(Exports):
-    """The options of a mix. weights, times: a number for each file, or None."""
+    """The options of a mix. weights, times: a number for each file, or None. drop, keep: files of marks, or None."""
 
     curriculum: bool
     order: str
     weights: list[float] | None
     times: list[float] | None
+    drop: str | None
+    keep: str | None
     hardest: int | float | None
     per_level: int | None
     per_task: int | None
@@ -68,7 +70,14 @@ def with_places(given: Options, files: tuple[str, ...]) -> Options:
     outputs["--image-dir"] = given.image_dir or (IMAGES if given.to else None)
     if form and form.companion and given.output != "-":
         outputs[f"{form.companion.words} beside -o,"] = form.companion.path(given.output)
-    places.check(files, outputs, replaced=given.pack)
+    if given.drop and given.keep:
+        raise click.UsageError(
+            "Give --drop or --keep: --keep leaves out the records that are marked bad, too."
+        )
+    marks = given.drop or given.keep
+    if marks == "-":
+        raise click.UsageError("--drop and --keep need a file, because standard input holds records.")
+    places.check((*files, *filter(None, [marks])), outputs, replaced=given.pack)
     return given
 
 

@@ -18,7 +18,7 @@ from s2h.errors import counted, plural
     ),
     click.option(
         "--size", metavar="PIXELS", type=click.IntRange(32, 1024), default=200, show_default=True,
-        help="Longest image side, in pixels.",
+        help="Longest image side, in pixels. A card shows at most 320; a click on the image shows the rest.",
     ),
     click.option("--title", default="s2h gallery", show_default=True, help="Page heading."),
 )  # fmt: skip
@@ -33,6 +33,9 @@ def main(files, limit, size, title, output, seed, quiet, on_error):
 
     A prediction whose field `before` holds another model's {"response": ..., "correct": ...} shows both replies, and the
     page can filter by questions gained and lost. The page holds every image once; filters and search stay in its address.
+
+    Press ? on the page for its keys: next, previous, mark good, mark bad, undo. Marks are saved as JSON lines, which
+    s2h-mix --drop and --keep read.
 
     \b
     s2h-view mix.jsonl -o gallery.html

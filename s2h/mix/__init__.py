@@ -10,12 +10,13 @@ from s2h.mix.choose import cap, hardest, having, margin, repeat, weigh
 from s2h.mix.holdout import split
 from s2h.mix.index import Index, copy_name
 from s2h.mix.inputs import load, temporary
+from s2h.mix.marks import Marks
 from s2h.mix.order import by_margin, curriculum, flat
 from s2h.mix.output import staged, write
 from s2h.mix.scan import Wanted, shared
 from s2h.mix.turns import interleave
 
 __all__ = [
-    "Index", "Wanted", "by_margin", "cap", "copy_name", "curriculum", "flat", "hardest", "having", "interleave", "load",
-    "margin", "repeat", "shared", "split", "staged", "temporary", "weigh", "write",
+    "Index", "Marks", "Wanted", "by_margin", "cap", "copy_name", "curriculum", "flat", "hardest", "having", "interleave",
+    "load", "margin", "repeat", "shared", "split", "staged", "temporary", "weigh", "write",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Write a page of pairs or predictions. The page holds its images, each distinct one once, and needs no network.
 Everything in a record is data and is escaped; the page's content security policy allows its own style and script only.
+What a person does on the page (filters, order, marks, zoom) is in page.js; `s2h.mix.marks` reads its marks.
 
     s2h-gen compare -n 20 --quiet | s2h-view -o gallery.html
 """
@@ -23,14 +24,17 @@ from s2h.eval import gold, predictions
 from s2h.filters import is_number
 from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.store import digest
-from s2h.record import Record, RecordError, fail, target_of, text_of
+from s2h.record import Record, RecordError, facts_of, fail, target_of, text_of
 from s2h.seeds import seed_of
 from s2h.shorthand import accept
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PAGE = Path(__file__).with_name("page.html")
+PAGE, STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.css", "page.js"))
+SHOWN = (
+    320  # the longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
+)
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
 CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
@@ -52,9 +56,13 @@ def page(
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
     beside it. size: the longest side of an embedded image, in pixels. intro: HTML above the cards, such as that of
     `s2h.eval.report_page`. The error of a line that can't be shown goes to on_error."""
-    whole = PAGE.read_text(encoding="utf-8").replace("@SIZE@", str(size))
-    before, after = whole.replace("@POLICY@", policy(whole)).split("@CARDS@")
-    yield (before.replace("@TITLE@", escape(title)) + intro).encode()
+    whole = PAGE.read_text(encoding="utf-8").replace("@SCRIPT@", SCRIPT.read_text(encoding="utf-8"))
+    whole = whole.replace("@STYLE@", STYLE.read_text(encoding="utf-8")).replace(
+        "@SIZE@", str(min(size, SHOWN))
+    )
+    before, cards = whole.replace("@POLICY@", policy(whole)).split("@INTRO@")
+    begin, after = cards.split("@CARDS@")
+    yield (before.replace("@TITLE@", escape(title)) + intro + begin).encode()
     images = EmbeddedImages(size)
     for line in lines:
         try:
@@ -113,8 +121,8 @@ class EmbeddedImages:
             if max(image.size) > self.size:
                 image.thumbnail((self.size, self.size))
             number = len(self._known)
-            # The browser never runs a script of type text/plain; the page's script reads the image from it.
-            self._new[name] = f'<script type="text/plain" id="i{number}">{_embedded(image)}</script>\n'
+            # A template is not rendered, and unlike a script element it does not make the parser pause.
+            self._new[name] = f'<template id="i{number}">{_embedded(image)}</template>\n'
             self._known[name] = (number, *image.size)
         return self._known[name]
 
@@ -136,7 +144,10 @@ def _pair(record: Record, images: EmbeddedImages) -> str:
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
     level, task, negative = (record.get(name) for name in ("level", "task", "negative"))
+    twin, scores = facts_of(record).get("twin"), record.get("scores")
     tags = [f"level {level}" if level else "no level", *filter(None, (task, negative))]
+    if twin is not None:
+        tags.append("twin")
     body = (
         _figures(record, images, set(target_of(record)))
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
@@ -144,11 +155,15 @@ def _pair(record: Record, images: EmbeddedImages) -> str:
             ("good", "chosen", marked_chosen),
             ("bad", f"rejected: {negative}" if negative else "rejected", marked_rejected),
         )
-        + _scores(record.get("scores"))
+        + _scores(scores)
         + (_folded("facts", record["facts"]) if record.get("facts") else "")
         + (_folded("grounding", record["grounding"]) if record.get("grounding") else "")
     )
     keys = {"level": level or "none", "task": task or "", "kind": negative or ""}
+    if twin is not None:
+        keys["twin"] = twin
+    if numbers := _numbers(scores):
+        keys["scores"] = json.dumps(numbers)
     return _card(record, tags, keys, body)
 
 
@@ -205,16 +220,19 @@ def _answers(*answers: tuple[str, str, str]) -> str:
 
 
 def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
-    """Return one card. keys: the values that the page's filters match."""
+    """Return one card. keys: the values that the page filters and sorts by."""
     shown = ""
     for at, tag in enumerate(tags):
         marked = " level" if at == 0 else " verdict" if tag == keys.get("verdict") else ""
         shown += f'<span class="tag{marked}">{escape(str(tag))}</span>'
     source = f'<span class="tag">{escape(str(line["source"]))}</span>' if "source" in line else ""
+    name = str(line["id"])
+    # As JSON, so that no character of the id is lost: an HTML parser changes some.
+    keys = {**keys, "source": line.get("source", ""), "id": json.dumps(name)}
     data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in keys.items())
     return (
-        f'<article{data}><div class="tags">{shown}{source}<span class="id">{escape(str(line["id"]))}</span></div>'
-        f"{body}</article>\n"
+        f'<article tabindex="-1" aria-label="{escape(name)}"{data}>'
+        f'<div class="tags">{shown}{source}<span class="id">{escape(name)}</span></div>{body}</article>\n'
     )
 
 
@@ -229,7 +247,8 @@ def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
         mark = ' class="target"' if at in targets else ""
         name = f"Image {at + 1}" + (" · target" if at in targets else "")
         figures.append(
-            f'<figure{mark}><img data-i="{number}" width="{width}" height="{height}" alt="{name}">'
+            f'<figure{mark}><button type="button" class="zoom" aria-label="Enlarge {name.lower()}">'
+            f'<img data-i="{number}" width="{width}" height="{height}" alt="{name}"></button>'
             f"<figcaption>{name}</figcaption></figure>"
         )
     return f'<div class="images">{"".join(figures)}</div>'
@@ -278,6 +297,20 @@ def _scores(scores: dict | None) -> str:
         numbers = ", ".join(f"{k} {v:.3f}" for k, v in values.items() if is_number(v))
         parts.append(f"{name}: {numbers}" + (f" ({values['model']})" if "model" in values else ""))
     return f'<div class="scores">{escape(" · ".join(parts))}</div>'
+
+
+def _numbers(scores: dict | None) -> dict[str, float]:
+    """Return the numbers that the page can sort by: margins (chosen - rejected) first, then each number of a score."""
+    margins: dict[str, float] = {}
+    numbers: dict[str, float] = {}
+    for name, values in (scores or {}).items():
+        if not isinstance(values, dict):
+            continue
+        known = {key: value for key, value in values.items() if is_number(value)}
+        if {"chosen", "rejected"} <= known.keys():
+            margins[f"{name} margin"] = float(known["chosen"]) - float(known["rejected"])
+        numbers |= {f"{name} {key}": value for key, value in known.items()}
+    return {name: value for name, value in (margins | numbers).items() if is_number(value)}
 
 
 def _folded(name: str, value: object) -> str:

@@ -207,3 +207,85 @@ def test_a_prediction_of_wrong_types_is_skipped(field, value, pairs, tmp_path):
     assert run.exit_code == 3 and page.count("<article") == 1 and field in run.stderr
     run, page = build([sound | {"before": {"response": "B", "correct": []}, "choices": ["x", "y"]}], tmp_path)
     assert run.exit_code == 0 and "A. x" in page
+
+
+def test_a_person_marks_sorts_and_enlarges_by_keyboard(pairs, tmp_path, page):
+    """One page for all of it, because a browser is slow to start. The marks are saved as `s2h-mix --drop` reads them."""
+    from playwright.sync_api import expect
+
+    from s2h.mix.marks import Marks
+
+    for pair, margin in zip(pairs, (3, 1, 2, -1, 0.5, None), strict=True):
+        pair["scores"] = {} if margin is None else {"ref": {"chosen": margin, "rejected": 0, "model": "m"}}
+    names = [pair["id"] for pair in pairs]
+    pairs[0]["id"] = names[0] = 'a "quoted" <b> id'
+    for pair in (pairs[1], pairs[4]):
+        pair["facts"] = {**pair.get("facts", {}), "twin": names[1]}
+    pairs[2]["source"] = "coco:x"
+    build(pairs, tmp_path)
+    page.goto(f"file://{tmp_path}/g.html")
+    cards, count = page.get_by_role("feed", name="records").get_by_role("article"), page.locator("#count")
+    expect(count).to_have_text("6 shown")
+
+    def shown() -> list[str]:
+        return [card.get_attribute("aria-label") for card in cards.all()]
+
+    # Twins stand beside each other, and the second follows the first.
+    assert shown() == [names[i] for i in (0, 1, 4, 2, 3, 5)]
+    one, other = (cards.nth(at).bounding_box() for at in (1, 2))
+    assert one["y"] == other["y"] and one["x"] < other["x"]
+
+    # Keys, focus and marks
+    page.keyboard.press("j")
+    expect(cards.nth(0)).to_be_focused()
+    assert cards.nth(0).evaluate("card => getComputedStyle(card).outlineStyle") == "solid"
+    page.keyboard.press("b")
+    bad = cards.nth(0).get_by_role("button", name="Mark bad")
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    for key in ("ArrowRight", "j", "k", "g"):
+        page.keyboard.press(key)
+    expect(page.locator("#said")).to_have_text(f"{names[1]}: marked good")
+    for key in ("j", "b", "u"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Save marks (2)")).to_be_enabled()
+    page.reload()  # the browser keeps the marks
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save marks (2)").click()
+    lines = [json.loads(line) for line in saved.value.path().read_text().splitlines()]
+    assert lines == [{"id": names[0], "mark": "bad"}, {"id": names[1], "mark": "good"}]
+    assert Marks(str(saved.value.path()), drop=True).missing == names[:2]
+
+    # An image is enlarged by Enter and by a click; Escape closes.
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Enlarged image")
+    expect(dialog.get_by_role("img")).to_have_attribute("src", re.compile("^data:image/"))
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("img")).to_have_attribute("alt", re.compile("^Image 2"))
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(cards.nth(0)).to_be_focused()
+    cards.nth(0).get_by_role("button", name="Enlarge image 1").click()
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    # Filters and order
+    page.get_by_label("mark", exact=True).select_option("bad")
+    assert shown() == names[:1]
+    page.get_by_label("mark", exact=True).select_option("")
+    page.get_by_label("source").select_option("coco:x")
+    assert shown() == names[2:3]
+    page.get_by_label("source").select_option("")
+    page.locator("select[data-key=score]").select_option("ref margin")
+    page.get_by_label("lowest score").fill("0.5")
+    page.get_by_label("highest score").fill("2")
+    page.get_by_label("order").select_option("up")
+    expect(count).to_have_text("3 of 6 shown")
+    assert shown() == [names[4], names[1], names[2]]
+    page.get_by_label("lowest score").fill("")
+    page.get_by_label("highest score").fill("")
+    page.get_by_label("order").select_option("down")
+    assert shown() == [names[i] for i in (0, 2, 1, 4, 3, 5)]  # the one without a score comes last
