@@ -189,6 +189,9 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
             return []
     if phrase.begins != "one":
         words = without_owner(words)
+        words = (
+            words[1:] if len(words) > 1 and words[0].casefold() in _RANKS else words
+        )  # "Grandma's famous pie"
     if called := len(words) > 1 and _names_one(*words[-2:]):
         words.pop()
     last = words[-1].casefold()
