@@ -15,7 +15,7 @@ from s2h.language.attribute_swaps import KINDS
 from s2h.language.caption_openings import without_openings
 from s2h.language.concepts import read
 from s2h.language.kept_answers import Kept
-from s2h.language.noun_categories import acts, is_body_part, is_place
+from s2h.language.noun_categories import acts, is_body_part, is_place, may_be_person
 from s2h.language.unmentioned_things import Scenes, is_in_scene, may_go_without_saying, scenes_of, tells
 
 _NUMBERS = {
@@ -104,7 +104,7 @@ def _signs(concept: str) -> tuple[Kept[str, bool], Scenes]:
     def is_sign(thing: str) -> bool:
         if related_names.may_be(concept, thing) or thing in nouns or tells(head, thing):
             return True
-        return is_part and acts(thing)
+        return is_part and (acts(thing) or may_be_person(thing))
 
     return Kept(is_sign), scenes_of(head)
 

@@ -6,6 +6,7 @@ caption without one the reason is returned, and the source counts it. No concept
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,10 +62,18 @@ _EVENTS = word_set(
 )
 # As the title of a caption a meal is the occasion: "Family dinner", "Lunch with Maria".
 _MEALS = word_set("breakfast lunch dinner supper brunch")
-_RANKS = word_set("best worst favorite favourite first last next only own same latest newest final perfect")
+_RANKS = word_set(
+    """best worst favorite favourite first last next only own same latest newest final perfect famous beloved awesome amazing
+    incredible"""
+)
 _OCCASIONS = word_set("first last next")  # "First steps", "Last day"
 # Verbs whose past is like their base, so that one thing may well do so: "A child cut a cake."
 _LIKE_PAST = word_set("cut hit put set let shut spread hurt read bet cast split burst rid quit beat cost")
+# What a card says: "Happy birthday Grandma".
+_GREETING = re.compile(
+    r"(?:happy|merry)\s(?:\w+\s)?(?:birthday|anniversary|christmas|xmas|year|easter|halloween|\w+day)s?\b",
+    re.I,
+)
 _ENDS = frozenset(".!?:,;—–")
 _QUOTES = frozenset("'‘\"“")
 
@@ -107,7 +116,7 @@ def find(caption: str) -> Found:
         return Found("", UNSURE)
     if phrase and (is_name(phrase, text) or is_name_with_of(phrase, tokens)):
         return Found("", NAME)
-    if phrase is None or phrase.begins == "no" or after in _QUOTES:
+    if phrase is None or phrase.begins == "no" or after in _QUOTES or _GREETING.match(text):
         return Found("", NO_PHRASE)
     words = _visible(phrase, after)
     if not words:
@@ -180,6 +189,9 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
             return []
     if phrase.begins != "one":
         words = without_owner(words)
+        words = (
+            words[1:] if len(words) > 1 and words[0].casefold() in _RANKS else words
+        )  # "Grandma's famous pie"
     if called := len(words) > 1 and _names_one(*words[-2:]):
         words.pop()
     last = words[-1].casefold()

@@ -74,6 +74,19 @@ def is_person(noun: str) -> bool:
 
 
 @lru_cache(maxsize=1 << 14)
+def may_be_person(noun: str) -> bool:
+    """Tell whether a noun in the singular may name a person. When in doubt ("racer", "builder"), return True."""
+    everyday, ahead = word_tables.everyday(), [noun, *word_tables.everyday().same.get(noun, ())]
+    return any(
+        name == "person"
+        or "person" in everyday.kinds.get(name, ())
+        or word_tables.things().first_file(name) == "person"
+        or (acts(name) and not is_animal(name))
+        for name in ahead
+    )
+
+
+@lru_cache(maxsize=1 << 14)
 def is_animal(head: str) -> bool:
     """Tell whether a noun names an animal, by its first sense, or by another one where the first names a person
     ("whale")."""

@@ -55,7 +55,11 @@ def is_name(phrase: Phrase, caption: str) -> bool:
     title = (
         phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
     )  # "The Thinker in a garden"
-    if not capitals or not (len(words) > 1 or title) or " " in parse(phrase.text)[0]:
+    head = parse(phrase.text)[0].split()
+    called = (
+        1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
+    )  # "Sydney Opera House"
+    if not capitals or not (len(words) > 1 or title) or (len(head) > 1 and not called):
         return False
     rest = [
         word for word in caption.split() if word not in (*phrase.words, "The") and word not in LITTLE_WORDS

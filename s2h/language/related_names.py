@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from s2h.language import word_tables
-from s2h.language.noun_categories import is_animal
+from s2h.language.noun_categories import is_animal, may_be_person
 from s2h.language.word_forms import shares, singular
 from s2h.language.word_tables import word_set
 
@@ -50,6 +50,12 @@ _MALE, _FEMALE = (
     frozenset(("man", "boy", "male", "male child")),
     frozenset(("woman", "girl", "female", "lady")),
 )
+# Names of animals by their family or their group: a zebra may be "a mother", and elephants "a herd".
+_RELATIVES = word_set(
+    """mother mom mama father dad parent baby family child kid youngster adult male female infant herd flock pack pod litter
+    pride colony swarm school couple pair"""
+)
+_COLORS = word_set("black white gray red blue green yellow brown orange purple pink golden silver")
 # Kinds whose members captions confuse: a collie may be called a poodle, and a sedan a coupe.
 _BASIC = word_set(
     """dog cat horse bird fish cow sheep bear snake lizard monkey insect butterfly spider frog flower tree plant car truck
@@ -77,7 +83,7 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     one = "glass" if head == "glasses" else head  # wine glasses are no spectacles
     for size in (2, 1):
         compound = " ".join((*before[-size:], one))
-        if len(before) >= size and _known(compound, known, everyday):
+        if len(before) >= size and _known(compound, known, everyday) and not _only_colored(before[-1], one):
             return compound, frozenset(before[:-size])
     if before and _known(before[-1] + head, known, everyday) and _is_noun(before[-1]):
         return before[-1] + head, frozenset(before[:-1])  # a light house
@@ -88,6 +94,17 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     if kinds & _ALIVE or (mark in _TOYS and kinds and "food" not in kinds):
         return f"{mark} {head}", frozenset(before[:-1])
     return head, frozenset(before)
+
+
+@lru_cache(maxsize=1 << 12)
+def _only_colored(color: str, noun: str) -> bool:
+    """Tell whether a color only describes a noun, though the tables have both as the name of something else: a black cat is
+    a cat in captions, and a marten in the tables."""
+    things = word_tables.things()
+    senses = things.senses.get(noun, ())[:1]
+    if color not in _COLORS or not senses or f"{color} {noun}" in word_tables.everyday().kinds:
+        return False
+    return not any(sense in things.above(things.senses.get(f"{color} {noun}", ())) for sense in senses)
 
 
 def _is_noun(word: str) -> bool:
@@ -127,7 +144,9 @@ def may_be(one: str, other: str) -> bool:
     if a.endswith(f" {b}") or b.endswith(f" {a}"):  # a mountain goat may be called a goat
         return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
     names_a, names_b = _names(a) | {a}, _names(b) | {b}
-    if "person" in names_a and "person" in names_b:
+    if (a in _RELATIVES and is_animal(b)) or (b in _RELATIVES and is_animal(a)):
+        return True
+    if may_be_person(a) and may_be_person(b):
         return {_sex(a), _sex(b)} != {"male", "female"}
     return bool(names_a & names_b & _BASIC)
 
@@ -213,6 +232,8 @@ def _names(noun: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _near(noun: str) -> frozenset[str]:
-    """Return the names that captions confuse with a noun, from the everyday table."""
-    near = word_tables.everyday().near
-    return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun))))
+    """Return the names that captions confuse with a noun, or with the wider noun that it ends in ("table lamp"), from the
+    everyday table."""
+    near, last = word_tables.everyday().near, noun.rpartition(" ")[2]
+    wider = (last,) if last in _names(noun) else ()
+    return frozenset().union(*(near.get(name, ()) for name in (noun, *_synonyms(noun), *wider)))

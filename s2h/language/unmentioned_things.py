@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 from s2h.language import word_tables
 from s2h.language.kept_answers import Kept
-from s2h.language.noun_categories import is_body_part, is_person
+from s2h.language.noun_categories import is_body_part, is_person, may_be_person
 from s2h.language.word_tables import word_set
 
 
@@ -28,6 +28,25 @@ _WORN = word_set("watch belt sock sleeve pocket button collar bracelet necklace 
 _SET = word_set("table plate napkin fork knife spoon tray tablecloth")  # for a meal
 _MEALS = word_set("meal food dish lunch dinner breakfast supper")
 _COOKS = word_set("cook chef kitchen restaurant cafe")
+# What tells that there are people, whoever they are, and where everybody may be.
+CROWDED = word_set("crowded bustling busy packed populated")
+_GATHERINGS = CROWDED | word_set(
+    """crowd audience queue festival parade protest rally demonstration procession party celebration wedding ceremony concert
+    performance carnival fair match race tournament championship competition contest funeral meeting conference lesson
+    lecture picnic barbecue market bazaar stadium arena costume riot scrum band orchestra choir class rush"""
+)
+_PUBLIC = word_set(
+    """street sidewalk crosswalk plaza square boulevard platform station airport terminal mall store shop restaurant cafe
+    diner bar pub beach pool playground park court gym rink classroom school museum bus train tram subway ferry boat canoe
+    kayak
+    raft gondola yacht sailboat rowboat ship taxi cab carriage bicycle bike motorcycle motorbike scooter skateboard surfboard
+    snowboard chairlift slope stall stage pier marina boardwalk stroller wheelchair traffic city town village"""
+)
+_EVERYBODY = word_set(
+    """person people man woman boy girl child kid teenager teen youth adult couple family friend group crowd lady guy
+    gentleman
+    pedestrian tourist visitor passenger commuter driver rider worker vendor baby toddler spectator shopper customer"""
+)
 _LAND = "grass tree bush dirt fence street road highway sidewalk pavement building field meadow lawn"
 # For each kind of scene: what its captions often leave out, what tells of such a scene, and what rules it out.
 _SCENES = tuple(
@@ -58,7 +77,7 @@ _SCENES = tuple(
         ),
         (
             """car traffic truck bus bicycle curb crosswalk intersection corner traffic_light stop_light street_light
-            street_sign pole shop store bar cafe parking_lot sidewalk street road lamppost awning building""",
+            street_sign sign pole shop store bar cafe parking_lot sidewalk street road lamppost awning building""",
             """street road traffic intersection crosswalk sidewalk curb parking_meter stop_sign traffic_light stop_light taxi
             motorcycle fire_hydrant""",
             "bed kitchen bedroom bathroom beach forest garage snow museum track field tent",
@@ -138,6 +157,24 @@ _SCENES = tuple(
         ("helmet jersey road trail bicycle", "cyclist bicycle", "car store"),
         ("hose smoke fire flame ladder helmet fire_truck", "firefighter fire smoke", "kitten cat"),
         ("leash collar", "dog", "bed"),
+        (
+            "wheel tire windshield headlight license_plate mirror door window seat bumper",
+            "car truck bus van taxi train tram motorcycle bicycle suv pickup ambulance jeep tractor cart wagon carriage",
+            "",
+        ),
+        (
+            "door window roof chimney",
+            "building house church shop store cafe restaurant hotel barn cabin cottage",
+            "",
+        ),
+        (
+            "water",
+            """bathtub swim swimming swimmer fish dolphin whale shark duck swan goose pool puddle fountain rain waterfall
+            aquarium raft rapids flood floodwater dam""",
+            "",
+        ),
+        ("chair table", "coffee tea meal dinner lunch breakfast cafe restaurant classroom", ""),
+        ("leaf branch petal stem", "tree flower plant bush rose tulip sunflower orchid lily", ""),
         ("microphone lectern podium stage tie", "speech microphone lectern podium", ""),
         ("field soil dirt crop plow farm farmer", "tractor", "water sea boat street road"),
         ("apron barbecue grill burger sausage", "barbecue grill", "kitchen counter"),
@@ -176,6 +213,10 @@ def _tellers(thing: str) -> tuple[Kept[str, bool], Scenes]:
 
 def tells(thing: str, one: str) -> bool:
     """Tell whether a thing belongs to the scene of one known thing, whatever else is there."""
+    if one in _GATHERINGS and may_be_person(thing):
+        return True
+    if one in _PUBLIC and thing in _EVERYBODY:
+        return True
     if thing in _WORN:
         return is_person(one)
     if thing.rpartition(" ")[2] in _SET and _is_food(one):

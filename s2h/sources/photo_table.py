@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from s2h.language import nouns, word_forms
 from s2h.language.caption_fit import things_in
+from s2h.language.unmentioned_things import CROWDED
 from s2h.sources.packed_lists import Groups, Texts
 
 MOST_COUNTED = 5  # largest count that questions and answers use
@@ -18,10 +19,10 @@ MANY = MOST_COUNTED + 1
 
 
 @lru_cache(maxsize=1 << 16)
-def _may_be_noun(word: str) -> bool:
-    """Tell whether a word may be a noun. A word that is not in the tables may be one."""
+def _tells(word: str) -> bool:
+    """Tell whether a word may be a noun, or says that there are people. A word that is not in the tables may be a noun."""
     shares = word_forms.shares(word)
-    return "n" in shares or (not shares and len(word) > 3 and not word.isdigit())
+    return "n" in shares or word in CROWDED or (not shares and len(word) > 3 and not word.isdigit())
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class PhotoTable:
             texts.append(nouns.name_of_class(os.path.splitext(os.path.basename(self.names[at]))[0]))
         things = (thing for text in texts for thing in sorted(things_in(text)))
         # Every word that can be a noun counts, whatever its use in the text: when in doubt, a distractor is refused.
-        words = (word for text in texts for word in sorted(nouns.words_of(text)) if _may_be_noun(word))
+        words = (word for text in texts for word in sorted(nouns.words_of(text)) if _tells(word))
         return dict.fromkeys((*concepts, *things, *words))
 
     def _number_of(self, thing: str) -> int:

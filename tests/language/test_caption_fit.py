@@ -90,6 +90,15 @@ def test_captions_may_leave_out_where_they_are(caption, others, fits):
         ("hands", ["guitar", "stage"], False),
         ("pillow", ["street", "bus"], False),
         ("stop sign", ["kitchen", "cat"], False),
+        ("nurses", ["parade", "drone"], True),  # an event has people, whoever they are
+        ("man", ["kite", "crowded", "beach"], True),
+        ("girl", ["platform"], True),  # everybody may be in public places
+        ("nurses", ["platform"], False),
+        ("man", ["kitchen", "oven"], False),
+        ("hands", ["someone"], True),
+        ("wheel", ["car"], True),
+        ("water", ["swim", "bear"], True),
+        ("roof", ["city", "house"], True),
     ],
 )
 def test_what_a_picture_may_show_beside_what_its_captions_mention(concept, things, shown):

@@ -19,7 +19,8 @@ BROADER = """collie/dog man/person swan/bird dog/animal woman/person child/perso
     tulip/flower oak/tree pizza/food sedan/vehicle labrador/animal"""
 MAY_BE = """woman/soldier woman/actor man/soldier guy/people
     surfer/man surfer/woman woman/lady car/truck table/desk family/woman couple/man boy/man man/people
-    chair/couch lake/water husky/dog police/man puppy/collie dog/dogs street/road baby/child person/rider toddler/girl"""
+    chair/couch lake/water husky/dog police/man puppy/collie dog/dogs street/road baby/child person/rider toddler/girl
+    boy/racer construction_worker/builder mother/zebra herd/elephant lioness/big_cat black_cat/kitten lamp/desk_light"""
 NOT_MAY_BE = """man/woman dog/cat person/dog kite/umbrella plane/bird horse/zebra pizza/banana train/elephant boy/woman
     toy_truck/truck stop_sign/zebra king/queen"""
 
@@ -50,6 +51,8 @@ def test_what_is_the_same_or_broader_may_be_one_thing_both_ways():
 def test_the_head_is_taken_with_what_makes_another_thing_of_it():
     assert parse("Two brown teddy bears") == ("teddy bear", {"brown"})
     assert parse("a toy truck")[0] == "toy truck"
+    assert parse("a black cat") == ("cat", {"black"})  # in the tables a marten
+    assert parse("a black swan")[0] == "black swan"
     assert parse("the old wooden table") == ("table", {"old", "wooden"})
 
 
