@@ -79,14 +79,14 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     s2h-gen "$task" --seed "$seed" --size 64 "$@" | s2h-filter --clip "$least" --quiet -o "$kept"
 }
 first() {
-    make vqa l1.jsonl 0.2 -n $((full ? 1500 : 500)) --samples 4 --images-per-prompt 2-4
-    make vqa l1-single.jsonl 0.2 -n $((full ? 2300 : 700)) --images-per-prompt 1 --negative wrong-attribute=1
-    make arithmetic l2-arithmetic.jsonl 0.25 -n $((full ? 3500 : 2000)) --images-per-prompt 2-4 --working 0
+    make vqa l1.jsonl 0.2 -n $((full ? 1500 : 700)) --samples 4 --images-per-prompt 2-4
+    make vqa l1-single.jsonl 0.2 -n $((full ? 2300 : 1000)) --images-per-prompt 1 --negative wrong-attribute=1
+    make arithmetic l2-arithmetic.jsonl 0.25 -n $((full ? 4500 : 3000)) --images-per-prompt 2-4
 }
 second() {
-    make kinship l2-kinship.jsonl 0.25 -n $((full ? 4000 : 2500)) --images-per-prompt 2-4 --relation parent --working 0
+    make kinship l2-kinship.jsonl 0.25 -n $((full ? 3500 : 2000)) --images-per-prompt 2-4 --relation parent --working 0
     # The paper's level 3: captions of the image that shows a concept, with many of the paper's kinds of wrong captions.
-    make search l3.jsonl 0.25 -n $((full ? 5000 : 1900)) --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
+    make search l3.jsonl 0.25 -n $((full ? 6000 : 4000)) --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
         --negative attribute-swap=0.25 --negative other-image=0.25 --negative generic=0.1
 }
 step "3/8  preference pairs of the three levels, each kept where its chosen answer fits its images"
@@ -114,10 +114,9 @@ model=mini name=before
 both likelihoods replies
 
 step "6/8  DPO"
-# Full training takes less time than LoRA here: at rank 64 the adapter is as large as the layers.
 if missing run.json; then
-    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 3e-4 --sft 1 --full \
-        --batch-size 16 --grad-accum 2 --workers 1 > run.json.new
+    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 4e-4 --sft 1 \
+        --workers 1 > run.json.new
     mv run.json.new run.json
 fi
 
@@ -131,12 +130,13 @@ if [ -z "$small" ]; then
     s2h-eval --compare before-likelihood.jsonl after-likelihood.jsonl --report likelihood.json
 fi
 say "by the model's own replies:"
-s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html
+s2h-eval --compare before.jsonl after.jsonl --report compare.json --plot compare.png --gallery changed.html --quiet > /dev/null
+python "$root/examples/quickstart_table.py" . --seed "$seed" | tee table.md
 
 step "done: $out"
 cat >&2 <<END
   gallery.html   the first pairs
-  compare.png    before and after
+  table.md       the table above; compare.png draws it
   changed.html   the questions that were gained and lost, with their images
   run/           the trained model, its metrics and its plot
 

@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from claimed import Truth, claims_of
 from lessons import pick_kind
+from steps import advance, make_optimizers
 from torch import nn
 from torch.nn import functional as F
-from vlm import MEAN, SIDE, STD, advance, load_pool, make_optimizers, to_pixels
+from vlm import MEAN, SIDE, STD, load_pool, to_pixels
 
 from s2h.models.clip import WEIGHTS
 from s2h.sources.builtin import words

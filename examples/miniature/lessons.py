@@ -1,7 +1,8 @@
 """What the miniature VLM is taught before any preference training: to see one image well, to say whether an image shows
-something, to write captions of several images in one prompt, and to reason over captions in plain text. Of the questions of
-levels 1 to 3 it sees few with images (`form`), enough to know the form of an answer, and never an answer that shows its
-working: to look first and to reason over what was seen is left to preference training.
+something, to write captions of several images in one prompt, and to reason over captions in plain text, at last with one of
+them shown instead of told (`half_told`). Questions of levels 2 and 3 over images alone (`form`) have their right answer as
+often as the wrong one, so that the form of an answer is known and which one is right is left to preference training. Answers
+never show their working.
 
 A lesson is (list of pool indices of its images, list of turns); a turn is (list of user parts, answer), where a part is a
 text or None for the next image.
@@ -10,13 +11,14 @@ text or None for the next image.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from random import Random
+
+import numpy as np
 
 from s2h.sources import Item, NoPair
 from s2h.sources.builtin import families, words
-from s2h.sources.builtin.world import World
-from s2h.tasks import Wanted, arithmetic, by_level, kinship, search_words, vqa
+from s2h.sources.builtin.world import MAX_SHARED_BY_STRANGERS, World
+from s2h.tasks import Wanted, by_level, search_words, vqa
 from s2h.tasks.item_pair import shown
 from s2h.tasks.slots import Slot
 
@@ -33,12 +35,22 @@ WITH_PICTURES = (
     (0.1, {"present": 1.0}),
     (0.4, SHARES),
 )
+# The last lessons: the parts of levels 2 and 3, and the forms of their answers. Their learning rates are a third.
+PARTS = {
+    "single": 0.1, "captions": 0.1, "present": 0.05, "level 1": 0.1, "digits": 0.07, "people": 0.15, "scenes": 0.03,
+    "alike": 0.04, "half told": 0.22, "format": 0.14,
+}  # fmt: skip
 KIND_SHARES = (("scene", 0.4), ("face", 0.35), ("digit", 0.25))
 DESCRIBE_ONE = (
     "Describe Image {k}.",
     "What does Image {k} show?",
     "Caption Image {k}.",
     "What is in Image {k}?",
+)
+ALIKE = (
+    "What do the people in Image {a} and Image {b} have in common?",
+    "In what are the people in Images {a} and {b} alike?",
+    "Compare Image {a} and Image {b}: what is the same?",
 )
 DESCRIBE_ALL = ("Describe all images.", "Say what you see in each image.", "Describe the images one by one.")
 PRESENT = ("Is there {c} in {w}?", "Does {w} show {c}?", "Do you see {c} in {w}?", "Can {c} be seen in {w}?")
@@ -56,6 +68,15 @@ class PoolWorld(World):
     def __init__(self, pool: dict[str, list[dict]]) -> None:
         super().__init__(seed=20_260, split="train")
         self.pool = pool
+        faces = pool["face"]
+        self.residents = [words.person_of(labels, f"face {at}") for at, labels in enumerate(faces)]
+        self.traits = np.array(
+            [[values.index(labels[t]) for t, values in families.TRAITS.items()] for labels in faces],
+            dtype=np.int8,
+        )
+        self.kinds = np.array(
+            [families.AGES.index(f["age"]) * 2 + families.SEXES.index(f["sex"]) for f in faces]
+        )
 
     def _any(self, rng: Random, kind: str) -> Item:
         at = rng.randrange(len(self.pool[kind]))
@@ -83,6 +104,39 @@ class PoolWorld(World):
             item = self._any(rng, "face")
             if sex in (None, item.labels["sex"]) and age in (None, item.labels["age"]):
                 return item
+
+    # Faces of the pool are of no family. Those who share as many traits as relatives do are taken for relatives.
+
+    def _shared(self, person: families.Person) -> np.ndarray:
+        return (self.traits == self.traits[int(person.key.split()[1])]).sum(1)
+
+    def draw_relatives(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
+        while True:
+            first, second = super().draw_relatives(rng, relation)
+            ages = [families.AGES.index(one.age) for one in (first, second)]
+            elder = rng.choice(np.flatnonzero(self.kinds // 2 == ages[0]))
+            alike = self._shared(self.residents[elder]) == families.shared(first, second)
+            found = np.flatnonzero(alike & (self.kinds // 2 == ages[1]))
+            if len(found):
+                return self.residents[elder], self.residents[rng.choice(found)]
+
+    def draw_stranger(
+        self,
+        rng: Random,
+        like: families.Person,
+        unlike: tuple[families.Person, ...],
+        apart: tuple[families.Person, ...] = (),
+    ) -> families.Person:
+        fit = self.kinds == families.AGES.index(like.age) * 2 + families.SEXES.index(like.sex)
+        for other in unlike:
+            fit &= self._shared(other) <= MAX_SHARED_BY_STRANGERS
+        found = np.flatnonzero(fit)
+        if not len(found):
+            raise NoPair("no stranger in the pool")
+        return self.residents[rng.choice(found)]
+
+    def draw_portrait(self, rng: Random, person: families.Person) -> Item:
+        return Item(person.key, words.labels_of(person))
 
 
 def pick_kind(rng: Random) -> str:
@@ -148,8 +202,8 @@ def captions(rng: Random, world: PoolWorld) -> tuple[list[Item], list]:
     return items, with_images(n, turns, indexed=rng.random() < 0.6)
 
 
-def task_draft(rng: Random, world: World, tasks=("arithmetic", "search", "vqa")):
-    options = {"search": {"forms": {"caption": 1.0}}}
+def task_draft(rng: Random, world: World, tasks=("kinship", "arithmetic", "search", "vqa")):
+    options = {"search": {"forms": {"caption": 1.0}}, "kinship": {"relations": {"parent": 1.0}}}
     while True:
         try:
             task = rng.choice(tasks)
@@ -160,18 +214,23 @@ def task_draft(rng: Random, world: World, tasks=("arithmetic", "search", "vqa"))
             continue
 
 
-def text(rng: Random, world: World, about: str) -> tuple[list[Item], list]:
-    """Questions of level 2 over images that are told in words instead of shown: language alone can reason. They are
+def told(rng: Random, world: World, task: str) -> tuple[list[Item], list]:
+    """A question of level 2 or 3 over images that are told in words instead of shown: language alone can reason. It is
     answered without the working, so that only preference training joins seeing and reasoning."""
-    phrases, asked = TOLD[about](rng, world, rng.randint(2, 5))
-    turns = []
-    for places, ask, answer in asked:
-        if rng.random() < 0.15:  # all images told, as they would all be shown
-            places = range(len(phrases))
-        told = tell(rng, {place: phrases[place] for place in places})
-        # Question first, as in an answer that shows its working before it concludes.
-        turns.append(([f"{ask}\n{told}" if rng.random() < 0.7 else f"{told}\n{ask}"], answer))
-    return [], turns
+    draft = task_draft(rng, world, (task,))
+    places: Sequence[int] = range(len(draft.items))
+    if task != "search" and not str(draft.facts.get("form")).startswith("find") and rng.random() < 0.7:
+        places = draft.target
+    said = tell(rng, {place: words.look(draft.items[place].labels) for place in places})
+    # Question first, as in an answer that shows its working before it concludes.
+    return [], [
+        ([f"{draft.ask}\n{said}" if rng.random() < 0.7 else f"{said}\n{draft.ask}"], bare(draft.chosen))
+    ]
+
+
+def bare(answer: str) -> str:
+    """An answer without its working."""
+    return answer.rsplit("\n", 1)[-1].rsplit(". ", 1)[-1]
 
 
 def tell(rng: Random, phrases: dict[int, str]) -> str:
@@ -183,71 +242,52 @@ def tell(rng: Random, phrases: dict[int, str]) -> str:
     return " ".join(f"Image {i + 1} shows {phrase}." for i, phrase in phrases.items())
 
 
-def digits_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
-    """What each image shows, and (places asked about, question, answer)."""
-    few = rng.sample(range(10), 3)
-    values = [rng.choice(few) if rng.random() < 0.3 else rng.randrange(10) for _ in range(n)]
-    turns = []
-    while len(turns) < 2:
-        operation = rng.choice(arithmetic.OPERATIONS)
-        operands = arithmetic.draw_operands(Slot(rng, n), operation)
-        digit = rng.choice(values) if rng.random() < 0.7 else rng.randrange(10)
-        if len(operands) > 2:
-            operation = arithmetic.OF_SEVERAL.get(operation, operation)
-        read = [values[p] for p in operands]
-        answer = arithmetic.solve(operation, read, digit)
-        if answer is not None:
-            ending = rng.choice(arithmetic.BRIEF)
-            counted = digit if operation == "count-equal" else None
-            problem = arithmetic.Problem(operation, operands, counted, ending)
-            turns.append((operands, problem.ask(rng), problem.say(list(read), answer)))
-    return [str(value) for value in values], turns
+def half_told(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
+    """A question of level 2 or 3 with one image, and the others told in words: what is seen meets what is said."""
+    draft = task_draft(rng, pictures, ("kinship", "kinship", "arithmetic", "search"))
+    at = rng.choice(draft.target if rng.random() < 0.8 else range(len(draft.items)))
+    return one_shown(draft.items, at, draft.ask, bare(draft.chosen))
 
 
-def people_told(rng: Random, world: World, n: int) -> tuple[list[str], list]:
-    parent, child = rng.choice(families.parent_pairs(world.family(rng)))
-    places = Slot(rng, n).two_places()
-    told = kinship.Query(world, "parent", "is-elder", places, shows=False, ending="")
-    people, at_parent, at_child = kinship.crowd(rng, told, parent, child, n)
-    others = [i for i in range(n) if i not in (at_parent, at_child)]
-    turns = []
-    forms = ("is-elder", "are-kin", "which-elder", "find-younger", "find-elder")
-    while len(turns) < 2:
-        form = rng.choice(forms[: 5 if n > 2 else 3])
-        asked = replace(told, form=form, ending=rng.choice(kinship.BRIEF))
-        a, b = at_parent, at_child
-        if form in ("is-elder", "are-kin"):
-            relation = "kin"
-            if others and rng.random() < 0.5:
-                relation, b = "strangers", rng.choice(others)
-                a = rng.choice((at_parent, at_child))
-            elif form == "is-elder" and rng.random() < 0.5:
-                relation = "turned"
-            if relation == "turned":
-                a, b = b, a
-            elif form == "are-kin" and a > b:
-                a, b, relation = b, a, "turned" if relation == "kin" else relation
-            answer = asked.verdict(a, b, relation)
-        else:
-            if form == "which-elder":
-                a, b = sorted((a, b))
-            elif form == "find-elder":
-                a, b = at_child, at_parent
-            answer = asked.found(at_parent if form != "find-younger" else at_child)
-        turns.append(([a, b], asked.question(rng, a=a, b=b), answer))
-    return [words.look(words.labels_of(p)) for p in people], turns
+def one_shown(items: list[Item], at: int, ask: str, answer: str) -> tuple[list[Item], list]:
+    parts: list = []
+    for i, item in enumerate(items):
+        parts += [f"Image {i + 1}: ", None if i == at else words.look(item.labels), "\n"]
+    return [items[at]], [([*parts, ask], answer)]
 
 
-TOLD = {"digits": digits_told, "people": people_told}
+def alike(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
+    """What two people have in common, of all that is said of a face; both are told, or one of them is shown."""
+    people = [
+        *pictures.draw_relatives(rng, "parent"),
+        *(rng.choice(pictures.residents) for _ in range(rng.randint(0, 2))),
+    ]
+    rng.shuffle(people)
+    a, b = sorted(rng.sample(range(len(people)), 2))
+    items = [pictures.draw_portrait(rng, person) for person in people]
+    one, other = items[a].labels, items[b].labels
+    same = [
+        f"{one[t]} {'hair' if t == 'texture' else t}" for t in ("texture", *words.LOOKS) if one[t] == other[t]
+    ]
+    answer = f"Both have {words.listing(same)}." if same else "They have nothing in common."
+    ask = rng.choice(ALIKE).format(a=a + 1, b=b + 1)
+    if rng.random() < 0.5:
+        return one_shown(items, rng.choice((a, b)), ask, answer)
+    said = tell(rng, {place: words.look(item.labels) for place, item in enumerate(items)})
+    return [], [([f"{ask}\n{said}"], answer)]
 
 
 def form(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
-    """A question of one of the levels with its images, its answer without the working: the form of an answer, seldom
-    enough not to teach the skill."""
-    while True:
-        draft = task_draft(rng, pictures, ("arithmetic", "search", "search", "vqa"))
-        if not draft.facts.get("working"):
-            return draft.items, [([p if isinstance(p, str) else None for p in draft.parts()], draft.chosen)]
+    """A question of level 2 or 3 with its images, answered rightly or wrongly at even odds."""
+    draft = task_draft(rng, pictures, ("kinship", "arithmetic", "search"))
+    answer = draft.chosen if rng.random() < 0.5 else draft.rejected
+    return draft.items, [([p if isinstance(p, str) else None for p in draft.parts()], bare(answer))]
+
+
+def level_1(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
+    """A question about one image of several, answered rightly."""
+    draft = task_draft(rng, pictures, ("vqa",))
+    return draft.items, [([p if isinstance(p, str) else None for p in draft.parts()], draft.chosen)]
 
 
 def with_images(n: int, turns: list[tuple[str, str]], *, indexed: bool) -> list:
@@ -259,16 +299,22 @@ def with_images(n: int, turns: list[tuple[str, str]], *, indexed: bool) -> list:
     ]
 
 
+OVER_PICTURES = {
+    "single": single,
+    "captions": captions,
+    "present": present,
+    "level 1": level_1,
+    "half told": half_told,
+    "alike": alike,
+    "format": form,
+}
+IN_WORDS = {"digits": "arithmetic", "people": "kinship", "scenes": "search"}
+
+
 def lesson(
     rng: Random, pictures: PoolWorld, world: World, shares: dict[str, float] = SHARES
 ) -> tuple[list[Item], list]:
     which = rng.choices(list(shares), list(shares.values()))[0]
-    if which == "single":
-        return single(rng, pictures)
-    if which == "captions":
-        return captions(rng, pictures)
-    if which == "present":
-        return present(rng, pictures)
-    if which in TOLD:
-        return text(rng, world, which)
-    return form(rng, pictures)
+    if which in IN_WORDS:
+        return told(rng, world if which == "people" else pictures, IN_WORDS[which])
+    return OVER_PICTURES[which](rng, pictures)

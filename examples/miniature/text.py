@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
+    torch.set_num_threads(1)  # the matrices are small: more threads wait for each other
     torch.manual_seed(options.seed)
     texts = sentences(options.count, options.seed)
     taught = teacher_cosines(texts)
@@ -104,7 +105,7 @@ def main() -> None:
     rows = [torch.tensor(ids) for ids in model.tokenizer(texts, add_special_tokens=False)["input_ids"]]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     rng = np.random.default_rng(options.seed)
-    held, usable = np.arange(1000), np.arange(1000, len(texts))
+    held, usable = np.split(np.arange(len(texts)), [min(1000, len(texts) // 2)])
 
     def embed(at) -> torch.Tensor:
         ids = torch.nn.utils.rnn.pad_sequence([rows[i] for i in at], batch_first=True)
@@ -116,7 +117,7 @@ def main() -> None:
             group["lr"] = (
                 1e-3 * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
             )
-        at = rng.choice(usable, 128, replace=False)
+        at = rng.choice(usable, min(128, len(usable)), replace=False)
         ours, theirs = embed(at), taught[at]
         loss = F.mse_loss(ours @ ours.T, theirs @ theirs.T)
         optimizer.zero_grad()

@@ -1,6 +1,6 @@
 """Train the miniature VLM from nothing: a CLIP vision tower on attributes, then a whole LLaVA on lessons.
 
-    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000]
+    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000] [--parts 10000]
 
 The stages are counted in steps and lessons, so that other work on the cores costs time and no skill. Matrices are trained
 with Muon (Jordan et al. 2024), all else with AdamW, and in small batches: after 9,000 lessons with pictures the loss is
@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
-from lessons import WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
+from lessons import PARTS, WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
+from steps import advance, make_optimizers
 from torch import nn
 from torch.nn import functional as F
 from transformers import (
@@ -74,35 +74,6 @@ def to_pixels(pictures: np.ndarray, rng: np.random.Generator | None = None) -> t
     return (pixels - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
-# Steps ---------------------------------------------------------------------------------------------------------------
-
-
-def make_optimizers(parameters, matrices: float, rest: float) -> list:
-    """Muon for the weight matrices of hidden layers, AdamW for embeddings, convolutions, norms and biases; each with its
-    peak learning rate."""
-    parameters = list(parameters)
-    inner = [(n, p) for n, p in parameters if p.ndim == 2 and "embed" not in n and "head" not in n]
-    known = {n for n, _ in inner}
-    outer = [p for n, p in parameters if n not in known]
-    muon = torch.optim.Muon([p for _, p in inner], weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-    adam = torch.optim.AdamW(outer, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
-    for optimizer, peak in ((muon, matrices), (adam, rest)):
-        optimizer.param_groups[0]["peak"] = peak
-    return [muon, adam]
-
-
-def advance(optimizers: list, step: int, spent: float, warmup: int) -> None:
-    """One step with gradients of norm 1 at most; the rate rises over the warm-up and falls as a cosine to 2%."""
-    height = min(1, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, spent))))
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
-    for group in groups:
-        group["lr"] = height * group["peak"]
-    for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad()
-
-
 # The tower, on attributes -------------------------------------------------------------------------------------------
 
 
@@ -151,7 +122,7 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
     whole = nn.ModuleDict({"tower": tower, "neck": neck, "heads": heads})
     optimizers = make_optimizers(whole.named_parameters(), matrices=4e-3, rest=1e-3)
     rng = np.random.default_rng(seed)
-    held = rng.permutation(len(all_pictures))[:2000]
+    held = rng.permutation(len(all_pictures))[: min(2000, len(all_pictures) // 4)]
     usable = np.setdiff1d(np.arange(len(all_pictures)), held)
     # Scenes are the hardest to see, and of them the shapes: they come more often and count for more.
     share = np.repeat(
@@ -167,10 +138,9 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
     start, shown = time.time(), 0
     for step in range(steps):
         at = rng.choice(usable, 128, p=share)
-        with torch.autocast("cpu", torch.bfloat16):
-            outs = logits_of(to_pixels(all_pictures[at], rng))
+        outs = logits_of(to_pixels(all_pictures[at], rng))
         loss = sum(
-            (3 if "shape" in names[i] else 1) * F.cross_entropy(out.float(), targets[at, i], ignore_index=-1)
+            (3 if "shape" in names[i] else 1) * F.cross_entropy(out, targets[at, i], ignore_index=-1)
             for i, out in enumerate(outs)
             if (targets[at, i] >= 0).any()
         )
@@ -193,20 +163,20 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
 # The whole, on lessons ----------------------------------------------------------------------------------------------
 
 
-def make_tokenizer(labels: dict, seed: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE over everything that the built-in world says, so that any other text can be encoded as well."""
+def make_tokenizer(labels: dict, seed: int, count: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE over `count` texts of the built-in world, so that any other text can be encoded as well."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     rng, pictures, world = Random(seed), PoolWorld(labels), World(seed=seed, split="train")
     corpus = []
-    for _ in range(6000):
+    for _ in range(count * 3 // 7):
         _, turns = lesson(rng, pictures, world)
         for parts, answer in turns:
             corpus += ["".join(p for p in parts if p), "ASSISTANT: " + answer]
-    for _ in range(6000):
+    for _ in range(count * 3 // 7):
         draft = task_draft(rng, world)
         corpus += [draft.ask, draft.chosen, draft.rejected]
-    for _ in range(2000):
+    for _ in range(count // 7):
         subject = world.draw_subject(rng)
         for question in world.questions_about(subject):
             corpus += [question.ask, question.statement(question.answer), words.describe(subject.labels)]
@@ -306,22 +276,33 @@ def encode(tokenizer, items: list, turns: list) -> tuple[list[int], list[int]]:
 
 
 def train_language(
-    model, tokenizer, pictures, labels, count: int, seed: int, shares: dict, batch: int = 2500
+    model,
+    tokenizer,
+    pictures,
+    labels,
+    count: int,
+    seed: int,
+    shares: dict,
+    last: bool = False,
+    batch: int = 2500,
 ) -> None:
-    """`count` lessons, `batch` tokens at a time."""
+    """`count` lessons, `batch` tokens at a time. last: at a third of the learning rates, and the tower stays as it is."""
     rng, noise = Random(seed), np.random.default_rng(seed)
     pool_world, world = PoolWorld(labels), World(seed=seed + 1, split="train")
+    model.model.vision_tower.requires_grad_(not last)
     tower = [(n, p) for n, p in model.named_parameters() if "vision_tower" in n]
     rest = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
-    optimizers = make_optimizers(rest, matrices=5e-3, rest=3e-3)
-    optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
+    rate = 1 / 3 if last else 1
+    optimizers = make_optimizers(rest, matrices=5e-3 * rate, rest=3e-3 * rate)
+    if not last:
+        optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
     model.train()
     start, step, seen, shown, losses = time.time(), 0, 0, 0, []
     ready: list = []
     while seen < count:
         if not ready:  # lessons of like length go together, `batch` tokens at a time
             drawn = []
-            for _ in range(600):
+            for _ in range(min(600, count)):
                 items, turns = lesson(rng, pool_world, world, shares)
                 drawn.append((items, *encode(tokenizer, items, turns)))
             drawn.sort(key=lambda row: len(row[1]))
@@ -344,12 +325,11 @@ def train_language(
                 shown_pictures.append(pictures[kind][int(at)])
         pixels = to_pixels(np.stack(shown_pictures), noise) if shown_pictures else None
         asked = target[:, 1:] != -100
-        with torch.autocast("cpu", torch.bfloat16):
-            hidden = model.model(
-                input_ids=ids, attention_mask=mask, pixel_values=pixels, use_cache=False
-            ).last_hidden_state
-            logits = model.lm_head(hidden[:, :-1][asked])
-        loss = F.cross_entropy(logits.float(), target[:, 1:][asked])
+        hidden = model.model(
+            input_ids=ids, attention_mask=mask, pixel_values=pixels, use_cache=False
+        ).last_hidden_state
+        logits = model.lm_head(hidden[:, :-1][asked])
+        loss = F.cross_entropy(logits, target[:, 1:][asked])
         loss.backward()
         advance(optimizers, step, seen / count, warmup=100)
         step, seen = step + 1, seen + len(rows)
@@ -370,21 +350,24 @@ def main() -> None:
     )
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--texts", type=int, default=14_000, help="from which the words are learned")
     parser.add_argument("--tower-steps", type=int, default=4500, help="of 128 pictures, by attributes")
     parser.add_argument(
         "--words", type=int, default=40_000, help="lessons in plain text, before the pictures"
     )
     parser.add_argument("--pictures", type=int, default=220_000, help="lessons with pictures")
+    parser.add_argument("--parts", type=int, default=10_000, help="last lessons, at a third of the rates")
     parser.add_argument("--start", help="go on with the language of a model made before, with new lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
     torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
     if options.start:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
         model = LlavaForConditionalGeneration.from_pretrained(options.start)
     else:
-        tokenizer = make_tokenizer(labels, options.seed)
+        tokenizer = make_tokenizer(labels, options.seed, options.texts)
         model = make_model(tokenizer)
     print(
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words",
@@ -402,8 +385,9 @@ def main() -> None:
         tokenizer.save_pretrained(f"{options.out}-tower")
     stages = [(round(share * options.words), shares) for share, shares in WORDS_FIRST]
     stages += [(round(share * options.pictures), shares) for share, shares in WITH_PICTURES]
+    stages += [(options.parts, PARTS)]
     for at, (count, shares) in enumerate(stages):
-        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares)
+        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares, shares is PARTS)
     model.set_attn_implementation("sdpa")
     model.generation_config.do_sample = False
     model.save_pretrained(options.out)

@@ -1,48 +1,70 @@
-"""The scripts that make the miniatures run: a few steps of the CLIP on a pool of a few pictures."""
+"""The scripts that make the miniatures run: each command of make.sh, with a few steps on a pool of a few pictures."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import contextlib
+import io
+import re
+import runpy
+import shlex
 import sys
 from pathlib import Path
 
-from s2h.models import clip, names
+import pytest
+
+from s2h.models import clip, names, vlm
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "examples" / "miniature"
+SMALL = {
+    "--scenes": 40, "--faces": 300, "--digits": 60,
+    "--tower-steps": 2, "--words": 4, "--pictures": 6, "--parts": 2, "--steps": 2, "--minutes": 0.001,
+}  # fmt: skip
+MORE = {"vlm.py": ["--texts", "210"], "clip.py": ["--batch", "8"], "text.py": ["--count", "60"]}
 
 
-def run(*command: object) -> str:
-    more = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        env=os.environ | more,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run(script: str, *words: object) -> str:
+    """Run a script in this process, which has imported torch already. Return what it printed."""
+    import torch
+
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.syspath_prepend(SCRIPTS)
+        patch.setattr(sys, "argv", [script, *map(str, words)])
+        patch.setattr(
+            torch.nn.Module, "compile", lambda self, **_: None
+        )  # compiling takes longer than these few steps
+        runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+    return said.getvalue()
 
 
-def test_a_pool_is_drawn_and_the_clip_goes_on_from_the_one_that_ships(tmp_path):
-    scripts = ROOT / "examples" / "miniature"
-    run(scripts / "pool.py", tmp_path / "pool", "--scenes", 12, "--faces", 8, "--digits", 8)
-    out = tmp_path / "out"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """Run every command of make.sh with small numbers. Return its folder."""
+    out = tmp_path_factory.mktemp("made")
+    commands = re.findall(r'^"\$python" (.*)$', (SCRIPTS / "make.sh").read_text(), re.M)
+    assert [command.split()[0] for command in commands] == ["pool.py", "vlm.py", "clip.py", "text.py"]
+    for command in commands:
+        script, *words = shlex.split(command.replace("$out", str(out)))
+        words = [
+            str(SMALL[before]) if before in SMALL else word
+            for before, word in zip(["", *words], words, strict=False)
+        ]
+        run(script, *words, *MORE.get(script, []))
+    return out
+
+
+def test_each_stage_of_make_sh_writes_what_ships(made):
+    for name in ("mini", "mini-clip", "mini-text"):
+        files = {file.relative_to(made / name) for file in (made / name).rglob("*") if file.is_file()}
+        shipped = names.bundled(name)
+        assert files >= {file.relative_to(shipped) for file in shipped.rglob("*") if file.is_file()}, name
+
+
+def test_the_clip_and_the_vlm_go_on_from_those_that_ship(made, tmp_path):
     shipped = names.bundled("mini-clip")
-    said = run(
-        scripts / "clip.py",
-        tmp_path / "pool",
-        out,
-        "--from",
-        shipped,
-        "--steps",
-        2,
-        "--batch",
-        8,
-        "--lr",
-        1e-4,
-    )
+    out = tmp_path / "clip"
+    said = run("clip.py", made / "pool", out, "--from", shipped, "--steps", 2, "--batch", 8, "--lr", 1e-4)
     assert "step 1 of 2" in said
     assert {file.name for file in out.iterdir()} == {file.name for file in shipped.iterdir()}
     texts = [
@@ -52,3 +74,23 @@ def test_a_pool_is_drawn_and_the_clip_goes_on_from_the_one_that_ships(tmp_path):
     before, after = clip.load("mini-clip").texts(texts), clip.load(str(out)).texts(texts)
     moved = abs(before - after).max()
     assert 0 < moved < 0.1  # trained, and from what ships
+
+    out = tmp_path / "mini"
+    run(
+        "vlm.py",
+        made / "pool",
+        out,
+        "--start",
+        names.bundled("mini"),
+        "--words",
+        0,
+        "--pictures",
+        0,
+        "--parts",
+        2,
+    )
+    before, after = (vlm.load(str(one)).model.state_dict() for one in ("mini", out))
+    moved = {name: float(abs(before[name] - after[name]).max()) for name in before}
+    assert all((change > 0) != ("vision_tower" in name) and change < 0.1 for name, change in moved.items()), (
+        moved
+    )
