@@ -4,7 +4,7 @@ shapes.py return them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,8 +57,9 @@ class Concept(str):
 class AnswerOdds(Protocol):
     """How often each answer to a question is the right one in its source."""
 
-    def draw(self, rng: Random) -> str:
-        """Draw an answer as often as it is right."""
+    def draw(self, rng: Random, settled: Container[str] = ()) -> str:
+        """Draw an answer as often as it is right. settled: answers whose fate the caller knows, so that they are returned
+        untested. Raises NoPair if the draw gives none."""
 
     def share(self, value: str) -> float:
         """Return how often an answer is right, from 0 to 1."""

@@ -4,7 +4,7 @@ the questions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -24,7 +24,7 @@ class WeighedOdds:
         self._weights, self.pick = {value: w for value, w in weights.items() if w > 0}, pick
         self._values, self._upto = list(self._weights), list(accumulate(self._weights.values()))
 
-    def draw(self, rng: Random) -> str:
+    def draw(self, rng: Random, settled: Container[str] = ()) -> str:
         if not self._weights:
             raise NoPair("a question with one answer only")
         return rng.choices(self._values, cum_weights=self._upto)[0]
@@ -47,9 +47,11 @@ class KindOdds:
     odds: WeighedOdds
     shows: Callable[[int], bool]
 
-    def draw(self, rng: Random) -> str:
+    def draw(self, rng: Random, settled: Container[str] = ()) -> str:
         value = self.odds.draw(rng)
         at = self.odds.pick(rng, value)
+        if value in settled:
+            return value
         if at is None or self.shows(at):
             raise NoPair("a wrong answer whose picture may show the right one")
         return value
@@ -69,7 +71,7 @@ class LargestOdds:
     def __init__(self, names: dict[int, str], winner: int, wins: dict[tuple[int, int], float]) -> None:
         self._names, self._winner, self._wins = names, winner, wins
 
-    def draw(self, rng: Random) -> str:
+    def draw(self, rng: Random, settled: Container[str] = ()) -> str:
         other = rng.choice([number for number in self._names if number != self._winner])
         back, there = self._wins.get((other, self._winner), 0.0), self._wins.get((self._winner, other), 0.0)
         if rng.random() * (there + back) >= back:

@@ -73,6 +73,7 @@ class Photos(Dataset):
         self._item = lru_cache(maxsize=KEPT)(self._make_item)
         self._concept = lru_cache(maxsize=KEPT)(self._make_concept)
         self._is_called = lru_cache(maxsize=KEPT)(self._find_called)
+        self._shown = lru_cache(maxsize=KEPT)(self._find_shown)
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
             why = self.excluded.summary("no pictures; give the folder that holds the picture files")
@@ -165,16 +166,18 @@ class Photos(Dataset):
     def _may_show(self, names: list[str], part: int, at: int) -> bool:
         """Tell whether a picture may show one of some concepts: whether one of its concepts, or a thing that its texts
         mention, may have the concept's name, or a broader or narrower one."""
-        table, naming = self._tables[part], self.naming
-        may_show = caption_fit.is_mentioned if table.is_sorted else caption_fit.may_show
-        things = table.things(at)
+        may_show = caption_fit.is_mentioned if self._tables[part].is_sorted else caption_fit.may_show
+        things, listed = self._shown(part, at)
         for name in names:
             if may_show(name, things):
                 return True
-        if not naming.words and naming.contains is None:
-            return False
-        listed = [table.concepts[number] for number in table.of_picture[at]]
         return any(self._is_called(other, name) for name in names for other in listed)
+
+    def _find_shown(self, part: int, at: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the things that a picture may show, and those of its concepts that the set may call otherwise."""
+        table, naming = self._tables[part], self.naming
+        numbers = table.of_picture[at] if naming.words or naming.contains is not None else ()
+        return tuple(table.things(at)), tuple(table.concepts[number] for number in numbers)
 
     def _find_called(self, concept: str, name: str) -> bool:
         """Tell whether a concept may have the name of another one, or contains it, by the set's other names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property, lru_cache
 from random import Random
 from typing import NamedTuple
@@ -181,7 +181,7 @@ class BackedOffOdds:
         levels.append((table.by_kind, table.kind_of[row], 1 - nearest - sum(middle)))
         return [level for level in levels if level[2] > 0]
 
-    def draw(self, rng: Random) -> str:
+    def draw(self, rng: Random, settled: Container[str] = ()) -> str:
         ((groups, group, _),) = rng.choices(self._levels, [weight for _, _, weight in self._levels])
         return self._table.spellings[self._table.value_of[groups.pick(rng, group)]]
 

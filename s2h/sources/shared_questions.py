@@ -13,6 +13,7 @@ from random import Random
 from s2h.errors import NoPair
 from s2h.language import short_answers
 from s2h.language.normalisation import normalise
+from s2h.sources import lettered_options
 from s2h.sources.items import Item
 from s2h.sources.question_table import SHORT, QuestionTable
 
@@ -37,6 +38,15 @@ class SharedQuestion:
     rows: dict[str, list[int]]
 
 
+def _stem(question: str) -> str:
+    """Return a question without the sentence that says how to answer it. Return "" for lettered options, which differ from
+    picture to picture."""
+    if "\n" not in question:
+        return question
+    parsed = lettered_options.parse(question)
+    return "" if parsed.options or "\n" in parsed.stem else parsed.stem
+
+
 class SharedQuestions:
     """The questions of a table that are asked about several pictures. item: returns a picture of the table by its number."""
 
@@ -44,10 +54,10 @@ class SharedQuestions:
         self._table, self._item = table, item
         groups: dict[str, list[int]] = {}
         for row in range(len(table)):
-            if row not in table.unclear and len(normalise(table.answers[row])) <= SHORT:
-                question = table.questions[row]
-                if "\n" not in question:  # lettered options differ from picture to picture
-                    groups.setdefault(" ".join(question.casefold().split()), []).append(row)
+            if row in table.unclear or len(normalise(table.answers[row])) > SHORT:
+                continue
+            if question := _stem(table.questions[row]):
+                groups.setdefault(" ".join(question.casefold().split()), []).append(row)
         self._groups = [rows for rows in groups.values() if len({table.value_of[row] for row in rows}) > 1]
         self._by_value = lru_cache(maxsize=KEPT)(self._find_by_value)
         self._others = lru_cache(maxsize=KEPT)(self._find_others)
@@ -63,7 +73,8 @@ class SharedQuestions:
         for _ in range(REDRAWS):
             group = rng.choices(range(len(self)), cum_weights=self._weights)[0]
             rows = self._groups[group]
-            if _OPEN.match(self._table.questions[rows[0]].strip()):
+            ask = _stem(self._table.questions[rows[0]])
+            if _OPEN.match(ask.strip()):
                 continue
             found = self._by_value(group)
             firsts = [value for value, those in found.items() if len(those) >= one_least]
@@ -73,9 +84,7 @@ class SharedQuestions:
             others = self._others(group, one)
             if others:
                 other = rng.choices(others, [len(found[value]) for value in others])[0]
-                return SharedQuestion(
-                    self._table.questions[rows[0]], {value: found[value] for value in (one, other)}
-                )
+                return SharedQuestion(ask, {value: found[value] for value in (one, other)})
         raise NoPair("too few pictures of which the same is asked")
 
     def _find_by_value(self, group: int) -> dict[str, list[int]]:

@@ -281,16 +281,16 @@ def _candidates(rng: Random, question: Question, rejected: str) -> list[str]:
     from s2h.language import short_answers
 
     found = [question.answer, *([rejected] if rejected else []), *question.wrong]
-    odds = question.odds
-    for _ in range(SHOWN if not question.wrong else 0):
-        if odds is None:
-            break
+    settled, odds = set(found), question.odds
+    for _ in range(SHOWN if odds is not None and not question.wrong else 0):
         try:
-            value = odds.draw(rng)
+            value = odds.draw(rng, settled) if odds is not None else ""
         except NoPair:
             continue
-        if len(normalise(value)) <= FEW and apart(value, question):
-            found.append(value)
+        if value not in settled:
+            settled.add(value)
+            if len(normalise(value)) <= FEW and apart(value, question):
+                found.append(value)
     unlike: dict[str, str] = {}
     for value in found:
         unlike.setdefault(short_answers.key(value), value)

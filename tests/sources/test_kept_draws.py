@@ -9,6 +9,7 @@ import pytest
 from s2h import seeds
 from s2h.language import kept_answers, unmentioned_things
 from s2h.language.kept_answers import Kept
+from s2h.sources.photo_odds import KindOdds, WeighedOdds
 
 NOUNS = (
     "kite",
@@ -58,3 +59,16 @@ def test_one_thing_tells_what_all_things_tell_unless_others_rule_it_out(thing):
             alone = unmentioned_things.tells(thing, one) or unmentioned_things.tells(thing, other)
             there = unmentioned_things.is_in_scene(scenes, (one, other))
             assert unmentioned_things.belongs_there(thing, (one, other)) is (alone or there)
+
+
+def test_an_answer_that_is_settled_is_drawn_alike_and_not_tested_again():
+    tested: list[int] = []
+    odds = KindOdds(
+        WeighedOdds({"a dog": 3.0, "a cat": 1.0}, lambda rng, value: rng.randrange(9)),
+        lambda at: bool(tested.append(at)),
+    )
+    plain, quick = Random(1), Random(1)
+    drawn = [odds.draw(plain) for _ in range(40)]
+    assert len(tested) == 40 and set(drawn) == {"a dog", "a cat"}
+    assert [odds.draw(quick, {"a dog"}) for _ in range(40)] == drawn
+    assert len(tested) == 40 + drawn.count("a cat") and quick.getstate() == plain.getstate()

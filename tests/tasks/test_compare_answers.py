@@ -13,7 +13,7 @@ from s2h.eval import reading
 from s2h.images.store import Store
 from s2h.sources import SourceError, open_source
 from s2h.sources.shapes import Dataset
-from s2h.sources.shared_questions import _OPEN
+from s2h.sources.shared_questions import _OPEN, _stem
 from tests.support.photos import save
 
 KNOWN = {
@@ -125,3 +125,18 @@ def test_a_source_without_anything_to_compare_says_what_would_do(tmp_path):
 )
 def test_a_question_with_several_right_answers_is_not_compared(question, several):
     assert bool(_OPEN.match(question)) is several
+
+
+@pytest.mark.parametrize(
+    ("asked", "compared"),
+    [
+        ("Is there a dog?\nAnswer the question using a single word or phrase.", "Is there a dog?"),
+        ("Is there a dog?", "Is there a dog?"),
+        (
+            "Which colour?\nA. red\nB. blue\nAnswer with the option's letter from the given choices directly.",
+            "",
+        ),
+    ],
+)
+def test_a_question_is_compared_without_how_to_answer_it_and_never_with_options(asked, compared):
+    assert _stem(asked) == compared
