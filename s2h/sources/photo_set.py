@@ -31,15 +31,13 @@ from s2h.sources.photo_questions import PhotoQuestions
 from s2h.sources.photo_table import MANY, Naming, PhotoTable
 from s2h.sources.shapes import Dataset
 
-REDRAWS = 60
-SAME_REDRAWS = 8  # for another picture of the same concept or count
+REDRAWS, SAME_REDRAWS = 60, 8  # in general, and for another picture of the same concept or count
 KEPT = 1 << 13  # pictures whose labels are cached unpacked, 1 to 2 kB each
 SAMPLE = 400  # pictures in the sample that measures properties of a source's captions
 MOST_KINDS = 8  # in a comparison of kinds of object
 
-Reader = Callable[
-    [Counter[str]], PhotoTable
-]  # reads a part, and counts the rows that it can't use in its argument
+# Reads a part, and counts the rows that it can't use in its argument.
+Reader = Callable[[Counter[str]], PhotoTable]
 
 
 class Photos(Dataset):
