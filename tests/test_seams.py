@@ -141,14 +141,14 @@ def seconds(command: list[str]) -> float:
 
 @pytest.fixture(scope="module")
 def bare() -> float:
-    return min(seconds([sys.executable, "-c", "pass"]) for _ in range(4))
+    return min(seconds([sys.executable, "-c", "import click"]) for _ in range(4))
 
 
 @pytest.mark.parametrize("name", ["s2h", *(f"s2h-{name}" for name in COMMANDS)])
 def test_help_is_quick(name, bare):
-    """In one of ten runs: beside others on its core a process takes longer."""
+    """It takes at most four times the start of click alone, in one of ten runs: a loaded machine slows some of them."""
     shim = str(ROOT / "bin" / name)
-    assert any(seconds([sys.executable, shim, "--help"]) - bare < 0.2 for _ in range(10))
+    assert any(seconds([sys.executable, shim, "--help"]) < 4 * bare for _ in range(10))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

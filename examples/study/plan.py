@@ -9,22 +9,22 @@ import tempfile
 from pathlib import Path
 
 import click
-import steps
-from steps import Study
+import pipeline
+from pipeline import Study
 
 RECORD = 2500  # bytes of a pair's line
 STATES = 3  # weights of a checkpoint: the adapter and AdamW's two means; a run keeps two checkpoints and the adapter
 
 
-def show(study: Study, arms: list[steps.Arm], seeds: tuple[int, ...], folder: Path) -> None:
+def show(study: Study, arms: list[pipeline.Arm], seeds: tuple[int, ...], folder: Path) -> None:
     """Print each command of the first seed, then the tokens, memory, hours and disk of all."""
     at = folder / f"seed-{seeds[0]}"
     sets = list(dict.fromkeys(name for arm in arms for name in arm.sets))
-    listed = [steps.of_set(study, name, seeds[0], at) for name in sets]
-    listed += [step for name in study.measures for step in steps.of_questions(study, name, seeds[0], at)]
+    listed = [pipeline.of_set(study, name, seeds[0], at) for name in sets]
+    listed += [step for name in study.measures for step in pipeline.of_questions(study, name, seeds[0], at)]
     for arm in arms:
-        listed += [steps.of_mix(study, arm, seeds[0], at), steps.of_run(study, arm, seeds[0], at)]
-        listed += [steps.of_measure(study, name, arm.name, seeds[0], at) for name in study.measures]
+        listed += [pipeline.of_mix(study, arm, seeds[0], at), pipeline.of_run(study, arm, seeds[0], at)]
+        listed += [pipeline.of_measure(study, name, arm.name, seeds[0], at) for name in study.measures]
     for step in listed:
         click.echo(str(step))
     missing = [word for word in _places(study, listed) if not Path(word).exists()]
@@ -54,14 +54,14 @@ def show(study: Study, arms: list[steps.Arm], seeds: tuple[int, ...], folder: Pa
         sys.exit(1)
 
 
-def _places(study: Study, listed: list[steps.Step]) -> list[str]:
+def _places(study: Study, listed: list[pipeline.Step]) -> list[str]:
     """Return the files and folders below the data folder that some commands name."""
     words = [word for step in listed for command in step.pipe for word in command]
     inside = [word[word.index(study.data) :] for word in words if study.data and study.data in word]
     return list(dict.fromkeys(inside))
 
 
-def _reckon(study: Study, arm: steps.Arm) -> dict:
+def _reckon(study: Study, arm: pipeline.Arm) -> dict:
     """Return the plan of an arm's run on the study's sample of pairs."""
     with tempfile.TemporaryDirectory() as folder:
         images = ["--image-dir", f"{folder}/images"]

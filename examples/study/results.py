@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from steps import Study
+from pipeline import Study
 
 from s2h.eval import accuracy, clusters, report, statistics
 from s2h.seeds import seed_of

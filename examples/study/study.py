@@ -28,8 +28,8 @@ import click
 sys.path.insert(0, str(Path(__file__).parent))
 import plan
 import results
-import steps
-from steps import Step, Study
+import pipeline
+from pipeline import Step, Study
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Seed:
 
     runner: Runner
     study: Study
-    arms: list[steps.Arm]
+    arms: list[pipeline.Arm]
     with_base: bool
     seed: int
     folder: Path
@@ -125,29 +125,29 @@ class Seed:
         """Return the steps that make pairs and questions, each with its kind and name."""
         study, seed, folder = self.study, self.seed, self.folder
         sets = dict.fromkeys(name for arm in self.arms for name in arm.sets)
-        asked = [step for name in study.measures for step in steps.of_questions(study, name, seed, folder)]
-        return [("pairs", name, steps.of_set(study, name, seed, folder)) for name in sets] + [
+        asked = [step for name in study.measures for step in pipeline.of_questions(study, name, seed, folder)]
+        return [("pairs", name, pipeline.of_set(study, name, seed, folder)) for name in sets] + [
             ("questions", step.makes.stem, step) for step in asked
         ]
 
-    def train(self, arm: steps.Arm) -> None:
+    def train(self, arm: pipeline.Arm) -> None:
         """Mix an arm's pairs, train on them and measure. Raises click.ClickException if there are fewer pairs than asked."""
-        mix = steps.of_mix(self.study, arm, self.seed, self.folder)
+        mix = pipeline.of_mix(self.study, arm, self.seed, self.folder)
         self._step("mix", arm.name, mix)
         with open(mix.makes, "rb") as file:
             count = sum(1 for _ in file)
-        if count < (asked := steps.pairs_of(self.study, arm)):
+        if count < (asked := pipeline.pairs_of(self.study, arm)):
             raise click.ClickException(
                 f"arm {arm.name} has {count} pairs, and {asked} are asked: raise -n in its sets ({', '.join(arm.sets)}), "
                 f"or lower --pairs; then delete {mix.makes}"
             )
-        self._step("train", arm.name, steps.of_run(self.study, arm, self.seed, self.folder))
+        self._step("train", arm.name, pipeline.of_run(self.study, arm, self.seed, self.folder))
         self.measure(arm.name)
 
     def measure(self, arm: str) -> None:
         """Ask an arm's model, or "base", the questions of all measures."""
         for name in self.study.measures:
-            step = steps.of_measure(self.study, name, arm, self.seed, self.folder)
+            step = pipeline.of_measure(self.study, name, arm, self.seed, self.folder)
             self._step("measure", f"{arm}, {name}", step)
 
     def _step(self, kind: str, name: str, step: Step) -> None:
@@ -182,7 +182,7 @@ class Seed:
 )
 @click.option("--results", "only_results", is_flag=True, help="Only write the results of what has finished.")
 def main(file, out, model, data, pairs, arms, seeds, jobs, task, pairs_only, is_plan, only_results):
-    study = steps.read(file, model=model, data=data.rstrip("/"), pairs=pairs)
+    study = pipeline.read(file, model=model, data=data.rstrip("/"), pairs=pairs)
     every = [results.BASE, *study.arms]
     for name in set(arms) - set(every):
         raise click.UsageError(f"there is no arm {name!r} in {file} (choose from {', '.join(every)})")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 KEY = "OPENAI_API_KEY"
 CONCURRENCY = 32  # requests in flight
+GRACE = 20.0  # seconds for the requests that are open when an error ends a run
 RETRIES = 6  # further tries of a request, with pauses of 0.5, 1, 2, 4, 8 and 8 seconds, or as long as the server says
 TIMEOUT = 600.0  # seconds for one try
 LIKELIEST = 20  # tokens whose log-probabilities are asked for, the most that OpenAI's interface and vLLM's default allow
@@ -151,7 +152,7 @@ class Server:
 
     def run(self, jobs: Iterable[Callable[[], Awaitable[Made]]]) -> Iterator[tuple[int, Made | RecordError]]:
         """Run jobs, at most `concurrency` at a time, and yield (number of the job, result) as each ends. A RecordError is a
-        result; another error ends all jobs, after the results that were there before it."""
+        result; another error ends all jobs, after the results of those that end within GRACE seconds."""
         coming, running = enumerate(jobs), dict[asyncio.Task, int]()
         try:
             while True:
@@ -162,6 +163,11 @@ class Server:
                 waiting = asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 done, _ = self.loop.run_until_complete(waiting)
                 ended = sorted((running.pop(task), task) for task in done)
+                if (
+                    any(task.exception() for _, task in ended) and running
+                ):  # what the server answers now is kept too
+                    last, _ = self.loop.run_until_complete(asyncio.wait(running, timeout=GRACE))
+                    ended += sorted((running.pop(task), task) for task in last)
                 yield from ((at, task.result()) for at, task in ended if task.exception() is None)
                 for _, task in ended:
                     task.result()  # raises the error that ends the run

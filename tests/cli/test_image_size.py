@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from s2h.cli import gen_models
+from s2h.errors import fail
 from s2h.images.resizing import Pixels
-from s2h.models import vlm
+from s2h.models import replies, vlm
 from s2h.sources.captioner import Sidecar
 
 COMMANDS = {
@@ -43,7 +44,7 @@ def test_bounds_that_cannot_be_are_wrong_usage(name, options, said, tmp_path, mo
     [
         ("gen", ["kinship"], "--max-pixels and --min-pixels are for --model and --captioner"),
         ("gen", ["vqa", "--negative", "other-image"], "are for --model and --captioner"),
-        ("filter", ["in.jsonl"], "--max-pixels and --min-pixels are for --ref"),
+        ("filter", ["in.jsonl"], "--max-pixels, --min-pixels and --base-url are for --ref"),
         ("filter", ["in.jsonl", "--margin", ":5"], "--max-pixels and --min-pixels are for --ref MODEL"),
         ("eval", ["--score", "in.jsonl"], "--max-pixels and --min-pixels go with --model"),
     ],
@@ -104,12 +105,13 @@ def test_models_of_s2h_gen_see_bounded_images(llava):
     other = Image.new("RGB", (8, 8), "green")
     found = []
     for model, image in ((bounded, picture), (plain, small), (plain, picture)):
-        writer = gen_models.CaptionWriter(str(llava), given, "c.jsonl", lambda line: None, model)
+        local = replies.Local(model, 2)
+        writer = gen_models.CaptionWriter(str(llava), given, "c.jsonl", None, local)
         found.append(
             (
-                gen_models.Replies(model, given, 1.0).answer([(one, [image])], "key"),
+                gen_models.Replies(local, given, 1.0, fail).answer([(one, [image])], "key"),
                 gen_models._attention(model, two, [other, image], "red", 1),
-                writer.write([image]),
+                [one for _, one in writer.write([image])],
             )
         )
     assert found[0] == found[1]

@@ -144,8 +144,7 @@ def test_a_server_that_fails_at_random_answers_every_question_once_in_order(aske
     assert report["engine"] == f"vLLM at {small.url}/v1" and report["model"] == MODEL
 
 
-def test_a_run_goes_on_at_another_address_when_its_server_has_ended(asked, tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "RETRIES", 0)
+def test_a_run_goes_on_at_another_address_when_its_server_has_ended(asked, tmp_path):
     given: list[str] = []
     few = "--limit", "90"
 

@@ -16,8 +16,8 @@ from tests.support.shims import shims
 
 STUDY = Path(__file__).resolve().parents[2] / "examples" / "study"
 sys.path.insert(0, str(STUDY))
+import pipeline  # noqa: E402
 import results  # noqa: E402
-import steps  # noqa: E402
 
 SMALL = """
 [study]
@@ -93,7 +93,7 @@ def test_a_wrong_file_says_what_is_wrong(was, becomes, why, tmp_path):
     path = tmp_path / "wrong.toml"
     path.write_text(SMALL.replace(was, becomes))
     with pytest.raises(click.UsageError) as raised:
-        steps.read(str(path))
+        pipeline.read(str(path))
     assert why in str(raised.value) and "wrong.toml" in str(raised.value)
 
 
@@ -104,11 +104,11 @@ def test_tasks_of_an_array_are_each_arm_and_seed_once(tmp_path):
 
 def test_files_that_ship_can_be_read():
     for name in ("mini", "real"):
-        made = steps.read(str(STUDY / f"{name}.toml"), data="/data")
+        made = pipeline.read(str(STUDY / f"{name}.toml"), data="/data")
         assert len(made.arms) == 12 and len(made.seeds) == 3
         for arm in made.arms.values():
-            assert set(arm.order) in (set(), steps.levels_of(made, arm))
-            assert made.pairs % len(steps.levels_of(made, arm)) == 0
+            assert set(arm.order) in (set(), pipeline.levels_of(made, arm))
+            assert made.pairs % len(pipeline.levels_of(made, arm)) == 0
 
 
 def test_intervals_hold_questions_and_seeds():
