@@ -26,9 +26,9 @@ from typing import IO
 import click
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pipeline
 import plan
 import results
-import pipeline
 from pipeline import Step, Study
 
 
