@@ -49,11 +49,14 @@ class Study:
     sample: str = ""
 
     def fill(self, options: str, seed: int) -> list[str]:
-        """Return the words of a command's options, with the names in braces filled in."""
-        return [
-            word.replace("{seed}", str(seed)).replace("{model}", self.model).replace("{data}", self.data)
-            for word in shlex.split(options)
-        ]
+        """Return the words of a command's options, with the names in braces filled in. Raises click.UsageError if they name
+        a data folder and none is given."""
+        if "{data}" in options and not self.data:
+            raise click.UsageError(
+                f"--data DIR is needed, the folder that the study calls {{data}}: {options}"
+            )
+        names = {"{seed}": str(seed), "{model}": self.model, "{data}": self.data}
+        return [_filled(word, names) for word in shlex.split(options)]
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,12 @@ def read(path: str, *, model: str | None = None, data: str = "", pairs: int | No
         model or head["model"], tuple(head["seeds"]), pairs or head["pairs"], tables["sets"], arms, tables["measures"],
         data, head.get("sample", ""),
     )  # fmt: skip
+
+
+def _filled(word: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        word = word.replace(name, value)
+    return word
 
 
 def of_set(study: Study, name: str, seed: int, folder: Path) -> Step:
