@@ -15,7 +15,7 @@ full=''
 case ${1:-} in
     '') ;;
     --full) full=1 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 seed=${S2H_SEED:-0}
 out=${S2H_OUT:-$root/quickstart/seed-$seed${full:+-full}}

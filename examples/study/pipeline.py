@@ -155,9 +155,10 @@ def of_mix(study: Study, arm: Arm, seed: int, folder: Path) -> Step:
     """Return the step that mixes the pairs of an arm, as many of each level. An arm with an order gets the field `stage`."""
     makes = folder / arm.name / "mix.jsonl"
     sets = [folder / "sets" / f"{name}.jsonl" for name in arm.sets]
-    each = ["--per-level", str(study.pairs // len(levels_of(study, arm))), "--seed", str(seed)]
-    mix = ["s2h-mix", "--flat", *map(str, sets), *each]
-    if not arm.order:
+    is_forward = bool(arm.order) and list(arm.order) == sorted(arm.order)
+    mix = ["s2h-mix", "--curriculum" if is_forward else "--flat", *map(str, sets)]
+    mix += ["--per-level", str(study.pairs // len(levels_of(study, arm))), "--seed", str(seed)]
+    if is_forward or not arm.order:
         return Step(makes, [[*mix, "-o", str(makes)]], sets)
     order = [
         sys.executable,

@@ -117,6 +117,21 @@ def test_tasks_of_an_array_are_each_arm_and_seed_once(tmp_path):
     assert wrong.returncode == 2 and "there are 6 tasks" in wrong.stderr
 
 
+def test_pairs_of_another_level_are_counted():
+    pair = {"images": ["a.png"], "prompt": "What is it?", "chosen": "A cat.", "rejected": "A dog."}
+    lines = "".join(json.dumps({"id": str(level), "level": level, **pair}) + "\n" for level in (1, 2, 3))
+    words = [sys.executable, str(STUDY / "order.py"), "3", "1"]
+    stopped = subprocess.run(words, input=lines, capture_output=True, text=True)
+    assert (
+        stopped.returncode == 1
+        and "level: not in the order: 2 has level 2 (name all levels)" in stopped.stderr
+    )
+    done = subprocess.run([*words, "--on-error", "skip"], input=lines, capture_output=True, text=True)
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 3 and [(pair["level"], pair["stage"]) for pair in made] == [(3, 1), (1, 2)]
+    assert "skipped 1 record: 1 level: not in the order" in done.stderr
+
+
 def test_files_that_ship_can_be_read():
     for name in ("mini", "real"):
         made = pipeline.read(str(STUDY / f"{name}.toml"), data="/data")
