@@ -56,9 +56,8 @@ def is_name(phrase: Phrase, caption: str) -> bool:
         phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
     )  # "The Thinker in a garden"
     head = parse(phrase.text)[0].split()
-    called = (
-        1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
-    )  # "Sydney Opera House"
+    # "Sydney Opera House"
+    called = 1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
     if not capitals or not (len(words) > 1 or title) or (len(head) > 1 and not called):
         return False
     rest = [
