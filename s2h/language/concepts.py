@@ -28,9 +28,7 @@ NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
-LONGEST_ACRONYM = (
-    5  # characters of a caption in capitals that may be an acronym; longer ones are only written so
-)
+LONGEST_ACRONYM = 5  # characters; a longer caption in capitals is an ordinary sentence
 MOST_WORDS = 4  # of a concept; the last ones are kept
 
 # Heads that are in the table and yet say nothing, or stand for the picture itself.

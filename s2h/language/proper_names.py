@@ -52,9 +52,8 @@ def is_name(phrase: Phrase, caption: str) -> bool:
         return _is_first_name(first, caption[caption.find(first) :])
     words = [word for word in phrase.words if word.casefold() not in PROPER]
     capitals = all(word[0].isupper() and not word.isupper() for word in words)
-    title = (
-        phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
-    )  # "The Thinker in a garden"
+    # "The Thinker in a garden"
+    title = phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
     head = parse(phrase.text)[0].split()
     # "Sydney Opera House"
     called = 1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
