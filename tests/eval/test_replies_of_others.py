@@ -5,32 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from s2h.cli.eval import main
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def command(*arguments: object, status: int = 0) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == status and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
-
-
-def read(path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def write(path, lines: list[dict]):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+from tests.support.lines import read, write
 
 
 def excel(path, rows: list[dict]):

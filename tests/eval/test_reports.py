@@ -7,23 +7,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from click.testing import CliRunner
 
-from s2h.cli.eval import main
 from s2h.escape import latex
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == 0 and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
+from tests.support.lines import write
 
 
 @pytest.fixture()
@@ -45,7 +32,7 @@ def files(tmp_path):
             line | {"response": "A" if i in right else "B" if name == "b" and i == 1 else line["response"]}
             for i, line in enumerate(lines)
         ]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in made))
+        write(tmp_path / f"{name}.jsonl", made)
 
 
 class Page(HTMLParser):
