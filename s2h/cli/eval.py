@@ -300,6 +300,7 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
     if given.parser != "robust":
         work.say(f"replies were read as {VERSIONS[given.parser]} reads them")
     if similar := cosine.rows(done):
+        made["cosine"] = similar
         work.say("\n" + cosine.table(similar))
     if given.report:
         forms = {
@@ -307,13 +308,9 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
                 (reports.markdown(made) + (cosine.markdown(similar) if similar else "")).encode()
             ],
             ".tex": lambda: [latex.scores(made).encode()],
-            ".html": lambda: pages.page(
-                (),
-                title="evaluation",
-                intro=report_page.scores(made, cosine.table(similar) if similar else ""),
-            ),
+            ".html": lambda: pages.page((), title="evaluation", intro=report_page.scores(made)),
         }
-        reports.save(given.report, made | ({"cosine": similar} if similar else {}), forms)
+        reports.save(given.report, made, forms)
     if given.heatmap and made["by_position"]:
         reports.heat_map(made["by_position"], given.heatmap)
     elif given.heatmap:

@@ -109,6 +109,7 @@ def test_a_comparison_as_latex_and_html_with_the_changed_questions(run, files, t
     assert text.count("<figure") >= 3
     row = next(row for row in page.rows if row[0] == "blink")
     assert row[2:5] == ["66.7", "75.0", "+8.3"] and row[7:9] == ["2", "1"]
+    assert "gain in points, with its paired bootstrap interval" in text
 
 
 def test_names_are_escaped_for_latex():
