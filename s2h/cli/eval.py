@@ -40,12 +40,12 @@ def main(quiet, on_error, **values):
     s2h-eval --score --questions pope.jsonl MODEL_POPE.xlsx
     """
     given = chosen(values)
-    if given.listing or given.card:
+    if given.listing or given.card is not None:
         with common.session(None, quiet=quiet) as work:
             work.print(_about(given))
         return
     given.check()
-    if given.questions and not given.score:
+    if given.writes_questions:
         write = partial(common.writer, given.questions, given.image_dir)
         with common.session(write, quiet=quiet, on_error=on_error, locks=[given.questions]) as work:
             _write_questions(work, given)
@@ -66,6 +66,8 @@ def main(quiet, on_error, **values):
             _compare(work, given)
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
+        if not run.grows:  # what --resume can't continue must not be lost where a report can't be written
+            work.finish()
         if run.first:
             _report(work, given, done, run.model_facts)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -110,6 +112,14 @@ def test_a_comparison_as_latex_and_html_with_the_changed_questions(run, files, t
     row = next(row for row in page.rows if row[0] == "blink")
     assert row[2:5] == ["66.7", "75.0", "+8.3"] and row[7:9] == ["2", "1"]
     assert "gain in points, with its paired bootstrap interval" in text
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_report_that_cant_be_written_leaves_the_predictions(run, files, tmp_path):
+    (tmp_path / "r.html").symlink_to("/dev/full")
+    told = run("--score", "a.jsonl", "-o", "s.jsonl.gz", "--report", "r.html", status=1)
+    assert "r.html: No space left on device" in told
+    assert len(gzip.decompress((tmp_path / "s.jsonl.gz").read_bytes()).splitlines()) == 12
 
 
 def test_names_are_escaped_for_latex():
