@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from s2h import __version__
-from s2h.cli import common
+from s2h.cli import common, headings
 from s2h.errors import suggestion
 
 # In the order in which data goes through them.
 COMMANDS = {
-    "gen": "Make preference pairs of one task (vqa, kinship, arithmetic, compare, search) from one source.",
+    "gen": "Make preference pairs of one task from one source.",
     "filter": "Score pairs, and drop those that fail; measure what words alone give away.",
     "mix": "Mix files of pairs, flat or as a curriculum; convert them for other trainers.",
     "train": "Train a vision-language model on pairs with DPO.",
@@ -67,7 +67,7 @@ def _load(name: str) -> click.Command:
 
 @click.group(
     cls=Road,
-    context_settings={"max_content_width": 110},
+    context_settings={"max_content_width": headings.WIDTH},
     epilog="s2h gen is s2h-gen, and likewise for the others. s2h gen --help explains its options; "
     'completion: eval "$(_S2H_COMPLETE=bash_source s2h)", likewise for zsh and fish.',
 )

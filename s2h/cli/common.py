@@ -160,6 +160,12 @@ class Session:
             raise RuntimeError("this session was opened without an output")
         self.writer.write(record)
 
+    def finish(self) -> None:
+        """Finish the output now, so that a later error of the block leaves it in its place."""
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+
     def print(self, text: str) -> None:
         """Write a line to standard output. Raises RecordError if that is closed, OSError."""
         jsonl.Writer(streams.standard_output("redirect it to a file or to /dev/null")).put(
@@ -256,8 +262,7 @@ def session(
                 if work.writer is not None:
                     work.writer.discard()
                 raise
-            if work.writer is not None:
-                work.writer.close()
+            work.finish()
         finally:
             work.unlock()
         streams.flush()

@@ -40,12 +40,12 @@ def main(quiet, on_error, **values):
     s2h-eval --score --questions pope.jsonl MODEL_POPE.xlsx
     """
     given = chosen(values)
-    if given.listing or given.card:
+    if given.listing or given.card is not None:
         with common.session(None, quiet=quiet) as work:
             work.print(_about(given))
         return
     given.check()
-    if given.questions and not given.score:
+    if given.writes_questions:
         write = partial(common.writer, given.questions, given.image_dir)
         with common.session(write, quiet=quiet, on_error=on_error, locks=[given.questions]) as work:
             _write_questions(work, given)
@@ -66,6 +66,8 @@ def main(quiet, on_error, **values):
             _compare(work, given)
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
+        if not run.grows:  # what --resume can't continue must not be lost where a report can't be written
+            work.finish()
         if run.first:
             _report(work, given, done, run.model_facts)
 
@@ -300,6 +302,7 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
     if given.parser != "robust":
         work.say(f"replies were read as {VERSIONS[given.parser]} reads them")
     if similar := cosine.rows(done):
+        made["cosine"] = similar
         work.say("\n" + cosine.table(similar))
     if given.report:
         forms = {
@@ -307,13 +310,9 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
                 (reports.markdown(made) + (cosine.markdown(similar) if similar else "")).encode()
             ],
             ".tex": lambda: [latex.scores(made).encode()],
-            ".html": lambda: pages.page(
-                (),
-                title="evaluation",
-                intro=report_page.scores(made, cosine.table(similar) if similar else ""),
-            ),
+            ".html": lambda: pages.page((), title="evaluation", intro=report_page.scores(made)),
         }
-        reports.save(given.report, made | ({"cosine": similar} if similar else {}), forms)
+        reports.save(given.report, made, forms)
     if given.heatmap and made["by_position"]:
         reports.heat_map(made["by_position"], given.heatmap)
     elif given.heatmap:

@@ -157,7 +157,7 @@ def chosen(values: dict[str, Any]) -> Options:
     """Return the options, with those of --like in place of the ones that the user has not given. Raises a usage error if an
     evaluator's settings are not known."""
     given = Options(**values)
-    if given.like is None or given.listing or given.card or given.compare:
+    if given.like is None or given.listing or given.card is not None or given.compare:
         return given
     source = click.get_current_context().get_parameter_source
     names = [name for name, _ in given.requested]
@@ -231,6 +231,11 @@ class Options:
         return not self.score and not self.compare and not self.questions
 
     @property
+    def writes_questions(self) -> bool:
+        """Whether questions are written, and no model is asked."""
+        return bool(self.questions) and not self.score
+
+    @property
     def reads_questions(self) -> bool:
         """Whether benchmarks or files of questions are read, to ask a model or to write them."""
         return not self.score and not self.compare
@@ -261,7 +266,7 @@ class Options:
     def written(self) -> dict[str, str | None]:
         """The files that a run writes, by option."""
         return {
-            "-o": None if self.compare or (self.questions and not self.score) else self.output,
+            "-o": None if self.compare or self.writes_questions else self.output,
             "--questions": self.questions if self.reads_questions else None, "--report": self.report,
             "--heatmap": self.heatmap, "--plot": self.plot, "--gallery": self.gallery,
         }  # fmt: skip
@@ -296,9 +301,9 @@ class Options:
             raise click.UsageError("--score takes one --bench NAME, for replies whose file does not name it.")
         if self.compare and (self.questions or self.like):
             raise click.UsageError("--compare takes no --questions and no --like.")
-        if self.questions and not self.score and (self.output != "-" or self.resume):
+        if self.writes_questions and (self.output != "-" or self.resume):
             raise click.UsageError("--questions FILE names the output: it takes no -o and no --resume.")
-        if self.questions and not self.score and (self.report or self.heatmap):
+        if self.writes_questions and (self.report or self.heatmap):
             raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
         if not self.asks and self.pixels:
             raise click.UsageError("--max-pixels and --min-pixels go with --model.")

@@ -174,7 +174,10 @@ class Options:
         if self.select and self.layout != "sequence":
             raise click.UsageError("--select attention needs the images one by one (--layout sequence).")
         if self.workers > 1 and self.answering_model:
-            raise click.UsageError("--workers is for pairs without a --model (use --shard).")
+            raise click.UsageError(
+                "--workers is for pairs without a --model: vqa over built-in images asks mini unless --negative is "
+                "given (or use --shard)."
+            )
         if self.workers > 1 and (near or self.clip_model):
             raise click.UsageError("--workers is for pairs without a CLIP model (use --shard).")
 

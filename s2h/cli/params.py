@@ -14,7 +14,11 @@ LEAST_SIDE, MOST_SIDE = 32, 448  # of drawn images
 
 
 class Choice(click.Choice):
-    """A choice whose error suggests the name that was meant. `headings.command` puts it in place of every click.Choice."""
+    """A choice whose errors are one line, and suggest the name that was meant. `headings.command` puts it in place of every
+    click.Choice."""
+
+    def get_missing_message(self, param, ctx=None):
+        return f"Choose from {', '.join(map(str, self.choices))}."
 
     def get_invalid_choice_message(self, value, ctx):
         return super().get_invalid_choice_message(value, ctx) + suggestion(str(value), map(str, self.choices))

@@ -25,7 +25,7 @@ def rows_table(rows: list[dict], margin: float = MARGIN) -> str:
         kept = f"  {row['verdict']}" if row["single"] else ""
         lines.append(
             f"{titles[row['name']]:{width}s}{row['n']:6d}{row['clusters']:10d}{100 * row['before']:8.1f}"
-            f"{100 * row['after']:8.1f}{100 * row['gain']:+8.1f}{_interval(row):>18s}{row['p']:10.2g}{guess:>8s}{kept}"
+            f"{100 * row['after']:8.1f}{100 * row['gain']:+8.1f}{interval(row):>18s}{row['p']:10.2g}{guess:>8s}{kept}"
         )
     return "\n".join([*lines, *explained(rows, margin)])
 
@@ -50,7 +50,7 @@ def explained(rows: list[dict], margin: float = MARGIN) -> list[str]:
     return made
 
 
-def _interval(row: dict) -> str:
+def interval(row: dict) -> str:
     return f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
 
 
@@ -70,7 +70,7 @@ def rows_markdown(
         for row in some:
             made.append(
                 f"| {escaped(row['name'])} | {row['n']} | {100 * row['before']:.1f} | {100 * row['after']:.1f} "
-                f"| {100 * row['gain']:+.1f} | {_interval(row)} | {row['gained']} | {row['lost']} | {row['p']:.2g} "
+                f"| {100 * row['gain']:+.1f} | {interval(row)} | {row['gained']} | {row['lost']} | {row['p']:.2g} "
                 f"| {row['clusters']} |" + (f" {row['verdict']} |" if alone else "")
             )
         made.append("")

@@ -1,27 +1,39 @@
 r"""Write scores and comparisons as LaTeX tables, which a paper takes by `\input{scores.tex}`. They need no package. Numbers
-are percent, gains are points."""
+are percent, gains are points; cosines are numbers from -1 to 1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from s2h.escape import latex as escaped
+from s2h.eval.report import interval
 
 Row = tuple[str, ...]
 
 
 def scores(report: dict[str, Any]) -> str:
-    """Return the rows of a report with a score, and its metrics, as one table."""
+    """Return the rows of a report with a score, and its metrics, as one table; the mean cosines of captions, if any were
+    compared, as another one."""
     head = ("", "score", r"95\% interval", "chance", "n")
     rows = [_score(row["name"], row) for row in report["rows"] if row["score"] is not None]
     metrics = [_score(f"{one['bench']}, {one['name']}", one) for one in report["metrics"]]
     run = ", ".join(f"{key}: {report[key]}" for key in ("model", "parser", "like") if report.get(key))
-    return _table(run, head, [rows, metrics])
+    cosines: list[Row] = [
+        (
+            escaped(row["name"]),
+            f"{row['cosine']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+            f"{row['n']}",
+        )
+        for row in report.get("cosine", ())
+    ]
+    alike = _table(f"{run}, captions", ("", "mean cosine", r"95\% interval", "n"), [cosines])
+    return _joined(_table(run, head, [rows, metrics]), alike)
 
 
 def compared(comparisons: list[dict[str, Any]]) -> str:
-    """Return a table for each comparison; rows about single images come last."""
+    """Return a table for each comparison; rows about single images come last. The mean cosines of captions have one of
+    their own."""
     head = ("", "before", "after", "gain", r"95\% interval", "$p$", "n")
     tables = []
     for one in comparisons:
@@ -36,23 +48,37 @@ def compared(comparisons: list[dict[str, Any]]) -> str:
             ]
             for single in (False, True)
         ]  # fmt: skip
-        tables.append(_table(f"before: {one['before']}, after: {one['after']}", head, parts))
-    return "\n".join(tables)
+        cosines: list[Row] = [
+            (
+                escaped(row["name"]), f"{row['before']:.3f}", f"{row['after']:.3f}", f"${row['gain']:+.3f}$",
+                f"${row['low']:+.3f}$ to ${row['high']:+.3f}$", f"{row['n']}",
+            )
+            for row in one.get("cosine", ())
+        ]  # fmt: skip
+        about = f"before: {one['before']}, after: {one['after']}"
+        alike = ("", "mean cosine before", "after", "gain", r"95\% interval", "n")
+        tables += [_table(about, head, parts), _table(f"{about}, captions", alike, [cosines])]
+    return _joined(*tables)
 
 
 def _score(name: str, row: dict[str, Any]) -> Row:
     chance = row.get("chance")
-    interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
     guess = "--" if chance is None else f"{100 * chance:.1f}"
-    return escaped(name), f"{100 * row['score']:.1f}", interval, guess, f"{row['n']}"
+    return escaped(name), f"{100 * row['score']:.1f}", interval(row), guess, f"{row['n']}"
 
 
 def _signed(share: float) -> str:
     return f"${100 * share:+.1f}$"
 
 
-def _table(about: str, head: Row, parts: Iterable[list[Row]]) -> str:
-    """Return a table with a line between its parts. about: a comment above it."""
+def _joined(*tables: str) -> str:
+    return "\n".join(filter(None, tables)) or "% no question has a score\n"
+
+
+def _table(about: str, head: Row, parts: list[list[Row]]) -> str:
+    """Return a table with a line between its parts, "" if all are empty. about: a comment above it."""
+    if not any(parts):
+        return ""
     lines = [f"% {' '.join(about.split())}", rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\hline"]
     lines += [" & ".join(head) + r" \\"]
     for rows in parts:

@@ -151,19 +151,19 @@ def table(report: dict[str, Any]) -> str:
             continue
         hidden = f"  (no score: {unscored(row)})" if row["unscored"] else ""
         lines.append(
-            f"{title:{width}s}{row['n']:6d}{_percent(row['score']):>8s}{_interval(row):>16s}"
-            f"{_percent(row['chance']):>8s}{_percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
+            f"{title:{width}s}{row['n']:6d}{percent(row['score']):>8s}{interval(row):>16s}"
+            f"{percent(row['chance']):>8s}{percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
         )
     alone, grids = _parted(report["metrics"])
     for metric in alone:
-        guess = f"{_percent(metric['chance']):>8s}" if "chance" in metric else ""
+        guess = f"{percent(metric['chance']):>8s}" if "chance" in metric else ""
         lines.append(
-            f"{_named(metric):{width}s}{metric['n']:6d}{_percent(metric['score']):>8s}{_interval(metric):>16s}{guess}"
+            f"{_named(metric):{width}s}{metric['n']:6d}{percent(metric['score']):>8s}{interval(metric):>16s}{guess}"
         )
     for name, grid in grids.items():
         lines.append(f"{'':{width}s}" + "".join(f"{column:>11s}" for column in next(iter(grid.values()))))
         lines += [
-            f"{terminal(f'{name}, {row}'):{width}s}" + "".join(f"{_percent(v):>11s}" for v in values.values())
+            f"{terminal(f'{name}, {row}'):{width}s}" + "".join(f"{percent(v):>11s}" for v in values.values())
             for row, values in grid.items()
         ]
     lines += EXPLAINED
@@ -189,7 +189,7 @@ def _published(rows: list[dict], width: int) -> list[str]:
     lines = [f"{'':{width}s}" + "".join(f"{name:>9s}" for name in head)]
     for row in rows:
         mark = "" if not row["published"] else " *"
-        values = "".join(f"{_percent(row['scores'].get(name)):>9s}" for name in head)
+        values = "".join(f"{percent(row['scores'].get(name)):>9s}" for name in head)
         lines.append(f"{row['name'] + mark:{width}s}{values}")
     footnote = f"* published, not measured here: {rows[-1]['model']}, {rows[-1]['source']}"
     return [*lines, footnote, *published.warnings(rows)]
@@ -197,11 +197,7 @@ def _published(rows: list[dict], width: int) -> list[str]:
 
 def markdown(report: dict[str, Any]) -> str:
     """Return the report as Markdown, in percent."""
-    run = [
-        f"{key}: {escaped(report[key])}"
-        for key in report
-        if isinstance(report[key], str | int) and key != "seed"
-    ]
+    run = [f"{key}: {escaped(value)}" for key, value in facts(report).items()]
     lines = [
         "# Evaluation",
         "",
@@ -216,10 +212,10 @@ def markdown(report: dict[str, Any]) -> str:
         else:
             cells = (
                 row["n"],
-                _percent(row["score"]),
-                _interval(row),
-                _percent(row["chance"]),
-                _percent(row["unparsed"]),
+                percent(row["score"]),
+                interval(row),
+                percent(row["chance"]),
+                percent(row["unparsed"]),
                 row["clusters"],
             )
             more = f" (no score: {unscored(row)})" if row["unscored"] else ""
@@ -230,30 +226,28 @@ def markdown(report: dict[str, Any]) -> str:
         lines += ["", f"| metric | n | score | 95% interval (bootstrap) |{' chance |' if chances else ''}"]
         lines += ["|---" * (4 + chances) + "|"]
         for metric in alone:
-            guess = f" {_percent(metric.get('chance'))} |" if chances else ""
+            guess = f" {percent(metric.get('chance'))} |" if chances else ""
             lines.append(
-                f"| {escaped(_named(metric))} | {metric['n']} | {_percent(metric['score'])} | {_interval(metric)} |{guess}"
+                f"| {escaped(_named(metric))} | {metric['n']} | {percent(metric['score'])} | {interval(metric)} |{guess}"
             )
     for name, grid in grids.items():
         head = list(next(iter(grid.values())))
         lines += ["", f"| {name} | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
         lines += [
-            f"| {escaped(row)} | " + " | ".join(map(_percent, values.values())) + " |"
+            f"| {escaped(row)} | " + " | ".join(map(percent, values.values())) + " |"
             for row, values in grid.items()
         ]
     if report["by_images"]:
         lines += ["", "| images in the prompt | n | score | 95% interval |", "|---|---|---|---|"]
         for cell in report["by_images"]:
-            lines.append(
-                f"| {cell['images']} | {cell['n']} | {_percent(cell['score'])} | {_interval(cell)} |"
-            )
+            lines.append(f"| {cell['images']} | {cell['n']} | {percent(cell['score'])} | {interval(cell)} |")
     for some in published.tables(report["published"]):
         head = list(some[0]["scores"])
         model, source = some[-1]["model"], some[-1]["source"]
         lines += ["", f"| {model} | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
         for row in some:
             name = f"{row['name']} (published)" if row["published"] else f"**{row['name']}**"
-            lines.append(f"| {name} | " + " | ".join(_percent(row["scores"].get(one)) for one in head) + " |")
+            lines.append(f"| {name} | " + " | ".join(percent(row["scores"].get(one)) for one in head) + " |")
         lines += ["", f"Published numbers: {source}.", *published.warnings(some)]
     lines += ["", *(f"- {escaped(note)}" for note in (*EXPLAINED, *report["notes"]))]
     return "\n".join(lines) + "\n"
@@ -263,11 +257,16 @@ def _named(metric: dict) -> str:
     return terminal(f"{metric['bench']}, {metric['name']}")
 
 
-def _percent(share: float | None) -> str:
+def facts(report: dict[str, Any]) -> dict[str, str | int]:
+    """Return the facts of the run that a report names (see `make`)."""
+    return {key: value for key, value in report.items() if isinstance(value, str | int) and key != "seed"}
+
+
+def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _interval(row: dict) -> str:
+def interval(row: dict) -> str:
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 

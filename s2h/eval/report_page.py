@@ -8,17 +8,16 @@ from html import escape
 from typing import Any
 
 from s2h.errors import counted
-from s2h.eval import published
-from s2h.eval.report import EXPLAINED, unscored
+from s2h.eval import comparison_report, cosine, published
+from s2h.eval.report import EXPLAINED, facts, interval, percent, unscored
 
 _WIDE, _HIGH = 180, 16  # pixels of a drawn interval
 _CELL = 52  # pixels of a side of a cell of the heat map
 
 
-def scores(report: dict[str, Any], more: str = "") -> str:
-    """Return the HTML of a report (`s2h.eval.report.make`). more: a text that is shown below its tables."""
-    run = [(key, value) for key, value in report.items() if isinstance(value, str | int) and key != "seed"]
-    parts = [_paragraph(", ".join(f"{key}: {value}" for key, value in run))]
+def scores(report: dict[str, Any]) -> str:
+    """Return the HTML of a report (`s2h.eval.report.make`), with its `cosine` if captions were compared."""
+    parts = [_paragraph(", ".join(f"{key}: {value}" for key, value in facts(report).items()))]
     rows = [_score(row["name"], row) for row in report["rows"]]
     parts += [_table(("questions", "n", "score", "95% interval", "", "chance", "unread", "clusters"), rows)]
     if report["metrics"]:
@@ -40,21 +39,15 @@ def scores(report: dict[str, Any], more: str = "") -> str:
         ]
     for rows_of_paper in published.tables(report["published"]):
         parts += _published(rows_of_paper)
-    if more:
-        parts.append(f"<pre>{escape(more)}</pre>")
+    if "cosine" in report:
+        parts.append(_preformatted(cosine.table(report["cosine"])))
     return _section([*parts, *map(_paragraph, (*EXPLAINED, *report["notes"]))])
 
 
 def _published(rows: list[dict[str, Any]]) -> list[str]:
     """Return a table of published numbers below the measured ones, and its source."""
     head = list(rows[0]["scores"])
-    cells = [
-        (
-            escape(row["name"]),
-            *("-" if row["scores"].get(one) is None else _percent(row["scores"][one]) for one in head),
-        )
-        for row in rows
-    ]
+    cells = [(escape(row["name"]), *(percent(row["scores"].get(one)) for one in head)) for row in rows]
     source = f"Published, not measured here: {rows[-1]['source']}."
     return [
         _heading(rows[-1]["model"]),
@@ -70,7 +63,11 @@ def compared(comparisons: list[dict[str, Any]]) -> str:
     for one in comparisons:
         rows = sorted(one["rows"], key=lambda row: row["single"])
         parts.append(_heading(f"{one['before']} → {one['after']}"))
-        parts.append(_table(head, [_gain(row) for row in rows]))
+        if rows:
+            parts.append(_table(head, [_gain(row) for row in rows]))
+            parts += map(_paragraph, comparison_report.explained(rows, one["margin"]))
+        if "cosine" in one:
+            parts.append(_preformatted(cosine.compared_table(one["cosine"])))
         parts += map(_paragraph, one["notes"])
     return _section(parts)
 
@@ -83,19 +80,19 @@ def _score(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     return (
         escape(name),
         f"{row['n']:,}",
-        _percent(row["score"]),
-        f"{_percent(row['low'])} to {_percent(row['high'])}",
+        percent(row["score"]),
+        interval(row),
         _drawn(row["low"], row["high"], row["score"], chance),
-        "-" if chance is None else _percent(chance),
-        _percent(row.get("unparsed", 0.0)),
-        f"{row.get('clusters', ''):,}" if row.get("clusters") is not None else "",
+        percent(chance),
+        percent(row.get("unparsed")),
+        f"{row['clusters']:,}" if "clusters" in row else "",
     )
 
 
 def _gain(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        escape(row["name"]), f"{row['n']:,}", _percent(row["before"]), _percent(row["after"]), f"{100 * row['gain']:+.1f}",
-        f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
+        escape(row["name"]), f"{row['n']:,}", percent(row["before"]), percent(row["after"]), f"{100 * row['gain']:+.1f}",
+        comparison_report.interval(row),
         _drawn((1 + row["low"]) / 2, (1 + row["high"]) / 2, (1 + row["gain"]) / 2, 0.5), str(row["gained"]),
         str(row["lost"]), f"{row['p']:.2g}", escape(row["verdict"]) if row["single"] else "",
     )  # fmt: skip
@@ -130,7 +127,7 @@ def _heat_map(cells: list[dict]) -> str:
         parts.append(
             f'<rect class="value" x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" '
             f'fill-opacity="{0.08 + 0.72 * cell["score"]:.3f}"><title>n = {cell["n"]}</title></rect>'
-            f'<text x="{x + _CELL / 2 - 1}" y="{y + _CELL / 2 + 4}" text-anchor="middle">{_percent(cell["score"])}</text>'
+            f'<text x="{x + _CELL / 2 - 1}" y="{y + _CELL / 2 + 4}" text-anchor="middle">{percent(cell["score"])}</text>'
         )
     for at, images in enumerate(rows):
         parts.append(
@@ -162,9 +159,9 @@ def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def _preformatted(text: str) -> str:
+    return f"<pre>{escape(text)}</pre>"
+
+
 def _section(parts: Iterable[str]) -> str:
     return f'<section class="report">\n{chr(10).join(parts)}\n</section>\n'
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"

@@ -202,10 +202,10 @@ def _places(caption: str) -> Iterator[Place]:
         for token_at, token in enumerate(inside, phrase.start):
             word = token.low if token.start == 0 else token.text
             last = token is inside[-1]
-            if not last and _is_one_word(word, tokens[token_at + 1].low):
-                continue  # 'white water' is no water that is white
             if word not in KIND_OF or kinds.count(KIND_OF[word]) > 1:
                 continue  # 'a black and white cat' may not become a white and white one
+            if not last and _is_one_word(word, tokens[token_at + 1].low):
+                continue  # 'white water' is no water that is white
             if word in _NAMED and last and plain:
                 yield Place(token.start, word, "")
             elif word not in _NAMED and not last and word not in own:

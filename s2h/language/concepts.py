@@ -28,9 +28,7 @@ NO_PHRASE = "a caption that begins with no noun phrase"
 NOT_SEEN = "a caption that names nothing that can be seen"
 UNSURE = "a caption that can be read in two ways"
 NAME = "a caption that begins with a proper name"
-SHORTEST_SHOUT = (
-    5  # characters of the shortest caption that is taken for one in capitals, and not for an acronym
-)
+LONGEST_ACRONYM = 5  # characters; a longer caption in capitals is an ordinary sentence
 MOST_WORDS = 4  # of a concept; the last ones are kept
 
 # Heads that are in the table and yet say nothing, or stand for the picture itself.
@@ -71,8 +69,7 @@ _OCCASIONS = word_set("first last next")  # "First steps", "Last day"
 _LIKE_PAST = word_set("cut hit put set let shut spread hurt read bet cast split burst rid quit beat cost")
 # What a card says: "Happy birthday Grandma".
 _GREETING = re.compile(
-    r"(?:happy|merry)\s(?:\w+\s)?(?:birthday|anniversary|christmas|xmas|year|easter|halloween|\w+day)s?\b",
-    re.I,
+    r"(?:happy|merry)\s(?:\w+\s)?(?:\w+day|anniversary|christmas|xmas|year|easter|halloween)s?\b", re.I
 )
 _ENDS = frozenset(".!?:,;—–")
 _QUOTES = frozenset("'‘\"“")
@@ -101,7 +98,7 @@ def find(caption: str) -> Found:
     if is_file_name(text):
         return Found("", FILE_NAME)
     text = without_openings(text)
-    if text.isupper() and len(text) > SHORTEST_SHOUT:  # capitals tell nothing here
+    if text.isupper() and len(text) > LONGEST_ACRONYM:  # capitals tell nothing here
         text = text.lower()
     if not is_english(text):
         return Found("", NOT_ENGLISH)
@@ -189,9 +186,8 @@ def _visible(phrase: Phrase, after: str) -> list[str]:
             return []
     if phrase.begins != "one":
         words = without_owner(words)
-        words = (
-            words[1:] if len(words) > 1 and words[0].casefold() in _RANKS else words
-        )  # "Grandma's famous pie"
+        if len(words) > 1 and words[0].casefold() in _RANKS:  # "Grandma's famous pie"
+            words = words[1:]
     if called := len(words) > 1 and _names_one(*words[-2:]):
         words.pop()
     last = words[-1].casefold()

@@ -38,8 +38,7 @@ _PLACES = word_set(
 @lru_cache(maxsize=1 << 14)
 def is_body_part(noun: str) -> bool:
     """Tell whether a noun in the singular names a part of a body, by its first sense."""
-    things = word_tables.things()
-    return any(things.files[number] == "body" for number in things.senses.get(noun, ())[:1])
+    return word_tables.things().first_file(noun) == "body"
 
 
 @lru_cache(maxsize=1 << 14)
@@ -76,13 +75,12 @@ def is_person(noun: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def may_be_person(noun: str) -> bool:
     """Tell whether a noun in the singular may name a person. When in doubt ("racer", "builder"), return True."""
-    everyday, ahead = word_tables.everyday(), [noun, *word_tables.everyday().same.get(noun, ())]
+    things, everyday = word_tables.things(), word_tables.everyday()
     return any(
-        name == "person"
-        or "person" in everyday.kinds.get(name, ())
-        or word_tables.things().first_file(name) == "person"
+        "person" in everyday.kinds.get(name, ())
+        or things.first_file(name) == "person"
         or (acts(name) and not is_animal(name))
-        for name in ahead
+        for name in (noun, *everyday.same.get(noun, ()))
     )
 
 

@@ -52,13 +52,11 @@ def is_name(phrase: Phrase, caption: str) -> bool:
         return _is_first_name(first, caption[caption.find(first) :])
     words = [word for word in phrase.words if word.casefold() not in PROPER]
     capitals = all(word[0].isupper() and not word.isupper() for word in words)
-    title = (
-        phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
-    )  # "The Thinker in a garden"
+    # "The Thinker in a garden"
+    title = phrase.begins == "open" and caption[:4].casefold() == "the " and bool(words)
     head = parse(phrase.text)[0].split()
-    called = (
-        1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
-    )  # "Sydney Opera House"
+    # "Sydney Opera House"
+    called = 1 < len(head) < len(words) and shares(first.casefold()).keys() <= {"n"} and not seen(first)
     if not capitals or not (len(words) > 1 or title) or (len(head) > 1 and not called):
         return False
     rest = [

@@ -96,15 +96,13 @@ def parse(phrase: str) -> tuple[str, frozenset[str]]:
     return head, frozenset(before)
 
 
-@lru_cache(maxsize=1 << 12)
 def _only_colored(color: str, noun: str) -> bool:
     """Tell whether a color only describes a noun, though the tables have both as the name of something else: a black cat is
     a cat in captions, and a marten in the tables."""
-    things = word_tables.things()
-    senses = things.senses.get(noun, ())[:1]
-    if color not in _COLORS or not senses or f"{color} {noun}" in word_tables.everyday().kinds:
+    things, compound = word_tables.things(), f"{color} {noun}"
+    if color not in _COLORS or noun not in things.senses or compound in word_tables.everyday().kinds:
         return False
-    return not any(sense in things.above(things.senses.get(f"{color} {noun}", ())) for sense in senses)
+    return things.senses[noun][0] not in things.above(things.senses.get(compound, ()))
 
 
 def _is_noun(word: str) -> bool:
@@ -157,13 +155,7 @@ def _sex(noun: str) -> str:
 
     A soldier is no man, though WordNet calls him "man" too, in another sense of that word.
     """
-    said, things = word_tables.everyday(), word_tables.things()
-    named, ahead = {noun}, [*said.same.get(noun, ()), *said.kinds.get(noun, ())]
-    while ahead:
-        name = ahead.pop()
-        if name not in named:
-            named.add(name)
-            ahead += said.kinds.get(name, ())
+    things, named = word_tables.things(), {noun, *word_tables.everyday().above(noun)}
     above = things.above(number for name in named for number in things.senses.get(name, ())[:1])
     for sex, words in (("male", _MALE), ("female", _FEMALE)):
         if named & words or any(things.senses.get(word, (-1,))[0] in above for word in words):
@@ -210,18 +202,12 @@ def _is_kind(one: str, other: str) -> bool:
 def _names(noun: str) -> frozenset[str]:
     """Return synonyms and broader terms of a head: in all its senses, and in the first one of the everyday table's names."""
     everyday, things = word_tables.everyday(), word_tables.things()
-    found, ahead = set(), [*everyday.same.get(noun, ()), *everyday.kinds.get(noun, ())]
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += everyday.kinds.get(name, ())
-    found |= _synonyms(noun)
+    found = everyday.above(noun) | _synonyms(noun)
     above = set(things.above(things.senses.get(noun, ())))
     for name in tuple(found):
         above |= things.above(things.senses.get(name, ())[:1])
-        ahead += everyday.same.get(name, ()) if name in everyday.kinds.get(noun, ()) else ()
-    found.update(ahead)
+    for kind in everyday.kinds.get(noun, ()):
+        found |= everyday.same.get(kind, set())
     mark, _, rest = noun.partition(" ")
     if rest and mark in OTHER_THING and noun not in things.senses:
         found |= _names(OTHER_THING[mark]) | {OTHER_THING[mark]} if OTHER_THING[mark] else set()

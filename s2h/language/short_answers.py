@@ -32,7 +32,7 @@ _SPELLINGS = (
     "movie film", "elevator lift", "fall autumn", "mailbox postbox letterbox", "pants trousers pant trouser",
     "glasses spectacles eyeglasses specs glasse spectacle eyeglasse spec", "sunglasses shades sunglasse shade",
     "liter litre", "meter metre", "aging ageing", "offense offence", "defense defence", "license licence",
-    "mount mt", "doctor dr", "microphone mic", "coke coca-cola", "surfing surfboarding", "percent pct",
+    "mount mt", "doctor dr", "microphone mic", "surfing surfboarding", "percent pct",
     "foot ft feet", "inch inche", "kilometer km", "centimeter cm", "millimeter mm", "kilogram kg kilo", "pound lb",
     "ounce oz", "hour hr", "minute min", "mile mi",
     "first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th",
@@ -85,10 +85,10 @@ _SHADES = (
     "brown tan chocolate coffee caramel mahogany chestnut auburn copper hazel bronze sepia rust walnut khaki",
     "gray ash charcoal slate silver pewter", "white ivory pearl bone cream snow alabaster", "black ebony charcoal jet",
 )  # fmt: skip
-_GROUPS_OF = {
-    word: frozenset(n for n, group in enumerate((*_NEAR, *_SHADES)) if word in group.split())
-    for word in " ".join((*_NEAR, *_SHADES)).split()
-}
+_GROUPS_OF: dict[str, set[int]] = {}  # word -> the numbers of its groups
+for _number, _group in enumerate((*_NEAR, *_SHADES)):
+    for _word in _group.split():
+        _GROUPS_OF.setdefault(_word, set()).add(_number)
 # What somebody may do while doing something else: "sitting" and "eating".
 _POSTURES = word_set("sitting standing lying laying waiting posing leaning rest relaxing looking")
 _COLOURS = word_set(f"beige maroon {' '.join(_SHADES)}")
@@ -162,7 +162,6 @@ def _without_es(plural: re.Match) -> str:
     return noun if noun in word_tables.things().senses else plural[0]
 
 
-@lru_cache(maxsize=1 << 16)
 @lru_cache(maxsize=1 << 16)
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in one form: lower case, without articles, singular, American spelling, numbers as digits.
@@ -274,7 +273,7 @@ def differ(one: str, other: str) -> bool:
 
 
 def _groups_of(words: set[str]) -> set[int]:
-    """Return the numbers of the groups of `_NEAR` that have one of the words."""
+    """Return the numbers of the groups of `_NEAR` and `_SHADES` that have one of the words."""
     return {number for word in words for number in _GROUPS_OF.get(word, ())}
 
 

@@ -241,6 +241,7 @@ def is_in_scene(scenes: Scenes, known: Collection[str]) -> bool:
 
 
 def _is_food(noun: str) -> bool:
-    things = word_tables.things()
-    is_named = "food" in word_tables.everyday().kinds.get(noun, ())
-    return is_named or any(things.files[number] == "food" for number in things.senses.get(noun, ())[:1])
+    return (
+        "food" in word_tables.everyday().kinds.get(noun, ())
+        or word_tables.things().first_file(noun) == "food"
+    )

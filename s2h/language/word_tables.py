@@ -67,6 +67,17 @@ class Everyday:
     unlike: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     things: set[str] = field(default_factory=set)
 
+    def above(self, noun: str) -> set[str]:
+        """Return the names of a noun's groups, what it is a kind of, and all that these are kinds of."""
+        found: set[str] = set()
+        ahead = [*self.same.get(noun, ()), *self.kinds.get(noun, ())]
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += self.kinds.get(name, ())
+        return found
+
 
 @cache
 def things() -> Things:

@@ -55,9 +55,8 @@ class Index:
         self.dropped: set[int] = set()
         self.origin, self.number = array("I"), array("H")
         self.copied = 0xFFFFFFFF
-        self._counted: tuple[Input, int, int] | None = (
-            None  # (input, offset, line number up to which lines were counted)
-        )
+        # Input, and the offset up to which its lines were counted, with their number.
+        self._counted: tuple[Input, int, int] | None = None
         self._open = contextlib.ExitStack()
 
     def __len__(self) -> int:

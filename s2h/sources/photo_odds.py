@@ -1,6 +1,5 @@
-"""How often each answer to a question about photos is the right one, from which wrong answers are drawn.
-`photo_questions.py` asks
-the questions."""
+"""How often each answer to a question about photos is the right one, from which wrong answers are drawn. The questions are
+asked in photo_questions.py."""
 
 from __future__ import annotations
 
@@ -46,6 +45,10 @@ class KindOdds:
 
     odds: WeighedOdds
     shows: Callable[[int], bool]
+
+    @property
+    def pick(self) -> Pick:
+        return self.odds.pick
 
     def draw(self, rng: Random, settled: Container[str] = ()) -> str:
         value = self.odds.draw(rng)

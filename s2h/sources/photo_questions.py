@@ -310,8 +310,8 @@ class PhotoQuestions:
     def find(self, rng: Random, question: Question, value: str) -> tuple[int, Question | None] | None:
         """Return a picture for which `value` is the right answer to a question, with that question; None if there is none.
         The question is None if it is among those of `questions`."""
-        odds = question.odds.odds if isinstance(question.odds, KindOdds) else question.odds
-        at = odds.pick(rng, value) if isinstance(odds, WeighedOdds) else None
+        odds = question.odds
+        at = odds.pick(rng, value) if isinstance(odds, WeighedOdds | KindOdds) else None
         if at is None:
             return None
         if question.about == "object":

@@ -75,8 +75,8 @@ class Photos(Dataset):
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
             why = self.excluded.summary("no pictures; give the folder that holds the picture files")
-            if "no caption" in why:
-                why += "; write a caption into photo.txt beside photo.jpg, or file_name and text into metadata.jsonl"
+            if "caption" in why:
+                why += "; write a caption in UTF-8 into a.txt beside a.jpg, or file_name and text into metadata.jsonl"
             raise SourceError(f"source {spec!r}: fewer than two pictures can be used ({why})")
 
     # Parts ----------------------------------------------------------------------------------------------------

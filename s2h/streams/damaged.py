@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BLANK = b" \t\r\n\v\f"  # the characters of a blank line
 BOM = b"\xef\xbb\xbf"
+ONE_A_LINE = "each line holds one record: {...}"
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -62,6 +63,8 @@ def _other_format(line: bytes) -> tuple[str, str] | None:
     text = line.removeprefix(BOM).strip(BLANK)
     if line.startswith(b"PK\x03\x04"):
         return "a zip file", "unpack it, and name a file of JSON lines"
+    if line.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+        return "an image", "name a file of JSON lines, which refer to images"
     if line.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * line.count(0) > len(line):
         return "text in UTF-16", "convert it with iconv -f utf-16 -t utf-8"
     if text.startswith(b"["):
@@ -82,11 +85,12 @@ def _explained(error: jsonlines.InvalidLineError) -> RecordError:
         kind, tool = ("gzip", "zcat") if data.startswith(GZIP_MAGIC) else ("Zstandard", "zstdcat")
         return RecordError(f"not JSON: {kind} data", remedy=f"name the file .gz or .zst, or use {tool}")
     if isinstance(cause, UnicodeDecodeError):
-        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line")
+        remedy = "save the file as UTF-8, or convert it with iconv -f latin1 -t utf-8"
+        return RecordError(f"not valid UTF-8: byte {cause.start + 1} of the line", remedy=remedy)
     if isinstance(cause, parse.LimitError):
         return RecordError(str(cause))
     if cause is None:
-        return RecordError("not a JSON object", remedy="each line holds one record: {...}")
+        return RecordError("not a JSON object", remedy=ONE_A_LINE)
     column = getattr(cause, "colno", 0)
     detail = str(getattr(cause, "msg", cause))
     text = str(line)
@@ -94,7 +98,5 @@ def _explained(error: jsonlines.InvalidLineError) -> RecordError:
     for word in ("NaN", "Infinity", "-Infinity"):
         if at.startswith(word) or (word[0] == "-" and text[max(column - 2, 0) :].startswith(word)):
             detail = f"{word} is no JSON number"
-    remedy = (
-        "" if text.lstrip().startswith("{") else "each line holds one record: {...}, as s2h-gen writes it"
-    )
+    remedy = "" if text.lstrip().startswith("{") else ONE_A_LINE
     return RecordError(f"not JSON: {detail}, column {column}", remedy=remedy)

@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import heapq
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PAGE, STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.css", "page.js"))
-SHOWN = (
-    320  # the longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
-)
+SHOWN = 320  # longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
 CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
@@ -79,16 +78,12 @@ def page(
 def draw(lines: Iterable[Record], count: int, seed: int) -> tuple[list[Record], int]:
     """Return `count` random lines in their order, and the number of the others. Lines are drawn by the seed and their ids,
     and only those that are drawn so far are held."""
-    total = 0
-
-    def numbered() -> Iterator[tuple[int, int, Record]]:
-        nonlocal total
-        for line in lines:
-            yield seed_of(seed, "view", line.get("id")), total, line
-            total += 1
-
-    drawn = heapq.nsmallest(count, numbered(), key=itemgetter(0, 1))
-    return [line for _, _, line in sorted(drawn, key=itemgetter(1))], total - len(drawn)
+    numbers = itertools.count()
+    keyed = (
+        (seed_of(seed, "view", line.get("id")), at, line) for line, at in zip(lines, numbers, strict=False)
+    )
+    drawn = heapq.nsmallest(count, keyed, key=itemgetter(0, 1))
+    return [line for _, _, line in sorted(drawn, key=itemgetter(1))], next(numbers) - len(drawn)
 
 
 def policy(whole: str) -> str:

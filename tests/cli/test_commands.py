@@ -62,6 +62,8 @@ def test_a_command_keeps_its_streams_messages_and_status(tmp_path):
         ("xyz", "Without one, s2h lists them all."),
         ("--verison", "Did you mean '--version'?"),
         ("gen kinshp", "Did you mean 'kinship'?"),
+        ("gen", "Error: Missing argument 'TASK'. Choose from arithmetic, compare, kinship, search, vqa."),
+        ("gen vqa --workers 2", "asks mini unless --negative is given"),
         ("gen kinship --negativ x", "'--negative'"),
         ("gen vqa --layout gird", "Did you mean 'grid'?"),
         ("mix --flat x --to llama-factry", "'llama-factory'"),

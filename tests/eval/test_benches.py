@@ -14,23 +14,7 @@ from s2h.images.store import Store
 from s2h.record import IMAGE, RecordError
 from s2h.streams import jsonl
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def ask(tmp_path, monkeypatch):
-    """The questions of a benchmark as (line, messages), images stored below the working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def read(name: str, path, split: str | None = None, **options) -> list[tuple[dict, list[dict]]]:
-        located = copies.locate(name, str(path), split=split)
-        return list(copies.read(name, located, Settings(store=Store("images"), **options)))
-
-    return read
-
-
-def shape(messages: list[dict]) -> str:
-    """A prompt in one line, images as #."""
-    return "".join("#" if part["type"] == "image" else part["text"] for part in messages[0]["content"])
+from tests.support.lines import shape
 
 
 def test_blink(ask, tmp_path):

@@ -63,8 +63,10 @@ def test_scoring_by_cosine_is_labelled(scored, tmp_path):
         sum(made[name]["cosine"] for name in ("same", "near", "silent")) / 3
     )
     assert "mean cosine" in run.output and "mini-text" in run.output
-    run = scored("--scoring", "cosine", "--text-model", "mini-text", "--report", "r.md")
-    assert "mean cosine" in (tmp_path / "r.md").read_text()
+    for form in ("r.md", "r.html", "r.tex"):
+        CliRunner().invoke(main, ["--score", "out.jsonl", "-o", "again.jsonl", "--report", form])
+        told = (tmp_path / form).read_text()
+        assert "mean cosine" in told and f"{row['cosine']:.3f}" in told, form
 
 
 def test_captions_without_an_exact_check_are_not_called_hidden(scored, tmp_path):
@@ -99,6 +101,10 @@ def test_a_comparison_shows_the_change_of_the_cosines(scored, tmp_path):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
     run = CliRunner().invoke(main, ["--compare", "a.jsonl", "b.jsonl", "--report", "c.md", "--plot", "c.png"])
     assert run.exit_code == 0 and "no plot" in run.output and "+0.100" in (tmp_path / "c.md").read_text()
+    for form in ("c.html", "c.tex"):
+        CliRunner().invoke(main, ["--compare", "a.jsonl", "b.jsonl", "--report", form])
+        told = (tmp_path / form).read_text()
+        assert "mean cosine" in told and "+0.100" in told and "points" not in told, form
     assert CliRunner().invoke(main, ["--compare", "a.jsonl", "c.jsonl"]).exit_code == 1
 
 

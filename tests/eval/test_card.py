@@ -5,29 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from s2h import registry
-from s2h.cli.eval import main
 from s2h.eval import card, like, parsers
 from s2h.eval.questions import styles
 from s2h.record import RecordError
 from tests.support import benchmarks
+from tests.support.lines import read, write
 
 NAMES = registry.names("bench")
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def command(*arguments: object, status: int = 0) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == status and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,9 +65,9 @@ def test_like_reads_earlier_replies_by_an_evaluator_s_parser(run, tmp_path):
         {"id": "1", "bench": "pope", "answer": "yes", "response": "Yes, there is."},
         {"id": "2", "bench": "mihbench", "answer": "yes", "response": "yes"},
     ]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write(tmp_path / "p.jsonl", lines)
     told = run("--score", "p.jsonl", "--like", "lmms", "-o", "s.jsonl")
-    scored = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    scored = read(tmp_path / "s.jsonl")
     assert [line["parsed"] for line in scored] == [None, "yes"] and scored[0]["parser"] == "lmms"
     assert "note: mihbench: the settings of lmms are not known for mihbench" in told
     assert "--prompt-style" not in told  # how the replies were asked for is not known

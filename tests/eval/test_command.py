@@ -5,30 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from s2h import registry
-from s2h.cli.eval import main
 from s2h.eval import parsers
 from tests.support import benchmarks
 from tests.support.architectures import make_pairs
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def command(*arguments: str, status: int = 0) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == status and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
-
-
-def read(path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+from tests.support.lines import read, write
 
 
 def test_help_names_every_benchmark(run):
@@ -71,7 +53,7 @@ def test_benchmarks_are_asked_read_anew_and_compared(run, tmp_path, llava):
     for line, right in zip(tuned, [True, True, *[False] * 13], strict=True):
         line["response"] = f"({line['answer']})" if right else "I can't say"
         line["images"] = [str(tmp_path / "out" / image) for image in line["images"]]
-    (tmp_path / "tuned.jsonl").write_text("".join(json.dumps(line) + "\n" for line in tuned))
+    write(tmp_path / "tuned.jsonl", tuned)
     run("--score", "tuned.jsonl", "--parser", "official", "-o", "scored.jsonl", "--report", "scored.md")
     assert [line["correct"] for line in read(tmp_path / "scored.jsonl")][:2] == [True, True]
     assert "| blink | 6 | 33.3 |" in (tmp_path / "scored.md").read_text()
@@ -152,7 +134,7 @@ def test_pairs_and_questions_are_benchmarks(run, tmp_path, llava):
     assert [line["bench"] for line in lines] == ["pairs"] * 3 + ["mixed"]
     assert all((tmp_path / image).is_file() for line in lines for image in line["images"])
     assert (tmp_path / "h.png").read_bytes()[:4] == b"\x89PNG" and "mixed" in told
-    (tmp_path / "set" / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs))
+    write(tmp_path / "set" / "pairs.jsonl", pairs)
     run("--model", llava, "set/pairs.jsonl", "--scoring", "likelihood", "-o", "l.jsonl")
     assert all(
         line["correct"] == (line["logp"]["chosen"] > line["logp"]["rejected"])
@@ -172,7 +154,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         {"id": 2, "bench": "POPE", "answer": "yes", "response": "Yes."},
         {"id": 3, "bench": "mmstar", "answer": "B", "response": "x", "choices": ["x", "y"]},
     ]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write(tmp_path / "p.jsonl", lines)
     parsed = {}
     for parser in parsers.NAMES:
         run("--score", "p.jsonl", "--parser", parser, "-o", "s.jsonl")

@@ -5,20 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h.eval import accuracy, clusters, reading, report
-from s2h.eval.questions import Settings, copies
-from s2h.images.store import Store
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def ask(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def read(name: str, path, **options) -> list[tuple[dict, list[dict]]]:
-        settings = Settings(store=Store("images"), **options)
-        return list(copies.read(name, copies.locate(name, str(path)), settings))
-
-    return read
 
 
 def replied(lines: list[dict], right: list[bool], parser: str = "robust") -> list[dict]:

@@ -8,26 +8,10 @@ import json
 import pytest
 
 from s2h.eval import accuracy, chance, clusters, reading, report
-from s2h.eval.questions import Settings, copies
 from s2h.images.decoding import open_images
-from s2h.images.store import Store
 from s2h.record import RecordError
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def ask(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def read(name: str, path, **options) -> list[tuple[dict, list[dict]]]:
-        settings = Settings(store=Store("images"), **options)
-        return list(copies.read(name, copies.locate(name, str(path)), settings))
-
-    return read
-
-
-def shape(messages: list[dict]) -> str:
-    return "".join("#" if part["type"] == "image" else part["text"] for part in messages[0]["content"])
+from tests.support.lines import shape
 
 
 def scored(line: dict, reply: str, parser: str = "robust") -> dict:

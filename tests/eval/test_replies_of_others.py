@@ -5,32 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from s2h.cli.eval import main
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def command(*arguments: object, status: int = 0) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == status and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
-
-
-def read(path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def write(path, lines: list[dict]):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+from tests.support.lines import read, write
 
 
 def excel(path, rows: list[dict]):
@@ -256,6 +233,10 @@ def test_a_sample_that_fits_no_question_is_an_error(run, tmp_path, change, messa
         (["--score", "odd.tsv"], 1, "which benchmark's replies are these? odd.tsv does not end in _BENCHMARK"),
         (["--score", "odd.tsv", "--bench", "pope"], 0, "pope"),
         (["--score", "odd.tsv", "--bench", "pope=POPE"], 2, "--score takes one --bench NAME"),
+        (["--score", "blind_POPE.tsv"], 1, "blind_POPE.tsv:2: no reply: its fields are index, question"),
+        (["--score", "blind_POPE.tsv"], 1, "VLMEvalKit's have index and prediction"),
+        (["--score", "pic.png"], 1, "pic.png:1: not a JSON object: an image (name a file of JSON lines"),
+        (["--card", ""], 2, "unknown benchmark ''"),
         (["--score", "cut.xlsx"], 1, "cut.xlsx: can't be read as an Excel file"),
         (["--score", "odd.tsv", "--bench", "pope", "--questions", "odd.tsv"], 1, "odd.tsv"),
         (["--questions", "q.jsonl", "--model", "mini"], 2, "--questions ask no model: they take no --model"),
@@ -269,6 +250,8 @@ def test_wrong_uses_are_told_in_one_line(run, tmp_path, arguments, status, messa
     benchmarks.tsv(
         tmp_path / "odd.tsv", [{"index": 1, "question": "Is it?", "answer": "yes", "prediction": "Yes"}]
     )
+    benchmarks.tsv(tmp_path / "blind_POPE.tsv", [{"index": 1, "question": "Is it?"}])
+    (tmp_path / "pic.png").write_bytes(benchmarks.picture())
     (tmp_path / "cut.xlsx").write_bytes(b"PK\x03\x04 cut")
     assert message in " ".join(run(*arguments, status=status).split())
 

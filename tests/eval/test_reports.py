@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import re
 from html.parser import HTMLParser
 
 import pytest
-from click.testing import CliRunner
 
-from s2h.cli.eval import main
 from s2h.escape import latex
 from tests.support import benchmarks
-
-
-@pytest.fixture()
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: object) -> str:
-        done = CliRunner().invoke(main, [*map(str, arguments)])
-        assert done.exit_code == 0 and "Traceback" not in done.output, done.output
-        return done.output
-
-    return command
+from tests.support.lines import write
 
 
 @pytest.fixture()
@@ -45,7 +34,7 @@ def files(tmp_path):
             line | {"response": "A" if i in right else "B" if name == "b" and i == 1 else line["response"]}
             for i, line in enumerate(lines)
         ]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in made))
+        write(tmp_path / f"{name}.jsonl", made)
 
 
 class Page(HTMLParser):
@@ -122,6 +111,15 @@ def test_a_comparison_as_latex_and_html_with_the_changed_questions(run, files, t
     assert text.count("<figure") >= 3
     row = next(row for row in page.rows if row[0] == "blink")
     assert row[2:5] == ["66.7", "75.0", "+8.3"] and row[7:9] == ["2", "1"]
+    assert "gain in points, with its paired bootstrap interval" in text
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_report_that_cant_be_written_leaves_the_predictions(run, files, tmp_path):
+    (tmp_path / "r.html").symlink_to("/dev/full")
+    told = run("--score", "a.jsonl", "-o", "s.jsonl.gz", "--report", "r.html", status=1)
+    assert "r.html: No space left on device" in told
+    assert len(gzip.decompress((tmp_path / "s.jsonl.gz").read_bytes()).splitlines()) == 12
 
 
 def test_names_are_escaped_for_latex():

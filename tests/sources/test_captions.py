@@ -259,6 +259,14 @@ def test_metadata_files(folder, tmp_path):
         open_source(str(root))
 
 
+@pytest.mark.parametrize("caption", [b"", "A caf\u00e9 in a street.".encode("latin-1"), b"42"])
+def test_captions_that_can_not_be_used_get_a_remedy(caption, tmp_path):
+    for number in range(6):
+        save(tmp_path / f"{number}.jpg", number).with_suffix(".txt").write_bytes(caption)
+    with pytest.raises(SourceError, match=r"caption.*write a caption in UTF-8 into a.txt beside a.jpg"):
+        open_source(f"captions:{tmp_path}")
+
+
 def test_sources_that_can_not_serve_say_so(folder, tmp_path):
     with pytest.raises(SourceError, match=r"no people whose kinship is known; kinship needs .*fiw:PATH"):
         next(tasks.generate("kinship", n=1, source=open_source(str(folder)), images=Store(tmp_path)))

@@ -130,7 +130,7 @@ def find(name: str, data: str) -> str:
         raise RecordError(f"no such folder: {data}", remedy="--data takes a folder that contains benchmarks")
     if plain(os.path.abspath(data)) == name:
         return data
-    held = sorted(os.listdir(data))
+    held = sorted(one for one in os.listdir(data) if not one.startswith("."))
     for entry in held:
         stem = re.sub(r"(\.parquet|\.tsv|\.jsonl?(\.gz|\.zst)?)$", "", entry)
         whole = os.path.join(data, entry)

@@ -109,9 +109,18 @@ def joined(
 
 
 def _layout(line: Line) -> str:
-    """Name the layout of a row by its fields, "" for one of ours."""
+    """Name the layout of a row by its fields, "" for one of ours. Raises RecordError for a row of no known layout."""
+    if "response" in line:
+        return ""
     fits = (name for name, one in layouts().items() if all(field in line for field in one.fields))
-    return "" if "response" in line else next(fits, "")
+    name = next(fits, "")
+    if not name and "id" not in line:
+        known = "; ".join(f"{one.title}'s have {' and '.join(one.fields)}" for one in layouts().values())
+        raise RecordError(
+            f"no reply: its fields are {', '.join(line)[:120] or 'none'}",
+            remedy=f"our lines have id, bench, answer and response; {known}",
+        )
+    return name
 
 
 def _line(line: Record, name: str, bench: str, asked: Questions | None) -> Record:

@@ -48,8 +48,6 @@ def _sheet(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
             if any(cell is not None for cell in cells):
                 yield f"{name}:{number}", dict(zip(columns, cells, strict=False))
         book.close()
-    except RecordError:
-        raise
     except Exception as error:  # a damaged file can raise anything in openpyxl
         raise RecordError(
             f"can't be read as an Excel file: {one_line(error, 160)}",
