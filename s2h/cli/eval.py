@@ -279,7 +279,7 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports
-    from s2h.eval.parsers import VERSIONS
+    from s2h.parsers import VERSIONS
     from s2h.view import gallery as pages
 
     if not done:

@@ -14,11 +14,11 @@ from s2h.cli import headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval import like as likes
-from s2h.eval.parsers import NAMES as PARSERS
-from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
 from s2h.images.resizing import Pixels
 from s2h.models import image_size
+from s2h.parsers import NAMES as PARSERS
+from s2h.parsers import VERSIONS
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request

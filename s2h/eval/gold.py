@@ -123,7 +123,7 @@ def _yes_no(answer: Any) -> str | None:
 
 
 def _number(answer: Any) -> int | float | None:
-    from s2h.eval.parsers import numbers
+    from s2h.parsers import numbers
 
     if isinstance(answer, bool):
         return None
@@ -135,7 +135,7 @@ def _number(answer: Any) -> int | float | None:
 
 
 def _image(answer: Any) -> int | str | None:
-    from s2h.eval.parsers import images
+    from s2h.parsers import images
 
     if isinstance(answer, str):
         if _word_of(answer) in _NONE:
@@ -146,7 +146,7 @@ def _image(answer: Any) -> int | str | None:
 
 
 def _order(answer: Any) -> list[int] | None:
-    from s2h.eval.parsers import images
+    from s2h.parsers import images
 
     if isinstance(answer, str):
         return images.order(answer)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from s2h.eval import benches
 from s2h.eval.benches import Bench
-from s2h.eval.parsers import VERSIONS
+from s2h.parsers import VERSIONS
 from s2h.record import RecordError
 
 

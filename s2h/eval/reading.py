@@ -1,5 +1,5 @@
 """Read a reply: the answer in its free text, and whether it is right. Choices and yes/no are read by the parser that is
-asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read by our own rules only. A value counts
+asked for (`s2h.parsers`); numbers, images, orders, words and captions are read by our own rules only. A value counts
 only if it appears as whole words. Nothing is guessed: a reply that can't be read gives None, and reports show the share."""
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from s2h.eval import answer_types, benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
-from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
-from s2h.eval.parsers.images import NONE_SAID, image, order
-from s2h.eval.parsers.numbers import number
+from s2h.parsers import Rules, captions, lmms, mentions, official, plain, robust, vlmevalkit
+from s2h.parsers.images import NONE_SAID
 from s2h.record import RecordError, fail, where_of
 
 SHORT = 12  # words of the longest free answer
@@ -23,7 +22,6 @@ _CHOICE: dict[str, Callable[[str, dict[str, str]], str | None]] = {
 _YES_NO: dict[str, Callable[[str], str | None]] = {
     "robust": robust.yes_no, "vlmevalkit": vlmevalkit.yes_no, "lmms": lmms.yes_no, "official": official.yes_no,
 }  # fmt: skip
-_OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
 
 
 def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
@@ -54,7 +52,7 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     elif kind == "number" and own.number is not None:
         parsed = own.number(response)
     else:
-        parsed = _OWN_WAY[kind](response)
+        parsed = robust.VALUES[kind](response)
     return parsed, None if answer is None else parsed == answer
 
 
@@ -128,29 +126,11 @@ def _one_of_several(conclusion: str, named: set[str]) -> bool:
     return False
 
 
-_LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
-
-
-def caption(text: str) -> str | None:
-    """Return a reply without its working: without lines that begin as 'Image 2 shows …' and, in a single line, without
-    leading sentences of that kind. If the reply is one such sentence, it is the caption; if it is several and nothing else,
-    return None."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if plain := [line for line in lines if not _LOOK.match(line)]:
-        return " ".join(plain)
-    if len(lines) != 1:
-        return None
-    rest, looks = lines[0], 0
-    while look := _LOOK.match(rest):
-        rest, looks = rest[look.end() :].lstrip(), looks + 1
-    return rest or (lines[0] if looks == 1 else None)
-
-
 def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
     """Read a caption. It is right if it says something and all of it is true of the target. Photographs have no labels to
     check it by, so correct is None; `--scoring likelihood` and `--scoring cosine` score these. If an answer shows its
     working, only its conclusion counts."""
-    parsed, labels = caption(plain.plain(response)), line.get("target_labels")
+    parsed, labels = captions.caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
     if answer == "none":  # that no image shows it
         parsed = "none" if NONE_SAID.search(response) else parsed

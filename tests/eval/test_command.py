@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from s2h import registry
-from s2h.eval import parsers
+from s2h import parsers, registry
 from tests.support import benchmarks
 from tests.support.architectures import make_pairs
 from tests.support.lines import read, write

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from s2h import registry
-from s2h.eval.parsers import Rules
+from s2h.parsers import Rules
 from s2h.record import Record
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Bench:
     answer_type: the type of all its answers, if there is only one.
 
     How replies are read:
-    rules: by parser, the rules (`s2h.eval.parsers.Rules`) by which that evaluator reads this benchmark, if they differ from
+    rules: by parser, the rules (`s2h.parsers.Rules`) by which that evaluator reads this benchmark, if they differ from
     its rules for others.
 
     How it is scored:

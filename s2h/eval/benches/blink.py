@@ -10,10 +10,10 @@ from __future__ import annotations
 from s2h.eval import revisions
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question, Revision
 from s2h.eval.bootstrap import accuracy, by_category
-from s2h.eval.parsers import Rules, lmms
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.styles import listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules, lmms
 from s2h.record import Record
 
 TASKS = (

@@ -11,8 +11,8 @@ import dataclasses
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
+from s2h.parsers import Rules
 from s2h.record import Record
 
 GUESS = 0.5  # the share of questions that a blind guesser answers right

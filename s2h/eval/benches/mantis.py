@@ -6,10 +6,10 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import subset
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.styles import LETTER, llava
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 KINDS = ("multi-choice", "short-answer")

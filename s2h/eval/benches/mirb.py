@@ -8,9 +8,9 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
-from s2h.eval.parsers import Rules
-from s2h.eval.parsers.numbers import ORDINALS, WORDS
 from s2h.eval.questions.tables import first, number_of
+from s2h.parsers import Rules
+from s2h.parsers.numbers import ORDINALS, WORDS
 from s2h.record import Record
 
 GROUPS = {

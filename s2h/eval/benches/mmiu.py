@@ -11,12 +11,12 @@ from typing import Any
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import by_category, subset
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL
 from s2h.eval.questions import archives
 from s2h.eval.questions.styles import LETTER, llava
 from s2h.eval.questions.tables import first, number_of
 from s2h.images.references import is_relative
+from s2h.parsers import Rules
 from s2h.record import Record
 
 # The tasks whose prompt begins with the question; in the others its context comes first.

@@ -7,10 +7,10 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.bootstrap import by_category, mean_of, whole_groups
-from s2h.eval.parsers import Rules
 from s2h.eval.published import SEVERAL
 from s2h.eval.questions import tsv
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 ASKS = "\nAnswer with the option's letter from the given choices directly. Enclose the option's letter within ``."

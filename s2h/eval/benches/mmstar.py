@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
-from s2h.eval.parsers import Rules, lmms
 from s2h.eval.questions.styles import LETTER, listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules, lmms
 from s2h.record import Record
 
 

@@ -7,10 +7,10 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question, by_group
 from s2h.eval.bootstrap import by_category, subset
-from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
 from s2h.eval.questions.styles import LETTER, listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 _KEPT = ("image_relation", "image_type", "counterpart_idx")

@@ -11,8 +11,8 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 SIZE = 4  # rows of a group

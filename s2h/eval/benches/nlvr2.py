@@ -8,9 +8,9 @@ import re
 from s2h.eval.benches import Bench, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.benches.mantis import first_letter, official_prompt
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.tables import beside, first
+from s2h.parsers import Rules
 from s2h.record import Record, RecordError
 from s2h.seeds import seed_of
 

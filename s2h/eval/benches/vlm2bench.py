@@ -18,10 +18,10 @@ from dataclasses import replace
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import Unit, mean_of, whole_groups
-from s2h.eval.parsers import Rules
-from s2h.eval.parsers.numbers import WORDS
 from s2h.eval.published import SEVERAL
 from s2h.eval.questions.tables import beside, first
+from s2h.parsers import Rules
+from s2h.parsers.numbers import WORDS
 from s2h.record import Record, RecordError
 
 PAIRS = ("gc-mat", "gc-trk", "oc-cpr", "pc-cpr")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from s2h.eval.parsers import plain
+from s2h.parsers import plain
 
 _SAID = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",

@@ -6,12 +6,17 @@ guessed: a reply is unread if it declares several options, has evidence for seve
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from s2h.eval.parsers import images, mentions, numbers, plain
-from s2h.eval.parsers.plain import AMBIGUOUS, Ambiguous
-from s2h.eval.parsers.yesno import yes_no
+from s2h.parsers import images, mentions, numbers, plain
+from s2h.parsers.plain import AMBIGUOUS, Ambiguous
+from s2h.parsers.yesno import yes_no
 
-__all__ = ["choice", "conclusion", "yes_no"]
+__all__ = ["VALUES", "choice", "conclusion", "yes_no"]
+# The reader of each type of answer that is one value.
+VALUES: dict[str, Callable[[str], object]] = {
+    "number": numbers.number, "image": images.image, "order": images.order, "yes/no": yes_no,
+}  # fmt: skip
 Said = str | Ambiguous | None  # a letter, AMBIGUOUS for several, None for none
 _DRESS = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
 _NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer|选项|项)(?![A-Za-z]))?"

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from s2h.eval.parsers import plain
-from s2h.eval.parsers.numbers import ORDINALS, WORDS
+from s2h.parsers import plain
+from s2h.parsers.numbers import ORDINALS, WORDS
 
 NONE = "none"
 _THING = r"(?:image|picture|photo|photograph|figure|frame|panel|pic|img|fig\.?)"

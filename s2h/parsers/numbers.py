@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from s2h.eval.parsers import plain
+from s2h.parsers import plain
 
 Number = int | float
 _UNITS = (
