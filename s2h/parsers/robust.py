@@ -222,8 +222,8 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
 
 
 def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """Return the label at the start of a reply ('B. a dog', 'b) a dog', 'B, because …'); AMBIGUOUS if the reply lists several,
-    or if another option's text follows."""
+    """Return the label at the start of a reply ('B. a dog', 'b) a dog', 'B, because …'); AMBIGUOUS if it lists several, or
+    if the text of another option follows."""
     first = _LABEL.match(text) or _LEADING.match(text)
     if first is None or (letter := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None

@@ -1,8 +1,8 @@
 """Find the files of a benchmark, on a disk or on the Hub, and make a question of each row.
 
 A question is (line, messages). The line has id, bench, category, images, question, answer, answer_type and, if they help to
-read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images, its `_row`
-the number of its row in its configuration, from 0.
+read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images. Its `_row`
+is the number of its row in its configuration, from 0.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def listing() -> str:
 
 def locate(name: str, path: str | None = None, data: str | None = None, split: str | None = None) -> Located:
     """Find the files of a split: below `path`, else in the benchmark's copy in the folder `data`, else None for the Hub.
-    split: by default the one that scores are reported on. Raises RecordError."""
+    split: by default the benchmark's first one. Raises RecordError."""
     bench = registry.load("bench", name)
     split = split or next(iter(bench.splits))
     if split not in bench.splits:
@@ -72,10 +72,8 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
     else:
         found = tables.read(files, required=bench.required, on_error=settings.on_error)
     seen = HashSet()
-    count = 0
     rows: Counter[str] = Counter()  # by configuration, which is a folder or a name on the Hub
     for file, row in found:
-        count += 1
         config = file if files is None else os.path.dirname(file)
         rows[config] += 1
         try:
@@ -90,9 +88,11 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
             continue
         made[0]["_row"] = rows[config] - 1
         yield made
-    whole = bench.rows.get(split)
-    joined = files is not None and files[0].endswith(".tsv")  # where one row may stand for several questions
-    if whole and count != whole and not joined:
+    count, whole = rows.total(), bench.rows.get(split)
+    is_table = files is not None and files[0].endswith(
+        ".tsv"
+    )  # a row of a TSV may stand for several questions
+    if whole and count != whole and not is_table:
         settings.tell(
             f"{name}: {count:,} {plural(count, 'row')}, where the benchmark's {split} split has {whole:,}"
         )
