@@ -159,6 +159,11 @@ def test_letters_are_scored_by_one_pass_over_the_prompt(model, pairs):
         assert line["correct"] == (None if rows[n][0]["answer"] is None else best == rows[n][0]["answer"])
 
 
+def test_questions_with_one_option_are_scored_together(model, pairs):
+    rows = [asked("blink", n, pairs, choices={"B": "blue"}, answer="B") for n in range(2)]
+    assert [line["response"] for line in ask.predict(rows, model, scoring="likelihood")] == ["B", "B"]
+
+
 def test_letters_that_are_several_tokens_are_refused(model, pairs):
     rows = [
         asked("blink", 0, pairs, choices={"A": "red", "é": "blue"}, answer="A"),

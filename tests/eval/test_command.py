@@ -176,7 +176,7 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--model", "mini", "--bench", "x.jsonl"], 1, "no such file: x.jsonl"),
         (["--model", "mini", "--report", "no/such/x.json"], 1, "cannot be written: no/such/x.json"),
         (["--score", "bad.jsonl"], 1, "bad.jsonl:1: answer: is none of the choices: 'Q' of A, B"),
-        (["--score", "short.jsonl"], 1, "short.jsonl:1: response: missing"),
+        (["--score", "short.jsonl"], 1, "short.jsonl:1: response: is missing"),
         (["--compare", "bad.jsonl", "short.jsonl"], 1, "bad.jsonl:1: correct: is missing"),
         (["--score", "bad.jsonl", "--gallery", "g.html"], 2, "--gallery goes with --compare"),
         (["--compare", "bad.jsonl", "short.jsonl", "--heatmap", "h.png"], 2, "--heatmap"),
