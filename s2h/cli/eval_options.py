@@ -65,8 +65,8 @@ OPTIONS = (
         ),
         click.option(
             "--like", type=click.Choice(likes.NAMES),
-            help="Use an evaluator's prompt, parser, number of new tokens and place of images; the report says what still "
-            "differs. Options that are also given override it.",
+            help="Use an evaluator's prompt, parser, number of new tokens and place of images; the report lists the "
+            "remaining differences. Options that are also given override it.",
         ),
         click.option(
             "--questions", metavar="FILE",
@@ -87,7 +87,7 @@ OPTIONS = (
         click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=likes.OURS.tokens, show_default=True,
-            help="Maximum number of tokens in a reply.",
+            help="Largest number of tokens in a reply.",
         ),
         click.option(
             "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True, help="Number of prompts at a time.",

@@ -219,7 +219,7 @@ def test_rows_are_read_as_they_are_needed(tmp_path):
         ({"answer": "(G)"}, "row 1: answer: is none of the choices: '(G)' of A, B"),
         ({"question": None}, "row 1: question: is missing"),
         ({"idx": None}, "row 1: id: is missing"),
-        ({"image_1": None}, "row 1: images: is missing or no list"),
+        ({"image_1": None}, "row 1: images: is missing or not a list"),
         ({"image_1": {"bytes": b"no image", "path": "x"}}, r"row 1: images[0]: not an image"),
         ({"idx": "val_Counting_2"}, "row 2: id: duplicate: blink/val_Counting_2"),
     ],

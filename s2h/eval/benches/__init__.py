@@ -159,7 +159,7 @@ class Bench:
     title, about: its name as its authors write it, and one line about it.
     hub, configs: the data set on the Hub and its configurations.
     splits: each split's names in files and on the Hub; the first one is asked unless --split names another.
-    rows: how many questions a split has, for a warning where there are more or fewer.
+    rows: how many questions a split has, for a warning if there are more or fewer.
     layouts, license: for `--list`.
     required: columns that a parquet file or a table of the Hub must have; a tuple: one of them.
     owns: returns whether a file belongs to it, by the file's name without its ending; for folders with several benchmarks.

@@ -56,7 +56,9 @@ def locate(name: str, path: str | None = None, data: str | None = None, split: s
     path = path or (find(name, data) if data else None)
     if path is None:
         if not bench.hub:
-            raise RecordError(f"{name} is not on the Hub", remedy=f"--bench {name}=PATH or --data DIR")
+            raise RecordError(
+                f"{name} is not on the Hub", remedy=f"name a local copy: --bench {name}=PATH or --data DIR"
+            )
         return split, None  # on the Hub
     owns = bench.owns or (lambda stem: plain(stem) == name or name in stem.lower())
     return split, tables.files(path, bench.splits[split], lambda file: owns(_stem(file)))
@@ -89,9 +91,8 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
         made[0]["_row"] = rows[config] - 1
         yield made
     count, whole = rows.total(), bench.rows.get(split)
-    is_table = files is not None and files[0].endswith(
-        ".tsv"
-    )  # a row of a TSV may stand for several questions
+    # A row of a TSV may stand for several questions.
+    is_table = files is not None and files[0].endswith(".tsv")
     if whole and count != whole and not is_table:
         settings.tell(
             f"{name}: {count:,} {plural(count, 'row')}, where the benchmark's {split} split has {whole:,}"
@@ -142,5 +143,5 @@ def find(name: str, data: str) -> str:
             return os.path.join(whole, nested)
     raise RecordError(
         f"no copy of {name} in {data}: it holds {', '.join(held[:12]) or 'nothing'}",
-        remedy=f"--bench {name}=PATH",
+        remedy=f"name a local copy: --bench {name}=PATH",
     )

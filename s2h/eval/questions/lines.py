@@ -28,7 +28,7 @@ def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[
     name, text, checked, answer = _parts(row, asked)
     images = asked.images
     if not isinstance(images, list) or not images or any(image is None for image in images):
-        raise RecordError("is missing or no list", "images", row.where)
+        raise RecordError("is missing or not a list", "images", row.where)
     references = [_stored(image, i, row, settings.store) for i, image in enumerate(images)]
     made = _line(bench, asked, (name, text), checked, answer, references)
     messages = styles.messages(bench, checked, settings.style, settings.place)

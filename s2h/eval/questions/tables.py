@@ -27,7 +27,9 @@ def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> l
     if os.path.isfile(path):
         return [path]
     if not os.path.isdir(path):
-        raise RecordError(f"no such file or folder: {path}", remedy="--bench NAME=PATH or --data DIR")
+        raise RecordError(
+            f"no such file or folder: {path}", remedy="name a local copy: --bench NAME=PATH or --data DIR"
+        )
     path = _snapshot(path)
     found = sorted(
         name
@@ -208,7 +210,7 @@ def beside(
     row: Record, file: str, folders: Sequence[str], field: str, places: str, by_name: bool = False
 ) -> str:
     """Return the path of an image's file in the first of some folders that has it. folders: relative to the folder of the
-    row's own file. by_name: whether the file may also lie there without its own folders. Raises RecordError with the field
+    row's own file. by_name: whether the file may also be there without its own folders. Raises RecordError with the field
     and the folders in words (places) if none has the file."""
     for name in (file, os.path.basename(file)) if by_name else (file,):
         for folder in folders:
