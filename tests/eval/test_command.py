@@ -179,6 +179,9 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--score", "short.jsonl"], 1, "short.jsonl:1: response: is missing"),
         (["--compare", "bad.jsonl", "short.jsonl"], 1, "bad.jsonl:1: correct: is missing"),
         (["--score", "bad.jsonl", "--gallery", "g.html"], 2, "--gallery goes with --compare"),
+        (["--score", "bad.jsonl", "--limit", "1"], 2, "--limit goes with --model or --questions FILE"),
+        (["--score", "bad.jsonl", "--batch-size", "2"], 2, "--batch-size goes with --model"),
+        (["--compare", "bad.jsonl", "short.jsonl", "--parser", "lmms"], 2, "--parser goes with --model or --score"),
         (["--compare", "bad.jsonl", "short.jsonl", "--heatmap", "h.png"], 2, "--heatmap"),
     ],
 )  # fmt: skip
