@@ -1,4 +1,4 @@
-"""Asking a model: the order, errors in the middle, likelihood of letters, words and answers, and what a killed run keeps."""
+"""Ask a model: the order of its predictions, errors in the middle, likelihoods, and runs that were killed."""
 
 from __future__ import annotations
 

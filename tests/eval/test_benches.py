@@ -1,4 +1,4 @@
-"""The benchmarks in every layout that is read, on small trees of the same form; and what is wrong with them in one line."""
+"""Read the benchmarks in every supported layout, from small copies; each fault is one line with its place and field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions over photographs have no exact check: they stay unscored or are compared by a text model, labelled so."""
+"""Captions of photographs have no exact check: they stay unscored, or a text model compares them and the line says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reproduction cards, and an evaluator's settings by one option."""
+"""Reproduction cards, and the option that sets all settings of an evaluator."""
 
 from __future__ import annotations
 

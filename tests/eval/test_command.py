@@ -1,4 +1,4 @@
-"""The command on benchmarks: asked, scored anew, compared, and what is wrong with them in one line."""
+"""The command on benchmarks: ask, score again, compare; each fault is one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading answers, scoring them, comparing two models, and asking a real one."""
+"""Read answers, score them, compare two models, and ask a real one."""
 
 from __future__ import annotations
 
