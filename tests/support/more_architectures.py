@@ -136,8 +136,16 @@ def build_qwen2vl(folder: str | Path, seed: int = 0) -> Path:
     return save(folder, model, processor)
 
 
-def build_internvl(folder: str | Path, seed: int = 0) -> Path:
-    """InternVL3.5: tiles and a thumbnail of an image, a pixel shuffle before the projector, Qwen3; 4 tokens a tile."""
+def build_internvl(
+    folder: str | Path,
+    seed: int = 0,
+    side: int = 32,
+    tiles: int = 3,
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
+    """InternVL3.5: up to `tiles` tiles and a thumbnail of an image, a pixel shuffle before the projector, Qwen3. A tile of
+    32 px in patches of 8 takes 4 tokens."""
     from transformers import (
         GotOcr2ImageProcessor,
         InternVLConfig,
@@ -160,31 +168,93 @@ def build_internvl(folder: str | Path, seed: int = 0) -> Path:
         pad_token="<|endoftext|>",
         extra_special_tokens=marks,
     )
-    side, patch = 32, 8
-    size = {"height": side, "width": side}
+    size, tokens = {"height": side, "width": side}, (side // PATCH // 2) ** 2
+    looks = GotOcr2ImageProcessor(size=size, crop_to_patches=tiles > 1, min_patches=1, max_patches=tiles)
     processor = InternVLProcessor(
-        image_processor=GotOcr2ImageProcessor(size=size, crop_to_patches=True, min_patches=1, max_patches=3),
+        image_processor=looks,
         tokenizer=tokenizer,
         video_processor=InternVLVideoProcessor(size=size),
-        image_seq_length=(side // patch // 2) ** 2,
+        image_seq_length=tokens,
         chat_template=CHATML_TEMPLATE.replace(
             "<|vision_start|><|image_pad|><|vision_end|>", marks["context_image_token"]
         ),
     )
     config = InternVLConfig(
-        vision_config=InternVLVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
-            patch_size=patch, initializer_range=0.1,
-        ),
+        vision_config=InternVLVisionConfig(**{**_tower(side), **(vision or {})}),
         text_config=Qwen3Config(
-            **language(tokenizer), **chatml_ends(tokenizer), head_dim=HIDDEN // HEADS
+            **{**language(tokenizer), **chatml_ends(tokenizer), "head_dim": HIDDEN // HEADS, **(text or {})}
         ),
         image_token_id=tokenizer.convert_tokens_to_ids(marks["context_image_token"]),
-        image_seq_length=(side // patch // 2) ** 2,
+        image_seq_length=tokens,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     model = grow(InternVLForConditionalGeneration, config, tokenizer, seed)
     return save(folder, model, processor)
+
+
+def build_smolvlm(
+    folder: str | Path,
+    seed: int = 0,
+    side: int = 32,
+    tiles: int = 2,
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
+    """SmolVLM2: up to `tiles` x `tiles` tiles of an image, and the whole image; rows of a batch are padded to one number of
+    tiles; Llama under `text_model`. A tile of 32 px in patches of 8 takes 4 tokens."""
+    from transformers import (
+        SmolVLMConfig,
+        SmolVLMForConditionalGeneration,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    tokenizer = _train_idefics_tokenizer()
+    processor = SmolVLMProcessor(
+        image_processor=SmolVLMImageProcessor(**_tiles(side, tiles), do_image_splitting=tiles > 1),
+        tokenizer=tokenizer,
+        video_processor=SmolVLMVideoProcessor(**_tiles(side, 1)),
+        image_seq_len=(side // PATCH // 2) ** 2,
+        chat_template=IDEFICS_TEMPLATE,
+    )
+    config = _idefics_config(SmolVLMConfig, tokenizer, {**_tower(side), **(vision or {})}, text or {})
+    return save(folder, grow(SmolVLMForConditionalGeneration, config, tokenizer, seed), processor)
+
+
+def build_idefics3(folder: str | Path, seed: int = 0) -> Path:
+    """Idefics3: the model from which SmolVLM2 was made."""
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3ImageProcessor,
+        Idefics3Processor,
+    )
+
+    tokenizer = _train_idefics_tokenizer()
+    processor = Idefics3Processor(
+        image_processor=Idefics3ImageProcessor(**_tiles(32, 2)),
+        tokenizer=tokenizer,
+        image_seq_len=4,
+        chat_template=IDEFICS_TEMPLATE,
+    )
+    config = _idefics_config(Idefics3Config, tokenizer, _tower(32), {})
+    return save(folder, grow(Idefics3ForConditionalGeneration, config, tokenizer, seed), processor)
+
+
+PATCH = 8  # pixels, of the towers above and below
+IDEFICS_TEMPLATE = LLAVA_TEMPLATE.replace("USER: ", "User: ").replace("ASSISTANT:", "Assistant:")
+
+
+def _tower(side: int) -> dict:
+    return {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": side,
+        "patch_size": PATCH, "initializer_range": 0.1,
+    }  # fmt: skip
+
+
+def _tiles(side: int, across: int) -> dict:
+    return {"size": {"longest_edge": across * side}, "max_image_size": {"longest_edge": side}}
 
 
 def _train_idefics_tokenizer():
@@ -195,155 +265,54 @@ def _train_idefics_tokenizer():
     return train_tokenizer(marks, bos_token="<|im_start|>", eos_token="<end_of_utterance>", pad_token="<pad>")
 
 
-# A tile, its row and column, and the whole image at last: 4 tokens each.
-IDEFICS_TEMPLATE = LLAVA_TEMPLATE.replace("USER: ", "User: ").replace("ASSISTANT:", "Assistant:")
-
-
-def build_smolvlm(folder: str | Path, seed: int = 0) -> Path:
-    """SmolVLM2: SigLIP tiles of one image after another, padded to the row with most; Llama under `text_model`."""
-    from transformers import (
-        LlamaConfig,
-        SmolVLMConfig,
-        SmolVLMForConditionalGeneration,
-        SmolVLMImageProcessor,
-        SmolVLMProcessor,
-        SmolVLMVideoProcessor,
-        SmolVLMVisionConfig,
-    )
-
-    tokenizer = _train_idefics_tokenizer()
-    processor = SmolVLMProcessor(
-        image_processor=SmolVLMImageProcessor(**_tiles(2)),
-        tokenizer=tokenizer,
-        video_processor=SmolVLMVideoProcessor(**_tiles(1)),
-        image_seq_len=4,
-        chat_template=IDEFICS_TEMPLATE,
-    )
-    return _save_idefics(
-        folder,
-        SmolVLMForConditionalGeneration,
-        SmolVLMConfig,
-        SmolVLMVisionConfig,
-        LlamaConfig,
-        processor,
-        seed,
-    )
-
-
-def build_idefics3(folder: str | Path, seed: int = 0) -> Path:
-    """Idefics3: what SmolVLM2 was made from."""
-    from transformers import (
-        Idefics3Config,
-        Idefics3ForConditionalGeneration,
-        Idefics3ImageProcessor,
-        Idefics3Processor,
-        Idefics3VisionConfig,
-        LlamaConfig,
-    )
-
-    processor = Idefics3Processor(
-        image_processor=Idefics3ImageProcessor(**_tiles(2)),
-        tokenizer=_train_idefics_tokenizer(),
-        image_seq_len=4,
-        chat_template=IDEFICS_TEMPLATE,
-    )
-    return _save_idefics(
-        folder,
-        Idefics3ForConditionalGeneration,
-        Idefics3Config,
-        Idefics3VisionConfig,
-        LlamaConfig,
-        processor,
-        seed,
-    )
-
-
-SIDE, PATCH = 32, 8
-
-
-def _tiles(across: int) -> dict:
-    return {"size": {"longest_edge": across * SIDE}, "max_image_size": {"longest_edge": SIDE}}
-
-
-def _save_idefics(folder, kind, config_of, vision_of, text_of, processor, seed) -> Path:
-    tokenizer = processor.tokenizer
-    vision = vision_of(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=SIDE,
-        patch_size=PATCH, initializer_range=0.1,
-    )  # fmt: skip
-    text = text_of(
-        **language(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    config = config_of(
-        vision_config=vision.to_dict(),
-        text_config=text.to_dict(),
+def _idefics_config(kind: type, tokenizer, vision: dict, text: dict):
+    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    return kind(
+        vision_config=vision,
+        text_config={"model_type": "llama", **language(tokenizer), **ends, **text},
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
     )
-    return save(folder, grow(kind, config, tokenizer, seed), processor)
 
 
 def build_mistral3(folder: str | Path, seed: int = 0) -> Path:
     """Mistral Small 3: Pixtral's tower at an image's own shape, patches merged 2x2, a mark at the end of each line."""
-    from transformers import (
-        Mistral3Config,
-        Mistral3ForConditionalGeneration,
-        MistralConfig,
-        PixtralImageProcessor,
-        PixtralProcessor,
-        PixtralVisionConfig,
-    )
+    from transformers import Mistral3Config, Mistral3ForConditionalGeneration
 
-    return _save_pixtral(
-        folder, seed, 2, PixtralImageProcessor, PixtralProcessor, PixtralVisionConfig, MistralConfig,
-        Mistral3Config, Mistral3ForConditionalGeneration,
-    )  # fmt: skip
+    return _save_pixtral(folder, seed, Mistral3Config, Mistral3ForConditionalGeneration, spatial_merge_size=2)
 
 
 def build_pixtral(folder: str | Path, seed: int = 0) -> Path:
-    """Pixtral in the form of the Hub: a LLaVA with Pixtral's tower."""
-    from transformers import (
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        MistralConfig,
-        PixtralImageProcessor,
-        PixtralProcessor,
-        PixtralVisionConfig,
-    )
+    """Pixtral as transformers has it: a LLaVA with Pixtral's tower."""
+    from transformers import LlavaConfig, LlavaForConditionalGeneration
 
     return _save_pixtral(
-        folder, seed, 1, PixtralImageProcessor, PixtralProcessor, PixtralVisionConfig, MistralConfig, LlavaConfig,
-        LlavaForConditionalGeneration,
-    )  # fmt: skip
+        folder, seed, LlavaConfig, LlavaForConditionalGeneration, vision_feature_select_strategy="full"
+    )
 
 
-def _save_pixtral(folder, seed, merge, look_of, processor_of, vision_of, text_of, config_of, kind) -> Path:
+def _save_pixtral(folder: str | Path, seed: int, config_of: type, kind: type, **more) -> Path:
+    from transformers import PixtralImageProcessor, PixtralProcessor
+
     tokenizer = train_tokenizer(
         ("<unk>", "<s>", "</s>", "<pad>", "[IMG]", "[IMG_BREAK]", "[IMG_END]"),
         bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
     )  # fmt: skip
-    processor = processor_of(
-        image_processor=look_of(
-            patch_size={"height": PATCH, "width": PATCH}, size={"longest_edge": 6 * PATCH}
+    side = 6 * PATCH
+    processor = PixtralProcessor(
+        image_processor=PixtralImageProcessor(
+            patch_size={"height": PATCH, "width": PATCH}, size={"longest_edge": side}
         ),
         tokenizer=tokenizer,
         patch_size=PATCH,
-        spatial_merge_size=merge,
+        spatial_merge_size=more.get("spatial_merge_size", 1),
         chat_template=LLAVA_TEMPLATE.replace("<image>", "[IMG]"),
     )
-    vision = vision_of(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=6 * PATCH,
-        patch_size=PATCH, initializer_range=0.1,
-    )  # fmt: skip
-    text = text_of(
-        **language(tokenizer), sliding_window=None, head_dim=HIDDEN // HEADS, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    more = {"spatial_merge_size": merge} if merge > 1 else {"vision_feature_select_strategy": "full"}
+    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    text = {"model_type": "mistral", **language(tokenizer), **ends}
     config = config_of(
-        vision_config=vision.to_dict(),
-        text_config=text.to_dict(),
+        vision_config={"model_type": "pixtral", **_tower(side)},
+        text_config={**text, "sliding_window": None, "head_dim": HIDDEN // HEADS},
         image_token_index=tokenizer.convert_tokens_to_ids("[IMG]"),
         vision_feature_layer=-1,
         tie_word_embeddings=False,
