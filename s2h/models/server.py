@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KEY = "OPENAI_API_KEY"
 CONCURRENCY = 32  # requests in flight
-GRACE = 20.0  # seconds for the requests that are open when an error ends a run
+GRACE = 20.0  # most seconds that a run waits for its open requests after an error that ends it
 RETRIES = 6  # further tries of a request, with pauses of 0.5, 1, 2, 4, 8 and 8 seconds, or as long as the server says
 TIMEOUT = 600.0  # seconds for one try
 LIKELIEST = 20  # tokens whose log-probabilities are asked for, the most that OpenAI's interface and vLLM's default allow
@@ -152,30 +152,38 @@ class Server:
 
     def run(self, jobs: Iterable[Callable[[], Awaitable[Made]]]) -> Iterator[tuple[int, Made | RecordError]]:
         """Run jobs, at most `concurrency` at a time, and yield (number of the job, result) as each ends. A RecordError is a
-        result; another error ends all jobs, after the results of those that end within GRACE seconds."""
+        result. After another error no job starts. Those that are open may still end, within GRACE seconds, and then the
+        first error is raised. Closing the generator cancels them at once."""
         coming, running = enumerate(jobs), dict[asyncio.Task, int]()
+        failure: BaseException | None = None
+        end: float | None = None  # of the time in which open jobs may end, by the clock of the loop
         try:
             while True:
-                while len(running) < self.concurrency and (job := next(coming, None)) is not None:
+                while failure is None and len(running) < self.concurrency and (job := next(coming, None)):
                     running[self.loop.create_task(_outcome(job[1]))] = job[0]
-                if not running:
-                    return
-                waiting = asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                done, _ = self.loop.run_until_complete(waiting)
-                ended = sorted((running.pop(task), task) for task in done)
-                if (
-                    any(task.exception() for _, task in ended) and running
-                ):  # what the server answers now is kept too
-                    last, _ = self.loop.run_until_complete(asyncio.wait(running, timeout=GRACE))
-                    ended += sorted((running.pop(task), task) for task in last)
-                yield from ((at, task.result()) for at, task in ended if task.exception() is None)
-                for _, task in ended:
-                    task.result()  # raises the error that ends the run
+                if not (done := self._first_done(running, end)):
+                    break
+                for task in sorted(done, key=running.__getitem__):
+                    number = running.pop(task)
+                    if (error := task.exception()) is None:
+                        yield number, task.result()
+                    elif failure is None:
+                        failure, end = error, self.loop.time() + GRACE
+            if failure is not None:
+                raise failure
         finally:
             for task in running:
                 task.cancel()
             if running:
                 self.loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+
+    def _first_done(self, tasks: Collection[asyncio.Task], end: float | None) -> set[asyncio.Task]:
+        """Wait until a task ends, and return all that have ended; none if it is later than `end`, or without tasks."""
+        if not tasks:
+            return set()
+        left = None if end is None else end - self.loop.time()
+        waiting = asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return self.loop.run_until_complete(waiting)[0]
 
     def fit(self, images: list[Image]) -> list[Image]:
         return [self.pixels.fit(image) for image in images]
