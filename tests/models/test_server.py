@@ -135,6 +135,9 @@ def test_the_address_may_lack_v1(path, prefix):
         ("http://", "is no address of a server"),
         (f"http://me:{KEY}@host", "must not contain a user, a key or a query (OPENAI_API_KEY holds the key)"),
         (f"http://host/v1?key={KEY}", "must not contain a user, a key or a query"),
+        ("http://host:port", "is no address of a server"),
+        ("http://host:99999", "is no address of a server"),
+        ("http://[::1", "is no address of a server"),
     ],
 )
 def test_an_address_that_can_not_be_used(url, message):
@@ -160,6 +163,37 @@ def test_a_server_that_is_not_there_or_has_another_model():
         ModelError, match=r"no server answers at http://.*/v1: .*\(start it, or correct --base-url\)"
     ):
         server.connect(MODEL, server.Address(small.url))
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (405, r"no OpenAI-compatible server at .*/v1: .*status 405 \(correct --base-url\)"),
+        (302, r"no OpenAI-compatible server at .*/v1: .*status 302 \(correct --base-url\)"),
+        (500, r"/v1/models: the server failed: 2 tries, status 500 \(its log says why\)"),
+    ],
+)
+def test_a_list_of_models_that_is_refused(status, message):
+    with (
+        Small(lambda request: "fine", models=(status, SOON, {})) as small,
+        pytest.raises(ModelError, match=message),
+    ):
+        server.connect(MODEL, server.Address(small.url))
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY}ü"])
+def test_a_key_that_no_header_can_hold_is_not_printed(key, monkeypatch):
+    monkeypatch.setenv(server.KEY, key)
+    with pytest.raises(ModelError, match="OPENAI_API_KEY holds a character that no key has") as error:
+        server.connect(MODEL, server.Address("http://127.0.0.1:1"))
+    assert KEY not in str(error.value)
+
+
+def test_white_space_around_a_key_does_not_count(monkeypatch):
+    monkeypatch.setenv(server.KEY, f" {KEY}\r\n")
+    with Small(lambda request: "fine") as small:
+        assert asked(small) == {0: [Reply("fine")]}
+    assert {request.key for request in small.requests} == {f"Bearer {KEY}"}
 
 
 def test_a_server_that_answers_as_another_model_is_told_once():

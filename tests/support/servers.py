@@ -118,10 +118,11 @@ class Request:
 @dataclass
 class Small:
     """A server that answers with `answer(request)`: a text; (status, headers, body); LOST, CUT or GARBLED; or a completion
-    as a dict. A context manager. requests: all that came, in order. models: the list of models."""
+    as a dict. A context manager. requests: all that came, in order. models: the list of models, or (status, headers, body)
+    in its place."""
 
     answer: Callable[[Request], Any]
-    models: list[dict] = field(
+    models: list[dict] | tuple = field(
         default_factory=lambda: [{"id": MODEL, "owned_by": "vllm", "root": "/models/x"}]
     )
     prefix: str = "/v1"
@@ -173,7 +174,8 @@ class Small:
                 self.open -= 1
 
     def _respond(self, http: BaseHTTPRequestHandler, request: Request) -> None:
-        found = self.answer(request) if request.body is not None else {"object": "list", "data": self.models}
+        listed = self.models if isinstance(self.models, tuple) else {"object": "list", "data": self.models}
+        found = self.answer(request) if request.body is not None else listed
         if not request.path.startswith(self.prefix + "/"):
             found = 404, {}, {"error": {"message": "no such page"}}
         if found == LOST:
