@@ -8,6 +8,7 @@ import click
 import pytest
 
 from s2h.cli import train as command
+from s2h.errors import WrongUsage
 from s2h.record import RecordError
 from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill, read_losses
 
@@ -67,10 +68,10 @@ def test_a_resumed_run_has_its_own_arguments_and_what_is_said_now():
     assert fill(again(said, {"step": 16, "batch_size": 8})).grad_accum == 2
 
 
-def test_what_excludes_each_other_is_one_clear_error():
-    with pytest.raises(RecordError, match="--full and --quantize"):
+def test_arguments_that_exclude_each_other_are_wrong_usage():
+    with pytest.raises(WrongUsage, match="--full and --quantize"):
         check(Arguments("mini", full=True, quantize="4bit"))
-    with pytest.raises(RecordError, match="needs stages"):
+    with pytest.raises(WrongUsage, match="needs stages"):
         check(Arguments("mini", stages="off", schedule_per_stage=True))
 
 
@@ -78,7 +79,7 @@ def test_losses_have_weights():
     assert read_losses("sigmoid=0.8, bco_pair=0.2,sft") == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
     assert Arguments("mini", loss="ipo", sft=0.5).losses() == {"ipo": 1.0, "sft": 0.5}
     assert fill({"model": "mini", "recipe": "mpo"}).losses() == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
-    with pytest.raises(RecordError, match="--sft and --loss sft=W"):
+    with pytest.raises(WrongUsage, match="--sft and --loss sft=W"):
         check(Arguments("mini", loss="sigmoid,sft=2", sft=1.0))
     with pytest.raises(RecordError, match=r"args\.json was changed: 'dpo' is no loss"):
         again({**asdict(Arguments("mini")), "loss": "dpo"}, {})
@@ -88,13 +89,14 @@ def test_losses_have_weights():
     ("wrong", "why"),
     [
         ("dpo", "no loss"), ("ipo=0", "above 0"), ("ipo=x", "above 0"), ("ipo=nan", "above 0"), ("ipo=inf", "above 0"),
-        ("ipo=", "above 0"),
+        ("ipo=", "above 0"), ("", "'' is no loss"), ("exo_pair", "no loss of s2h-train"),
+        ("sigmod", "Did you mean 'sigmoid'"),
     ],
 )  # fmt: skip
 def test_a_wrong_loss_is_wrong_usage(wrong, why):
     with pytest.raises(click.BadParameter, match=why):
         command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", wrong])
-    with pytest.raises(click.BadParameter, match="named twice"):
+    with pytest.raises(click.BadParameter, match="duplicate loss sigmoid"):
         command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", "sigmoid=2"])
 
 
