@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h import progress, record
-from s2h.train import diagnostics, measurements
+from s2h.train import card, diagnostics, measurements, plot
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
@@ -76,6 +76,16 @@ def test_flat_names_become_objects():
         "levels": {"1": {"loss": 0.25}, "2": {"loss": 0.75}}, "tasks": {"a": {"margin": 1.0}},
     }  # fmt: skip
     assert measurements.line(4, 0.5, None, {"train_runtime": 1.0}) is None
+    logs = {"eval_loss": 0.5, "eval_tasks/set/one/loss": 0.25}  # the name of a task of other data
+    assert measurements.line(4, 0.5, None, logs, "eval_")["eval_tasks"] == {"set/one": {"loss": 0.25}}
+
+
+def test_names_from_the_data_break_neither_the_card_nor_the_plot(tmp_path, drawn):
+    [row] = [row for row in card._table({"tasks": {"a|b": {"loss": 0.5}}}, {}) if "task" in row]
+    assert row.startswith("| training, task a\\|b | 0.500 |")
+    line = {"step": 1, "loss": 0.5, "margin": 0.0, "accuracy": 0.5}
+    plot.draw([line], tmp_path / "plot.png", r"model $\nothing$: 1 step")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
 def test_a_collapse_of_the_chosen_answers_is_said_once():
