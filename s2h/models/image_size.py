@@ -77,8 +77,8 @@ def own_pixels(processor: Any) -> Pixels:
 
 
 def smaller(processor: Any, shown: Pixels, most: int) -> tuple[Any, Pixels]:
-    """Return the processor and the bounds for opening images that `--max-pixels` of `most` would lead to. The processor that
-    is given stays as it is."""
+    """Return the processor and the bounds for opening images with `--max-pixels` of `most`, as a copy of the given
+    processor."""
     import copy
 
     own = own_pixels(processor)
