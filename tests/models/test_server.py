@@ -1,4 +1,4 @@
-"""A model on a server: its address, its key, the prompts that it gets, and every way in which a server can fail."""
+"""A model on a server: its address, its key, the prompts that it gets, and the failures of servers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fails(status: int, message: str = "why", **headers: str):
         ({"object": "error"}, RecordError, "the server's reply can't be read: Object missing required field `choices`"),
     ],
 )  # fmt: skip
-def test_a_prompt_without_an_answer_is_told(answer, kind, message, monkeypatch):
+def test_a_prompt_without_an_answer_is_an_error_of_its_record(answer, kind, message, monkeypatch):
     monkeypatch.setenv(server.KEY, KEY)
     with Small(lambda request: "fine" if request.asked == "question 1" else answer) as small:
         found = asked(small, 2)
@@ -92,7 +92,7 @@ def test_a_request_that_fails_for_a_while_is_repeated():
     assert again.at - first.at >= 0.4 and again.body == first.body
 
 
-def test_answers_before_an_error_of_all_are_there():
+def test_answers_before_an_error_of_all_prompts_are_yielded():
     ends = threading.Event()
 
     def answer(request):
@@ -196,7 +196,7 @@ def test_white_space_around_a_key_does_not_count(monkeypatch):
     assert {request.key for request in small.requests} == {f"Bearer {KEY}"}
 
 
-def test_a_server_that_answers_as_another_model_is_told_once():
+def test_a_server_that_answers_as_another_model_is_one_warning():
     told = []
     for model, words in ((MODEL, 0), ("org/model-2026-11-26", 0), ("model@main", 0), ("other/one", 1)):
         with Small(lambda request, model=model: completion("x", model=model)) as small:
@@ -206,7 +206,7 @@ def test_a_server_that_answers_as_another_model_is_told_once():
     assert "answers as other/one, not as org/model (check --model and the server)" in told[0]
 
 
-def test_requests_in_flight_are_as_many_as_wanted():
+def test_concurrency_is_the_number_of_requests_in_flight():
     together = threading.Barrier(4)
 
     def answer(request):
@@ -253,7 +253,7 @@ def test_samples_differ_by_their_seeds_which_a_resumed_run_repeats():
     assert seeds([2, 3]) == {at: whole[at] for at in (2, 3)}
 
 
-def test_a_reply_that_was_cut_is_known():
+def test_a_reply_that_was_cut_is_marked():
     with Small(lambda request: completion(" A dog. A c", cut=True)) as small:
         assert asked(small) == {0: [Reply("A dog. A c", cut=True)]}
 
@@ -267,7 +267,7 @@ def test_the_tokens_of_an_answer_are_found_after_its_prompt(start):
         completions.answer_logp(prompt, start, "Blue car.")
 
 
-def test_words_are_added_whatever_white_space_and_case_they_have():
+def test_probabilities_of_words_are_added_for_any_white_space_and_case():
     first = [("Yes", -1.0), (" yes", -2.0), ("▁No", -3.0), ("Yesterday", -0.1), ("maybe", -4.0)]
     found = completions.label_logps(first, {"yes": {"yes", "Yes", "YES"}, "no": {"no", "No"}, "A": {"A"}})
     assert found["yes"] == pytest.approx(math.log(math.exp(-1) + math.exp(-2)))

@@ -1,4 +1,4 @@
-"""What the command line says goes before the recipe, the recipe before the model's preset, the preset before the default."""
+"""The command line overrides the recipe, the recipe the model's preset, and the preset the default."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_presets_are_those_of_the_name_and_of_its_hub_id():
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_a_step_holds_as_many_pairs_whatever_the_processes(processes):
+def test_a_step_has_the_same_number_of_pairs_for_any_number_of_processes(processes):
     made = fill({"model": "mini", "batch_size": 4, "step": 64}, processes=processes)
     assert made.batch_size * made.grad_accum * processes == 64
     assert fill({"model": "mini", "grad_accum": 3}, processes=processes).grad_accum == 3
 
 
-def test_recipes_give_way_to_what_is_said():
+def test_options_override_the_recipe():
     mia = fill({"model": "mini", "recipe": "mia-dpo"})
     assert (mia.rank, mia.alpha, mia.lr, mia.beta, mia.window, mia.stages) == (
         128,
@@ -56,7 +56,7 @@ def test_recipes_give_way_to_what_is_said():
     assert fill({"model": "mini", "recipe": "s2h-flat", "rank": 8}).alpha == 16
 
 
-def test_a_resumed_run_has_its_own_arguments_and_what_is_said_now():
+def test_a_resumed_run_has_its_own_arguments_and_the_options_given_now():
     said = {
         **asdict(fill({"model": "mini", "lr": 1e-3, "recipe": "s2h-flat"})),
         "data": "abc",
@@ -117,8 +117,8 @@ def test_the_command_knows_the_same_names():
     assert set(asdict(Settings())) - {"progress"} <= set(options)
 
 
-def test_an_option_that_is_not_given_leaves_the_word_to_recipe_and_run():
-    """Flags too: a recipe's schedule, or a resumed run's --full, is not taken back by a default of the command line."""
+def test_an_option_that_is_not_given_overrides_neither_recipe_nor_run():
+    """A flag's default does not switch off a recipe's schedule or a resumed run's --full."""
     asked = command.main.make_context("s2h-train", ["--model", "mini", "--recipe", "s2h-curriculum"]).params
     given = {name: asked[name] for name in asdict(Arguments("")) if asked.get(name) is not None}
     assert given == {"model": "mini", "recipe": "s2h-curriculum", "seed": 0}
