@@ -127,7 +127,8 @@ class Photos(Dataset):
     def _pick(self, rng: Random) -> tuple[int, int]:
         """Draw a picture: its part and its number in it."""
         part = bisect_right(self._ends, below(rng, self._ends[-1]))
-        count = len((self._tables.get(part) or self.table(part)).names)
+        table = self._tables.get(part)
+        count = len((self.table(part) if table is None else table).names)
         if not count:
             raise NoPair("a part of the source without usable pictures")
         return part, below(rng, count)
