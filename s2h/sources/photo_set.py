@@ -170,7 +170,7 @@ class Photos(Dataset):
         for name in names:
             if may_show(name, things):
                 return True
-        return any(self._is_called(other, name) for name in names for other in listed)
+        return bool(listed) and any(self._is_called(other, name) for name in names for other in listed)
 
     def _find_shown(self, part: int, at: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the things that a picture may show, and those of its concepts that the set may call otherwise."""
