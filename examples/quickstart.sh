@@ -31,11 +31,7 @@ missing() { # FILE: whether it must be made
 }
 
 step "1/8  install into $venv"
-if [ ! -x "$venv/bin/s2h-gen" ]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check torch==2.14.1 torchvision==0.29.1
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --editable "$root[all]"
-fi
+bash "$root/examples/install.sh" "$venv" all
 export PATH="$venv/bin:$PATH"
 # Each command has one thread, and two run at a time: on such small models that is faster than one command with two threads.
 export OMP_NUM_THREADS=1

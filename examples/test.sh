@@ -45,33 +45,7 @@ if [ ${#wanted[@]} -gt 0 ]; then
     fi
 fi
 
-if [ ! -x "$venv/bin/python" ]; then
-    for python in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10; do
-        "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && break
-        python=
-    done
-    if [ -z "$python" ]; then
-        say "needs Python 3.10 or newer with its venv module (on Debian: apt-get install python3-venv); PYTHON=... names one"
-        exit 1
-    fi
-    say "making $venv"
-    "$python" -m venv "$venv"
-fi
-
-# The packages are installed again when pyproject.toml has changed. Torch goes first: torchvision must match it.
-if ! cmp -s pyproject.toml "$venv/pyproject.installed"; then
-    say "installing the packages (some minutes the first time)"
-    pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
-    if [ -n "$floor" ]; then
-        pip install uv
-        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
-            --resolution lowest-direct -e '.[all,test]'
-    else
-        pip install torch==2.14.1 torchvision==0.29.1
-        pip install -e '.[all,test]'
-    fi
-    cp pyproject.toml "$venv/pyproject.installed"
-fi
+bash examples/install.sh "$venv" all,test ${floor:+--floor}
 
 # The checks of types and style run beside the tests, with all tests or --quick.
 checks=''
