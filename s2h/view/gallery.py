@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAGE, STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.css", "page.js"))
 SHOWN = 320  # longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
+AT_FIRST = 20  # cards that are shown while the page loads
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
 CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
@@ -58,6 +59,7 @@ def page(
     before, after = frame(title, size, intro)
     yield before
     images = EmbeddedImages(size)
+    shown = 0
     for line in lines:
         try:
             made = card(line, images)
@@ -65,8 +67,11 @@ def page(
             images.forget()
             on_error(error)
             continue
-        yield (images.take_new() + made.html).encode()
-    yield after
+        shown += 1
+        # The browser lays out the first cards while the page loads; its script then takes all of them.
+        rest = '<div class="rest">' if shown == AT_FIRST + 1 else ""
+        yield (rest + images.take_new() + made.html).encode()
+    yield (b"</div>" if shown > AT_FIRST else b"") + after
 
 
 def frame(title: str, size: int, intro: str = "", *, served: bool = False) -> tuple[bytes, bytes]:
@@ -240,7 +245,9 @@ def _answers(*answers: tuple[str, str, str]) -> str:
     return f'<div class="answers n{len(answers)}">{"".join(blocks)}</div>'
 
 
-def _card(line: Record, tags: list[str], keys: dict[str, object], body: str, scores: dict[str, float]) -> Card:
+def _card(
+    line: Record, tags: list[str], keys: dict[str, object], body: str, scores: dict[str, float]
+) -> Card:
     """Return one card. keys: the values that the page filters and sorts by."""
     shown = ""
     for at, tag in enumerate(tags):
@@ -279,14 +286,20 @@ def _figures(line: Record, images: Images, targets: set[int]) -> str:
     return f'<div class="images">{"".join(figures)}</div>'
 
 
-def _embedded(image: Image) -> str:
-    """Return a data URI: PNG or JPEG, whichever is smaller."""
+def encoded(image: Image) -> tuple[str, bytes]:
+    """Return an image as ("png" or "jpeg", its bytes), whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
         out = io.BytesIO()
         image.save(out, kind, **options)
         made.append((len(out.getvalue()), kind, out.getvalue()))
     _, kind, data = min(made)
+    return kind, data
+
+
+def _embedded(image: Image) -> str:
+    """Return a data URI."""
+    kind, data = encoded(image)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

@@ -16,7 +16,6 @@ function embedded() {
   const cards = [...feed.querySelectorAll("article")];
   for (const one of feed.querySelectorAll("template")) pictures.set(one.id, one);
   feed.replaceChildren();
-  feed.classList.add("ready");
   return cards.map(card => ({
     ...card.dataset, card, id: JSON.parse(card.dataset.id), scores: JSON.parse(card.dataset.scores || "{}"),
   }));
@@ -27,7 +26,8 @@ async function ask(address, given) {
   return answer;
 }
 function fail(error) {
-  at("trouble").textContent = `No answer from s2h-view (${error.message}). Start it again, and open the address that it prints.`;
+  at("trouble").textContent = error instanceof TypeError  // by fetch: no answer
+    ? "s2h-view --serve has ended. Start it again, and open the address that it prints." : error.message;
   at("trouble").hidden = false;
 }
 async function get(lacking) {
