@@ -41,7 +41,7 @@ class SmallerImages:
         """Count a pair that does not fit. images: as they were opened. known: its tokens with them."""
         self.pairs += 1
         for most, counter in self.counters.items():
-            with contextlib.suppress(RecordError):  # a processor may refuse what is left of a thin image
+            with contextlib.suppress(RecordError):  # processors may refuse thin images
                 row = counter.count(record, [counter.shown.fit(image) for image in images]).row
                 self.is_shorter |= row < known.row
                 self.fitting[most] = self.fitting.get(most, 0) + (row <= self.window)
