@@ -225,6 +225,7 @@ def test_the_command_prints_its_address_and_ends_by_ctrl_c(pairs, tmp_path):
     running = subprocess.Popen(
         [sys.executable, str(BIN / "s2h-view"), "in.jsonl", "--serve", "--on-error", "skip", "--marks", "new/m.jsonl"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )  # fmt: skip
     address = urlsplit(running.stdout.readline().strip())
     line = http.client.HTTPConnection(address.hostname, address.port, timeout=300)
