@@ -31,9 +31,7 @@ class Marks:
         """Read the file. Raises RecordError with file and line for a line that is not a mark, OSError."""
         self.drop = drop
         self.total = self.kept = 0
-        self._marks: dict[str, str] = {}
-        for line in jsonl.read(path, check=None):
-            self._marks[_text(line, "id")] = _mark(line)
+        self._marks = read(path)
         self._seen: set[str] = set()
 
     @property
@@ -68,6 +66,11 @@ class Marks:
         if mark is not None:
             self._seen.add(name)
         return mark != BAD if self.drop else mark == GOOD
+
+
+def read(path: str) -> dict[str, str]:
+    """Return the marks of a file by id. Raises RecordError with file and line for a line that is not a mark, OSError."""
+    return {_text(line, "id"): _mark(line) for line in jsonl.read(path, check=None)}
 
 
 def _text(line: Record, field: str) -> str:

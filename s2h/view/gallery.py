@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from s2h.eval import gold, predictions
 from s2h.filters import is_number
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAGE, STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.css", "page.js"))
 SHOWN = 320  # longest side of an image in a card, in pixels; a larger one shows in full when it is enlarged
+AT_FIRST = 20  # cards that are shown while the page loads
 VERDICTS: dict[bool | None, str] = {True: "right", False: "wrong"}
 CHANGES: dict[tuple[bool | None, bool | None], str] = {
     (False, True): "gained",
@@ -55,24 +56,55 @@ def page(
     any other line a pair; a prediction's `before` holds another model's `response` and `correct`, which are shown
     beside it. size: the longest side of an embedded image, in pixels. intro: HTML above the cards, such as that of
     `s2h.eval.report_page`. The error of a line that can't be shown goes to on_error."""
-    whole = PAGE.read_text(encoding="utf-8").replace("@SCRIPT@", SCRIPT.read_text(encoding="utf-8"))
-    whole = whole.replace("@STYLE@", STYLE.read_text(encoding="utf-8")).replace(
-        "@SIZE@", str(min(size, SHOWN))
-    )
-    before, cards = whole.replace("@POLICY@", policy(whole)).split("@INTRO@")
-    begin, after = cards.split("@CARDS@")
-    yield (before.replace("@TITLE@", escape(title)) + intro + begin).encode()
+    before, after = frame(title, size, intro)
+    yield before
     images = EmbeddedImages(size)
+    shown = 0
     for line in lines:
         try:
-            card = _prediction(line, images) if "response" in line else _pair(line, images)
+            made = card(line, images)
         except RecordError as error:
             images.forget()
-            error.where = error.where or line.where
             on_error(error)
             continue
-        yield (images.take_new() + card).encode()
-    yield after.encode()
+        shown += 1
+        # The browser lays out the first cards while the page loads; its script then takes all of them.
+        rest = '<div class="rest">' if shown == AT_FIRST + 1 else ""
+        yield (rest + images.take_new() + made.html).encode()
+    yield (b"</div>" if shown > AT_FIRST else b"") + after
+
+
+def frame(title: str, size: int, intro: str = "", *, served: bool = False) -> tuple[bytes, bytes]:
+    """Return the page before and after its cards. served: the page of `s2h.view.server`, which asks for its cards."""
+    whole = PAGE.read_text(encoding="utf-8").replace("@SCRIPT@", SCRIPT.read_text(encoding="utf-8"))
+    whole = whole.replace("@STYLE@", STYLE.read_text(encoding="utf-8"))
+    whole = whole.replace("@SIZE@", str(min(size, SHOWN)))
+    whole = whole.replace("@SERVED@", " data-served" if served else "")
+    before, cards = whole.replace("@POLICY@", policy(whole, served)).split("@INTRO@")
+    begin, after = cards.split("@CARDS@")
+    return (before.replace("@TITLE@", escape(title)) + intro + begin).encode(), after.encode()
+
+
+class Images(Protocol):
+    def place(self, reference: str, base: str) -> tuple[int | str, int, int]:
+        """Return the name by which the page's script finds an image, its width and its height. Raises ImageError."""
+
+
+class Card(NamedTuple):
+    """keys: what the page filters and sorts by; scores: numbers by name; html: the card's element."""
+
+    keys: dict[str, str]
+    scores: dict[str, float]
+    html: str
+
+
+def card(line: Record, images: Images) -> Card:
+    """Return the card of a pair, or of a prediction, which has a `response`. Raises RecordError with the line's place."""
+    try:
+        return _prediction(line, images) if "response" in line else _pair(line, images)
+    except RecordError as error:
+        error.where = error.where or line.where
+        raise
 
 
 def draw(lines: Iterable[Record], count: int, seed: int) -> tuple[list[Record], int]:
@@ -86,15 +118,16 @@ def draw(lines: Iterable[Record], count: int, seed: int) -> tuple[list[Record], 
     return [line for _, _, line in sorted(drawn, key=itemgetter(1))], next(numbers) - len(drawn)
 
 
-def policy(whole: str) -> str:
+def policy(whole: str, served: bool) -> str:
     """Return the page's content security policy: its one style and its one script, by their hashes, and embedded
-    images."""
+    images. A served page also gets its images and its cards from its server."""
     hashes = {}
     for name in ("style", "script"):
         (text,) = re.findall(f"<{name}>(.*?)</{name}>", whole, re.S)
         hashes[name] = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    images = "img-src 'self'; connect-src 'self'" if served else "img-src data:"
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        f"default-src 'none'; {images}; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -134,7 +167,7 @@ class EmbeddedImages:
         self._new.clear()
 
 
-def _pair(record: Record, images: EmbeddedImages) -> str:
+def _pair(record: Record, images: Images) -> Card:
     accept(record)
     chosen, rejected = text_of(record["chosen"]), text_of(record["rejected"])
     marked_chosen, marked_rejected = differing(chosen, rejected)
@@ -157,12 +190,10 @@ def _pair(record: Record, images: EmbeddedImages) -> str:
     keys = {"level": level or "none", "task": task or "", "kind": negative or ""}
     if twin is not None:
         keys["twin"] = twin
-    if numbers := _numbers(scores):
-        keys["scores"] = json.dumps(numbers)
-    return _card(record, tags, keys, body)
+    return _card(record, tags, keys, body, _numbers(scores))
 
 
-def _prediction(line: Record, images: EmbeddedImages) -> str:
+def _prediction(line: Record, images: Images) -> Card:
     missing = [name for name in ("id", "bench", "answer", "response") if name not in line]
     if missing:
         raise RecordError(
@@ -189,7 +220,7 @@ def _prediction(line: Record, images: EmbeddedImages) -> str:
     task = str(line.get("category") or "")
     tags = [str(line["bench"]), *([task] if task else []), verdict]
     keys = {"level": line.get("level", line["bench"]), "task": task, "verdict": verdict}
-    return _card(line, tags, keys, body)
+    return _card(line, tags, keys, body, {})
 
 
 def _known(correct: object) -> bool | None:
@@ -214,7 +245,9 @@ def _answers(*answers: tuple[str, str, str]) -> str:
     return f'<div class="answers n{len(answers)}">{"".join(blocks)}</div>'
 
 
-def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> str:
+def _card(
+    line: Record, tags: list[str], keys: dict[str, object], body: str, scores: dict[str, float]
+) -> Card:
     """Return one card. keys: the values that the page filters and sorts by."""
     shown = ""
     for at, tag in enumerate(tags):
@@ -222,16 +255,20 @@ def _card(line: Record, tags: list[str], keys: dict[str, object], body: str) -> 
         shown += f'<span class="tag{marked}">{escape(str(tag))}</span>'
     source = f'<span class="tag">{escape(str(line["source"]))}</span>' if "source" in line else ""
     name = str(line["id"])
-    # As JSON, so that no character of the id is lost: an HTML parser changes some.
-    keys = {**keys, "source": line.get("source", ""), "id": json.dumps(name)}
-    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in keys.items())
-    return (
-        f'<article tabindex="-1" aria-label="{escape(name)}"{data}>'
-        f'<div class="tags">{shown}{source}<span class="id">{escape(name)}</span></div>{body}</article>\n'
+    said = {key: str(value) for key, value in {**keys, "source": line.get("source", "")}.items()}
+    data = said | ({"scores": json.dumps(scores)} if scores else {})
+    # The id as JSON, so that no character of it is lost: an HTML parser changes some.
+    data["id"] = json.dumps(name)
+    attributes = "".join(f' data-{key}="{escape(value)}"' for key, value in data.items())
+    return Card(
+        said | {"id": name},
+        scores,
+        f'<article tabindex="-1" aria-label="{escape(name)}"{attributes}>'
+        f'<div class="tags">{shown}{source}<span class="id">{escape(name)}</span></div>{body}</article>\n',
     )
 
 
-def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
+def _figures(line: Record, images: Images, targets: set[int]) -> str:
     figures = []
     for at, reference in enumerate(line.get("images") or ()):
         try:
@@ -249,14 +286,20 @@ def _figures(line: Record, images: EmbeddedImages, targets: set[int]) -> str:
     return f'<div class="images">{"".join(figures)}</div>'
 
 
-def _embedded(image: Image) -> str:
-    """Return a data URI: PNG or JPEG, whichever is smaller."""
+def encoded(image: Image) -> tuple[str, bytes]:
+    """Return an image as ("png" or "jpeg", its bytes), whichever is smaller."""
     made = []
     for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": 85})):
         out = io.BytesIO()
         image.save(out, kind, **options)
         made.append((len(out.getvalue()), kind, out.getvalue()))
     _, kind, data = min(made)
+    return kind, data
+
+
+def _embedded(image: Image) -> str:
+    """Return a data URI."""
+    kind, data = encoded(image)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
