@@ -186,6 +186,7 @@ def test_a_command_that_is_interrupted_goes_on_with_what_is_left(tmp_path, monke
         done = run(small.url, "--concurrency", "6")
         assert done.exit_code == 130 and done.output.splitlines()[-1] == "main: interrupted", done.output
     with Small(lambda request: "A") as other:
-        assert run(other.url, "--resume").exit_code == 0
+        done = run(other.url, "--resume")
+        assert done.exit_code == 0, done.output
         assert sorted(map(number, other.questions)) == list(range(4, 20))
     assert (tmp_path / "out.jsonl").read_text().count("\n") == 20

@@ -12,6 +12,7 @@ from s2h.eval.questions.pairs import question_of
 from s2h.images import decoding
 from s2h.models import ModelError, decode, prompts, vlm
 from tests.support import architectures as support
+from tests.support.more_architectures import build_llava_next
 
 
 @pytest.fixture(scope="module")
@@ -84,47 +85,8 @@ def test_a_base_that_is_missing_or_wrong_is_an_error(run, tmp_path, qwen25vl, mo
         vlm.load(str(tmp_path / "run"))
 
 
-def build_next(folder):
-    """Build a LLaVA-NeXT, whose images have different numbers of tiles: its processor and `generate` make its batches."""
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaNextConfig,
-        LlavaNextForConditionalGeneration,
-        LlavaNextImageProcessor,
-        LlavaNextProcessor,
-    )
-
-    tokenizer = support._train_tokenizer(
-        ("<unk>", "<s>", "</s>", "<image>", "<pad>"),
-        bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
-        extra_special_tokens={"image_token": "<image>"},
-    )  # fmt: skip
-    side, tiles = 32, [[32, 64], [64, 32]]
-    processor = LlavaNextProcessor(
-        image_processor=LlavaNextImageProcessor(
-            size={"shortest_edge": side}, crop_size={"height": side, "width": side}, image_grid_pinpoints=tiles
-        ),
-        tokenizer=tokenizer, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1,
-        chat_template=support.LLAVA_TEMPLATE,
-    )  # fmt: skip
-    config = LlavaNextConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=side, patch_size=8,
-            projection_dim=32,
-        ),
-        text_config=LlamaConfig(
-            **support._language(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        ),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"), image_grid_pinpoints=tiles, image_seq_length=16,
-    )  # fmt: skip
-    model = support._grow(LlavaNextForConditionalGeneration, config, tokenizer, 0)
-    return support._save(folder, model, processor)
-
-
 def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
-    model = vlm.load(str(build_next(tmp_path / "next")))
+    model = vlm.load(str(build_llava_next(tmp_path / "next")))
     assert not decode.can_decode(model) and not prompts.is_plain(model)
     pairs = support.make_pairs(tmp_path / "pairs", 5)
     alone = list(ask.predict(map(question_of, pairs), model, batch_size=1, max_new_tokens=6))
