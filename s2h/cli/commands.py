@@ -77,3 +77,7 @@ def _load(name: str) -> click.Command:
 @click.help_option("-h", "--help", help="Print this help and exit.")
 def main():
     """Make, filter, mix, train on, evaluate and view preference pairs for vision-language models over several images."""
+
+
+if __name__ == "__main__":
+    main(prog_name="s2h")

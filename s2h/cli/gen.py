@@ -307,3 +307,7 @@ def listing(tally: dict) -> str:
     return ", ".join(
         f"{count} {reason}" for reason, count in sorted(tally.items(), key=lambda item: -item[1])
     )
+
+
+if __name__ == "__main__":
+    main(prog_name="s2h-gen")

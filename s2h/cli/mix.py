@@ -358,3 +358,7 @@ def summary(tally: dict[tuple[int | None, str | None], int], how: str) -> str:
         parts.append(f"{named} {sum(count for _, count in tasks)} ({listed})")
     total = sum(tally.values())
     return f"{counted(total, 'pair')}, {how}: {', '.join(parts)}"
+
+
+if __name__ == "__main__":
+    main(prog_name="s2h-mix")

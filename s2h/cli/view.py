@@ -118,3 +118,7 @@ def opened(work, lines, path, *, title, size, port):
         return server.Site(cards, marks, title=title, port=port, tell=work.tell)
     except OSError as error:
         raise RecordError(f"--port {port}: {error.strerror}", remedy="name another port, or none") from None
+
+
+if __name__ == "__main__":
+    main(prog_name="s2h-view")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -45,6 +47,15 @@ def test_a_command_keeps_its_name_and_help(name):
     direct = CliRunner().invoke(MAINS[name].main, ["-h"], prog_name=f"s2h-{name}")
     assert (through.exit_code, through.stdout) == (0, direct.stdout)
     assert through.stdout.startswith(f"Usage: s2h-{name} ")
+
+
+@pytest.mark.parametrize("name", [*commands.COMMANDS, "commands"])
+def test_a_command_runs_as_a_module(name, monkeypatch, capsys):
+    """As in `python -m s2h.cli.gen` and `accelerate launch -m s2h.cli.train`."""
+    monkeypatch.setattr("sys.argv", ["-", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(Path(commands.__file__).with_name(f"{name}.py")), run_name="__main__")
+    assert ended.value.code == 0 and capsys.readouterr().out.startswith("Usage: s2h")
 
 
 def test_a_command_keeps_its_streams_messages_and_status(tmp_path):
