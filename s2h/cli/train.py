@@ -71,7 +71,7 @@ AT_LEAST_1 = click.IntRange(min=1)
     argument(
         "--image-side", "image_side", metavar="W", type=Number(min=0),
         help="Weight of an added loss over pairs with rejected_images: the chosen answer must be likelier under the pair's "
-        "images than under these (the conditional preference of mDPO; the third stage of CcDPO).",
+        "images than under these (the conditional preference of mDPO). A pair without them adds 0.",
     ),
     argument("--lr", "lr", metavar="X", type=ABOVE_0, help="Peak learning rate."),
     argument(
