@@ -56,16 +56,13 @@ class Collator:
             for which in ("chosen", "rejected")
         )
         further = [i for i, record in enumerate(records) if self.image_side and record.get(REJECTED_IMAGES)]
-        # The prompts: those of the pairs, and those of the further rows.
+        # The prompts are those of the pairs, then those of the further rows.
         texts += [texts[i] for i in further]
         views = [(record, "images") for record in records] + [(records[i], REJECTED_IMAGES) for i in further]
         answers = [*chosen, *rejected, *(chosen[i] for i in further)]
-        of = [*range(len(rows)), *range(len(rows)), *range(len(rows), len(views))]  # prompt of each answer
+        of = [*range(len(rows)), *range(len(views))]  # the prompt of each answer
         if self.packed:
-            firsts, places = (
-                list(range(len(views))),
-                list(range(len(views))),
-            )  # a row's first prompt; each prompt's row
+            firsts = places = list(range(len(views)))  # a row's first prompt; each prompt's row
             if self.pack:
                 firsts, places = _together([prompt_of(*view) for view in views])
             prompts = self._encoded([texts[i] for i in firsts], [self._open(*views[i]) for i in firsts])

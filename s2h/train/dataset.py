@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import WHOLE, Pixels
-from s2h.models.tokens import PairTokens, TokenCounter
+from s2h.models.tokens import TokenCounter
 from s2h.record import REJECTED_IMAGES, Record, RecordError, check, fail, references_of, text_of
 from s2h.streams import jsonl, parse
 from s2h.train.smaller_images import SmallerImages
@@ -208,15 +208,14 @@ class Pairs:
         """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
         if self.tokens is None:
             records = (self.record(row) for row in range(len(self.starts)))
-            self.tokens = array("q", (self.count(record, counter).row for record in records))
+            self.tokens = array("q", (self._count(record, counter) for record in records))
         return list(self.tokens)
 
-    def count(self, record: Record, counter: TokenCounter) -> PairTokens:
-        """Count the tokens of a pair, whose images are opened. Raises RecordError."""
-        images = open_images(record, counter.shown)
-        other = self.image_side and record.get(REJECTED_IMAGES)
-        rejected = open_images(record, counter.shown, REJECTED_IMAGES) if other else []
-        return counter.count(record, images, rejected)
+    def _count(self, record: Record, counter: TokenCounter) -> int:
+        """Return the length of a pair, whose images are opened. Raises RecordError."""
+        images, used = open_images(record, counter.shown), self.image_side and record.get(REJECTED_IMAGES)
+        rejected = open_images(record, counter.shown, REJECTED_IMAGES) if used else []
+        return counter.count(record, images, rejected).row
 
     def bulk(self, row: int) -> tuple[int, int]:
         """Return a rough length of a pair, to sort by: its number of images, then the number of characters of its texts."""

@@ -22,9 +22,9 @@ from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import Pixels
 from s2h.models import ModelError, names
-from s2h.models.tokens import PairTokens, TokenCounter
+from s2h.models.tokens import ANSWERS, PairTokens, TokenCounter
 from s2h.models.vlm import VLM
-from s2h.record import IMAGE_FIELDS, REJECTED_IMAGES, Record, RecordError, fail, text_of
+from s2h.record import REJECTED_IMAGES, Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
 from s2h.train import features, stages, weights
 from s2h.train.arguments import Arguments, Settings, check
@@ -143,17 +143,21 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
 
 def _tokens(pairs: Pairs, row: int, counter: TokenCounter | names.Shape, pixels: Pixels) -> PairTokens:
     """Return the tokens of a pair, counted, or estimated from a model's shape. pixels: the bounds of an image."""
-    record = pairs.record(row)
+    shown = counter.shown if isinstance(counter, TokenCounter) else pixels
+    record, images, rejected = _open(pairs, row, shown)
     if isinstance(counter, TokenCounter):
-        return pairs.count(record, counter)
+        return counter.count(record, images, rejected)
+    covered, other = (sum(_covered(counter, *image.size) for image in some) for some in (images, rejected))
+    words = len(text_of(record["prompt"])) // LETTERS
+    chosen, last = (1 + len(text_of(record[which])) // LETTERS for which in ANSWERS)
+    return PairTokens(covered + words, covered, (chosen, last), other + words + chosen if rejected else 0)
 
-    def covered(field: str) -> int:
-        return sum(_covered(counter, *image.size) for image in open_images(record, pixels, field))
 
-    shown, texts = covered("images"), len(text_of(record["prompt"])) // LETTERS
-    chosen, rejected = (1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected"))
-    other = covered(REJECTED_IMAGES) + texts + chosen if pairs.further[row] else 0
-    return PairTokens(shown + texts, shown, (chosen, rejected), other)
+def _open(pairs: Pairs, row: int, shown: Pixels) -> tuple[Record, list[Any], list[Any]]:
+    """Return the pair of a row, its images, and its rejected images if they are trained on."""
+    record = pairs.record(row)
+    rejected = open_images(record, shown, REJECTED_IMAGES) if pairs.further[row] else []
+    return record, open_images(record, shown), rejected
 
 
 def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, PairTokens]) -> str:
@@ -161,11 +165,7 @@ def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, 
     smaller = SmallerImages.of(counter)
     for row, known in sample.items():
         if known.row > counter.window:
-            record = pairs.record(row)
-            images, rejected = (
-                open_images(record, counter.shown, field) if field == "images" or pairs.further[row] else []
-                for field in IMAGE_FIELDS
-            )
+            record, images, rejected = _open(pairs, row, counter.shown)
             smaller.add(record, images, known, rejected)
     return f"of the pairs drawn, {smaller.line(len(sample) - smaller.pairs)}"
 

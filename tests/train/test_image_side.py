@@ -16,7 +16,7 @@ from s2h.cli.train import main
 from s2h.images.decoding import open_images
 from s2h.models import encode, vlm
 from s2h.models.tokens import TokenCounter
-from s2h.record import RecordError, text_of
+from s2h.record import Record, RecordError, text_of
 from s2h.streams import jsonl
 from s2h.train import agreement, features, image_side, plan, prefix_sharing
 from s2h.train.arguments import Arguments, fill
@@ -111,6 +111,10 @@ def test_same_loss_and_gradients_as_the_plain_formula(name, pairs, architectures
     if name in RELATIVES:
         RELATIVES[name](tmp_path / "model")
     folder = tmp_path / "model" if name in RELATIVES else architectures[name]
+    first = pairs[0]  # with `pack`, it shares both of its rows with its twin
+    twin = {**first, "id": "twin", "images": first["rejected_images"], "rejected_images": first["images"]}
+    twin |= {"chosen": first["rejected"], "rejected": first["chosen"]}
+    pairs = [*pairs, Record(twin, base=first.base)]
     trainer, rows = trainer_for(folder, pairs, tmp_path, image_side=WEIGHT, beta=BETA)
     wanted, gradients, references = plain_step(trainer, rows)
     assert max(g.abs().max() for g in gradients.values()) > 1e-6
@@ -125,10 +129,12 @@ def test_same_loss_and_gradients_as_the_plain_formula(name, pairs, architectures
             columns[column] = [known[at] for known in references]
         trainer.add_reference(rows, columns)
         trainer.model.zero_grad()
-        loss = trainer.compute_loss(trainer.model, batch_of(trainer, rows))
+        batch = batch_of(trainer, rows)
+        loss = trainer.compute_loss(trainer.model, dict(batch))
         loss.backward()
         undo()
         assert abs(loss.detach() - wanted) < 1e-12
+        assert how == "stock" or len(batch["row_ids"]) == (10 if pack else 12)
         found = gradients_of(trainer)
         assert found.keys() == gradients.keys()
         assert max((found[name] - g).abs().max() for name, g in gradients.items()) < 1e-12
