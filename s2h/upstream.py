@@ -113,8 +113,7 @@ PARTS = (
 
 
 def check(parts: tuple[Part, ...] = PARTS) -> None:
-    """Raise RecordError, with versions to install, if a part is missing. It imports only what s2h-train
-    imports anyway."""
+    """Raise RecordError, with versions to install, if a part is missing. It imports only what s2h-train imports anyway."""
     from importlib.metadata import version
 
     for part in parts:

@@ -49,11 +49,14 @@ class Study:
     sample: str = ""
 
     def fill(self, options: str, seed: int) -> list[str]:
-        """Return the words of a command's options, with the names in braces filled in."""
-        return [
-            word.replace("{seed}", str(seed)).replace("{model}", self.model).replace("{data}", self.data)
-            for word in shlex.split(options)
-        ]
+        """Return the words of a command's options, with the names in braces filled in. Raises click.UsageError if they name
+        a data folder and none is given."""
+        if "{data}" in options and not self.data:
+            raise click.UsageError(
+                f"--data DIR is needed, the folder that the study calls {{data}}: {options}"
+            )
+        names = {"{seed}": str(seed), "{model}": self.model, "{data}": self.data}
+        return [_filled(word, names) for word in shlex.split(options)]
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ def read(path: str, *, model: str | None = None, data: str = "", pairs: int | No
     )  # fmt: skip
 
 
+def _filled(word: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        word = word.replace(name, value)
+    return word
+
+
 def of_set(study: Study, name: str, seed: int, folder: Path) -> Step:
     """Return the step that makes a set of pairs."""
     one, makes = study.sets[name], folder / "sets" / f"{name}.jsonl"
@@ -146,9 +155,10 @@ def of_mix(study: Study, arm: Arm, seed: int, folder: Path) -> Step:
     """Return the step that mixes the pairs of an arm, as many of each level. An arm with an order gets the field `stage`."""
     makes = folder / arm.name / "mix.jsonl"
     sets = [folder / "sets" / f"{name}.jsonl" for name in arm.sets]
-    each = ["--per-level", str(study.pairs // len(levels_of(study, arm))), "--seed", str(seed)]
-    mix = ["s2h-mix", "--flat", *map(str, sets), *each]
-    if not arm.order:
+    is_forward = bool(arm.order) and list(arm.order) == sorted(arm.order)
+    mix = ["s2h-mix", "--curriculum" if is_forward else "--flat", *map(str, sets)]
+    mix += ["--per-level", str(study.pairs // len(levels_of(study, arm))), "--seed", str(seed)]
+    if is_forward or not arm.order:
         return Step(makes, [[*mix, "-o", str(makes)]], sets)
     order = [
         sys.executable,

@@ -13,11 +13,15 @@ import pipeline
 from pipeline import Study
 
 RECORD = 2500  # bytes of a pair's line
-STATES = 3  # weights of a checkpoint: the adapter and AdamW's two means; a run keeps two checkpoints and the adapter
 
 
 def show(study: Study, arms: list[pipeline.Arm], seeds: tuple[int, ...], folder: Path) -> None:
-    """Print each command of the first seed, then the tokens, memory, hours and disk of all."""
+    """Print each command of the first seed, then the tokens, memory, hours and disk of all. Raises click.UsageError if the
+    study has no sample."""
+    if not study.sample:
+        raise click.UsageError(
+            '--plan needs the options of a sample of pairs: sample = "search -n 64" in [study]'
+        )
     at = folder / f"seed-{seeds[0]}"
     sets = list(dict.fromkeys(name for arm in arms for name in arm.sets))
     listed = [pipeline.of_set(study, name, seeds[0], at) for name in sets]
@@ -65,11 +69,8 @@ def _reckon(study: Study, arm: pipeline.Arm) -> dict:
     """Return the plan of an arm's run on the study's sample of pairs."""
     with tempfile.TemporaryDirectory() as folder:
         images = ["--image-dir", f"{folder}/images"]
-        sample = study.sample or next(iter(study.sets.values()))["gen"].replace("-n ", "-n 1 -n ")
-        options = [*study.fill(sample, 0), *([] if study.sample else ["-n", "64"])]
-        made = subprocess.run(
-            ["s2h-gen", *options, "--quiet", *images], check=True, capture_output=True, cwd=folder
-        )
+        sample = ["s2h-gen", *study.fill(study.sample, 0), "--quiet", *images]
+        made = subprocess.run(sample, check=True, capture_output=True, cwd=folder)
         train = ["s2h-train", "--model", study.model, *study.fill(arm.train, 0), "--plan", "--quiet"]
         said = subprocess.run(train, input=made.stdout, capture_output=True, cwd=folder)
     if said.returncode:

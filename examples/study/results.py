@@ -10,7 +10,7 @@ import numpy as np
 from pipeline import Study
 
 from s2h.eval import accuracy, clusters, report, statistics
-from s2h.seeds import seed_of
+from s2h.seeds import seed_of, within
 
 BASE = "base"
 Lines = dict[str, dict]  # the predictions of one arm, seed and measure, by their questions
@@ -90,7 +90,7 @@ def _interval(counts: list[np.ndarray], seed: int) -> tuple[float, float, float]
     counts: for each seed an array [clusters, 2] of the sum and the number of a cluster's questions.
     """
     whole = sum(one.sum(0) for one in counts)
-    rng = np.random.default_rng(seed % 2**63)
+    rng = np.random.default_rng(within(seed, 64))
     total = np.zeros((statistics.ROUNDS, 2))
     for slot in range(len(counts)):
         drawn = [statistics.draw(one, [0] * len(one), seed + 31 * slot + at) for at, one in enumerate(counts)]

@@ -68,11 +68,14 @@ class Runner:
         self._tell(kind, f"{name}: {time.monotonic() - begun:.0f} s")
 
     def all(self, work: Iterable[Callable[[], None]]) -> None:
-        """Run some work, `jobs` pieces at a time. The others are finished before the first failure is raised."""
+        """Run some work, `jobs` pieces at a time. Print each failure, and raise the first after all work has ended."""
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = [pool.submit(one) for one in work]
-        for one in waiting:
-            one.result()
+        failures = [failure for one in waiting if (failure := one.exception())]
+        for failure in failures[1:]:
+            click.echo(f"Error: {failure}", err=True)
+        if failures:
+            raise failures[0]
 
     def _tell(self, kind: str, text: str) -> None:
         with self.lock:

@@ -52,12 +52,14 @@ def _default(name: str, flags: str) -> str:
 
 def read_weights(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str | None:
     """Return the losses of a command line as `Arguments` has them; None if none is given."""
+    if not given:
+        return None
     text = ",".join(given)
     try:
-        read_losses(text or "sigmoid")
+        read_losses(text)
     except ValueError as error:
         raise click.BadParameter(str(error), context, parameter) from None
-    return text or None
+    return text
 
 
 @dataclass(frozen=True)

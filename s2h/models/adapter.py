@@ -101,8 +101,7 @@ def merge(model: Any, folder: Path, name: str, base: str) -> Any:
 
 def sketch(name: str, model: Any) -> str | None:
     """Return 16 hexadecimal digits that identify a model, whatever its dtype: a hash of the first 64 numbers of each weight,
-    rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4
-    bits."""
+    rounded to bfloat16. None for weights that are computed on loading: a merged adapter of an earlier run, or 4 bits."""
     import torch
 
     if (Path(name) / ADAPTER).is_dir() or getattr(model, "is_loaded_in_4bit", False):

@@ -155,7 +155,7 @@ class CacheFile:
         self._guarded(lambda: self._put(rows))
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Do the work. If the file fails it, say so and go on with a new file or without one."""
+        """Do the work. If the file can't be used, report that and continue with a new file or without one."""
         import sqlite3
 
         try:

@@ -210,7 +210,7 @@ def _locate(name: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
         used = guard.check_parts(files[0], f"--clip-model {name}", repository)
         folder = hub_files.settings(repository) if used else os.path.dirname(files[0])
         guard.check(folder, f"--clip-model {name}", auto_map=used)
-        # The folder is loaded, so that what was checked is what is read.
+        # The checked folder is loaded, and not the repository, whose files could be others.
         return f"local-dir:{os.path.dirname(files[0])}", {}, hub_files.snapshot(files[0])
     model, _, weights = name.partition(":")
     listed = get_pretrained_cfg(model, weights)

@@ -16,8 +16,7 @@ _WEIGHTS = ("model.safetensors", "[0-9]*_*/model.safetensors")
 
 def fetch(repository: str, file: str) -> str:
     """Return the path of a file on this machine. If the cache has no copy, it is downloaded, after one request that is not
-    repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's
-    client."""
+    repeated: without a network, a download would retry for half a minute. Raises the errors of the Hub's client."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -29,8 +28,7 @@ def fetch(repository: str, file: str) -> str:
 
 
 def loaded(repository: str, check: Callable[[str], None], load: Callable[[str], Any]) -> Any:
-    """Check the folder that holds a repository's settings and safetensors, and return the result of
-    `load` for that folder.
+    """Check the folder that holds a repository's settings and safetensors, and return the result of `load` for it.
 
     Libraries are given this folder and never the repository's name, because they ask the Hub for files that the cache lacks:
     an unchecked adapter_config.json would lead them to another model. Files are downloaded only if the cache has no

@@ -32,7 +32,7 @@ def wanted(name: str, given: Pixels = WHOLE) -> Pixels:
 
     said = adapter.arguments_of(name)
     if said is not None:
-        bounds = [said.get(name, 0) for name in ("min_pixels", "max_pixels")]  # an older release wrote none
+        bounds = [said.get(key, 0) for key in ("min_pixels", "max_pixels")]  # an older release wrote none
         if not all(type(value) is int and value >= 0 for value in bounds):
             raise ModelError(f"{name}: its args.json was changed: min_pixels and max_pixels are no numbers")
         own = Pixels(*bounds)
@@ -77,8 +77,8 @@ def own_pixels(processor: Any) -> Pixels:
 
 
 def smaller(processor: Any, shown: Pixels, most: int) -> tuple[Any, Pixels]:
-    """Return the processor and the bounds for opening images that `--max-pixels` of `most` would lead to. The processor that
-    is given stays as it is."""
+    """Return the processor and the bounds for opening images with `--max-pixels` of `most`, as a copy of the given
+    processor."""
     import copy
 
     own = own_pixels(processor)

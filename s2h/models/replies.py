@@ -52,7 +52,7 @@ class Replier(Protocol):
         """The bounds of an image that the user or the preset has set."""
 
     def fit(self, images: list[Image]) -> list[Image]:
-        """Return the images within these bounds, unless the model's processor sees to them."""
+        """Return the images within these bounds, unless the model's processor applies the bounds itself."""
 
     def takes(self, messages: list[dict], images: list[Image]) -> bool:
         """Tell whether the model can process a prompt, as far as that is known before it is asked."""

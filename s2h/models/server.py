@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 KEY = "OPENAI_API_KEY"
 CONCURRENCY = 32  # requests in flight
-GRACE = 20.0  # seconds for the requests that are open when an error ends a run
+GRACE = 20.0  # most seconds that a run waits for its open requests after an error that ends it
 RETRIES = 6  # further tries of a request, with pauses of 0.5, 1, 2, 4, 8 and 8 seconds, or as long as the server says
-TIMEOUT = 600.0  # seconds for one try
+TIMEOUT, CONNECTING = 600.0, 10.0  # seconds for one try, and for its connection
 LIKELIEST = 20  # tokens whose log-probabilities are asked for, the most that OpenAI's interface and vLLM's default allow
 # Without a penalty, which the model's generation_config.json may have.
 GREEDY = {"temperature": 0, "top_p": 1, "frequency_penalty": 0}
@@ -61,9 +61,14 @@ class Address:
 
 def checked(url: str) -> str:
     """Return the URL of a server's interface: /v1 is added if the URL has no path. Raises ValueError with the remedy."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no address of a server (for example http://localhost:8000)")
+    wrong = ValueError(f"{url!r} is no address of a server (for example http://localhost:8000)")
+    try:
+        parts = urlsplit(url.strip())
+        has_host = bool(parts.hostname) and parts.port != 0  # a port that is no number is a ValueError
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not has_host:
+        raise wrong
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"the address must not contain a user, a key or a query ({KEY} holds the key)")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
@@ -79,10 +84,13 @@ def connect(
     warning about the server. Raises ModelError if the server is not there, refuses the key or has no such model."""
     import openai
 
-    url, loop = checked(address.url), asyncio.new_event_loop()
-    key = os.environ.get(KEY) or "none"
+    url, key = checked(address.url), os.environ.get(KEY, "").strip() or "none"
+    if not (key.isascii() and key.isprintable()):
+        raise ModelError(f"{KEY} holds a character that no key has, such as a line break (set it again)")
+    loop = asyncio.new_event_loop()
     client = openai.AsyncOpenAI(
-        base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT, http_client=openai.DefaultAsyncHttpxClient()
+        base_url=url, api_key=key, max_retries=RETRIES, timeout=openai.Timeout(TIMEOUT, connect=CONNECTING),
+        http_client=openai.DefaultAsyncHttpxClient(),
     )  # fmt: skip
     server = Server(name, url, address.concurrency, client, loop, pixels, tell)
     weakref.finalize(server, _close, client, loop)
@@ -127,11 +135,15 @@ class Server:
 
     def find(self) -> None:
         """Read the list of models. An address whose path lacks /v1 is completed."""
-        quick = self.client.with_options(max_retries=2, timeout=60)
+        import openai
+
+        quick = self.client.with_options(
+            max_retries=min(2, RETRIES), timeout=openai.Timeout(60, connect=CONNECTING)
+        )
         for url in dict.fromkeys((self.url, f"{self.url.removesuffix('/v1')}/v1")):
             quick.base_url = url
             try:
-                (_, raw), *_ = self.run([lambda: self.request(quick.models.with_raw_response.list)])
+                (_, raw), *_ = self.run([lambda: self.request(quick.models.with_raw_response.list, quick)])
             except NotThere:
                 continue
             self.url = self.client.base_url = url
@@ -140,6 +152,8 @@ class Server:
             raise ModelError(
                 f"no OpenAI-compatible server at {self.url}: it has no list of models (correct --base-url)"
             )
+        if isinstance(raw, Refused):
+            raise ModelError(f"no OpenAI-compatible server at {self.url}: {raw.message} (correct --base-url)")
         if isinstance(raw, RecordError):
             raise ModelError(f"{self.url}/models: {raw}")
         cards = completions.models(raw, self.url)
@@ -152,30 +166,38 @@ class Server:
 
     def run(self, jobs: Iterable[Callable[[], Awaitable[Made]]]) -> Iterator[tuple[int, Made | RecordError]]:
         """Run jobs, at most `concurrency` at a time, and yield (number of the job, result) as each ends. A RecordError is a
-        result; another error ends all jobs, after the results of those that end within GRACE seconds."""
+        result. After another error no job starts. Those that are open may still end, within GRACE seconds, and then the
+        first error is raised. Closing the generator cancels them at once."""
         coming, running = enumerate(jobs), dict[asyncio.Task, int]()
+        failure: BaseException | None = None
+        end: float | None = None  # of the time in which open jobs may end, by the clock of the loop
         try:
             while True:
-                while len(running) < self.concurrency and (job := next(coming, None)) is not None:
+                while failure is None and len(running) < self.concurrency and (job := next(coming, None)):
                     running[self.loop.create_task(_outcome(job[1]))] = job[0]
-                if not running:
-                    return
-                waiting = asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                done, _ = self.loop.run_until_complete(waiting)
-                ended = sorted((running.pop(task), task) for task in done)
-                if (
-                    any(task.exception() for _, task in ended) and running
-                ):  # what the server answers now is kept too
-                    last, _ = self.loop.run_until_complete(asyncio.wait(running, timeout=GRACE))
-                    ended += sorted((running.pop(task), task) for task in last)
-                yield from ((at, task.result()) for at, task in ended if task.exception() is None)
-                for _, task in ended:
-                    task.result()  # raises the error that ends the run
+                if not (done := self._first_done(running, end)):
+                    break
+                for task in sorted(done, key=running.__getitem__):
+                    number = running.pop(task)
+                    if (error := task.exception()) is None:
+                        yield number, task.result()
+                    elif failure is None:
+                        failure, end = error, self.loop.time() + GRACE
+            if failure is not None:
+                raise failure
         finally:
             for task in running:
                 task.cancel()
             if running:
                 self.loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+
+    def _first_done(self, tasks: Collection[asyncio.Task], end: float | None) -> set[asyncio.Task]:
+        """Wait until a task ends, and return all that have ended; none if it is later than `end`, or without tasks."""
+        if not tasks:
+            return set()
+        left = None if end is None else end - self.loop.time()
+        waiting = asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return self.loop.run_until_complete(waiting)[0]
 
     def fit(self, images: list[Image]) -> list[Image]:
         return [self.pixels.fit(image) for image in images]
@@ -248,25 +270,29 @@ class Server:
             )
         return reply
 
-    async def request(self, send: Callable[[], Awaitable[Any]]) -> bytes:
-        """Send a request and return the body of the response. The client repeats it after 408, 409, 429 and 5xx, lost
-        connections and timeouts. Raises Refused, RecordError; ModelError if no other request would be answered either."""
+    async def request(
+        self, send: Callable[[], Awaitable[Any]], client: openai.AsyncOpenAI | None = None
+    ) -> bytes:
+        """Send a request and return the body of the response. client: the one that sends it, by default the server's own; it
+        repeats the request after 408, 409, 429 and 5xx, lost connections and timeouts. Raises Refused, RecordError;
+        ModelError if no other request would be answered either."""
         import openai
 
+        tries = f"{1 + (client or self.client).max_retries} tries"
         try:
             return (await send()).content
         except openai.APITimeoutError as error:
             if _unreachable(error):
                 raise ModelError(self._gone(error)) from error
             raise RecordError(
-                f"the server did not answer in time: {1 + RETRIES} tries of {TIMEOUT:g} seconds",
+                f"the server did not answer in time: {tries}",
                 remedy="a smaller --concurrency",
             ) from error
         except openai.APIConnectionError as error:
             if _unreachable(error):
                 raise ModelError(self._gone(error)) from error
             why = one_line(error.__cause__ or error)
-            raise RecordError(f"the connection to the server was lost: {1 + RETRIES} tries, {why}") from error
+            raise RecordError(f"the connection to the server was lost: {tries}, {why}") from error
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ModelError(
                 f"the server at {self.url} refuses the key: status {error.status_code} ({KEY} must hold the right one)"
@@ -277,12 +303,12 @@ class Server:
             ) from None
         except openai.RateLimitError as error:
             raise RecordError(
-                f"the server takes no more requests: {1 + RETRIES} tries, {self._status(error)}",
+                f"the server takes no more requests: {tries}, {self._status(error)}",
                 remedy="a smaller --concurrency",
             ) from None
         except openai.InternalServerError as error:
             raise RecordError(
-                f"the server failed: {1 + RETRIES} tries, {self._status(error)}",
+                f"the server failed: {tries}, {self._status(error)}",
                 remedy="its log says why",
             ) from None
         except openai.APIStatusError as error:

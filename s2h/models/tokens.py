@@ -63,7 +63,7 @@ class TokenCounter:
         return cls(processor, model.config.model_type, min(own, window or own), name, shown)
 
     def with_most(self, most: int) -> TokenCounter:
-        """Return the counter that `--max-pixels` of `most` would lead to."""
+        """Return the counter of the same model with `--max-pixels` of `most`."""
         processor, shown = image_size.smaller(self.processor, self.shown, most)
         return TokenCounter(processor, self.model_type, self.window, self.name, shown)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from s2h.errors import WrongUsage, suggestion
 from s2h.images.resizing import Pixels
 from s2h.models import image_size, names
 from s2h.record import RecordError
@@ -82,9 +83,11 @@ def read_losses(text: str) -> dict[str, float]:
     for part in text.split(","):
         name, given, weight = part.strip().partition("=")
         if name not in LOSSES:
-            raise ValueError(f"{name!r} is no loss (choose from {', '.join(LOSSES)})")
+            raise ValueError(
+                f"{name!r} is no loss of s2h-train.{suggestion(name, LOSSES)} Choose from {', '.join(LOSSES)}."
+            )
         if name in found:
-            raise ValueError(f"{name} is named twice")
+            raise ValueError(f"duplicate loss {name}")
         try:
             found[name] = float(weight) if given else 1.0
         except ValueError:
@@ -170,16 +173,20 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
     return Arguments(**values)
 
 
+class Contradiction(RecordError, WrongUsage):
+    """Arguments that exclude each other. The command ends with status 2."""
+
+
 def check(arguments: Arguments) -> None:
-    """Raise RecordError if arguments exclude each other."""
+    """Raise Contradiction if arguments exclude each other."""
     if arguments.full and arguments.quantize:
-        raise RecordError(
+        raise Contradiction(
             "--full and --quantize exclude each other", remedy="train 4-bit weights through LoRA"
         )
     if arguments.stages == "off" and arguments.schedule_per_stage:
-        raise RecordError("--schedule-per-stage needs stages", remedy="--stages record or level")
+        raise Contradiction("--schedule-per-stage needs stages", remedy="--stages record or level")
     if arguments.sft and "sft" in read_losses(arguments.loss):
-        raise RecordError("--sft and --loss sft=W are the same weight", remedy="give one of them")
+        raise Contradiction("--sft and --loss sft=W are the same weight", remedy="give one of them")
 
 
 def again(earlier: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from s2h import escape
 from s2h.errors import counted
 from s2h.models import adapter, names
 from s2h.streams.files import Whole
@@ -106,7 +107,7 @@ def _table(last: dict, held: dict) -> list[str]:
         rows.append(_row(title, {name: line.get(prefix + name) for name in SHOWN}))
         for kind in ("levels", "tasks"):
             for group, values in line.get(prefix + kind, {}).items():
-                rows.append(_row(f"{title}, {kind[:-1]} {group}", values))
+                rows.append(_row(f"{title}, {kind[:-1]} {escape.markdown(group)}", values))
     return rows
 
 

@@ -1,8 +1,8 @@
 """The checkpoints of a run: find the complete ones, and report why one can't be written or read.
 
-whole(folder)                          # newest first
+whole(folder)                              # newest first
 with reading(checkpoint, "optimizer.pt"):
-    ...                                # an error in here names the damaged file and the remedy
+    ...                                    # an error in here names the damaged file and the remedy
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from s2h.train.dataset import Pairs
 SAMPLE = 1000  # pairs that the blind test reads
 PREDICTIVE = 0.65  # warn if the interval of the AUC lies above this; 0.5 is chance
 COLLAPSED = 0.5  # warn if a chosen answer falls below its reference by more than this share of it,
-FEW_NATS = 3.0  # and by at least so many nats,
-IN_A_ROW = 3  # in so many log lines in a row, so that one odd batch gives no warning
+FEW_NATS = 3.0  # and by at least this many nats,
+IN_A_ROW = 3  # in this many log lines in a row, so that one odd batch gives no warning
 
 
 def words_alone(pairs: Pairs, seed: int) -> tuple[blind.Blind | None, str | None]:

@@ -67,7 +67,7 @@ class Features:
 @dataclass
 class Store:
     """Features by row, in the memory of the machine (not of the device). The first ones stay: every epoch has the same
-    order, so evicting the least recently used would evict what comes next."""
+    order, so evicting the least recently used would evict the next one."""
 
     limit: int  # bytes
     held: int = 0

@@ -192,8 +192,8 @@ def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], pre
     for kind in GROUPS:
         groups: dict[str, dict] = {}
         for key, value in logs.items():
-            if key.startswith(f"{prefix}{kind}/"):
-                _, group, name = key[len(prefix) :].split("/", 2)
+            if key.startswith(start := f"{prefix}{kind}/"):
+                group, _, name = key.removeprefix(start).rpartition("/")  # a task's name may have a slash
                 groups.setdefault(group, {})[name] = value
         if groups:
             found[prefix + kind] = groups

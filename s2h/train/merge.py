@@ -18,8 +18,7 @@ from s2h.train.arguments import Arguments
 
 def write(folder: Path, arguments: Arguments) -> Path:
     """Write RUN/merged, whole or not at all, and return its path. The weights have the precision of training, or of the base
-    if that was quantized. Raises ModelError if the model can't be loaded, or if
-    its base is no longer the base of the run."""
+    if that was quantized. Raises ModelError if the model can't be loaded, or if its base is no longer that of the run."""
     loaded = vlm.load(str(folder), device="cpu", dtype=accel.dtype(arguments.dtype))
     place = folder / adapter.MERGED
     for leftover in folder.glob(".merged-????????"):  # of a killed run

@@ -171,7 +171,7 @@ def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, 
 
 
 def _covered(shape: names.Shape, width: int, height: int) -> int:
-    """Return the tokens of an image of so many pixels."""
+    """Return the tokens of an image of width x height pixels."""
     if not shape.square:
         return shape.image_tokens
     return max(shape.image_tokens, round(width / shape.square) * round(height / shape.square))

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from s2h import escape
+
 PANELS = (("loss", "loss"), ("margin", "reward margin"), ("accuracy", "chosen above rejected"))
 COLOURS = {"1": "#3b6fb6", "2": "#d9772b", "3": "#4d9a57"}
 CHANCE = {"loss": 0.6931, "accuracy": 0.5}  # loss: ln 2, of a model that equals its reference
@@ -38,7 +40,7 @@ def draw(metrics: list[dict], path: Path, title: str) -> None:
         _dress(axes, name, f"{label}, by level")
     for line in panels:
         line[0].legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure.suptitle(escape.plot(title), fontsize=10, x=0.01, ha="left")
     save_figure(figure, path, dpi=150)
 
 

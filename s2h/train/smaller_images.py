@@ -42,7 +42,9 @@ class SmallerImages:
         """Count a pair that does not fit. images, rejected: as they were opened. known: its tokens with them."""
         self.pairs += 1
         for most, counter in self.counters.items():
-            with contextlib.suppress(RecordError):  # a processor may refuse what is left of a thin image
+            with contextlib.suppress(
+                RecordError
+            ):  # a processor may refuse a thin image that was made smaller
                 fitted = ([counter.shown.fit(image) for image in some] for some in (images, rejected))
                 row = counter.count(record, *fitted).row
                 self.is_shorter |= row < known.row

@@ -210,7 +210,7 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         rows: list[int],
         done: dict[int, Values] | None = None,
         keep: Callable[[list[tuple[int, Values]]], None] | None = None,
-        progress: Callable[[int], object] = bool,
+        progress: Callable[[int], object] = lambda count: None,
     ) -> dict[int, Values]:
         """Measure the reference log-probabilities of some rows, on all processes together. Return them on each.
 

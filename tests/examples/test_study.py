@@ -25,6 +25,7 @@ model = "mini"
 seeds = [0, 1]
 pairs = 8
 train = "--max-steps 2 --lora-rank 4"
+sample = "arithmetic -n 4 --size 64"
 
 [sets.l2]
 gen = "arithmetic -n 9 --images-per-prompt 2 --size 64"
@@ -61,6 +62,7 @@ def test_a_study_runs_to_its_figure_and_does_nothing_twice(heavy, tmp_path):
         done = study(tmp_path, *words, commands=commands)
         assert done.returncode == 0, done.stderr
         again = study(tmp_path, *words, commands=commands)
+        planned = study(tmp_path, "--plan", commands=commands)
         short = study(tmp_path, *words[:4], "--arm", "large", "--pairs", "10", commands=commands)
     out = tmp_path / "study" / "small"
     mixed = [
@@ -76,6 +78,8 @@ def test_a_study_runs_to_its_figure_and_does_nothing_twice(heavy, tmp_path):
     assert "| L3, then L2 |" in (out / "results.md").read_text()
 
     assert again.returncode == 0 and again.stderr.count("is there") == again.stderr.count("seed 0") == 8
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("s2h-train --model mini") == 2 and "2 arms and 2 seeds" in planned.stderr
     assert short.returncode == 1 and "arm large has 9 pairs, and 10 are asked" in short.stderr
 
 
@@ -97,9 +101,35 @@ def test_a_wrong_file_says_what_is_wrong(was, becomes, why, tmp_path):
     assert why in str(raised.value) and "wrong.toml" in str(raised.value)
 
 
+def test_a_study_that_lacks_something_says_what(tmp_path):
+    (tmp_path / "data.toml").write_text(
+        SMALL.replace("arithmetic -n 9", "arithmetic --source {data}/mnist -n 9")
+    )
+    made = pipeline.read(str(tmp_path / "data.toml"))
+    with pytest.raises(click.UsageError, match="--data DIR is needed"):
+        pipeline.of_set(made, "l2", 0, tmp_path)
+    words = pipeline.read(str(tmp_path / "data.toml"), data="/my data").fill("--source {data}/mnist", 0)
+    assert words == ["--source", "/my data/mnist"]
+
+
 def test_tasks_of_an_array_are_each_arm_and_seed_once(tmp_path):
     wrong = study(tmp_path, "--task", "6")
     assert wrong.returncode == 2 and "there are 6 tasks" in wrong.stderr
+
+
+def test_pairs_of_another_level_are_counted():
+    pair = {"images": ["a.png"], "prompt": "What is it?", "chosen": "A cat.", "rejected": "A dog."}
+    lines = "".join(json.dumps({"id": str(level), "level": level, **pair}) + "\n" for level in (1, 2, 3))
+    words = [sys.executable, str(STUDY / "order.py"), "3", "1"]
+    stopped = subprocess.run(words, input=lines, capture_output=True, text=True)
+    assert (
+        stopped.returncode == 1
+        and "level: not in the order: 2 has level 2 (name all levels)" in stopped.stderr
+    )
+    done = subprocess.run([*words, "--on-error", "skip"], input=lines, capture_output=True, text=True)
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 3 and [(pair["level"], pair["stage"]) for pair in made] == [(3, 1), (1, 2)]
+    assert "skipped 1 record: 1 level: not in the order" in done.stderr
 
 
 def test_files_that_ship_can_be_read():

@@ -1,4 +1,4 @@
-"""The small architectures behave as the real ones must for all that is tested on them: if these fail, look here first."""
+"""The small architectures have the properties of real ones on which the other tests rely. If these fail, look here first."""
 
 from types import SimpleNamespace
 
@@ -43,7 +43,7 @@ def encode(loaded, rows):
 
 
 def answer(loaded, rows) -> list[list[int]]:
-    """The greedy answers' tokens, cut at the end token."""
+    """Return the tokens of the greedy answers, up to the end token."""
     encoded = encode(loaded, rows)
     made = loaded.model.generate(**encoded, max_new_tokens=24, do_sample=False)[
         :, encoded["input_ids"].shape[1] :

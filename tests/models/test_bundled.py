@@ -1,4 +1,4 @@
-"""The miniatures that ship: small, whole, and loadable by the libraries alone."""
+"""The bundled miniatures are small and complete, and the libraries load them without s2h."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def mini_clip():
 
 
 @pytest.mark.parametrize("task", registry.names("task"))
-def test_a_cosine_of_a_quarter_parts_right_claims_from_wrong_ones(task, calibration, mini_clip):
-    """The benchmark in small; examples/results/clip-calibration.json has 0.9 and 0.8 or more everywhere."""
+def test_a_cosine_of_a_quarter_separates_right_claims_from_wrong_ones(task, calibration, mini_clip):
+    """A small version of the benchmark; examples/results/clip-calibration.json has at least 0.9 and 0.8 everywhere."""
     found = calibration["measure"](mini_clip, task, n=40, size=64, split="heldout", seed=3)
     assert found["claims"]["right_kept"] > 0.85 and found["claims"]["wrong_below"] > 0.72, found
     assert found["pairs_kept"] > 0.8, found

@@ -1,4 +1,4 @@
-"""What --cache keeps: whole rows by content and model, and nothing that is damaged is ever used."""
+"""The --cache folder keeps whole rows by content and model. Damaged rows are never used."""
 
 import sqlite3
 import threading
@@ -46,7 +46,7 @@ def test_rows_come_back_bit_by_bit(folder, said):
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 5000, 40_000])
-def test_a_file_cut_short_is_told_and_replaced(folder, said, length):
+def test_a_truncated_file_is_reported_and_replaced(folder, said, length):
     path = stored(folder)
     data = path.read_bytes()
     assert length < len(data)
@@ -92,7 +92,7 @@ def test_two_runs_write_at_the_same_time(folder, said):
     assert len(folder.open("text-texts", "abc").get(list(ROWS))) == 60 and said == []
 
 
-def test_a_folder_that_cannot_be_one(tmp_path):
+def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"--cache .*file.*name a folder"):
         Folder(str(tmp_path / "file"))

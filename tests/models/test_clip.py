@@ -1,5 +1,5 @@
-"""Image-text models: a folder in open_clip's layout loads as open_clip means it, names are told in full, and what cannot be
-had is one line."""
+"""Image-text models: a folder in open_clip's layout gives open_clip's embeddings, names are completed, and a model that
+can't be loaded is one line."""
 
 import json
 import shutil
@@ -89,7 +89,7 @@ def test_names_in_full(folder):
     assert clip.identify(clip.BUNDLED) == clip.BUNDLED
 
 
-def test_what_cannot_be_had_is_one_line(folder, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_one_line(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "pickled")
     (tmp_path / "pickled" / "open_clip_model.safetensors").rename(
         tmp_path / "pickled" / "open_clip_model.bin"
@@ -153,7 +153,7 @@ def test_the_bundled_model_needs_no_network(no_network):
 
 
 def test_without_a_network_the_answer_is_quick(tmp_path, monkeypatch):
-    """A closed port stands for the Hub: its client would knock for half a minute, with waits in between."""
+    """A closed port stands for the Hub, whose client would retry for half a minute."""
     from huggingface_hub import constants
 
     with socket.socket() as closed:

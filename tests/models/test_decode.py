@@ -1,4 +1,4 @@
-"""Answers word by word: the same as transformers' own, whatever is in the batch, whoever leaves it, whatever is shared."""
+"""Decoded answers are those of transformers, for any batch, when rows leave it, and when rows share images."""
 
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ def pairs(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[*sorted(ARCHITECTURES), "mini"])
 def asked(request, architectures, pairs):
-    """A model with prompts of 2 to 5 images, some about the same images, and what `generate` says to each alone."""
+    """A model, prompts of 2 to 5 images, some about the same images, and the answer of `generate` to each by itself."""
     import torch
 
     model = vlm.load(str(architectures.get(request.param, request.param)), dtype=torch.float32)
@@ -39,7 +39,7 @@ def asked(request, architectures, pairs):
 
 
 def alone(model, rows) -> list[list[int]]:
-    """What transformers' own loop says to each prompt, one at a time."""
+    """Return the answers of transformers' own loop to the prompts, one at a time."""
     import torch
 
     said = []
@@ -76,7 +76,7 @@ def test_answers_are_the_same_at_every_batch_size(asked, size):
 
 
 def test_rows_that_end_leave_the_others_as_they_are(asked):
-    """Words that several answers hold become ends, so that rows leave at different times."""
+    """Make tokens that several answers contain end tokens, so that rows leave at different steps."""
     config = asked.model.model.generation_config
     before = config.eos_token_id
     ends = {before, *(said[2 + 3 * at] for at, said in enumerate(asked.alone[:4]) if len(said) > 2 + 3 * at)}
@@ -93,8 +93,8 @@ def cut(said: list[int], ends: set[int]) -> list[int]:
     return next((said[: at + 1] for at, token in enumerate(said) if token in ends), said)
 
 
-def test_words_too_near_to_tell_are_told_by_the_row_alone(asked):
-    """Every word gets a double that differs by less than rounding does: in a batch noise would choose among them."""
+def test_near_tied_tokens_are_recomputed_with_batch_size_1(asked):
+    """Each token gets a copy whose logit differs by less than rounding, which would decide between them in a batch."""
     import copy
 
     import torch
@@ -115,7 +115,7 @@ def test_words_too_near_to_tell_are_told_by_the_row_alone(asked):
     assert decode.greedy(model, first, 4) == each
 
 
-def test_images_that_are_asked_about_twice_are_run_once(asked):
+def test_images_of_two_questions_are_encoded_once(asked):
     core = asked.model.model.model
     tower = getattr(core, "visual", None) or core.vision_tower
     shown = []
@@ -162,7 +162,7 @@ def test_a_text_that_holds_the_image_mark_is_refused(asked):
         prompts.prepare(asked.model, messages, asked.prompts[0].images[:1])
 
 
-def test_logits_that_are_no_numbers_are_an_error(llava, pairs):
+def test_logits_that_are_not_finite_are_an_error(llava, pairs):
     import torch
 
     model = vlm.load(str(llava))

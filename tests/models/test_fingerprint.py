@@ -1,4 +1,4 @@
-"""A fingerprint is the same wherever the files lie, and another as soon as anything that the values depend on is."""
+"""A fingerprint does not depend on the folder of the files, and differs if anything differs on which the values depend."""
 
 import shutil
 
@@ -27,7 +27,7 @@ def test_a_copy_elsewhere_after_use_is_the_same_model(architectures, tmp_path, n
     assert fingerprint.of_model(*vlm.read(str(tmp_path / "copy"), torch.float32)) == first
 
 
-def test_what_changes_the_values_changes_the_print(llava):
+def test_each_change_of_the_model_changes_the_fingerprint(llava):
     model, processor = vlm.read(str(llava), torch.float32)
     prints = {fingerprint.of_model(model, processor)}
     prints.add(fingerprint.of_model(vlm.read(str(llava), torch.bfloat16)[0], processor))
@@ -45,7 +45,7 @@ def test_what_changes_the_values_changes_the_print(llava):
     assert len(prints) == 7
 
 
-def test_a_record_is_what_it_shows_and_says(record, tmp_path):
+def test_the_fingerprint_of_a_record_covers_its_images_and_texts(record, tmp_path):
     first = fingerprint.of_record(record)
     assert fingerprint.of_record({**record, "id": "x", "scores": {}}) == first
     moved = record.copy()

@@ -19,7 +19,7 @@ class Code(PreTrainedTokenizerFast): pass
 
 @pytest.fixture
 def mark(tmp_path, monkeypatch):
-    """The file that code from a model would write; the user's input would say yes to every question."""
+    """The file that code from a model would write. Standard input would answer yes to every question."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 100))
     return tmp_path / "MARK"
 
@@ -55,7 +55,7 @@ def clip_config(folder: Path, **text_cfg) -> None:
 
 
 def cached(folder: Path, cache: Path, repository: str) -> None:
-    """Lays a folder into a Hub cache as the snapshot of a repository."""
+    """Put a folder into a Hub cache as the snapshot of a repository."""
     kept = cache / f"models--{repository.replace('/', '--')}"
     shutil.copytree(folder, kept / "snapshots" / "abc")
     (kept / "refs").mkdir()
@@ -76,7 +76,7 @@ def test_a_clip_folder_that_would_ask_on_standard_input(tmp_path, mark):
     refused(clip.load, folder, mark, "tokenizer_config.json brings Python code (auto_map)")
 
 
-def test_a_question_of_transformers_is_never_put(tmp_path, mark):
+def test_transformers_never_asks_a_question(tmp_path, mark):
     from transformers import AutoTokenizer
 
     folder = copied("mini-clip", tmp_path / "model", mark)
@@ -218,7 +218,7 @@ def test_a_folder_that_is_an_adapter_never_loads_its_base_by_itself(tmp_path):
         vlm.read(str(folder), None)
 
 
-def test_an_adapter_that_stands_on_itself(tmp_path):
+def test_an_adapter_that_is_its_own_base(tmp_path):
     (tmp_path / "loop" / "adapter").mkdir(parents=True)
     (tmp_path / "loop" / "args.json").write_text(json.dumps({"model": str(tmp_path / "loop")}))
     change(

@@ -1,4 +1,4 @@
-"""Models of the Hub, from a cache that is whole, partial or empty: what was checked is what is loaded."""
+"""Models of the Hub, from a complete, partial or empty cache: the files that were checked are those that are loaded."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_text_model_that_is_an_adapter_loads_no_base(root, monkeypatch):
     "missing",
     [None, "model.safetensors", "chat_template.jinja", "processor_config.json", "tokenizer.json", "config.json"],
 )  # fmt: skip
-def test_what_a_cache_lacks_is_fetched_once(root, monkeypatch, missing):
+def test_missing_files_of_a_cache_are_fetched_once(root, monkeypatch, missing):
     if missing is not None:
         assert (root / "org" / "base" / missing).is_file()
         hub.cached(root, "org/base", missing)
@@ -74,7 +74,7 @@ def test_a_whole_cache_needs_no_network(root, monkeypatch):
         assert not asked
 
 
-def test_weights_in_parts(root, monkeypatch):
+def test_weights_in_several_files(root, monkeypatch):
     from transformers import AutoModelForImageTextToText
 
     folder = root / "org" / "base"

@@ -1,4 +1,4 @@
-"""Where a model looks: on a real architecture, against its own attention weights."""
+"""The attention to each image, compared with the attention weights of a real architecture."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_model_keeps_its_attention_afterwards(mini):
     assert mini.model.config._attn_implementation == before
 
 
-def test_image_tokens_that_cannot_be_told_apart():
+def test_image_tokens_that_cannot_be_separated():
     assert image_attention._runs([7, 7, 7, 7], 7, 2) == [(0, 2), (2, 4)]
     assert image_attention._runs([1, 7, 7, 2, 7, 3], 7, 2) == [(1, 3), (4, 5)]
     with pytest.raises(ModelError, match="3 images, but 2 runs"):

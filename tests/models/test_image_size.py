@@ -1,5 +1,5 @@
-"""The size of images: a large one in a model with bounds gives the tensors of the same image resized by hand, and is counted
-as it is prepared. The bounds come from the user, else from the run, else from the preset."""
+"""The size of images: bounds give the tensors of an image resized by hand, and tokens are counted with the same size. The
+bounds come from the user, else from the run, else from the preset."""
 
 import json
 
@@ -92,7 +92,7 @@ def test_bounds_that_a_model_cannot_take_are_one_error(architectures, name, boun
         vlm.load(str(architectures[name]), pixels=bounds)
 
 
-def test_the_user_goes_before_the_run_and_the_run_before_the_preset(tmp_path):
+def test_the_user_overrides_the_run_and_the_run_the_preset(tmp_path):
     assert image_size.wanted("qwen2.5-vl-7b") == Pixels(0, 1280 * 28 * 28)
     assert image_size.wanted("Qwen/Qwen3-VL-2B-Instruct") == names.preset("qwen3-vl-2b").pixels
     assert image_size.wanted("llava-1.5-7b") == image_size.wanted("some/model") == WHOLE
@@ -115,7 +115,7 @@ def test_the_user_goes_before_the_run_and_the_run_before_the_preset(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["llava", "qwen3-vl"])
-def test_fingerprints_tell_sizes_apart(architectures, name):
+def test_fingerprints_differ_between_sizes(architectures, name):
     models = [vlm.load(str(architectures[name]), pixels=one) for one in (WHOLE, BOUNDS, Pixels(2_500, 5_100))]
     prints = [fingerprint.of_model(one.model, one.processor, one.shown) for one in models]
     assert len(set(prints)) == 3

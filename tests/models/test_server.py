@@ -1,4 +1,4 @@
-"""A model on a server: its address, its key, the prompts that it gets, and every way in which a server can fail."""
+"""A model on a server: its address, its key, the prompts that it gets, and the failures of servers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fails(status: int, message: str = "why", **headers: str):
         ({"object": "error"}, RecordError, "the server's reply can't be read: Object missing required field `choices`"),
     ],
 )  # fmt: skip
-def test_a_prompt_without_an_answer_is_told(answer, kind, message, monkeypatch):
+def test_a_prompt_without_an_answer_is_an_error_of_its_record(answer, kind, message, monkeypatch):
     monkeypatch.setenv(server.KEY, KEY)
     with Small(lambda request: "fine" if request.asked == "question 1" else answer) as small:
         found = asked(small, 2)
@@ -92,7 +92,7 @@ def test_a_request_that_fails_for_a_while_is_repeated():
     assert again.at - first.at >= 0.4 and again.body == first.body
 
 
-def test_answers_before_an_error_of_all_are_there():
+def test_answers_before_an_error_of_all_prompts_are_yielded():
     ends = threading.Event()
 
     def answer(request):
@@ -135,6 +135,9 @@ def test_the_address_may_lack_v1(path, prefix):
         ("http://", "is no address of a server"),
         (f"http://me:{KEY}@host", "must not contain a user, a key or a query (OPENAI_API_KEY holds the key)"),
         (f"http://host/v1?key={KEY}", "must not contain a user, a key or a query"),
+        ("http://host:port", "is no address of a server"),
+        ("http://host:99999", "is no address of a server"),
+        ("http://[::1", "is no address of a server"),
     ],
 )
 def test_an_address_that_can_not_be_used(url, message):
@@ -162,7 +165,38 @@ def test_a_server_that_is_not_there_or_has_another_model():
         server.connect(MODEL, server.Address(small.url))
 
 
-def test_a_server_that_answers_as_another_model_is_told_once():
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (405, r"no OpenAI-compatible server at .*/v1: .*status 405 \(correct --base-url\)"),
+        (302, r"no OpenAI-compatible server at .*/v1: .*status 302 \(correct --base-url\)"),
+        (500, r"/v1/models: the server failed: 2 tries, status 500 \(its log says why\)"),
+    ],
+)
+def test_a_list_of_models_that_is_refused(status, message):
+    with (
+        Small(lambda request: "fine", models=(status, SOON, {})) as small,
+        pytest.raises(ModelError, match=message),
+    ):
+        server.connect(MODEL, server.Address(small.url))
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY}ü"])
+def test_a_key_that_no_header_can_hold_is_not_printed(key, monkeypatch):
+    monkeypatch.setenv(server.KEY, key)
+    with pytest.raises(ModelError, match="OPENAI_API_KEY holds a character that no key has") as error:
+        server.connect(MODEL, server.Address("http://127.0.0.1:1"))
+    assert KEY not in str(error.value)
+
+
+def test_white_space_around_a_key_does_not_count(monkeypatch):
+    monkeypatch.setenv(server.KEY, f" {KEY}\r\n")
+    with Small(lambda request: "fine") as small:
+        assert asked(small) == {0: [Reply("fine")]}
+    assert {request.key for request in small.requests} == {f"Bearer {KEY}"}
+
+
+def test_a_server_that_answers_as_another_model_is_one_warning():
     told = []
     for model, words in ((MODEL, 0), ("org/model-2026-11-26", 0), ("model@main", 0), ("other/one", 1)):
         with Small(lambda request, model=model: completion("x", model=model)) as small:
@@ -172,7 +206,7 @@ def test_a_server_that_answers_as_another_model_is_told_once():
     assert "answers as other/one, not as org/model (check --model and the server)" in told[0]
 
 
-def test_requests_in_flight_are_as_many_as_wanted():
+def test_concurrency_is_the_number_of_requests_in_flight():
     together = threading.Barrier(4)
 
     def answer(request):
@@ -219,7 +253,7 @@ def test_samples_differ_by_their_seeds_which_a_resumed_run_repeats():
     assert seeds([2, 3]) == {at: whole[at] for at in (2, 3)}
 
 
-def test_a_reply_that_was_cut_is_known():
+def test_a_reply_that_was_cut_is_marked():
     with Small(lambda request: completion(" A dog. A c", cut=True)) as small:
         assert asked(small) == {0: [Reply("A dog. A c", cut=True)]}
 
@@ -233,7 +267,7 @@ def test_the_tokens_of_an_answer_are_found_after_its_prompt(start):
         completions.answer_logp(prompt, start, "Blue car.")
 
 
-def test_words_are_added_whatever_white_space_and_case_they_have():
+def test_probabilities_of_words_are_added_for_any_white_space_and_case():
     first = [("Yes", -1.0), (" yes", -2.0), ("▁No", -3.0), ("Yesterday", -0.1), ("maybe", -4.0)]
     found = completions.label_logps(first, {"yes": {"yes", "Yes", "YES"}, "no": {"no", "No"}, "A": {"A"}})
     assert found["yes"] == pytest.approx(math.log(math.exp(-1) + math.exp(-2)))

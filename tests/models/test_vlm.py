@@ -1,5 +1,4 @@
-"""Models by name: runs, adapters, merged folders, and every way in which one can't be loaded; and models whose steps are
-left to transformers."""
+"""Models by name: runs, adapters, merged folders, models that can't be loaded, and models that transformers decodes."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from tests.support import architectures as support
 
 @pytest.fixture(scope="module")
 def run(llava, tmp_path_factory):
-    """A run folder as s2h-train leaves it, with an adapter that has moved."""
+    """A run folder like those of s2h-train, with an adapter that is not zero."""
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -49,7 +48,7 @@ def test_run_adapter_and_merged_folder_are_one_model(run, llava, rows, tmp_path)
     assert said == list(vlm.generate(vlm.load(str(tmp_path)), rows, max_new_tokens=8))
 
 
-def test_a_base_that_is_missing_or_wrong_is_told(run, tmp_path, qwen25vl, monkeypatch):
+def test_a_base_that_is_missing_or_wrong_is_an_error(run, tmp_path, qwen25vl, monkeypatch):
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -86,7 +85,7 @@ def test_a_base_that_is_missing_or_wrong_is_told(run, tmp_path, qwen25vl, monkey
 
 
 def build_next(folder):
-    """LLaVA-NeXT, whose images are tiles in varying number: its batches are left to its processor and to `generate`."""
+    """Build a LLaVA-NeXT, whose images have different numbers of tiles: its processor and `generate` make its batches."""
     from transformers import (
         CLIPVisionConfig,
         LlamaConfig,
@@ -124,7 +123,7 @@ def build_next(folder):
     return support._save(folder, model, processor)
 
 
-def test_a_model_that_decode_does_not_know_is_asked_through_transformers(tmp_path):
+def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
     model = vlm.load(str(build_next(tmp_path / "next")))
     assert not decode.can_decode(model) and not prompts.is_plain(model)
     pairs = support.make_pairs(tmp_path / "pairs", 5)

@@ -4,9 +4,11 @@ says, and one that gives a real model's log-probabilities in vLLM's form."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,8 +37,23 @@ class _Quiet(ThreadingHTTPServer):
         pass
 
 
+# `transformers serve`, which ends with the process that holds the other end of its standard input, however that one ends.
+SERVE = """
+import os, signal, sys, threading
+
+def end_with_parent():
+    sys.stdin.buffer.read()  # nothing is written: it returns when the other end is closed
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+from transformers.cli.transformers import app
+app()
+"""
+
+
 class Transformers:
-    """`transformers serve` with the model of a folder, whose name it is there."""
+    """`transformers serve` with the model of a folder, whose name it is there. It has a process group of its own, which is
+    killed at the end of the block, or as soon as this process is gone, even if that was killed."""
 
     def __init__(self, model: Path, home: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -45,8 +62,12 @@ class Transformers:
         self._log = home / "serve.log"
         self._home = home
 
+    @property
+    def group(self) -> int:
+        """The server's process group."""
+        return self._process.pid
+
     def __enter__(self) -> Transformers:
-        serve = "from transformers.cli.transformers import app; app()"
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
@@ -56,8 +77,8 @@ class Transformers:
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--device", "cpu", "--dtype", "float32"]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", serve, "serve", self.name, *options],
-                stdout=log, stderr=log, env=environment,
+                [sys.executable, "-c", SERVE, "serve", self.name, *options],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True,
             )  # fmt: skip
         return self
 
@@ -72,8 +93,10 @@ class Transformers:
             return False
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself, which `wait` reports
+            os.killpg(self.group, signal.SIGKILL)
         self._process.wait()
+        self._process.stdin.close()
 
 
 @dataclass
@@ -95,10 +118,11 @@ class Request:
 @dataclass
 class Small:
     """A server that answers with `answer(request)`: a text; (status, headers, body); LOST, CUT or GARBLED; or a completion
-    as a dict. A context manager. requests: all that came, in order. models: the list of models."""
+    as a dict. A context manager. requests: all that came, in order. models: the list of models, or (status, headers, body)
+    in its place."""
 
     answer: Callable[[Request], Any]
-    models: list[dict] = field(
+    models: list[dict] | tuple = field(
         default_factory=lambda: [{"id": MODEL, "owned_by": "vllm", "root": "/models/x"}]
     )
     prefix: str = "/v1"
@@ -150,7 +174,8 @@ class Small:
                 self.open -= 1
 
     def _respond(self, http: BaseHTTPRequestHandler, request: Request) -> None:
-        found = self.answer(request) if request.body is not None else {"object": "list", "data": self.models}
+        listed = self.models if isinstance(self.models, tuple) else {"object": "list", "data": self.models}
+        found = self.answer(request) if request.body is not None else listed
         if not request.path.startswith(self.prefix + "/"):
             found = 404, {}, {"error": {"message": "no such page"}}
         if found == LOST:

@@ -1,4 +1,4 @@
-"""Runs of the tests keep their reference log-probabilities in a folder of their own, and most of them don't draw."""
+"""Give each test its own cache of reference log-probabilities, and leave out the drawing of plots in most tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def drawn():
 
 @pytest.fixture(autouse=True)
 def undrawn(request, monkeypatch):
-    """In the other tests the figure is made, but matplotlib doesn't draw it: that takes as long as the run itself."""
+    """Make the figure in the other tests, but do not draw it: drawing takes as long as the run itself."""
     from PIL import Image
 
     def save(figure, file, **how):

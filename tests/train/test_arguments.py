@@ -1,4 +1,4 @@
-"""What the command line says goes before the recipe, the recipe before the model's preset, the preset before the default."""
+"""The command line overrides the recipe, the recipe the model's preset, and the preset the default."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 import pytest
 
 from s2h.cli import train as command
+from s2h.errors import WrongUsage
 from s2h.record import RecordError
 from s2h.train.arguments import RECIPES, STAGES, Arguments, Settings, again, check, fill, read_losses
 
@@ -32,13 +33,13 @@ def test_presets_are_those_of_the_name_and_of_its_hub_id():
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_a_step_holds_as_many_pairs_whatever_the_processes(processes):
+def test_a_step_has_the_same_number_of_pairs_for_any_number_of_processes(processes):
     made = fill({"model": "mini", "batch_size": 4, "step": 64}, processes=processes)
     assert made.batch_size * made.grad_accum * processes == 64
     assert fill({"model": "mini", "grad_accum": 3}, processes=processes).grad_accum == 3
 
 
-def test_recipes_give_way_to_what_is_said():
+def test_options_override_the_recipe():
     mia = fill({"model": "mini", "recipe": "mia-dpo"})
     assert (mia.rank, mia.alpha, mia.lr, mia.beta, mia.window, mia.stages) == (
         128,
@@ -55,7 +56,7 @@ def test_recipes_give_way_to_what_is_said():
     assert fill({"model": "mini", "recipe": "s2h-flat", "rank": 8}).alpha == 16
 
 
-def test_a_resumed_run_has_its_own_arguments_and_what_is_said_now():
+def test_a_resumed_run_has_its_own_arguments_and_the_options_given_now():
     said = {
         **asdict(fill({"model": "mini", "lr": 1e-3, "recipe": "s2h-flat"})),
         "data": "abc",
@@ -67,10 +68,10 @@ def test_a_resumed_run_has_its_own_arguments_and_what_is_said_now():
     assert fill(again(said, {"step": 16, "batch_size": 8})).grad_accum == 2
 
 
-def test_what_excludes_each_other_is_one_clear_error():
-    with pytest.raises(RecordError, match="--full and --quantize"):
+def test_arguments_that_exclude_each_other_are_wrong_usage():
+    with pytest.raises(WrongUsage, match="--full and --quantize"):
         check(Arguments("mini", full=True, quantize="4bit"))
-    with pytest.raises(RecordError, match="needs stages"):
+    with pytest.raises(WrongUsage, match="needs stages"):
         check(Arguments("mini", stages="off", schedule_per_stage=True))
 
 
@@ -78,7 +79,7 @@ def test_losses_have_weights():
     assert read_losses("sigmoid=0.8, bco_pair=0.2,sft") == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
     assert Arguments("mini", loss="ipo", sft=0.5).losses() == {"ipo": 1.0, "sft": 0.5}
     assert fill({"model": "mini", "recipe": "mpo"}).losses() == {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
-    with pytest.raises(RecordError, match="--sft and --loss sft=W"):
+    with pytest.raises(WrongUsage, match="--sft and --loss sft=W"):
         check(Arguments("mini", loss="sigmoid,sft=2", sft=1.0))
     with pytest.raises(RecordError, match=r"args\.json was changed: 'dpo' is no loss"):
         again({**asdict(Arguments("mini")), "loss": "dpo"}, {})
@@ -88,13 +89,14 @@ def test_losses_have_weights():
     ("wrong", "why"),
     [
         ("dpo", "no loss"), ("ipo=0", "above 0"), ("ipo=x", "above 0"), ("ipo=nan", "above 0"), ("ipo=inf", "above 0"),
-        ("ipo=", "above 0"),
+        ("ipo=", "above 0"), ("", "'' is no loss"), ("exo_pair", "no loss of s2h-train"),
+        ("sigmod", "Did you mean 'sigmoid'"),
     ],
 )  # fmt: skip
 def test_a_wrong_loss_is_wrong_usage(wrong, why):
     with pytest.raises(click.BadParameter, match=why):
         command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", wrong])
-    with pytest.raises(click.BadParameter, match="named twice"):
+    with pytest.raises(click.BadParameter, match="duplicate loss sigmoid"):
         command.main.make_context("s2h-train", ["--loss", "sigmoid", "--loss", "sigmoid=2"])
 
 
@@ -115,8 +117,8 @@ def test_the_command_knows_the_same_names():
     assert set(asdict(Settings())) - {"progress"} <= set(options)
 
 
-def test_an_option_that_is_not_given_leaves_the_word_to_recipe_and_run():
-    """Flags too: a recipe's schedule, or a resumed run's --full, is not taken back by a default of the command line."""
+def test_an_option_that_is_not_given_overrides_neither_recipe_nor_run():
+    """A flag's default does not switch off a recipe's schedule or a resumed run's --full."""
     asked = command.main.make_context("s2h-train", ["--model", "mini", "--recipe", "s2h-curriculum"]).params
     given = {name: asked[name] for name in asdict(Arguments("")) if asked.get(name) is not None}
     assert given == {"model": "mini", "recipe": "s2h-curriculum", "seed": 0}

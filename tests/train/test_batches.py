@@ -34,19 +34,19 @@ def tokens_of(n: int, seed: int = 0) -> list[int]:
 @pytest.mark.parametrize("processes", [1, 2, 3])
 @pytest.mark.parametrize("budget", [None, 6000, 24000])
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 130, 200])
-def test_every_pair_once_in_its_step_and_its_loss_a_mean_over_pairs(n, budget, processes):
+def test_each_pair_is_in_its_step_once_and_the_loss_is_a_mean_over_pairs(n, budget, processes):
     tokens, pairs = tokens_of(n), 32 * processes
     planned, each = batches.form_batches(
         batches.steps(tokens, pairs), size=2, processes=processes, budget=budget
     )
-    assert len(planned) % processes == 0, "each process gets equally many"
+    assert len(planned) % processes == 0, "each process gets the same number"
     at = 0
     for start in range(0, n, pairs):
         count = min(each * processes, len(planned) - at)
         step, at = planned[at : at + count], at + count
         said = sorted(row for batch in step if batch.weight for row in batch.rows)
         assert said == list(range(start, min(start + pairs, n)))
-        # The trainer takes the mean over a step's batches; what a row counts in it must be the same for all.
+        # The trainer takes the mean over a step's batches, in which all rows must have the same weight.
         shares = {round(batch.weight / len(batch.rows) / len(step), 12) for batch in step if batch.weight}
         assert shares == {round(1 / len(said), 12)}
         for batch in step:
@@ -83,9 +83,9 @@ def run(model, pairs, path, **more) -> list[dict]:
     assert not any("prompts are not shared" in line for line in said)
     lines = []
     for line in map(json.loads, (path / "metrics.jsonl").read_text().splitlines()):
-        line.pop("epoch")  # of batches, whatever they hold
+        line.pop("epoch")  # counted in batches of any size
         if abs(line.get("margin", 1)) < 1e-6:
-            line.pop("accuracy")  # before the first step neither answer is ahead
+            line.pop("accuracy")  # before the first step both answers have the same reward
         lines.append({name: value for name, value in line.items() if isinstance(value, float | int)})
     return lines
 
@@ -152,7 +152,7 @@ def ids_of(rows: list[dict]) -> list[str]:
     return [row["record"]["id"] for row in rows]
 
 
-def test_an_image_that_a_worker_cannot_open_is_told_as_it_is(llava, pairs, tmp_path):
+def test_an_image_that_a_worker_cannot_open_is_reported_without_a_traceback(llava, pairs, tmp_path):
     from PIL import Image
 
     from s2h.train import dataset

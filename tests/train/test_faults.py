@@ -1,4 +1,5 @@
-"""What goes wrong in the middle of a run: one clear line, nothing lost, and --resume ends where an unbroken run ends."""
+"""Faults in the middle of a run: each is one clear line, nothing is lost, and a resumed run has the result of an
+uninterrupted one."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def pairs(tmp_path_factory) -> list:
 
 @pytest.fixture(scope="module")
 def whole(llava, pairs, tmp_path_factory):
-    """A run that nothing has broken, with its cache of reference values."""
+    """An uninterrupted run, with its cache of reference values."""
     place = tmp_path_factory.mktemp("whole")
     train(pairs, asked(llava), place / "run", Settings(log_steps=1, save_steps=2, cache=place / "cache"))
     return place / "run"
@@ -51,8 +52,8 @@ def same(one, other) -> bool:
     return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
 
 
-def test_an_image_that_is_gone_is_named_and_the_run_goes_on_when_it_is_back(whole, llava, pairs, tmp_path):
-    """In a process that prepares images, where an error arrives with its traceback otherwise."""
+def test_a_missing_image_is_named_and_the_run_continues_when_it_is_restored(whole, llava, pairs, tmp_path):
+    """A worker process prepares the images; its errors would otherwise arrive as tracebacks."""
     run, gone = tmp_path / "run", pairs[5]["images"][1]
 
     def vanish(line: str) -> None:
@@ -89,7 +90,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it_whole(whole, llava, pairs, 
     assert same(whole, run)
 
 
-def test_a_checkpoint_that_a_kill_has_cut_is_passed_over(whole, tmp_path):
+def test_an_incomplete_checkpoint_of_a_killed_run_is_skipped(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     newest, before = checkpoints(run)
@@ -105,7 +106,7 @@ def test_a_checkpoint_that_a_kill_has_cut_is_passed_over(whole, tmp_path):
     assert checkpoints(run) == [before]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_pairs(llava, pairs, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pairs(llava, pairs, tmp_path):
     with pytest.raises(
         ModelError, match=r"the loss is (nan|inf) after step [1-9], in the batch of colours-0-\d"
     ):
@@ -145,7 +146,9 @@ class Code:
     ],
     ids=["optimizer", "rng", "another form", "cut"],
 )
-def test_a_hostile_checkpoint_is_refused_in_words(file, content, words, whole, llava, tmp_path, monkeypatch):
+def test_a_hostile_checkpoint_is_refused_with_a_clear_error(
+    file, content, words, whole, llava, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     shutil.copytree(whole, run)
@@ -163,7 +166,7 @@ HOSTILE = ("[]", "null", "3", "{", "[" * 5000, "\xff")
 
 
 @pytest.mark.parametrize("content", HOSTILE, ids=lambda content: content[:4])
-def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, tmp_path):
+def test_changed_files_of_a_run_folder_are_clear_errors(content, whole, tmp_path):
     data = content.encode("latin-1")
     (tmp_path / "args.json").write_bytes(data)
     (tmp_path / "result.json").write_bytes(data)
@@ -182,8 +185,8 @@ def test_a_run_folder_whose_files_were_changed_is_no_traceback(content, whole, t
 
 
 @pytest.mark.parametrize("name", [*WRITTEN, "args.json", "data.jsonl", "val.jsonl"])
-def test_a_file_of_the_users_own_stays(name, llava, pairs, tmp_path):
-    """In a folder that no run has made its own, each name that a run needs is refused where something has it."""
+def test_a_file_of_the_user_is_not_overwritten(name, llava, pairs, tmp_path):
+    """A new run refuses a folder in which a file that no run wrote has a name that the run needs."""
     (tmp_path / name).write_text('{"mine": 1}')
     for resume in (False, True)[: 1 if name == "args.json" else 2]:
         with pytest.raises(
@@ -195,7 +198,7 @@ def test_a_file_of_the_users_own_stays(name, llava, pairs, tmp_path):
     ).read_text() == '{"mine": 1}'
 
 
-def test_data_that_a_killed_run_left_are_taken_over(llava, pairs, whole, tmp_path):
+def test_data_that_a_killed_run_left_are_used_again(llava, pairs, whole, tmp_path):
     (tmp_path / "data.jsonl").write_bytes((whole / "data.jsonl").read_bytes())
     records = list(jsonl.read(str(whole / "data.jsonl")))
     train(records, asked(llava, max_steps=1), tmp_path)
@@ -213,7 +216,7 @@ def test_arguments_of_a_run_that_were_changed(field, value, whole):
         again({**said, field: value}, {})
 
 
-def test_reference_values_that_were_changed_are_not_taken(whole):
+def test_reference_values_that_were_changed_are_not_used(whole):
     values = json.loads((whole / "reference.json").read_text())["train"]
     column = next(iter(values))
     assert is_whole(values, 8) and not is_whole(values, 7)
@@ -231,7 +234,7 @@ def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path)
         train(pairs, asked(llava, window=5), tmp_path / "none")
 
 
-def test_what_does_not_fit_the_device_is_named_with_a_remedy():
+def test_an_out_of_memory_error_names_its_step_and_a_remedy():
     from s2h.train.trainer import within_memory
 
     with (

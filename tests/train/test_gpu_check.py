@@ -1,4 +1,4 @@
-"""The script for who has a GPU runs on a CPU, with tiny models."""
+"""The check for GPUs, examples/gpu/check.sh, runs on a CPU with tiny models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_check_of_a_gpu_runs_on_a_cpu(tmp_path):
-    """The steps, the numbers, and with `--only` one command in place of all, which take longer to start than to run."""
+    """Check the steps and the numbers. `--only` runs one command in place of all, since commands take long to start."""
     out = tmp_path / "check.json"
     command = [
         "bash",

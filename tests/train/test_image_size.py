@@ -1,5 +1,5 @@
-"""Training with bounds of the images' size: what fits with smaller images is told, the run keeps its bounds, and the models
-of its folder see images of the same size."""
+"""Training with bounds of the images' size: the run reports which pairs would fit with smaller images, keeps its bounds, and
+the models of its folder see images of the same size."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_pairs_that_would_fit_with_smaller_images_are_counted(roomy, pairs, tmp_
     )
 
 
-def test_each_count_is_what_that_value_gives(roomy, pairs):
+def test_each_count_is_that_of_a_run_with_the_value(roomy, pairs):
     model = vlm.load(str(roomy))
     for window, wanted in ((400, [1, 1, 3, 3]), (1_000, [1, 3, 3, 3]), (2_000, [3, 3, 3, 3])):
         counter = TokenCounter.of(model.model, model.processor, "m", window)
@@ -149,7 +149,7 @@ def test_a_plan_from_a_shape_has_the_presets_bounds(pairs):
     assert 1_200 < whole["tokens"]["longest_row"] < 1_400 and small["tokens"]["longest_row"] < 350
 
 
-def test_bounds_in_a_run_that_cannot_be_are_one_error(roomy, pairs, tmp_path):
+def test_impossible_bounds_of_a_run_are_one_error(roomy, pairs, tmp_path):
     for bounds, message in (
         ({"max_pixels": 500}, "below one patch"),
         ({"max_pixels": 2_000}, "--min-pixels 3136 is above --max-pixels 2000"),

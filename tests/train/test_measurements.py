@@ -1,11 +1,11 @@
-"""What a run measures by level and task, and what it warns of."""
+"""The measurements of a run by level and task, and its warnings."""
 
 from __future__ import annotations
 
 import pytest
 
 from s2h import progress, record
-from s2h.train import diagnostics, measurements
+from s2h.train import card, diagnostics, measurements, plot
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
@@ -48,7 +48,7 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
         )  # Jensen: of the mean, at most
 
 
-def test_a_run_without_a_terminal_tells_its_progress(llava, pairs, tmp_path, monkeypatch):
+def test_a_run_without_a_terminal_reports_its_progress(llava, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0)
     told: list[str] = []
     arguments = Arguments(str(llava), batch_size=3, grad_accum=2, rank=4, alpha=8, epochs=1)
@@ -58,7 +58,7 @@ def test_a_run_without_a_terminal_tells_its_progress(llava, pairs, tmp_path, mon
 
 
 def test_the_loss_of_a_group_is_the_loss_of_its_pairs(llava, pairs, tmp_path):
-    """A run of nothing but level-1 pairs measures what a mixed run says of them, before any step has been made."""
+    """Before its first step, a run on level-1 pairs alone measures the loss that a mixed run has for level 1."""
     arguments = Arguments(
         str(llava), batch_size=12, grad_accum=1, rank=4, alpha=8, epochs=1, loss="hinge", sft=1.0
     )
@@ -76,9 +76,19 @@ def test_flat_names_become_objects():
         "levels": {"1": {"loss": 0.25}, "2": {"loss": 0.75}}, "tasks": {"a": {"margin": 1.0}},
     }  # fmt: skip
     assert measurements.line(4, 0.5, None, {"train_runtime": 1.0}) is None
+    logs = {"eval_loss": 0.5, "eval_tasks/set/one/loss": 0.25}  # the name of a task of other data
+    assert measurements.line(4, 0.5, None, logs, "eval_")["eval_tasks"] == {"set/one": {"loss": 0.25}}
 
 
-def test_a_collapse_of_the_chosen_answers_is_said_once():
+def test_names_from_the_data_break_neither_the_card_nor_the_plot(tmp_path, drawn):
+    [row] = [row for row in card._table({"tasks": {"a|b": {"loss": 0.5}}}, {}) if "task" in row]
+    assert row.startswith("| training, task a\\|b | 0.500 |")
+    line = {"step": 1, "loss": 0.5, "margin": 0.0, "accuracy": 0.5}
+    plot.draw([line], tmp_path / "plot.png", r"model $\nothing$: 1 step")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_a_collapse_of_the_chosen_answers_is_one_warning():
     said: list[str] = []
     watch = diagnostics.CollapseWatch(said.append, beta=0.1, has_sft=False)
     for step, now in enumerate([-20, -21, -31, -20, -31, -32, -33, -60, -61, -62]):
@@ -87,7 +97,7 @@ def test_a_collapse_of_the_chosen_answers_is_said_once():
     watch.see(11, {"train_runtime": 1.0})
 
 
-def test_data_that_words_alone_tell_apart_are_said_so(pairs, tmp_path):
+def test_answers_that_words_alone_tell_apart_are_a_warning(pairs, tmp_path):
     telling = []
     for i in range(60):
         pair = pairs[i % 12].copy()

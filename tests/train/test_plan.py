@@ -1,4 +1,4 @@
-"""What s2h-train says and writes beside training: a plan, a merged model, cards, dashboards."""
+"""The output of s2h-train beside the trained weights: a plan, a merged model, cards, dashboards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(*arguments: str, status: int = 0):
     return done
 
 
-def test_a_plan_where_the_model_is_at_hand(llava, data, tmp_path, monkeypatch):
+def test_a_plan_with_the_model(llava, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run(
         "--model",
@@ -59,7 +59,7 @@ def test_a_plan_where_the_model_is_at_hand(llava, data, tmp_path, monkeypatch):
     assert "4 steps of 4 pairs" in done.stderr and not list(tmp_path.iterdir())
 
 
-def test_a_plan_from_the_shape_of_a_model_that_is_elsewhere(data, monkeypatch):
+def test_a_plan_from_the_shape_of_a_model_that_is_not_here(data, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     made = plan.plan_run(
         jsonl.read(str(data)), fill({"model": "llava-1.5-7b", "gradient_checkpointing": True})
@@ -75,8 +75,8 @@ def test_a_plan_from_the_shape_of_a_model_that_is_elsewhere(data, monkeypatch):
     assert "hours_here" not in made["time"]
 
 
-def test_a_plan_opens_a_sample_and_says_so(llava, data, tmp_path, monkeypatch):
-    """The pairs that are drawn depend on the seed and the ids, and the longest row is looked for among the longest pairs."""
+def test_a_plan_opens_a_sample_and_reports_its_size(llava, data, tmp_path, monkeypatch):
+    """The seed and the ids decide which pairs are drawn. The longest row is searched among the longest pairs."""
     monkeypatch.setattr(plan, "SAMPLE", 3)
     monkeypatch.setattr(plan, "BULKY", 1)
     pairs = list(jsonl.read(str(data)))
@@ -132,7 +132,7 @@ def test_a_run_with_a_dashboard_and_a_merged_model(llava, data, tmp_path):
     result = json.loads(run(*asked, "--report-to", "tensorboard", "--log-steps", "1").stdout)
     assert list(out.rglob("events.out.tfevents.*"))
     assert "merged" not in result
-    # What is finished needs nothing but its folder, and says so.
+    # A finished run needs only its folder.
     again = json.loads(run("--merge", "-o", out).stdout)
     assert again["merged"] == str(out / "merged") and (out / "merged" / "model.safetensors").is_file()
     assert json.loads(run("--resume", "-o", out).stdout) == again

@@ -1,5 +1,5 @@
-"""The shared-prefix step gives the stock step's numbers on each architecture that is said to be exact, and what would be
-wrong with it is caught: by these numbers, and by the check on a run's first pairs."""
+"""The shared-prefix step has the numbers of the stock step on each architecture in `prefix_sharing.EXACT`. Wrong masks and
+positions are caught by these numbers, and by the check on a run's first pairs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pairs(tmp_path_factory) -> list:
 
 
 class Float64Head:
-    """TRL sums its head in float32 whatever the model is; this is the same head at float64, for both ways."""
+    """TRL's head in float64, for both steps. TRL's own sums in float32 for any model."""
 
     @staticmethod
     def apply(hidden, weight, bias, targets, temperature, chunk, softcap, scale, outputs):
@@ -48,7 +48,7 @@ def float64_head(monkeypatch):
 
 @pytest.fixture(scope="module")
 def trainers(tmp_path_factory, architectures, pairs):
-    """Trainers by (architecture, dtype, arguments) whose adapters have moved away from their start; built once."""
+    """Trainers by (architecture, dtype, arguments), with adapters that are not zero. Each is built once."""
     root = tmp_path_factory.mktemp("trainers")
 
     @cache
@@ -63,7 +63,7 @@ def trainers(tmp_path_factory, architectures, pairs):
 
 @pytest.fixture(scope="module")
 def stock_step(trainers):
-    """What the stock step gives for an architecture, once; asked for by tests that have `float64_head`."""
+    """The numbers of the stock step by architecture, computed once, for tests that have `float64_head`."""
     return cache(lambda name: step(*trainers(name)))
 
 
@@ -86,7 +86,7 @@ def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
 
 
 def norms_in_float64(model):
-    """The language models' norms compute in float32 whatever the model is."""
+    """Let the language models' norms compute in float64. Their own code computes in float32 for any model."""
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
 
@@ -183,8 +183,8 @@ def test_every_loss_of_the_library_agrees(loss, trainers, float64_head, monkeypa
 )
 @pytest.mark.parametrize("how", ["split", "mask"])
 def test_controls_are_caught(name, control, how, trainers, stock_step, float64_head, monkeypatch):
-    """A wrong mask, a wrong position or a leak changes the numbers by far more than rounding, and a run that had it would
-    go the stock way."""
+    """A wrong mask, a wrong position or a leak changes the numbers by far more than rounding, and a run with one of them
+    would use the stock step."""
     trainer, rows = trainers(name)
     stock = stock_step(name)
     single, its_rows = trainers(name, torch.float32)
@@ -200,7 +200,7 @@ def test_controls_are_caught(name, control, how, trainers, stock_step, float64_h
     ("control", "name"), [(c, n) for c in CONTROLS for n in NAMES if (c, n) != ("in-one-line", "llava")]
 )
 def test_controls_are_caught_in_bfloat16(name, control, trainers, monkeypatch):
-    """Rounding to eight bits is told from a wrong mask or position, whichever rows are long or short."""
+    """The check tells a wrong mask or position from rounding to eight bits, for short and long rows."""
     single, rows = trainers(name, torch.bfloat16)
     module, attribute, wrong = CONTROLS[control]
     monkeypatch.setattr(module, attribute, wrong(getattr(module, attribute)))
@@ -216,7 +216,7 @@ def test_rounding_in_bfloat16_is_no_difference(name, trainers, monkeypatch):
 
 
 def test_an_adapter_that_is_added_wrongly_is_caught(trainers, monkeypatch):
-    """Off, it adds nothing: the check has it on, too."""
+    """The check also runs with the adapter switched on, because one that is off adds nothing."""
     single, rows = trainers("llava", torch.bfloat16)
     product = layers._product()
 
@@ -229,7 +229,7 @@ def test_an_adapter_that_is_added_wrongly_is_caught(trainers, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_last_layer_and_the_adapters_compute_no_more_than_is_read(name, trainers, monkeypatch):
-    """The prompt's states after the last layer are nobody's, and PEFT's forward is passed by, but for dropout."""
+    """The last layer skips the prompt, whose states the loss does not read. PEFT's forward runs only with dropout."""
     trainer, rows = trainers(name, torch.float32)
     decoder = core_of(trainer).language_model.layers
     called: dict = {"last": [], "first": [], "adapter": 0}
@@ -261,7 +261,7 @@ def test_the_last_layer_and_the_adapters_compute_no_more_than_is_read(name, trai
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_a_fused_adapter_is_pefts(dtype):
-    """Its output and gradients, in the dtype of the weights, and under autocast with weights in float32."""
+    """Output and gradients are equal, in the dtype of the weights, and under autocast with weights in float32."""
     torch.manual_seed(0)
     config = LoraConfig(r=4, lora_alpha=6, init_lora_weights=False)
     layer = LoraLinear(torch.nn.Linear(24, 40), "default", config=config, r=4, lora_alpha=6)
@@ -315,14 +315,14 @@ def test_a_frozen_tower_runs_once_a_pass_and_without_gradient(name, trainers):
 
 
 def without_shared_keys(*given, scale, window_size):
-    """As torch 2.11 has it, where each head brings its keys."""
+    """The kernel of torch 2.11, in which heads can't share keys."""
     return by_one_sequence(*given, scale=scale, window_size=window_size, enable_gqa=False)
 
 
 def by_one_sequence(
     query, key, value, query_ends, key_ends, most_q, most_k, *, scale, window_size, enable_gqa=False
 ):
-    """What a variable-length kernel computes, a sequence at a time: causal, the last query at the last key."""
+    """The result of a variable-length kernel, one sequence at a time: causal, with the last query at the last key."""
     assert window_size == (-1, 0) and query_ends.dtype == key_ends.dtype == torch.int32
     out = torch.zeros_like(query)
     for (q, q_end), (k, k_end) in zip(pairwise(query_ends), pairwise(key_ends), strict=True):
@@ -339,7 +339,7 @@ def by_one_sequence(
 @pytest.mark.parametrize("kernel", [by_one_sequence, without_shared_keys])
 @pytest.mark.parametrize("name", NAMES)
 def test_variable_length_sequences_are_the_rows(name, kernel, trainers, float64_head, monkeypatch):
-    """The index arithmetic of the one call that CUDA has, against the stock step."""
+    """Compare the index arithmetic of the one call on CUDA with the stock step."""
     varlen = pytest.importorskip(
         "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
     )
@@ -355,7 +355,7 @@ def test_variable_length_sequences_are_the_rows(name, kernel, trainers, float64_
     assert "needs a CUDA device" in trainer.share_prompts(rows, "varlen")
 
 
-def test_a_card_without_the_kernel_takes_another_way(trainers, monkeypatch):
+def test_a_card_without_the_kernel_uses_another_attention(trainers, monkeypatch):
     varlen = pytest.importorskip(
         "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
     )
@@ -408,7 +408,7 @@ def test_pairs_of_one_prompt_share_a_row(name, architectures, negatives, tmp_pat
     assert trainer.share_prompts(rows, pack=True) is None or trainer.model.dtype == torch.float64
 
 
-def test_what_is_not_known_to_be_exact_goes_the_stock_way(trainers, monkeypatch):
+def test_a_model_that_is_not_known_to_be_exact_uses_the_stock_step(trainers, monkeypatch):
     trainer, rows = trainers("llava", torch.float32)
     config = core_of(trainer).config
     for where, name, value, told in (

@@ -1,4 +1,4 @@
-"""Two processes on the CPU train to the numbers of one, however they are started; the launchers' files are sound."""
+"""Two processes on the CPU have the numbers of one, with each way of starting them. accelerate reads the shipped files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(arguments: list[str], folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
 
 
-def test_two_processes_learn_what_one_learns(heavy, llava, data, tmp_path):
+def test_two_processes_have_the_numbers_of_one(heavy, llava, data, tmp_path):
     """--processes with a stream, and accelerate's launcher with a file, against one process."""
     from s2h.cli.train import main
 
@@ -53,7 +53,7 @@ def test_two_processes_learn_what_one_learns(heavy, llava, data, tmp_path):
     done = heavy.told("train", *two, cwd=tmp_path, input=data.read_text())
     [result] = done.stdout.splitlines()
     assert json.loads(result)["steps"] == 4
-    assert done.stderr.count("measured now") == 1  # one of them speaks
+    assert done.stderr.count("measured now") == 1  # only one process prints
     one, two = (read_metrics(tmp_path / name) for name in ("one", "two"))
     assert len(one) == len(two) == 4
     for a, b in zip(one, two, strict=True):
@@ -69,7 +69,7 @@ def test_two_processes_learn_what_one_learns(heavy, llava, data, tmp_path):
         assert {level: group["pairs"] for level, group in a["levels"].items()} == {
             level: group["pairs"] for level, group in b["levels"].items()
         }
-    # What all processes meet is said once, and the launcher's own account of it is not.
+    # An error of all processes is printed once, without the launcher's own report.
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file",
                 str(CONFIGURATIONS[0]), "--num_processes", "2", "--main_process_port", "0"]  # fmt: skip
     done = start(
@@ -122,7 +122,7 @@ def test_only_results_are_on_standard_output_of_one_of_several_processes():
     assert said["2"] == ("result\n", "[Gloo] Rank 0 is connected\n")
 
 
-PARTED = """
+SHARDED = """
 import os, sys, torch
 from torch.distributed.fsdp import fully_shard
 from s2h import accel
@@ -168,11 +168,11 @@ os._exit(0)  # the groups of the layers outlive the trainer, and their threads m
 """
 
 
-def test_weights_that_are_parted_have_the_same_gradients(llava, data, tmp_path):
-    """FSDP2's fully_shard on two processes, whose wrapping accelerate does on GPUs only."""
-    (tmp_path / "parted.py").write_text(PARTED)
+def test_sharded_weights_have_the_same_gradients(llava, data, tmp_path):
+    """Shard weights with FSDP2's fully_shard over two processes. accelerate does so on GPUs only."""
+    (tmp_path / "sharded.py").write_text(SHARDED)
     done = start(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "parted.py",
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "sharded.py",
          str(llava), str(data), str(tmp_path / "run")], tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

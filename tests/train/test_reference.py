@@ -1,4 +1,4 @@
-"""Reference log-probabilities are measured once, whatever is broken, repeated or scored before."""
+"""Reference log-probabilities are measured once, also in runs that are killed, repeated or given scored pairs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def values(folder) -> dict:
     return json.loads((folder / "reference.json").read_text())
 
 
-def test_a_second_run_takes_the_first_ones_values_and_learns_the_same(llava, pairs, tmp_path, cache):
+def test_a_second_run_uses_the_values_of_the_first_and_has_the_same_weights(llava, pairs, tmp_path, cache):
     assert "8 pairs (train): measured now" in run(pairs, llava, tmp_path / "a")[0]
     [told] = run(pairs, llava, tmp_path / "b")
     assert "8 pairs (train): from" in told and str(cache) in told
@@ -38,7 +38,7 @@ def test_a_second_run_takes_the_first_ones_values_and_learns_the_same(llava, pai
     assert "measured now" in run(pairs[:6], llava, tmp_path / "c")[0]
 
 
-def test_what_a_kill_has_left_is_gone_on_with_to_the_last_digit(llava, pairs, tmp_path, cache):
+def test_a_cache_of_a_killed_run_is_completed_to_the_same_digits(llava, pairs, tmp_path, cache):
     run(pairs, llava, tmp_path / "a")
     [kept] = cache.glob("*/*.jsonl")
     lines = kept.read_text().splitlines(keepends=True)
@@ -50,7 +50,7 @@ def test_what_a_kill_has_left_is_gone_on_with_to_the_last_digit(llava, pairs, tm
     assert "8 pairs (train): measured now" in run(pairs, llava, tmp_path / "c")[0]
 
 
-def test_scores_of_the_same_model_and_record_are_taken(llava, pairs, tmp_path):
+def test_scores_of_the_same_model_and_record_are_used(llava, pairs, tmp_path):
     run(pairs, llava, tmp_path / "a")
     model = vlm.load(str(llava))
     name = fingerprint.of_model(*vlm.read(str(llava), model.model.dtype))

@@ -1,5 +1,5 @@
-"""A record that the model's processor refuses is named, or skipped, before any forward pass, in each stage with a model;
-and what is wrong with the model or an option is said before anything is written."""
+"""A record that the model's processor refuses is named, or skipped, before any forward pass, in each stage with a model.
+Errors about the model or an option come before anything is written."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_pair_that_holds_an_image_mark_is_skipped_by_name(folder):
     assert code == 3 and refused in said and len(out.splitlines()) == 2
 
 
-def test_an_answer_beyond_the_window_is_left_out_before_the_first_check(folder):
+def test_an_answer_beyond_the_window_is_dropped_before_the_first_check(folder):
     write(LONG, {}, {})
     code, said, out = run(train_main, "--model", "mini", *TRAIN, "-o", "run", "in.jsonl")
     assert code == 0 and "dropped r0: 20032 tokens with 1 image, and the window is 2048" in said
@@ -103,7 +103,7 @@ def test_identical_answers_are_counted(folder):
     assert "1 pair has the same answer as chosen and rejected" in said
 
 
-def test_a_run_that_has_no_step_yet_is_started_anew(folder):
+def test_a_run_without_a_step_is_started_again(folder):
     write({}, {}, {})
     _, _, first = run(train_main, "--model", "mini", *TRAIN, "-o", "other", "in.jsonl")
     os.mkdir("run")
@@ -176,7 +176,7 @@ def test_a_process_by_itself_sees_one_gpu(monkeypatch):
 
 
 def wrapped(cause: Exception) -> Exception:
-    """As transformers wraps what the Hub's client has met."""
+    """Wrap an error of the Hub's client as transformers does."""
     try:
         try:
             raise cause
@@ -186,7 +186,7 @@ def wrapped(cause: Exception) -> Exception:
         return error
 
 
-def test_the_real_cause_of_a_model_that_cannot_be_had():
+def test_the_real_cause_of_a_model_that_cannot_be_loaded():
     from types import SimpleNamespace
 
     from huggingface_hub import errors

@@ -27,7 +27,7 @@ def rows_of(pairs, folder, numbers=None) -> Pairs:
     return Pairs(folder / "data.jsonl")
 
 
-def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
+def test_each_stage_has_all_its_epochs_in_the_order_of_the_file(pairs, tmp_path):
     rows = rows_of(list(pairs), tmp_path, [2, 1, 2, 1] * 3)
     order, parts = stages.training_order(rows, Arguments("m", epochs=2), 4)
     first, second = [1, 3, 5, 7, 9, 11], [0, 2, 4, 6, 8, 10]
@@ -38,7 +38,7 @@ def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
     assert half == first + first[:3] + second + second[:3]
     rows.kept = rows.kept[2:]
     assert stages.training_order(rows, Arguments("m", epochs=1), 4)[0] == first[1:] + second[1:]
-    # A stage that is left alone has the same order and as many steps.
+    # A stage by itself has the same order and number of steps.
     rows.kept = second
     assert stages.training_order(rows, Arguments("m", epochs=2), 4) == (
         second + second,
@@ -48,7 +48,7 @@ def test_each_stage_goes_through_its_epochs_in_the_files_order(pairs, tmp_path):
     assert stages.training_order(rows, off, 4) == (None, [stages.Stage(0, 6, 4)])
 
 
-def test_levels_are_stages_where_that_is_asked_for(pairs, tmp_path):
+def test_levels_are_stages_with_stages_level(pairs, tmp_path):
     rows = rows_of(list(pairs), tmp_path)
     assert stages.training_order(rows, Arguments("m", epochs=1), 4) == (None, [stages.Stage(0, 12, 3)])
     order, parts = stages.training_order(rows, Arguments("m", epochs=1, stages="level"), 4)
@@ -82,7 +82,7 @@ def test_a_curriculum_runs_with_a_schedule_for_each_stage(llava, pairs, tmp_path
     assert rates[True] == pytest.approx([1, 0.5] * 3)
 
 
-def test_a_stage_of_which_no_pair_fits_is_told_and_the_others_keep_their_share(llava, pairs, tmp_path):
+def test_a_stage_without_a_pair_that_fits_is_a_warning_and_the_others_are_trained(llava, pairs, tmp_path):
     given = [pair.copy() for pair in pairs[:6]]
     for i, pair in enumerate(given):
         pair["stage"] = 1 + i % 2
@@ -102,6 +102,6 @@ def test_a_stage_of_which_no_pair_fits_is_told_and_the_others_keep_their_share(l
 @pytest.mark.parametrize(
     ("by", "found"), [("record", {1: 2}), ("level", {1: 2, 3: 1}), ("off", {})]
 )  # fmt: skip
-def test_stages_that_lost_all_pairs(by, found):
+def test_stages_whose_pairs_were_all_dropped(by, found):
     stored = Stored(stages=Counter({(2, 2): 4}), dropped_stages=Counter({(1, 2): 2, (2, 2): 1, (None, 3): 1}))
     assert emptied(stored, by) == found

@@ -1,4 +1,4 @@
-"""DPO on real architectures with tiny random weights: the loss by hand, training that learns, runs that go on."""
+"""DPO on real architectures with tiny random weights: the loss by hand, training that learns, resumed runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_real_architectures_learn_with_two_to_five_images(name, architectures, p
         assert (tmp_path / "run" / made).is_file()
     written = [tmp_path / "run" / made for made in ("adapter/adapter_model.safetensors", "args.json")]
     assert written[0].stat().st_mode == written[1].stat().st_mode, (
-        "the weights are readable as the umask says"
+        "the umask decides who may read the weights"
     )
     # The run loads as a model, and it prefers the chosen answers more than its base does.
     tuned, base = vlm.load(str(tmp_path / "run")), vlm.load(str(architectures[name]))
@@ -56,8 +56,8 @@ def test_real_architectures_learn_with_two_to_five_images(name, architectures, p
 
 
 def check_served(adapter, tuned, pairs) -> None:
-    """Check the folder that a server is given: PEFT alone makes the same model of it, and the processor is there. SGLang
-    takes the names of modules, and no pattern."""
+    """Check the folder that a server loads: PEFT alone makes the same model, and the processor is there. SGLang takes the
+    names of modules, and no pattern."""
     from peft import PeftModel
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -155,8 +155,8 @@ def test_order_of_the_file_is_the_order_of_training(pairs, tmp_path):
     assert [row["record"]["id"] for row in rows.dataset()] == [pair["id"] for pair in pairs]
 
 
-def test_resume_after_kills_ends_where_an_unbroken_run_ends(heavy, llava, pairs, tmp_path):
-    """kill -9 in the middle of writing a checkpoint and just after one, and then every number and every weight compared."""
+def test_a_run_resumed_after_kills_has_the_result_of_an_uninterrupted_one(heavy, llava, pairs, tmp_path):
+    """Kill a run while it writes a checkpoint and just after one, resume it, and compare every number and every weight."""
     from safetensors.torch import load_file
 
     with jsonl.Writer(str(tmp_path / "data.jsonl")) as writer:
@@ -234,7 +234,7 @@ def test_a_model_without_vision_is_refused(tmp_path, pairs):
 
 
 def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, tmp_path, monkeypatch):
-    """The same pairs in each optimizer step as in the file, whatever their order within it."""
+    """Each optimizer step has the same pairs as in the file, in another order."""
     from s2h.train import collator
 
     seen: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""What is trained of a model: LoRA or all of the language model, never the vision tower, and at no needless cost."""
+"""The trained weights: LoRA or the whole language model, never the vision tower, which costs no backward pass."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def arguments(model, **more) -> Arguments:
     )
 
 
-def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_path):
-    """Without a second model as the reference: the loss begins at log 2, and the run is a model by itself."""
+def test_full_fine_tuning_changes_only_the_language_model(qwen3vl, pairs, tmp_path):
+    """No second model is needed as the reference: the loss starts at log 2. The run folder is a whole model."""
     result = train(pairs, arguments(qwen3vl, full=True, warmup=0.0), tmp_path / "run", Settings(log_steps=1))
     assert result["merged"] == str(tmp_path / "run" / "merged") and "adapter" not in result
     assert read_metrics(tmp_path / "run")[0]["loss"] == pytest.approx(0.6931, abs=1e-4)
@@ -47,7 +47,7 @@ def test_full_fine_tuning_moves_the_language_model_alone(qwen3vl, pairs, tmp_pat
     ("name", "engine"), [("llava", "stock"), ("qwen2.5-vl", "stock"), ("qwen3-vl", "shared")]
 )
 def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, pairs, tmp_path):
-    """A vision layer runs as often as there are calls of the tower, and keeps no graph; a language layer runs again."""
+    """A vision layer runs once for each call of the tower, and keeps no graph. A language layer is recomputed."""
     store(pairs, tmp_path / "data.jsonl")
     rows = Pairs(tmp_path / "data.jsonl")
     counts = {}
@@ -89,8 +89,8 @@ def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_goes_on_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
-    """--model RUN: the adapter is merged into its base, and a new one is laid on that."""
+def test_a_run_starts_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
+    """With --model RUN, the adapter is merged into its base, and a new adapter is trained on top of it."""
     import json
 
     from transformers import AutoModelForImageTextToText, AutoProcessor
