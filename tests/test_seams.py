@@ -83,6 +83,43 @@ def test_only_the_commands_touch_click_and_the_standard_streams():
     assert not wrong, "\n".join(wrong)
 
 
+# Records are completed where they are read; `s2h.streams.jsonl.read` takes any other check as an argument.
+UPWARD = {("streams/jsonl.py", "shorthand")}
+
+
+def floors() -> dict[str, int]:
+    """The floor of each room, from the bottom up: the rows of the table in s2h/README.md."""
+    rows = re.findall(
+        r"(?m)^\| (`[a-z_]+(?:/|\.py)`.*?) \|", (ROOT / "s2h" / "README.md").read_text(encoding="utf-8")
+    )
+    return {room: at for at, row in enumerate(rows) for room in re.findall(r"`(\w+)(?:/|\.py)`", row)}
+
+
+def rooms_of(node: ast.AST) -> list[str]:
+    """The rooms of the package that a node imports from."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+    if isinstance(node, ast.ImportFrom):
+        names = [f"s2h.{name}" for name in names] if node.module == "s2h" else [node.module or ""]
+    return [name.split(".")[1] for name in names if name.startswith("s2h.")]
+
+
+def test_no_room_imports_from_a_room_above_it():
+    """Imports in functions and those for type checkers count too."""
+    package, floor = ROOT / "s2h", floors()
+    places = {
+        path: path.relative_to(package) for path in FILES if path.parent != package or path.stem[0] != "_"
+    }
+    assert floor.keys() == {place.parts[0].removesuffix(".py") for place in places.values()}
+    wrong = {
+        (str(place), room)
+        for path, place in places.items()
+        for node in nodes(path)
+        for room in rooms_of(node)
+        if floor.get(room, 0) > floor[place.parts[0].removesuffix(".py")]
+    }
+    assert wrong == UPWARD
+
+
 def test_modules_are_documented_and_named_for_things():
     for path in FILES:
         assert ast.get_docstring(tree(path)), f"{path} needs a paragraph that says what it is for"

@@ -3,9 +3,10 @@
     python examples/benchmarks/train_speed.py                     # images of 144 tokens: 40 minutes
     python examples/benchmarks/train_speed.py --architecture llava --tokens 576 --part step --steps 7 -o speed.json
 
-The models are real architectures with random weights, at an eighth of the 7 and 8B models' widths and about a quarter of
-their depths; the ratio of vocabulary to layers is theirs. Pairs have 4 images and answers of about 27 tokens. TRL and ours
-take turns in one process, so that noise affects both. A ratio is TRL's median over ours, its spread that of single rounds.
+The models are real architectures with random weights, at an eighth of the 7 and 8B models' widths (SmolVLM2 at a quarter)
+and about a quarter of their depths; the ratio of vocabulary to layers is theirs. Pairs have 4 images and answers of about 27
+tokens. TRL and ours take turns in one process, so that noise affects both. A ratio is TRL's median over ours, its spread
+that of single rounds.
 
     step        forward, loss and backward of a prepared pair, with the encoding of images; TRL's includes its
                 reference pass, ours has a known reference
@@ -46,12 +47,12 @@ from PIL import Image
 from trl import DPOConfig, DPOTrainer
 
 from s2h import record
-from s2h.models import vlm
+from s2h.models import names, vlm
 from s2h.train import features, weights
 from s2h.train.collator import LENGTH, Collator
 from s2h.train.dataset import Pairs, store
 from s2h.train.trainer import PairTrainer
-from tests.support import architectures
+from tests.support import architectures, more_architectures
 
 # Shapes of the language model and of the vision tower, and the real model's vocabulary.
 SHAPES = {
@@ -91,9 +92,29 @@ SHAPES = {
         },
         "vocabulary": 151936,
     },
+    "internvl": {  # InternVL3.5-8B: 4096, 36 layers; tower 1024, 24 layers
+        "text": {
+            "hidden_size": 512, "num_hidden_layers": 9, "num_attention_heads": 8, "num_key_value_heads": 2,
+            "intermediate_size": 1536, "vocab_size": 4800, "head_dim": 64,
+        },
+        "vision": {
+            "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6, "num_attention_heads": 4,
+        },
+        "vocabulary": 151936,
+    },
+    "smolvlm": {  # SmolVLM2-2.2B at a quarter: 2048, 24 layers; tower 1152, 27 layers
+        "text": {
+            "hidden_size": 512, "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 8,
+            "intermediate_size": 2048, "vocab_size": 3072,
+        },
+        "vision": {
+            "hidden_size": 288, "intermediate_size": 1076, "num_hidden_layers": 7, "num_attention_heads": 4,
+        },
+        "vocabulary": 49280,
+    },
 }  # fmt: skip
 IMAGES, ANSWER = 4, 27
-TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+TARGETS = names.LORA_TARGETS
 PARTS = ("step", "memory", "epochs", "vocabulary")
 CUDA = torch.cuda.is_available()
 DTYPE = torch.bfloat16 if CUDA else torch.float32
@@ -107,6 +128,10 @@ def build(name: str, tokens: int, folder: Path, vocabulary: int | None = None) -
     if name == "llava":
         side = 14 * int(tokens**0.5)
         return architectures.build_llava(folder, side=side, patch=14, vision=shape["vision"], text=text)
+    if name in more_architectures.RELATIVES:
+        side = 2 * more_architectures.PATCH * int(tokens**0.5)
+        make = more_architectures.RELATIVES[name]
+        return make(folder, side=side, tiles=1, vision=shape["vision"], text=text)
     make = architectures.build_qwen25vl if name == "qwen2.5-vl" else architectures.build_qwen3vl
     return make(folder, tokens=(tokens, tokens), vision=shape["vision"], text=text)
 
@@ -318,7 +343,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--architecture", choices=SHAPES, action="append", help="by default all three")
+    parser.add_argument("--architecture", choices=SHAPES, action="append", help="by default all")
     parser.add_argument(
         "--tokens", type=int, choices=(144, 576), action="append", help="of an image (default 144)"
     )

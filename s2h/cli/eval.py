@@ -66,14 +66,14 @@ def main(quiet, on_error, **values):
             _compare(work, given)
             return
         done = run.write(work, _rescored(work, given) if given.score else run.ask(work))
-        if not run.grows:  # what --resume can't continue must not be lost where a report can't be written
+        if not run.grows:  # --resume can't continue this output, so finish it before a report may fail
             work.finish()
         if run.first:
             _report(work, given, done, run.model_facts)
 
 
 class Run:
-    """A run of the command: its output, which an earlier run may have started, and the rank of this process."""
+    """A run of the command: its output, which an earlier run may have started, and the rank of its process."""
 
     def __init__(self, given: Options) -> None:
         from s2h import accel
@@ -103,8 +103,8 @@ class Run:
         return self.journal.open if self.grows else partial(common.writer, given.output, given.image_dir)
 
     def _listen(self) -> Writer:
-        """Return an output that discards everything, for a process that is not the first one. It reads the journal, so that
-        it asks the same questions as the first one."""
+        """Return an output that discards everything, for a process that is not the first one. Read the journal, so that this
+        process asks the same questions as the first one."""
         from s2h.streams.jsonl import Writer
 
         if self.grows:
@@ -124,13 +124,13 @@ class Run:
             questions, asker, parser=given.parser, on_error=work.on_error, journal=self.journal
         )
         if self.first:
-            # A line that waits for others would be lost in a kill, so a model's replies are compared one by one.
+            # A kill would lose lines that wait for others, so the text model scores a model's replies one by one.
             made = _with_cosine(work, given, made, batch=1)
         return made
 
     def _asker(self, work: common.Session) -> Asker:
-        """Load the model, or connect to its server. Tell the user where the images are in the prompts, as far as that is
-        known, and how much an earlier run has done."""
+        """Load the model, or connect to its server. Tell the user where the prompts have their images, if that is known, and
+        how much an earlier run has done."""
         from s2h.models import image_size
 
         given, name = self.given, self.given.model or ""
@@ -168,7 +168,7 @@ class Run:
         return asker
 
     def write(self, work: common.Session, made: Iterable[Line]) -> list[Line]:
-        """Write the predictions. Return the slim lines that the report needs, of these and of those that an earlier run has
+        """Write the predictions. Return the slim lines for the report, both of these and of those that an earlier run has
         written. Raises RecordError if another process has ended."""
         from s2h import accel
         from s2h.record import Record
@@ -217,8 +217,8 @@ def _questions(work: common.Session, given: Options, places: list[Any]) -> Any:
 
 
 def _write_questions(work: common.Session, given: Options) -> None:
-    """Write the questions as lines that lack a response: with the messages of their prompts, and with their right answers,
-    so that a line to which a program adds `response` is a whole prediction."""
+    """Write the questions as lines that lack a response, with the messages of their prompts and their right answers. A line
+    to which another program adds `response` is a whole prediction."""
     from s2h.eval import ask
     from s2h.eval.questions import request
 
@@ -255,7 +255,7 @@ def _lines(
 
 
 def _rescored(work: common.Session, given: Options) -> Iterator[Line]:
-    """Return earlier predictions with their replies read again."""
+    """Return earlier predictions, whose replies are read again."""
     from s2h.eval import predictions, reading, replies
 
     questions = work.read([given.questions], check=None) if given.questions else None
@@ -267,7 +267,7 @@ def _rescored(work: common.Session, given: Options) -> Iterator[Line]:
 
 
 def _with_cosine(work: common.Session, given: Options, made: Iterator[Line], batch: int) -> Iterator[Line]:
-    """Return the predictions, with captions compared by a text model if --scoring cosine asks for it."""
+    """Return the predictions. With --scoring cosine, a text model scores their captions."""
     from s2h.eval import cosine
 
     if given.scoring != cosine.SCORING:
@@ -279,13 +279,13 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
     """Print the table, and write the report and the heat map if they were asked for."""
     from s2h.eval import cosine, latex, like, report_page
     from s2h.eval import report as reports
-    from s2h.eval.parsers import VERSIONS
+    from s2h.parsers import VERSIONS
     from s2h.view import gallery as pages
 
     if not done:
-        nothing = "no prediction came in" if given.score else "no question was asked"
+        reason = "no prediction came in" if given.score else "no question was asked"
         wanted = [name for name, path in (("report", given.report), ("heat map", given.heatmap)) if path]
-        work.say("; ".join([nothing, *(f"no {name} is written" for name in wanted)]))
+        work.say("; ".join([reason, *(f"no {name} is written" for name in wanted)]))
         return
     about: dict[str, Any] = {"parser": given.parser} if given.score else {
         "model": given.model, "scoring": given.scoring, "parser": given.parser, "prompt_style": given.style,
@@ -301,13 +301,13 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
     work.say("\n" + reports.table(made))
     if given.parser != "robust":
         work.say(f"replies were read as {VERSIONS[given.parser]} reads them")
-    if similar := cosine.rows(done):
-        made["cosine"] = similar
-        work.say("\n" + cosine.table(similar))
+    if cosines := cosine.rows(done):
+        made["cosine"] = cosines
+        work.say("\n" + cosine.table(cosines))
     if given.report:
         forms = {
             ".md": lambda: [
-                (reports.markdown(made) + (cosine.markdown(similar) if similar else "")).encode()
+                (reports.markdown(made) + (cosine.markdown(cosines) if cosines else "")).encode()
             ],
             ".tex": lambda: [latex.scores(made).encode()],
             ".html": lambda: pages.page((), title="evaluation", intro=report_page.scores(made)),
@@ -320,6 +320,7 @@ def _report(work: common.Session, given: Options, done: list[Line], model_facts:
 
 
 def _compare(work: common.Session, given: Options) -> None:
+    """Compare the files, and print the tables and write the outputs that were asked for."""
     from s2h.eval import comparison, comparison_report, latex, report_page
     from s2h.eval import report as reports
     from s2h.view import gallery as pages
@@ -329,7 +330,7 @@ def _compare(work: common.Session, given: Options) -> None:
     made = comparison.make(sides, files, given.seed, margin, work.on_error)
     for one, name in zip(made, files[1:], strict=True):
         work.say("\n" + comparison_report.table(one, f"{files[0]} → {name}" if len(made) > 1 else ""))
-    if given.plot and not made[0]["rows"]:
+    if given.plot and not any(one["rows"] for one in made):
         work.tell("no plot: only cosines were compared")
     elif given.plot:
         comparison_report.draw(made, given.plot, sides[0][0].get("scoring"))

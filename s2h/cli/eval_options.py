@@ -14,11 +14,11 @@ from s2h.cli import headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval import like as likes
-from s2h.eval.parsers import NAMES as PARSERS
-from s2h.eval.parsers import VERSIONS
 from s2h.eval.questions.styles import PLACES, STYLES
 from s2h.images.resizing import Pixels
 from s2h.models import image_size
+from s2h.parsers import NAMES as PARSERS
+from s2h.parsers import VERSIONS
 
 if TYPE_CHECKING:
     from s2h.eval.questions.request import Request
@@ -36,7 +36,7 @@ OPTIONS = (
         click.option("--split", metavar="NAME", help="Split of the benchmark, if it has several (see --list)."),
         click.option(
             "-n", "count", metavar="N", type=AT_LEAST_1, default=200, show_default=True,
-            help="Questions of each kind, for builtin.",
+            help="Number of questions of each kind, for builtin.",
         ),
         click.option("--limit", metavar="N", type=AT_LEAST_1, help="Ask only the first N questions of all."),
         click.option(
@@ -61,18 +61,18 @@ OPTIONS = (
         click.option(
             "--card", metavar="NAME",
             help="Print how a benchmark is asked, read and scored, here and by other evaluators, and which published "
-            "numbers that should give, and exit.",
+            "numbers these settings should give, and exit.",
         ),
         click.option(
             "--like", type=click.Choice(likes.NAMES),
-            help="Take an evaluator's prompt, parser, number of new tokens and place of images; the report says what still "
-            "differs. Options that are given as well go before it.",
+            help="Use an evaluator's prompt, parser, number of new tokens and place of images; the report lists the "
+            "remaining differences. Options that are also given override it.",
         ),
         click.option(
             "--questions", metavar="FILE",
             help="Write the questions with their prompts, images and right answers to FILE, for another program, and ask no "
-            "model. With --score: read them from FILE, and join replies to them (id and response; VLMEvalKit's .xlsx, .tsv "
-            "and .json; lmms-eval's samples).",
+            "model. With --score: read the questions from FILE, and join replies to them (id and response; VLMEvalKit's "
+            ".xlsx, .tsv and .json; lmms-eval's samples).",
         ),
     ),
     headings.under(
@@ -90,20 +90,20 @@ OPTIONS = (
             help="Largest number of tokens in a reply.",
         ),
         click.option(
-            "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True, help="Prompts at a time.",
+            "--batch-size", metavar="N", type=AT_LEAST_1, default=32, show_default=True, help="Number of prompts at a time.",
         ),
         click.option(
             "--processes", metavar="N", type=AT_LEAST_1, default=1, show_default=True,
-            help="Processes that answer, each on a GPU where there are some. `accelerate launch` works as well.",
+            help="Number of processes that answer, each on its own GPU if there are GPUs. `accelerate launch` works, too.",
         ),
         click.option(
             "--shard", type=Shard(), default="1/1", show_default=True,
-            help="Ask only this part of the questions. The outputs of all parts, one after another, are the whole.",
+            help="Ask only this part of the questions. The outputs of all parts, one after another, are the whole output.",
         ),
         click.option(
             "--resume", is_flag=True,
-            help="Continue what a killed run left in FILE.partial (needs -o FILE). At most one batch of each process is "
-            "asked again.",
+            help="Continue a killed run from FILE.partial (needs -o FILE). At most one batch of each process is asked "
+            "again.",
         ),
     ),
     headings.under(
@@ -111,8 +111,8 @@ OPTIONS = (
         click.option(
             "--scoring", type=click.Choice(["generate", "likelihood", "cosine"]), default="generate", show_default=True,
             help="generate: read the greedy reply. likelihood: take the likeliest option letter, yes or no, or the likelier "
-            "of a pair's two answers; not comparable with generated replies. cosine: as generate, and compare captions over "
-            "photographs, which have no exact check, with the reference by a text model.",
+            "of a pair's two answers; its scores are not comparable with those of generated replies. cosine: as generate, "
+            "and compare captions of photographs, which have no exact check, with the reference by a text model.",
         ),
         click.option(
             "--parser", type=click.Choice(PARSERS), default=likes.OURS.parser, show_default=True,
@@ -134,7 +134,7 @@ OPTIONS = (
         ),
         click.option(
             "--margin", metavar="POINTS", type=click.FloatRange(min=0),
-            help="A skill on single images is kept if the interval of its change is above minus POINTS.  [default: 2]",
+            help="Call a skill on single images kept if the interval of its change is above minus POINTS.  [default: 2]",
         ),
         click.option("--plot", metavar="FILE", help="Draw before and after as PNG."),
         click.option("--gallery", metavar="FILE", help="Write a page of the questions gained and lost."),
@@ -143,8 +143,8 @@ OPTIONS = (
         "Reports",
         click.option(
             "--report", metavar="FILE",
-            help="Write the table and all metrics as JSON; as Markdown, LaTeX or a page of HTML (with --compare, also the "
-            "questions gained and lost) if the name ends in .md, .tex or .html.",
+            help="Write the table and all metrics as JSON, or as Markdown, LaTeX or a page of HTML (with --compare, also "
+            "the questions gained and lost) if the name ends in .md, .tex or .html.",
         ),
         click.option(
             "--heatmap", metavar="FILE", help="Draw accuracy by number of images and place of the target as PNG.",
@@ -154,28 +154,34 @@ OPTIONS = (
 
 
 def chosen(values: dict[str, Any]) -> Options:
-    """Return the options, with those of --like in place of the ones that the user has not given. Raises a usage error if an
-    evaluator's settings are not known."""
+    """Return the options. --like sets those that the user has not given. Raises a usage error if the evaluator's settings
+    are unknown."""
     given = Options(**values)
     if given.like is None or given.listing or given.card is not None or given.compare:
         return given
     source = click.get_current_context().get_parameter_source
     names = [name for name, _ in given.requested]
     if not given.score and not names:
-        raise click.UsageError("--like goes with --bench NAME: it takes the settings of a benchmark.")
+        raise click.UsageError("--like goes with --bench NAME: the settings depend on the benchmark.")
     try:
-        wanted = likes.common(names, given.like) if names else likes.EVALUATORS[given.like].settings
+        found = likes.common(names, given.like) if names else likes.EVALUATORS[given.like].settings
     except RecordError as error:
         raise click.UsageError(str(error)) from None
-    liked = {
-        "style": wanted.style,
-        "parser": wanted.parser,
-        "max_new_tokens": wanted.tokens,
-        "place": wanted.place,
-    }
+    settings = {
+        "style": found.style, "parser": found.parser, "max_new_tokens": found.tokens, "place": found.place,
+    }  # fmt: skip
     default = click.core.ParameterSource.DEFAULT
-    taken = {name: liked[name] for name in liked if liked[name] is not None and source(name) is default}
+    taken = {name: value for name, value in settings.items() if value is not None and source(name) is default}
     return Options(**(values | taken))
+
+
+def _refuse(names: tuple[str, ...], others: str) -> None:
+    """Raise a usage error if the user has given one of these options, which have no effect without the other ones."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if option.name in names and given:
+            raise click.UsageError(f"{option.opts[0]} goes with {others}.")
 
 
 def add_options(command: Callable) -> Callable:
@@ -227,12 +233,12 @@ class Options:
 
     @property
     def asks(self) -> bool:
-        """Whether a model is asked; otherwise questions are written, or earlier predictions are scored or compared."""
+        """Whether a model is asked. Otherwise questions are written, or earlier predictions are scored or compared."""
         return not self.score and not self.compare and not self.questions
 
     @property
     def writes_questions(self) -> bool:
-        """Whether questions are written, and no model is asked."""
+        """Whether questions are written for another program."""
         return bool(self.questions) and not self.score
 
     @property
@@ -242,14 +248,14 @@ class Options:
 
     @property
     def used(self) -> likes.Settings:
-        """The settings that --like is about. With --score, those of the prompt are not known."""
+        """The settings that --like sets. With --score, those of the prompts are unknown."""
         if self.score:
             return likes.Settings(None, self.parser, None, None)
         return likes.Settings(self.style, self.parser, self.max_new_tokens, self.place)
 
     @cached_property
     def requested(self) -> list[Request]:
-        """The benchmarks that are asked for. Raises a usage error for an unknown one."""
+        """The parsed values of --bench. Raises a usage error for an unknown benchmark."""
         from s2h.eval.questions import request
 
         try:
@@ -312,6 +318,12 @@ class Options:
         self._check_comparison()
         if self.base_url and not self.asks:
             raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")
+        if not self.asks:
+            _refuse(("max_new_tokens", "batch_size", "processes", "concurrency"), "--model")
+        if not self.reads_questions:
+            _refuse(("count", "limit", "shard", "style", "place"), "--model or --questions FILE")
+        if self.compare or self.writes_questions:
+            _refuse(("scoring", "parser"), "--model or --score")
         if self.base_url and self.processes > 1:
             raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:
@@ -330,6 +342,7 @@ class Options:
         )  # fmt: skip
 
     def _check_comparison(self) -> None:
+        """Raise a usage error for options of --compare that are missing, or given without it."""
         if self.compare and len(self.files) < 2:
             raise click.UsageError("--compare takes two files of predictions or more, before and after.")
         given = {"--margin": self.margin, "--plot": self.plot, "--gallery": self.gallery}
@@ -339,4 +352,4 @@ class Options:
             if value is not None and not self.compare:
                 raise click.UsageError(f"{name} goes with --compare.")
         if self.heatmap and self.compare:
-            raise click.UsageError("--heatmap goes with one model's answers, not with --compare.")
+            raise click.UsageError("--heatmap goes with the answers of one model, not with --compare.")

@@ -1,1 +1,1 @@
-"""Questions, answers read from free text, scores with intervals, and paired comparisons."""
+"""Evaluate models: ask questions, read the answers in free text, compute scores with intervals, and compare runs."""

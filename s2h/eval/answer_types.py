@@ -1,4 +1,4 @@
-"""Types of answers: those that s2h-eval reads itself, and those that only one task has and reads
+"""Types of answers: those that s2h-eval reads itself, and those of a single task, which reads them
 (`s2h.tasks.Task.answers`)."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ TYPES = ("number", "yes/no", "image", "order", "word", "caption", "choice")  # t
 
 
 def of_task(line: Line, kind: str) -> Answer | None:
-    """Return how a question's task defines a type of answer; None if the question belongs to no task, or the task lacks this
-    type. The task of a line that has a level is named by its category."""
+    """Return the task's definition of a type of answer; None if the question belongs to no task, or if the task does not
+    define the type. For a line that has a level, the category is the name of its task."""
     task = line.get("category")
     if "level" not in line or task not in registry.names("task"):
         return None
@@ -29,8 +29,6 @@ def check(kind: object, field: str = "answer_type", where: str = "") -> None:
     if kind in TYPES:
         return
     tasks = registry.values("task").values()
-    more = sorted(
-        {name for task in tasks for name, answer in task.answers.items() if answer.read is not None}
-    )
-    if kind not in more:
-        raise RecordError(f"unknown: {kind!r:.60}", field, where, f"one of {', '.join((*TYPES, *more))}")
+    own = sorted({name for task in tasks for name, answer in task.answers.items() if answer.read is not None})
+    if kind not in own:
+        raise RecordError(f"unknown: {kind!r:.60}", field, where, f"one of {', '.join((*TYPES, *own))}")

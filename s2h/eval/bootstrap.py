@@ -2,8 +2,8 @@
 categories, accuracy of a part of the questions, and the share of groups in which every answer is right. All are shares of 1.
 
 A bootstrap draws questions with replacement, or clusters of questions that share images, sentences or twins. A metric
-depends only on the number of questions in each of a few cells (right and wrong by category), so the cells' counts are drawn
-instead, which gives the same distribution.
+depends only on the number of questions in each of a few cells (right and wrong by category). So the counts of the cells are
+drawn instead, which gives the same distribution.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def accuracy(known: list[Line], seed: int) -> Interval:
 
 def macro(known: list[Line], cell: Callable[[Line], str], seed: int) -> Interval:
     """Return the mean of the accuracies of cells. cell: returns the cell of a question. The bootstrap draws questions within
-    each cell, or clusters within the clusters that have questions in the same cells."""
+    each cell. If questions share clusters, it draws clusters from those that have questions in the same cells."""
     return _mean([(cell(p), p, float(bool(p["correct"]))) for p in known], seed)
 
 
 def _mean(scored: list[tuple[str, Line, float]], seed: int) -> Interval:
-    """Return the mean over cells of the mean score in each, of (cell, question, score from 0 to 1)."""
+    """Return the mean of the cells' mean scores. scored: (cell, question, score from 0 to 1)."""
     import numpy as np
 
     cells = sorted({cell for cell, _, _ in scored})
@@ -58,66 +58,65 @@ def _mean(scored: list[tuple[str, Line, float]], seed: int) -> Interval:
 
 @dataclass(frozen=True)
 class Unit:
-    """A question, or a group of questions, that a benchmark scores as one. line: names its cluster; value: 0 to 1."""
+    """A question, or a group of questions that a benchmark scores as one. line: has the keys of its cluster. value: its
+    score, from 0 to 1."""
 
     line: Line
     value: float
 
 
 def mean_of(name: str, cells: list[tuple[str, list[Unit]]], seed: int, chance: float | None = None) -> Metric:
-    """Return the mean score of units, or the mean over several named cells of their means; n counts the units or the
-    cells."""
+    """Return the mean score of the units of one cell, or the mean of the means of several named cells. n counts the units or
+    the cells."""
     scored = [(cell, unit.line, unit.value) for cell, units in cells for unit in units]
     return Metric(name, *_mean(scored, seed), len(scored) if len(cells) == 1 else len(cells), chance)
 
 
 def whole_groups(placed: Iterable[tuple[str, Line]], size: int) -> list[Unit]:
-    """Return the groups that have `size` questions, each with the value 1 if all of them are answered right, else 0. placed:
-    each question with the name of its group."""
+    """Return the groups that have `size` questions as units (see `_unit`). placed: each question with the name of its
+    group."""
+    return [_unit(some) for some in _grouped(placed) if len(some) == size]
+
+
+def _grouped(placed: Iterable[tuple[str, Line]]) -> list[list[Line]]:
+    """Return the questions of each group, in the order in which the groups come."""
     groups: dict[str, list[Line]] = {}
     for group, p in placed:
         groups.setdefault(group, []).append(p)
-    return [
-        Unit(
-            {"shared": [key for p in some for key in clusters.keys(p)]},
-            float(all(p["correct"] for p in some)),
-        )
-        for some in groups.values()
-        if len(some) == size
-    ]
+    return list(groups.values())
+
+
+def _unit(group: list[Line]) -> Unit:
+    """Return a group as a unit with the keys of all its questions. Its value is 1 if all are answered right, else 0."""
+    keys = [key for p in group for key in clusters.keys(p)]
+    return Unit({"shared": keys}, float(all(p["correct"] for p in group)))
 
 
 def by_category(name: str, known: list[Line], seed: int) -> Metric:
-    """Return the mean of the accuracies of the categories; n counts these."""
+    """Return the mean of the categories' accuracies. n counts the categories."""
     count = len({_category(p) for p in known})
     return Metric(name, *macro(known, _category, seed), count)
 
 
 def subset(name: str, some: list[Line], seed: int) -> list[Metric]:
-    """Return the accuracy of some questions; nothing if there are none."""
+    """Return the accuracy of some questions; an empty list if there are none."""
     return [Metric(name, *accuracy(some, seed), len(some))] if some else []
 
 
 def all_right(
     name: str, placed: list[tuple[str, Line]], seed: int, guess: float | None = None
 ) -> list[Metric]:
-    """Return the share of groups in which every question is answered right; nothing if each question is a group of its own.
-    n counts the groups.
+    """Return the share of groups in which every question is answered right; an empty list if each question is a group of its
+    own. n counts the groups.
 
     placed: each question with the name of its group. guess: the share of questions that a blind guesser answers right, from
     which the chance of a group follows.
     """
-    found: dict[str, Line] = {}
-    for group, p in placed:
-        one = found.setdefault(group, {"correct": True, "shared": [], "size": 0})
-        one["correct"] = one["correct"] and bool(p["correct"])
-        one["shared"] = [*one["shared"], *clusters.keys(p)]
-        one["size"] += 1
-    groups = list(found.values())
+    groups = _grouped(placed)
     if len(groups) == len(placed):
         return []
-    chance = None if guess is None else sum(guess ** one["size"] for one in groups) / len(groups)
-    return [Metric(name, *accuracy(groups, seed), len(groups), chance)]
+    chance = None if guess is None else sum(guess ** len(some) for some in groups) / len(groups)
+    return [mean_of(name, [("", [_unit(some) for some in groups])], seed, chance)]
 
 
 def _category(p: Line) -> str:

@@ -1,5 +1,5 @@
 """A benchmark's reproduction card: where its questions come from, how it is asked, read and scored here and by other
-evaluators, and which published numbers these settings should give. `s2h-eval --card NAME` prints it. All of it follows from
+evaluators, and which published numbers these settings should give. `s2h-eval --card NAME` prints it. It is generated from
 the benchmark's value (`s2h.eval.benches.Bench`) and from `s2h.eval.like`."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from s2h.eval.published import SEVERAL
 from s2h.eval.questions import styles
 
 WIDTH = 110
-_OPEN = "not stated"
+_UNKNOWN = "not stated"
 
 
 def text(name: str) -> str:
@@ -32,15 +32,17 @@ def text(name: str) -> str:
 
 
 def _facts(bench: Bench) -> list[tuple[str, str]]:
-    """Return (label, words) of what is the same for all evaluators."""
+    """Return (label, text) of each fact that is the same for all evaluators."""
     counts = ", ".join(f"{split} {count:,} questions" for split, count in bench.rows.items())
     data = (bench.hub and f"Hub: {bench.hub}", counts, f"license: {bench.license}")
-    images = "one a question" if bench.single_image else "where the question marks them, else before it"
+    images = (
+        "one for each question" if bench.single_image else "where the question marks them, else before it"
+    )
     facts = [
         ("data", "; ".join(filter(None, data))),
         ("layouts", bench.layouts),
         ("labels", _labels(bench)),
-        ("images", f"{images}; in the size that the model's own processor makes them"),
+        ("images", f"{images}; the model's own processor resizes them"),
         ("decoding", "greedy"),
         ("chance", bench.guess or "one over the number of possible answers; the report has it for each row"),
         ("clusters", bench.clusters or "questions that share an image"),
@@ -55,12 +57,12 @@ def _labels(bench: Bench) -> str:
     known = [f"{name} {'corrected' if new else 'before'}" for name, new in revision.known.items()]
     return (
         f"{revision.category} was corrected on {revision.date}: until then {revision.wrong}; {', '.join(known)}; reports "
-        "have a fingerprint of these answers"
+        "show a fingerprint of these answers"
     )
 
 
 def _settings(bench: Bench) -> list[str]:
-    """Return a table of the settings here and by evaluator, and what these do that no option sets."""
+    """Return a table of the settings here and of each evaluator, and what the evaluators do that no option sets."""
     columns = {"s2h": like.OURS}
     for name in like.NAMES:
         if name in bench.like:
@@ -68,7 +70,9 @@ def _settings(bench: Bench) -> list[str]:
     lines = [f"{'settings':20s}" + "".join(f"{name:>13s}" for name in columns)]
     for option in like.OPTIONS:
         shown = (like.values(column)[option] for column in columns.values())
-        lines.append(f"{option:20s}" + "".join(f"{_OPEN if value is None else value:>13}" for value in shown))
+        lines.append(
+            f"{option:20s}" + "".join(f"{_UNKNOWN if value is None else value:>13}" for value in shown)
+        )
     own = sorted(parser for parser in bench.rules if parser != "robust")
     lines.append(f"parsers with rules of their own here: {', '.join(own) or 'none'}")
     for name in list(columns)[1:]:
@@ -84,7 +88,7 @@ def _settings(bench: Bench) -> list[str]:
 
 
 def _prompts(name: str, bench: Bench) -> list[str]:
-    """Return the prompt of each style on a made-up question; styles with the same words stand together."""
+    """Return the prompt of each style for a made-up question. Styles with the same prompt are listed together."""
     kind = bench.answer_type or "choice"
     choices = {"A": "OPTION", "B": "OPTION"} if kind == "choice" else {}
     asked = CheckedQuestion(
@@ -97,17 +101,17 @@ def _prompts(name: str, bench: Bench) -> list[str]:
         in_text=False,
         prompt="THE ROW'S PROMPT",
     )
-    words: dict[str, list[str]] = {}
+    by_prompt: dict[str, list[str]] = {}
     for style in styles.STYLES:
-        words.setdefault(styles.text(name, asked, style), []).append(style)
+        by_prompt.setdefault(styles.text(name, asked, style), []).append(style)
     lines = ["prompts"]
-    for prompt, names in words.items():
+    for prompt, names in by_prompt.items():
         lines += [f"  --prompt-style {', '.join(names)}", *(f"    | {line}" for line in prompt.split("\n"))]
     return lines
 
 
-def _published(one: Published) -> str:
-    metric = one.metric or "accuracy"
-    settings = f"--like {one.like}" if one.like else "settings not stated"
-    row = one.row if one.model == SEVERAL else f"{one.row}, {one.model}"
-    return f"  {one.score:5.1f}  {row}: {metric}; {one.source}; {settings}"
+def _published(number: Published) -> str:
+    metric = number.metric or "accuracy"
+    settings = f"--like {number.like}" if number.like else "settings not stated"
+    row = number.row if number.model == SEVERAL else f"{number.row}, {number.model}"
+    return f"  {number.score:5.1f}  {row}: {metric}; {number.source}; {settings}"

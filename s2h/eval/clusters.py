@@ -1,5 +1,5 @@
-"""Clusters of questions that are not independent: questions about the same image, twins, and questions that a benchmark
-joins (`Bench.related`). Their answers tend to be right or wrong together, so intervals and tests must not count them as
+"""Find clusters of questions that are not independent: questions about the same image, twins, and questions that a benchmark
+relates (`Bench.related`). Their answers tend to be right or wrong together, so intervals and tests must not count them as
 independent (see `s2h.eval.statistics`)."""
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _STORED = re.compile(r"[0-9a-f]{32}(?=\.[a-z0-9]+$)")  # an image store's name f
 
 
 def identity(reference: str, base: str = "") -> str:
-    """Return one name for an image, however a line refers to it: the digest of its bytes if the reference has it (a store's
-    file, a data URI), else the full path."""
+    """Return the same name for an image, however a line refers to it: the digest of its bytes if the reference has it (a
+    file of a store, a data URI), else the full path."""
     stored = _STORED.match(os.path.basename(reference))
     if stored:
         return stored[0]
@@ -34,8 +34,8 @@ def identity(reference: str, base: str = "") -> str:
 
 
 def keys(line: Line) -> list[int]:
-    """Return the keys of a prediction's cluster, as 64-bit hashes: its images, its twin and its related names. Two lines
-    with a key in common are in one cluster. A slim line has its keys in `shared`."""
+    """Return the keys of a prediction's cluster as 64-bit hashes: of its images, its twin and its related names. Two lines
+    with a common key are in one cluster. A slim line has its keys in `shared`."""
     if "shared" in line:
         return line["shared"]
     base = base_of(line)
@@ -59,13 +59,13 @@ def _hashed(key: tuple) -> int:
 
 
 def labels(lines: Iterable[Line]) -> list[int]:
-    """Return the cluster of each line, numbered from 0 in the order in which they come. A chain of lines with a key in
-    common is one cluster; a line without keys is a cluster of its own."""
+    """Return the number of each line's cluster, from 0 in the order of the lines. Lines that common keys link in a chain are
+    one cluster; a line without keys is a cluster of its own."""
     return joined([keys(line) for line in lines])
 
 
 def joined(shared: Sequence[Iterable[int]]) -> list[int]:
-    """Return the cluster of each line as `labels` does. shared: the keys of each line."""
+    """Return the number of each line's cluster, as `labels` does. shared: the keys of each line."""
     parent = list(range(len(shared)))
 
     def root(at: int) -> int:

@@ -12,10 +12,10 @@ from s2h.eval.matching import Pair
 from s2h.record import RecordError, fail
 from s2h.seeds import seed_of
 
-MARGIN = 2.0  # percentage points that a skill may lose and still count as kept
+MARGIN = 2.0  # percentage points; a skill that loses fewer counts as kept
 MCNEMAR, SIGN_FLIP = "McNemar's exact test", "exact sign-flip test over clusters"
 FEWEST = 6  # clusters; with fewer, no outcome has an exact p below 0.05
-SHOWN = 10  # reasons for omitted lines that a report lists
+SHOWN = 10  # reasons for lines that were left out, in a report
 
 
 def make(
@@ -26,7 +26,8 @@ def make(
     on_error: Callable[[RecordError], None],
 ) -> list[dict[str, Any]]:
     """Return the comparison of each later file with the first one, as a dict: before and after (the models' names), margin,
-    rows (see `rows_of`), cosine (see `cosine.compared`) if lines have cosines, and notes, which say what was left out.
+    rows (see `rows_of`), cosine (see `cosine.compared`) if lines have cosines, and notes: what was left out, and what
+    qualifies the rows.
     Raises RecordError for a file without predictions."""
     for name, side in zip(files, sides, strict=True):
         if not side:
@@ -97,7 +98,7 @@ def single(line: Line) -> bool:
 
 
 def verdict(low: float, high: float, groups: int, margin: float = MARGIN) -> str:
-    """Return the verdict on a change, whose interval is low to high (shares of 1) over `groups` clusters: "gained" if it is
+    """Return the verdict on a change by its interval, low to high (shares of 1), over `groups` clusters: "gained" if it is
     above 0, "kept" if it is above -margin points, "lost" if it is below 0, else "not shown"."""
     if groups < FEWEST:
         return "not shown"
@@ -131,5 +132,5 @@ def _row(name: str, pairs: list[Pair], seed: int, margin: float) -> dict:
 
 def notes(pairs: list[Pair]) -> list[str]:
     """Return what a reader of the comparison must know: see `report.notes`."""
-    # Either file's references to the images tell which questions share one.
+    # The references to images in either file show which questions share an image.
     return report.notes(report.of_benches([line if line.get("images") else other for line, other in pairs]))

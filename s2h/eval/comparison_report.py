@@ -31,7 +31,7 @@ def rows_table(rows: list[dict], margin: float = MARGIN) -> str:
 
 
 def explained(rows: list[dict], margin: float = MARGIN) -> list[str]:
-    """Return sentences that say how the numbers of the rows were computed."""
+    """Return sentences that tell how the numbers of the rows were computed."""
     made = ["gain in points, with its paired bootstrap interval"]
     clustered = [row["name"] for row in rows if row["test"] == SIGN_FLIP]
     if not clustered:
@@ -57,7 +57,7 @@ def interval(row: dict) -> str:
 def rows_markdown(
     rows: list[dict], names: tuple[str, str], margin: float = MARGIN, notes: Iterable[str] = ()
 ) -> str:
-    """Return the rows as Markdown, single images in a table of their own. notes: what a reader must know, in sentences."""
+    """Return the rows as Markdown, single images in a table of their own. notes: sentences that qualify the numbers."""
     made = [f"Before: {escaped(names[0])}, after: {escaped(names[1])}.", ""]
     for alone, title in ((False, "several images"), (True, "one image: kept or lost")):
         some = [row for row in rows if row["single"] is alone]
@@ -79,11 +79,15 @@ def rows_markdown(
 
 
 def side_by_side(compared: list[dict]) -> list[dict]:
-    """Return the rows of several comparisons in one list for a plot, each under its model's name."""
+    """Return the rows of several comparisons in one list for a plot. Rows of one name follow each other, each with its
+    model's name."""
+    names = dict.fromkeys(row["name"] for one in compared for row in one["rows"])
     return [
-        row | {"name": f"{row['name']} ({one['after']})"}
-        for rows in zip(*(one["rows"] for one in compared), strict=False)
-        for row, one in zip(rows, compared, strict=True)
+        row | {"name": f"{name} ({one['after']})"}
+        for name in names
+        for one in compared
+        for row in one["rows"]
+        if row["name"] == name
     ]
 
 

@@ -18,11 +18,11 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
     """Return the metrics of each split, their mean, and those of all questions pooled, named "SPLIT METRIC"."""
     import numpy as np
 
-    found = [splits_of(p) or ["all"] for p in known]
-    splits = sorted({split for some in found for split in some})
+    of_each = [splits_of(p) or ["all"] for p in known]
+    splits = sorted({split for some in of_each for split in some})
     groups = clusters.labels(known)
     counts: Any = np.zeros((max(groups) + 1, len(splits), len(CELLS)), dtype=np.int64)
-    for p, group, some in zip(known, groups, found, strict=True):
+    for p, group, some in zip(known, groups, of_each, strict=True):
         for split in some:
             counts[group, splits.index(split), CELLS.index(_cell(p))] += 1
     tables = counts.sum(0)
@@ -33,19 +33,19 @@ def by_split(known: list[Line], splits_of: Callable[[Line], list[str]], seed: in
         drawn = flat.reshape(ROUNDS, *tables.shape)
     unread_is_no = known[0].get("parser") != "lmms"
     made = []
-    for prefix, which in _sums(splits):
-        exact = [tables[list(at)].sum(0) for at in which]
+    for prefix, parts in _tables(splits):
+        exact = [tables[list(at)].sum(0) for at in parts]
         if drawn is None:
-            again = [_drawn(table, seed_of(seed, i)) for i, table in enumerate(exact)]
+            resampled = [_drawn(table, seed_of(seed, i)) for i, table in enumerate(exact)]
         else:
-            again = [drawn[:, list(at)].sum(1) for at in which]
-        made += _metrics(prefix, exact, again, unread_is_no)
+            resampled = [drawn[:, list(at)].sum(1) for at in parts]
+        made += _metrics(prefix, exact, resampled, unread_is_no)
     return made
 
 
-def _sums(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """Return (prefix of the metrics' names, the tables whose metrics are averaged). A table is given by the positions of the
-    splits whose counts are added."""
+def _tables(splits: list[str]) -> list[tuple[str, list[tuple[int, ...]]]]:
+    """Return (prefix of the metrics' names, the tables whose metrics are averaged). A table is a tuple with the positions of
+    the splits whose counts are added up."""
     every = tuple(range(len(splits)))
     made: list[tuple[str, list[tuple[int, ...]]]] = [
         (f"{split} ", [(at,)]) for at, split in enumerate(splits)
@@ -62,9 +62,9 @@ def _cell(p: Line) -> tuple[str, str | None]:
 
 
 def values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
-    """Return the metrics of counts by cell (numbers or arrays; see CELLS). An unread reply counts as wrong in the accuracy
-    and as not yes in the yes-ratio, which is the share of replies that are yes. In the recall it counts as a missed yes
-    (`vlmevalkit`, `robust`, `official`), or is left out if unread_is_no is False (`lmms`). 0 / 0 is 0."""
+    """Return the metrics of counts by cell (numbers or arrays; see CELLS). The yes-ratio is the share of replies that are
+    yes. An unread reply counts as wrong in the accuracy and as not yes in the yes-ratio. In the recall it counts as a missed
+    yes (`vlmevalkit`, `robust`, `official`), or is left out if unread_is_no is False (`lmms`). 0 / 0 is 0."""
     import numpy as np
 
     total = sum(table[cell] for cell in CELLS)
@@ -83,6 +83,7 @@ def values(table: Any, unread_is_no: bool = True) -> dict[str, Any]:
 
 
 def _drawn(counts: Any, seed: int) -> Any:
+    """Return bootstrap counts of a table whose questions are independent, an array (ROUNDS, cells)."""
     import numpy as np
 
     return np.random.default_rng(within(seed, 64)).multinomial(counts.sum(), counts / counts.sum(), ROUNDS)
@@ -94,10 +95,10 @@ def _metrics(prefix: str, tables: list, drawn: list, unread_is_no: bool) -> list
     import numpy as np
 
     exact = [values(_by_cell(table), unread_is_no) for table in tables]
-    again = [values(_by_cell(counts), unread_is_no) for counts in drawn]
+    resampled = [values(_by_cell(counts), unread_is_no) for counts in drawn]
     made = []
     for name in exact[0]:
-        low, high = statistics.percentiles(np.mean([one[name] for one in again], axis=0))
+        low, high = statistics.percentiles(np.mean([one[name] for one in resampled], axis=0))
         score = float(np.mean([one[name] for one in exact]))
         made.append(Metric(prefix + name, score, low, high, int(sum(table.sum() for table in tables))))
     return made

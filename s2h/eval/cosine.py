@@ -1,6 +1,6 @@
-"""Compare captions of photographs with the reference caption by a text model (`--scoring cosine`). There is no exact check
-for them: many captions are right, and no labels say which. The score is the cosine of the two texts' embeddings, from -1 to
-1, with `scoring: "cosine"` in the line. It is not an accuracy, so `correct` stays null."""
+"""Compare captions of photographs with the reference caption by a text model (`--scoring cosine`). Such captions have no
+exact check, because many captions are right and no labels tell which. The score is the cosine of the two texts' embeddings,
+from -1 to 1, and the line has `scoring: "cosine"`. It is not an accuracy, so `correct` stays null."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 from s2h.errors import counted, plural
 from s2h.escape import markdown as escaped
 from s2h.escape import terminal
-from s2h.eval.statistics import Z
+from s2h.eval import clusters, statistics
+from s2h.seeds import seed_of
 
 SCORING = "cosine"
 DIGITS = 4
@@ -20,7 +21,7 @@ KEPT = ("cosine", "text_model")
 
 
 def needed(line: dict) -> bool:
-    """Return whether only a text model can score a prediction: it is a caption with a known answer and without labels."""
+    """Return whether only a text model can score a prediction: a caption whose answer is known and has no labels."""
     caption = line.get("answer_type") == "caption" and line.get("scoring") != "likelihood"
     return (
         caption
@@ -30,17 +31,17 @@ def needed(line: dict) -> bool:
     )
 
 
-def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
+def scored(lines: Iterable[dict], load: Callable[[], Any], batch: int = 1) -> Iterator[dict]:
     """Yield the predictions in their order, and add `cosine` (0 if nothing was read), `text_model` and `scoring` to those
-    that need it. give: loads the text model, and is called for the first caption. batch: how many predictions are encoded
-    together."""
+    that need a text model. load: loads the model, and is called for the first caption. batch: the number of predictions that
+    are encoded together."""
     lines, model = iter(lines), None
-    while some := list(islice(lines, batch)):
-        captions = [line for line in some if needed(line)]
+    while window := list(islice(lines, batch)):
+        captions = [line for line in window if needed(line)]
         if not captions:
-            yield from some
+            yield from window
             continue
-        model = model or give()
+        model = model or load()
         for line in captions:
             line["cosine"], line["text_model"], line["scoring"] = 0.0, model.name, SCORING
         readable = [line for line in captions if str(line.get("parsed") or "").strip()]
@@ -48,7 +49,7 @@ def scored(lines: Iterable[dict], give: Callable[[], Any], batch: int = 1) -> It
             rows = model.encode([text for line in readable for text in (str(line["parsed"]), line["answer"])])
             for at, line in enumerate(readable):
                 line["cosine"] = round(float(rows[2 * at] @ rows[2 * at + 1]), DIGITS)
-        yield from some
+        yield from window
 
 
 def load(name: str | None, say: Callable[[str], None]) -> Any:
@@ -56,37 +57,32 @@ def load(name: str | None, say: Callable[[str], None]) -> Any:
     from s2h.models import text
 
     loaded = text.load(name or text.DEFAULT)
-    say(f"captions over photographs are compared by {loaded.name}")
+    say(f"captions of photographs are compared by {loaded.name}")
     return loaded
 
 
 def kept(line: dict) -> dict:
-    """Return the fields of a prediction that `rows` needs."""
+    """Return the fields of a prediction that `rows` needs beside those of `accuracy.slim`."""
     return {name: line[name] for name in KEPT if name in line}
 
 
 def rows(predictions: Iterable[dict]) -> list[dict]:
-    """Return the mean cosine of each benchmark and category with its normal 95% interval: name, n, cosine, low, high, model,
-    scoring."""
-    groups: dict[tuple[str, str], list[float]] = {}
+    """Return the mean cosine of each benchmark and category with its normal 95% interval over clusters: name, n, cosine,
+    low, high, model, scoring."""
+    groups: dict[tuple[str, str], list[dict]] = {}
     for p in filter(_has_cosine, predictions):
-        groups.setdefault(_group(p), []).append(p["cosine"])
+        groups.setdefault(_group(p), []).append(p)
     made = []
-    for (name, model), values in sorted(groups.items()):
-        n, mean = len(values), sum(values) / len(values)
-        spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n) if n > 1 else math.inf
-        low, high = max(-1.0, mean - Z * spread), min(1.0, mean + Z * spread)
+    for (name, model), lines in sorted(groups.items()):
+        values = [line["cosine"] for line in lines]
+        mean, error = sum(values) / len(values), statistics.standard_error(values, clusters.labels(lines))
+        half = math.inf if error is None else statistics.Z * error
         made.append(
             {
-                "name": name,
-                "n": n,
-                "cosine": mean,
-                "low": low,
-                "high": high,
-                "model": model,
-                "scoring": SCORING,
+                "name": name, "n": len(values), "cosine": mean, "low": max(-1.0, mean - half),
+                "high": min(1.0, mean + half), "model": model, "scoring": SCORING,
             }
-        )
+        )  # fmt: skip
     return made
 
 
@@ -96,13 +92,13 @@ def _has_cosine(prediction: dict) -> bool:
 
 
 def _group(prediction: dict) -> tuple[str, str]:
-    """Return the row that a prediction counts in: the names of benchmark and category, and the text model."""
+    """Return the row of a prediction: the names of its benchmark and category, and the text model."""
     name = " ".join(str(prediction[key]) for key in ("bench", "category") if prediction.get(key))
     return name, str(prediction.get("text_model"))
 
 
 def notes(pairs: Iterable[tuple[dict, dict]]) -> list[str]:
-    """Return a note that says how many lines `compared` leaves out; nothing if it leaves out none."""
+    """Return a note that counts the lines that `compared` leaves out; an empty list if it leaves out none."""
     count = sum(all(map(_has_cosine, pair)) and _group(pair[0])[1] != _group(pair[1])[1] for pair in pairs)
     if not count:
         return []
@@ -114,9 +110,6 @@ def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
     """Return the change of the mean cosine between two models on the same questions, by benchmark and category: name, n,
     clusters, before, after, gain, its paired bootstrap interval over clusters (low, high), model, scoring. Lines scored by
     different text models are left out (see `notes`)."""
-    from s2h.eval import clusters, statistics
-    from s2h.seeds import seed_of
-
     groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
     for line, other in pairs:
         if _has_cosine(line) and _has_cosine(other) and _group(line)[1] == _group(other)[1]:
@@ -139,7 +132,7 @@ def compared(pairs: Iterable[tuple[dict, dict]], seed: int) -> list[dict]:
 def compared_table(found: list[dict]) -> str:
     """Return the rows of `compared` as text for a terminal."""
     lines = [
-        f"{'captions over photographs, mean cosine':44s}{'n':>6s}{'before':>8s}{'after':>8s}{'gain':>8s}"
+        f"{'captions of photographs, mean cosine':44s}{'n':>6s}{'before':>8s}{'after':>8s}{'gain':>8s}"
         f"{'95% interval':>18s}  text model"
     ]
     for row in found:
@@ -154,7 +147,7 @@ def compared_table(found: list[dict]) -> str:
 def compared_markdown(found: list[dict]) -> str:
     """Return the rows of `compared` as a Markdown table."""
     lines = [
-        "", "| captions over photographs, mean cosine | n | before | after | gain | 95% interval | text model |",
+        "", "| captions of photographs, mean cosine | n | before | after | gain | 95% interval | text model |",
         "|---" * 7 + "|",
     ]  # fmt: skip
     lines += [
@@ -168,7 +161,7 @@ def compared_markdown(found: list[dict]) -> str:
 def table(found: list[dict]) -> str:
     """Return the rows as text for a terminal."""
     lines = [
-        f"{'captions over photographs, mean cosine':44s}{'n':>6s}{'cosine':>8s}{'95% interval':>17s}  text model"
+        f"{'captions of photographs, mean cosine':44s}{'n':>6s}{'cosine':>8s}{'95% interval':>17s}  text model"
     ]
     for row in found:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
@@ -182,7 +175,7 @@ def markdown(found: list[dict]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
         "",
-        "| captions over photographs | n | mean cosine | 95% interval | text model |",
+        "| captions of photographs | n | mean cosine | 95% interval | text model |",
         "|---|---|---|---|---|",
     ]
     for row in found:

@@ -1,6 +1,6 @@
-"""Read the right answer (gold label) of a question in one form, however the benchmark writes it: 'Yes.', true and 'y' are
-yes, a number may be a text, '(B)' and the text of option B are the letter B. Readers of benchmarks and `--score` call
-`read`. An answer that can't be read is an error; the reply is not counted as wrong."""
+"""Normalise the right answer (gold label) of a question: 'Yes.', true and 'y' become yes, the text '7' the number 7, and
+'(B)' and the text of option B the letter B. The readers of benchmarks and `--score` call `read`. An answer that can't be
+read is an error; the reply is not counted as wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REMEDY = {
 
 
 def read(line: dict, kind: str | None = None) -> Any:
-    """Return the answer of a question or prediction in its one form: None if it is hidden (null or empty), 'yes' or 'no', a
+    """Return the normalised answer of a question or prediction: None if it is hidden (null or empty), 'yes' or 'no', a
     number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
     right texts. An answer of a task's own type is returned unchanged. kind: the answer's type, by default `kind_of(line)`.
 
@@ -60,15 +60,15 @@ def read(line: dict, kind: str | None = None) -> Any:
 
 
 def hidden(answer: Any) -> bool:
-    """Return whether an answer is not public: null, empty, or not a number."""
+    """Return whether an answer is not public: null, NaN, or empty."""
     if isinstance(answer, list):
         return all(map(hidden, answer))
     return answer is None or (isinstance(answer, str) and not answer.strip()) or answer != answer
 
 
 def kind_of(line: dict) -> str:
-    """Return the type of the answer: `answer_type`, else choice if the line has choices, the type of its benchmark if that
-    has only one, yes/no for such an answer, number for a number, else word."""
+    """Return the type of the answer: `answer_type`; else choice if the line has choices; else the type of all answers of its
+    benchmark, if it has one; else the type that the answer shows: yes/no, number or word."""
     if line.get("answer_type"):
         return line["answer_type"]
     answer = line.get("answer")
@@ -85,8 +85,8 @@ def kind_of(line: dict) -> str:
 
 
 def key(line: dict) -> str:
-    """Return the letter of the right option. The line may give it as a letter (with or without brackets), as a label before
-    the option's text, or as that text. Raises RecordError."""
+    """Return the letter of the right option. The line may have the letter (with or without brackets), the letter before the
+    option's text, or the text alone. Raises RecordError."""
     choices, answer = options(line), str(line["answer"]).strip()
     label = re.match(r"\(?(\w+)[).:]\s", answer)
     for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
@@ -123,7 +123,7 @@ def _yes_no(answer: Any) -> str | None:
 
 
 def _number(answer: Any) -> int | float | None:
-    from s2h.eval.parsers import numbers
+    from s2h.parsers import numbers
 
     if isinstance(answer, bool):
         return None
@@ -135,7 +135,7 @@ def _number(answer: Any) -> int | float | None:
 
 
 def _image(answer: Any) -> int | str | None:
-    from s2h.eval.parsers import images
+    from s2h.parsers import images
 
     if isinstance(answer, str):
         if _word_of(answer) in _NONE:
@@ -146,7 +146,7 @@ def _image(answer: Any) -> int | str | None:
 
 
 def _order(answer: Any) -> list[int] | None:
-    from s2h.eval.parsers import images
+    from s2h.parsers import images
 
     if isinstance(answer, str):
         return images.order(answer)

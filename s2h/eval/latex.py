@@ -1,5 +1,5 @@
-r"""Write scores and comparisons as LaTeX tables, which a paper takes by `\input{scores.tex}`. They need no package. Numbers
-are percent, gains are points; cosines are numbers from -1 to 1."""
+r"""Write scores and comparisons as LaTeX tables, which a paper includes by `\input{scores.tex}`. They need no package.
+Scores are in percent and gains in percentage points; cosines are numbers from -1 to 1."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Row = tuple[str, ...]
 
 
 def scores(report: dict[str, Any]) -> str:
-    """Return the rows of a report with a score, and its metrics, as one table; the mean cosines of captions, if any were
-    compared, as another one."""
+    """Return one table with the report's rows that have a score and its metrics, and another one with the mean cosines of
+    captions, if there are any."""
     head = ("", "score", r"95\% interval", "chance", "n")
     rows = [_score(row["name"], row) for row in report["rows"] if row["score"] is not None]
     metrics = [_score(f"{one['bench']}, {one['name']}", one) for one in report["metrics"]]
@@ -27,13 +27,13 @@ def scores(report: dict[str, Any]) -> str:
         )
         for row in report.get("cosine", ())
     ]
-    alike = _table(f"{run}, captions", ("", "mean cosine", r"95\% interval", "n"), [cosines])
-    return _joined(_table(run, head, [rows, metrics]), alike)
+    captions = _table(f"{run}, captions", ("", "mean cosine", r"95\% interval", "n"), [cosines])
+    return _joined(_table(run, head, [rows, metrics]), captions)
 
 
 def compared(comparisons: list[dict[str, Any]]) -> str:
-    """Return a table for each comparison; rows about single images come last. The mean cosines of captions have one of
-    their own."""
+    """Return a table for each comparison, in which rows about single images come last, and a table for its mean cosines of
+    captions, if there are any."""
     head = ("", "before", "after", "gain", r"95\% interval", "$p$", "n")
     tables = []
     for one in comparisons:
@@ -56,8 +56,8 @@ def compared(comparisons: list[dict[str, Any]]) -> str:
             for row in one.get("cosine", ())
         ]  # fmt: skip
         about = f"before: {one['before']}, after: {one['after']}"
-        alike = ("", "mean cosine before", "after", "gain", r"95\% interval", "n")
-        tables += [_table(about, head, parts), _table(f"{about}, captions", alike, [cosines])]
+        columns = ("", "mean cosine before", "after", "gain", r"95\% interval", "n")
+        tables += [_table(about, head, parts), _table(f"{about}, captions", columns, [cosines])]
     return _joined(*tables)
 
 

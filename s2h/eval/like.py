@@ -1,6 +1,6 @@
-"""The settings by which another evaluator asks a benchmark and reads its replies, so that its published numbers can be
-reproduced: `s2h-eval --like vlmevalkit` takes them all at once. A benchmark's file names what it knows (`Bench.like`); what
-is true of an evaluator for all benchmarks is here. `card` prints both."""
+"""The settings of other evaluators: how they ask a benchmark and read the replies. `s2h-eval --like vlmevalkit` takes all of
+them at once, so that published numbers can be reproduced. A benchmark's file has its own settings (`Bench.like`); this file
+has those that an evaluator uses for all benchmarks. `card` prints both."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from s2h.eval import benches
 from s2h.eval.benches import Bench
-from s2h.eval.parsers import VERSIONS
+from s2h.parsers import VERSIONS
 from s2h.record import RecordError
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How questions are asked and replies are read: --prompt-style, --parser, --max-new-tokens and --images. None: not
-    known, as how another program has asked, or what an evaluator does not say."""
+    """How questions are asked and replies are read: --prompt-style, --parser, --max-new-tokens and --images. None: unknown,
+    because another program has asked, or because the evaluator does not state it."""
 
     style: str | None
     parser: str
@@ -35,8 +35,8 @@ def values(settings: Settings) -> dict[str, str | int | None]:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """An evaluator for all benchmarks. title: its name and version; settings: those of a benchmark that names no others;
-    differs: what no option sets, in sentences without a period."""
+    """An evaluator. title: its name and version; settings: its settings for benchmarks that don't have others; differs: what
+    it does that no option sets, in sentences without a period."""
 
     title: str
     settings: Settings
@@ -68,7 +68,8 @@ NAMES = tuple(EVALUATORS)
 
 
 def settings(bench: str, like: str) -> Settings:
-    """Return an evaluator's settings for a benchmark. Raises RecordError if they are not known, with those that are."""
+    """Return an evaluator's settings for a benchmark. Raises RecordError if they are unknown; it lists the evaluators whose
+    settings are known."""
     known = benches.exact(bench)
     if known is None or like not in known.like:
         names = ", ".join(known.like) if known else ""
@@ -82,7 +83,7 @@ def settings(bench: str, like: str) -> Settings:
 
 
 def resolved(bench: Bench, like: str) -> Settings:
-    """Return the settings of an evaluator that the benchmark knows."""
+    """Return the settings of an evaluator that the benchmark's file has."""
     found, usual = bench.like[like], EVALUATORS[like].settings
     return Settings(
         found.prompt or usual.style, found.parser or usual.parser, found.tokens or usual.tokens, found.place
@@ -90,23 +91,23 @@ def resolved(bench: Bench, like: str) -> Settings:
 
 
 def common(names: Iterable[str], like: str) -> Settings:
-    """Return an evaluator's settings for several benchmarks. Raises RecordError if they differ, or are not known."""
+    """Return an evaluator's settings for several benchmarks. Raises RecordError if they differ or are unknown."""
     found = {name: settings(name, like) for name in names}
     first, *others = found
     for other in others:
         for option in OPTIONS:
-            mine, its = values(found[first])[option], values(found[other])[option]
-            if mine != its:
+            one, another = values(found[first])[option], values(found[other])[option]
+            if one != another:
                 raise RecordError(
-                    f"{like} has {option} {mine or 'open'} for {first}, and {its or 'open'} for {other}",
+                    f"{like} has {option} {one or 'unknown'} for {first}, and {another or 'unknown'} for {other}",
                     remedy="ask them in two runs",
                 )
     return found[first]
 
 
 def notes(bench: str, like: str, used: Settings) -> list[str]:
-    """Return in what a run differs from an evaluator, in sentences for a report: options that differ, and what no option
-    sets. used: the settings of the run."""
+    """Return the differences between a run and an evaluator as sentences for a report: options with other values, and what
+    no option sets. used: the settings of the run."""
     try:
         wanted = settings(bench, like)
     except RecordError as error:
@@ -115,8 +116,8 @@ def notes(bench: str, like: str, used: Settings) -> list[str]:
     assert known is not None
     differences = []
     for option in OPTIONS:
-        mine, its = values(used)[option], values(wanted)[option]
-        if its is not None and mine is not None and mine != its:
-            differences.append(f"{option} is {mine}, where it has {its}")
+        ours, its = values(used)[option], values(wanted)[option]
+        if its is not None and ours is not None and ours != its:
+            differences.append(f"{option} is {ours}, where it has {its}")
     differences += [*known.like[like].differs, *EVALUATORS[like].differs]
     return [f"{bench}, compared with {like}: {one}" for one in differences]

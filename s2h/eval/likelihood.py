@@ -18,8 +18,8 @@ CASES = (str.lower, str.capitalize, str.upper)  # in which yes and no are compar
 
 @dataclass
 class Options:
-    """The answers that are compared: for each label the tokens that stand for it (their probabilities are added), or the
-    texts of a pair's two answers."""
+    """The answers that are compared. tokens: for each label, the tokens that stand for it; their probabilities are added up.
+    answers: the texts of a pair's two answers."""
 
     tokens: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Options:
 
 
 def options(model: vlm.VLM, line: dict, messages: list[dict], text: str) -> Options:
-    """Return the options of a question whose prompt is `text`. Raises RecordError if it has none, or if its letters aren't
+    """Return the options of a question whose prompt is `text`. Raises RecordError if it has none, or if its letters are not
     one token each after this prompt."""
     labels, processor = labels_of(line), model.processor
     if labels == PAIR:
@@ -90,25 +90,23 @@ def judge(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict]:
             if decode.nearness(model) is not None and len(rows) > 1:
                 for at in rows:
                     best = sorted(found[at].values(), reverse=True)
-                    if best[0] - best[1] < CLOSE:
+                    if len(best) > 1 and best[0] - best[1] < CLOSE:
                         found[at] = measure(model, [asked[at]])[0]
-    made = []
-    for at in range(len(asked)):
-        made.append(likeliest(dict(found[at]), whole=bool(asked[at][1].answers)))
-    return made
+    return [likeliest(dict(found[at]), whole=bool(some.answers)) for at, (_, some) in enumerate(asked)]
 
 
 def likeliest(found: dict[str, float | None], whole: bool = False) -> dict:
-    """Return {"response": the likeliest label, "logp": {label: log-probability}}. None is less than every number.
-    whole: whether the labels are the two answers of a pair."""
+    """Return {"response": the likeliest label, "logp": {label: log-probability}}. A log-probability of None is less than any
+    number. whole: whether the labels are the two answers of a pair."""
     logp = {label: None if value is None else round(value, DIGITS) for label, value in found.items()}
     known = {label: value for label, value in logp.items() if value is not None}
-    # Ties go to the first label. In a pair they go to the rejected answer, since the chosen one must be likelier.
+    # The first label wins a tie. In a pair the rejected answer wins it, since the chosen one must be likelier.
     labels = sorted(known, reverse=True) if whole else list(known)
     return {"response": max(labels, key=lambda label: known[label]), "logp": logp}
 
 
 def _words(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str, float]]:
+    """Return the log-probability of each label that is a letter or a word, by the first token of the answer."""
     logps = decode.first_logps(model, [prompt for prompt, _ in asked])
     return [
         {label: float(row[tokens].logsumexp(-1)) for label, tokens in some.tokens.items()}
@@ -117,6 +115,7 @@ def _words(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str
 
 
 def _answers(model: vlm.VLM, asked: list[tuple[Prompt, Options]]) -> list[dict[str, float]]:
+    """Return the log-probability of each of a pair's answers, the sum over its tokens."""
     answers = [list(some.answers.values()) for _, some in asked]
     sums = vlm.score_answers(model, [prompt for prompt, _ in asked], answers)
     return [dict(zip(some.answers, row, strict=True)) for row, (_, some) in zip(sums, asked, strict=True)]

@@ -1,4 +1,4 @@
-"""Match two models' predictions question by question, and say which questions can't be compared."""
+"""Match two models' predictions question by question, and report the questions that can't be compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2h.eval.benches import Line
 from s2h.record import Record, RecordError, fail, where_of
 
 Pair = tuple[Record, Record]  # before, after
-NAMED = 3  # differing questions that an error names
+NAMED = 3  # questions that an error names
 _RESCORE = "--score reads both anew with one --parser"
 _REMEDIES = {"answer": _RESCORE, "parser": _RESCORE, "scoring": "ask both models with the same --scoring"}
 
@@ -39,16 +39,16 @@ def join(
     )
     where = f"{names[0]} and {names[1]}"
     if first.keys() != second.keys():
-        only = sorted(first.keys() ^ second.keys())
-        lacking = [f"{len(only_in.keys() - other.keys())} only in {name}"
-                   for only_in, other, name in ((first, second, names[0]), (second, first, names[1]))]  # fmt: skip
+        unmatched = sorted(first.keys() ^ second.keys())
+        sides = ((first.keys() - second.keys(), names[0]), (second.keys() - first.keys(), names[1]))
+        counts = ", ".join(f"{len(keys)} only in {name}" for keys, name in sides)
         on_error(
             RecordError(
-                f"different questions: {len(only)} of {len(first | second)} are in one file only, such as {only[0]!r} "
-                f"({', '.join(lacking)})",
+                f"different questions: {len(unmatched)} of {len(first | second)} are in one file only, such as "
+                f"{unmatched[0]!r} ({counts})",
                 where=where,
-                remedy="ask both models with the same --bench, -n and --seed; --score --questions FILE gives the replies of "
-                "another evaluator our ids",
+                remedy="ask both models with the same --bench, -n and --seed; --score --questions FILE gives our ids to the "
+                "replies of another evaluator",
             )
         )  # fmt: skip
     pairs: dict[str, Pair] = {key: (line, second[key]) for key, line in first.items() if key in second}
@@ -77,7 +77,8 @@ def judged(pairs: list[Pair]) -> list[Pair]:
 def _relabelled(
     pairs: dict[str, Pair], names: tuple[str, str], on_error: Callable[[RecordError], None]
 ) -> set[str]:
-    """Return the ids of the categories whose answers were corrected, if the two files have different ones."""
+    """Return the ids of the questions in categories whose answers were corrected, if the two files have different answers
+    there."""
     by_bench: dict[str, list[str]] = {}
     for key, (line, _) in pairs.items():
         if revisions.of(line):
@@ -103,8 +104,7 @@ def _relabelled(
 
 
 def _named(pairs: dict[str, Pair], keys: list[str], names: tuple[str, str]) -> str:
-    """Name the first of the questions, each with its line in both files."""
-
+    """Name the first questions, each with its line in both files."""
     shown = []
     for key in keys[:NAMED]:
         first, second = (where_of(line) or name for line, name in zip(pairs[key], names, strict=True))
@@ -113,8 +113,8 @@ def _named(pairs: dict[str, Pair], keys: list[str], names: tuple[str, str]) -> s
 
 
 def _difference(line: Line, other: Line) -> str:
-    """Return the first field in which two lines with one id differ, so that they can't be compared; "" if none differs. A
-    field that only one of them has is ignored."""
+    """Return the first field in which two lines with the same id differ, so that they can't be compared; "" if they don't
+    differ. A field that only one of them has is ignored."""
     for field, read in (("question", _question), ("choices", _choices)):
         if line.get(field) and other.get(field) and read(line) != read(other):
             return field
@@ -134,17 +134,18 @@ def _choices(line: Line) -> dict[str, str]:
 
 
 def _answers_differ(line: Line, other: Line) -> bool:
-    """Return whether two lines have different right answers, however they write them. A field that says how to read the
-    answer may be missing in one of them."""
+    """Return whether two lines have different right answers, however they write them. One of the lines may lack the fields
+    by which an answer is read."""
     if "answer" not in line or "answer" not in other:
         return False
-    meant = {field: line.get(field) or other.get(field) for field in ("answer_type", "choices", "bench")}
-    return _answer(line["answer"], meant) != _answer(other["answer"], meant)
+    fields = {field: line.get(field) or other.get(field) for field in ("answer_type", "choices", "bench")}
+    return _answer(line["answer"], fields) != _answer(other["answer"], fields)
 
 
-def _answer(answer: Any, meant: dict) -> Any:
+def _answer(answer: Any, fields: dict) -> Any:
+    """Return an answer as `gold.read` does, unchanged if it can't be read."""
     try:
-        return gold.read({"answer": answer, **meant})
+        return gold.read({"answer": answer, **fields})
     except RecordError:
         return answer
 
@@ -154,8 +155,8 @@ def _ignored(error: Exception) -> None:
 
 
 def changed(before: list[Line], after: list[Line], names: tuple[str, str]) -> list[Record]:
-    """Return the later lines of the questions gained and lost, gained ones first, with the fields `change` and
-    `before` (the earlier response and verdict)."""
+    """Return the lines after of the questions gained and lost, gained ones first, with the fields `change` and `before`
+    (the response before and its verdict)."""
     made = []
     for line, other in judged(join(before, after, names, on_error=_ignored)):
         if bool(line["correct"]) != bool(other["correct"]):

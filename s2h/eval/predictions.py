@@ -1,5 +1,5 @@
-"""Read and check predictions for --score and --compare: fields have the types of a prediction, and ids are unique texts.
-Lines from other evaluators may lack fields, and an integer id is read as text."""
+"""Read and check predictions for --score and --compare: the types of their fields, and whether ids are unique. Lines from
+other evaluators may lack fields, and an integer id becomes a text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def lines(
     on_error: Callable[[RecordError], None],
     skipped: Callable[[], int] = lambda: 0,
 ) -> Iterator[Record]:
-    """Yield the lines of files ("-" is standard input), which `read` opens. A file without lines is an error for on_error.
-    skipped: returns how many lines were skipped so far."""
+    """Yield the lines of files ("-" is standard input), which `read` opens. A file without lines is an error for on_error,
+    unless all its lines were skipped. skipped: returns how many lines were skipped so far."""
     for name in names:
         found, before = False, skipped()
         for line in read(name):
@@ -44,16 +44,16 @@ def checked(
     name: str = "",
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[Record]:
-    """Yield the lines whose fields can be read, with ids as text and without options that are null. A line that lacks a
-    field in `needed`, has a field of another type or a duplicate id goes to on_error as a RecordError and is left out. name:
-    the file, for lines that don't know theirs."""
+    """Yield the lines whose fields can be read, with ids as texts and without options that are null. A line that lacks a
+    needed field, has a field of a wrong type or a duplicate id goes to on_error as a RecordError and is left out. name: the
+    file of lines that have no place of their own."""
     seen: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         where = where_of(line) or name
         try:
             for field in needed:
                 if field not in line:
-                    remedy = "compare what s2h-eval has written; --score completes others"
+                    remedy = "compare lines that s2h-eval has written; --score completes others"
                     raise RecordError("is missing", field, remedy=remedy)
             made = read(line)
             if "id" in made:
@@ -68,7 +68,7 @@ def checked(
 
 
 def read(line: dict) -> Record:
-    """Return the line with its id as text and without options that are null. Raises RecordError for a field of another
+    """Return the line with its id as a text and without options that are null. Raises RecordError for a field of a wrong
     type."""
     made = Record(line, where=where_of(line), base=base_of(line))
     if type(made.get("id")) is int:
@@ -93,8 +93,8 @@ def read(line: dict) -> Record:
 
 
 def _choices(choices: dict | list) -> dict | list:
-    """Return the options by letter, without those that are null or empty. If all are empty texts, they are kept: the
-    question contains their texts, and only the letters are known."""
+    """Return the options by letter, without those that are null or empty. Options that are all empty texts are kept: then
+    the question contains their texts, and only the letters are known."""
     if isinstance(choices, list) and len(choices) > len(ascii_uppercase):
         raise RecordError(f"must be at most 26: they are {len(choices)}", "choices")
     lettered = choices if isinstance(choices, dict) else dict(zip(ascii_uppercase, choices, strict=False))
@@ -116,7 +116,7 @@ def _choices(choices: dict | list) -> dict | list:
 
 
 def absent(option: Any) -> bool:
-    """Return whether an option is missing: null, not a number, or blank. The word None is an option."""
+    """Return whether an option is missing: null, NaN, or blank. The word None is an option."""
     if isinstance(option, float):
         return math.isnan(option)
     return option is None or (isinstance(option, str) and not option.strip())
@@ -128,20 +128,13 @@ def _scalar(value: Any) -> bool:
 
 _NAMES = ("category", "level", "l2_category", "group", "twin", "sentence", "about")
 _TEXTS = (
-    "answer_type",
-    "response",
-    "question",
-    "model",
-    "scoring",
-    "parser",
-    "question_type",
-    "label_version",
-)
+    "answer_type", "response", "question", "model", "scoring", "parser", "question_type", "label_version",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)
 def _types() -> type:
-    """Return the fields of a prediction as a msgspec.Struct. All are optional, as lines of other evaluators lack some."""
+    """Return the fields of a prediction as a msgspec.Struct. All are optional, since lines of other evaluators lack some."""
     from typing import Annotated
 
     from msgspec import Meta, defstruct

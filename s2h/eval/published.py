@@ -1,5 +1,5 @@
-"""Show the numbers of papers beside measured ones. Each benchmark's file has its own (`Bench.published`). The papers'
-authors measured them with their own prompts and parsers; a report marks them as published."""
+"""Show the numbers of papers beside measured ones. Each benchmark's file has its published numbers (`Bench.published`). The
+papers' authors measured them with their own prompts and parsers, so a report marks them as published."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SEVERAL = "several models"  # in place of a model, for a table whose rows are mo
 
 
 def beside(rows: list[dict], metrics: Iterable[dict] = ()) -> list[dict[str, Any]]:
-    """Return a table for each paper and model that printed a number of a measured benchmark: a row that was measured, then
-    the published ones. A row has name, published, scores (share of 1 by benchmark, and their mean if all of the table's
-    benchmarks were measured), and a published one also model and source. metrics: as a report has them, for papers that
-    print a metric instead of the accuracy."""
+    """Return the rows of a table for each paper and model with a published number of a measured benchmark: a measured row,
+    then the published ones. A row has name, published, and scores (shares of 1 by benchmark, and their mean if all
+    benchmarks of the table were measured); a published row also has model and source. metrics: as a report has them, for
+    papers that print a metric instead of the accuracy."""
     found = {(benches.plain(row["name"]), ""): row["score"] for row in rows if row.get("score") is not None}
     found |= {(metric["bench"], metric["name"]): metric["score"] for metric in metrics}
     known: dict[str, Bench] = registry.values("bench")

@@ -1,6 +1,7 @@
-"""Read a reply: the answer in its free text, and whether it is right. Choices and yes/no are read by the parser that is
-asked for (`s2h.eval.parsers`); numbers, images, orders, words and captions are read by our own rules only. A value counts
-only if it appears as whole words. Nothing is guessed: a reply that can't be read gives None, and reports show the share."""
+"""Read a reply: extract the answer from its text, and compare it with the right one. The user's parser (`s2h.parsers`) reads
+choices and yes/no; our own rules alone read numbers, images, orders, words and captions. A value counts only if it appears
+as whole words. Nothing is guessed: for a reply that can't be read the answer is None, and reports show the share of
+these."""
 
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from s2h.eval import answer_types, benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
-from s2h.eval.parsers import Rules, lmms, mentions, official, plain, robust, vlmevalkit
-from s2h.eval.parsers.images import NONE_SAID, image, order
-from s2h.eval.parsers.numbers import number
+from s2h.parsers import Rules, captions, lmms, mentions, official, plain, robust, vlmevalkit
+from s2h.parsers.images import NONE_SAID
 from s2h.record import RecordError, fail, where_of
 
 SHORT = 12  # words of the longest free answer
@@ -23,14 +23,13 @@ _CHOICE: dict[str, Callable[[str, dict[str, str]], str | None]] = {
 _YES_NO: dict[str, Callable[[str], str | None]] = {
     "robust": robust.yes_no, "vlmevalkit": vlmevalkit.yes_no, "lmms": lmms.yes_no, "official": official.yes_no,
 }  # fmt: skip
-_OWN_WAY: dict[str, Callable[[str], object]] = {"number": number, "image": image, "order": order}
 
 
 def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     """Return (parsed, correct) of a prediction: its `response` against its `answer`, by the answer's type (`gold.kind_of`).
 
-    parser: one of `parsers.NAMES`, for choices and yes/no; for some benchmarks also for short answers and numbers.
-    correct is None if the answer is hidden. Raises RecordError for an answer that is none of the choices."""
+    parser: one of `parsers.NAMES`. It reads choices and yes/no and, for some benchmarks, short answers and numbers.
+    correct is None if the answer is hidden. Raises RecordError for a right answer that can't be read."""
     response = "" if line.get("response") is None else str(line["response"])
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
@@ -54,7 +53,7 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
     elif kind == "number" and own.number is not None:
         parsed = own.number(response)
     else:
-        parsed = _OWN_WAY[kind](response)
+        parsed = robust.VALUES[kind](response)
     return parsed, None if answer is None else parsed == answer
 
 
@@ -70,13 +69,13 @@ def rescore(
             for name in ("id", "bench", "answer", "response"):
                 if name not in line:
                     raise RecordError(
-                        "missing", name, where, "a prediction has id, bench, answer and response"
+                        "is missing", name, where, "a prediction has id, bench, answer and response"
                     )
             answer_types.check(line.get("answer_type") or "choice", where=where)
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
             if line.get("answer_type") == "choice" and not line.get("choices"):
-                raise RecordError("missing", "choices", where, "an object of letters or a list")
+                raise RecordError("is missing", "choices", where, "add an object of letters or a list")
             if line.get("scoring") != "likelihood":
                 made["answer"] = gold.read(line)
                 made["parsed"], made["correct"] = read(made, parser)
@@ -89,9 +88,9 @@ def rescore(
 
 
 def _word(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
-    """Read a short free answer: one of the candidates if the line names some. Else the reply is right if its conclusion says
-    the answer, or one of several right ones, as whole words. Any other conclusion is returned as the answer if it is
-    short."""
+    """Read a short free answer. If the line has candidates, it is the only one that the reply says. Else the reply is right
+    if its conclusion says the answer, or one of several right ones, as whole words. Any other conclusion is returned as the
+    answer if it is short."""
     conclusion = robust.conclusion(response)
     if conclusion and not plain.corrected(response):  # the reply only asks a question
         conclusion = response = ""
@@ -104,7 +103,7 @@ def _word(response: str, line: Line, answer: object) -> tuple[object, bool | Non
     named = mentions.named(conclusion, answers) if answer is not None else set()
     whole = plain.plain(response).strip(" .()").casefold()
     if answer is not None and (same := [one for one in answers if one.strip(" .()").casefold() == whole]):
-        return same[0], True  # also where the answer is a word that is passed over elsewhere, as 'A' is
+        return same[0], True  # also for an answer such as 'A', which `mentions` ignores as an article
     if named and (plain.UNSURE.search(conclusion) or _one_of_several(conclusion, named)):
         return None, False
     if named:
@@ -114,45 +113,27 @@ def _word(response: str, line: Line, answer: object) -> tuple[object, bool | Non
 
 def _one_of_several(conclusion: str, named: set[str]) -> bool:
     """Return whether a reply lists other answers beside the right one ('red or blue', 'red, blue, green')."""
-    for one in named:
-        rest = re.sub(re.escape(one), " ☐ ", conclusion, flags=re.IGNORECASE)
+    for answer in named:
+        rest = re.sub(re.escape(answer), " ☐ ", conclusion, flags=re.IGNORECASE)
         if re.search(r"\bor\b|☐\s*/|/\s*☐", rest, re.IGNORECASE):
             return True
         items = [part.split() for part in re.split(r"[,;\n]|\band\b", rest) if part.strip()]
         if (
             len(items) > 1
             and all(len(item) <= 2 for item in items)
-            and len(conclusion.split()) > len(one.split()) + 1
+            and len(conclusion.split()) > len(answer.split()) + 1
         ):
             return True
     return False
 
 
-_LOOK = re.compile(r"image \d+(?: shows\b|:).*?(?:\.(?=\s|$)|$)", re.IGNORECASE)
-
-
-def caption(text: str) -> str | None:
-    """Return a reply without its working: without lines that begin as 'Image 2 shows …' and, in a single line, without
-    leading sentences of that kind. If the reply is one such sentence, it is the caption; if it is several and nothing else,
-    return None."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if plain := [line for line in lines if not _LOOK.match(line)]:
-        return " ".join(plain)
-    if len(lines) != 1:
-        return None
-    rest, looks = lines[0], 0
-    while look := _LOOK.match(rest):
-        rest, looks = rest[look.end() :].lstrip(), looks + 1
-    return rest or (lines[0] if looks == 1 else None)
-
-
 def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | None]:
-    """Read a caption. It is right if it says something and all of it is true of the target. Photographs have no labels to
-    check it by, so correct is None; `--scoring likelihood` and `--scoring cosine` score these. If an answer shows its
+    """Read a caption. It is right if it says something and all of it is true of the target. Photographs have no labels, so
+    correct is None for their captions, which `--scoring likelihood` and `--scoring cosine` score. If a reply shows its
     working, only its conclusion counts."""
-    parsed, labels = caption(plain.plain(response)), line.get("target_labels")
+    parsed, labels = captions.caption(plain.plain(response)), line.get("target_labels")
     absent = parsed is not None and NONE_SAID.search(parsed) is not None
-    if answer == "none":  # that no image shows it
+    if answer == "none":  # no image shows what is asked for
         parsed = "none" if NONE_SAID.search(response) else parsed
         return parsed, parsed == answer
     if labels:
@@ -161,5 +142,5 @@ def _caption(response: str, line: Line, answer: object) -> tuple[object, bool | 
         try:
             return "none" if absent else parsed, parsed is not None and not absent and holds(parsed, labels)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-            pass  # they are no labels of the built-in world: nothing can be checked by them
+            pass  # they are not labels of the built-in world, so the caption can't be checked
     return "none" if absent else parsed, None

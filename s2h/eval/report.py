@@ -17,7 +17,7 @@ from s2h.seeds import seed_of
 
 WIDTH = 22
 EXPLAINED = (
-    "chance: a blind guess, the answer most frequent among the other questions of the kind or one of the possible ones",
+    "chance: the score of a blind guesser, who gives the most frequent answer of the kind or picks a possible one at random",
     "clusters: questions that share an image, a sentence, a group or a twin form one; intervals are computed over clusters",
 )
 
@@ -25,10 +25,10 @@ EXPLAINED = (
 def make(predictions: list[Line], *, seed: int = 0, **about: Any) -> dict[str, Any]:
     """Return the report of slim predictions (`accuracy.slim`). about: facts of the run (model, scoring, parser, …).
 
-    rows: of the table, see `accuracy.row`; benchmarks: all numbers by benchmark; metrics: with their intervals; by_images,
-    by_position: accuracy by the number of images and by the target's position; published: papers' numbers beside the
+    The report has rows (see `accuracy.row`); benchmarks: all numbers by benchmark; metrics, with their intervals; by_images,
+    by_position: the accuracy by the number of images and by the target's position; published: papers' numbers beside the
     measured ones; labels: the version of the answers, for a benchmark whose answers were corrected; notes: sentences that
-    qualify the scores (see `notes`). All numbers are shares of 1.
+    qualify the scores (see `notes`). All scores are shares of 1.
     """
     groups = accuracy.groups(predictions)
     rows = [accuracy.row(name, some) for name, some in groups.items()]
@@ -38,19 +38,19 @@ def make(predictions: list[Line], *, seed: int = 0, **about: Any) -> dict[str, A
         known = [p for p in groups[row["name"]] if p.get("correct") is not None]
         row["bootstrap"] = bootstrap.accuracy(known, seed)[1:] if known else None
     labels = [used for bench, some in by_bench.items() if (used := revisions.used(bench, some))]
-    metrics_as_json = [_as_json(bench, metric) for bench, some in found.items() for metric in some]
+    as_json = [_as_json(bench, metric) for bench, some in found.items() for metric in some]
     return {
         **about, "seed": seed, "rows": rows,
         "benchmarks": {bench: _of_bench(bench, some, found[bench]) for bench, some in by_bench.items()},
-        "metrics": metrics_as_json,
+        "metrics": as_json,
         "by_images": accuracy.by_images(predictions), "by_position": accuracy.by_position(predictions),
-        "published": published.beside(rows, metrics_as_json), "labels": labels[0] if labels else None,
+        "published": published.beside(rows, as_json), "labels": labels[0] if labels else None,
         "notes": notes(by_bench),
     }  # fmt: skip
 
 
 def of_benches(predictions: list[Line]) -> dict[str, list[Line]]:
-    """Return the predictions of each benchmark, by its plain name."""
+    """Return the predictions of each benchmark by its plain name."""
     by_bench: dict[str, list[Line]] = {}
     for p in predictions:
         by_bench.setdefault(plain(p["bench"]), []).append(p)
@@ -58,7 +58,7 @@ def of_benches(predictions: list[Line]) -> dict[str, list[Line]]:
 
 
 def metrics(bench: str, predictions: list[Line], seed: int = 0) -> list[Metric]:
-    """Return the metrics of a benchmark's predictions beside their accuracy; none if no answer is known."""
+    """Return the benchmark's metrics of predictions, without the accuracy; an empty list if no answer is known."""
     known = [p for p in predictions if p.get("correct") is not None]
     found = benches.named(bench)
     return found.metrics(known, seed_of(seed, bench)) if found and known else []
@@ -66,19 +66,14 @@ def metrics(bench: str, predictions: list[Line], seed: int = 0) -> list[Metric]:
 
 def _as_json(bench: str, metric: Metric) -> dict[str, Any]:
     made = {
-        "bench": bench,
-        "name": metric.name,
-        "score": metric.score,
-        "low": metric.low,
-        "high": metric.high,
-    }
-    return made | {"n": metric.n} | ({} if metric.chance is None else {"chance": metric.chance})
+        "bench": bench, "name": metric.name, "score": metric.score, "low": metric.low, "high": metric.high, "n": metric.n,
+    }  # fmt: skip
+    return made if metric.chance is None else made | {"chance": metric.chance}
 
 
 def notes(by_bench: dict[str, list[Line]]) -> list[str]:
-    """Return sentences that qualify the scores: a benchmark was asked with more or fewer questions than it has; lines don't
-    name their images, so that questions about one image count as independent; which version of corrected answers was
-    used."""
+    """Return sentences that qualify the scores: more or fewer questions than a benchmark has were asked; lines don't name
+    their images, so questions about one image count as independent; the version of corrected answers."""
     made = []
     for name, some in by_bench.items():
         bench = exact(name)
@@ -102,15 +97,13 @@ def notes(by_bench: dict[str, list[Line]]) -> list[str]:
 
 
 def _of_bench(name: str, some: list[Line], found: list[Metric]) -> dict[str, Any]:
-    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category and its metrics. Metrics of a grid are
-    nested: row, then column."""
+    """Return a benchmark's numbers by name: n, accuracy, unparsed, by_category and its metrics. The metrics of a grid are
+    nested, by row and then by column."""
     row = accuracy.row("", some)
     made: dict[str, Any] = {"n": row["n"], "accuracy": row["score"], "unparsed": row["unparsed"]}
-    by_category: dict[str, list[Line]] = {}
-    for p in some:
-        for category in accuracy.categories(p):
-            by_category.setdefault(category, []).append(p)
-    made["by_category"] = {one: accuracy.row("", by_category[one])["score"] for one in sorted(by_category)}
+    made["by_category"] = {
+        category: accuracy.row("", lines)["score"] for category, lines in accuracy.by_category(some).items()
+    }
     shown = [_as_json(name, metric) for metric in found]
     return made | (_grid(shown) if _has_grid(name) else {metric.name: metric.score for metric in found})
 
@@ -129,8 +122,8 @@ def _grid(found: list[dict]) -> dict[str, dict[str, float]]:
     return made
 
 
-def _parted(found: list[dict]) -> tuple[list[dict], dict[str, dict[str, dict[str, float]]]]:
-    """Return the metrics that are shown one a line, and the grids of the others by benchmark."""
+def _split_grids(found: list[dict]) -> tuple[list[dict], dict[str, dict[str, dict[str, float]]]]:
+    """Return the metrics that have a line each, and the grids of the others by benchmark."""
     grids = [name for name in registry.names("bench") if _has_grid(name)]
     alone = [metric for metric in found if metric["bench"] not in grids]
     by_bench = {name: _grid([metric for metric in found if metric["bench"] == name]) for name in grids}
@@ -154,7 +147,7 @@ def table(report: dict[str, Any]) -> str:
             f"{title:{width}s}{row['n']:6d}{percent(row['score']):>8s}{interval(row):>16s}"
             f"{percent(row['chance']):>8s}{percent(row['unparsed']):>8s}{row['clusters']:10d}{hidden}"
         )
-    alone, grids = _parted(report["metrics"])
+    alone, grids = _split_grids(report["metrics"])
     for metric in alone:
         guess = f"{percent(metric['chance']):>8s}" if "chance" in metric else ""
         lines.append(
@@ -174,7 +167,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def unscored(row: dict[str, Any]) -> str:
-    """Say why some questions of a row have no score."""
+    """Return the reasons for which questions of a row have no score."""
     unchecked = row["unchecked"]
     captions = f"{counted(unchecked, 'caption')} without an exact check (--scoring likelihood or cosine)"
     hidden = row["unscored"] - unchecked
@@ -220,7 +213,7 @@ def markdown(report: dict[str, Any]) -> str:
             )
             more = f" (no score: {unscored(row)})" if row["unscored"] else ""
             lines.append(f"| {escaped(row['name'] + more)} | " + " | ".join(map(str, cells)) + " |")
-    alone, grids = _parted(report["metrics"])
+    alone, grids = _split_grids(report["metrics"])
     if alone:
         chances = any("chance" in metric for metric in alone)
         lines += ["", f"| metric | n | score | 95% interval (bootstrap) |{' chance |' if chances else ''}"]
@@ -271,7 +264,8 @@ def interval(row: dict) -> str:
 
 
 def save(path: str, report: dict[str, Any], forms: Mapping[str, Callable[[], Iterable[bytes]]]) -> None:
-    """Write a report whole or not at all: in the form that the name's ending has in `forms`, else as JSON."""
+    """Write a report whole or not at all. forms: functions that return the file's bytes, by the ending of its name; with
+    another ending, the report is written as JSON."""
     import json
 
     from s2h.streams.files import Whole
@@ -306,7 +300,7 @@ def heat_map(cells: Iterable[dict], path: str) -> None:
     shown = axes.imshow(grid, cmap="viridis", vmin=0, vmax=100, aspect="auto")
     axes.set_xticks(range(places), [str(place + 1) for place in range(places)])
     axes.set_yticks(range(len(rows)), [str(images) for images in rows])
-    axes.set_xlabel("the image that the answer rests on")
+    axes.set_xlabel("position of the image that the answer rests on")
     axes.set_ylabel("images in the prompt")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

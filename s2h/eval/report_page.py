@@ -1,5 +1,5 @@
-"""Show scores and comparisons as HTML, for the head of a page of `s2h.view.gallery`: tables with intervals drawn in them,
-the accuracy by number of images, and a heat map by the target's position. It holds no script and needs no network."""
+"""Show scores and comparisons as HTML, for the top of a page of `s2h.view.gallery`: tables with drawn intervals, the
+accuracy by number of images, and a heat map by the target's position. The HTML has no script and needs no network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from s2h.errors import counted
 from s2h.eval import comparison_report, cosine, published
 from s2h.eval.report import EXPLAINED, facts, interval, percent, unscored
 
-_WIDE, _HIGH = 180, 16  # pixels of a drawn interval
-_CELL = 52  # pixels of a side of a cell of the heat map
+_WIDTH, _HEIGHT = 180, 16  # of a drawn interval, in pixels
+_CELL = 52  # side of a cell of the heat map, in pixels
 
 
 def scores(report: dict[str, Any]) -> str:
@@ -73,7 +73,7 @@ def compared(comparisons: list[dict[str, Any]]) -> str:
 
 
 def _score(name: str, row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a score; those of a row without one say why."""
+    """Return the cells of a score; in a row without a score, the reason."""
     if row["score"] is None:
         return escape(name), str(row["unscored"]), escape(unscored(row)), "", "", "", "", ""
     chance = row.get("chance")
@@ -100,25 +100,26 @@ def _gain(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _drawn(low: float, high: float, value: float, mark: float | None) -> str:
     """Return a drawing of an interval and its value from 0 to 1, with a mark (chance, or no change)."""
-    middle = _HIGH // 2
+    middle = _HEIGHT // 2
     tick = (
         ""
         if mark is None
-        else f'<line class="tick" x1="{_x(mark)}" x2="{_x(mark)}" y1="1" y2="{_HIGH - 1}"/>'
+        else f'<line class="tick" x1="{_x(mark)}" x2="{_x(mark)}" y1="1" y2="{_HEIGHT - 1}"/>'
     )
     return (
-        f'<svg width="{_WIDE}" height="{_HIGH}" aria-hidden="true"><line class="axis" x1="0" x2="{_WIDE}" y1="{middle}" '
+        f'<svg width="{_WIDTH}" height="{_HEIGHT}" aria-hidden="true"><line class="axis" x1="0" x2="{_WIDTH}" y1="{middle}" '
         f'y2="{middle}"/>{tick}<line class="interval" x1="{_x(low)}" x2="{_x(high)}" y1="{middle}" y2="{middle}"/>'
         f'<circle class="value" cx="{_x(value)}" cy="{middle}" r="4"/></svg>'
     )
 
 
 def _x(share: float) -> str:
-    return f"{4 + share * (_WIDE - 8):.1f}"
+    return f"{4 + share * (_WIDTH - 8):.1f}"
 
 
 def _heat_map(cells: list[dict]) -> str:
-    """Return a drawing: a row for each number of images, a column for each position; darker is more often right."""
+    """Return a drawing with a row for each number of images and a column for each position. A darker cell has a higher
+    score."""
     rows = sorted({cell["images"] for cell in cells})
     places = max(cell["position"] for cell in cells) + 1
     parts = []

@@ -1,7 +1,7 @@
-"""Find which version of a benchmark's answers was used, if its authors corrected them after the release (`Bench.revision`):
-two runs may have been scored with different answers.
+"""Find the version of a benchmark's answers, if its authors corrected them after the release (`Bench.revision`). Two runs
+may have been scored with different versions.
 
-The version is known from the file's MD5 or from the answers themselves, and is never guessed. A report always has a
+The version follows from the file's MD5 or from the answers themselves, and is never guessed. A report always has a
 fingerprint of the answers, by which two runs can be compared.
 """
 
@@ -19,7 +19,7 @@ from s2h.eval.benches import Line, Revision
 
 
 def concerns(revision: Revision, category: object) -> bool:
-    """Return whether a category is the revised one, however it is spelled."""
+    """Return whether a category is the corrected one, however it is spelled."""
     return benches.letters_of(str(category)) == benches.letters_of(revision.category)
 
 
@@ -39,12 +39,12 @@ def of_file(revision: Revision, path: str) -> str | None:
 
 @lru_cache(maxsize=4)
 def _md5(path: str, changed: int, size: int) -> str:
-    """Return the MD5 of a file, computed once for each state of it."""
-    total = md5(usedforsecurity=False)
+    """Return the MD5 of a file. It is computed again only if the file's time or size has changed."""
+    digest = md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def fingerprint(lines: Iterable[Line]) -> str:
@@ -56,8 +56,8 @@ def fingerprint(lines: Iterable[Line]) -> str:
 
 
 def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
-    """Return which answers of the revised category a benchmark's predictions were scored with: task, questions, fingerprint
-    and version (None if it is unknown). None if no question of the category has an answer."""
+    """Return the version of the answers by which a benchmark's predictions in the corrected category were scored: task,
+    questions, fingerprint and version (None if it is unknown). None if no question of the category has an answer."""
     known = benches.exact(bench)
     if known is None or known.revision is None:
         return None
@@ -65,17 +65,17 @@ def used(bench: str, predictions: Iterable[Line]) -> dict[str, Any] | None:
     some = [p for p in predictions if concerns(revision, p.get("category")) and p.get("answer") is not None]
     if not some:
         return None
-    found = fingerprint(some)
-    corrected = revision.known.get(f"labels:{found}")
+    labels = fingerprint(some)
+    corrected = revision.known.get(f"labels:{labels}")
     noted = {p.get("label_version") for p in some}
     version = noted.pop() if len(noted) == 1 else None
     if corrected is not None:
         version = revision.version(corrected)
-    return {"task": revision.category, "questions": len(some), "fingerprint": found, "version": version}
+    return {"task": revision.category, "questions": len(some), "fingerprint": labels, "version": version}
 
 
 def sentence(bench: str, labels: dict[str, Any]) -> str:
-    """Return a sentence for a report about the version that `used` found."""
+    """Return a sentence for a report about the version that `used` returned."""
     known = benches.exact(bench)
     assert known is not None and known.revision is not None
     revision, version = known.revision, labels["version"]

@@ -1,5 +1,5 @@
-"""Ask a model on an OpenAI-compatible server the questions of a benchmark. Replies, option letters and yes or no work with
-every server that gives log-probabilities of tokens; a pair's two answers need vLLM's `prompt_logprobs`."""
+"""Ask a model on an OpenAI-compatible server. Every server gives replies. The likelihood of option letters, and of yes and
+no, needs a server that returns log-probabilities of tokens; that of a pair's two answers needs vLLM's `prompt_logprobs`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from s2h.record import RecordError, base_of
 
 @dataclass
 class Served:
-    """A model on a server (see `ask.Asker`). A window is larger than the requests in flight, so that few of them wait for
-    its last one, and the same for every --concurrency, which a resumed run may change."""
+    """A model on a server (see `ask.Asker`). A window is larger than the number of requests in flight, so that few requests
+    wait for the end of a window. It is the same for every --concurrency, which a resumed run may change."""
 
     server: server.Server
     scoring: str
     max_new_tokens: int
-    window: int = 512
+    size: int = 512
 
     @property
     def name(self) -> str:
         return self.server.name
 
-    def answers(self, chunk: list[ask.Question], known: Collection[int]) -> Iterator[dict[int, Any]]:
-        left = [at for at in range(len(chunk)) if at not in known]
-        for number, outcome in self.server.run(partial(self._answer, *chunk[at]) for at in left):
-            at = left[number]
+    def answers(self, window: list[ask.Question], known: Collection[int]) -> Iterator[dict[int, Any]]:
+        rest = [at for at in range(len(window)) if at not in known]
+        for number, outcome in self.server.run(partial(self._answer, *window[at]) for at in rest):
+            at = rest[number]
             if isinstance(outcome, RecordError):
-                outcome.where = outcome.where or ask.place_of(chunk[at][0])
+                outcome.where = outcome.where or ask.place_of(window[at][0])
             yield {at: outcome}
 
     async def _answer(self, line: dict, prompt: list[dict]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Served:
         return likelihood.likeliest(found)
 
     def _messages(self, line: dict, prompt: list[dict]) -> list[dict]:
-        """Open the images of a question, and return its messages as the server takes them."""
+        """Open the images of a question, and return its messages in the form that the server takes."""
         record = line.get("_pair") or line
         with refusals(self.name, ask.place_of(line)):
             base, shown = base_of(record), self.server.pixels

@@ -1,7 +1,7 @@
 """Intervals and tests of accuracies. Questions that share an image, a sentence or a twin form a cluster (see
-`s2h.eval.clusters`) and are drawn together; if every cluster holds one question, the formulas are the usual ones.
+`s2h.eval.clusters`) and are drawn together; if every cluster has one question, the formulas are the usual ones.
 
-values: the score of each question (0 or 1, or its change -1, 0 or 1); clusters: the number of its cluster, from 0.
+values: the score of each question (0 or 1, or its change -1, 0 or 1). clusters: the number of its cluster, from 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def wilson(right: float, n: float, z: float = Z) -> tuple[float, float]:
 
 
 def single(clusters: Sequence[int]) -> bool:
-    """Return whether every cluster holds one question."""
+    """Return whether every cluster has one question."""
     return len(set(clusters)) == len(clusters)
 
 
@@ -52,9 +52,9 @@ def standard_error(values: Sequence[float], clusters: Sequence[int]) -> float | 
 
 
 def effective(values: Sequence[float], clusters: Sequence[int]) -> float:
-    """Return the effective number of questions: their number over the design effect, the ratio of the cluster-robust
-    variance and the usual one. It is at most the number of questions (Korn and Graubard 1998). If all values are equal, both
-    variances are 0 and it is the number of clusters."""
+    """Return the effective number of questions: their number divided by the design effect, which is the ratio of the
+    cluster-robust variance to the usual one. It is at most the number of questions (Korn and Graubard 1998). If all values
+    are equal, both variances are 0 and it is the number of clusters."""
     n, groups = len(values), len(set(clusters))
     if groups in (n, 1):
         return groups
@@ -85,14 +85,14 @@ def draw(counts: Any, strata: Sequence[Hashable], seed: int) -> Any:
     total = np.zeros((ROUNDS, counts.shape[1]))
     for stratum in sorted(members, key=str):
         some = counts[members[stratum]]
-        # Equal clusters are drawn together: how often each kind occurs is multinomial.
-        kinds, often = np.unique(some, axis=0, return_counts=True)
-        total += rng.multinomial(len(some), often / len(some), ROUNDS) @ kinds
+        # Equal clusters are drawn together: the number of draws of each kind is multinomial.
+        kinds, sizes = np.unique(some, axis=0, return_counts=True)
+        total += rng.multinomial(len(some), sizes / len(some), ROUNDS) @ kinds
     return total
 
 
 def percentiles(drawn: Any) -> tuple[float, float]:
-    """Return the 95% interval of bootstrap values, without the draws in which a metric is undefined (nan)."""
+    """Return the 95% interval of bootstrap values, ignoring draws in which a metric is undefined (NaN)."""
     import numpy as np
 
     low, high = np.nanpercentile(drawn, (2.5, 97.5))
@@ -111,8 +111,8 @@ def gain(differences: Sequence[int], clusters: Sequence[int], seed: int) -> tupl
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided exact p of McNemar's test (1947): without a difference, a changed answer is as often gained as
-    lost."""
+    """Return the two-sided exact p of McNemar's test (1947). Under the null hypothesis, a changed answer is as often gained
+    as lost."""
     from scipy.stats import binomtest
 
     return float(binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
@@ -120,8 +120,8 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def sign_flip(changes: Sequence[int]) -> float:
     """Return the two-sided exact p of the permutation test that flips the sign of each cluster's change (answers gained
-    minus answers lost): without a difference, before and after can be exchanged cluster by cluster. If all changes are -1 or
-    1, it is McNemar's exact test."""
+    minus answers lost). Under the null hypothesis, before and after can be exchanged in each cluster. If all changes are -1
+    or 1, it is McNemar's exact test."""
     import numpy as np
     from scipy.stats import binom
 

@@ -19,23 +19,23 @@ from s2h.record import Record, RecordError, facts_of, target_of, text_of
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
 
-VALUES = frozenset({"number", "image", "order", "yes/no"})  # of facts.answer_type
-
 
 def conclusion(record: Record, side: str) -> str:
     """Return what an answer concludes: its text without the working, if the facts say that it tells its working."""
-    from s2h.eval import reading
+    from s2h.parsers import captions
 
     text = text_of(record[side])
-    return (reading.caption(text) or text) if facts_of(record).get("working") else text
+    return (captions.caption(text) or text) if facts_of(record).get("working") else text
 
 
-def value(record: Record, side: str) -> Any:
-    """Return the value that an answer concludes, for an answer type of VALUES; None if it can't be read."""
-    from s2h.eval import reading
+def values(record: Record) -> list[Any]:
+    """Return the value that each answer concludes, None for one that can't be read; an empty list if the facts name no type
+    of answer that is a value (`robust.VALUES`)."""
+    from s2h.parsers import robust
 
-    line = {"response": text_of(record[side]), "answer_type": facts_of(record)["answer_type"]}
-    return reading.read(line)[0]
+    kind = facts_of(record).get("answer_type")
+    read = robust.VALUES.get(kind) if isinstance(kind, str) else None
+    return [read(text_of(record[side])) for side in SIDES] if read else []
 
 
 def captions_of_others(record: Record) -> list[str]:
@@ -145,11 +145,9 @@ def _measure(record: Record, rows: dict[str, Any]) -> dict[str, Any]:
     score: dict[str, Any] = {"similarity": float(rows[whole[0]] @ rows[whole[1]]), "compared": "answers"}
     if ends != whole:
         score |= {"conclusions": float(rows[ends[0]] @ rows[ends[1]]), "compared": "conclusions"}
-    kind = facts_of(record).get("answer_type")
-    if isinstance(kind, str) and kind in VALUES:
-        values = [value(record, side) for side in SIDES]
-        if None not in values:
-            score |= {"compared": "values", "same": values[0] == values[1]}
+    if found := values(record):
+        if None not in found:
+            score |= {"compared": "values", "same": found[0] == found[1]}
     elif captions := captions_of_others(record):
         score["distractors"] = max(float(rows[ends[0]] @ rows[caption]) for caption in captions)
     return score

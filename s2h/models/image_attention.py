@@ -54,8 +54,7 @@ def shares(vlm: VLM, messages: list[dict], images: list[Any], answer: str) -> li
 
 def _layers(model: Any) -> Any:
     """Return the layers of the language model."""
-    inner = getattr(model, "model", model)
-    inner = getattr(inner, "language_model", inner)
+    inner = model.get_decoder()
     layers = getattr(inner, "layers", None)
     if layers is None or not hasattr(layers[0], "self_attn"):
         raise ModelError(

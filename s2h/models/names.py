@@ -17,7 +17,7 @@ ALIASES = {
     "qwen3-vl-2b": "Qwen/Qwen3-VL-2B-Instruct",
 }
 # The projections of the language model only: 'all-linear' or bare names would adapt the vision tower too.
-LORA_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+LORA_TARGETS = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|gate_up|down)_proj"
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def _posed(pair: Pair) -> Posed:
 
 def _option(pair: Pair, text: str) -> Verdict:
     """Judge a reply to a question with options."""
-    from s2h.eval.parsers import robust
+    from s2h.parsers import robust
 
     choices = pair.facts["choices"]
     asked = ParsedQuestion("", tuple(choices.values()))

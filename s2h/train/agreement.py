@@ -111,7 +111,7 @@ def _rounded_more(trainer: PairTrainer, batch: dict) -> list[Any]:
         moved = (states * (1 + torch.finfo(states.dtype).eps * share)).to(states.dtype)
         return (moved, *out[1:]) if isinstance(out, tuple) else moved
 
-    hooks = [layer.register_forward_hook(move) for layer in trainer.base.base_model.language_model.layers]
+    hooks = [layer.register_forward_hook(move) for layer in trainer.base.base_model.get_decoder().layers]
     try:
         return trainer.answer_log_probs(batch)
     finally:

@@ -20,8 +20,15 @@ from s2h.train.packed_attention import PAD, PROMPT
 
 # Model types whose packed rows give the numbers of the stock step (tests/train/test_prefix_sharing.py), and the types of
 # their language models.
-EXACT = ("llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
-LANGUAGE = ("llama", "mistral", "qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text")
+EXACT = (
+    "llava", "llava_next", "llava_onevision", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl", "smolvlm",
+    "idefics3", "glm4v",
+)  # fmt: skip
+LANGUAGE = (
+    "llama", "mistral", "qwen2", "qwen3", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "glm4v_text",
+)  # fmt: skip
+# Types whose vision tower takes tensors with a line for each tile, or with a line for each row, and not for each image.
+BY_TILE = ("internvl", "smolvlm", "idefics3")
 
 
 def why_not(config: Any) -> str | None:
@@ -119,11 +126,11 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
     as before. Return a function that undoes it.
 
     how: split, mask or varlen; `auto` is split unless the model was loaded with eager attention. A frozen vision tower runs
-    without gradient; with a store it runs row by row, once for each row that the store has space for. LoRA computes in fewer
-    passes, and the last layer computes the answers only (with split and varlen).
+    without gradient; with a store it runs row by row, once for each row that the store has space for. Types BY_TILE use no
+    store. LoRA computes in fewer passes, and the last layer computes the answers only (with split and varlen).
     """
     undo = ExitStack()
-    language = core.language_model
+    language = core.get_decoder()
     before = upstream.attention_of(language.config)
     if how == "auto":
         how = "mask" if before == "eager" else "split"
@@ -133,6 +140,7 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
         language.set_attn_implementation(
             {"split": packed_attention.SPLIT, "varlen": packed_attention.VARLEN}[how]
         )
+    store = None if core.config.model_type in BY_TILE else store
     sharing = _Sharing(core, how, store, core.forward, core.get_image_features)
     undo.callback(upstream.replace(core, "forward", sharing.forward))
     if is_frozen(core):
@@ -145,7 +153,7 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
 
 def is_frozen(core: Any) -> bool:
     """Return whether no parameter outside the language model is trained."""
-    language = {id(parameter) for parameter in core.language_model.parameters()}
+    language = {id(parameter) for parameter in core.get_decoder().parameters()}
     return not any(p.requires_grad for p in core.parameters() if id(p) not in language)
 
 
@@ -184,7 +192,7 @@ class _Sharing:
         core = self.core
         grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
         mask = packed_attention.mask(row_segments, 0 if self.how == "mask" else row_prompt)
-        if upstream.attention_of(core.language_model.config) == "eager":
+        if upstream.attention_of(core.get_decoder().config) == "eager":
             mask = _added(mask, core.get_input_embeddings().weight.dtype)
         if self.how == "varlen":
             kwargs["packed"] = packed_attention.sequences(row_segments)

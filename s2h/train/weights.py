@@ -20,7 +20,7 @@ class TargetsError(ModelError):
     """--lora-targets matches nothing."""
 
 
-LANGUAGE = re.compile(r"(^|\.)(language_model|lm_head)(\.|$)")
+LANGUAGE = re.compile(r"(^|\.)(language_model|text_model|lm_head)(\.|$)")
 UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal_projector")
 
 

@@ -1,4 +1,4 @@
-"""What the tests of evaluation share: the command in an empty folder, and the questions of a benchmark."""
+"""Fixtures for the tests of evaluation: the command in an empty folder, and the questions of a benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a model: the order, errors in the middle, likelihood of letters, words and answers, and what a killed run keeps."""
+"""Ask a model: the order of its predictions, errors in the middle, likelihoods, and runs that were killed."""
 
 from __future__ import annotations
 
@@ -157,6 +157,11 @@ def test_letters_are_scored_by_one_pass_over_the_prompt(model, pairs):
         best = max(line["logp"], key=line["logp"].__getitem__)
         assert line["response"] == line["parsed"] == best and line["scoring"] == "likelihood"
         assert line["correct"] == (None if rows[n][0]["answer"] is None else best == rows[n][0]["answer"])
+
+
+def test_questions_with_one_option_are_scored_together(model, pairs):
+    rows = [asked("blink", n, pairs, choices={"B": "blue"}, answer="B") for n in range(2)]
+    assert [line["response"] for line in ask.predict(rows, model, scoring="likelihood")] == ["B", "B"]
 
 
 def test_letters_that_are_several_tokens_are_refused(model, pairs):

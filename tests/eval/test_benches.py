@@ -1,4 +1,4 @@
-"""The benchmarks in every layout that is read, on small trees of the same form; and what is wrong with them in one line."""
+"""Read the benchmarks in every supported layout, from small copies; each fault is one line with its place and field."""
 
 from __future__ import annotations
 
@@ -218,7 +218,8 @@ def test_rows_are_read_as_they_are_needed(tmp_path):
     [
         ({"answer": "(G)"}, "row 1: answer: is none of the choices: '(G)' of A, B"),
         ({"question": None}, "row 1: question: is missing"),
-        ({"image_1": None}, "row 1: images: is missing or no list"),
+        ({"idx": None}, "row 1: id: is missing"),
+        ({"image_1": None}, "row 1: images: is missing or not a list"),
         ({"image_1": {"bytes": b"no image", "path": "x"}}, r"row 1: images[0]: not an image"),
         ({"idx": "val_Counting_2"}, "row 2: id: duplicate: blink/val_Counting_2"),
     ],

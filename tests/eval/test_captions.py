@@ -1,4 +1,4 @@
-"""Captions over photographs have no exact check: they stay unscored or are compared by a text model, labelled so."""
+"""Captions of photographs have no exact check: they stay unscored, or a text model compares them and the line says so."""
 
 from __future__ import annotations
 
@@ -129,6 +129,23 @@ def test_cosines_of_other_models_are_counted_and_names_are_shown_without_control
     ]
     assert all("\x1b" not in text for text in told)
     assert all("b\\|" in text for text in (told[1], told[3]))
+
+
+def test_the_interval_of_a_mean_cosine_is_over_clusters():
+    lines = [
+        {"bench": "b", "scoring": "cosine", "text_model": "m", "cosine": value, "images": [f"{at // 2}.png"]}
+        for at, value in enumerate((0.2, 0.2, 0.4, 0.4, 0.6, 0.6))
+    ]
+    (row,) = cosine.rows(lines)
+    (single,) = cosine.rows(lines[::2])  # copies tell nothing new
+    assert (row["n"], single["n"]) == (6, 3)
+    assert [row[key] for key in ("cosine", "low", "high")] == pytest.approx(
+        [single[key] for key in ("cosine", "low", "high")]
+    )
+    assert (row["low"], row["high"]) == pytest.approx(
+        (0.4 - 1.96 * 0.2 / 3**0.5, 0.4 + 1.96 * 0.2 / 3**0.5), abs=1e-4
+    )
+    assert [cosine.rows(lines[:2])[0][key] for key in ("low", "high")] == [-1, 1]
 
 
 def test_the_report_names_the_parsers_version(scored, tmp_path):

@@ -1,4 +1,4 @@
-"""Reproduction cards, and an evaluator's settings by one option."""
+"""Reproduction cards, and the option that sets all settings of an evaluator."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from s2h import registry
-from s2h.eval import card, like, parsers
+from s2h import parsers, registry
+from s2h.eval import card, like
 from s2h.eval.questions import styles
 from s2h.record import RecordError
 from tests.support import benchmarks

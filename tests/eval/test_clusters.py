@@ -1,4 +1,4 @@
-"""Questions that belong together, and intervals and tests that know it, against closed forms and against counting."""
+"""Clusters of questions, and intervals and tests over clusters, against closed forms and against simulation."""
 
 from __future__ import annotations
 

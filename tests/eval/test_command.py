@@ -1,4 +1,4 @@
-"""The command on benchmarks: asked, scored anew, compared, and what is wrong with them in one line."""
+"""The command on benchmarks: ask, score again, compare; each fault is one line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from s2h import registry
-from s2h.eval import parsers
+from s2h import parsers, registry
 from tests.support import benchmarks
 from tests.support.architectures import make_pairs
 from tests.support.lines import read, write
@@ -177,9 +176,12 @@ def test_score_needs_four_fields_only(run, tmp_path):
         (["--model", "mini", "--bench", "x.jsonl"], 1, "no such file: x.jsonl"),
         (["--model", "mini", "--report", "no/such/x.json"], 1, "cannot be written: no/such/x.json"),
         (["--score", "bad.jsonl"], 1, "bad.jsonl:1: answer: is none of the choices: 'Q' of A, B"),
-        (["--score", "short.jsonl"], 1, "short.jsonl:1: response: missing"),
+        (["--score", "short.jsonl"], 1, "short.jsonl:1: response: is missing"),
         (["--compare", "bad.jsonl", "short.jsonl"], 1, "bad.jsonl:1: correct: is missing"),
         (["--score", "bad.jsonl", "--gallery", "g.html"], 2, "--gallery goes with --compare"),
+        (["--score", "bad.jsonl", "--limit", "1"], 2, "--limit goes with --model or --questions FILE"),
+        (["--score", "bad.jsonl", "--batch-size", "2"], 2, "--batch-size goes with --model"),
+        (["--compare", "bad.jsonl", "short.jsonl", "--parser", "lmms"], 2, "--parser goes with --model or --score"),
         (["--compare", "bad.jsonl", "short.jsonl", "--heatmap", "h.png"], 2, "--heatmap"),
     ],
 )  # fmt: skip

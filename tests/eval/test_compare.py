@@ -106,5 +106,11 @@ def test_several_models_are_drawn_side_by_side(tmp_path):
     ]
     rows = comparison_report.side_by_side(compared)
     assert [row["name"] for row in rows] == ["b (one)", "b (two)"]
+    compared[1]["rows"] = [
+        {"name": "a", "n": 1},
+        *compared[1]["rows"],
+    ]  # questions that the first comparison lacks
+    names = [row["name"] for row in comparison_report.side_by_side(compared)]
+    assert names == ["b (one)", "b (two)", "a (two)"]
     comparison_report.draw_rows(rows, str(tmp_path / "p.png"), ("base", "others"))
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,4 +1,4 @@
-"""Reading answers, scoring them, comparing two models, and asking a real one."""
+"""Read answers, score them, compare two models, and ask a real one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from s2h.cli.eval import main
 from s2h.eval import ask, reading
 from s2h.eval.benches import builtin
 from s2h.eval.chance import chance
-from s2h.eval.parsers import robust
-from s2h.eval.parsers.images import image
-from s2h.eval.parsers.numbers import number
 from s2h.eval.questions import pairs
 from s2h.eval.statistics import wilson
 from s2h.images.store import Store
+from s2h.parsers import robust
+from s2h.parsers.images import image
+from s2h.parsers.numbers import number
 from tests.support.undrawn import undrawn
 
 

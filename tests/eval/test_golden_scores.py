@@ -1,5 +1,5 @@
-"""Scores, intervals and tests of questions that share nothing are what they were before clusters were known; the golden file
-was recorded then."""
+"""Scores, intervals and tests of questions that share nothing are those of the golden file, which was recorded before
+intervals were computed over clusters."""
 
 from __future__ import annotations
 

@@ -105,6 +105,7 @@ def test_vlm2bench_has_eight_scores_and_their_mean(ask, tmp_path):
         (2, 3, 8, 1 - 0.5 * (1 / 5) ** 0.1),
         (9, 1, 2, 0.0),
         (None, 1, 8, 0.0),
+        (2, "two", 4, 1.0),
     ],
 )
 def test_a_count_scores_by_its_distance(said, right, images, value):

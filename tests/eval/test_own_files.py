@@ -1,4 +1,4 @@
-"""A user's own questions and pairs, in every kind of file that `--bench NAME=FILE` takes."""
+"""A user's own questions and pairs, in every kind of file that `--bench NAME=FILE` accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of several papers stand in a table each."""
+"""The numbers of several papers have a table each."""
 
 from __future__ import annotations
 

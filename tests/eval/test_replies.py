@@ -1,5 +1,5 @@
-"""Replies of every kind with the reading that a careful person gives them; null where a person would ask again. Untrained
-models, base models that go on with another question, loops, Markdown, LaTeX, chains of thought, other scripts."""
+"""Replies of many kinds, with the reading of a careful person; null if a person would ask again. They come from untrained
+models, base models that go on with another question, loops, Markdown, LaTeX, chains of thought and other scripts."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_vlmevalkit_s_rows_are_joined_to_other_copies_by_their_words(run, tmp_pa
         "id: 7 has the words of 2 questions, such as blink/val_Counting_1 and blink/val_Jigsaw_1, of blink.jsonl"
         in told
     )
-    assert "make the questions from the copy of the benchmark that was asked" in told
+    assert "make the questions from the copy of the benchmark that the other program has asked" in told
     only = [line for line in read(tmp_path / "blink.jsonl") if line["category"] == "Jigsaw"]
     write(tmp_path / "jigsaw.jsonl", only)
     run("--score", "M_BLINK.xlsx", "--questions", "jigsaw.jsonl", "-o", "s.jsonl")
@@ -201,7 +201,7 @@ def test_lmms_eval_s_samples_are_joined_by_row(run, tmp_path):
     [
         (
             {"input": "Is there a cat?"},
-            "doc_id: row 0 of pope is another question there than pope/adversarial/1",
+            "doc_id: row 0 of pope is another question than pope/adversarial/1",
         ),
         (
             {"target": "no"},
@@ -210,6 +210,7 @@ def test_lmms_eval_s_samples_are_joined_by_row(run, tmp_path):
         ({"doc_id": 99}, "doc_id: row 99 of pope names no question of q.jsonl"),
         ({"doc_id": "0"}, "doc_id: must be a whole number"),
         ({"filtered_resps": ["Yes", "No"]}, "resps: holds 2 replies, where one is scored"),
+        ({"filtered_resps": [[3]]}, "resps: must be a text (give the samples"),
     ],
 )
 def test_a_sample_that_fits_no_question_is_an_error(run, tmp_path, change, message):
@@ -229,8 +230,8 @@ def test_a_sample_that_fits_no_question_is_an_error(run, tmp_path, change, messa
     ("arguments", "status", "message"),
     [
         (["--score", "samples_pope.jsonl"], 1, "write the benchmark's questions with --bench NAME=PATH --questions FILE"),
-        (["--score", "samples_odd.jsonl"], 1, "which benchmark is the task 'odd'? (name it: --bench NAME)"),
-        (["--score", "odd.tsv"], 1, "which benchmark's replies are these? odd.tsv does not end in _BENCHMARK"),
+        (["--score", "samples_odd.jsonl"], 1, "the task 'odd' belongs to no known benchmark (name it: --bench NAME)"),
+        (["--score", "odd.tsv"], 1, "odd.tsv: the file's name does not end in a benchmark's (_BENCHMARK)"),
         (["--score", "odd.tsv", "--bench", "pope"], 0, "pope"),
         (["--score", "odd.tsv", "--bench", "pope=POPE"], 2, "--score takes one --bench NAME"),
         (["--score", "blind_POPE.tsv"], 1, "blind_POPE.tsv:2: no reply: its fields are index, question"),

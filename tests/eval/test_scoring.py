@@ -1,4 +1,4 @@
-"""--score and --compare on lines that are odd, wrong or hostile; chance; what a report must say beside its numbers."""
+"""--score and --compare on unusual, wrong and hostile lines; chance; the notes of a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""s2h-eval with a model on a server: the answers of the local model, likelihoods, and a server that fails or ends."""
+"""s2h-eval with a model on a server: the answers of the local model, likelihoods, and a server that fails or stops."""
 
 from __future__ import annotations
 

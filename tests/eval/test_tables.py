@@ -1,4 +1,4 @@
-"""Tables of questions that are damaged or odd: nothing is swallowed, shifted or taken for another option in silence."""
+"""Damaged and unusual tables of questions: no row is lost, no value shifted, and no option mistaken without an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions and tables whose fields have other types than they should: an error of the line, never a traceback."""
+"""Predictions and tables with fields of wrong types give an error with the line, never a traceback."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ def made(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("images"))
     with undrawn():
         made = {
-            task: list(tasks.generate(task, n=300, images=store))
+            task: list(tasks.generate(task, n=200, images=store))
             for task in ("arithmetic", "compare", "search")
         }
     # The portraits are looked at: have kin one background?
-    return made | {"kinship": list(tasks.generate("kinship", n=300, size=32, images=store))}
+    return made | {"kinship": list(tasks.generate("kinship", n=200, size=32, images=store))}
 
 
 @pytest.fixture()
@@ -42,7 +42,7 @@ def pairs(made):
 def test_the_built_in_tasks_are_blind(pairs):
     report = watched([pair for made in pairs.values() for pair in made])
     for task, found in report.items():
-        assert found["pairs"] == 300 and found["repeats"]["pairs"] == 0
+        assert found["pairs"] == 200 and found["repeats"]["pairs"] == 0
         assert found["blind"]["interval"][0] < 0.55, (task, found["blind"])
         assert all(places["p"] > 1e-4 for places in found["places"].values())
     assert 0.4 < report["kinship"]["same_photograph"]["auc"] < 0.8, "kin have one skin"
@@ -70,7 +70,7 @@ def test_a_length_that_tells_is_found(pairs):
 def test_a_form_that_tells_is_found(pairs):
     """A model that ends without a period, or in lower case, gives itself away by that alone."""
     for spoil in (lambda text: text.rstrip("."), lambda text: text[0].lower() + text[1:]):
-        made = copy.deepcopy(pairs["compare"])
+        made = copy.deepcopy(pairs["compare"][:100])
         for pair in made:
             pair["rejected"] = record.assistant(spoil(record.text_of(pair["rejected"])))
         found = watched(made)

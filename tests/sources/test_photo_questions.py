@@ -51,7 +51,7 @@ def coco(tmp_path_factory) -> Path:
 def pairs(coco, tmp_path_factory):
     source = open_source(str(coco))
     source.spec = "coco"  # it seeds the draws, and the folder's name differs from run to run
-    return list(tasks.generate("vqa", n=700, source=source, images=Store(tmp_path_factory.mktemp("i"))))
+    return list(tasks.generate("vqa", n=400, source=source, images=Store(tmp_path_factory.mktemp("i"))))
 
 
 def boxes_of(coco: Path) -> dict[str, dict[str, list]]:

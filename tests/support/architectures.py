@@ -88,7 +88,7 @@ def build_llava(
         LlavaProcessor,
     )
 
-    tokenizer = _train_llava_tokenizer()
+    tokenizer = train_llava_tokenizer()
     processor = LlavaProcessor(
         image_processor=CLIPImageProcessor(
             size={"shortest_edge": side}, crop_size={"height": side, "width": side}
@@ -105,7 +105,7 @@ def build_llava(
             "image_size": side, "patch_size": patch, "projection_dim": 32, **(vision or {}),
         }),
         text_config=LlamaConfig(
-            **{**_language(tokenizer), **(text or {})}, bos_token_id=tokenizer.bos_token_id,
+            **{**language(tokenizer), **(text or {})}, bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
@@ -113,8 +113,8 @@ def build_llava(
         vision_feature_select_strategy="default",
         vision_feature_layer=-2,
     )  # fmt: skip
-    model = _grow(LlavaForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
+    model = grow(LlavaForConditionalGeneration, config, tokenizer, seed)
+    return save(folder, model, processor)
 
 
 def build_qwen25vl(
@@ -133,7 +133,7 @@ def build_qwen25vl(
         Qwen2VLVideoProcessor,
     )
 
-    tokenizer = _train_chatml_tokenizer()
+    tokenizer = train_chatml_tokenizer()
     pixels = {"min_pixels": tokens[0] * 28 * 28, "max_pixels": tokens[1] * 28 * 28}
     processor = Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(patch_size=14, merge_size=2, **pixels),
@@ -150,12 +150,12 @@ def build_qwen25vl(
             "initializer_range": 0.1, **(vision or {}),
         },
         text_config={
-            **_language(tokenizer), "rope_parameters": rotary, **_chatml_ends(tokenizer), **(text or {}),
+            **language(tokenizer), "rope_parameters": rotary, **chatml_ends(tokenizer), **(text or {}),
         },
-        **_chatml_marks(tokenizer),
+        **chatml_marks(tokenizer),
     )  # fmt: skip
-    model = _grow(Qwen2_5_VLForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
+    model = grow(Qwen2_5_VLForConditionalGeneration, config, tokenizer, seed)
+    return save(folder, model, processor)
 
 
 def build_qwen3vl(
@@ -174,7 +174,7 @@ def build_qwen3vl(
         Qwen3VLVideoProcessor,
     )
 
-    tokenizer = _train_chatml_tokenizer()
+    tokenizer = train_chatml_tokenizer()
     look = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     size = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
     processor = Qwen3VLProcessor(
@@ -194,137 +194,16 @@ def build_qwen3vl(
             "deepstack_visual_indexes": [0, 1], "initializer_range": 0.1, **(vision or {}),
         },
         text_config={
-            **_language(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary,
-            **_chatml_ends(tokenizer), **(text or {}),
+            **language(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary,
+            **chatml_ends(tokenizer), **(text or {}),
         },
-        **_chatml_marks(tokenizer),
+        **chatml_marks(tokenizer),
     )  # fmt: skip
-    model = _grow(Qwen3VLForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
-
-
-def build_llava_next(folder: str | Path, seed: int = 0) -> Path:
-    """LLaVA-NeXT: as LLaVA-1.5, but an image is seen whole and in tiles, with a learned vector at the end of each line;
-    28 to 84 tokens an image, by its shape; Mistral without a window."""
-    from transformers import (
-        CLIPVisionConfig,
-        LlavaNextConfig,
-        LlavaNextForConditionalGeneration,
-        LlavaNextImageProcessor,
-        LlavaNextProcessor,
-        MistralConfig,
-    )
-
-    tokenizer = _train_llava_tokenizer()
-    side, patch = 32, 8
-    grids = [[side, 2 * side], [2 * side, side], [2 * side, 2 * side]]
-    processor = LlavaNextProcessor(
-        image_processor=LlavaNextImageProcessor(
-            size={"shortest_edge": side},
-            crop_size={"height": side, "width": side},
-            image_grid_pinpoints=grids,
-        ),
-        tokenizer=tokenizer,
-        patch_size=patch,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=LLAVA_TEMPLATE,
-    )
-    config = LlavaNextConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
-            patch_size=patch, projection_dim=32,
-        ),
-        text_config=MistralConfig(
-            **_language(tokenizer), sliding_window=None, bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        ),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        image_grid_pinpoints=grids,
-        vision_feature_select_strategy="default",
-        vision_feature_layer=-2,
-    )  # fmt: skip
-    model = _grow(LlavaNextForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
-
-
-def build_llava_onevision(folder: str | Path, seed: int = 0) -> Path:
-    """LLaVA-OneVision: SigLIP, tiles only where a prompt has one image, Qwen2; 17 tokens an image of several."""
-    from transformers import (
-        LlavaOnevisionConfig,
-        LlavaOnevisionForConditionalGeneration,
-        LlavaOnevisionImageProcessor,
-        LlavaOnevisionProcessor,
-        LlavaOnevisionVideoProcessor,
-        Qwen2Config,
-        SiglipVisionConfig,
-    )
-
-    tokenizer = _train_chatml_tokenizer()
-    side, patch = 32, 8
-    grids, size = [[side, 2 * side], [2 * side, side], [2 * side, 2 * side]], {"height": side, "width": side}
-    processor = LlavaOnevisionProcessor(
-        image_processor=LlavaOnevisionImageProcessor(size=size, image_grid_pinpoints=grids),
-        tokenizer=tokenizer,
-        video_processor=LlavaOnevisionVideoProcessor(size=size),
-        num_image_tokens=(side // patch) ** 2,
-        vision_feature_select_strategy="full",
-        image_token="<|image_pad|>",
-        video_token="<|video_pad|>",
-        chat_template=CHATML_TEMPLATE,
-    )
-    config = LlavaOnevisionConfig(
-        vision_config=SiglipVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=side,
-            patch_size=patch, vision_use_head=False,
-        ),
-        text_config=Qwen2Config(**_language(tokenizer), **_chatml_ends(tokenizer)),
-        image_token_index=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
-        video_token_index=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
-        image_grid_pinpoints=grids,
-    )  # fmt: skip
-    model = _grow(LlavaOnevisionForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
-
-
-def build_qwen2vl(folder: str | Path, seed: int = 0) -> Path:
-    """Qwen2-VL: as Qwen2.5-VL, with full attention in a vision tower of another make."""
-    from transformers import (
-        Qwen2VLConfig,
-        Qwen2VLForConditionalGeneration,
-        Qwen2VLImageProcessor,
-        Qwen2VLProcessor,
-        Qwen2VLVideoProcessor,
-    )
-
-    tokenizer = _train_chatml_tokenizer()
-    pixels = {"min_pixels": 4 * 28 * 28, "max_pixels": 9 * 28 * 28}
-    processor = Qwen2VLProcessor(
-        image_processor=Qwen2VLImageProcessor(patch_size=14, merge_size=2, **pixels),
-        tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(patch_size=14, merge_size=2, **pixels),
-        chat_template=CHATML_TEMPLATE,
-    )
-    rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
-    config = Qwen2VLConfig(
-        vision_config={
-            "depth": 3, "embed_dim": 32, "num_heads": 2, "mlp_ratio": 2, "hidden_size": HIDDEN, "patch_size": 14,
-            "spatial_merge_size": 2, "initializer_range": 0.1,
-        },
-        text_config={**_language(tokenizer), "rope_parameters": rotary, **_chatml_ends(tokenizer)},
-        **_chatml_marks(tokenizer),
-    )  # fmt: skip
-    model = _grow(Qwen2VLForConditionalGeneration, config, tokenizer, seed)
-    return _save(folder, model, processor)
+    model = grow(Qwen3VLForConditionalGeneration, config, tokenizer, seed)
+    return save(folder, model, processor)
 
 
 ARCHITECTURES = {"llava": build_llava, "qwen2.5-vl": build_qwen25vl, "qwen3-vl": build_qwen3vl}
-# Those that training knows besides; only its own tests build them.
-RELATIVES = {
-    "llava-next": build_llava_next,
-    "llava-onevision": build_llava_onevision,
-    "qwen2-vl": build_qwen2vl,
-}
 
 
 def make_pairs(folder: str | Path, n: int, seed: int = 0) -> list[record.Record]:
@@ -396,7 +275,7 @@ def _paint(path: Path, colour: str, rng) -> str:
     return str(path)
 
 
-def _train_tokenizer(marks: tuple[str, ...], **named) -> PreTrainedTokenizerFast:
+def train_tokenizer(marks: tuple[str, ...], **named) -> PreTrainedTokenizerFast:
     """A byte-level BPE of 512 pieces on SENTENCES; marks are its special tokens, numbered after the pieces."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -414,19 +293,19 @@ def _train_tokenizer(marks: tuple[str, ...], **named) -> PreTrainedTokenizerFast
     )
 
 
-def _train_llava_tokenizer() -> PreTrainedTokenizerFast:
-    return _train_tokenizer(
+def train_llava_tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(
         ("<unk>", "<s>", "</s>", "<image>", "<pad>"),
         bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
         extra_special_tokens={"image_token": "<image>"},
     )  # fmt: skip
 
 
-def _train_chatml_tokenizer() -> PreTrainedTokenizerFast:
-    return _train_tokenizer(CHATML_TOKENS, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+def train_chatml_tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(CHATML_TOKENS, eos_token="<|im_end|>", pad_token="<|endoftext|>")
 
 
-def _language(tokenizer: PreTrainedTokenizerFast) -> dict:
+def language(tokenizer: PreTrainedTokenizerFast) -> dict:
     """What the three language models have in common; as in the real ones, more rows than the tokenizer has pieces."""
     return {
         "vocab_size": -(-(len(tokenizer) + 1) // 64) * 64, "hidden_size": HIDDEN, "intermediate_size": 2 * HIDDEN,
@@ -435,12 +314,12 @@ def _language(tokenizer: PreTrainedTokenizerFast) -> dict:
     }  # fmt: skip
 
 
-def _chatml_ends(tokenizer: PreTrainedTokenizerFast) -> dict:
+def chatml_ends(tokenizer: PreTrainedTokenizerFast) -> dict:
     end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
     return {"bos_token_id": pad, "eos_token_id": end, "pad_token_id": pad}
 
 
-def _chatml_marks(tokenizer: PreTrainedTokenizerFast) -> dict:
+def chatml_marks(tokenizer: PreTrainedTokenizerFast) -> dict:
     marks = {
         "image": "image_pad",
         "video": "video_pad",
@@ -452,7 +331,7 @@ def _chatml_marks(tokenizer: PreTrainedTokenizerFast) -> dict:
     }
 
 
-def _grow(kind: type, config, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
+def grow(kind: type, config, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
     """A model with random weights of this seed; the caller's random state stays as it was.
 
     The head's rows of special tokens (but the end) and of rows without a piece are zero: a trained model does not say
@@ -478,7 +357,7 @@ def _grow(kind: type, config, tokenizer: PreTrainedTokenizerFast, seed: int) -> 
     return model
 
 
-def _save(folder: str | Path | None, model: PreTrainedModel, processor):
+def save(folder: str | Path | None, model: PreTrainedModel, processor):
     """The folder, after both were written there; without one, both."""
     if folder is None:
         return model, processor

@@ -416,7 +416,7 @@ def test_held_out_shares_no_image_and_no_family_with_train(tmp_path):
     store = Store(tmp_path)
     for task in TASKS:
         train, held = (
-            [pair for pair in tasks.generate(task, n=60, images=store, size=64, split=split)]
+            [pair for pair in tasks.generate(task, n=20, images=store, size=32, split=split)]
             for split in ("train", "heldout")
         )
         assert not {i for p in train for i in p["images"]} & {i for p in held for i in p["images"]}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from s2h import registry
-from s2h.eval.parsers import Rules
+from s2h.parsers import Rules
 from s2h.record import Record
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class Like:
 
 @dataclass(frozen=True)
 class Revision:
-    """The correction of the answers in one category, so that the scores of two runs may rest on different answers.
+    """A correction of the answers in one category. Because of it, two runs may be scored with different answers.
 
-    date: of the correction; wrong: what was wrong until then, a clause.
+    date: the day of the correction. wrong: a clause that says what was wrong until then.
     known: whether the labels are the corrected ones, by `md5:` and the MD5 of a file, or by `labels:` and
     `s2h.eval.revisions.fingerprint` of the category's ids and answers.
     """
@@ -143,7 +143,7 @@ def one_category(line: Line) -> list[str]:
     return [str(line["category"])] if line.get("category") else []
 
 
-def nothing(line: Line) -> Line:
+def no_fields(line: Line) -> Line:
     return {}
 
 
@@ -159,10 +159,10 @@ class Bench:
     title, about: its name as its authors write it, and one line about it.
     hub, configs: the data set on the Hub and its configurations.
     splits: each split's names in files and on the Hub; the first one is asked unless --split names another.
-    rows: how many questions a split has, for a warning where there are more or fewer.
+    rows: how many questions a split has, for a warning if there are more or fewer.
     layouts, license: for `--list`.
     required: columns that a parquet file or a table of the Hub must have; a tuple: one of them.
-    owns: whether a file is its own, by the name without an ending; for folders in which several benchmarks lie.
+    owns: returns whether a file belongs to it, by the file's name without its ending; for folders with several benchmarks.
     aliases: other names, in lower case without punctuation. Case, punctuation and OWNER/ are ignored in names.
     draw: makes questions without any file. It gets (number of questions of each kind, seed, image store).
 
@@ -175,8 +175,8 @@ class Bench:
     answer_type: the type of all its answers, if there is only one.
 
     How replies are read:
-    rules: by parser, the rules (`s2h.eval.parsers.Rules`) by which that evaluator reads this benchmark, if they differ from
-    its rules for others.
+    rules: by parser, the rules (`s2h.parsers.Rules`) by which that evaluator reads this benchmark, if they differ from its
+    rules for other benchmarks.
 
     How it is scored:
     categories: returns the categories that a question counts in.
@@ -193,8 +193,8 @@ class Bench:
 
     How a published number is reproduced (`s2h.eval.card`):
     like: the settings of evaluators, by the names of `s2h.eval.like.EVALUATORS`.
-    clusters: which questions are not independent, beside those that share an image; guess: what a blind guesser scores; both
-    in words, for --card.
+    clusters: which questions are not independent, beside those that share an image. guess: the score of a blind guesser.
+    Both are texts for --card.
     """
 
     title: str
@@ -219,7 +219,7 @@ class Bench:
     rules: Mapping[str, Rules] = field(default_factory=dict)
 
     categories: Callable[[Line], list[str]] = one_category
-    keep: Callable[[Line], Line] = nothing
+    keep: Callable[[Line], Line] = no_fields
     related: Callable[[Line], list[str]] = by_group
     metrics: Callable[[list[Line], int], list[Metric]] = no_metrics
     grid: bool = False
@@ -243,8 +243,8 @@ def named(name: object) -> Bench | None:
 
 
 def plain(name: object) -> str:
-    """Return the benchmark's name for a name that the Hub, another evaluator or a folder has for it ('OWNER/My-Bench',
-    'MYBENCH'); any other name as it is."""
+    """Return the benchmark's name for the name that the Hub, another evaluator or a folder gives it ('OWNER/My-Bench',
+    'MYBENCH'). Any other name is returned unchanged."""
     return _plain(str(name or ""))
 
 
@@ -267,7 +267,7 @@ def letters_of(name: str) -> str:
 
 
 def closest(name: str) -> list[str]:
-    """Return the names that a misspelt one may have meant, the likeliest first."""
+    """Return the benchmarks' names that are most like a misspelt one, the likeliest first."""
     import difflib
 
     return difflib.get_close_matches(name.lower(), registry.names("bench"), n=3, cutoff=0.4)

@@ -1,8 +1,8 @@
 """BLINK: fourteen tasks that people solve at a glance (Fu et al., ECCV 2024). The answers of its test split are not public.
 
-About 90% of the answers of its task Relative_Reflectance (134 of the validation split's 1,901 questions) were wrong until
-its authors corrected them on 2025-09-03 (issue 13 of zeyofu/BLINK_Benchmark). VLMEvalKit's BLINK.tsv followed on 2026-05-11
-(its pull request 1539).
+About 90% of the answers of the task Relative_Reflectance (134 of the validation split's 1,901 questions) were wrong until
+the authors corrected them on 2025-09-03 (issue 13 of zeyofu/BLINK_Benchmark). VLMEvalKit corrected its BLINK.tsv on
+2026-05-11 (its pull request 1539).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from s2h.eval import revisions
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question, Revision
 from s2h.eval.bootstrap import accuracy, by_category
-from s2h.eval.parsers import Rules, lmms
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.styles import listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules, lmms
 from s2h.record import Record
 
 TASKS = (
@@ -33,14 +33,14 @@ REVISION = Revision(
 
 
 def question(row: Record, file: str) -> Question:
-    shown = [row[name] for name in sorted(row) if name.startswith("image_") and row[name] is not None]
+    images = [row[name] for name in sorted(row) if name.startswith("image_") and row[name] is not None]
     return Question(
-        id=str(first(row, "idx", "id", "index")),
+        id=first(row, "idx", "id", "index"),
         category=first(row, "sub_task", "task") or "",
         text=row.get("question"),
         options=first(row, "choices", "options"),
         answer=row.get("answer"),
-        images=shown or row.get("images"),
+        images=images or row.get("images"),
         prompt=row.get("prompt"),
     )
 
@@ -70,17 +70,17 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """Return the mean over tasks, as its own script and lmms-eval compute it (VLMEvalKit has the accuracy over questions),
-    and both numbers without the task whose answers were corrected."""
-    made = [by_category("mean of sub-tasks", known, seed)]
+    """Return the mean over tasks, as the benchmark's own script and lmms-eval compute it (VLMEvalKit has the accuracy over
+    questions), and both numbers without the task whose answers were corrected."""
+    found = [by_category("mean of sub-tasks", known, seed)]
     rest = [p for p in known if not revisions.concerns(REVISION, p.get("category"))]
     if rest and len(rest) < len(known):
         task = REVISION.category
-        made += [
+        found += [
             Metric(f"without {task}", *accuracy(rest, seed), len(rest)),
             by_category(f"mean of sub-tasks without {task}", rest, seed),
         ]
-    return made
+    return found
 
 
 BENCH = Bench(

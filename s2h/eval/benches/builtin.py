@@ -38,7 +38,7 @@ def questions(count: int, seed: int, store: Store, size: int = 64) -> Questions:
 
 BENCH = Bench(
     title="Built-in world",
-    about="held-out questions, levels 1 to 3 and single images; nothing is needed",
+    about="held-out questions, levels 1 to 3 and single images; needs no files",
     draw=questions,
     levels={category: level for category, _, level, _ in PARTS},
 )

@@ -2,7 +2,7 @@
 
 Its accuracy over questions is called aAcc. qAcc is the share of questions that are answered right for every figure that
 they are asked about. fAcc is the share of figures for which every question is answered right. Its rows without an image are
-not asked.
+not read.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import dataclasses
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
+from s2h.parsers import Rules
 from s2h.record import Record
 
 GUESS = 0.5  # the share of questions that a blind guesser answers right
@@ -54,7 +54,7 @@ def keep(line: Line) -> Line:
 
 
 def related(line: Line) -> list[str]:
-    """Return one name for all questions of a set, which are about one figure and its altered copies."""
+    """Return the name of a question's set: the questions about one figure and its altered copies."""
     return [_key(line, "set_id")] if "set_id" in line else []
 
 
@@ -90,5 +90,5 @@ BENCH = Bench(
     metrics=metrics,
     like={"vlmevalkit": Like()},
     clusters="a figure and its altered copies",
-    guess="50% of questions, less of qAcc and fAcc by the sizes of their groups",
+    guess="50% of questions; less for qAcc and fAcc, by the sizes of their groups",
 )

@@ -6,10 +6,10 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import subset
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.styles import LETTER, llava
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 KINDS = ("multi-choice", "short-answer")
@@ -23,7 +23,7 @@ _FINAL = "final answer:"
 def question(row: Record, file: str) -> Question:
     short = row.get("question_type") == "short-answer"
     return Question(
-        id=str(first(row, "id", "idx")),
+        id=first(row, "id", "idx"),
         category=row.get("category") or "",
         text=row.get("question"),
         options=None if short else first(row, "options", "choices"),
@@ -46,11 +46,11 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 def _labelled(asked: CheckedQuestion) -> str:
     """Return the options, each on a line, with a label unless it has its own."""
-    made = ""
+    lines = []
     for letter, option in asked.labelled.items():
-        has = any(label in option.upper() for label in (f"{letter})", f"{letter}:", f"{letter}."))
-        made += f"\n {option}" if has else f"\n ({letter}) {option}"
-    return made
+        has_label = any(label in option.upper() for label in (f"{letter})", f"{letter}:", f"{letter}."))
+        lines.append(f"\n {option}" if has_label else f"\n ({letter}) {option}")
+    return "".join(lines)
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:

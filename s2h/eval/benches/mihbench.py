@@ -1,7 +1,7 @@
 """MIHBench: hallucinated objects over several images, POPE's questions for 2 to 4 photographs (Li et al., ACM MM 2025).
 
-Whether an object is in every image (`existence`; absent objects are random, popular or adversarial), or whether two images
-show equally many of it (`count`). The copy on the Hub lacks the paper's third task, the identity of an object.
+It asks whether an object is in every image (`existence`; absent objects are random, popular or adversarial), or whether two
+images show equally many of it (`count`). The copy on the Hub lacks the paper's third task, the identity of an object.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from s2h.eval.benches import Bench, CheckedQuestion, Line, Metric, Question, let
 from s2h.eval.confusion import by_split
 from s2h.eval.questions.tables import beside, first, number_of
 from s2h.images.references import is_relative
-from s2h.record import Record, RecordError
+from s2h.record import Record
 
 EXISTENCE = ("existence_adversarial", "existence_popular", "existence_random")
 TASKS = ("count", *EXISTENCE)
@@ -36,7 +36,7 @@ def question(row: Record, file: str) -> Question:
 
 
 def _task(name: str) -> str:
-    """Return the task that a name means, "" for none. Existence without a kind is a task of its own."""
+    """Return the task that a name means, "" for none. Existence without a kind of absent objects is a task of its own."""
     said = letters_of(name)
     kind = next((kind for kind in ("adversarial", "popular", "random") if kind in said), "")
     if kind and ("exist" in said or said == kind):
@@ -49,15 +49,11 @@ def _task(name: str) -> str:
 
 
 def _photograph(row: Record, image: object) -> object:
-    """Find the file of an image that a row only names, as the release does."""
+    """Find the file of an image that a row only names, as the release does: by its path, or by its name alone."""
     if not isinstance(image, str) or len(image) > LONGEST or not is_relative(image):
         return image
-    path = beside(row, image, FOLDERS) or beside(row, os.path.basename(image), FOLDERS)
-    if path is None:
-        raise RecordError(
-            f"no such file: {image} beside the questions, in images/ or in val2014/", "images", row.where
-        )
-    return path
+    places = "beside the questions, in images/ or in val2014/"
+    return beside(row, image, FOLDERS, "images", places, by_name=True)
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
@@ -67,15 +63,15 @@ def own_prompt(asked: CheckedQuestion) -> str:
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
     """Return POPE's metrics of each task, and the means over the three kinds of absent objects, which the paper prints."""
-    made = by_split(known, one_category, seed)
-    some = [p for p in known if p.get("category") in EXISTENCE]
-    if len({p["category"] for p in some}) == len(EXISTENCE):
-        made += [
-            dataclasses.replace(one, name=f"existence {one.name}")
-            for one in by_split(some, one_category, seed)
-            if one.name.startswith("mean ")
+    found = by_split(known, one_category, seed)
+    existence = [p for p in known if p.get("category") in EXISTENCE]
+    if len({p["category"] for p in existence}) == len(EXISTENCE):
+        found += [
+            dataclasses.replace(metric, name=f"existence {metric.name}")
+            for metric in by_split(existence, one_category, seed)
+            if metric.name.startswith("mean ")
         ]
-    return made
+    return found
 
 
 BENCH = Bench(
@@ -94,6 +90,6 @@ BENCH = Bench(
     answer_type="yes/no",
     metrics=metrics,
     grid=True,
-    clusters="photographs are COCO's val2014, as POPE's are, and each stands in several questions",
+    clusters="questions that share a photograph of COCO's val2014, which POPE's photographs are from, too",
     guess="50%, or the share of the more frequent answer of a task",
 )

@@ -1,5 +1,5 @@
-"""MIRB: perception, knowledge, reasoning and multi-hop reasoning over several images (Zhao et al., 2024). Some of its tasks
-have options inside the question, the others short answers."""
+"""MIRB: perception, knowledge, reasoning and multi-hop reasoning over several images (Zhao et al., 2024). In some
+of its tasks the question contains its options, in the others the answer is short."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
-from s2h.eval.parsers import Rules
-from s2h.eval.parsers.numbers import ORDINALS, WORDS
 from s2h.eval.questions.tables import first, number_of
+from s2h.parsers import Rules
+from s2h.parsers.numbers import ORDINALS, WORDS
 from s2h.record import Record
 
 GROUPS = {
@@ -20,7 +20,7 @@ GROUPS = {
     "multi-hop": ("visual_chain", "arxiv"),
 }
 LETTERS = ("A", "B", "C", "D", "E")
-# The instruction for each task, by a prefix of its name.
+# The instruction for each task, by the beginning of its name.
 _INSTRUCTIONS = (
     (("codeu", "food", "image_jigsaw"), "Answer with the option symbol."),
     (("arxiv",), "Answer with the paper title."),
@@ -98,17 +98,17 @@ def _first_sentence(text: str) -> str:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    made = []
+    found = []
     for group, tasks in GROUPS.items():
         some = [p for p in known if str(p.get("category") or "") in tasks]
         if some:
             values = macro(some, lambda p: str(p.get("category") or ""), seed)
-            made.append(Metric(f"{group} (mean of tasks)", *values, len(some)))
-    return [*made, by_category("mean of tasks", known, seed)]
+            found.append(Metric(f"{group} (mean of tasks)", *values, len(some)))
+    return [*found, by_category("mean of tasks", known, seed)]
 
 
 def unrelated(line: Line) -> list[str]:
-    """Return no cluster: the groups are kinds of tasks, so that questions of one group are independent."""
+    """Return no names: a group is a kind of tasks here, and its questions are independent."""
     return []
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import by_category, subset
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL
 from s2h.eval.questions import archives
 from s2h.eval.questions.styles import LETTER, llava
 from s2h.eval.questions.tables import first, number_of
 from s2h.images.references import is_relative
+from s2h.parsers import Rules
 from s2h.record import Record
 
 # The tasks whose prompt begins with the question; in the others its context comes first.
@@ -30,6 +30,8 @@ QUESTION_FIRST = frozenset(
         "single_object_tracking",
     }
 )  # fmt: skip
+MEAN = "mean of tasks"
+PAPER = "MMIU, ICLR 2025, arXiv 2408.02718"
 LONGEST = 1024  # characters of a path; a longer text is the image itself
 _LABEL = re.compile(r"(?:^|\n)[ \t]*\(?([A-Z])[:.)][ \t]*")
 _ASKS = "\nPlease answer the option directly like A,B,C,D..."
@@ -60,19 +62,19 @@ def question(row: Record, file: str) -> Question:
 
 
 def options(listed: Any) -> Any:
-    """Return the options by letter of a text with one on each line ('A: left\\nB: right'); any other value as it is."""
+    """Return the options by letter of a text that has one on each line ('A: left\\nB: right'); any other value unchanged."""
     if not isinstance(listed, str):
         return listed
-    marks, made = list(_LABEL.finditer(listed)), {}
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
-        made[mark[1]] = listed[mark.end() : after.start() if after else len(listed)].strip()
-    return made or None
+    labels = list(_LABEL.finditer(listed))
+    ends = [*(label.start() for label in labels[1:]), len(listed)]
+    found = {label[1]: listed[label.end() : end].strip() for label, end in zip(labels, ends, strict=False)}
+    return found or None
 
 
 def _relation(images: object) -> str:
     """Return the kind of relation between the images: the first folder of their paths, if there are two."""
-    one = images[0] if isinstance(images, list) and images else None
-    parts = one.removeprefix("./").split("/") if isinstance(one, str) and len(one) <= LONGEST else []
+    path = images[0] if isinstance(images, list) and images else None
+    parts = path.removeprefix("./").split("/") if isinstance(path, str) and len(path) <= LONGEST else []
     return parts[0] if len(parts) > 2 and parts[0] not in ("", "..") else ""
 
 
@@ -83,7 +85,7 @@ def _image(row: Record, image: object) -> object:
 
 
 def llava_prompt(asked: CheckedQuestion) -> str:
-    """Return the question and its context, which has the options, and LLaVA's words."""
+    """Return the question, its context, which has the options, and LLaVA's instruction."""
     return f"{asked.prompt.strip()}\n{LETTER}" if asked.prompt else llava(asked)
 
 
@@ -101,14 +103,11 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 def metrics(known: list[Line], seed: int) -> list[Metric]:
     """Return the mean over tasks, which the paper prints, and the accuracy for each kind of relation."""
     relations = sorted({str(p["l2_category"]) for p in known if p.get("l2_category")})
-    made = [by_category(MEAN, known, seed)]
+    found = [by_category(MEAN, known, seed)]
     for relation in relations if len(relations) > 1 else ():
-        made += subset(relation, [p for p in known if p.get("l2_category") == relation], seed)
-    return made
+        found += subset(relation, [p for p in known if p.get("l2_category") == relation], seed)
+    return found
 
-
-MEAN = "mean of tasks"
-PAPER = "MMIU, ICLR 2025, arXiv 2408.02718"
 
 BENCH = Bench(
     title="MMIU",

@@ -7,22 +7,24 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.bootstrap import by_category, mean_of, whole_groups
-from s2h.eval.parsers import Rules
 from s2h.eval.published import SEVERAL
 from s2h.eval.questions import tsv
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 ASKS = "\nAnswer with the option's letter from the given choices directly. Enclose the option's letter within ``."
-ROTATIONS, STEP = 4, 1_000_000  # a question of VLMEvalKit's circular table, and the distance of their indices
+ROTATIONS, STEP = (
+    4,
+    1_000_000,
+)  # copies of a question in VLMEvalKit's circular table, and the distance of their indices
 # The categories of VLMEvalKit's table, by their first part.
 _LONG = {"pos": "Positional Relationship", "attr": "Attribute", "motion": "Motion"}
 
 
 def question(row: Record, file: str) -> Question:
-    number = first(row, "id", "index")
     return Question(
-        id=None if number is None else str(number),
+        id=first(row, "id", "index"),
         category=category(str(first(row, "question_type", "type", "category") or "")),
         text=row.get("question"),
         options=first(row, "options", "choices"),
@@ -33,7 +35,7 @@ def question(row: Record, file: str) -> Question:
 
 
 def category(name: str) -> str:
-    """Return a type of question as the data set spells it; VLMEvalKit's table and lmms-eval spell it otherwise."""
+    """Return a type of question as the data set spells it. VLMEvalKit's table and lmms-eval spell it differently."""
     first_part, *rest = name.strip().split("-")
     if rest and first_part.lower() in _LONG:
         name = f"{_LONG[first_part.lower()]} ({'–'.join(f'{part}.' for part in rest)})"
@@ -41,7 +43,7 @@ def category(name: str) -> str:
 
 
 def table(row: Record) -> Question:
-    """Make a question of a row of VLMEvalKit's table. In the circular one each question stands four times, with its options
+    """Make a question of a row of VLMEvalKit's table. The circular table has each question four times, with its options
     rotated."""
     made = tsv.question(row)
     number = str(made.id)
@@ -52,26 +54,25 @@ def table(row: Record) -> Question:
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
-    options = (
-        "" if asked.in_text else "\nOptions: " + ", ".join(f"{k}: {v}" for k, v in asked.choices.items())
-    )
-    return f"{asked.text.strip()}{options}{ASKS}"
+    listed = ", ".join(f"{letter}: {option}" for letter, option in asked.choices.items())
+    return asked.text.strip() + ("" if asked.in_text else f"\nOptions: {listed}") + ASKS
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the first capital letter A to D that is a word, of what stands in backticks or braces, if there are any. A
-    letter before another word ('A dog') doesn't count."""
+    """Return the first capital letter A to D that is a word, unless another word follows it ('A dog'). If the reply has
+    backticks or braces, only the text in them is read."""
     found = re.search(r"\b[A-D]\b(?!\s[a-zA-Z])", _enclosed(text))
     return found[0] if found and found[0] in choices else None
 
 
 def lmms_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter A to F that `official_choice` would, in either case."""
+    """Return a letter as `official_choice` does, but from A to F and in either case."""
     found = re.search(r"\b[A-F]\b(?!\s[a-zA-Z])", _enclosed(text), re.IGNORECASE)
     return found[0].upper() if found and found[0].upper() in choices else None
 
 
 def _enclosed(text: str) -> str:
+    """Return the text in backticks or braces, the whole text if there are none."""
     for pattern in (r"``([^`]*)``", r"`([^`]*)`", r"\{([^}]*)\}"):
         if found := re.search(pattern, text):
             text = found[1]
@@ -79,11 +80,12 @@ def _enclosed(text: str) -> str:
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """Return the mean of the types of questions, and of the circular table the share of questions that are answered right in
-    every rotation."""
-    made = [by_category("mean of types", known, seed)]
-    whole = whole_groups([(str(p["group"]), p) for p in known if p.get("group") is not None], ROTATIONS)
-    return [*made, *([mean_of("circular", [("", whole)], seed, 1 / 4**ROTATIONS)] if whole else [])]
+    """Return the mean over the types of questions and, for the circular table, the share of questions that are answered
+    right in every rotation."""
+    found = [by_category("mean of types", known, seed)]
+    if whole := whole_groups([(str(p["group"]), p) for p in known if p.get("group") is not None], ROTATIONS):
+        found.append(mean_of("circular", [("", whole)], seed, 1 / 4**ROTATIONS))
+    return found
 
 
 BOARD = "MMSI-Bench's leaderboard, github.com/InternRobotics/MMSI-Bench"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import by_category, macro
-from s2h.eval.parsers import Rules, lmms
 from s2h.eval.questions.styles import LETTER, listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules, lmms
 from s2h.record import Record
 
 
 def question(row: Record, file: str) -> Question:
     return Question(
-        id=str(first(row, "index", "id")),
+        id=first(row, "index", "id"),
         category=row.get("category") or "",
         text=row.get("question"),
         options=first(row, "options", "choices"),
@@ -27,8 +27,7 @@ def lmms_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter at the start of the reply, or right after an opening bracket, 'option ' or 'the answer is '
-    there."""
+    """Return the letter at the start of the reply, or right after '(', 'option ' or 'the answer is ' at its start."""
     reply = text.lower().strip().replace("\n", " ")
     letters = {letter.lower(): letter for letter in choices}
     for start in ("", "(", "option ", "the answer is "):

@@ -7,10 +7,10 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question, by_group
 from s2h.eval.bootstrap import by_category, subset
-from s2h.eval.parsers import Rules
 from s2h.eval.questions import tsv
 from s2h.eval.questions.styles import LETTER, listed
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 _KEPT = ("image_relation", "image_type", "counterpart_idx")
@@ -19,7 +19,7 @@ _NONE = re.compile(r"\W*none of (?:the|these) (?:choices|options|above|answers)"
 
 def question(row: Record, file: str) -> Question:
     return Question(
-        id=str(first(row, "idx", "id")),
+        id=first(row, "idx", "id"),
         category=row.get("task") or "",
         text=row.get("question"),
         options=first(row, "options", "choices"),
@@ -44,8 +44,8 @@ def official_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter of the last '(A)', else of the last 'A' between spaces, else, in a reply of more than five words, of
-    the last option whose text appears."""
+    """Return the letter of the last '(A)', else of the last 'A' between spaces, else, in a reply of more than five words,
+    the letter of the option whose text appears last."""
     for mark in ",.!?;:'":
         text = text.strip(mark)
     text = f" {text} "
@@ -66,10 +66,10 @@ def unanswerable(line: Line) -> bool | None:
 
 
 def related(line: Line) -> list[str]:
-    """Return names that a question has in common with its counterpart."""
+    """Return the question's number and that of its counterpart, which has the same two."""
     number = str(line.get("id")).rpartition("/")[2]
-    twin = line.get("counterpart_idx")
-    return [*by_group(line), number, *([] if twin is None else [str(twin)])]
+    counterpart = line.get("counterpart_idx")
+    return [*by_group(line), number, *([] if counterpart is None else [str(counterpart)])]
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:

@@ -11,8 +11,8 @@ import re
 
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.questions.tables import first
+from s2h.parsers import Rules
 from s2h.record import Record
 
 SIZE = 4  # rows of a group
@@ -71,13 +71,13 @@ def keep(line: Line) -> Line:
 
 
 def related(line: Line) -> list[str]:
-    """Return one name for the rows of a group."""
+    """Return the name of a row's group."""
     number = place(line)
     return [] if number is None else [str(number // SIZE)]
 
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
-    """Return the accuracies of questions, of images and of groups, over groups of which all four rows were asked."""
+    """Return the accuracies of questions, of images and of groups, over the groups whose four rows were all asked."""
     groups: dict[int, list[tuple[int, Line]]] = {}
     for p in known:
         if (number := place(p)) is not None:

@@ -1,5 +1,5 @@
-"""NLVR2: whether a sentence is true of two photographs (Suhr et al., ACL 2019). A sentence is asked of up to four pairs;
-consistency is the share of sentences that are answered right every time. Mantis's script scores it."""
+"""NLVR2: whether a sentence is true of two photographs (Suhr et al., ACL 2019). A sentence is asked about up to four pairs.
+Consistency is the share of sentences that are answered right every time. `official` is Mantis's script."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import re
 from s2h.eval.benches import Bench, Like, Line, Metric, Published, Question, by_group
 from s2h.eval.benches.mantis import first_letter, official_prompt
 from s2h.eval.bootstrap import all_right
-from s2h.eval.parsers import Rules
 from s2h.eval.published import MODEL, S2H_DPO
 from s2h.eval.questions.tables import beside, first
+from s2h.parsers import Rules
 from s2h.record import Record, RecordError
 from s2h.seeds import seed_of
 
@@ -21,7 +21,7 @@ def question(row: Record, file: str) -> Question:
     if "identifier" in row:
         return _released(row)
     return Question(
-        id=str(first(row, "id", "idx")),
+        id=first(row, "id", "idx"),
         text=row.get("question"),
         options=first(row, "options", "choices"),
         answer=row.get("answer"),
@@ -30,8 +30,8 @@ def question(row: Record, file: str) -> Question:
 
 
 def _released(row: Record) -> Question:
-    """Make a question of a line of the release. The order of its options is drawn from its name, so that neither letter is
-    favoured."""
+    """Make a question of a line of the release. The order of the options is drawn from the line's name, so that neither
+    letter is favoured."""
     name, label = str(row["identifier"]), row.get("label")
     return Question(
         id=name,
@@ -51,19 +51,12 @@ def _image(row: Record, name: str, which: int) -> str:
     folders = ["", split, "images", f"images/{split}", f"../images/{split}", f"../{split}"]
     if str(row.get("directory", "")).isdigit():
         folders += [f"{split}/{row['directory']}", f"images/{split}/{row['directory']}"]
-    path = beside(row, file, folders)
-    if path is None:
-        raise RecordError(
-            f"no such file: {file} beside the JSON, in {split}/ or images/{split}/",
-            f"images[{which}]",
-            row.where,
-        )
-    return path
+    return beside(row, file, folders, f"images[{which}]", f"beside the JSON, in {split}/ or images/{split}/")
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return the letter that Mantis's script reads; if no option's letter comes first, the option that says 'true' or
-    'false', if the reply has only one of the two words."""
+    """Return the letter that Mantis's script reads. If no option's letter comes first, return the option that says 'true'
+    or 'false', if the reply has exactly one of the two words."""
     if (letter := first_letter(text)) in choices:
         return letter
     verdicts = [word for word in ("true", "false") if word in text.lower()]
@@ -73,8 +66,8 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def sentence(line: Line) -> str:
-    """Return a name that the questions about one sentence have in common: split, set and sentence of the identifier, else
-    the sentence itself."""
+    """Return the name that all questions about one sentence share: the split, set and sentence of the identifier, or the
+    sentence itself."""
     if line.get("sentence"):
         return str(line["sentence"])
     found = _IDENTIFIER.search(str(line.get("id", "")))
@@ -88,7 +81,7 @@ def sentence(line: Line) -> str:
 
 
 def keep(line: Line) -> Line:
-    return {"sentence": line["sentence"] if "sentence" in line else sentence(line)}
+    return {"sentence": sentence(line)}
 
 
 def related(line: Line) -> list[str]:

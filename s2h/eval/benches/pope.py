@@ -7,7 +7,7 @@ import os
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Question
 from s2h.eval.confusion import by_split
 from s2h.eval.questions.tables import beside, first
-from s2h.record import Record, RecordError
+from s2h.record import Record
 
 SPLITS = ("adversarial", "popular", "random")
 FOLDERS = ("", "val2014", "images", "../val2014", "../images", "../../val2014", "../../../val2014")
@@ -18,24 +18,17 @@ def question(row: Record, file: str) -> Question:
     category = row.get("category") or next((split for split in SPLITS if split in name), "")
     image = row.get("image")
     if isinstance(image, str) and file.endswith((".json", ".jsonl")):
-        image = _photograph(row, os.path.basename(image))
-    number = str(first(row, "question_id", "id"))
+        image = beside(
+            row, os.path.basename(image), FOLDERS, "image", "beside the JSON, in val2014/ or in images/"
+        )
+    number = first(row, "question_id", "id")
     return Question(
-        id=f"{category}/{number}" if category else number,
+        id=None if number is None else f"{category}/{number}" if category else str(number),
         category=category,
         text=first(row, "question", "text"),
         answer=first(row, "answer", "label"),
         images=first(row, "images") or [image],
     )
-
-
-def _photograph(row: Record, name: str) -> str:
-    path = beside(row, name, FOLDERS)
-    if path is None:
-        raise RecordError(
-            f"no such file: {name} beside the JSON, in val2014/ or in images/", "image", row.where
-        )
-    return path
 
 
 def own_prompt(asked: CheckedQuestion) -> str:

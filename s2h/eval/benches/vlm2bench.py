@@ -1,13 +1,13 @@
 """VLM2-Bench: linking what matches across images (Zhang et al., ACL 2025): general cues (gc), objects (oc) and persons (pc).
 
-Its questions say how they are to be answered, and each task has its own score:
+Each question says how to answer it, and each task has its own score:
 
 - `gc-mat`, `gc-trk`, `oc-cpr`, `pc-cpr`: a statement and its opposite, T or F; a pair counts if both are answered right.
-- `oc-cnt`, `pc-cnt`: a number. A wrong one at a distance d of the right one g, over n images, scores
+- `oc-cnt`, `pc-cnt`: a number. A wrong number at a distance d from the right one g, over n images, scores
   1 - 4 / n * (d / max(g - 1, n - g)) ** (1 / 10), at least 0 (`counted`).
-- `oc-grp`, `pc-grp`: a letter; the accuracy.
+- `oc-grp`, `pc-grp`: a letter; the score is the accuracy.
 
-Its videos are not asked.
+Its questions about videos are not read.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import os
 import re
 from dataclasses import replace
 
+from s2h.eval import gold
 from s2h.eval.benches import Bench, CheckedQuestion, Like, Line, Metric, Published, Question
 from s2h.eval.bootstrap import Unit, mean_of, whole_groups
-from s2h.eval.parsers import Rules
-from s2h.eval.parsers.numbers import WORDS
 from s2h.eval.published import SEVERAL
 from s2h.eval.questions.tables import beside, first
+from s2h.parsers import Rules
+from s2h.parsers.numbers import WORDS
 from s2h.record import Record, RecordError
 
 PAIRS = ("gc-mat", "gc-trk", "oc-cpr", "pc-cpr")
@@ -29,6 +30,7 @@ COUNTS = ("oc-cnt", "pc-cnt")
 GROUPS = ("oc-grp", "pc-grp")
 TASKS = (*PAIRS, *COUNTS, *GROUPS)
 MEAN = "mean of eight scores"
+LONGEST = 255  # characters of a file's path; a longer text is the image itself
 GUESS = 0.5  # the share of statements that a blind guesser judges right
 _TRUTH = {"T": "True", "F": "False"}
 _FOLDERS = {"gc": "gc/processed", "oc": "oc/original_obj", "pc": "pc/image/picks_face"}
@@ -46,7 +48,7 @@ def question(row: Record, file: str) -> Question:
     number = first(row, "q_id", "index", "id")
     images = first(row, "images", "image_seq", "image")
     if isinstance(images, list):
-        images = [_found(row, task, one) for one in images]
+        images = [_image(row, task, one) for one in images]
     answer = first(row, "gt_answer", "answer")
     name = str(number) if str(number).startswith(f"{task}_") else f"{task}_{number}"
     made = Question(
@@ -67,18 +69,14 @@ def question(row: Record, file: str) -> Question:
     return replace(made, answer=label[1] if label else answer, answer_type="choice")
 
 
-def _found(row: Record, task: str, image: object) -> object:
-    """Find an image that a row names: in the folder that the release's scripts give for its task."""
-    if not isinstance(image, str) or len(image) > 255 or os.path.isabs(image):
+def _image(row: Record, task: str, image: object) -> object:
+    """Find an image that a row names in the folder that the release's scripts have for its task."""
+    if not isinstance(image, str) or len(image) > LONGEST or os.path.isabs(image):
         return image
     folder = _FOLDERS.get(task[:2], "")
     up = [os.path.join(*[".."] * depth, "data", folder) for depth in range(1, 5)]
-    path = beside(row, image, ("", "images", folder, f"data/{folder}", *up))
-    if path is None:
-        raise RecordError(
-            f"no such file: {image} beside the questions or in data/{folder}/", "images", row.where
-        )
-    return path
+    folders = ("", "images", folder, f"data/{folder}", *up)
+    return beside(row, image, folders, "images", f"beside the questions or in data/{folder}/")
 
 
 def own_prompt(asked: CheckedQuestion) -> str:
@@ -95,8 +93,8 @@ def vlmevalkit_prompt(asked: CheckedQuestion) -> str:
 
 
 def official_choice(text: str, choices: dict[str, str]) -> str | None:
-    """Return T or F if the reply has only one of the words T, F, true and false, once. Of options, return the letter before
-    the first closing bracket, unless the reply has several letters in brackets; its opening bracket doesn't matter here."""
+    """Return T or F if the words T, F, true and false occur only once in the reply. Of options, return the letter before the
+    first closing bracket, with or without an opening one; None if the reply has several letters in brackets."""
     if set(choices) == set(_TRUTH):
         said = re.findall(r"\b(?:t|f|true|false)\b", text, re.IGNORECASE)
         return said[0][0].upper() if len(said) == 1 else None
@@ -107,8 +105,7 @@ def official_choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def official_number(text: str) -> int | None:
-    """Return the only number of a reply, in digits or words; several words count as one number if they are one ('twenty
-    one')."""
+    """Return the only number of a reply, in digits or words. All its number words are added up ('twenty one')."""
     digits = [int(found) for found in re.findall(r"\d+", text)]
     words = [WORDS[found.lower()] for found in _NUMBER_WORD.findall(text)]
     total = sum(words)
@@ -117,7 +114,7 @@ def official_number(text: str) -> int | None:
 
 
 def keep(line: Line) -> Line:
-    """Return the pair of a statement, by its id without `_p` or `_n`, and what a count scores."""
+    """Return the group of a statement (its id without `_p` or `_n`), and the score of a count."""
     kept: Line = {}
     if line.get("category") in PAIRS and line.get("group") is None:
         kept["group"] = str(line.get("id")).rpartition("_")[0]
@@ -127,11 +124,11 @@ def keep(line: Line) -> Line:
 
 
 def counted(line: Line) -> float:
-    """Return what a count scores, from 0 to 1; 0 if no number was read. With fewer images, a miss costs more."""
+    """Return the score of a count, from 0 to 1; 0 if no number was read. With fewer images, a miss costs more."""
     said, images = line.get("parsed"), len(line.get("images") or ()) or 2
     if not isinstance(said, int | float) or isinstance(said, bool):
         return 0.0
-    right = float(str(line["answer"]))
+    right = gold.read(line, "number")
     if said == right:
         return 1.0
     worst = max(right - 1, images - right, 1)
@@ -140,7 +137,7 @@ def counted(line: Line) -> float:
 
 def metrics(known: list[Line], seed: int) -> list[Metric]:
     """Return the benchmark's scores of the tasks that were asked, and their mean if all eight were."""
-    made, every = [], []
+    found, cells = [], []
     for task in TASKS:
         some = [p for p in known if p.get("category") == task]
         if task in PAIRS:
@@ -150,11 +147,11 @@ def metrics(known: list[Line], seed: int) -> list[Metric]:
         else:
             units = [Unit(p, float(p["correct"])) for p in some]
         if units:
-            every.append((task, units))
-            made.append(mean_of(_NAMES[task], [(task, units)], seed, GUESS**2 if task in PAIRS else None))
-    if len(every) == len(TASKS):
-        made.append(mean_of(MEAN, every, seed))
-    return made
+            cells.append((task, units))
+            found.append(mean_of(_NAMES[task], [(task, units)], seed, GUESS**2 if task in PAIRS else None))
+    if len(cells) == len(TASKS):
+        found.append(mean_of(MEAN, cells, seed))
+    return found
 
 
 _NAMES = {
@@ -195,7 +192,7 @@ BENCH = Bench(
     like={
         "vlmevalkit": Like(
             differs=(
-                "its result file has no images, so that it scores every count as one over 2 images",
+                "its result file has no images, so it scores every count as if it were over 2 images",
                 "a statement whose opposite is missing counts as wrong; here only whole pairs count",
             )
         ),

@@ -1,6 +1,6 @@
 """Read questions from a user's own files: JSON Lines, a JSON list, Parquet, or a table in VLMEvalKit's form. A line has
 `images` (or `image`), `question`, `choices` (an object of letters or a list) or `answer`, and optionally `id`, `bench`,
-`category` and `target`. Lines that are pairs are read by `pairs`.
+`category` and `target`. `pairs` reads the lines that are pairs.
 
     {"images": ["a.png", "b.png"], "question": "<image> <image> Which is red?", "choices": ["one", "two"], "answer": "A"}
 """
@@ -44,6 +44,7 @@ def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Q
 
 
 def _name(where: str) -> str:
+    """Return the name of a line's file without its ending."""
     stem = os.path.basename(where.rpartition(":")[0]).split(".")[0]
     return stem.strip("<>") or "questions"
 

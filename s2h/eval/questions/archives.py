@@ -1,5 +1,5 @@
-"""Find images that a benchmark's rows name by a path, in the folder of the rows or in a zip file of the download, which need
-not be unpacked."""
+"""Find images that a benchmark's rows name by a path: in the folder of the rows, or in a zip file there, which need not be
+unpacked."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ OPEN = 16  # zip files that are open at a time
 
 
 def image(row: Record, path: str) -> str | bytes:
-    """Return the image that a row names by a path relative to its own folder: the file's path, else its bytes in a zip file
-    there. A zip file NAME.zip has the contents of the folder NAME. Raises RecordError if it is in neither."""
+    """Return the image that a row names by a path relative to the row's folder: the path of the file or, if there is none,
+    the bytes of the member of a zip file there. NAME.zip has the contents of the folder NAME. Raises RecordError."""
     parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part not in (".", "/")]
     if ".." in parts or not parts:
         raise RecordError(f"leaves the folder of its rows: {path[:120]}", "images", row.where)
@@ -26,9 +26,9 @@ def image(row: Record, path: str) -> str | bytes:
     if os.path.isfile(found):
         return os.path.abspath(found)
     name = "/".join(parts)
-    for place in _zips(folder, _changed(folder)):
+    for place in _zips(folder, _modified(folder)):
         stem = os.path.basename(place).removesuffix(".zip")
-        members = _members(place, _changed(place))
+        members = _members(place, _modified(place))
         for member in (name, name.removeprefix(f"{stem}/"), f"{stem}/{name}"):
             if member in members:
                 return _read(place, member, row.where)
@@ -38,25 +38,26 @@ def image(row: Record, path: str) -> str | bytes:
     raise RecordError(f"no such file: {name}", "images", row.where, remedy)
 
 
-def _changed(path: str) -> int:
+def _modified(path: str) -> int:
     return os.stat(path).st_mtime_ns
 
 
 @lru_cache(maxsize=OPEN)
-def _zips(folder: str, changed: int) -> list[str]:
+def _zips(folder: str, modified: int) -> list[str]:
     return sorted(
         entry.path for entry in os.scandir(folder) if entry.name.endswith(".zip") and entry.is_file()
     )
 
 
 @lru_cache(maxsize=OPEN)
-def _members(path: str, changed: int) -> frozenset[str]:
-    """Return the names of the regular files in a zip file. changed: its time, so that a new file is read again."""
-    return frozenset(one.filename for one in _opened(path, changed).infolist() if not one.is_dir())
+def _members(path: str, modified: int) -> frozenset[str]:
+    """Return the names of the files in a zip file. modified: the time of its last change, so that a new file is read
+    again."""
+    return frozenset(one.filename for one in _opened(path, modified).infolist() if not one.is_dir())
 
 
 @lru_cache(maxsize=OPEN)
-def _opened(path: str, changed: int) -> zipfile.ZipFile:
+def _opened(path: str, modified: int) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
@@ -66,7 +67,7 @@ def _opened(path: str, changed: int) -> zipfile.ZipFile:
 
 
 def _read(path: str, member: str, where: str) -> bytes:
-    archive = _opened(path, _changed(path))
+    archive = _opened(path, _modified(path))
     entry = archive.getinfo(member)
     if entry.file_size > MAX_BYTES:
         raise RecordError(f"is larger than {MAX_BYTES >> 20} MiB: {path}!{member}", "images", where)

@@ -1,8 +1,8 @@
 """Find the files of a benchmark, on a disk or on the Hub, and make a question of each row.
 
 A question is (line, messages). The line has id, bench, category, images, question, answer, answer_type and, if they help to
-read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images, its `_row`
-the number of its row in its configuration, from 0.
+read an answer, choices, candidates and target_labels. Its `_pair` is a record with the references of its images. Its `_row`
+is the number of its row in its configuration, from 0.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def listing() -> str:
 
 def locate(name: str, path: str | None = None, data: str | None = None, split: str | None = None) -> Located:
     """Find the files of a split: below `path`, else in the benchmark's copy in the folder `data`, else None for the Hub.
-    split: by default the one that scores are reported on. Raises RecordError."""
+    split: by default the benchmark's first one. Raises RecordError."""
     bench = registry.load("bench", name)
     split = split or next(iter(bench.splits))
     if split not in bench.splits:
@@ -56,7 +56,9 @@ def locate(name: str, path: str | None = None, data: str | None = None, split: s
     path = path or (find(name, data) if data else None)
     if path is None:
         if not bench.hub:
-            raise RecordError(f"{name} is not on the Hub", remedy=f"--bench {name}=PATH or --data DIR")
+            raise RecordError(
+                f"{name} is not on the Hub", remedy=f"name a local copy: --bench {name}=PATH or --data DIR"
+            )
         return split, None  # on the Hub
     owns = bench.owns or (lambda stem: plain(stem) == name or name in stem.lower())
     return split, tables.files(path, bench.splits[split], lambda file: owns(_stem(file)))
@@ -72,10 +74,8 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
     else:
         found = tables.read(files, required=bench.required, on_error=settings.on_error)
     seen = HashSet()
-    count = 0
     rows: Counter[str] = Counter()  # by configuration, which is a folder or a name on the Hub
     for file, row in found:
-        count += 1
         config = file if files is None else os.path.dirname(file)
         rows[config] += 1
         try:
@@ -90,9 +90,10 @@ def read(name: str, located: Located, settings: Settings) -> Questions:
             continue
         made[0]["_row"] = rows[config] - 1
         yield made
-    whole = bench.rows.get(split)
-    joined = files is not None and files[0].endswith(".tsv")  # where one row may stand for several questions
-    if whole and count != whole and not joined:
+    count, whole = rows.total(), bench.rows.get(split)
+    # A row of a TSV may stand for several questions.
+    is_table = files is not None and files[0].endswith(".tsv")
+    if whole and count != whole and not is_table:
         settings.tell(
             f"{name}: {count:,} {plural(count, 'row')}, where the benchmark's {split} split has {whole:,}"
         )
@@ -142,5 +143,5 @@ def find(name: str, data: str) -> str:
             return os.path.join(whole, nested)
     raise RecordError(
         f"no copy of {name} in {data}: it holds {', '.join(held[:12]) or 'nothing'}",
-        remedy=f"--bench {name}=PATH",
+        remedy=f"name a local copy: --bench {name}=PATH",
     )

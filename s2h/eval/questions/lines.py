@@ -18,8 +18,8 @@ from s2h.images.references import anchored
 from s2h.images.store import Store
 from s2h.record import Record, RecordError
 
-# Texts that stand for an answer that is not public. The second list applies to questions with options only: elsewhere these
-# texts may be answers.
+# Texts that stand for an answer that is not public. The second list applies only to questions with options, since other
+# questions may have these texts as their answers.
 HIDDEN, HIDDEN_CHOICE = ("", "hidden", "?", "n/a", "nan"), ("-", "-1", "none", "null")
 
 
@@ -28,7 +28,7 @@ def line(bench: str, row: Record, asked: Question, settings: Settings) -> tuple[
     name, text, checked, answer = _parts(row, asked)
     images = asked.images
     if not isinstance(images, list) or not images or any(image is None for image in images):
-        raise RecordError("is missing or no list", "images", row.where)
+        raise RecordError("is missing or not a list", "images", row.where)
     references = [_stored(image, i, row, settings.store) for i, image in enumerate(images)]
     made = _line(bench, asked, (name, text), checked, answer, references)
     messages = styles.messages(bench, checked, settings.style, settings.place)
@@ -43,7 +43,7 @@ def bare(bench: str, row: Record, asked: Question) -> Line:
 
 
 def _parts(row: Record, asked: Question) -> tuple[str, str, CheckedQuestion, Any]:
-    """Return a question's name, its text, itself and its answer. Raises RecordError."""
+    """Return a question's id, its text, the checked question and its answer. Raises RecordError."""
     name = str(asked.id) if type(asked.id) is int else asked.id
     name, text = _text(name, "id", row.where), _text(asked.text, "question", row.where)
     return name, text, *_checked(asked, text, row.where)
@@ -78,13 +78,18 @@ def _line(
 
 
 def _text(value: object, field: str, where: str) -> str:
-    if not isinstance(value, str) or not value.strip() or value == "None":
+    """Return a text that a question must have. Raises RecordError."""
+    if value is None or (
+        isinstance(value, str) and value.strip() in ("", "None")
+    ):  # pandas writes None for an empty cell
         raise RecordError("is missing", field, where)
+    if not isinstance(value, str):
+        raise RecordError("must be a text", field, where)
     return value
 
 
 def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, Any]:
-    """Find the options and the type of the answer. Return (the question, its answer or None if that is hidden)."""
+    """Find the options and the type of the answer. Return the question and its answer, which is None if it is hidden."""
     answer, kind, in_text = asked.answer, asked.answer_type, False
     if isinstance(answer, float) and math.isnan(answer):
         answer = None
@@ -122,9 +127,9 @@ def _checked(asked: Question, text: str, where: str) -> tuple[CheckedQuestion, A
 
 
 def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return (options by letter, letter by number). A list has the letters from A on; an object has letters, or numbers,
-    which become letters in their order. What is null or empty is no option; the others keep their letters. Raises
-    RecordError."""
+    """Return (options by letter, letter by number). The items of a list get the letters from A on; the labels of an object
+    are letters, or numbers, which become letters in their order. Options that are null or empty are left out, and the others
+    keep their letters. Raises RecordError."""
     if options is None:
         return {}, {}
     numbers: dict[str, str] = {}
@@ -165,7 +170,7 @@ _NUMBERED = re.compile(r"\s*\(?(\d{1,2})[.):]\s+(\S.*)", re.DOTALL)
 
 def _unnumbered(options: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return (options without numbers, letter by number) if all are numbered in their order ('1. red', '2. blue'), else the
-    options as they stand."""
+    options unchanged."""
     texts, numbers = {}, {}
     for letter, option in options.items():
         match = _NUMBERED.fullmatch(option)
@@ -176,8 +181,8 @@ def _unnumbered(options: dict[str, str]) -> tuple[dict[str, str], dict[str, str]
 
 
 def _by_number(answer: Any, choices: dict[str, str], numbers: dict[str, str], where: str) -> Any:
-    """Return the letter of the option that an answer names by its number ('2', '2.', '2. blue'), if options are numbered.
-    Raises RecordError if another option's text is that number."""
+    """Return the letter of the option that an answer names by its number ('2', '2.', '2. blue'), if options are numbered;
+    any other answer unchanged. Raises RecordError if another option's text is that number."""
     if not numbers or answer is None or isinstance(answer, bool):
         return answer
     text = str(answer).strip()
@@ -199,7 +204,7 @@ _OPTION = re.compile(r"(?:^|(?<=[\s,;]))\(?([A-Z])(?:\)|[.:])\s*", re.MULTILINE)
 
 
 def options_within(question: str) -> dict[str, str]:
-    """Return the options that stand in a question's text ('Options: A: left, B: right', 'A. …' lines) by letter: the last
+    """Return by letter the options that a question's text contains ('Options: A: left, B: right', lines 'A. …'): the last
     run of labels from A on, if it has at least two."""
     marks = list(_OPTION.finditer(question))
     starts = [i for i, mark in enumerate(marks) if mark[1] == "A"]
@@ -221,7 +226,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{65,}")
 
 
 def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
-    """Return a reference that is valid in the working directory. Bytes are put into the store; files stay where they are."""
+    """Return a reference to an image that is valid in the working directory. Bytes go to the store; files stay where they
+    are. Raises RecordError."""
     import base64
     import binascii
 
@@ -250,5 +256,5 @@ def _stored(image: Any, i: int, row: Record, store: Store | None) -> str:
 
 
 def _is_file(reference: str, base: str) -> bool:
-    """Return whether a text that could be base64 names a file that is there."""
+    """Return whether a text that could be base64 is the name of a file."""
     return "\0" not in reference and os.path.isfile(os.path.join(base, reference))

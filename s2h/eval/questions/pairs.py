@@ -1,6 +1,6 @@
-"""Make questions of pairs. If replies are generated, the pair's own question is asked; with --scoring likelihood, the score
-says whether the chosen answer is likelier than the rejected one. A file of pairs is not a benchmark: it has no splits,
-number of rows or published numbers."""
+"""Make questions of pairs. If replies are generated, the model is asked the pair's own question; with --scoring likelihood,
+the score says whether the chosen answer is likelier than the rejected one. A file of pairs is not a benchmark: it has no
+splits, no known number of rows, and no published numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the values of --bench (`blink`, `blink=PATH`, `FILE.jsonl`) into places, and places into questions."""
+"""Parse the values of --bench (`blink`, `blink=PATH`, `FILE.jsonl`), find their files, and read the questions."""
 
 from __future__ import annotations
 

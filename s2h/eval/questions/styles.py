@@ -28,14 +28,14 @@ def text(bench: str, asked: CheckedQuestion, style: str) -> str:
 
 
 def listed(asked: CheckedQuestion, form: str = "{}. {}") -> str:
-    """Return the options, each on a line of its own; nothing if they stand in the question's text."""
+    """Return the options, each on a line of its own; "" if the question's text contains them."""
     if asked.in_text:
         return ""
     return "".join("\n" + form.format(letter, option) for letter, option in asked.choices.items())
 
 
 def llava(asked: CheckedQuestion) -> str:
-    """Return the question, its options, and how to answer."""
+    """Return the question, its options, and the instruction how to answer."""
     ending = LETTER if asked.answer_type == "choice" else WORD
     return f"{asked.text.strip()}{listed(asked)}\n{ending}"
 
@@ -59,8 +59,8 @@ STYLES = tuple(USUAL)
 
 
 def parts(words: str, images: int, place: str = "interleaved") -> list[object]:
-    """Return the parts of a prompt: texts, with IMAGE in place of each mark. Images without a mark come first. A numbered
-    mark that names an image again becomes the text "image N". Raises RecordError for more marks than images."""
+    """Return the parts of a prompt: texts, and IMAGE for each mark. Images without a mark come first. A numbered mark of an
+    image that was shown already becomes the text "image N". Raises RecordError for more marks than images."""
     if not _MARK.search(words):
         return [IMAGE] * images + ([words] if words.strip() else [])
     texts: list[object] = []
@@ -77,14 +77,15 @@ def parts(words: str, images: int, place: str = "interleaved") -> list[object]:
     if shown > images:
         raise RecordError(f"more <image> marks than images: {shown} and {images}", "question")
     if place == "first":
-        left = "".join(part for part in texts if isinstance(part, str))
-        left = re.sub(r"[ \t]{2,}", " ", left).strip()
-        return [IMAGE] * images + ([left] if left else [])
+        joined = "".join(part for part in texts if isinstance(part, str))
+        joined = re.sub(r"[ \t]{2,}", " ", joined).strip()
+        return [IMAGE] * images + ([joined] if joined else [])
     texts = [IMAGE] * (images - shown) + texts
     return _joined(part for part in texts if not isinstance(part, str) or part.strip())
 
 
 def _joined(pieces: Iterable[object]) -> list[object]:
+    """Return the parts of a prompt, with texts that follow each other as one."""
     made: list[object] = []
     for piece in pieces:
         last = made[-1] if made else None

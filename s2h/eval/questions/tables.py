@@ -1,5 +1,5 @@
 """Read the rows of a benchmark: from the Hub's parquet files, VLMEvalKit's TSV, JSON or JSON Lines on a disk, or from the
-Hub through `datasets`. Rows are read one by one with their images, so that memory does not grow with their number."""
+Hub through `datasets`. Rows are read one by one with their images, so that memory use does not grow with their number."""
 
 from __future__ import annotations
 
@@ -11,29 +11,25 @@ from s2h.errors import one_line
 from s2h.eval.benches import Columns
 from s2h.eval.questions import tsv
 from s2h.record import Record, RecordError, fail
-from s2h.streams import jsonl, parse
+from s2h.streams import jsonl
 from s2h.streams.files import below
 
-KINDS = (
-    ".parquet",
-    ".tsv",
-    ".jsonl",
-    ".jsonl.gz",
-    ".jsonl.zst",
-    ".json",
-)  # in the order in which a folder is searched
+# In the order in which a folder is searched.
+KINDS = (".parquet", ".tsv", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json")
 FILES = (*jsonl.SUFFIXES, ".json", ".parquet", ".tsv")  # endings of a user's own files
-BATCH = 8  # rows of a parquet file that are in memory at a time, beside its row group
+BATCH = 8  # rows of a parquet file that are converted at a time
 
 
 def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> list[str]:
-    """Return the files of a benchmark below a path, all of one kind: those of the split if file or folder names contain it
-    (`val-00000-of-00001`), else all. belongs: returns whether a file belongs to the benchmark, for folders with several
-    benchmarks. Raises RecordError."""
+    """Return the files of a benchmark below a path, all of one kind: those of the split if the names of files or folders
+    contain its name (`val-00000-of-00001`), else all. belongs: returns whether a file belongs to the benchmark, for folders
+    with several benchmarks. Raises RecordError."""
     if os.path.isfile(path):
         return [path]
     if not os.path.isdir(path):
-        raise RecordError(f"no such file or folder: {path}", remedy="--bench NAME=PATH or --data DIR")
+        raise RecordError(
+            f"no such file or folder: {path}", remedy="name a local copy: --bench NAME=PATH or --data DIR"
+        )
     path = _snapshot(path)
     found = sorted(
         name
@@ -41,13 +37,12 @@ def files(path: str, splits: Sequence[str], belongs: Callable[[str], bool]) -> l
         if not os.path.basename(name).startswith(".") and name.endswith(KINDS) and os.path.isfile(name)
     )
     for kind in KINDS:
-        some = [name for name in found if name.endswith(kind)]
+        candidates = [name for name in found if name.endswith(kind)]
         if kind != ".parquet":
-            some = [name for name in some if belongs(name)] or (
-                some if kind != ".tsv" or len(some) == 1 else []
-            )
-        if some:
-            return [name for name in some if _of_split(name, path, splits)] or some
+            own = [name for name in candidates if belongs(name)]
+            candidates = own or ([] if kind == ".tsv" and len(candidates) > 1 else candidates)
+        if candidates:
+            return [name for name in candidates if _of_split(name, path, splits)] or candidates
     raise RecordError(
         f"no file of the benchmark in this folder: {path}", remedy=f"readable are {', '.join(KINDS)}"
     )
@@ -75,9 +70,9 @@ def read(
     own: bool = False,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[str, Record]]:
-    """Yield (file, row) of files in their order. A row knows its file and line, and the folder that its images are relative
-    to. A file that lacks a column, is empty or can't be read goes to on_error, and the next file follows. own: the files are
-    a user's own, so that rows may be pairs, in the layout of another tool too."""
+    """Yield (file, row) of files in their order. A row has its file and line (`where`), and the folder to which its images
+    are relative (`base`). A file that lacks a column, is empty or can't be read is an error for on_error, and the next file
+    follows. own: whether the files are a user's own, in which rows may be pairs, also in the layout of another tool."""
     for name in names:
         errors = _Counted(on_error)
         found = False
@@ -94,7 +89,7 @@ def read(
 
 
 class _Counted:
-    """An on_error that counts the errors."""
+    """Pass errors on to another handler, and count them."""
 
     def __init__(self, on_error: Callable[[RecordError], None]) -> None:
         self.on_error, self.count = on_error, 0
@@ -120,8 +115,6 @@ def _rows(name: str, required: Columns, on_error: Callable[[RecordError], None])
         yield from tsv.read(
             name, lambda columns: demand(columns, ("question", ("image", "image_path")), name), on_error
         )
-    elif name.endswith(".json"):
-        yield from _json(name, on_error)
     else:
         yield from jsonl.read(name, check=None, on_error=on_error)
 
@@ -129,11 +122,11 @@ def _rows(name: str, required: Columns, on_error: Callable[[RecordError], None])
 def demand(names: Iterable[str], required: Columns, where: str) -> None:
     """Raise RecordError if a column is missing."""
     names = list(names)
-    for wanted in required:
-        either = (wanted,) if isinstance(wanted, str) else wanted
-        if not any(one in names for one in either):
+    for column in required:
+        alternatives = (column,) if isinstance(column, str) else column
+        if not any(one in names for one in alternatives):
             raise RecordError(
-                f"no such column: there are {', '.join(names)}", " or ".join(either), where,
+                f"no such column: there are {', '.join(names)}", " or ".join(alternatives), where,
                 "is it this benchmark's file?",
             )  # fmt: skip
 
@@ -153,28 +146,6 @@ def _parquet(name: str, required: Columns) -> Iterator[Record]:
         raise
     except Exception as error:  # a damaged file can raise anything in pyarrow
         raise RecordError(f"can't be read: {' '.join(str(error).split())[:200]}", where=name) from error
-
-
-def _json(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
-    """Yield the rows of a JSON list, or of JSON Lines with that ending, as some benchmarks are published."""
-    with open(name, "rb") as file:
-        listed = file.read(64).lstrip()[:1] == b"["
-    if not listed:
-        yield from jsonl.read(name, check=None, on_error=on_error)
-        return
-    try:
-        with open(name, "rb") as file:
-            data = file.read()
-        rows = parse.loads(data, len(data))
-    except parse.LimitError as error:
-        raise RecordError(str(error), where=name) from None
-    except ValueError as error:
-        raise RecordError(f"not JSON: {error}", where=name) from None
-    for number, fields in enumerate(rows, 1):
-        if isinstance(fields, dict):
-            yield Record(fields, where=f"{name}: entry {number}", base=os.path.dirname(name))
-        else:
-            on_error(RecordError("not a JSON object", where=f"{name}: entry {number}"))
 
 
 def hub(
@@ -209,7 +180,7 @@ def hub(
                 yield label, Record(fields, where=f"{label}: row {number}")
     except RecordError as error:
         on_error(error)
-    except Exception as error:  # the Hub's client and the network raise many kinds
+    except Exception as error:  # the Hub's client and the network raise many kinds of error
         remedy = "give a local copy: --bench NAME=PATH"
         on_error(
             RecordError(f"can't be loaded from the Hub: {one_line(error, 160)}", where=label, remedy=remedy)
@@ -235,10 +206,15 @@ def number_of(row: Record) -> str:
     return row.where.rpartition(" ")[2].rpartition(":")[2]
 
 
-def beside(row: Record, file: str, folders: Iterable[str]) -> str | None:
-    """Return the path of an image's file in the first of some folders beside a row's own file; None if no folder has it."""
-    for folder in folders:
-        path = os.path.normpath(os.path.join(row.base or "", folder, file))
-        if os.path.isfile(path):
-            return os.path.abspath(path)
-    return None
+def beside(
+    row: Record, file: str, folders: Sequence[str], field: str, places: str, by_name: bool = False
+) -> str:
+    """Return the path of an image's file in the first of some folders that has it. folders: relative to the folder of the
+    row's own file. by_name: whether the file may also be there without its own folders. Raises RecordError with the field
+    and the folders in words (places) if none has the file."""
+    for name in (file, os.path.basename(file)) if by_name else (file,):
+        for folder in folders:
+            path = os.path.normpath(os.path.join(row.base or "", folder, name))
+            if os.path.isfile(path):
+                return os.path.abspath(path)
+    raise RecordError(f"no such file: {file} {places}", field, row.where)

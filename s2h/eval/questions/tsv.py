@@ -1,5 +1,6 @@
-"""Read VLMEvalKit's tables: tab-separated values with doubled quotes, as pandas writes them, and images as base64. A quote
-that is not closed would swallow rows, and a row with too few fields would shift them; both are errors that name the line."""
+"""Read VLMEvalKit's tables: tab-separated values with doubled quotes, as pandas writes them, and images as base64. An
+unclosed quote would swallow rows, and a row with too few fields would shift its values; both are errors that name the
+line."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from string import ascii_uppercase
 from s2h.eval.benches import Question
 from s2h.record import Record, RecordError
 
-REFERENCE = 64  # characters: a shorter 'image' is the index of the row that has it
+REFERENCE = 64  # characters of the longest `image` that is the index of another row
 _READ = {"index", "image", "image_path", "question", "hint", "answer", "category", *"ABCDEFGH"}
 _REMEDY = "write a quote inside a field twice, and put the field in quotes"
 
@@ -38,9 +39,9 @@ def question(row: Record) -> Question:
 def read(
     name: str, demand: Callable[[list[str]], None], on_error: Callable[[RecordError], None]
 ) -> Iterator[Record]:
-    """Yield rows with the fields that are not empty: an option may be the word None, an empty one is no option. An `image`
-    that is the index of another row is replaced by that row's. demand: raises RecordError if a column is missing. An error
-    in a row goes to on_error; an error in the file is raised."""
+    """Yield rows with the fields that are not empty: an empty option is left out, but an option may be the word None. An
+    `image` that is the index of another row is replaced by the image of that row. demand: raises RecordError if a column is
+    missing. An error in a row goes to on_error; an error in the file is raised."""
     shared = _Shared(name)
     for where, fields in table(name, demand):
         try:
@@ -54,7 +55,7 @@ def read(
                 listed = [shared.image(one, where) if len(one) <= REFERENCE else one for one in listed]
                 row["image"] = [_decoded(one, where) for one in listed]
             else:
-                row["image"] = [_placed(one, name) for one in _list(row.get("image_path", "[]"), where)]
+                row["image"] = [_found(one, name) for one in _list(row.get("image_path", "[]"), where)]
         except RecordError as error:
             on_error(error)
         else:
@@ -64,48 +65,48 @@ def read(
 def table(
     name: str, demand: Callable[[list[str]], None] = lambda columns: None
 ) -> Iterator[tuple[str, dict[str, str] | RecordError]]:
-    """Yield (FILE:LINE, row by column) of a table, with a RecordError in place of a row that has another number of fields
-    than columns. Raises RecordError for a quote that is not closed, text behind a closing quote, or a duplicate column."""
+    """Yield (FILE:LINE, fields by column) of a table, with a RecordError in place of a row that has more or fewer fields
+    than there are columns. Raises RecordError for an unclosed quote, text after a closing quote, or a duplicate column."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # for the whole process: a field holds images
-    first = 1  # the line that the row begins in
+    following = 1  # the line in which the next row begins
     try:
         with open(name, encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, delimiter="\t", strict=True)
             columns = next(lines, [])
-            twice = next((one for one in columns if one and columns.count(one) > 1), None)
-            if twice is not None:
-                raise RecordError(f"duplicate column: {twice[:60]!r}", where=f"{name}:1")
+            duplicate = next((one for one in columns if one and columns.count(one) > 1), None)
+            if duplicate is not None:
+                raise RecordError(f"duplicate column: {duplicate[:60]!r}", where=f"{name}:1")
             _check_names(columns, name)
             demand(columns)
-            first = lines.line_num + 1
+            following = lines.line_num + 1
             for fields in lines:
-                where, begun, first = f"{name}:{first}", first, lines.line_num + 1
+                line, following = following, lines.line_num + 1
                 if not fields:  # an empty line
                     continue
-                if first - begun > 1:
-                    _whole(fields, len(columns), name, begun)
+                if following - line > 1:
+                    _check_quotes(fields, len(columns), name, line)
+                where = f"{name}:{line}"
                 if len(fields) == len(columns):
                     yield where, dict(zip(columns, fields, strict=True))
-                    continue
-                few = "few" if len(fields) < len(columns) else "many"
-                remedy = "a row that was cut?" if few == "few" else "a tab inside a field needs quotes"
-                yield (
-                    where,
-                    RecordError(
-                        f"too {few} fields: {len(fields)} in {len(columns)} columns",
-                        where=where,
-                        remedy=remedy,
-                    ),
-                )
+                else:
+                    yield where, _wrong_number(len(fields), len(columns), where)
     except csv.Error as error:
-        raise _explained(error, name, first) from None
+        raise _quote_fault(error, name, following) from None
     except UnicodeDecodeError as error:
-        raise RecordError(f"can't be read as TSV: {error}", where=f"{name}:{first}") from None
+        raise RecordError(f"can't be read as TSV: {error}", where=f"{name}:{following}") from None
+
+
+def _wrong_number(fields: int, columns: int, where: str) -> RecordError:
+    """Return the error about a row with more or fewer fields than there are columns."""
+    few = fields < columns
+    remedy = "a row that was cut?" if few else "a tab inside a field needs quotes"
+    return RecordError(
+        f"too {'few' if few else 'many'} fields: {fields} in {columns} columns", where=where, remedy=remedy
+    )
 
 
 def _check_names(columns: list[str], name: str) -> None:
-    """Raise RecordError for a column that would be read if it were spelled right ('Answer', 'A '): otherwise answers and
-    options would be missing silently."""
+    """Raise RecordError for a misspelt column ('Answer', 'A '). Otherwise answers and options would be missing silently."""
     for column in columns:
         plain = column.strip()
         meant = plain.upper() if len(plain) == 1 else plain.lower()
@@ -117,9 +118,9 @@ def _check_names(columns: list[str], name: str) -> None:
             )
 
 
-def _whole(fields: list[str], columns: int, name: str, line: int) -> None:
-    """Raise RecordError if a field of several lines has swallowed rows because the quote that begins it was meant literally:
-    a line inside it is a whole row, or its first line is the end of a row and its last line the beginning of one."""
+def _check_quotes(fields: list[str], columns: int, name: str, line: int) -> None:
+    """Raise RecordError if a field of several lines has swallowed rows, because the quote at its start is part of the text:
+    a line inside it is a whole row, or its first line is the end of a row and its last line the beginning of another."""
     for at, field in enumerate(fields):
         tabs = [inside.count("\t") for inside in field.split("\n")]
         joined = columns > 4 and (tabs[0], tabs[-1]) == (columns - 1 - at, at)
@@ -131,9 +132,9 @@ def _whole(fields: list[str], columns: int, name: str, line: int) -> None:
         line += len(tabs) - 1
 
 
-def _explained(error: csv.Error, name: str, first: int) -> RecordError:
-    """Return an error that names the line of the fault, in the row that begins in line `first`. csv does not say where the
-    fault is, so the characters are read again."""
+def _quote_fault(error: csv.Error, name: str, first: int) -> RecordError:
+    """Return an error that names the line of the fault. csv does not say where the fault is, so the characters are read
+    again. first: the line in which the row begins."""
     opened = 0
     with open(name, encoding="utf-8-sig", newline="") as file:
         for number, line in enumerate(file, 1):
@@ -156,7 +157,7 @@ def _explained(error: csv.Error, name: str, first: int) -> RecordError:
                             f"text after a closing quote in line {number}", where=f"{name}:{number}",
                             remedy=_REMEDY,
                         )  # fmt: skip
-                    else:  # a quote of a later row was taken for the closing one
+                    else:  # the quote that seemed to close the field belongs to a later row
                         return _unclosed(name, opened)
                 elif line[at] == '"':
                     opened, at = number, at + 1
@@ -182,8 +183,8 @@ def _decoded(text: str, where: str) -> bytes:
         raise RecordError(f"damaged base64: {error}", "image", where) from None
 
 
-def _placed(path: str, name: str) -> str:
-    """Find an `image_path` below the TSV's folder, or where VLMEvalKit unpacks images: images/NAME/."""
+def _found(path: str, name: str) -> str:
+    """Find an `image_path` below the TSV's folder, or in images/NAME/, where VLMEvalKit unpacks images."""
     root, stem = os.path.dirname(name), os.path.basename(name).removesuffix(".tsv")
     tried = [path, os.path.join("images", stem, path), os.path.join("images", path)]
     return next((one for one in tried if os.path.isfile(os.path.join(root, one))), path)
@@ -205,7 +206,7 @@ def _list(value: str, where: str) -> list[str]:
 
 
 class _Shared:
-    """The images of a TSV that other rows refer to by index. Only these are kept, in a temporary file."""
+    """The images of a TSV to which other rows refer by index. Only these are kept, in a temporary file."""
 
     def __init__(self, name: str) -> None:
         wanted: set[str] = set()

@@ -1,11 +1,11 @@
-"""Replies that other programs have collected, brought to prediction lines (contract.md) for `s2h-eval --score`. Each layout
-of another evaluator is one file, which defines one `REPLIES`; `s2h.registry` finds it by that.
+"""Turn replies that other programs have collected into prediction lines (contract.md) for `s2h-eval --score`. The layout of
+each evaluator is one file, which defines one `REPLIES`; `s2h.registry` finds it by that name.
 
     s2h-eval --bench blink=BLINK/ --questions blink.jsonl
     s2h-eval --score --questions blink.jsonl MODEL_BLINK.xlsx -o scored.jsonl
 
-A reply is joined to a question by its id, else by the number of its row, else by its words. What fits several questions, or
-fits none, is an error: nothing is guessed. Without questions, a row that has all that scores need stands for itself.
+A reply is joined to a question by its id, else by the number of its row, else by its words. A reply that fits several
+questions, or none, is an error: nothing is guessed. Without questions, a row is scored alone if it has all that scores need.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ OURS = ("bench", "answer")  # fields of our own predictions, beside id and respo
 class Reply:
     """A reply, and what its file tells about the question.
 
-    bench: the benchmark's name, "" if it is not known. id: the question's, with or without that name before it. row: the
-    number of the question's row in its data set, from 0; part: the configuration that the row is of, "" for the only one.
-    question, choices, answer: as far as the file has them. prompt: a text that contains the question. model: who replied.
+    bench: the benchmark's name, "" if it is unknown. id: the question's id, with or without that name before it. row: the
+    number of the question's row in its data set, from 0; part: the row's configuration, "" for the only one. question,
+    choices, answer: None if the file lacks them. prompt: a text that contains the question. model: the model's name.
     whole: a prediction line that lacks only the response, if the file has all that scores need.
     """
 
@@ -53,7 +53,7 @@ class Reply:
 class Replies:
     """The layout of another evaluator's replies.
 
-    title: the evaluator and its file. fields: names that every row has; a row that has them all is in this layout.
+    title: the evaluator's name. fields: names of fields; a row that has them all is in this layout.
     read: makes a reply of a row; the second argument is the benchmark that the user names, "" if none. Raises RecordError.
     """
 
@@ -82,14 +82,15 @@ def joined(
 ) -> Iterator[Record]:
     """Yield prediction lines of replies, in their order. Our own predictions pass unchanged.
 
-    questions: lines that `s2h-eval --questions` wrote, which replies are joined to. bench: the benchmark of replies whose
-    file does not name one. on_error: receives the error of a reply that can't be joined. tell: receives the layout of each
-    file, and how many questions had no reply.
+    questions: lines that `s2h-eval --questions` wrote, to which replies are joined. bench: the benchmark of replies whose
+    file does not name one. on_error: receives the error of a reply that can't be joined. tell: receives messages: the layout
+    of each file, and how many questions had no reply.
     """
     asked = None if questions is None else Questions(questions)
-    seen: set[tuple[str, str]] = set()
+    told: set[tuple[str, str]] = set()
     for line in lines:
         where = where_of(line)
+        file = where.rpartition(":")[0]
         try:
             name = _layout(line)
             if not name and (asked is None or all(field in line for field in OURS)):
@@ -97,8 +98,8 @@ def joined(
                     asked.note(str(line.get("id")))
                 yield line
                 continue
-            if name and (file := where.rpartition(":")[0], name) not in seen:
-                seen.add((file, name))
+            if name and (file, name) not in told:
+                told.add((file, name))
                 tell(f"{file}: replies in the layout of {layouts()[name].title}")
             yield _line(line, name, bench, asked)
         except RecordError as error:
@@ -109,10 +110,10 @@ def joined(
 
 
 def _layout(line: Line) -> str:
-    """Name the layout of a row by its fields, "" for one of ours. Raises RecordError for a row of no known layout."""
+    """Return the name of a row's layout by its fields, "" for ours. Raises RecordError for a row in no known layout."""
     if "response" in line:
         return ""
-    fits = (name for name, one in layouts().items() if all(field in line for field in one.fields))
+    fits = (name for name, layout in layouts().items() if all(field in line for field in layout.fields))
     name = next(fits, "")
     if not name and "id" not in line:
         known = "; ".join(f"{one.title}'s have {' and '.join(one.fields)}" for one in layouts().values())
@@ -136,7 +137,7 @@ def _line(line: Record, name: str, bench: str, asked: Questions | None) -> Recor
         prediction = Record(reply.whole, where=where_of(line), base=base_of(line))
     else:
         raise RecordError(
-            "a row of this layout names its question by number only", "doc_id", where_of(line),
+            "a row in this layout names its question only by its number", "doc_id", where_of(line),
             "write the benchmark's questions with --bench NAME=PATH --questions FILE, and give --questions FILE here too",
         )  # fmt: skip
     prediction["response"] = reply.response
@@ -151,17 +152,20 @@ def _own(line: Record, bench: str) -> Reply:
     for field in ("id", "response"):
         if field not in line:
             raise RecordError("is missing", field, where_of(line), "a reply has id and response")
-    said = line["response"]
-    if said is not None and not isinstance(said, str):
+    response = line["response"]
+    if response is not None and not isinstance(response, str):
         raise RecordError("must be a text", "response", where_of(line))
     return Reply(
-        said or "", str(line.get("bench") or bench), id=str(line["id"]), model=str(line.get("model") or "")
+        response or "",
+        str(line.get("bench") or bench),
+        id=str(line["id"]),
+        model=str(line.get("model") or ""),
     )
 
 
 def named(text: str) -> tuple[str, str]:
-    """Return the benchmark that the end of a file's name means, and what stands before it: 'MODEL_BLINK' is ('blink',
-    'MODEL'). ('', text) if it means none."""
+    """Return the benchmark that the end of a file's name means, and the text before it: ('blink', 'MODEL') for
+    'MODEL_BLINK'; ('', text) if it means no benchmark."""
     parts = text.split("_")
     for at in range(len(parts)):
         if benches.named("_".join(parts[at:])) is not None:

@@ -1,6 +1,6 @@
-"""lmms-eval's samples, FOLDER/MODEL/TIME_samples_TASK.jsonl: a line a question, which is named by the number of its row
-(`doc_id`) only. So the benchmark's questions are needed beside them; the prompt (`input`) and the right answer (`target`)
-show whether the rows are the same."""
+"""lmms-eval's samples, FOLDER/MODEL/TIME_samples_TASK.jsonl: a line for each question, which names the question only by the
+number of its row (`doc_id`). So the benchmark's questions are needed, too; the prompt (`input`) and the right answer
+(`target`) show whether the rows are the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def read(line: Record, bench: str) -> Reply:
     name = benches.plain(bench) if bench else found
     if benches.exact(name) is None:
         raise RecordError(
-            f"which benchmark is the task {task[:60]!r}?", where=path, remedy="name it: --bench NAME"
+            f"the task {task[:60]!r} belongs to no known benchmark",
+            where=path,
+            remedy="name it: --bench NAME",
         )
     row = line["doc_id"]
     if type(row) is not int:
@@ -40,7 +42,7 @@ def read(line: Record, bench: str) -> Reply:
 
 
 def _task(task: str) -> tuple[str, str]:
-    """Return the benchmark of a task and its part: 'blink_art_style' is ('blink', 'art_style')."""
+    """Return the benchmark of a task and its part: ('blink', 'art_style') for 'blink_art_style'."""
     parts = task.split("_")
     for at in range(len(parts), 0, -1):
         if benches.named("_".join(parts[:at])) is not None:
@@ -49,15 +51,17 @@ def _task(task: str) -> tuple[str, str]:
 
 
 def _reply(line: Record) -> str:
-    """Return the whole reply. `filtered_resps` may hold only a letter that was found in it; `resps` is the reply then."""
+    """Return the whole reply: `resps`, since `filtered_resps` may have only a letter that was found in it. Raises
+    RecordError."""
     replies: list[Any] = [line["resps"] if line.get("resps") is not None else line["filtered_resps"]]
     while len(replies) == 1 and isinstance(replies[0], list):
         replies = replies[0]
     if len(replies) != 1 or not isinstance(replies[0], str):
-        raise RecordError(
-            f"holds {len(replies)} replies, where one is scored", "resps", line.where,
-            "samples of a task that asks once, by generating text",
-        )  # fmt: skip
+        fault = (
+            f"holds {len(replies)} replies, where one is scored" if len(replies) != 1 else "must be a text"
+        )
+        remedy = "give the samples of a task that asks each question once and generates text"
+        raise RecordError(fault, "resps", line.where, remedy)
     return replies[0]
 
 

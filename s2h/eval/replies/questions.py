@@ -1,4 +1,4 @@
-"""The questions that replies are joined to: lines that `s2h-eval --questions` wrote."""
+"""Find the questions of replies among the lines that `s2h-eval --questions` wrote."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from s2h.eval.replies import Reply
 
 _MARK = re.compile(r"<image[^>]*>", re.IGNORECASE)
-_SAME = "make the questions from the copy of the benchmark that was asked"
+_SAME = "make the questions from the copy of the benchmark that the other program has asked"
 
 
 class Questions:
-    """Questions by their id, by their row and by their words. Raises RecordError for lines that are none."""
+    """Questions by id, by row and by words. Raises RecordError for a line that is not a question."""
 
     def __init__(self, lines: Iterable[Record]) -> None:
         self._by_id: dict[str, Record] = {}
@@ -30,12 +30,8 @@ class Questions:
             where = where_of(line)
             for field in ("id", "bench", "question", "answer"):
                 if field not in line:
-                    raise RecordError(
-                        "is missing",
-                        field,
-                        where,
-                        "--questions takes what s2h-eval --questions FILE has written",
-                    )
+                    remedy = "--questions takes a file that s2h-eval --questions FILE has written"
+                    raise RecordError("is missing", field, where, remedy)
             self._file = self._file or where.rpartition(":")[0]
             name, bench = str(line["id"]), benches.plain(line["bench"])
             if name in self._by_id:
@@ -50,16 +46,16 @@ class Questions:
         return len(self._by_id)
 
     def missing(self) -> int:
-        """Return how many questions had no reply so far."""
+        """Return how many questions have no reply so far."""
         return len(self._by_id) - len(self._replied)
 
     def note(self, name: str) -> None:
-        """Note that the question of this id, if there is one, has a reply."""
+        """Note that the question with this id, if there is one, has a reply."""
         if name in self._by_id:
             self._replied.add(name)
 
     def find(self, reply: Reply) -> Record:
-        """Return the question of a reply. Raises RecordError if there is none, or if several may be meant."""
+        """Return the question of a reply. Raises RecordError if no question fits, or several."""
         found = self._named(reply) or (self._at(reply) if reply.row is not None else self._worded(reply))
         if not same_answer(found, reply):
             raise RecordError(
@@ -71,8 +67,8 @@ class Questions:
         return found
 
     def _named(self, reply: Reply) -> Record | None:
-        """Return the question with the reply's id, unless its words are others: data sets number their rows in ways of
-        their own."""
+        """Return the question with the reply's id, unless it has other words: two data sets may number their rows
+        differently."""
         if reply.id is None:
             return None
         for name in (reply.id, f"{reply.bench}/{reply.id}"):
@@ -82,12 +78,13 @@ class Questions:
         return None
 
     def _agrees(self, line: Record, reply: Reply) -> bool:
+        """Return whether a question has the words of a reply's question or prompt, and an option in common with it."""
         here = words(str(line["question"]))
         if reply.prompt is not None:
             return here in words(reply.prompt)
         if reply.question is None:
             return True
-        # One copy may write an option with a period, another without; none in common means another question.
+        # One copy may write an option with a period, another without. If no option is the same, the question is another one.
         if (
             reply.choices
             and line.get("choices")
@@ -106,21 +103,19 @@ class Questions:
             found = [line for line in found if _category(line).startswith(part)]
         if len(found) != 1:
             what = f"row {row} of {reply.bench}{' ' + reply.part if reply.part else ''}"
-            why = (
-                "names no question"
-                if not found
-                else f"may be {' or '.join(str(line['id']) for line in found[:3])}"
+            may_be = f"may be {' or '.join(str(line['id']) for line in found[:3])}"
+            raise RecordError(
+                f"{what} {may_be if found else 'names no question'} of {self._file}", "doc_id", remedy=_SAME
             )
-            raise RecordError(f"{what} {why} of {self._file}", "doc_id", remedy=_SAME)
         if not self._agrees(found[0], reply):
             raise RecordError(
-                f"row {row} of {reply.bench} is another question there than {found[0]['id']} of {self._file}",
+                f"row {row} of {reply.bench} is another question than {found[0]['id']} of {self._file}",
                 "doc_id", remedy=f"{_SAME}: rows are counted in their order",
             )  # fmt: skip
         return found[0]
 
     def _worded(self, reply: Reply) -> Record:
-        """Return the only question with the reply's words and options."""
+        """Return the only question with the reply's words and options. Raises RecordError."""
         if reply.question is None:
             raise RecordError(f"{reply.id} is none of the questions of {self._file}", "id", remedy=_SAME)
         found = self._by_words.get((reply.bench, words(reply.question)), [])
@@ -130,14 +125,13 @@ class Questions:
             ]
         if len(found) == 1:
             return found[0]
-        why = "has the words of no question" if not found else (
-            f"has the words of {len(found)} questions, such as {' and '.join(str(line['id']) for line in found[:2])},"
-        )  # fmt: skip
-        raise RecordError(f"{reply.id} {why} of {self._file}", "id", remedy=_SAME)
+        examples = " and ".join(str(line["id"]) for line in found[:2])
+        fitting = f"{len(found)} questions, such as {examples}," if found else "no question"
+        raise RecordError(f"{reply.id} has the words of {fitting} of {self._file}", "id", remedy=_SAME)
 
 
 def words(text: str) -> str:
-    """Return a text without marks of images, in lower case, with single spaces."""
+    """Return a text in lower case, without marks of images, with single spaces."""
     return " ".join(_MARK.sub(" ", text).lower().split())
 
 
@@ -154,10 +148,10 @@ def _lower(choices: dict[str, str]) -> dict[str, str]:
 
 
 def same_answer(question: Record, reply: Reply) -> bool:
-    """Return whether a reply's file and a question have the same right answer, as far as both know it."""
+    """Return whether a reply's file and a question have the same right answer, or one of them does not have it."""
     if gold.hidden(reply.answer) or gold.hidden(question.get("answer")):
         return True
     try:
         return gold.read(question | {"answer": reply.answer}) == gold.read(question)
-    except RecordError:  # it has another form there, such as a sentence
+    except RecordError:  # the file has another form of the answer, such as a sentence
         return True

@@ -14,8 +14,8 @@ ENDINGS = (".xlsx", ".tsv")
 
 
 def read(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
-    """Yield the rows of a table, with their cells that are not empty as texts. The error of a row goes to on_error; one of
-    the file is raised."""
+    """Yield the rows of a table. Cells are texts, and empty ones are left out. The error of a row goes to on_error; an error
+    of the file is raised."""
     for where, fields in tsv.table(name) if name.endswith(".tsv") else _sheet(name):
         if isinstance(fields, RecordError):
             on_error(fields)
@@ -24,7 +24,7 @@ def read(name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]
 
 
 def _kept(fields: dict[str, Any]) -> dict[str, str]:
-    """Return the cells as texts. A reply stays if it is empty."""
+    """Return the cells as texts, without empty ones; an empty reply is kept."""
     texts = {column: _text(value) for column, value in fields.items() if column}
     return {column: value for column, value in texts.items() if value or column == "prediction"}
 
@@ -37,7 +37,7 @@ def _text(value: Any) -> str:
 
 
 def _sheet(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (FILE:ROW, cells by column) of the first sheet. Formulas give the value that was stored with them."""
+    """Yield (FILE:ROW, cells by column) of the first sheet. A formula has the value that was stored with it."""
     from openpyxl import load_workbook
 
     try:

@@ -1,5 +1,5 @@
-"""VLMEvalKit's predictions, MODEL_BENCHMARK.xlsx, .tsv or .json: the rows of its question table without images, and the
-column `prediction`."""
+"""VLMEvalKit's predictions, MODEL_BENCHMARK.xlsx, .tsv or .json: the rows of its question table without their images, and
+with the column `prediction`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from s2h.record import Record, RecordError
 
 
 def read(row: Record, bench: str) -> Reply:
-    """Make a reply of a row. Its question, options and answer are in it, so that it needs no questions from elsewhere."""
+    """Make a reply of a row. The row has its question, options and answer, so that it can be scored alone."""
     file = os.path.basename(row.where.rpartition(":")[0])
     found, model = named(file.rpartition(".")[0])
     name = benches.plain(bench) if bench else found
     known = benches.exact(name)
     if known is None:
         raise RecordError(
-            f"which benchmark's replies are these? {file} does not end in _BENCHMARK", where=row.where.rpartition(":")[0],
-            remedy="name it: --bench NAME",
+            "the file's name does not end in a benchmark's (_BENCHMARK)", where=row.where.rpartition(":")[0],
+            remedy="name the benchmark: --bench NAME",
         )  # fmt: skip
     cells = {key: value for key, value in row.items() if value is not None and value == value}
     plain = Record({key: str(value) for key, value in cells.items()}, where=row.where, base=row.base)

@@ -1,8 +1,10 @@
-"""Parsers: extract the answer from a model's reply in free text.
+"""Parsers: extract the answer from a model's reply in free text. `s2h.eval` scores replies with them, the tasks and the
+filters read the replies and the answers of pairs.
 
-The field's evaluators disagree, so each parser has a name. `robust` is ours. `vlmevalkit` and `lmms` give the labels
-that those tools give at the versions named here. `official` gives those of a benchmark's own script, without its calls of
-another model and its random guesses: a reply that the script would give to these is unread here.
+The field's evaluators disagree, so each parser has a name. `robust` is ours; `plain`, `mentions`, `yesno`, `numbers`,
+`images` and `captions` are its parts. `vlmevalkit` and `lmms` give the labels that those tools give at the versions named
+here. `official` gives the labels of a benchmark's own script. Where that script asks another model or guesses at random,
+the reply is unread here.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2h.eval.parsers import lmms, official, vlmevalkit
+from s2h.parsers import lmms, official, vlmevalkit
 
 GOLDEN = Path(__file__).parent / "golden"
 CHOICES = {

@@ -1,5 +1,6 @@
-"""Return the labels of lmms-eval 0.7.3. It reads each benchmark by different rules, which the benchmark's file names
-(`Bench.rules`). Only the letters of the question's options are labels. Short free answers are read by our rules."""
+"""Read replies as lmms-eval 0.7.3 does. It has different rules for each benchmark, which the benchmark's file names
+(`s2h.eval.benches.Bench.rules`). Only the letters of the question's options are labels. Short free answers are read by our
+rules."""
 
 from __future__ import annotations
 
@@ -54,8 +55,8 @@ def short_line(text: str, choices: dict[str, str]) -> str | None:
 
 def ranked(text: str, choices: dict[str, str]) -> str | None:
     """Return the upper-case letter with the strongest evidence, the last one of equals: the rule for MMStar in lmms-eval.
-    The forms of evidence, from the strongest: at the start of the reply, at its end, after a phrase such as 'answer is',
-    '(A)', 'A.', 'A:', 'A)', 'A ', anywhere."""
+    From the strongest, the evidence is a letter at the start of the reply, at its end, after a phrase such as 'answer is',
+    '(A)', 'A.', 'A:', 'A)', 'A ', or anywhere."""
     letters = tuple(choices)
     text = text.strip()
     for mark in ",.!?;:'\"":

@@ -1,11 +1,11 @@
-"""Read yes or no as a reply declares it: after 'the answer is', at the start of a sentence, or as the only one of the two
-words. 'No' before a noun is no declaration, but 'there is no dog' still says no."""
+"""Read a reply's yes or no: after 'the answer is', at the start of a sentence, or as the only one of the two words. 'No'
+before a noun does not answer, except in 'there is no dog'."""
 
 from __future__ import annotations
 
 import re
 
-from s2h.eval.parsers import plain
+from s2h.parsers import plain
 
 _SAID = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "yup": "yes", "no": "no", "nope": "no", "nah": "no", "y": "yes", "n": "no",
@@ -31,19 +31,15 @@ _VERDICT = re.compile(
     r"(?P<no>not\s+)?(?:(?P<right>true|correct|right|accurate)|false|incorrect|wrong|inaccurate)\b(?!\s+that\b)",
     re.IGNORECASE,
 )
-_WHOLE = {
-    "sure": "yes",
-    "right": "yes",
-    "wrong": "no",
-    "no way": "no",
-}  # These count only as the whole reply: before other words they are courtesies.
+# These answer only as the whole reply: before other words they are courtesies.
+_WHOLE = {"sure": "yes", "right": "yes", "wrong": "no", "no way": "no"}
 _WORD = r"(?:yes|yeah|yep|yup|no|nope|nah)(?![\w-]|'\w)"
 _ADVERB = r"(?:(?:clearly|definitely|certainly|obviously|most\s+likely|likely|probably|simply|a|an|in\s+fact)[\s,]+)*"
 _LEAD = (
     r"(?:(?:so|well|oh|ok|okay|and|but|then|therefore|thus|hence|in\s+short|i\s+(?:think|believe|say)|i(?:'d|\s+would)\s+say"
     rf"|assistant|sure)[\s,]*)*{_ADVERB}"
 )
-# What may follow a 'no' that is an answer; any other word makes it a determiner.
+# The words that may follow a 'no' that answers. Before any other word it is a determiner.
 _GOES_ON = (
     r"(?:there|it|its|it's|they|they're|the|this|that|these|those|he|she|he's|she's|i|we|you|image|images|because|since|as|none|neither"
     r"|both|all|in|at|on|not|sir|please|yes|no|and|or|a|an|his|her|their|only|nothing|nobody|both|each)\b"
@@ -69,7 +65,7 @@ _ABSENT = re.compile(
 )
 _NOT_THAT = re.compile(r"(?:\bnot|n't)\s+(?:the\s+case|true|correct|right)\s+that\b", re.IGNORECASE)
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
-# A statement about one image in a working is no conclusion if another follows.
+# A statement about one image is part of the working, not the conclusion, if another yes or no follows.
 _OF_ONE = re.compile(
     r"\b(?:the\s+)?answers?\s+(?:for|to|in|of)\s+(?:the\s+)?(?:image|picture|photo)\s+\w+\s+is\s+[^.\n]*(?:[.\n]|$)",
     re.IGNORECASE,
@@ -83,7 +79,7 @@ _CLAUSE = re.compile(r"[.!?;:\n()]+|\s[-–—]+\s|[–—]|</?answer>")
 
 
 def yes_no(text: str) -> str | None:
-    """Return 'yes', 'no', or None if neither or both are said."""
+    """Return 'yes' or 'no'; None if the reply says neither or both."""
     text = _DETERMINER.sub(" ", plain.corrected(text))
     rest = _OF_ONE.sub(" ", text)
     if re.search(rf"\b{_WORD}", rest, re.IGNORECASE):
@@ -161,6 +157,7 @@ def _more(rest: str) -> set[str]:
 
 
 def _stated(rest: str) -> str | plain.Ambiguous | None:
+    """Return the yes or no right after a declaration; AMBIGUOUS if both or neither are declared."""
     if re.match(r"[\s\"'(\[:]*(?:not|neither|either|both)\b", rest, re.IGNORECASE):
         return plain.AMBIGUOUS
     if found := re.match(r"[\s\"'(\[:]*(true|false|y|n|是|否)(?=\W*(?:$|\n))", rest, re.IGNORECASE):

@@ -1,4 +1,4 @@
-"""Return the labels of VLMEvalKit (its head of November 2026) without a judge model: an upper-case letter among the last
+"""Read replies as VLMEvalKit (its head of November 2026) does without a judge model: an upper-case letter among the last
 words, else the letter after 'answer is', else an option's text inside a short reply."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STATED = re.compile(r"answer\s+is\s+\**([ABCD])", re.IGNORECASE)  # 'answer is 
 _MARKS = tuple(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
-_PERIODS = 32  # at most so many periods are removed from a reply
+_PERIODS = 32  # as many periods are removed from a reply at most
 
 
 def choice(text: str, choices: dict[str, str]) -> str | None:
@@ -43,7 +43,7 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def yes_no(text: str) -> str | None:
-    """Return 'yes' or 'no' if the reply has the one as a whole word and not the other."""
+    """Return 'yes' or 'no' if exactly one of them is a word of the reply."""
     words = _plain(text.lower()).split()
     verdicts = [word for word in ("yes", "no") if word in words]
     return verdicts[0] if len(verdicts) == 1 else None

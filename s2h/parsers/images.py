@@ -6,21 +6,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from s2h.eval.parsers import plain
-from s2h.eval.parsers.numbers import ORDINALS, WORDS
+from s2h.parsers import plain
+from s2h.parsers.numbers import ORDINALS, WORDS
 
 NONE = "none"
 _THING = r"(?:image|picture|photo|photograph|figure|frame|panel|pic|img|fig\.?)"
-_COUNTED = "|".join(word for word, n in WORDS.items() if 0 < n <= 20)
-_NTH = "|".join(ORDINALS)
+_NUMBER_WORD = "|".join(word for word, n in WORDS.items() if 0 < n <= 20)
+_ORDINAL = "|".join(ORDINALS)
 _GOES_ON = r"(?:do|does|did|are|is|were|both|all|show|have|look|contain|depict|differ)\b"
 _LIST = (
     rf"(?:\s*(?:,|(?:,\s*and|&|\band\b|\bor\b|/|\+|-|–|\bto\b)\s*(?:{_THING}s?)?)\s*(?:\#\s*)?"
     rf"\d+(?![\d.]*[A-Za-z%])(?!\s+(?!{_GOES_ON})[a-z]))*"
 )
 MENTION = re.compile(
-    rf"\b{_THING}s?\s*(?:(?:number|no\.?)\s*|\#\s*|[-_(\[]\s*)?(?P<number>\d+|(?:{_COUNTED})\b)(?![.]\d)(?![A-Za-z])(?P<more>{_LIST})"
-    rf"|\b(?P<nth>{_NTH}|\d+(?:st|nd|rd|th))(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth2>{_NTH}|\d+(?:st|nd|rd|th)))?\s+(?:{_THING}s?|ones?)\b(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth3>{_NTH}|\d+(?:st|nd|rd|th))\b(?!\s+\w))?"
+    rf"\b{_THING}s?\s*(?:(?:number|no\.?)\s*|\#\s*|[-_(\[]\s*)?(?P<number>\d+|(?:{_NUMBER_WORD})\b)(?![.]\d)(?![A-Za-z])(?P<more>{_LIST})"
+    rf"|\b(?P<nth>{_ORDINAL}|\d+(?:st|nd|rd|th))(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth2>{_ORDINAL}|\d+(?:st|nd|rd|th)))?\s+(?:{_THING}s?|ones?)\b(?:\s*,?\s*(?:and|or)\s+(?:the\s+)?(?P<nth3>{_ORDINAL}|\d+(?:st|nd|rd|th))\b(?!\s+\w))?"
     rf"|(?:图(?:像|片)?\s*(?P<cn>\d+)|第\s*(?P<cnth>\d+)\s*[张幅])",
     re.IGNORECASE,
 )
@@ -29,17 +29,17 @@ NONE_SAID = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    rf"[^\w]*(?:(?:the|correct|right|option|number|no\.?|in|is|it's|it\s+is|{_THING})[\s:#]*)*[^\w]*(?P<said>\d+(?:st|nd|rd|th)?|{_COUNTED}|{_NTH})\s*(?:one|{_THING})?[^\w]*",
+    rf"[^\w]*(?:(?:the|correct|right|option|number|no\.?|in|is|it's|it\s+is|{_THING})[\s:#]*)*[^\w]*(?P<said>\d+(?:st|nd|rd|th)?|{_NUMBER_WORD}|{_ORDINAL})\s*(?:one|{_THING})?[^\w]*",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(  # an image after these words is denied or compared with
+_DENIED_BEFORE = re.compile(  # an image after these words is denied or compared with
     r"(?:\b(?:not|no|isn't|never|neither|nor|than|unlike|except|besides|without|versus|vs\.?)|\brather\s+than|\binstead\s+of|\bcompared\s+(?:to|with)|\b(?:all|any|anything|everything|both|each|every\s+\w+)\s+but"
     r"|\b(?:similar|identical|equal|related|opposed|next|close|closer)\s+(?:to|with)|\bdiffer(?:s|ent)?\s+from|\bas\s+\w+\s+as|\bsame\s+(?:\w+\s+)?as|\b(?:parent|father|mother|child|son|daughter|sibling|brother|sister|grand\w+)\s+of)"
     r"\s+(?:(?:just|only|in|the|that|those|of|from|by|with|person|one|object|digit|number)\s+)*$",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(r"\b(?:unlike|compared\s+(?:to|with)|besides|except|than)\s+(?:the\s+)?$", re.IGNORECASE)
-_AFTER = re.compile(  # an image before these words is denied
+_DENIED_AFTER = re.compile(  # an image before these words is denied
     r"(?:\s*,)?\s*(?:\([^)]*\)\s*)?(?:(?:does|do|did|is|are|was|has|have|can|could|would|will|should)(?:\s+(?:certainly|clearly|definitely|also|both))?\s*(?:not\b|n't)|cannot\b|never\b|lacks?\b|shows?\s+(?:no\b|none|nothing|neither)|has\s+no\b|contains?\s+no\b|is\s+(?:wrong|incorrect|empty|without)\b|isn't|doesn't|don't|hasn't|haven't|aren't|wasn't|can't|couldn't|wouldn't)",
     re.IGNORECASE,
 )
@@ -50,7 +50,7 @@ _FIRST_PERSON = re.compile(
     r"\b(?:(?:it|this|that)(?:\s+is|'s|\s+must\s+be|\s+would\s+be)|i\s+(?:choose|pick|select|would\s+(?:choose|pick|say))|so|therefore|thus|hence)\b[,:]?",
     re.IGNORECASE,
 )
-_SUBJECT = re.compile(
+_IS_IN = re.compile(
     r"\b(?:is|are|was|be)\s+(?:shown\s+|found\s+|located\s+|seen\s+|visible\s+)?(?:(?:in|on|by|the|from)\s+)*$",
     re.IGNORECASE,
 )
@@ -70,8 +70,8 @@ def exact(text: str) -> int | None:
 
 
 def image(text: str) -> Named | None:
-    """Return the 1-based number of the image that a reply declares, 'none' if it says that there is no such image, or
-    None."""
+    """Return the 1-based number of the image that a reply names as its answer, 'none' if it says that there is no such
+    image, or None if no image can be read."""
     text = plain.corrected(text, by_no=True)
     declared: Named | plain.Ambiguous | None = plain.declared(text, _stated)
     first, *rest = text.split("\n", 1)
@@ -145,7 +145,9 @@ def _claimed(text: str) -> set[Named]:
             and re.fullmatch(r"\s*(?:,|,?\s*(?:and|or|nor))\s*(?:the\s+)?", before)
             and not _ASIDE.search(plain.before(text, named[at - 1][0]))
         )
-        denied = bool(listed or _BEFORE.search(plain.before(text, start)) or _AFTER.match(text, end))
+        denied = bool(
+            listed or _DENIED_BEFORE.search(plain.before(text, start)) or _DENIED_AFTER.match(text, end)
+        )
         if not denied:
             found.update(indices)
     if NONE_SAID.search(text):
@@ -209,6 +211,7 @@ def _concluding(text: str) -> Named | plain.Ambiguous | None:
 
 
 def _stated_at_once(rest: str) -> Named | plain.Ambiguous | None:
+    """Return the only image of the first sentence, or the one that it names first after words such as 'in' and 'the'."""
     sentence = re.split(r"[!?\n;]|\.(?!\d)", rest, maxsplit=1)[0]
     named = _mentions(sentence)
     if len(claimed := _claimed(sentence)) == 1 and len({i for _, _, some in named for i in some}) == 1:
@@ -227,15 +230,11 @@ def _subject(text: str) -> Named | plain.Ambiguous | None:
     found: set[Named] = set()
     for start, _, indices in _mentions(text):
         before = plain.before(text, start)
-        if _SUBJECT.search(re.split(r"[.!?;\n]", before)[-1]) and not _BEFORE.search(before):
+        if _IS_IN.search(re.split(r"[.!?;\n]", before)[-1]) and not _DENIED_BEFORE.search(before):
             found.update(indices)
-    return (
-        found.pop()
-        if len(found) == 1
-        and re.search(r"\b(?:the|it|odd|answer|larg|small)\w*", text, re.IGNORECASE)
-        and _alone(text, found)
-        else None
-    )
+    if len(found) != 1 or not re.search(r"\b(?:the|it|odd|answer|larg|small)\w*", text, re.IGNORECASE):
+        return None
+    return found.pop() if _alone(text, found) else None
 
 
 def _alone(text: str, found: set) -> bool:
@@ -245,11 +244,11 @@ def _alone(text: str, found: set) -> bool:
 
 
 def _judged(text: str) -> Named | plain.Ambiguous | None:
-    """Return the only image of the last sentence, if that judges ('the larger', 'more') what was said about the images
-    before; or of the first sentence, if reasons follow it."""
+    """Return the only image of the last sentence, if that sentence judges ('the larger', 'more') what the sentences before
+    it say; or the only image of the first sentence, if reasons follow it."""
     parts = [part for part in plain.sentences(text) if _claimed(part)]
     if len(parts) > 1:
-        last, before = _claimed(parts[-1]), set().union(*map(_claimed_or_denied, parts[:-1]))
+        last, before = _claimed(parts[-1]), set().union(*map(_all_named, parts[:-1]))
         if len(last) == 1 and last <= before | {NONE} and len(before) > 1 and _JUDGING.search(parts[-1]):
             return last.pop()
         return None
@@ -261,13 +260,14 @@ def _judged(text: str) -> Named | plain.Ambiguous | None:
     return claimed.pop() if rest and len(claimed) == 1 and stated else None
 
 
-def _claimed_or_denied(text: str) -> set[Named]:
+def _all_named(text: str) -> set[Named]:
+    """Return the images that a text names, denied ones too."""
     return {index for _, _, indices in _mentions(text) for index in indices}
 
 
 _ITEM = (
     rf"(?:(?:the\s+)?{_THING}s?\s*(?:number\s*|no\.?\s*|\#\s*)?)?"
-    rf"\(?(?:\d+(?:st|nd|rd|th)?|(?:{_NTH}|{_COUNTED})\b)\)?(?:\s+(?:{_THING}|one))?"
+    rf"\(?(?:\d+(?:st|nd|rd|th)?|(?:{_ORDINAL}|{_NUMBER_WORD})\b)\)?(?:\s+(?:{_THING}|one))?"
 )
 _FIRST = re.compile(
     rf"\bfirst(?:ly)?[,:]?\s+(?=(?:is\s+)?(?:{_THING}\s*)?\#?\d)", re.IGNORECASE
@@ -285,11 +285,11 @@ def _lists(text: str) -> list[list[int]]:
     for match in _SEQUENCE.finditer(text):
         first = _SEQUENCE_ITEM.match(match[0])
         if not (first and first["thing"]) and re.search(rf"\b{_THING}", match[0], re.IGNORECASE):
-            continue  # the first number is no image's: 'Image 2 has 5, image 1 …'
+            continue  # the list begins with the number of something else: 'Image 2 has 5, image 1 …'
         some = [
             _index(one)
             for one in re.findall(
-                rf"\d+(?:st|nd|rd|th)?|\b(?:{_NTH}|{_COUNTED})\b(?!\s*$)|\b(?:{_NTH}|{_COUNTED})\b",
+                rf"\d+(?:st|nd|rd|th)?|\b(?:{_ORDINAL}|{_NUMBER_WORD})\b(?!\s*$)|\b(?:{_ORDINAL}|{_NUMBER_WORD})\b",
                 match[0],
                 re.IGNORECASE,
             )
@@ -301,6 +301,7 @@ def _lists(text: str) -> list[list[int]]:
 
 
 def _listed(rest: str) -> tuple[int, ...] | None:
+    """Return the list of images right after a declaration."""
     lead = re.match(
         r"[\s\"'(\[:]*(?:is\s+|as\s+follows\s*:?\s*|the\s+order\s+(?:is\s+)?)?[\"'(\[:]*\s*",
         rest,

@@ -6,7 +6,7 @@ import pytest
 
 from s2h.eval import reading
 from s2h.eval.benches import mantis, mirb
-from s2h.eval.parsers import lmms, official, robust, vlmevalkit
+from s2h.parsers import lmms, official, robust, vlmevalkit
 from s2h.record import RecordError
 
 ANIMALS = {"A": "a cat", "B": "a dog", "C": "None", "D": "red"}

@@ -1,5 +1,6 @@
-"""Find which of several texts (options, candidates, right answers) a reply says: as whole words, the longest first, and
-neither denied ('not a cat') nor compared with ('darker than the cat')."""
+"""Find which of several texts (options, candidates, right answers) a reply says. A text counts if its words stand in the
+reply, and if the reply neither denies it ('not a cat') nor compares with it ('darker than the cat'). Longer texts come
+first."""
 
 from __future__ import annotations
 
@@ -11,26 +12,11 @@ _WORD = re.compile(r"(?<![\w.])-\d+(?:[.,/:]\d+)*|\d+(?:[.,/:]\d+)+|[^\W_]+|[.!?
 _DENYING = frozenset(
     ("not", "t", "never", "neither", "nor", "no", "without", "than", "unlike", "except", "cannot")
 )
-_BETWEEN = frozenset(
-    (
-        "be",
-        "really",
-        "just",
-        "only",
-        "any",
-        "in",
-        "of",
-        "is",
-        "are",
-        "see",
-        "show",
-        "seem",
-        "look",
-        "like",
-        "or",
-    )
-)
-_REACH = 3  # words that may stand between a denial and what is denied
+# The words that may stand between a denial and what is denied.
+_LINKING = frozenset(
+    ("be", "really", "just", "only", "any", "in", "of", "is", "are", "see", "show", "seem", "look", "like", "or")
+)  # fmt: skip
+_REACH = 3  # at most so many of them
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -50,7 +36,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def named(text: str, texts: dict[str, str]) -> set[str]:
-    """Return the keys of the texts that a reply says. Texts with the same words are said together."""
+    """Return the keys of the texts that a reply says. Of texts with the same words, all keys are returned."""
     tokens = _tokens(text)
     wanted = {key: words(one) for key, one in texts.items()}
     taken = [False] * len(tokens)
@@ -66,7 +52,8 @@ def named(text: str, texts: dict[str, str]) -> set[str]:
 
 
 def _denied(before: list[str]) -> bool:
+    """Return whether the words before a text deny it."""
     for back, word in enumerate(reversed(before)):
         if word in _DENYING:
-            return back == 0 or all(one in _BETWEEN for one in before[len(before) - back :])
+            return back == 0 or all(one in _LINKING for one in before[len(before) - back :])
     return False

@@ -1,6 +1,6 @@
-"""Turn a reply into plain text before our own rules read it: without thoughts, further turns of a base model, Markdown and
-LaTeX, in one form of Unicode. This module also has the parts that all readers share: sentences, declarations ('the answer
-is …'), and the words of hedges and refusals."""
+"""Turn a reply into plain text before our own rules read it: remove thoughts, further turns of a base model, Markdown and
+LaTeX, and normalise Unicode. This module also has what all readers share: sentences, declarations ('the answer is …'), and
+the words of hedges and refusals."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Ambiguous(Enum):
 
 AMBIGUOUS: Final = Ambiguous.SEVERAL
 Value = TypeVar("Value")
-_TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
-_THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(rf"^.*</(?:{_TAGS})>|^.*◁/think▷", re.DOTALL | re.IGNORECASE)
-_THOUGHT_START = re.compile(rf"<(?:{_TAGS})>|◁think▷", re.IGNORECASE)
+_THOUGHT_TAGS = r"think(?:ing)?|thoughts?|reasoning|reflection|scratchpad"
+_THOUGHT = re.compile(rf"<({_THOUGHT_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(rf"^.*</(?:{_THOUGHT_TAGS})>|^.*◁/think▷", re.DOTALL | re.IGNORECASE)
+_THOUGHT_START = re.compile(rf"<(?:{_THOUGHT_TAGS})>|◁think▷", re.IGNORECASE)
 _END_OF_TURN = re.compile(
     r"<\|(?:im_end|endoftext|eot_id|end|end_of_text|im_start|start_header_id)\|>|</s>|<eos>|<pad>|<end_of_turn>"
     r"|<end_of_utterance>|\[/?INST\]"
@@ -44,8 +44,8 @@ _SIGNS = str.maketrans(
         "「": "[", "」": "]", "『": "[", "』": "]", "〈": "[", "〉": "]", "《": "[", "》": "]", "\u20e3": "",
     }
 )  # fmt: skip
-_SMALL = re.compile(r"(?<=[\w)])[⁰¹²³⁴-⁹₀-₉]+")  # a power or an index is not part of the number
-_VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
+_SUPERSCRIPTS = re.compile(r"(?<=[\w)])[⁰¹²³⁴-⁹₀-₉]+")  # a power or an index is not part of the number
+_VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX_TEXT = re.compile(
     r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mathsf|operatorname|emph)\s*\{([^{}]*)\}"
@@ -101,7 +101,7 @@ _SELF_ANSWERED = re.compile(
 )
 
 
-_TAG = re.compile(r",\s*(?:right|correct|isn't\s+it|is\s+it\s+not)\?$", re.IGNORECASE)
+_TAG_QUESTION = re.compile(r",\s*(?:right|correct|isn't\s+it|is\s+it\s+not)\?$", re.IGNORECASE)
 # A 'no' after a pause takes back too, in a reply that is not itself a yes or no ("Image 1 ... no, image 2.").
 _NO = re.compile(
     r"(?:\.\.\.|[,;]|\s-+|[–—])\s*(?:oh\s+|ah\s+)?no\s*(?:,|\.\.\.)(?=\s+\w)"
@@ -111,11 +111,11 @@ _NO = re.compile(
 
 
 def corrected(reply: str, by_no: bool = False) -> str:
-    """Return a reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7.").
-    A question that it denies itself ("Image 2? No, Image 1.") is left out. Empty if the reply only asks ("B?"). by_no:
-    whether a 'no' after a pause takes back too."""
+    """Return a reply as plain text from the last point at which it takes back what it said ("6. Wait, let me recount: 7."),
+    without questions that it denies itself ("Image 2? No, Image 1."). Return "" for a reply that only asks ("B?").
+    by_no: whether a 'no' after a pause takes back what was said, too."""
     text = plain(reply)
-    if all(part.endswith("?") and not _TAG.search(part) for part in sentences(text)):
+    if all(part.endswith("?") and not _TAG_QUESTION.search(part) for part in sentences(text)):
         return ""
     ends = [match.end() for match in _TAKEN_BACK.finditer(text) if re.search(r"\w", text[match.end() :])]
     text = text[max(ends, default=0) :]
@@ -125,11 +125,11 @@ def corrected(reply: str, by_no: bool = False) -> str:
 
 
 def plain(reply: str) -> str:
-    """Return a reply as plain text. It is empty if a thought is not closed, since the answer is then missing."""
+    """Return a reply as plain text, or "" if it ends within a thought, since the answer is then missing."""
     text = _THOUGHT_END.sub("", _THOUGHT.sub("", reply))
     if _THOUGHT_START.search(text):
         return ""
-    text = _VULGAR.sub(" ", _SMALL.sub("^", text))
+    text = _VULGAR_FRACTION.sub(" ", _SUPERSCRIPTS.sub("^", text))
     text = unicodedata.normalize("NFKC", text).translate(_SIGNS)
     text = "".join(
         sign for sign in text if unicodedata.category(sign) != "Cf" and not "\ufe00" <= sign <= "\ufe0f"
@@ -160,7 +160,7 @@ def _without_questions(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """Return text without the marks of Markdown, LaTeX, HTML and JSON; a boxed answer becomes a declared one."""
+    """Remove the marks of Markdown, LaTeX, HTML and JSON. A boxed answer becomes a declared one."""
     text = re.sub(
         r"\\[(\[\])]|\$|\\(?:displaystyle|left|right|!|,|;|quad|qquad)|\\ ",
         lambda m: " " if m[0] in ("\\ ", "\\,") else "",
@@ -198,8 +198,8 @@ def sentences(text: str) -> list[str]:
 def declared(
     text: str, read: Callable[[str], Value | Ambiguous | None], pattern: re.Pattern = DECLARING
 ) -> Value | Ambiguous | None:
-    """Return the value that a text declares, None if it declares nothing. read: returns the value at the start of a text,
-    AMBIGUOUS, or None if there is none. For several declarations see `settled`."""
+    """Return the value that a text declares, None if it declares nothing. `settled` decides between several declarations.
+    read: returns the value at the start of a text, AMBIGUOUS, or None if there is none. pattern: the declaring phrases."""
     found = []
     for match in pattern.finditer(text):
         rest = text[match.end() : match.end() + FAR]
@@ -217,14 +217,14 @@ def doubted(text: str, match: re.Match) -> bool:
 
 
 def settled(text: str, found: list[tuple[int, int, Value | Ambiguous]]) -> Value | Ambiguous | None:
-    """Return the value of several declarations (start, end, value): the last one's if all agree, or if a word of correction
-    or conclusion stands between it and the last other one; else AMBIGUOUS. None without any."""
+    """Return the value of the last declaration (start, end, value) if all agree with it, or if a word of correction or
+    conclusion stands between it and the last one that differs; else AMBIGUOUS. None if there are no declarations."""
     if not found:
         return None
     start, end, last = max(found, key=lambda one: one[0])
-    others = [one for one in found if one[2] != last]
-    if not others:
+    differing = [one for one in found if one[2] != last]
+    if not differing:
         return last
-    before = max(one[1] for one in others)
-    corrected = CORRECTION.search(text, before, end)
-    return last if corrected and not ALTERNATIVE.search(text[before:start]) else AMBIGUOUS
+    previous = max(one[1] for one in differing)  # where the last of them ends
+    correction = CORRECTION.search(text, previous, end)
+    return last if correction and not ALTERNATIVE.search(text[previous:start]) else AMBIGUOUS

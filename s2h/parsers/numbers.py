@@ -1,5 +1,5 @@
-"""Read the number that a reply gives: digits, number words or fractions, with units or without. Numbers of images are
-labels, not values. A range, a bound, several values and forms that can be read in two ways are not read."""
+"""Read the number that a reply gives as digits, number words or a fraction, with or without a unit. The numbers of images
+are labels, not values. A reply is unread if it gives a range, a bound, several values, or a form with two readings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from s2h.eval.parsers import plain
+from s2h.parsers import plain
 
 Number = int | float
 _UNITS = (
@@ -40,7 +40,7 @@ _BOUND = re.compile(
     r"|between|nearly|almost|exceeds)\s+$|[<>≤≥]\s*$",
     re.IGNORECASE,
 )
-_BULLET = re.compile(r"(?:^|\n)[ \t]*[-–][ \t]+$")  # of a list, or a minus
+_BULLET = re.compile(r"(?:^|\n)[ \t]*[-–][ \t]+$")  # a list's, or a minus sign
 _PERCENT = re.compile(r"\s*(?:[%‰]|per\s?cent\b)", re.IGNORECASE)
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bno|\brather\s+than|\binstead\s+of|\b(?:anything|any|all)\s+but)\s+(?:(?:be|just|only|exactly|equal|the|to)\s+)*$",
@@ -77,7 +77,7 @@ _LONGEST = 15  # digits of the longest value that is read
 
 @dataclass(frozen=True)
 class Value:
-    """A value in a text: where it stands, and the number; None if it can be read in two ways."""
+    """A value in a text: its place, and its number, which is None if it has two readings."""
 
     start: int
     end: int
@@ -85,7 +85,8 @@ class Value:
 
 
 def number(text: str) -> Number | None:
-    """Return the number that a reply declares, else its only number. None for no number, several, a range or a bound."""
+    """Return the number that a reply declares, else its only number; None if there is none, or several, a range or a
+    bound."""
     text = _unnumbered(plain.corrected(text, by_no=True))
     declared = plain.declared(text, _stated)
     if declared is not None:
@@ -96,15 +97,14 @@ def number(text: str) -> Number | None:
     if declared is not None:
         return None if declared is plain.AMBIGUOUS or plain.UNSURE.search(text) else declared
     for part in (text, _BECAUSE.sub(" ", text)):
-        found = values(part)
-        numbers = {one.number for one in found}
+        numbers = {one.number for one in values(part)}
         if len(numbers) == 1:
             return None if plain.UNSURE.search(text) else numbers.pop()
     return None
 
 
 def _unnumbered(text: str) -> str:
-    """Return a text without the numbers of its list's lines ('1. 3', '2. 4', 'Total: 7')."""
+    """Remove the line numbers of a numbered list ('1. 3', '2. 4', 'Total: 7')."""
     lines = re.findall(r"^[ \t]*(\d+)[.)][ \t]+\S", text, re.MULTILINE)
     if len(lines) < 2 or lines != [str(n + 1) for n in range(len(lines))]:
         return text
@@ -141,12 +141,11 @@ def values(text: str) -> list[Value]:
             continue
         if _DENIED.search(before):
             continue
-        open_ = _BOUND.search(before) or _BULLET.search(before) or _PERCENT.match(text, match.end())
-        found.append(Value(match.start(), match.end(), None if open_ else _number(match)))
-    others = [
-        one for one in found if not _PERCENT.match(text, one.end)
-    ]  # a percentage beside a value says how sure the reply is
-    return _without_ranges(text, others or found)
+        unclear = _BOUND.search(before) or _BULLET.search(before) or _PERCENT.match(text, match.end())
+        found.append(Value(match.start(), match.end(), None if unclear else _number(match)))
+    # A percentage beside a value says how sure the reply is.
+    without_percentages = [one for one in found if not _PERCENT.match(text, one.end)]
+    return _without_ranges(text, without_percentages or found)
 
 
 def _without_ranges(text: str, found: list[Value]) -> list[Value]:
@@ -235,25 +234,21 @@ def _stated(rest: str) -> Number | plain.Ambiguous | None:
     lead = re.match(_LEAD, sentence, re.IGNORECASE)
     found = values(sentence)
     if not found or lead is None or found[0].start > lead.end():
-        numbers = {one.number for one in found}
         equals = re.split(r"(?<![<>=!])=+", sentence)
         if len(equals) > 1:
             return _stated(equals[-1])
-        return (
-            None
-            if not found
-            else numbers.pop()
-            if len(numbers) == 1 and None not in numbers
-            else plain.AMBIGUOUS
-        )
-    first, rest_of = found[0], sentence[found[0].end :]
+        numbers = {one.number for one in found}
+        if not numbers:
+            return None
+        return numbers.pop() if len(numbers) == 1 and None not in numbers else plain.AMBIGUOUS
+    first, after = found[0], sentence[found[0].end :]
     if first.number is None:
         return plain.AMBIGUOUS
-    if re.match(r"\s*[-+*/×x÷]\s*\d", rest_of):  # 'the answer is 3 + 4 = 7'
+    if re.match(r"\s*[-+*/×x÷]\s*\d", after):  # 'the answer is 3 + 4 = 7'
         equals = re.split(r"=", sentence)
         return _stated(equals[-1]) if len(equals) > 1 else plain.AMBIGUOUS
     explained = re.search(
-        r"[(;:=—–]|\b(?:since|because|as|for|with|given|where|namely)\b", rest_of, re.IGNORECASE
+        r"[(;:=—–]|\b(?:since|because|as|for|with|given|where|namely)\b", after, re.IGNORECASE
     )
     following = [one for one in found[1:] if explained is None or one.start < first.end + explained.start()]
     if any(one.number != first.number for one in following):
@@ -262,7 +257,7 @@ def _stated(rest: str) -> Number | plain.Ambiguous | None:
 
 
 def _concluded(rest: str) -> Number | plain.Ambiguous | None:
-    """Read as _stated does, but only a number that follows immediately: these phrases declare less."""
+    """Read as `_stated` does, but only a number that follows immediately, since these phrases are weaker declarations."""
     sentence = rest.split("\n")[0]
     lead = re.match(_LEAD, sentence, re.IGNORECASE)
     found = values(sentence)
@@ -272,7 +267,7 @@ def _concluded(rest: str) -> Number | plain.Ambiguous | None:
 
 
 def _otherwise(text: str, declared: Number) -> bool:
-    """Return whether the first line is only a number, and another one than the text declares below it."""
+    """Return whether the first line is only a number, and differs from the one that the text declares below it."""
     first, *rest = text.split("\n", 1)
     found = values(first) if len(first) <= plain.SHORT else []
     bare = len(found) == 1 and re.fullmatch(r"\W*", first[: found[0].start] + first[found[0].end :])
@@ -280,8 +275,8 @@ def _otherwise(text: str, declared: Number) -> bool:
 
 
 def _bare(text: str) -> Number | plain.Ambiguous | None:
-    """Return the number that is the whole reply, its first or last line or sentence, or that it begins with ('7 (3 and 4)',
-    '7 = 3 + 4'); AMBIGUOUS if these differ."""
+    """Return the number that is the whole reply, its first or last line or sentence, or with which one of these begins
+    ('7 (3 and 4)', '7 = 3 + 4'); AMBIGUOUS if they differ."""
     parts = plain.sentences(text)
     lines = [line for line in text.splitlines() if line.strip()]
     found = set()

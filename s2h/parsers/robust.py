@@ -1,19 +1,24 @@
-"""Read a choice by our own rules: only the question's letters count. A declaration ('the answer is B') comes first, then a
-reply that is just a letter, a label at its start, a letter in brackets, an option's text, and a lone letter. Nothing is
-guessed: a reply is unread if it declares several options, has evidence for several, or hedges. `yesno`, `numbers` and
-`images` read the other kinds of answers."""
+"""Read a choice by our own rules. Only the question's letters count. The evidence is, from the strongest: a declaration
+('the answer is B'), a reply that is just a letter, a label at its start, a letter in brackets, an option's text, and a lone
+letter. The parser does not guess: a reply is unread if it declares several options, has evidence for several, or hedges.
+`yesno`, `numbers` and `images` read the other types of answers."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from s2h.eval.parsers import images, mentions, numbers, plain
-from s2h.eval.parsers.plain import AMBIGUOUS, Ambiguous
-from s2h.eval.parsers.yesno import yes_no
+from s2h.parsers import images, mentions, numbers, plain
+from s2h.parsers.plain import AMBIGUOUS, Ambiguous
+from s2h.parsers.yesno import yes_no
 
-__all__ = ["choice", "conclusion", "yes_no"]
+__all__ = ["VALUES", "choice", "conclusion", "yes_no"]
+# The reader of each type of answer that is one value.
+VALUES: dict[str, Callable[[str], object]] = {
+    "number": numbers.number, "image": images.image, "order": images.order, "yes/no": yes_no,
+}  # fmt: skip
 Said = str | Ambiguous | None  # a letter, AMBIGUOUS for several, None for none
-_DRESS = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
+_BETWEEN = r"[\s*_\"'`:=(\[{<]*"  # what may stand between a declaring phrase and the letter
 _NAMED = r"(?:(?:the\s+)?(?:option|choice|letter|answer|选项|项)(?![A-Za-z]))?"
 _BE = r"(?:\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be)\b|\s*[:=→]+|\s+-+>?(?=\s))"
 _DECLARING = re.compile(
@@ -29,11 +34,11 @@ _DECLARING = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LETTER = re.compile(
-    rf"{_DRESS}{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
+    rf"{_BETWEEN}{_NAMED}{_BETWEEN}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
 )
 _ANOTHER = re.compile(
     rf"[\s)\]}}.\"'>(]*(?:,|/|&|;|\||\+|-|\n|、|或者?|和|与|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
-    rf"{_NAMED}{_DRESS}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
+    rf"{_NAMED}{_BETWEEN}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
     re.IGNORECASE,
 )
 _AFTERWARDS = re.compile(
@@ -107,8 +112,8 @@ def choice(text: str, choices: dict[str, str]) -> str | None:
 
 
 def conclusion(text: str) -> str:
-    """Return a short free answer without its introduction: the text after the last 'final answer:' or 'answer is', else
-    all."""
+    """Return a short free answer without its introduction: the text after the last 'final answer:' or 'answer is', else the
+    whole reply."""
     text = plain.plain(text)
     found = list(plain.DECLARING.finditer(text))
     rest = text[found[-1].end() :].split("</answer>")[0].strip(" \n:") if found else ""
@@ -149,8 +154,8 @@ def _each(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
 
 
 def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """Return the option right after a declaring phrase, by its letter or by its text. AMBIGUOUS for several options, and for
-    a letter beside the text of another option."""
+    """Return the option right after a declaring phrase, by its letter or by its text; AMBIGUOUS for several options, or a
+    letter beside the text of another option."""
     if re.match(r"[\s\"'(\[:]*(?:both|either|neither|maybe|perhaps|possibly)\b", rest, re.IGNORECASE):
         return AMBIGUOUS
     found = _LETTER.match(rest)
@@ -181,12 +186,13 @@ def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said
 
 
 def _begins(text: str, option: str) -> bool:
+    """Return whether a text begins with the words of an option."""
     wanted = mentions.words(option)
     return bool(wanted) and mentions.words(text)[: len(wanted)] == wanted
 
 
 def _beginning(rest: str, choices: dict[str, str]) -> Said:
-    """Return the option whose text the words begin with, the longest of several; AMBIGUOUS if another follows after 'or'."""
+    """Return the option with whose text the words begin, the longest of several; AMBIGUOUS if another follows after 'or'."""
     rest = rest[:400]
     spoken = mentions.words(rest)
     texts = {letter: mentions.words(option) for letter, option in choices.items()}
@@ -216,8 +222,8 @@ def _bare(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
 
 
 def _leading(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """Return the label that a reply begins with ('B. a dog', 'b) a dog', 'B, because …'), unless it lists several or stands
-    beside another option's text."""
+    """Return the label at the start of a reply ('B. a dog', 'b) a dog', 'B, because …'); AMBIGUOUS if it lists several, or
+    if the text of another option follows."""
     first = _LABEL.match(text) or _LEADING.match(text)
     if first is None or (letter := next((one for one in first.groups() if one), "").upper()) not in letters:
         return None
@@ -267,8 +273,8 @@ def _flat(text: str) -> str:
 
 
 def _option_named(text: str, choices: dict[str, str], letters: dict[str, str]) -> Said:
-    """Return the option whose text is the reply or its first sentence ('Yes. There is no …'), else the only option that it
-    says. Options that are all numbers, images, or yes and no are read as such."""
+    """Return the option whose text is the reply or its first sentence ('Yes. There is no …'), else the only option that the
+    reply says by its text. If all options are numbers, images, or yes and no, the reply is read as one of these."""
     same = [letter for letter, option in choices.items() if _flat(option) == _flat(text)]
     if len(same) == 1:
         return same[0]
