@@ -25,7 +25,8 @@ from s2h.train.dataset import store
 from s2h.train.folder import read_metrics
 from s2h.train.run import Settings, train
 from s2h.upstream import REFERENCE
-from tests.support.architectures import RELATIVES, make_pairs
+from tests.support.architectures import make_pairs
+from tests.support.more_architectures import RELATIVES
 from tests.train.test_prefix_sharing import Float64Head, core_of, trainer_for
 
 WEIGHT, BETA = 0.7, 0.1
