@@ -225,7 +225,8 @@ def _file(path: str) -> bytes:
         if status.st_size > MAX_BYTES:
             raise ImageError(f"is larger than {MAX_BYTES >> 20} MiB: {path}")
         with open(number, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
+            # As much as asked for is allocated first. A few file systems give no size.
+            return file.read(status.st_size + 1 if status.st_size else MAX_BYTES + 1)
     except OSError as error:
         raise ImageError(f"cannot be read: {path}: {error.strerror}") from None
     finally:

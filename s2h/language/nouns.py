@@ -44,8 +44,11 @@ MASS = word_set(
 # Letters whose names begin with a vowel ("an X-ray"), and acronyms that are read as words ("a NASA rocket").
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")
 _READ = word_set("NASA NATO LEGO RADAR LASER SIM RAM FIFA")
-# Other words in small letters whose first two letters decide the article: inflect says the same of 118,000 common words.
-_PLAIN = re.compile(r"[bcdfgjklmnpqrstvwxz][aeiouylrhw][a-z]*|[ai][a-z]+|e[^uw][a-z]*|o[^nu][a-z]*")
+# Other words in small letters whose beginning decides the article: inflect says the same of 118,000 common words.
+_PLAIN = re.compile(
+    r"[bcdfgjklmnpqrstvwxz][aeiouylrhw][a-z]*|(?!.th|mpeg)[bcdfgjklmnpqrstvwxz][a-z]{3,}|h(?!eir|on|our|th)[a-z]{3,}"
+    r"|[ai][a-z]+|e[^uw][a-z]*|o[^nu][a-z]*"
+)
 _IN_WORD = re.compile("[a-z][A-Z]")  # a capital inside a word
 _VOWEL_NUMBER = re.compile(r"(?:8\d*|1[18](?:\d{3})*)(?!\d)")
 
@@ -100,7 +103,7 @@ def with_article(phrase: str) -> str:
     if first.isupper() and len(first) > 1 and first not in _READ:
         return f"{'an' if first[0] in _VOWEL_LETTERS else 'a'} {phrase}"
     word = first.casefold()
-    if _PLAIN.fullmatch(first) or word in word_tables.named():
+    if _PLAIN.fullmatch(first) or word_tables.is_named(word):
         return f"{word_tables.inflected().get(word, ('', ''))[0] or plain_article(word)} {phrase}"
     return _engine().a(phrase)
 
@@ -151,6 +154,6 @@ def plural(name: str) -> str:
         return f"{name}s"
     if is_plural_form(last) or last.casefold() in MASS or last.casefold() in ONLY_PLURAL:
         return name
-    if last in word_tables.named():
+    if word_tables.is_named(last):
         return " ".join((*before, word_tables.inflected().get(last, ("", ""))[1] or plain_plural(last)))
     return " ".join((*before, _engine().plural_noun(last) or last))

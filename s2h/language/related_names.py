@@ -141,12 +141,17 @@ def may_be(one: str, other: str) -> bool:
         return True
     if a.endswith(f" {b}") or b.endswith(f" {a}"):  # a mountain goat may be called a goat
         return is_animal(max(a, b, key=len)) and not OTHER_THING.keys() & {*a.split()[:1], *b.split()[:1]}
-    names_a, names_b = _names(a) | {a}, _names(b) | {b}
     if (a in _RELATIVES and is_animal(b)) or (b in _RELATIVES and is_animal(a)):
         return True
     if may_be_person(a) and may_be_person(b):
         return {_sex(a), _sex(b)} != {"male", "female"}
-    return bool(names_a & names_b & _BASIC)
+    return not _kinds_of(a).isdisjoint(_kinds_of(b))
+
+
+@lru_cache(maxsize=1 << 14)
+def _kinds_of(noun: str) -> frozenset[str]:
+    """Return the kinds in `_BASIC` that a noun names or belongs to."""
+    return (_names(noun) | {noun}) & _BASIC
 
 
 @lru_cache(maxsize=1 << 14)

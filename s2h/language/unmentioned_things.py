@@ -189,6 +189,11 @@ _SCENES_OF: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}  # thing
 for _left_out, _told, _ruled_out in _SCENES:
     for _thing in _left_out:
         _SCENES_OF.setdefault(_thing, []).append((_told, _ruled_out))
+# Thing left out -> what tells of it whatever else is there.
+_TELLERS_OF = {
+    thing: frozenset().union(*(told for told, ruled_out in scenes if not ruled_out))
+    for thing, scenes in _SCENES_OF.items()
+}
 
 
 def may_go_without_saying(thing: str, known: Collection[str]) -> bool:
@@ -223,7 +228,7 @@ def tells(thing: str, one: str) -> bool:
         return True
     if thing in _MEALS:
         return _is_food(one) or one in _COOKS
-    return any(one in shown_by and not ruled_out for shown_by, ruled_out in _SCENES_OF.get(thing, ()))
+    return one in _TELLERS_OF.get(thing, ())
 
 
 def scenes_of(thing: str) -> Scenes:

@@ -145,6 +145,13 @@ def named() -> frozenset[str]:
     )
 
 
+def is_named(word: str) -> bool:
+    """Tell whether a word is one of `named`, which is only made for a word that no table has alone."""
+    if not (len(word) > 1 and word.isascii() and word.isalpha() and word.islower()):
+        return False
+    return word in words() or word in things().senses or word in named()
+
+
 @cache
 def inflected() -> dict[str, tuple[str, str]]:
     """Return (article, plural) of the words that do not follow the plain rules; "" stands for one that does."""

@@ -94,14 +94,13 @@ def add_captioned(table: PhotoTable, name: str, captions: object, excluded: Coun
     for a caption ("race car"), and its one-word form ("car")."""
     texts = texts_of(captions)
     usable = [text for text in texts if len(text) <= LONGEST and "\ufffd" not in text]
-    found = [find(caption) for caption in usable]
-    concept = next((one.concept for one in found if one.concept), "")
+    concept = next(filter(None, (find(caption).concept for caption in usable)), "")
     if not texts:
         excluded["no caption"] += 1
     elif not usable:
         excluded[TOO_LONG if len(texts[0]) > LONGEST else "a caption that is not UTF-8"] += 1
     elif not concept:
-        excluded[found[0].reason] += 1
+        excluded[find(usable[0]).reason] += 1
     else:
         table.add(name, usable, filter(None, (concept, general_of(concept))), in_class=False)
 

@@ -127,7 +127,8 @@ class Photos(Dataset):
     def _pick(self, rng: Random) -> tuple[int, int]:
         """Draw a picture: its part and its number in it."""
         part = bisect_right(self._ends, below(rng, self._ends[-1]))
-        count = len((self._tables.get(part) or self.table(part)).names)
+        table = self._tables.get(part)
+        count = len((self.table(part) if table is None else table).names)
         if not count:
             raise NoPair("a part of the source without usable pictures")
         return part, below(rng, count)
@@ -169,7 +170,7 @@ class Photos(Dataset):
         for name in names:
             if may_show(name, things):
                 return True
-        return any(self._is_called(other, name) for name in names for other in listed)
+        return bool(listed) and any(self._is_called(other, name) for name in names for other in listed)
 
     def _find_shown(self, part: int, at: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the things that a picture may show, and those of its concepts that the set may call otherwise."""

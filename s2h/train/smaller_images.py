@@ -42,9 +42,7 @@ class SmallerImages:
         """Count a pair that does not fit. images, rejected: as they were opened. known: its tokens with them."""
         self.pairs += 1
         for most, counter in self.counters.items():
-            with contextlib.suppress(
-                RecordError
-            ):  # a processor may refuse a thin image that was made smaller
+            with contextlib.suppress(RecordError):  # processors may refuse thin images
                 fitted = ([counter.shown.fit(image) for image in some] for some in (images, rejected))
                 row = counter.count(record, *fitted).row
                 self.is_shorter |= row < known.row

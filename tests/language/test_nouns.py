@@ -75,12 +75,25 @@ def test_an_adjective_decides_the_article():
 
 
 @pytest.mark.parametrize(
-    "word", ["barista", "shirtless", "arafed", "ewok", "onesie", "unboxing", "mths", "hygge"]
-)
+    "word",
+    [
+        "barista", "shirtless", "arafed", "ewok", "onesie", "unboxing", "mths", "hygge", "skijorer", "vloggers",
+        "hmong", "hourish", "heirless", "honorable", "mpegs", "sthenic",
+    ],
+)  # fmt: skip
 def test_articles_of_words_beyond_the_tables_are_those_of_inflect(word):
     import inflect
 
     assert nouns.with_article(word) == inflect.engine().a(word)
+
+
+def test_a_word_that_begins_with_consonants_does_not_need_inflect(monkeypatch):
+    monkeypatch.setattr(nouns, "_engine", None)  # its import takes longer than a hundred pairs
+    assert [with_article(word) for word in ("smartphone", "snowskater", "hashtagger")] == [
+        "a smartphone",
+        "a snowskater",
+        "a hashtagger",
+    ]
 
 
 def test_articles_and_plurals_of_the_tables_words_are_those_of_inflect():

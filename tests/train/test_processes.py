@@ -43,7 +43,7 @@ def start(arguments: list[str], folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_two_processes_have_the_numbers_of_one(heavy, llava, data, tmp_path):
-    """--processes with a stream against one process. accelerate's launcher starts s2h-eval and s2h-filter in their tests."""
+    """--processes with a stream, against one process. The tests of s2h-eval and s2h-filter use accelerate's launcher."""
     from s2h.cli.train import main
 
     with pytest.raises(SystemExit) as ended:
