@@ -114,19 +114,13 @@ def _table(last: dict, held: dict) -> list[str]:
 def _image_side(last: dict, held: dict) -> list[str]:
     """Return a sentence about the image side of the loss, if a run has one."""
     sides = {"training": last.get(IMAGE_SIDE), "held out": held.get(f"eval_{IMAGE_SIDE}")}
-    said = [
+    said = "; ".join(
         f"{title} loss {one['loss']:.3f}, margin {one['margin']:.3f}, accuracy {one['accuracy']:.3f}"
         for title, one in sides.items()
         if one
-    ]
-    return (
-        [
-            f"Image side (the chosen answer under the images against the rejected images): {'; '.join(said)}.",
-            "",
-        ]
-        if said
-        else []
     )
+    words = f"Image side (the chosen answer under the images against the rejected images): {said}."
+    return [words, ""] if said else []
 
 
 def _row(title: str, values: dict) -> str:
