@@ -297,10 +297,14 @@ def test_a_pair_whose_rejected_images_do_not_fit_is_dropped(qwen25vl, pairs, tmp
     """Its own images fit. A pair with equal answers still teaches by its rejected images."""
     processor = AutoProcessor.from_pretrained(qwen25vl)
     pair = pairs[0].copy()
-    sizes = [(image, tmp_path / f"{i}.png") for i, image in enumerate(open_images(pair))]
-    for image, place in sizes:
-        image.resize((2 * image.width, 2 * image.height)).save(place)
-    pair |= {"rejected_images": [str(place) for _, place in sizes], "rejected": pair["chosen"]}
+    places = [tmp_path / f"{i}.png" for i in range(len(pair["images"]))]
+    for image, place in zip(open_images(pair), places, strict=True):
+        image.resize((56, 56)).save(place)
+    pair |= {
+        "images": list(map(str, places)),
+        "rejected_images": pairs[0]["images"],
+        "rejected": pair["chosen"],
+    }
     least = TokenCounter(processor, "qwen2_5_vl", 10**6).count(pair, open_images(pair)).row
     for window, used, wanted in (
         (least, False, (1, 0, 1)),
