@@ -74,4 +74,5 @@ class Pair(Struct, kw_only=True, gc=False):
     negative: Name | None = None
     source: Name | None = None
     scores: dict | None = None
+    rejected_images: Annotated[list[Name], Meta(min_length=1)] | None = None
     stage: Annotated[int, Meta(ge=1 - 2**63, le=2**63 - 1)] | None = None

@@ -26,7 +26,9 @@ FIELDS = (
     "target", "facts", "grounding", "negative", "source",
 )  # fmt: skip
 NEEDED = ("images", "prompt", "chosen", "rejected")
-IMAGE_FIELDS = ("images", "rejected_images")  # lists of image references
+# Lists of image references. Under rejected_images, in the places of images, the chosen answer would be wrong.
+REJECTED_IMAGES = "rejected_images"
+IMAGE_FIELDS = ("images", REJECTED_IMAGES)
 IMAGE = object()  # an image among the parts of `interleave`
 
 
@@ -118,6 +120,11 @@ def target_of(record: dict) -> list[int]:
     return record.get("target") or ([0] if len(record["images"]) == 1 else [])
 
 
+def references_of(record: dict) -> list[tuple[str, int, str]]:
+    """Return (field, position, reference) of every image of a record: those of its prompt, then its rejected images."""
+    return [(field, at, one) for field in IMAGE_FIELDS for at, one in enumerate(record.get(field) or ())]
+
+
 def facts_of(record: dict) -> dict:
     """Return the facts that the answers follow from; {} if the record has none."""
     return record.get("facts") or {}
@@ -141,7 +148,7 @@ def faults(record: dict) -> list[RecordError]:
     if "images" not in wrong:
         # Valid stand-ins replace the fields of wrong type, so that `unfit` can check the others.
         harmless = {"id": "x", "prompt": interleave([]), "chosen": assistant("x"), "rejected": assistant("x")}
-        rest = {name: record.get(name) for name in FIELDS}
+        rest = {name: record.get(name) for name in (*FIELDS, REJECTED_IMAGES)}
         rest |= {name: harmless.get(name) for name in wrong}
         found += [error for error in unfit(typed(rest)) if error.field.partition("[")[0] not in wrong]
     # A missing id is computed from the other fields, so it is still missing if they are wrong.
@@ -150,7 +157,8 @@ def faults(record: dict) -> list[RecordError]:
 
 def unfit(pair: Any) -> list[RecordError]:
     """Return the faults of a `pair_fields.Pair` that types can't express. It needs as many image parts as images, a user
-    message at the end, positions below the number of images, and answers with text."""
+    message at the end, positions below the number of images, answers with text, and as many rejected images as images, not
+    the same ones."""
     found: list[RecordError] = []
     image, count, shown, is_elsewhere = pair.IMAGE, len(pair.images), 0, False
     for message in pair.prompt:
@@ -174,6 +182,15 @@ def unfit(pair: Any) -> list[RecordError]:
             break
     else:
         found.append(RecordError("says nothing", "rejected"))
+    if (other := pair.rejected_images) is not None:
+        if len(other) != count:
+            found.append(
+                RecordError(
+                    f"must be as many as images: {len(other)}, and there are {count} images", REJECTED_IMAGES
+                )
+            )
+        elif other == pair.images:
+            found.append(RecordError("are the same as images", REJECTED_IMAGES, remedy="leave the field out"))
     if (target := pair.target) is not None:
         if max(target) >= count:
             found += [_beyond(at, count, f"target[{i}]") for i, at in enumerate(target) if at >= count]
@@ -235,6 +252,8 @@ RULES = {
     "level": Rule("must be 1, 2 or 3"),
     "images": Rule("must be a list of image references", empty="a pair shows at least one image"),
     "images[]": Rule("must be an image reference"),
+    "rejected_images": Rule("must be a list of image references", empty="leave the field out"),
+    "rejected_images[]": Rule("must be an image reference"),
     "prompt": Rule("must be a non-empty list of messages"),
     "prompt[]": Rule("must be a message with role and content"),
     "prompt[].role": Rule("role must be user, system or assistant", above=True),

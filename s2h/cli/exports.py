@@ -4,16 +4,17 @@ output in a format, and the line that says what to run next."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from s2h.cli import common, places, streams
-from s2h.errors import suggestion
+from s2h.errors import counted, suggestion
 from s2h.streams.files import IMAGES
 
 if TYPE_CHECKING:
     from s2h.formats import Format
+    from s2h.formats.export import Export
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,18 @@ def opened(given: Exports, path: str):
     return open_export(form, place, given.image_dir or IMAGES, held_out=path == given.val_output)
 
 
-def say_next(work: common.Session, given: Exports) -> None:
-    """Tell the user how the other tool reads the output."""
+def say_next(work: common.Session, given: Exports, *outputs: Any) -> None:
+    """Tell the user what the rows of `outputs` lack, and how the other tool reads them."""
+    if given.to:
+        from s2h.formats import writable
+
+        exports: list[Export] = [one for one in outputs if one is not None]
+        if lost := sum(one.without_rejected_images for one in exports):
+            able = " and ".join(name for name, form in writable().items() if form.rejected_images)
+            work.tell(
+                f"{counted(lost, 'pair lacks its', 'pairs lack their')} rejected_images: --to {given.to} has no field for "
+                f"them ({able} have one)"
+            )
     if given.pack:
         work.say(f'next: datasets.load_dataset("{given.pack}"), or s2h-train {given.pack}/mix.jsonl')
     elif (form := format_of(given)) is not None and form.command is not None:

@@ -57,6 +57,11 @@ class GenCommand(headings.Command):
         "pairs only.",
     ),
     click.option(
+        "--image-side", is_flag=True,
+        help="With --twins, write one pair in place of a couple: the twin's images become its rejected_images, under which "
+        "the chosen answer is wrong (s2h-train --image-side trains on them).",
+    ),
+    click.option(
         "--working", metavar="SHARE", type=click.FloatRange(0, 1),
         help=f"{gen_options.taking('working')}: share of prompts that ask the answer to say first what it sees in the "
         f"images. The paper has 0.  [default: {WORKING:g}]",
@@ -270,6 +275,7 @@ def _recipe(
         options=given.own,
         similar=similar_distractors(given, source, work.say),
         twins=given.twins,
+        image_side=given.image_side,
         answerer=answerer(given, source, work, journal),
         shard=given.shard,
         first=journal.position,

@@ -73,6 +73,7 @@ class Options:
     clip_model: str | None
     negatives: tuple[tuple[str, float], ...]
     twins: bool
+    image_side: bool
     working: float | None
     model: str | None
     base_url: str | None
@@ -153,6 +154,8 @@ class Options:
             raise click.UsageError(
                 "--twins and --model exclude each other: a model's mistake has no images of its own."
             )
+        if self.image_side and not self.twins:
+            raise click.UsageError("--image-side needs --twins, whose images become the rejected ones.")
         if self.temperature and self.samples == 1:
             raise click.UsageError("--temperature needs --samples 2 or more: one reply is the greedy one.")
         if (self.similar or (self.clip_model and "clip_model" not in self.maker.takes)) and not near:

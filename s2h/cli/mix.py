@@ -184,7 +184,7 @@ def flow(files: tuple[str, ...], given: Options) -> None:
         if marks:
             tell_marks(marks, work)
         work.say(summary(tally, "in turn"))
-        say_next(work, given)
+        say_next(work, given, work.writer)
 
 
 def shuffle(files: tuple[str, ...], given: Options) -> None:
@@ -265,7 +265,7 @@ def shuffle(files: tuple[str, ...], given: Options) -> None:
                 work.tell(
                     "fewer are held out than asked for: most records share an image, family or twin with others"
                 )
-        say_next(work, given)
+        say_next(work, given, work.writer, held)
 
 
 def folder(index, parts, place: str, size: int, work: common.Session):

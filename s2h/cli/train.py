@@ -68,6 +68,11 @@ AT_LEAST_1 = click.IntRange(min=1)
         "--sft", "sft", metavar="W", type=Number(min=0),
         help="Weight of an added cross-entropy on the chosen answer, which keeps that answer likely.",
     ),
+    argument(
+        "--image-side", "image_side", metavar="W", type=Number(min=0),
+        help="Weight of an added loss over pairs with rejected_images: the chosen answer must be likelier under the pair's "
+        "images than under these (the conditional preference of mDPO). A pair without them adds 0.",
+    ),
     argument("--lr", "lr", metavar="X", type=ABOVE_0, help="Peak learning rate."),
     argument(
         "--epochs", "epochs", metavar="X", type=ABOVE_0,

@@ -15,7 +15,7 @@ from s2h.errors import plural
 from s2h.filters import DIGITS, Judge, add_score
 from s2h.filters.judgement import REPEATS, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import CLIP
-from s2h.record import Record, RecordError
+from s2h.record import Record, RecordError, references_of
 
 if TYPE_CHECKING:
     from s2h.filters.benchmark_images import BenchmarkImages, Embed
@@ -30,7 +30,7 @@ def build(
 ) -> Judge:
     """Drop pairs that show a known image: the same bytes or name, a perceptual hash within `near` bits, or, with
     `embed`, a cosine of at least `alike`. scores.against has the least distance in bits, the largest cosine and, if
-    an image was found, its benchmark and its position in the pair."""
+    an image was found, its benchmark and its position in the pair. Rejected images count as the pair's, after its others."""
     comparison = _Comparison(known, near, alike, embed if known.embedded else None)
 
     def decide(record: Record) -> str:
@@ -73,28 +73,27 @@ class _Comparison:
             self.kept.clear()
         for at, record in enumerate(batch):
             try:
-                findings[at] = [self._finding(record, i) for i in range(len(record["images"]))]
+                findings[at] = [self._finding(record, *place) for place in references_of(record)]
             except RecordError as error:
                 faults[at] = error
         if self.embed is not None:
-            self._add_cosines(
-                self.embed, [(batch[at].base, image) for at in findings for image in batch[at]["images"]]
-            )
+            places = [(batch[at].base, image) for at in findings for _, _, image in references_of(batch[at])]
+            self._add_cosines(self.embed, places)
         for at, found in findings.items():
             if fault := _write(batch[at], found):
                 faults[at] = fault
         return faults
 
-    def _finding(self, record: Record, at: int) -> _Finding:
+    def _finding(self, record: Record, field: str, at: int, reference: str) -> _Finding:
         """Return the result for one image, without its cosine. Raises ImageError."""
         from s2h.images.decoding import ImageError
 
-        place = (record.base, record["images"][at])
+        place = (record.base, reference)
         if place not in self.kept:
             try:
                 self.kept[place] = self._find(*place)
             except ImageError as error:
-                error.where, error.field = record.where, f"images[{at}]"
+                error.where, error.field = record.where, f"{field}[{at}]"
                 raise
         return self.kept[place]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from s2h.errors import plural
 from s2h.filters import blind
 from s2h.images.decoding import ImageError, open_image
-from s2h.record import Record, facts_of, target_of
+from s2h.record import Record, facts_of, references_of, target_of
 from s2h.streams.hash_set import HashSet
 
 if TYPE_CHECKING:
@@ -91,8 +91,9 @@ class _Task:
             side[_conclusion(text)] += 1
         if facts.get("answer_type") == "yes/no":
             self.yes_no[str(facts.get("answer"))] += 1
-        self.prompts.add("\n".join((*record["images"], texts.asked, texts.chosen, texts.rejected)))
-        for reference in record["images"]:
+        shown = [reference for _, _, reference in references_of(record)]
+        self.prompts.add("\n".join((*shown, texts.asked, texts.chosen, texts.rejected)))
+        for reference in shown:
             self.images.add(reference)
         if "relation" in facts and facts.get("answer_type") == "yes/no":
             self._add_portraits(record, facts)

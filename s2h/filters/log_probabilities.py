@@ -19,14 +19,15 @@ from s2h.images.decoding import ImageError, open_image
 from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import ModelError, fingerprint, hub_files, image_size, names, vlm
 from s2h.models.tokens import TokenCounter
-from s2h.record import Record, RecordError
+from s2h.record import REJECTED_IMAGES, Record, RecordError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 PRINTS = 200_000  # images whose digests are kept
 
-Row = tuple[list[dict], list[dict], list[dict], str, list[str]]  # prompt, chosen, rejected, base, images
+# prompt, chosen, rejected, base, images, rejected images (none for most)
+Row = tuple[list[dict], list[dict], list[dict], str, list[str], list[str]]
 
 
 class ReferenceModel(Protocol):
@@ -174,18 +175,19 @@ class Scorer:
 
     def _write(self, record: Record, name: str, row: Any, whole: str) -> RecordError | None:
         """Write a score, or return why it can't be one."""
-        chosen, rejected, *tokens = (float(value) for value in row)
-        if not is_number(chosen) or not is_number(rejected):
+        chosen, rejected, chosen_tokens, rejected_tokens, *other = (float(value) for value in row)
+        measured = (chosen, rejected, *other)
+        if not all(map(is_number, measured)):
             return RecordError(
-                f"is not a number: {chosen}, {rejected} from {name}", f"scores.{self.key}", record.where,
+                f"is not a number: {', '.join(map(str, measured))} from {name}", f"scores.{self.key}", record.where,
                 "the weights may be damaged; also try --dtype float32",
             )  # fmt: skip
         # With a cache, a model in this process may not be loaded. A server always is.
         model: ReferenceModel | None = self.engine.loaded.get(("ref", name))
-        more = {"engine": model.engine} if model is not None and model.engine else {}
+        more: dict[str, Any] = {"engine": model.engine} if model is not None and model.engine else {}
         add_score(
-            record, self.key, chosen=chosen, rejected=rejected, chosen_tokens=int(tokens[0]),
-            rejected_tokens=int(tokens[1]), model=name, **more, fingerprint=whole,
+            record, self.key, chosen=chosen, rejected=rejected, **({REJECTED_IMAGES: other[0]} if other else {}),
+            chosen_tokens=int(chosen_tokens), rejected_tokens=int(rejected_tokens), model=name, **more, fingerprint=whole,
         )  # fmt: skip
         return None
 
@@ -202,24 +204,29 @@ class _Waiting:
 
 def _row(record: Record) -> Row:
     """Return the parts of a record that a process needs to score it."""
-    return record["prompt"], record["chosen"], record["rejected"], record.base, record["images"]
+    other = record.get(REJECTED_IMAGES) or []
+    return record["prompt"], record["chosen"], record["rejected"], record.base, record["images"], other
 
 
 def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
-    """Return for each row an array (log-probability of chosen, of rejected, tokens of chosen, of rejected), float32
-    [4], or the RecordError that says why the model can't score the row."""
+    """Return for each row an array (log-probability of chosen, of rejected, tokens of chosen, of rejected), float32 [4], or
+    the RecordError that says why the model can't score the row. A row with rejected images has a fifth number, the chosen
+    answer's log-probability under them."""
     import numpy as np
 
     model = reference.vlm
     fit = TokenCounter.of(model.model, model.processor, model.name, shown=model.shown)
     made: list[Any] = []
     asked: list[tuple[list[dict], list[dict], list[Any]]] = []
-    tokens: list[int] = []
-    for prompt, chosen, rejected, base, references in rows:
+    for prompt, chosen, rejected, base, references, others in rows:
         try:
             shown = [] if blind else [open_at(base, one, i, model.shown) for i, one in enumerate(references)]
+            other = [
+                open_at(base, one, i, model.shown, REJECTED_IMAGES)
+                for i, one in enumerate([] if blind else others)
+            ]
             prompt = unseen(prompt) if blind else prompt
-            known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown)
+            known = fit.count(Record(prompt=prompt, chosen=chosen, rejected=rejected), shown, other)
             if known.row > fit.window:
                 raise RecordError(
                     f"does not fit the model's window: {known.row} tokens, and the window holds {fit.window}",
@@ -228,9 +235,10 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
         except RecordError as error:
             made.append(error)
             continue
-        made.append(len(asked))
+        start = len(asked)
         asked += [(prompt, answer, shown) for answer in (chosen, rejected)]
-        tokens += known.answers
+        asked += [(prompt, chosen, other)] if other else []
+        made.append((slice(start, len(asked)), known.answers))
     try:
         values = list(vlm.score(model, asked, batch_size=max(len(asked), 1)))
     except (IndexError, RuntimeError, ValueError) as error:
@@ -240,17 +248,17 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     return [
         one
         if isinstance(one, RecordError)
-        else np.array([*values[one : one + 2], *tokens[one : one + 2]], dtype=np.float32)
+        else np.array([*values[one[0]][:2], *one[1], *values[one[0]][2:]], dtype=np.float32)
         for one in made
     ]
 
 
-def open_at(base: str, reference: str, at: int, shown: Pixels) -> Image:
-    """Return the image at a position of a record, within the bounds. Raises ImageError with its field."""
+def open_at(base: str, reference: str, at: int, shown: Pixels, field: str = "images") -> Image:
+    """Return the image at a position of a record's field, within the bounds. Raises ImageError with its field."""
     try:
         return open_image(reference, base, shown)
     except ImageError as error:
-        error.field = f"images[{at}]"
+        error.field = f"{field}[{at}]"
         raise
 
 

@@ -31,7 +31,8 @@ def build(
     batch_size: int = 16,
 ) -> Judge:
     """Keep pairs whose margin and whose two perplexities lie within the bands, ends included. scores.ref has
-    chosen and rejected (nats, summed over the answer's tokens), their tokens, model and fingerprint.
+    chosen and rejected (nats, summed over the answer's tokens), their tokens, model and fingerprint; of a pair with rejected
+    images also `rejected_images`, the chosen answer's log-probability under them.
 
     Without a name, the scores that the records already have are judged.
     """

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.perceptual import perceptual_hash
 from s2h.images.store import digest
-from s2h.record import Record
+from s2h.record import Record, references_of
 
 if TYPE_CHECKING:
     from datasketch import MinHash
@@ -99,9 +99,10 @@ class Repeats:
             self.starts.append(len(self.prints))
 
     def _images(self, record: Record) -> list[int]:
-        """Return for each image 64 bits of its bytes' hash or, if near images count, its perceptual hash."""
+        """Return for each image, rejected images included, 64 bits of its bytes' hash or, if near images count, its
+        perceptual hash."""
         found = []
-        for i, reference in enumerate(record["images"]):
+        for field, i, reference in references_of(record):
             key = f"{record.base}\0{reference}"
             if key not in self._known:
                 if len(self._known) >= KEPT:
@@ -113,7 +114,7 @@ class Repeats:
                     else:
                         seen = perceptual_hash(decode(data, reference[:200]))
                 except ImageError as error:
-                    error.where, error.field = record.where, f"images[{i}]"
+                    error.where, error.field = record.where, f"{field}[{i}]"
                     raise
                 self._known[key] = seen
             found.append(self._known[key])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from s2h.filters.log_probabilities import Row, open_at, unseen
 from s2h.models import completions, fingerprint
 from s2h.models.tokens import refusals
-from s2h.record import Record, RecordError
+from s2h.record import REJECTED_IMAGES, Record, RecordError
 
 if TYPE_CHECKING:
     from s2h.models.server import Server
@@ -79,21 +79,29 @@ class ServedReference:
     async def _score(self, row: Row, blind: bool) -> list[float]:
         messages = await asyncio.to_thread(self._messages, row, blind)
         (chosen, c_tokens), (rejected, r_tokens) = await self.server.answer_logps(messages, [row[1], row[2]])
-        return [chosen, rejected, c_tokens, r_tokens]
+        found = [chosen, rejected, c_tokens, r_tokens]
+        if row[5] and not blind:
+            messages = await asyncio.to_thread(self._messages, row, False, REJECTED_IMAGES)
+            [(other, _)] = await self.server.answer_logps(messages, [row[1]])
+            found.append(other)
+        return found
 
-    def _messages(self, row: Row, blind: bool) -> list[dict]:
-        prompt, _, _, base, references = row
+    def _messages(self, row: Row, blind: bool, field: str = "images") -> list[dict]:
+        prompt, _, _, base, *shown = row
         if blind:
             return completions.messages(unseen(prompt), [])
         with refusals(self.server.name):
-            images = [open_at(base, one, i, self.server.pixels) for i, one in enumerate(references)]
+            references = shown[field == REJECTED_IMAGES]
+            images = [open_at(base, one, i, self.server.pixels, field) for i, one in enumerate(references)]
             return completions.messages(prompt, images)
 
 
 def _key(row: Row, blind: bool) -> str:
     """Return a key for the content of a pair; "" if an image can't be read."""
-    prompt, chosen, rejected, base, images = row
+    prompt, chosen, rejected, base, images, other = row
     record = Record(prompt=prompt, chosen=chosen, rejected=rejected, images=images, base=base)
+    if other and not blind:
+        record[REJECTED_IMAGES] = other
     try:
         return f"{'blind' if blind else 'ref'} {fingerprint.of_record(record)}"
     except RecordError:

@@ -63,11 +63,11 @@ class Format:
 
     title: the tool and its fields, in a few words. fields: the names that every row has, a tuple where it has one of
     several; a row that has them all is in this layout. read: makes a pair of a row, in any form that
-    `s2h.shorthand.complete` takes; None if the rows are such pairs already. write: makes a row of a pair; None for a layout
-    that is only read. endings: the file names that can be written, () for any name and for a stream. is_list: text is
-    written as one JSON list, except to a .jsonl file. features: returns the columns of a parquet file, as
-    `datasets.Features`; None for text. companion: a file beside the export. command: returns what the user runs next, for an
-    export at a path.
+    `s2h.shorthand.complete` takes; None if the rows are such pairs already. write: makes a row of a pair; None for a
+    layout that is only read. endings: the file names that can be written, () for any name and for a stream. is_list: text
+    is written as one JSON list, except to a .jsonl file. features: returns the columns of a parquet file, as
+    `datasets.Features`; None for text. rejected_images: whether rows hold a pair's rejected images. companion: a file
+    beside the export. command: returns what the user runs next, for an export at a path.
 
     `read` and `write` raise RecordError, with the field, for a row or a pair that they can't convert.
     """
@@ -79,6 +79,7 @@ class Format:
     endings: tuple[str, ...] = ()
     is_list: bool = False
     features: Callable[[], Any] | None = None
+    rejected_images: bool = False
     companion: Companion | None = None
     command: Callable[[str], str] | None = None
 

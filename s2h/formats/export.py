@@ -8,13 +8,16 @@ from typing import Any, BinaryIO, Protocol
 
 from s2h.formats import Companion, Format
 from s2h.formats.pictures import Pictures
-from s2h.record import Record
+from s2h.record import REJECTED_IMAGES, Record
 from s2h.streams import files, jsonl
 
 
 class Export(Protocol):
     """Writes records in a format. `write` raises RecordError for a record that the format can't hold and ImageError for an
-    image that can't be opened; nothing of such a record is written."""
+    image that can't be opened; nothing of such a record is written. without_rejected_images: how many records were written
+    without their rejected images, because the format has no field for them."""
+
+    without_rejected_images: int
 
     @property
     def count(self) -> int: ...
@@ -48,6 +51,11 @@ def open_export(
     return Text(path, form, pictures, companion)
 
 
+def loses_rejected_images(form: Format, record: Record) -> bool:
+    """Return whether a row in the format lacks the record's rejected images."""
+    return not form.rejected_images and bool(record.get(REJECTED_IMAGES))
+
+
 class Text:
     """Writes each record as JSON, in lines or in one list, whole or not at all; a context manager. The companion file is
     written when the export is in its place."""
@@ -57,7 +65,8 @@ class Text:
     ) -> None:
         assert form.write is not None
         self._write: Callable[[Record, Pictures], dict] = form.write
-        self._pictures, self._path, self._companion = pictures, path, companion
+        self._form, self._pictures, self._path, self._companion = form, pictures, path, companion
+        self.without_rejected_images = 0
         if companion is not None:
             companion_text(companion, str(path))  # raises its error before anything is written
         is_list = form.is_list and not (isinstance(path, str) and path.endswith(jsonl.SUFFIXES))
@@ -74,6 +83,7 @@ class Text:
         line = jsonl.dump(self._write(record, self._pictures))[:-1]
         self._out.put(self._next + line)
         self._next = self._between
+        self.without_rejected_images += loses_rejected_images(self._form, record)
 
     def close(self) -> None:
         self._out.put(self._tail if self.count else self._empty, 0)

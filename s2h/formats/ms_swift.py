@@ -50,5 +50,6 @@ FORMAT = Format(
     fields=("messages", ("rejected_response", "rejected_messages", "rejected_images")),
     read=read,
     write=write,
+    rejected_images=True,
     command=lambda path: f"swift rlhf --rlhf_type dpo --model MODEL --dataset {path}",
 )

@@ -24,7 +24,7 @@ from s2h import __version__
 from s2h.images import references
 from s2h.images.decoding import ImageError, file_of, glance, read_bytes
 from s2h.images.store import Store, stored_name
-from s2h.record import Record, RecordError, base_of
+from s2h.record import Record, RecordError, base_of, references_of
 from s2h.streams import jsonl
 
 SHARD_SIZE = 1 << 30  # bytes; more images than this go into shards of about this size
@@ -148,15 +148,15 @@ class Part:
 
     def write(self, record: Record) -> None:
         """Write one record with its images. Raises ImageError with the field; nothing of the record is written then."""
-        images = []
+        packed: dict[str, list[str]] = {}
         with named(self.pack.folder):
-            for i, reference in enumerate(record["images"]):
+            for field, i, reference in references_of(record):
                 try:
-                    images.append(self.pack.reference(reference, base_of(record)))
+                    packed.setdefault(field, []).append(self.pack.reference(reference, base_of(record)))
                 except ImageError as error:
-                    error.field = f"images[{i}]"
+                    error.field = f"{field}[{i}]"
                     raise
-            self.out.write(Record({**record, "images": images}, base=self.out.base))
+            self.out.write(Record({**record, **packed}, base=self.out.base))
 
 
 class Shards:
@@ -264,7 +264,7 @@ class Weight:
     def add(self, record: Record) -> None:
         """Add the sizes of a record's images. One that can't be read adds nothing and is reported when it is packed."""
         base = base_of(record)
-        for reference in record["images"]:
+        for _, _, reference in references_of(record):
             if ask(self._known, "insert or ignore into seen values (?)", _place(reference, base)).rowcount:
                 with contextlib.suppress(ImageError):
                     path = file_of(reference, base)

@@ -8,7 +8,7 @@ from typing import Any
 from s2h.formats import Format
 from s2h.formats.parquet_export import json_text
 from s2h.formats.pictures import Pictures, contents
-from s2h.record import FIELDS, Record, RecordError
+from s2h.record import FIELDS, REJECTED_IMAGES, Record, RecordError
 from s2h.streams import parse
 
 TEXTS = ("id", "task", "negative", "source")
@@ -25,6 +25,7 @@ def features() -> Any:
         {
             "id": Value("string"), "level": Value("int8"), "task": Value("string"), "images": List(Image()),
             "prompt": messages, "chosen": messages, "rejected": messages, "target": List(Value("int16")),
+            "rejected_images": List(Image()),
             "facts": Value("string"), "grounding": Value("string"), "negative": Value("string"),
             "source": Value("string"), "scores": Value("string"), "stage": Value("int32"), "more": Value("string"),
         }
@@ -32,18 +33,23 @@ def features() -> Any:
 
 
 def write(record: Record, _: Pictures) -> dict:
-    known = {*FIELDS, "scores", "stage"}
+    known = {*FIELDS, "scores", "stage", REJECTED_IMAGES}
     stage = record.get("stage")
     if stage is not None and not -(1 << 31) <= stage < 1 << 31:
         raise RecordError(f"must have at most 32 bits in a parquet file: it is {stage}", "stage")
     more = {name: value for name, value in record.items() if name not in known}
     return {
         **{name: record.get(name) for name in ("level", "prompt", "chosen", "rejected", "target", *TEXTS)},
-        "images": [{"bytes": data, "path": name} for data, name in contents(record)],
+        "images": _inside(record, "images"),
+        REJECTED_IMAGES: _inside(record, REJECTED_IMAGES) if record.get(REJECTED_IMAGES) else None,
         **{name: json_text(record.get(name)) for name in AS_JSON},
         "stage": stage,
         "more": json_text(more or None),
     }
+
+
+def _inside(record: Record, field: str) -> list[dict]:
+    return [{"bytes": data, "path": name} for data, name in contents(record, field)]
 
 
 def read(row: dict) -> dict:
@@ -67,5 +73,6 @@ FORMAT = Format(
     write=write,
     endings=(".parquet",),
     features=features,
+    rejected_images=True,
     command=lambda path: f'datasets.load_dataset("parquet", data_files="{path}")',
 )

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from s2h.formats import Format
+from s2h.formats.export import loses_rejected_images
 from s2h.formats.pictures import Pictures
 from s2h.record import Record
 from s2h.streams import files, parse
@@ -22,7 +23,8 @@ class Parquet:
         from pyarrow import parquet
 
         assert form.features is not None and form.write is not None
-        self._write, self._pictures = form.write, pictures
+        self._form, self._write, self._pictures = form, form.write, pictures
+        self.without_rejected_images = 0
         self._schema = form.features().arrow_schema  # its metadata tells `datasets` which columns are images
         self._file = files.Whole(path)
         self._writer = parquet.ParquetWriter(_Unowned(self._file), self._schema, compression="zstd")
@@ -35,6 +37,7 @@ class Parquet:
         self._rows.append(row)
         self._bytes += sum(map(_size, row.values()))
         self.count += 1
+        self.without_rejected_images += loses_rejected_images(self._form, record)
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._flush()
 

@@ -46,19 +46,19 @@ class Pictures:
         return os.path.abspath(self._store.put(data))
 
 
-def contents(record: Record) -> list[tuple[bytes, str]]:
-    """Return (bytes, name) of each image. Raises ImageError, with the field."""
+def contents(record: Record, field: str = "images") -> list[tuple[bytes, str]]:
+    """Return (bytes, name) of each image of the field. Raises ImageError, with the field."""
     from s2h.images.decoding import ImageError, glance, read_bytes
     from s2h.images.store import digest
 
     found = []
-    for i, reference in enumerate(record["images"]):
+    for i, reference in enumerate(record[field]):
         try:
             data = read_bytes(reference, base_of(record))
             shown = reference if len(reference) <= 200 else reference[:40]
             glance(data, shown)
         except ImageError as error:
-            error.field = f"images[{i}]"
+            error.field = f"{field}[{i}]"
             raise
         name = "" if reference.startswith("data:") else os.path.basename(reference.rpartition("!")[2])
         found.append((data, name or digest(data)))

@@ -46,15 +46,15 @@ def open_image(reference: str, base: str = "", pixels: Pixels = WHOLE) -> Image:
     return pixels.fit(decode(read_bytes(reference, base), _name(reference)))
 
 
-def open_images(record: Record, pixels: Pixels = WHOLE) -> list[Image]:
-    """Return a record's images in order, as `open_image` does. Raises ImageError with the record's place and the field
-    images[i]."""
+def open_images(record: Record, pixels: Pixels = WHOLE, field: str = "images") -> list[Image]:
+    """Return a record's images in order, as `open_image` does. field: the list of references. Raises ImageError with the
+    record's place and the field images[i]."""
     opened = []
-    for i, reference in enumerate(record["images"]):
+    for i, reference in enumerate(record[field]):
         try:
             opened.append(open_image(reference, getattr(record, "base", ""), pixels))
         except ImageError as error:
-            error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
+            error.where, error.field = getattr(record, "where", ""), f"{field}[{i}]"
             raise
     return opened
 

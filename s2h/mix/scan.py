@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from s2h import record, seeds
 from s2h.images import references
-from s2h.record import Record, RecordError, facts_of
+from s2h.record import Record, RecordError, facts_of, references_of
 from s2h.streams import jsonl, parse
 
 STORED = re.compile(r"[0-9a-f]{32}\.\w+")  # the name of an image in an images.store.Store
@@ -118,7 +118,7 @@ def scan(file: int, begin: int, end: int, base: str, wanted: Wanted) -> Found:
             except RecordError as error:
                 faults.append((number, error))
                 continue
-        images = pair.images
+        images = pair.images if pair.rejected_images is None else pair.images + pair.rejected_images
         relative = False
         for reference in images:
             # Any other start of a reference that is not relative has a colon.
@@ -203,8 +203,8 @@ def _start(seed: int) -> Any:
 def shared(pair: dict, base: str = "") -> list[int]:
     """Return 64-bit hashes of everything that must not be on both sides of a split: facts.twin, every name in facts.families
     and every image (a relative reference starts at base)."""
-    facts = facts_of(pair)
-    return _shared(pair["images"], facts.get("twin"), facts.get("families"), base)
+    facts, images = facts_of(pair), [reference for _, _, reference in references_of(pair)]
+    return _shared(images, facts.get("twin"), facts.get("families"), base)
 
 
 def _shared(images: list[str], twin: object, families: object, base: str) -> list[int]:
@@ -253,7 +253,7 @@ def _careful(line: bytes, layout: str) -> tuple[SimpleNamespace, str | None]:
     layout = shorthand.accept(found, layout)
     facts = facts_of(found)
     bonds = _Bonds(facts.get("twin"), facts.get("families"))
-    names = ("id", "level", "task", "source", "images", "stage", "scores")
+    names = ("id", "level", "task", "source", "images", "rejected_images", "stage", "scores")
     return SimpleNamespace(
         **{name: found.get(name) for name in names}, facts=bonds
     ), None if is_whole else layout

@@ -14,7 +14,7 @@ from typing import Any
 from s2h.images.decoding import ImageError, read_bytes
 from s2h.images.resizing import WHOLE, Pixels
 from s2h.images.store import digest
-from s2h.record import Record
+from s2h.record import Record, references_of
 
 SIZE = 8  # bytes of a fingerprint
 THREADS = 4  # threads that hash weights: hashing releases the interpreter's lock
@@ -62,23 +62,24 @@ def of_processor(processor: Any) -> str:
 
 
 def of_record(record: Record, known: dict[str, str] | None = None) -> str:
-    """Return 16 hexadecimal digits of a record's prompt, answers and images. An image is identified by the bytes of its
-    file, not by its name. known: digests of images by base and reference, kept from call to call. Raises ImageError."""
+    """Return 16 hexadecimal digits of a record's prompt, answers, images and rejected images. An image is identified by
+    the bytes of its file, not by its name. known: digests of images by base and reference, kept from call to call. Raises
+    ImageError."""
     base = getattr(record, "base", "")
-    images = []
-    for i, reference in enumerate(record["images"]):
+    images: dict[str, list[str]] = {"images": []}
+    for field, i, reference in references_of(record):
         key = f"{base}\0{reference}"
         found = known.get(key) if known is not None else None
         if found is None:
             try:
                 found = digest(read_bytes(reference, base))
             except ImageError as error:
-                error.where, error.field = getattr(record, "where", ""), f"images[{i}]"
+                error.where, error.field = getattr(record, "where", ""), f"{field}[{i}]"
                 raise
             if known is not None:
                 known[key] = found
-        images.append(found)
-    parts = [record["prompt"], record["chosen"], record["rejected"], images]
+        images.setdefault(field, []).append(found)
+    parts = [record["prompt"], record["chosen"], record["rejected"], *images.values()]
     return blake2b(_canonical(parts), digest_size=SIZE).hexdigest()
 
 

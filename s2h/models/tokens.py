@@ -9,7 +9,7 @@ and never ends a batch. The counts are those of the tensors that `s2h.models.enc
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,16 +29,18 @@ PROBES = ((64, 64), (333, 250), (97, 450))
 
 @dataclass(frozen=True)
 class PairTokens:
-    """Numbers of tokens: of a prompt with its images, of the images alone, and of each answer."""
+    """Numbers of tokens: of a prompt with its images, of the images alone, and of each answer. image_side: of a further row,
+    the prompt with the rejected images and the chosen answer; 0 if there is none."""
 
     prompt: int
     images: int
     answers: tuple[int, int]
+    image_side: int = 0
 
     @property
     def row(self) -> int:
-        """The length of a pair: its prompt plus its longer answer."""
-        return self.prompt + max(self.answers)
+        """The length of a pair: its prompt plus its longer answer, or its further row if that is longer."""
+        return max(self.prompt + max(self.answers), self.image_side)
 
 
 @dataclass
@@ -88,19 +90,24 @@ class TokenCounter:
                     "take it out of the text",
                 )
 
-    def count(self, record: Record, images: list[Any]) -> PairTokens:
-        """Count the tokens of a pair whose PIL images are open within the bounds `shown`. Images are prepared only if the
-        processor can't say how many tokens they take. Raises RecordError if the model can't take the record."""
+    def count(self, record: Record, images: list[Any], rejected: Sequence[Any] = ()) -> PairTokens:
+        """Count the tokens of a pair whose PIL images are open within the bounds `shown`. rejected: its rejected images, if
+        they are computed too. Images are prepared only if the processor can't say how many tokens they take. Raises
+        RecordError if the model can't take the record."""
         self.check(record)
         with refusals(self.name, record.where):
             text = encode.prompt_text(self.processor, record["prompt"])
             answers = self._answers(record, text)
-            bare = len(self._ids(text))
-            counted = self._count(images)
-            if counted is None:
-                ids = encode.encode_prompts(self.processor, [text], [images])["input_ids"]
-                counted = ids.shape[1] - bare + len(images)  # each image is one token of the text
-            return PairTokens(bare - len(images) + counted, counted, answers)
+            bare = len(self._ids(text)) - len(images)  # each image is one token of the text
+            counted = self._shown(text, bare, images)
+            other = bare + self._shown(text, bare, list(rejected)) + answers[0] if rejected else 0
+            return PairTokens(bare + counted, counted, answers, other)
+
+    def _shown(self, text: str, bare: int, images: list[Any]) -> int:
+        """Return the tokens of the images in a prompt of `bare` other tokens."""
+        if (counted := self._count(images)) is not None:
+            return counted
+        return encode.encode_prompts(self.processor, [text], [images])["input_ids"].shape[1] - bare
 
     def count_answers(self, record: Record) -> tuple[int, int]:
         """Count the tokens of the chosen and of the rejected answer, as the chat template writes and ends them."""

@@ -2,8 +2,8 @@
 
 A photo set is a list of parts. Each is a `PhotoTable`, which is read when one of its pictures is first drawn, so that a
 source of a million pictures starts in seconds. A reader (captions.py, classes.py, coco.py, ...) lists the parts and fills
-their tables; this module draws from them. A picture that can't be opened is found when it is first drawn; it is counted
-under its reason and never shown. shapes.py documents the methods of a `PhotoSet` and a `QuestionSet`."""
+their tables; this module draws from them. A picture that can't be opened is counted when it is first drawn, and never shown.
+shapes.py documents the methods of a `PhotoSet` and a `QuestionSet`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from s2h.sources.shapes import Dataset
 
 REDRAWS, SAME_REDRAWS = 60, 8  # in general, and for another picture of the same concept or count
 KEPT = 1 << 13  # pictures whose labels are cached unpacked, 1 to 2 kB each
+NO_CAPTIONS = "; write a caption in UTF-8 into a.txt beside a.jpg, or file_name and text into metadata.jsonl"
 SAMPLE = 400  # pictures in the sample that measures properties of a source's captions
 MOST_KINDS = 8  # in a comparison of kinds of object
 
@@ -75,9 +76,8 @@ class Photos(Dataset):
         self._questions: dict[int, PhotoQuestions] = {}
         if len(parts) == 1 and len(self.table(0)) < 2:
             why = self.excluded.summary("no pictures; give the folder that holds the picture files")
-            if "caption" in why:
-                why += "; write a caption in UTF-8 into a.txt beside a.jpg, or file_name and text into metadata.jsonl"
-            raise SourceError(f"source {spec!r}: fewer than two pictures can be used ({why})")
+            more = NO_CAPTIONS if "caption" in why else ""
+            raise SourceError(f"source {spec!r}: fewer than two pictures can be used ({why}{more})")
 
     # Parts ----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from s2h import registry, seeds
+from s2h.record import REJECTED_IMAGES
 from s2h.sources import NoPair, SourceError, open_source
 from s2h.sources.shapes import Dataset
 from s2h.tasks import BY_MODEL, WORKING, Task, Wanted, by_level, data_for
@@ -43,7 +44,8 @@ class Recipe:
     one image in the middle of another. negatives: kind -> weight, by default the task's own. working: the share of prompts
     that ask for the working, if the task has such prompts. options: values of the task's own options. similar: chooses
     distractors by CLIP. twins: each pair is followed by its counterfactual twin, the same prompt over images for which the
-    rejected answer is right; `facts.twin` has the pair's id.
+    rejected answer is right; `facts.twin` has the pair's id. image_side: with twins, only the pair is made, and the twin's
+    images are its `rejected_images`.
 
     answerer: a model whose wrong replies become the rejected answers. shard: (i, N), the part of the slots to make. first:
     the first slot to make, after an interrupted run. workers: processes that share the work. images: the store of drawn
@@ -62,6 +64,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     similar: Similar | None = None
     twins: bool = False
+    image_side: bool = False
     answerer: Answerer | None = None
     shard: tuple[int, int] = (1, 1)
     first: int = 0
@@ -105,12 +108,16 @@ class Recipe:
         return self.made(slots, self.tally)
 
     def made(self, slots: range, tally: Counter) -> Iterator[Record]:
-        """Yield the records of some slots, each followed by its twin if twins were asked for."""
+        """Yield the records of some slots, each followed by its twin, or with its images, if twins were asked for."""
         answerer = self.answerer
         for k, pair in self._by_model(answerer, slots, tally) if answerer else self._by_design(slots, tally):
             record = self.record(pair, k)
             if self.twins and pair.twin is not None:
                 twin = self.record(pair.mirrored(pair.twin), k)
+                if self.image_side:
+                    record[REJECTED_IMAGES] = twin["images"]
+                    yield record
+                    continue
                 twin["id"] += "-twin"
                 record["facts"]["twin"] = twin["facts"]["twin"] = record["id"]
                 yield record

@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
+
+from s2h.train import image_side
 
 if TYPE_CHECKING:
     from s2h.train.trainer import PairTrainer
@@ -28,12 +31,13 @@ SEED = 7
 class Found:
     """Root mean square differences of log-probabilities, in nat a token.
 
-    off, on: packed rows against the stock step, over (chosen, rejected) answers, with the adapter off and with a random
-    adapter on (None without an adapter). noise: the effect of rounding.
+    off, on: packed rows against the stock step, over (chosen, rejected) answers and, if there are some, chosen answers under
+    rejected images, with the adapter off and with a random adapter on (None without an adapter). noise: the effect of
+    rounding.
     """
 
-    off: tuple[float, float]
-    on: tuple[float, float] | None
+    off: tuple[float, ...]
+    on: tuple[float, ...] | None
     noise: float
 
     def reason(self) -> str | None:
@@ -59,31 +63,33 @@ def measure(
     collated: makes the batch of some rows, packed or not. install: makes the trainer's model take packed rows; it is called
     after the stock step was measured.
     """
-    stock, packed = (trainer.prepare_batch(collated(rows, how)) for how in (False, True))
-    singles = [trainer.prepare_batch(collated([row], False)) for row in rows]
+    stock, packed = (trainer.prepare_batch(image_side.joined(collated(rows, how))) for how in (False, True))
+    singles = [trainer.prepare_batch(image_side.joined(collated([row], False))) for row in rows]
     model, was_training = trainer.model, trainer.model.training
     model.eval()
     try:
         with _adapter_off(model):
             plain = trainer.answer_log_probs(stock)
             apart = [trainer.answer_log_probs(single) for single in singles]
-        noise = _rms(plain, [answers[side] for side in (0, 1) for answers in apart])
+        noise = _rms(plain, [one for answers in zip_longest(*apart) for one in answers if one is not None])
         with _random_adapter(model) as adapted:
             moved = trainer.answer_log_probs(stock) if adapted else plain
             noise = max(noise, _rms(_rounded_more(trainer, stock), moved))
             install()
-            on = _sides(trainer.answer_log_probs(packed), moved)
+            on = _sides(trainer.answer_log_probs(packed), moved, len(rows))
         with _adapter_off(model):
-            off = _sides(trainer.answer_log_probs(packed), plain) if adapted else on
+            off = _sides(trainer.answer_log_probs(packed), plain, len(rows)) if adapted else on
     finally:
         model.train(was_training)
     return Found(off, on if adapted else None, noise)
 
 
-def _sides(ours: list[Any], stock: list[Any]) -> tuple[float, float]:
-    """Return the root mean square difference over the tokens of the chosen answers, and of the rejected ones."""
-    half = len(stock) // 2
-    return _rms(ours[:half], stock[:half]), _rms(ours[half:], stock[half:])
+def _sides(ours: list[Any], stock: list[Any], pairs: int) -> tuple[float, ...]:
+    """Return the root mean square difference over the tokens of the chosen answers, of the rejected ones, and of the chosen
+    ones under rejected images."""
+    starts = [start for start in (0, pairs, 2 * pairs) if start < len(stock)]
+    ends = [*starts[1:], len(stock)]
+    return tuple(_rms(ours[a:b], stock[a:b]) for a, b in zip(starts, ends, strict=True))
 
 
 def _rms(ours: list[Any], stock: list[Any]) -> float:

@@ -48,6 +48,7 @@ class Arguments:
     quantize: str = ""  # one of QUANTIZED: QLoRA
     loss: str = "sigmoid"
     sft: float = 0.0
+    image_side: float = 0.0  # weight of the loss over rejected images; 0 leaves them out
     scheduler: str = "cosine"
     schedule_per_stage: bool = False
     stages: str = "record"
@@ -118,6 +119,8 @@ class Settings:
 
 
 DEFAULTS = Settings()
+# A run of an older release has no arguments that were added since. It was run with these values.
+ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0}
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip
@@ -192,9 +195,7 @@ def again(earlier: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     import msgspec
 
     known = {field.name for field in fields(Arguments)}
-    # A run of an older release has no arguments that were added since: their defaults are those of its time.
-    added = {"min_pixels": 0, "max_pixels": 0}
-    before = {**added, **{key: value for key, value in earlier.items() if key in known}}
+    before = {**ADDED, **{key: value for key, value in earlier.items() if key in known}}
     try:
         read_losses(msgspec.convert({"model": "", **before}, Arguments).loss)
         if before.get("recipe") and before["recipe"] not in RECIPES:

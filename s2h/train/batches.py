@@ -13,10 +13,12 @@ PADDING = 0.05  # largest share of padding in a batch that is formed by tokens
 
 @dataclass
 class Unit:
-    """The content of one row of a batch: a pair, or the pairs of one prompt. tokens: length of the row."""
+    """A pair, or the pairs of one prompt, which share a row of a batch. tokens: length of the row. lines: the rows of the
+    batch that it takes, with those for rejected images, which are no longer."""
 
     rows: list[int]
     tokens: int
+    lines: int = 1
 
 
 @dataclass
@@ -58,17 +60,26 @@ def form_batches(
 
 
 def steps(
-    tokens: Sequence[int], pairs: int, groups: Sequence[Any] | None = None, more: dict[int, int] | None = None
+    tokens: Sequence[int],
+    pairs: int,
+    groups: Sequence[Any] | None = None,
+    more: dict[int, int] | None = None,
+    further: Sequence[int] | None = None,
 ) -> list[list[Unit]]:
     """Return the units of each step of `pairs` pairs, sorted by length. tokens: length of each pair. groups: the group of
-    each pair; pairs of one group in a step share a row. more: by pair, the tokens that it adds to the row of its group."""
+    each pair; pairs of one group in a step share a row. more: by pair, the tokens that it adds to the row of its group.
+    further: of each pair, the rows that it has for rejected images; by default none."""
     cut = []
     for start in range(0, len(tokens), pairs):
         together: dict[Any, list[int]] = {}
         for row in range(start, min(start + pairs, len(tokens))):
             together.setdefault(row if groups is None else groups[row], []).append(row)
         units = [
-            Unit(rows, max(tokens[row] for row in rows) + sum((more or {}).get(row, 0) for row in rows[1:]))
+            Unit(
+                rows,
+                max(tokens[row] for row in rows) + sum((more or {}).get(row, 0) for row in rows[1:]),
+                1 + sum(further[row] for row in rows if further),
+            )
             for rows in together.values()
         ]
         cut.append(sorted(units, key=lambda unit: unit.tokens))
@@ -93,8 +104,8 @@ def _by_tokens(units: list[Unit], budget: int) -> list[Batch]:
     for unit in reversed(units):
         if batches:
             batch = [*batches[-1], unit]
-            room = len(batch) * batch[0].tokens
-            if room <= budget and room - sum(u.tokens for u in batch) <= PADDING * room:
+            room = sum(u.lines for u in batch) * batch[0].tokens
+            if room <= budget and room - sum(u.lines * u.tokens for u in batch) <= PADDING * room:
                 batches[-1] = batch
                 continue
         batches.append([unit])

@@ -12,6 +12,7 @@ from s2h.models import adapter, names
 from s2h.streams.files import Whole
 from s2h.train.arguments import Arguments
 from s2h.train.folder import read_arguments
+from s2h.train.measurements import IMAGE_SIDE
 
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # the values of vLLM's --max-lora-rank
 SHOWN = ("loss", "margin", "accuracy", "reward_chosen", "reward_rejected")
@@ -37,6 +38,8 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
     else:
         method = "with DPO on"
         how = f"with direct preference optimization, {arguments.loss} loss, beta {arguments.beta:g}"
+    if arguments.image_side:
+        how += f", and an image side of weight {arguments.image_side:g} (mDPO, arXiv 2406.11839)"
     head = [
         "---",
         f"base_model: {base}",
@@ -62,7 +65,17 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
     if result.get("blind") is not None:
         body += ["", f"A classifier that reads words alone tells chosen from rejected answers with an AUC of "
                      f"{result['blind']:.2f} (0.5 is chance)."]  # fmt: skip
-    body += ["", "## Measures", "", *_table(last, held), "", "## Arguments", "", "```json"]
+    body += [
+        "",
+        "## Measures",
+        "",
+        *_table(last, held),
+        "",
+        *_image_side(last, held),
+        "## Arguments",
+        "",
+        "```json",
+    ]
     body += [
         _json(asdict(arguments)),
         "```",
@@ -96,6 +109,18 @@ def _table(last: dict, held: dict) -> list[str]:
             for group, values in line.get(prefix + kind, {}).items():
                 rows.append(_row(f"{title}, {kind[:-1]} {escape.markdown(group)}", values))
     return rows
+
+
+def _image_side(last: dict, held: dict) -> list[str]:
+    """Return a sentence about the image side of the loss, if a run has one."""
+    sides = {"training": last.get(IMAGE_SIDE), "held out": held.get(f"eval_{IMAGE_SIDE}")}
+    said = "; ".join(
+        f"{title} loss {one['loss']:.3f}, margin {one['margin']:.3f}, accuracy {one['accuracy']:.3f}"
+        for title, one in sides.items()
+        if one
+    )
+    words = f"Image side (the chosen answer under the images against the rejected images): {said}."
+    return [words, ""] if said else []
 
 
 def _row(title: str, values: dict) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 from s2h.images.decoding import open_images
 from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import encode
-from s2h.record import Record, RecordError
-from s2h.train import prefix_sharing
+from s2h.record import REJECTED_IMAGES, Record, RecordError
+from s2h.train import image_side, prefix_sharing
 from s2h.upstream import REFERENCE
 
 FAILED = "failed"  # key of the error that a worker returns in place of a batch
-LENGTH = "tokens"  # column of reference.json: a pair's prompt plus its longer answer
+LENGTH = "tokens"  # column of reference.json: the length of a pair (`PairTokens.row`)
 
 
 @dataclass
@@ -24,13 +24,14 @@ class Collator:
 
     Nothing is cut: `dataset.store` has dropped the pairs that don't fit the model. packed: both answers share a row with
     the prompt and the images (`prefix_sharing.pack_answers`). pack: with packed, all pairs of one prompt share a row. shown:
-    the bounds within which images are opened.
+    the bounds within which images are opened. image_side: add the further rows of `s2h.train.image_side`.
     """
 
     processor: Any
     packed: bool = False
     pack: bool = False
     shown: Pixels = WHOLE
+    image_side: bool = False
 
     def __call__(self, rows: list[dict]) -> dict[str, Any]:
         from torch.utils.data import get_worker_info
@@ -47,43 +48,61 @@ class Collator:
 
         records = [row["record"] for row in rows]
         texts = [encode.prompt_text(self.processor, record["prompt"]) for record in records]
-        answers = [
+        chosen, rejected = (
             [
                 encode.answer_text(self.processor, record["prompt"], record[which], text)
                 for record, text in zip(records, texts, strict=True)
             ]
             for which in ("chosen", "rejected")
-        ]
-        firsts, places = list(range(len(rows))), list(range(len(rows)))  # a row's first pair; each pair's row
-        if self.packed and self.pack:
-            firsts, places = _together([prompt_of(record) for record in records])
-        prompts = encode.encode_prompts(
-            self.processor,
-            [texts[i] for i in firsts],
-            [open_images(records[i], self.shown) for i in firsts],
         )
+        further = [i for i, record in enumerate(records) if self.image_side and record.get(REJECTED_IMAGES)]
+        # The prompts are those of the pairs, then those of the further rows.
+        texts += [texts[i] for i in further]
+        views = [(record, "images") for record in records] + [(records[i], REJECTED_IMAGES) for i in further]
+        answers = [*chosen, *rejected, *(chosen[i] for i in further)]
+        of = [*range(len(rows)), *range(len(views))]  # the prompt of each answer
         if self.packed:
-            batch = prefix_sharing.pack_answers(self.processor.tokenizer, prompts, answers, places)
-            batch["row_images"] = [_images_of(records[i]) for i in firsts]
+            firsts = places = list(range(len(views)))  # a row's first prompt; each prompt's row
+            if self.pack:
+                firsts, places = _together([prompt_of(*view) for view in views])
+            prompts = self._encoded([texts[i] for i in firsts], [self._open(*views[i]) for i in firsts])
+            batch = prefix_sharing.pack_answers(
+                self.processor.tokenizer, prompts, answers, [places[i] for i in of]
+            )
+            batch["row_images"] = [_images_of(*views[i]) for i in firsts]
         else:
-            batch = encode.join_answers(self.processor, prompts, answers)
-        for name in REFERENCE:
+            images = [self._open(*view) for view in views]
+            if further:  # an image's tensors can't be repeated apart from their batch
+                prompts = self._encoded([texts[i] for i in of], [images[i] for i in of])
+                batch = encode.join_answers(self.processor, prompts, [answers])
+            else:
+                prompts = self._encoded(texts, images)
+                batch = encode.join_answers(self.processor, prompts, [chosen, rejected])
+        image_side.set_aside(batch, further)
+        for name in (*REFERENCE, image_side.REFERENCE):
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
                 # For measurements by level and task.
                 batch["row"] = torch.tensor([row["row"] for row in rows])
         return batch
 
+    def _open(self, record: Record, field: str) -> list[Any]:
+        return open_images(record, self.shown, field)
 
-def prompt_of(record: Record) -> tuple:
-    """Return a key that is equal for pairs that may share a row: folder and names of the images, and the prompt."""
-    return record.base, tuple(record["images"]), json.dumps(record["prompt"])
+    def _encoded(self, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
+        return encode.encode_prompts(self.processor, texts, images)
 
 
-def _images_of(record: Record) -> tuple[str, int]:
+def prompt_of(record: Record, field: str = "images") -> tuple:
+    """Return a key that is equal for pairs that may share a row: folder and names of the images, and the prompt. field: of
+    the images."""
+    return record.base, tuple(record[field]), json.dumps(record["prompt"])
+
+
+def _images_of(record: Record, field: str) -> tuple[str, int]:
     """Return a name for a record's list of images, and their number."""
-    named = hashlib.blake2b(json.dumps([record.base, record["images"]]).encode(), digest_size=16)
-    return named.hexdigest(), len(record["images"])
+    named = hashlib.blake2b(json.dumps([record.base, record[field]]).encode(), digest_size=16)
+    return named.hexdigest(), len(record[field])
 
 
 def _together(keys: list) -> tuple[list[int], list[int]]:

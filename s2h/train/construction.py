@@ -53,9 +53,10 @@ def build_trainer(run: Run) -> RunTrainer:
         train_dataset=train,
         eval_dataset=held_out,
         processing_class=run.vlm.processor,
-        data_collator=Collator(run.vlm.processor, shown=run.vlm.shown),
+        data_collator=Collator(run.vlm.processor, shown=run.vlm.shown, image_side=arguments.image_side > 0),
         peft_config=None if full else weights.lora(arguments),
         token_budget=arguments.token_budget,
+        image_side=arguments.image_side,
         data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),
     )
     if not full:

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 from s2h.errors import counted
 from s2h.images.decoding import open_images
-from s2h.images.resizing import WHOLE
+from s2h.images.resizing import WHOLE, Pixels
 from s2h.models.tokens import TokenCounter
-from s2h.record import Record, RecordError, check, fail, text_of
+from s2h.record import REJECTED_IMAGES, Record, RecordError, check, fail, references_of, text_of
 from s2h.streams import jsonl, parse
 from s2h.train.smaller_images import SmallerImages
 
@@ -27,7 +27,8 @@ class Stored:
     """The pairs that `store` wrote, and those that it dropped.
 
     count, digest: number of pairs written, and SHA-256 of their lines. dropped: number of pairs beyond the model's window.
-    identical: number of pairs written whose answers are the same, so that no preference loss learns from them. tokens:
+    identical: number of pairs written whose answers are the same, so that no preference loss learns from them.
+    rejected_images: number of pairs written that have some. tokens:
     length of each pair written (`PairTokens.row`). stages, dropped_stages: number of pairs written, and dropped, by
     (stage, level). smaller: the dropped pairs with smaller images, None if nothing was counted.
     """
@@ -36,6 +37,7 @@ class Stored:
     digest: str = ""
     dropped: int = 0
     identical: int = 0
+    rejected_images: int = 0
     tokens: array = field(default_factory=lambda: array("q"))
     stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
     dropped_stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
@@ -48,13 +50,15 @@ def store(
     *,
     counter: TokenCounter | None = None,
     opened: bool = True,
+    image_side: bool = False,
     say: Callable[[str], None] = lambda message: None,
     on_error: Callable[[RecordError], None] = fail,
 ) -> Stored:
     """Copy the records to `path`, whole or not at all.
 
     Images are opened (if `opened`) and tokens counted here, so that a bad record goes to on_error before any forward pass. A
-    pair with more tokens than the counter's window is dropped, and `say` gets a message with its id.
+    pair with more tokens than the counter's window is dropped, and `say` gets a message with its id. image_side: whether
+    rejected images are trained on.
     """
     digest, stored = hashlib.sha256(), Stored()
     smaller = stored.smaller = SmallerImages.of(counter) if counter is not None else None
@@ -63,16 +67,16 @@ def store(
         for record in records:
             try:
                 _refuse_served(record)
-                images = (
-                    open_images(record, counter.shown if counter is not None else WHOLE) if opened else []
-                )
-                known = counter.count(record, images) if counter is not None else None
+                shown = counter.shown if counter is not None else WHOLE
+                images = open_images(record, shown) if opened else []
+                rejected = _open_rejected(record, images, shown) if opened and image_side else []
+                known = counter.count(record, images, rejected) if counter is not None else None
             except RecordError as error:
                 on_error(error)
                 continue
             tokens = known.row if known is not None else 0
             if known is not None and smaller is not None and tokens > smaller.window:
-                smaller.add(record, images, known)
+                smaller.add(record, images, known, rejected)
                 stored.dropped += 1
                 stored.dropped_stages[record.get("stage"), record.get("level")] += 1
                 say(
@@ -80,16 +84,36 @@ def store(
                     f"window is {smaller.window}"
                 )
                 continue
-            stored.identical += text_of(record["chosen"]) == text_of(record["rejected"])
+            has_rejected = bool(record.get(REJECTED_IMAGES))
+            stored.rejected_images += has_rejected
+            teaches = image_side and has_rejected
+            stored.identical += text_of(record["chosen"]) == text_of(record["rejected"]) and not teaches
             # The digest leaves folders out, so that moved data have the same digest.
-            names = [reference.rpartition("/")[2] for reference in record["images"]]
-            digest.update(jsonl.dump({**record, "images": names}))
+            names: dict[str, list[str]] = {}
+            for name, _, reference in references_of(record):
+                names.setdefault(name, []).append(reference.rpartition("/")[2])
+            digest.update(jsonl.dump({**record, **names}))
             writer.write(record)
             stored.tokens.append(tokens)
             stored.stages[record.get("stage"), record.get("level")] += 1
             stored.count += 1
     stored.digest = digest.hexdigest()
     return stored
+
+
+def _open_rejected(record: Record, images: list[Any], shown: Pixels) -> list[Any]:
+    """Return a pair's rejected images, [] if it has none. Raises RecordError if they look like its images."""
+    if not record.get(REJECTED_IMAGES):
+        return []
+    rejected = open_images(record, shown, REJECTED_IMAGES)
+    if all(one.tobytes() == other.tobytes() for one, other in zip(images, rejected, strict=True)):
+        raise RecordError(
+            "have the same pixels as images",
+            REJECTED_IMAGES,
+            record.where,
+            "leave the field out of this pair",
+        )
+    return rejected
 
 
 def _refuse_served(record: Record) -> None:
@@ -139,18 +163,20 @@ def _checked(line: bytes, where: str) -> Record:
 
 
 class Pairs:
-    """A file of pairs, one row a line, in the file's order.
+    """A file of pairs, one row a line, in the file's order. image_side: whether rejected images are trained on.
 
     kept: the rows to train on. columns: by name, a list with a number for each row (reference log-probabilities). levels,
-    tasks, stages: of each row, None for a pair without one. tokens: length of each row, None until it is counted.
+    tasks, stages: of each row, None for a pair without one. further: of each row, the number of rows of a batch that it
+    needs for rejected images. tokens: length of each row, None until it is counted.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.base = path, str(path.parent)
+    def __init__(self, path: Path, image_side: bool = False) -> None:
+        self.path, self.base, self.image_side = path, str(path.parent), image_side
         self.starts = array("q")
         self.levels: list[int | None] = []
         self.tasks: list[str | None] = []
         self.stages: list[int | None] = []
+        self.further: list[int] = []
         with open(path, "rb") as lines:
             at = 0
             for number, line in enumerate(lines, 1):
@@ -159,6 +185,7 @@ class Pairs:
                 self.levels.append(fields.get("level"))
                 self.tasks.append(intern(fields["task"]) if fields.get("task") else None)
                 self.stages.append(fields.get("stage"))
+                self.further.append(int(image_side and bool(fields.get(REJECTED_IMAGES))))
                 at += len(line)
         self.kept = list(range(len(self.starts)))
         self.columns: dict[str, Any] = {}
@@ -181,15 +208,21 @@ class Pairs:
         """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
         if self.tokens is None:
             records = (self.record(row) for row in range(len(self.starts)))
-            counted = (counter.count(record, open_images(record, counter.shown)).row for record in records)
-            self.tokens = array("q", counted)
+            self.tokens = array("q", (self._count(record, counter) for record in records))
         return list(self.tokens)
+
+    def _count(self, record: Record, counter: TokenCounter) -> int:
+        """Return the length of a pair, whose images are opened. Raises RecordError."""
+        images, used = open_images(record, counter.shown), self.image_side and record.get(REJECTED_IMAGES)
+        rejected = open_images(record, counter.shown, REJECTED_IMAGES) if used else []
+        return counter.count(record, images, rejected).row
 
     def bulk(self, row: int) -> tuple[int, int]:
         """Return a rough length of a pair, to sort by: its number of images, then the number of characters of its texts."""
         record = self.record(row)
         texts = (record["prompt"], record["chosen"], record["rejected"])
-        return len(record["images"]), sum(len(text_of(messages)) for messages in texts)
+        images = len(record["images"]) * (1 + self.further[row])
+        return images, sum(len(text_of(messages)) for messages in texts)
 
     def dataset(self, order: list[int] | None = None) -> Any:
         """Return the kept rows, or those of `order`, which may repeat a row, as the `datasets.Dataset` that TRL needs. It

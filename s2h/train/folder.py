@@ -23,7 +23,7 @@ from s2h.models import adapter
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 from s2h.streams.files import Whole, below
-from s2h.train.arguments import Arguments
+from s2h.train.arguments import ADDED, Arguments
 from s2h.train.dataset import Pairs, Stored, emptied, store
 
 RESULT = "result.json"
@@ -109,7 +109,19 @@ class Start:
     on_error: Callable[[RecordError], None]
 
     def store(self, records: Iterable[Record], path: Path) -> Stored:
-        return store(records, path, counter=self.counter, say=self.say, on_error=self.on_error)
+        return store(
+            records,
+            path,
+            counter=self.counter,
+            image_side=self.image_side,
+            say=self.say,
+            on_error=self.on_error,
+        )
+
+    @property
+    def image_side(self) -> bool:
+        """Whether the run trains on rejected images."""
+        return self.arguments.image_side > 0
 
 
 def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, Any]]:
@@ -119,8 +131,8 @@ def prepare(folder: Path, start: Start) -> tuple[Pairs, Pairs | None, dict[str, 
     with accel.main_first():
         if accel.is_main():
             measured = _fix(folder, start)
-    pairs = Pairs(folder / "data.jsonl")
-    val = Pairs(folder / "val.jsonl") if (folder / "val.jsonl").exists() else None
+    pairs = Pairs(folder / "data.jsonl", start.image_side)
+    val = Pairs(folder / "val.jsonl", start.image_side) if (folder / "val.jsonl").exists() else None
     for name, made in (("data", pairs), ("val", val)):
         if made is not None and len(measured.get(name, ())) == len(made.starts):
             made.tokens = measured[name]
@@ -176,6 +188,8 @@ def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None
                 f"no pair fits the window of {window} tokens", remedy="fewer or smaller images: --max-pixels"
             )
         raise RunError("no pairs to train on", remedy="the input is empty")
+    if given.count:
+        tell_image_side(start.arguments.image_side, given.rejected_images, given.count, start.say)
     for stage, count in sorted(emptied(given, start.arguments.stages).items()):
         start.say(
             f"warning: stage {stage} is not trained: none of its {counted(count, 'pair')} fits the window of "
@@ -186,6 +200,20 @@ def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None
             f"{counted(identical, 'pair has', 'pairs have')} the same answer as chosen and rejected: nothing is "
             f"learned from {plural(identical, 'it', 'them')}"
         )
+
+
+def tell_image_side(weight: float, some: int, count: int, say: Callable[[str], None]) -> None:
+    """Say how many of the pairs have rejected images. Raises RunError if none has any and the loss is to use them."""
+    if weight and not some:
+        raise RunError(
+            "--image-side needs rejected_images, and no pair has them",
+            remedy="s2h-gen --twins --image-side makes such pairs",
+        )
+    having = f"{some} of {counted(count, 'pair')} {plural(some, 'has', 'have')} rejected_images"
+    if weight and some < count:
+        say(f"{having}: the others add 0 to the image side of the loss")
+    elif some and not weight:
+        say(f"{having}, which are not used (--image-side W trains on them)")
 
 
 def _move(new: Path, folder: Path) -> None:
@@ -207,7 +235,7 @@ def _check_same(folder: Path, before: dict, now: dict, *, data_given: bool, val_
         skipped |= {"data", "pairs", "dropped"}
     if not val_given:
         skipped.add("val")
-    before = {"min_pixels": 0, "max_pixels": 0, **before}  # of an older release
+    before = {**ADDED, **before}
     differ = [
         f"{key} was {_shown(before[key])} and is {_shown(now[key])}"
         for key in now

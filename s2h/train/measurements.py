@@ -1,6 +1,7 @@
-"""The measurements of a run, line by line in metrics.jsonl: loss, margin, accuracy and rewards over all pairs, and by level
-and task. The reward of an answer is beta times its log-probability under the model minus that under the reference, in nats
-(Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward minus the rejected one's.
+"""The measurements of a run, line by line in metrics.jsonl: loss, margin, accuracy and rewards over all pairs, by level and
+task, and of the loss's image side. The reward of an answer is beta times its log-probability under the model minus that
+under the reference, in nats (Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward
+minus the rejected one's.
 
     tail -f run/metrics.jsonl | jq -c '{step, loss, levels}'
 """
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s2h.train import image_side
 from s2h.train.collator import REFERENCE
 from s2h.train.dataset import Pairs
 from s2h.train.folder import METRICS
@@ -28,17 +30,21 @@ SHOWN = {  # TRL's names, and those in metrics.jsonl
     "learning_rate": "learning_rate",
 }
 GROUPS = ("levels", "tasks")
+IMAGE_SIDE = "image_side"
 
 
 class PairSeen(NamedTuple):
-    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; and the reference
-    log-probability of each answer, tensors []."""
+    """A pair's row; the log-probability (nat) of each token of its answers, tensors [tokens]; the reference log-probability
+    of each answer, tensors []; and the chosen answer's log-probability under rejected images and the reference's, tensors
+    [], None for a pair without them."""
 
     row: int
     chosen: Any
     rejected: Any
     ref_chosen: Any
     ref_rejected: Any
+    other: Any = None
+    ref_other: Any = None
 
 
 class Seen:
@@ -48,20 +54,30 @@ class Seen:
         self.pairs: list[PairSeen] = []
 
     def add(self, rows: list[int], inputs: dict[str, Any], log_probs: Any) -> None:
-        """Add a batch of B pairs: their rows, and TRL's inputs and log-probabilities [2B, L - 1]."""
+        """Add a batch of B pairs: their rows, and TRL's inputs and log-probabilities [2B, L - 1], with those of the further
+        rows for rejected images behind them."""
         size = len(rows)
         masks = inputs["completion_mask"][:, 1:].bool()
-        lines = log_probs.detach()[:, -masks.shape[1] :]
+        lines = log_probs.detach()[: 2 * size, -masks.shape[1] :]
         spoken = [line[mask] for line, mask in zip(lines, masks, strict=True)]
         chosen, rejected = (inputs[name] for name in REFERENCE)
+        further: dict[int, tuple] = {}
+        if image_side.PAIRS in inputs:
+            others, references = log_probs.detach()[2 * size :].sum(1), inputs[image_side.REFERENCE]
+            pairs = inputs[image_side.PAIRS].tolist()
+            further = {i: (other, references[i]) for i, other in zip(pairs, others, strict=True)}
         self.pairs += [
-            PairSeen(row, spoken[i], spoken[i + size], chosen[i], rejected[i]) for i, row in enumerate(rows)
+            PairSeen(row, spoken[i], spoken[i + size], chosen[i], rejected[i], *further.get(i, ()))
+            for i, row in enumerate(rows)
         ]
 
     def take(self, gather: Callable[[list], list], *, once: bool) -> list[PairSeen]:
         """Return the pairs of all processes in the order of rows, and forget them. once: return each pair once, although
         several processes may have computed it to have the same number of batches."""
-        mine, self.pairs = [PairSeen(row, *(t.float().cpu() for t in rest)) for row, *rest in self.pairs], []
+        mine = [
+            PairSeen(row, *(t if t is None else t.float().cpu() for t in rest)) for row, *rest in self.pairs
+        ]
+        self.pairs = []
         found = sorted(gather(mine), key=lambda pair: pair.row)
         return list({pair.row: pair for pair in found}.values()) if once else found
 
@@ -113,6 +129,41 @@ def overall(found: list[PairSeen], beta: float) -> dict[str, float]:
     return means
 
 
+def image_side_loss(found: list[PairSeen], beta: float) -> float:
+    """Return the mean of the loss's image side over some pairs; a pair without rejected images adds 0."""
+    margins = _image_side_margins(found, beta)
+    return image_side.losses(margins).sum().item() / len(found) if len(margins) else 0.0
+
+
+def of_image_side(found: list[PairSeen], beta: float) -> dict[str, float]:
+    """Return the means over the pairs with rejected images of loss, margin (nats) and accuracy of the image side, by flat
+    names such as image_side/loss; {} if no pair has any."""
+    margins = _image_side_margins(found, beta)
+    if not len(margins):
+        return {}
+    values = {
+        "pairs": len(margins),
+        "loss": image_side.losses(margins).mean().item(),
+        "margin": margins.mean().item(),
+        "accuracy": (margins > 0).float().mean().item(),
+    }
+    return {f"{IMAGE_SIDE}/{name}": value for name, value in values.items()}
+
+
+def _image_side_margins(found: list[PairSeen], beta: float) -> Any:
+    """Return the chosen answer's reward under the images minus that under the rejected images, of each pair that has
+    some."""
+    import torch
+
+    return torch.tensor(
+        [
+            beta * ((pair.chosen.sum() - pair.ref_chosen) - (pair.other - pair.ref_other)).item()
+            for pair in found
+            if pair.other is not None
+        ]
+    )
+
+
 def by_group(
     found: list[PairSeen], pairs: Pairs, beta: float, loss_of: Callable[[list[PairSeen]], float]
 ) -> dict[str, float]:
@@ -146,6 +197,9 @@ def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], pre
                 groups.setdefault(group, {})[name] = value
         if groups:
             found[prefix + kind] = groups
+    start = f"{prefix}{IMAGE_SIDE}/"
+    if sides := {key[len(start) :]: value for key, value in logs.items() if key.startswith(start)}:
+        found[prefix + IMAGE_SIDE] = sides
     place: dict[str, Any] = {"step": step, "epoch": round(epoch, 4)}
     if stage is not None:
         place["stage"] = stage

@@ -22,17 +22,16 @@ from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import Pixels
 from s2h.models import ModelError, names
-from s2h.models.tokens import PairTokens, TokenCounter
+from s2h.models.tokens import ANSWERS, PairTokens, TokenCounter
 from s2h.models.vlm import VLM
-from s2h.record import Record, RecordError, fail, text_of
+from s2h.record import REJECTED_IMAGES, Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
 from s2h.train import features, stages, weights
 from s2h.train.arguments import Arguments, Settings, check
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
-from s2h.train.folder import RunError
+from s2h.train.folder import RunError, tell_image_side
 from s2h.train.smaller_images import SmallerImages
-from s2h.upstream import REFERENCE
 
 SAMPLE = 128  # most pairs that are drawn and opened
 BULKY = 16  # most further pairs that are opened to find the longest row
@@ -78,17 +77,19 @@ def plan_run(
             )
         else:
             counter = model
-        count = store(records, folder / "data.jsonl", opened=False, on_error=on_error).count
+        stored = store(records, folder / "data.jsonl", opened=False, on_error=on_error)
+        count = stored.count
         window = counter.window if isinstance(counter, TokenCounter) else arguments.window or 10**9
         if not count:
             raise RunError("no pairs to train on", remedy="the input is empty")
-        pairs = Pairs(folder / "data.jsonl")
+        tell_image_side(arguments.image_side, stored.rejected_images, count, say)
+        pairs = Pairs(folder / "data.jsonl", arguments.image_side > 0)
         stages.check(pairs, arguments.stages)
         drawn, bulky = _sample(pairs, arguments.seed)
         found = {}
         for row in (*drawn, *bulky):
             try:
-                found[row] = _tokens(pairs.record(row), counter, arguments.pixels)
+                found[row] = _tokens(pairs, row, counter, arguments.pixels)
             except RecordError as error:
                 on_error(error)
         sample = [row for row in drawn if row in found]
@@ -140,15 +141,23 @@ def _sample(pairs: Pairs, seed: int) -> tuple[list[int], list[int]]:
     return drawn, sorted(heapq.nlargest(BULKY, left, key=lambda row: (pairs.bulk(row), row)))
 
 
-def _tokens(record: Record, counter: TokenCounter | names.Shape, pixels: Pixels) -> PairTokens:
+def _tokens(pairs: Pairs, row: int, counter: TokenCounter | names.Shape, pixels: Pixels) -> PairTokens:
     """Return the tokens of a pair, counted, or estimated from a model's shape. pixels: the bounds of an image."""
+    shown = counter.shown if isinstance(counter, TokenCounter) else pixels
+    record, images, rejected = _open(pairs, row, shown)
     if isinstance(counter, TokenCounter):
-        return counter.count(record, open_images(record, counter.shown))
-    images = open_images(record, pixels)
-    shown = sum(_covered(counter, *image.size) for image in images)
-    prompt = shown + len(text_of(record["prompt"])) // LETTERS
-    chosen, rejected = (1 + len(text_of(record[which])) // LETTERS for which in ("chosen", "rejected"))
-    return PairTokens(prompt, shown, (chosen, rejected))
+        return counter.count(record, images, rejected)
+    covered, other = (sum(_covered(counter, *image.size) for image in some) for some in (images, rejected))
+    words = len(text_of(record["prompt"])) // LETTERS
+    chosen, last = (1 + len(text_of(record[which])) // LETTERS for which in ANSWERS)
+    return PairTokens(covered + words, covered, (chosen, last), other + words + chosen if rejected else 0)
+
+
+def _open(pairs: Pairs, row: int, shown: Pixels) -> tuple[Record, list[Any], list[Any]]:
+    """Return the pair of a row, its images, and its rejected images if they are trained on."""
+    record = pairs.record(row)
+    rejected = open_images(record, shown, REJECTED_IMAGES) if pairs.further[row] else []
+    return record, open_images(record, shown), rejected
 
 
 def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, PairTokens]) -> str:
@@ -156,8 +165,8 @@ def _with_smaller_images(pairs: Pairs, counter: TokenCounter, sample: dict[int, 
     smaller = SmallerImages.of(counter)
     for row, known in sample.items():
         if known.row > counter.window:
-            record = pairs.record(row)
-            smaller.add(record, open_images(record, counter.shown), known)
+            record, images, rejected = _open(pairs, row, counter.shown)
+            smaller.add(record, images, known, rejected)
     return f"of the pairs drawn, {smaller.line(len(sample) - smaller.pairs)}"
 
 
@@ -190,6 +199,11 @@ def _steps(
             "images": round(mean(one.images for one in found), 1),
             "prompt": round(mean(one.prompt for one in found), 1),
             "answers": round(mean(sum(one.answers) for one in found), 1),
+            **(
+                {"image_side": round(mean(one.image_side for one in found), 1)}
+                if arguments.image_side
+                else {}
+            ),
             "median_row": lengths[len(lengths) // 2],
         },
         "pairs_per_step": step,
@@ -241,9 +255,9 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
     and Qwen2.5-VL-7B (examples/results/gpu-check.json). With checkpointing, one layer keeps its activations, and all keep
     their inputs.
     """
-    tokens = arguments.batch_size * max(one.prompt + sum(one.answers) for one in found)
+    tokens = arguments.batch_size * max(one.prompt + sum(one.answers) + one.image_side for one in found)
     if arguments.engine == "stock":
-        tokens = 2 * arguments.batch_size * max(one.row for one in found)
+        tokens = arguments.batch_size * max((2 + (one.image_side > 0)) * one.row for one in found)
     # A GPU computes in bfloat16 even if weights are kept in float32.
     whole = accel.device().type == "cpu" and sizes.itemsize == 4
     hidden, inner, width = (6, 4, 4) if whole else (17.5, 5, 2)
@@ -253,6 +267,8 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
     else:
         kept = layer * sizes.layers
     scored = 2 * arguments.batch_size * max(sum(one.answers) for one in found)
+    if arguments.image_side:
+        scored += arguments.batch_size * max(one.answers[0] for one in found)
     weights = sizes.parameters * sizes.itemsize
     if arguments.quantize:
         weights = sizes.language * 0.55 + (sizes.parameters - sizes.language) * sizes.itemsize
@@ -270,7 +286,7 @@ def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: i
     """Return the floating-point operations of the reference pass and of training, and the hours that they take. For each
     weight and token: 2 forward, 2 backward to the activations, 2 more for weights that are trained themselves, and 2 more
     if activations are recomputed."""
-    tokens = made["tokens"]["prompt"] + made["tokens"]["answers"]
+    tokens = made["tokens"]["prompt"] + made["tokens"]["answers"] + made["tokens"].get("image_side", 0)
     if arguments.engine == "stock":
         tokens += made["tokens"]["prompt"]
     passes = 2 + (1 if arguments.full else 0) + (1 if arguments.gradient_checkpointing else 0)
@@ -285,7 +301,7 @@ def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: i
 def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dict[str, float]:
     """Return hours and pairs a second, from timing a few batches of the rows on this machine, images included."""
     arguments, size = run.arguments, run.arguments.batch_size
-    pairs = Pairs(run.folder / "data.jsonl")
+    pairs = Pairs(run.folder / "data.jsonl", run.pairs.image_side)
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
     settings = Settings(save_steps=10**9, log_steps=10**9, workers=0)
     trainer = build_trainer(Run(run.vlm, pairs, None, alone, run.folder / "run", settings))
@@ -293,13 +309,14 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
         trainer.share_prompts(pairs, arguments.attention, arguments.pack, features.Store(features.room()))
     batches = [rows[start : start + size] for start in range(0, min(len(rows), size * TIMED), size)]
     reference, training = [], []
-    values: dict[int, tuple[float, float]] = {}
+    values: dict[int, tuple[float, ...]] = {}
+    nothing = (0.0,) * len(trainer.references)
     for batch in batches:
         began = time.perf_counter()
         values |= trainer.measure_reference(pairs, batch)
         reference.append((time.perf_counter() - began) / len(batch))
-    columns = zip(*(values.get(row, (0.0, 0.0)) for row in range(len(pairs.starts))), strict=True)
-    trainer.add_reference(pairs, dict(zip(REFERENCE, map(list, columns), strict=True)))
+    columns = zip(*(values.get(row, nothing) for row in range(len(pairs.starts))), strict=True)
+    trainer.add_reference(pairs, dict(zip(trainer.references, map(list, columns), strict=True)))
     trainer.model.train()
     for batch in batches:
         began = time.perf_counter()
@@ -331,11 +348,16 @@ def _tell(made: dict, say: Callable[[str], None]) -> None:
     """Pass the plan to `say`, in words."""
     tokens, memory, took = made["tokens"], made["memory_gib"], made["time"]
     over = made["beyond_window"]
+    further = (
+        f", {tokens['image_side']:.0f} of rejected images with their prompt and answer"
+        if "image_side" in tokens
+        else ""
+    )
     beyond = f", about {over} of them beyond the window of {made['window']}" if over else ""
     say(
         f"{counted(made['pairs'], 'pair')}{beyond}: {tokens['prompt']:.0f} tokens of prompt "
         f"({tokens['images']:.0f} of images) and "
-        f"{tokens['answers']:.0f} of both answers on average, the longest row {tokens['longest_row']} "
+        f"{tokens['answers']:.0f} of both answers{further} on average, the longest row {tokens['longest_row']} "
         f"({_opened(made)})"
     )
     steps, each, parts = made["steps"], made["pairs_per_step"], len(made["stages"])

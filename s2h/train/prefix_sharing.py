@@ -47,18 +47,16 @@ def why_not(config: Any) -> str | None:
 
 
 def pack_answers(
-    tokenizer: Any, prompts: dict[str, Any], answers: list[list[str]], rows: list[int] | None = None
+    tokenizer: Any, prompts: dict[str, Any], answers: list[str], rows: list[int]
 ) -> dict[str, Any]:
-    """Make a batch of packed rows from R encoded prompts and the texts of B pairs, [chosen, rejected] of B texts each.
+    """Make a batch of packed rows from R encoded prompts and the texts of A answers, each with the index of its prompt. An
+    answer that a row has twice is computed once. The batch has three groups of tensors:
 
-    rows: index of the prompt of each pair; by default each pair has its own. An answer that a row has twice is computed
-    once. The batch has three groups of tensors:
-
-    input_ids, attention_mask, completion_mask: inputs of TRL's loss, [2B, 1 + longest answer], rows 0 to B-1 chosen and B
-        to 2B-1 rejected. Column 0 is the last token of the prompt.
+    input_ids, attention_mask, completion_mask: inputs of TRL's loss, [A, 1 + longest answer]. Column 0 is the last token of
+        the prompt.
     row_ids, row_segments, row_types: inputs of the model, [R, S] (row_types only if the processor has token types).
         Prompts end in column `row_prompt` and answers follow, so the loss reads no hidden state before that column.
-        row_index [2B, 1 + longest answer] is the place of each token's hidden state in the flattened rows.
+        row_index [A, 1 + longest answer] is the place of each token's hidden state in the flattened rows.
     The tensors of the images, as the processor made them.
     """
     import torch
@@ -66,12 +64,9 @@ def pack_answers(
     pad = padding(tokenizer)
     mask, kinds = prompts["attention_mask"].bool(), prompts.get("mm_token_type_ids")
     known = [ids[kept] for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
-    rows = list(range(len(known))) if rows is None else rows
-    encoded = [
-        tuple(ids) for side in answers for ids in tokenizer(side, add_special_tokens=False)["input_ids"]
-    ]
+    encoded = [tuple(ids) for ids in tokenizer(answers, add_special_tokens=False)["input_ids"]]
     starts: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
-    for row, answer in zip(rows * 2, encoded, strict=True):
+    for row, answer in zip(rows, encoded, strict=True):
         starts[row].setdefault(answer, sum(map(len, starts[row])))
     start = max(map(len, known)) - 1
     width = start + 1 + max(sum(map(len, found)) for found in starts)
@@ -93,7 +88,7 @@ def pack_answers(
         torch.zeros(len(encoded), longest, dtype=torch.long),
     )
     real, spoken = torch.zeros_like(ids), torch.zeros_like(ids)
-    for i, (row, answer) in enumerate(zip(rows * 2, encoded, strict=True)):
+    for i, (row, answer) in enumerate(zip(rows, encoded, strict=True)):
         view, first = slice(1, 1 + len(answer)), row * width + start + 1 + starts[row][answer]
         ids[i, 0], ids[i, view] = known[row][-1], torch.tensor(answer)
         index[i, 0] = row * width + start
@@ -191,7 +186,7 @@ class _Sharing:
     def _packed(
         self, row_ids: Any, *, row_segments: Any, row_index: Any, row_prompt: int, row_types: Any = None, **kwargs: Any
     ) -> Any:  # fmt: skip
-        """Run packed rows and return the model's output with last_hidden_state [2B, 1 + longest answer, H]."""
+        """Run packed rows and return the model's output with last_hidden_state [A, 1 + longest answer, H]."""
         for name in ("input_ids", "attention_mask", "position_ids"):
             kwargs.pop(name, None)
         core = self.core

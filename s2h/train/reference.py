@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -19,15 +19,15 @@ from s2h import __version__, accel
 from s2h.errors import counted
 from s2h.models import ModelError, fingerprint
 from s2h.progress import Lines
+from s2h.record import REJECTED_IMAGES
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
-from s2h.train.collator import LENGTH, REFERENCE
+from s2h.train.collator import LENGTH
 from s2h.train.dataset import Pairs
 
 if TYPE_CHECKING:
     from s2h.train.trainer import PairTrainer, Values
 
-NAMES = (*REFERENCE, LENGTH)
 MEASURE_AGAIN = "remove it: the reference is then measured again"
 
 
@@ -51,20 +51,20 @@ class Reference:
     say: Callable[[str], None]
 
     def attach(self, sets: dict[str, Pairs], folder: Path) -> dict[str, dict[str, list]]:
-        """Give the pairs of each set ("train", "val") their reference, and return it by set as columns NAMES. A run that was
+        """Give the pairs of each set ("train", "val") their reference, and return it by set as columns. A run that was
         started before has it in reference.json. Raises ModelError for a value that is not finite, RunError for a file that
         was changed."""
         kept = folder / _folder.REFERENCE
         known = _folder.read_object(kept, MEASURE_AGAIN) if kept.is_file() else {}
         for name, pairs in sets.items():
-            if name in known and not is_whole(known[name], len(pairs.starts)):
+            if name in known and not is_whole(known[name], self._names, len(pairs.starts)):
                 raise _folder.RunError(
                     f"{kept} was changed: {name} is not as it was written", remedy=MEASURE_AGAIN
                 )
             if name not in known:
                 known[name] = self._measure(pairs, name)
             self.trainer.add_reference(pairs, known[name])
-            _check_finite(pairs, known[name])
+            _check_finite(pairs, known[name], self.trainer.references)
         if accel.is_main() and not kept.is_file():
             with Whole(kept) as out:
                 out.write((json.dumps(known) + "\n").encode())
@@ -72,14 +72,15 @@ class Reference:
         return known
 
     def _measure(self, pairs: Pairs, name: str) -> dict[str, list]:
-        """Return the columns NAMES of a set, from scores.ref, from the cache, or measured now."""
+        """Return the columns of a set, from scores.ref, from the cache, or measured now."""
         is_main, say = accel.is_main(), self.say
         given, key = accel.share(self._known(pairs) if is_main else None)
         if given:
             say(f"reference log-probabilities of {counted(len(given), 'pair')} ({name}): from scores.ref")
         rows = [row for row in range(len(pairs.starts)) if row not in given]
         place = accel.share(_writable(self.cache, key, say) if is_main else None)
-        done = accel.share(_read(place, set(rows)) if place and is_main else {})
+        width = len(self.trainer.references)
+        done = accel.share(_read(place, set(rows), width) if place and is_main else {})
         if done:
             say(f"reference log-probabilities of {counted(len(done), 'pair')} ({name}): from {place}")
         if left := len(rows) - len(done):
@@ -89,7 +90,8 @@ class Reference:
         with _Keeper(place, say) as keeper:
             found = self.trainer.measure_reference(pairs, rows, done, keeper.keep, lines.update) | given
         columns: dict[str, list] = {
-            column: [found[row][i] for row in range(len(pairs.starts))] for i, column in enumerate(REFERENCE)
+            column: [found[row][i] for row in range(len(pairs.starts))]
+            for i, column in enumerate(self.trainer.references)
         }
         columns[LENGTH] = accel.share(pairs.count_tokens(self.trainer.counter) if is_main else None)
         return columns
@@ -100,32 +102,40 @@ class Reference:
         args, collator = self.trainer.args, self.trainer.data_collator
         how = [*_made_with(self.trainer), self.model_print, args.per_device_eval_batch_size, args.world_size]
         how += [collator.packed, collator.pack, self.attention]
+        how += ["image_side"] if collator.image_side else []
         whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
         for row in range(len(pairs.starts)):
             record = pairs.record(row)
             digest = fingerprint.of_record(record, images)
             ref = (record.get("scores") or {}).get("ref")
+            keys = ("chosen", "rejected", *(REJECTED_IMAGES,) * pairs.further[row])
             if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{digest}":
-                given[row] = (ref["chosen"], ref["rejected"])
+                values = tuple(ref[key] for key in keys)
+                given[row] = (*values, 0.0)[: len(self.trainer.references)]
             else:
                 whole.update(digest.encode())
         return given, whole.hexdigest()
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The columns of reference.json."""
+        return (*self.trainer.references, LENGTH)
 
-def is_whole(values: Any, count: int) -> bool:
+
+def is_whole(values: Any, names: Iterable[str], count: int) -> bool:
     """Return whether columns of reference.json have a number for each of `count` rows."""
     return isinstance(values, dict) and all(
         isinstance(column := values.get(name), list)
         and len(column) == count
         and all(type(value) in (int, float) for value in column)
-        for name in NAMES
+        for name in names
     )
 
 
-def _check_finite(pairs: Pairs, values: dict[str, list]) -> None:
+def _check_finite(pairs: Pairs, values: dict[str, list], names: Iterable[str]) -> None:
     """Raise ModelError if a reference value is not finite."""
     for row in pairs.kept:
-        for which in REFERENCE:
+        for which in names:
             if not math.isfinite(values[which][row]):
                 raise ModelError(
                     f"the reference log-probability of {pairs.record(row)['id']} is {values[which][row]}: the model can't "
@@ -166,8 +176,9 @@ def _not_kept(place: Path, reason: str | None) -> str:
     )
 
 
-def _read(place: Path, rows: set[int]) -> dict[int, Values]:
-    """Return the values in a folder of the cache. Lines that a kill has cut, or that s2h did not write, are skipped."""
+def _read(place: Path, rows: set[int], width: int) -> dict[int, Values]:
+    """Return the values in a folder of the cache, `width` for each row. Lines that a kill has cut, or that s2h did not
+    write, are skipped."""
     found: dict[int, Values] = {}
     for file in sorted(place.glob("*.jsonl")):
         try:
@@ -176,12 +187,12 @@ def _read(place: Path, rows: set[int]) -> dict[int, Values]:
             continue
         for line in lines:
             try:
-                row, chosen, rejected = json.loads(line)
+                row, *values = json.loads(line)
             except (ValueError, TypeError, RecursionError):
                 continue
-            numbers = type(chosen) in (int, float) and type(rejected) in (int, float)
+            numbers = len(values) == width and all(type(value) in (int, float) for value in values)
             if type(row) is int and row in rows and numbers:
-                found[row] = (chosen, rejected)
+                found[row] = tuple(values)
     return found
 
 

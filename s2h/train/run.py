@@ -33,6 +33,7 @@ from s2h.train.folder import (
     refuse_used,
     write_json,
 )
+from s2h.train.measurements import IMAGE_SIDE
 from s2h.train.reference import Reference, cache_folder
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _set_order(trainer: RunTrainer, run: Run, lengths: list[int]) -> None:
     args, arguments = trainer.args, run.arguments
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     order, parts = stages.training_order(run.pairs, arguments, step)
-    trainer.data.stages, trainer.lengths = parts, lengths
+    trainer.data.stages, trainer.lengths, trainer.further = parts, lengths, run.pairs.further
     trainer.train_dataset = run.pairs.dataset(order)
     if run.val is not None:
         trainer.eval_dataset = run.val.dataset()
@@ -170,6 +171,12 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any
         "steps": steps,
         **{key: last.get(key) for key in ("loss", "margin", "accuracy")},
         **{key: held[key] for key in ("eval_loss", "eval_margin", "eval_accuracy") if key in held},
+        **{
+            key: line[key]
+            for line in (last, held)
+            for key in (IMAGE_SIDE, f"eval_{IMAGE_SIDE}")
+            if key in line
+        },
         **{key: value for key, value in facts.items() if value is not None},
     }
     card.write(folder, arguments, result, last, held)

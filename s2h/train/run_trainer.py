@@ -82,13 +82,15 @@ class RunTrainer(PairTrainer):
             means = measurements.overall(found, self.beta)
             self.measures(mode).update({name: [value] for name, value in means.items()})
             groups = measurements.by_group(found, self._pairs_of(mode), self.beta, self._loss_of_pairs)
+            groups |= measurements.of_image_side(found, self.beta)
             logs.update({prefix + name: value for name, value in groups.items()})
         super().log(logs, *args, **more)
 
     def _loss_of_pairs(self, found: list[measurements.PairSeen]) -> float:
-        """Return TRL's loss of some pairs. Every process calls it with the same pairs, because TRL gathers among
+        """Return the loss of some pairs. Every process calls it with the same pairs, because TRL gathers among
         processes."""
-        return self.loss_of(*measurements.as_batch(found))
+        image_side = self.image_side * measurements.image_side_loss(found, self.beta)
+        return self.loss_of(*measurements.as_batch(found)) + image_side
 
     def save_checkpoint(self, model: Any, trial: Any = None) -> None:
         self._check_weights(model)

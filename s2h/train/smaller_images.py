@@ -4,6 +4,7 @@ values of `--max-pixels`."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,12 +38,13 @@ class SmallerImages:
         own = image_size.own_pixels(counter.processor) or counter.shown
         return cls(counter.window, {most: counter.with_most(most) for most in steps(own.most)})
 
-    def add(self, record: Record, images: list[Any], known: PairTokens) -> None:
-        """Count a pair that does not fit. images: as they were opened. known: its tokens with them."""
+    def add(self, record: Record, images: list[Any], known: PairTokens, rejected: Sequence[Any] = ()) -> None:
+        """Count a pair that does not fit. images, rejected: as they were opened. known: its tokens with them."""
         self.pairs += 1
         for most, counter in self.counters.items():
             with contextlib.suppress(RecordError):  # processors may refuse thin images
-                row = counter.count(record, [counter.shown.fit(image) for image in images]).row
+                fitted = ([counter.shown.fit(image) for image in some] for some in (images, rejected))
+                row = counter.count(record, *fitted).row
                 self.is_shorter |= row < known.row
                 self.fitting[most] = self.fitting.get(most, 0) + (row <= self.window)
 

@@ -18,14 +18,15 @@ from s2h import accel
 from s2h.errors import one_line
 from s2h.models import ModelError
 from s2h.models.tokens import TokenCounter
-from s2h.train import agreement, batches, prefix_sharing
+from s2h.train import agreement, batches, image_side, prefix_sharing
 from s2h.train.collator import FAILED, LENGTH, REFERENCE, Collator, prompt_of
 from s2h.train.dataset import Pairs
 from s2h.train.features import Store
 from s2h.train.packed_attention import why_not_varlen
 from s2h.upstream import TrainerSeams
 
-Values = tuple[float, float]  # of a pair: log-probability of its chosen and of its rejected answer
+# Of a pair: log-probability of its chosen and of its rejected answer, and with an image side of `image_side.REFERENCE`.
+Values = tuple[float, ...]
 
 
 class PairTrainer(TrainerSeams, DPOTrainer):
@@ -36,19 +37,23 @@ class PairTrainer(TrainerSeams, DPOTrainer):
     batches it has.
 
     token_budget: most tokens of a batch, where a pair's length is its prompt plus its longer answer;
-    per_device_train_batch_size then only decides the number of pairs of a step. lengths: tokens of each row of the training
-    file, set once the reference is known.
+    per_device_train_batch_size then only decides the number of pairs of a step. image_side: the weight of that term of the
+    loss (`s2h.train.image_side`). lengths: tokens of each row of the training file, set once the reference is known.
+    further: of each row, the rows of a batch that it needs for rejected images.
     """
 
     lengths: list[int]
+    further: list[int]
     model: Any  # transformers declares these four as unions with None
     data_collator: Any
     train_dataset: Any
     processing_class: Any
 
-    def __init__(self, *args: Any, token_budget: int | None = None, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, token_budget: int | None = None, image_side: float = 0.0, **more: Any
+    ) -> None:
         super().__init__(*args, **more)
-        self.token_budget = token_budget
+        self.token_budget, self.image_side = token_budget, image_side
         self.accumulated = self.args.gradient_accumulation_steps  # the user's: the loader sets another number
         shown = self.data_collator.shown
         self.counter = TokenCounter.of(self.base, self.processing_class, "the model", shown=shown)
@@ -59,6 +64,11 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         """The model without its adapter."""
         model = self.accelerator.unwrap_model(self.model)
         return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The columns of the reference."""
+        return (*REFERENCE, image_side.REFERENCE) if self.image_side else REFERENCE
 
     @property
     def is_sharded(self) -> bool:
@@ -74,7 +84,11 @@ class PairTrainer(TrainerSeams, DPOTrainer):
             groups = [prompt_of(record) for record in records]
             more = {i: sum(self.counter.count_answers(record)) for i, record in enumerate(records)}
         units = batches.steps(
-            [self.lengths[row] for row in rows], size * self.accumulated * args.world_size, groups, more
+            [self.lengths[row] for row in rows],
+            size * self.accumulated * args.world_size,
+            groups,
+            more,
+            [self.further[row] for row in rows],
         )
         formed, args.gradient_accumulation_steps = batches.form_batches(
             units, size=size, processes=args.world_size, budget=self.token_budget
@@ -93,7 +107,10 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         weight = inputs.pop(batches.WEIGHT, None)
         measures = self.measures(self.mode)
         before = {name: len(values) for name, values in measures.items()}
-        loss = super().compute_loss(model, inputs, *args, **more)
+        known = image_side.Rows(model)
+        loss = super().compute_loss(known, inputs, *args, **more)
+        if self.image_side:
+            loss = loss + self.image_side * known.loss(inputs, self.beta)
         # TRL logs the mean over batches; make it the mean over pairs.
         for name, values in measures.items():
             if name != "num_tokens" and len(values) > before.get(name, 0):
@@ -180,9 +197,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         if columns is None:
             rows = list(range(len(pairs.starts)))
             found = self.measure_reference(pairs, rows)
-            columns = {name: [found[row][i] for row in rows] for i, name in enumerate(REFERENCE)}
+            columns = {name: [found[row][i] for row in rows] for i, name in enumerate(self.references)}
             columns[LENGTH] = pairs.count_tokens(self.counter)
-        for name in REFERENCE:
+        for name in self.references:
             pairs.columns[name] = columns[name]
         self.precompute_ref_logps = True
         return columns
@@ -219,9 +236,11 @@ class PairTrainer(TrainerSeams, DPOTrainer):
             model.eval()
             for part, batch in self._prepared(pairs, parts):
                 with within_memory(f"the reference of {pairs.record(part[0])['id']}"):
-                    chosen, rejected = self.compute_ref_log_probs(model, self.prepare_batch(batch))
+                    batch, known = self.prepare_batch(batch), image_side.Rows(model)
+                    columns = list(self.compute_ref_log_probs(known, batch))
+                    columns += [known.reference(batch)] if self.image_side else []
                     values = list(
-                        zip(part, zip(chosen.tolist(), rejected.tolist(), strict=True), strict=True)
+                        zip(part, zip(*(column.tolist() for column in columns), strict=True), strict=True)
                     )
                 found += values
                 if keep is not None:

@@ -25,7 +25,7 @@ from s2h.eval import gold, predictions
 from s2h.filters import is_number
 from s2h.images.decoding import ImageError, decode, read_bytes
 from s2h.images.store import digest
-from s2h.record import Record, RecordError, facts_of, fail, target_of, text_of
+from s2h.record import REJECTED_IMAGES, Record, RecordError, facts_of, fail, target_of, text_of
 from s2h.seeds import seed_of
 from s2h.shorthand import accept
 
@@ -177,7 +177,7 @@ def _pair(record: Record, images: Images) -> Card:
     if twin is not None:
         tags.append("twin")
     body = (
-        _figures(record, images, set(target_of(record)))
+        _image_sets(record, images)
         + f'<div class="prompt">{escape(_spoken(record["prompt"]))}</div>'
         + _answers(
             ("good", "chosen", marked_chosen),
@@ -268,16 +268,34 @@ def _card(
     )
 
 
-def _figures(line: Record, images: Images, targets: set[int]) -> str:
+def _image_sets(record: Record, images: Images) -> str:
+    """Return the images of a pair and, beside them, its rejected images, if it has some."""
+    shown = _figures(record, images, set(target_of(record)))
+    if not record.get(REJECTED_IMAGES):
+        return shown
+    sets = {
+        "images": shown,
+        "rejected images: the chosen answer is wrong": _figures(
+            record, images, set(), REJECTED_IMAGES, "Rejected image"
+        ),
+    }
+    blocks = (f"<div><small>{heading}</small>{figures}</div>" for heading, figures in sets.items())
+    return f'<div class="sets">{"".join(blocks)}</div>'
+
+
+def _figures(
+    line: Record, images: Images, targets: set[int], field: str = "images", word: str = "Image"
+) -> str:
+    """Return the images of a field. targets: positions of those to mark. word: begins their names."""
     figures = []
-    for at, reference in enumerate(line.get("images") or ()):
+    for at, reference in enumerate(line.get(field) or ()):
         try:
             number, width, height = images.place(reference, line.base)
         except ImageError as error:
-            error.where, error.field = line.where, f"images[{at}]"
+            error.where, error.field = line.where, f"{field}[{at}]"
             raise
         mark = ' class="target"' if at in targets else ""
-        name = f"Image {at + 1}" + (" · target" if at in targets else "")
+        name = f"{word} {at + 1}" + (" · target" if at in targets else "")
         figures.append(
             f'<figure{mark}><button type="button" class="zoom" aria-label="Enlarge {name.lower()}">'
             f'<img data-i="{number}" width="{width}" height="{height}" alt="{name}"></button>'

@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from s2h.images.decoding import ImageError, open_image
 from s2h.mix import marks as mix_marks
-from s2h.record import Record
+from s2h.record import REJECTED_IMAGES, Record
 from s2h.streams.files import Whole, write_all
 from s2h.view import gallery
 
@@ -49,7 +49,8 @@ class Cards:
         """Add the card of a record. Raises RecordError if it can't be shown. Its images are opened when the page asks."""
         made = gallery.card(line, _Asked(len(self.rows), self.size))
         text = unescape(re.sub("<[^>]*>", " ", made.html)).lower()
-        entry = [made.html, text, line.get("images") or [], line.base, line.where]
+        shown = [reference for field in ("images", REJECTED_IMAGES) for reference in line.get(field) or ()]
+        entry = [made.html, text, shown, line.base, line.where]
         self._file.write(json.dumps(entry).encode())
         self._ends.append(self._file.tell())
         self.ids.add(made.keys["id"])

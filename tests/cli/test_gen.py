@@ -27,6 +27,7 @@ from tests.support.photos import save
         (["search", "--relation", "parent"], "--relation is for kinship"),
         (["vqa", "--similar", "0.5:0.9"], "--similar and --clip-model are for --distractors similar"),
         (["vqa", "--twins", "--model", "mini"], "--twins and --model exclude each other"),
+        (["kinship", "--image-side"], "--image-side needs --twins"),
         (
             ["vqa", "--select", "attention", "--layout", "grid"],
             "--select attention needs the images one by one",

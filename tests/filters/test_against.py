@@ -14,7 +14,7 @@ from s2h.images.perceptual import perceptual_hash
 from s2h.images.store import digest
 from s2h.models import clip as models
 from s2h.models.cache import Folder
-from s2h.record import RecordError
+from s2h.record import Record, RecordError
 from tests.support import clips
 from tests.support.photos import encoded, photo
 from tests.support.records import pair
@@ -47,8 +47,11 @@ def test_copies_are_found_however_they_were_saved(bench, tmp_path):
         shown(tmp_path, copy.resize((300, 240)), "larger.png"),
         shown(tmp_path, photo("new", (200, 160)), "new.png"),
     ]
+    rejected = [str(tmp_path / "same.png")]
+    records.append(Record({**records[3], "rejected_images": rejected}))
     reasons = [why for _, why in judge(records, [against.build(known)])]
-    assert reasons == [["shows an image of bench"]] * 3 + [[]]
+    assert reasons == [*[["shows an image of bench"]] * 3, [], ["shows an image of bench"]]
+    assert records[4]["scores"]["against"]["image"] == 1, "the first after the pair's only image"
     assert records[0]["scores"]["against"] == {"distance": 0, "bench": "bench", "image": 0}
     assert records[3]["scores"]["against"]["distance"] > against.NEAR
 

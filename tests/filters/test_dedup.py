@@ -42,6 +42,21 @@ def test_exact_repeats_are_the_same_bytes_and_texts(shown):
     assert done[1][0]["scores"]["repeats"] == {"of": "the stream"} and "scores" not in done[0][0]
 
 
+def test_pairs_with_other_rejected_images_are_no_repeats(shown):
+    said = {"chosen": assistant("Two dogs."), "rejected": assistant("Two cats.")}
+    first = shown(photo(1), "a.png", **said)
+    other = [shown(photo(i), f"{i}.png", **said)["images"] for i in (2, 3, 2)]
+    records = [
+        first,
+        *(Record({**first, "id": str(i), "rejected_images": one}) for i, one in enumerate(other)),
+    ]
+    assert reasons(records) == [False, False, False, True]
+    records = [Record(record) for record in records]
+    for record in records:
+        record.pop("scores", None)
+    assert reasons(records, bits=2) == [False, False, False, True]
+
+
 def test_near_images(shown):
     said = {"chosen": assistant("Two dogs."), "rejected": assistant("Two cats.")}
     records = [

@@ -35,10 +35,16 @@ def pairs(count: int = 12) -> dict[str, list[bytes]]:
         path.replace("/pictures/", "/copy/") for path in made[-2]["images"][: len(made[-1]["images"])]
     ]
     made[-1] = {**pair("last", made[-1]["images"])}
+    made[0]["rejected_images"] = [pixel(Path("in/pictures/other.png").absolute()), made[1]["images"][0]]
     with jsonl.Writer("in/pairs.jsonl") as out:
         for one in made:
             out.write(dict(one))
-    return {one["id"]: [p.tobytes() for p in open_images(one)] for one in jsonl.read("in/pairs")}
+    return {one["id"]: pixels_of(one) for one in jsonl.read("in/pairs")}
+
+
+def pixels_of(one) -> list[bytes]:
+    fields = ("images", "rejected_images") if "rejected_images" in one else ("images",)
+    return [picture.tobytes() for field in fields for picture in open_images(one, field=field)]
 
 
 @pytest.mark.parametrize("shards", [False, True])
@@ -64,9 +70,10 @@ def test_a_pack_can_be_carried_away(shards, tmp_path):
         assert [(row["id"], row["images"]) for row in rows] == [(one["id"], one["images"]) for one in records]
         assert told["records"][name] == len(records) > 0
         for one in records:
-            assert not any(reference.startswith("/") or ".." in reference for reference in one["images"])
-            references |= set(one["images"])
-            found[one["id"]] = [picture.tobytes() for picture in open_images(one)]
+            named = [*one["images"], *one.get("rejected_images", ())]
+            assert not any(reference.startswith("/") or ".." in reference for reference in named)
+            references |= set(named)
+            found[one["id"]] = pixels_of(one)
     found.pop("big", None)
     assert found == pixels
     assert (told["images"] == len(references) and told["shards"] == (3 if shards else 0)) or shards

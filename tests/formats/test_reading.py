@@ -13,7 +13,7 @@ from s2h.cli import eval as eval_
 from s2h.cli import filter as filter_
 from s2h.cli import view
 from s2h.formats import chat
-from s2h.images.decoding import read_bytes
+from s2h.images.decoding import open_image, open_images, read_bytes
 from s2h.record import IMAGE, RecordError, assistant, interleave, text_of
 from s2h.streams import jsonl
 from tests.mix.test_scan import changed
@@ -221,6 +221,33 @@ def test_rejected_images_move_with_the_pair():
     run("--flat", "out/x.jsonl", "--to", "ms-swift", "-o", "again.jsonl")
     again = [json.loads(line) for line in Path("again.jsonl").read_text().splitlines()]
     assert all(len(one["rejected_images"]) == 2 for one in again)
+
+
+@pytest.mark.parametrize("name", sorted(formats.writable()))
+def test_rejected_images_are_written_or_their_loss_is_counted(name):
+    form, images = formats.writable()[name], ["a.png", "b.png"]
+    rejected = {1: ["b.png", "c.png"], 2: ["c.png", "b.png"]}
+    with jsonl.Writer("in/pairs.jsonl") as out:
+        for i in range(4):
+            out.write(
+                {**pair("p" * (i + 1), images), **({"rejected_images": rejected[i]} if i in rejected else {})}
+            )
+    path = f"out{(form.endings or ('.json' if form.is_list else '.jsonl',))[0]}"
+    done = run("--flat", "in/pairs", "--to", name, "-o", path, "--val", "0.5", "--quiet")
+    if not form.rejected_images:
+        lost = f"2 pairs lack their rejected_images: --to {name} has no field for them (ms-swift and parquet have one)"
+        assert lost in done.stderr
+        return
+    assert "rejected_images" not in done.stderr
+    run("--flat", "in/pairs", "--to", name, "-o", path)
+    run("--flat", path, "-o", "back.jsonl")
+    kept = [
+        open_images(one, field="rejected_images")
+        for one in jsonl.read("back.jsonl")
+        if "rejected_images" in one
+    ]
+    wanted = [[open_image(one, "in").tobytes() for one in some] for some in rejected.values()]
+    assert sorted([image.tobytes() for image in some] for some in kept) == sorted(wanted)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_nothing_shared_is_on_both_sides_of_the_split():
 def test_one_image_named_from_two_folders_is_one_image():
     write("a/l1.jsonl", [f"a{i}" for i in range(20)], images=["../shared.png", "own.png"])
     write("b/l1.jsonl", [f"b{i}" for i in range(10)])
-    write("c.jsonl", [f"c{i}" for i in range(5)], images=["shared.png"])
+    write("c.jsonl", [f"c{i}" for i in range(5)], images=["c.png"], rejected_images=["shared.png"])
     run("--flat", "a/l1", "b/l1", "c", "--val", "0.3", "-o", "mix.jsonl")
     assert {name[0] for name in names("mix.val")} == {"b"}
 
@@ -112,6 +112,11 @@ def test_references_keep_their_pictures():
     found = {record["id"]: record["images"] for record in jsonl.read("deep/mix")}
     assert found["a"] == ["in/s/1.png", "/abs/2.png"]
     assert found["b"] == [f"tar:{Path.cwd()}/t.tar!m.png", "data:image/png;base64,AAAA"]
+    other = ["s/3.png", "/abs/4.png"]
+    write("deep/in/l3.jsonl", ["c"], images=["/abs/1.png", "/abs/2.png"], rejected_images=other)
+    run("--flat", "deep/in/l3", "-o", "deep/mix.jsonl")
+    (found,) = jsonl.read("deep/mix")
+    assert found["rejected_images"] == ["in/s/3.png", "/abs/4.png"] and found["images"][0] == "/abs/1.png"
     streamed = run("--flat", "deep/in/l1").stdout
     assert '"deep/in/s/1.png"' in streamed
 

@@ -136,7 +136,10 @@ def test_complementary_pairs_of_vqav2_are_twins(vqav2, tmp_path):
     assert open_source(str(vqav2)).excluded["no question or no answer"] == 2
     assert open_source(str(vqav2)).excluded["listed twice"] == 1
     questions.write_text(json.dumps({"questions": rows}))
-    made = list(tasks.generate("vqa", n=30, source=source, images=Store(tmp_path), twins=True))
+    settings = {"n": 30, "source": source, "images": Store(tmp_path), "twins": True}
+    made = list(tasks.generate("vqa", **settings))
+    sides = list(tasks.generate("vqa", **settings, image_side=True))
+    assert [one["rejected_images"] for one in sides] == [twin["images"] for twin in made[1::2]]
     assert len(made) == 60
     for pair, twin in zip(made[::2], made[1::2], strict=True):
         assert pair["negative"] == "counterpart" and pair["prompt"] == twin["prompt"]

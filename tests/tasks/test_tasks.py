@@ -297,6 +297,19 @@ def test_twins_turn_the_answers_round(task, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])
+@pytest.mark.parametrize("layout", ["sequence", "grid"])
+def test_an_image_side_has_the_images_of_the_twin(task, layout, tmp_path):
+    settings = {"n": 8, "twins": True, "layout": layout, "images": Store(tmp_path), "size": 32}
+    couples = list(tasks.generate(task, **settings))
+    made = list(tasks.generate(task, **settings, image_side=True, workers=1))
+    assert len(couples) == 16 and len(made) == 8
+    for pair, twin, one in zip(couples[::2], couples[1::2], made, strict=True):
+        record.check(one)
+        pair["facts"].pop("twin")
+        assert one == {**pair, "rejected_images": twin["images"]}
+
+
+@pytest.mark.parametrize("task", ["kinship", "arithmetic", "compare", "search"])
 def test_what_is_chosen_is_rejected_as_often(task, tmp_path):
     """The conclusions of right and wrong answers come from one distribution, so that no answer is wrong by its words."""
     from scipy.stats import chi2_contingency

@@ -74,7 +74,7 @@ def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
     model, processor = vlm.read(str(folder), dtype)
     store(pairs, path / "data.jsonl")
     arguments = Arguments(model=str(folder), batch_size=len(pairs), grad_accum=1, rank=8, alpha=16, **more)
-    rows = Pairs(path / "data.jsonl")
+    rows = Pairs(path / "data.jsonl", arguments.image_side > 0)
     loaded = vlm.VLM(model, processor, str(folder))
     trainer = build_trainer(Run(loaded, rows, None, arguments, path / "run", Settings(workers=0)))
     trainer.model.to(dtype)  # PEFT begins adapters in float32

@@ -42,6 +42,21 @@ def test_records_are_data(pairs, tmp_path):
     assert "<script>document" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
 
 
+def test_rejected_images_stand_beside_the_images(pairs, tmp_path):
+    pairs[0]["rejected_images"] = pairs[0]["images"][::-1]
+    run, page = build(pairs, tmp_path)
+    assert run.exit_code == 0 and page.count('class="sets"') == 1
+    (sets,) = re.findall('<div class="sets">(.*?)<div class="prompt">', page, re.S)
+    assert sets.index("<small>images</small>") < sets.index(
+        "<small>rejected images: the chosen answer is wrong</small>"
+    )
+    both = re.findall(r'data-i="(\d+)"[^>]* alt="((?:Rejected i|I)mage \d)', sets)
+    assert both == [("0", "Image 1"), ("1", "Image 2"), ("1", "Rejected image 1"), ("0", "Rejected image 2")]
+    pairs[0]["rejected_images"][1] = "gone.png"
+    run, _ = build(pairs, tmp_path)
+    assert run.exit_code == 1 and "in.jsonl:1: rejected_images[1]: no such file" in run.output
+
+
 def test_words_that_differ_are_marked():
     one, other = gallery.differing("the red star", "the blue star")
     assert (one, other) == ("the <b>red</b> star", "the <b>blue</b> star")
