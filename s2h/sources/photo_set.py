@@ -37,7 +37,7 @@ NO_CAPTIONS = "; write a caption in UTF-8 into a.txt beside a.jpg, or file_name 
 SAMPLE = 400  # pictures in the sample that measures properties of a source's captions
 MOST_KINDS = 8  # in a comparison of kinds of object
 
-Reader = Callable[[Counter[str]], PhotoTable]  # reads a part; counts the rows that it can't use in its argument
+Reader = Callable[[Counter[str]], PhotoTable]  # reads a part, and counts what it can't use
 
 
 class Photos(Dataset):

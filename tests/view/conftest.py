@@ -21,8 +21,8 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    """A running browser; the test is skipped where Playwright or a Chromium is missing. Playwright runs an event loop in this
-    thread, where other modules' tests run the loops of servers, so it ends with the module."""
+    """A running browser; the test is skipped where Playwright or a Chromium is missing. Playwright runs an event loop in
+    this thread, where other modules' tests run the loops of servers, so it ends with the module."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright (pip install playwright)")
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
