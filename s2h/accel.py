@@ -189,6 +189,21 @@ def gather(values: list) -> list:
     return gather_object(values)
 
 
+def peak_memory() -> int:
+    """Return the most bytes that any process has used so far: of its GPU, or of the machine's memory without one."""
+    import resource
+    import sys
+
+    import torch
+
+    if torch.cuda.is_available():
+        mine = torch.cuda.max_memory_allocated()
+    else:
+        unit = 1 if sys.platform == "darwin" else 1024
+        mine = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(gather([mine]))
+
+
 def dtype(name: str = "auto") -> Any:
     """Return a torch dtype by its name; "auto" is bfloat16 on a GPU (float16 if it has none), and float32 on a CPU."""
     import torch

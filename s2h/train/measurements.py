@@ -1,7 +1,7 @@
 """The measurements of a run, line by line in metrics.jsonl: loss, margin, accuracy and rewards over all pairs, by level and
-task, and of the loss's image side. The reward of an answer is beta times its log-probability under the model minus that
-under the reference, in nats (Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is the chosen answer's reward
-minus the rejected one's.
+task, and of the loss's image side; and the speed of training. The reward of an answer is beta times its log-probability
+under the model minus that under the reference, in nats (Rafailov et al. 2023, arXiv 2305.18290, section 5); the margin is
+the chosen answer's reward minus the rejected one's.
 
     tail -f run/metrics.jsonl | jq -c '{step, loss, levels}'
 """
@@ -31,6 +31,7 @@ SHOWN = {  # TRL's names, and those in metrics.jsonl
 }
 GROUPS = ("levels", "tasks")
 IMAGE_SIDE = "image_side"
+SPEED = "speed"
 
 
 class PairSeen(NamedTuple):
@@ -181,6 +182,16 @@ def by_group(
     return values
 
 
+def speed(found: list[PairSeen], lengths: list[int], seconds: float, peak: int) -> dict[str, float]:
+    """Return the speed of training over some pairs, by flat names such as speed/tokens_per_second. lengths: tokens of each
+    row, prompt and longer answer. seconds: the time that the pairs took. peak: bytes of memory."""
+    tokens = sum(lengths[pair.row] for pair in found)
+    values = {"tokens_per_second": tokens / seconds, "pairs_per_second": len(found) / seconds}
+    return {f"{SPEED}/{name}": round(value, 3) for name, value in values.items()} | {
+        f"{SPEED}/peak_gib": round(peak / 2**30, 3)
+    }
+
+
 def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], prefix: str = "") -> dict | None:
     """Make a line of metrics.jsonl from a trainer's log; None if the log has no loss. prefix: "eval_" for held-out pairs.
     The flat names of groups, which dashboards need, become objects."""
@@ -197,9 +208,10 @@ def line(step: int, epoch: float, stage: int | None, logs: dict[str, float], pre
                 groups.setdefault(group, {})[name] = value
         if groups:
             found[prefix + kind] = groups
-    start = f"{prefix}{IMAGE_SIDE}/"
-    if sides := {key[len(start) :]: value for key, value in logs.items() if key.startswith(start)}:
-        found[prefix + IMAGE_SIDE] = sides
+    for part in (IMAGE_SIDE, SPEED):
+        start = f"{prefix}{part}/"
+        if values := {key[len(start) :]: value for key, value in logs.items() if key.startswith(start)}:
+            found[prefix + part] = values
     place: dict[str, Any] = {"step": step, "epoch": round(epoch, 4)}
     if stage is not None:
         place["stage"] = stage

@@ -4,6 +4,7 @@ keeps the last complete checkpoint if the next one can't be written. `s2h.train.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class RunTrainer(PairTrainer):
     def __init__(self, *args: Any, data: RunData, **more: Any) -> None:
         self.data = data
         self.seen = {"train": measurements.Seen(), "eval": measurements.Seen()}
+        # When the first step after the last log line began, moved on by the time of evaluations; 0 if none has begun.
+        self.since = 0.0
         super().__init__(*args, **more)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -73,6 +76,16 @@ class RunTrainer(PairTrainer):
             "(lower --lr, or use --dtype float32; --resume continues from the last checkpoint)"
         )
 
+    def training_step(self, *args: Any, **more: Any) -> Any:
+        self.since = self.since or time.perf_counter()
+        return super().training_step(*args, **more)
+
+    def evaluate(self, *args: Any, **more: Any) -> Any:
+        began = time.perf_counter()
+        found = super().evaluate(*args, **more)
+        self.since += (time.perf_counter() - began) * (self.since > 0)
+        return found
+
     def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
         prefix = "eval_" if "eval_loss" in logs else ""
         mode = "eval" if prefix else "train"
@@ -83,6 +96,9 @@ class RunTrainer(PairTrainer):
             self.measures(mode).update({name: [value] for name, value in means.items()})
             groups = measurements.by_group(found, self._pairs_of(mode), self.beta, self._loss_of_pairs)
             groups |= measurements.of_image_side(found, self.beta)
+            if mode == "train":
+                seconds, self.since = time.perf_counter() - self.since, 0.0
+                groups |= measurements.speed(found, self.lengths, seconds, accel.peak_memory())
             logs.update({prefix + name: value for name, value in groups.items()})
         super().log(logs, *args, **more)
 

@@ -44,16 +44,6 @@ def test_the_report_says_where_images_stood(place):
     assert len((folder / "whole.jsonl").read_bytes().splitlines()) == 40
 
 
-def test_two_processes_write_what_one_writes(heavy, place):
-    folder, options = place
-    two = [*options, "-o", "two.jsonl", "--processes", "2", "--report", "two.json"]
-    said = heavy.told("eval", *two, cwd=folder).stderr
-    assert (folder / "two.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
-    assert (folder / "two.json").read_bytes() == (folder / "whole.json").read_bytes()
-    assert said.count("single image") + said.count("level 2") >= 1
-    assert not list(folder.glob("*two.jsonl?*"))
-
-
 def test_processes_of_accelerate_launch_write_the_same(place):
     folder, options = place
     launch = [
@@ -68,11 +58,13 @@ def test_processes_of_accelerate_launch_write_the_same(place):
     ]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", str(BIN / "s2h-eval")]
     done = subprocess.run(
-        [*launch, *options, "-o", "launched.jsonl"],
+        [*launch, *options, "-o", "launched.jsonl", "--report", "launched.json"],
         cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (folder / "launched.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert (folder / "launched.json").read_bytes() == (folder / "whole.json").read_bytes()
+    assert not list(folder.glob("*launched.jsonl?*"))
 
 
 def test_what_every_process_meets_is_told_once(heavy, place):

@@ -75,9 +75,9 @@ def test_it_is_good_on_one_image(tmp_path):
     assert sum(right) / len(right) > 0.6
 
 
-@pytest.mark.parametrize(("samples", "n"), [(1, 40), (4, 16)])
+@pytest.mark.parametrize(("samples", "n"), [(1, 34), (4, 12)])
 def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n, tmp_path):
-    """40 slots are more than the model is asked at once."""
+    """34 slots are more than the model is asked at once."""
     from collections import Counter
 
     from s2h import seeds
@@ -100,7 +100,7 @@ def test_level_1_takes_its_rejected_answers_from_the_models_mistakes(samples, n,
         )
 
     pairs = made()
-    assert len(pairs) > 0.75 * n and tally["the model was right"] > (5 if samples == 1 else 0)
+    assert len(pairs) > 0.75 * n and tally["the model was right"] > (4 if samples == 1 else 0)
     for pair in pairs:
         record.check(pair)
         assert pair["negative"] in ("hallucination", "confusion")

@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from s2h.train.folder import read_metrics
+
 
 def read(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def metrics(folder: Path) -> list[dict]:
+    """The lines of a run's metrics.jsonl without the speed, which differs from run to run."""
+    return [{name: value for name, value in line.items() if name != "speed"} for line in read_metrics(folder)]
 
 
 def write(path: Path, lines: list[dict]) -> Path:

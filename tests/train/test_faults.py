@@ -219,9 +219,9 @@ def test_arguments_of_a_run_that_were_changed(field, value, whole):
 def test_reference_values_that_were_changed_are_not_used(whole):
     values = json.loads((whole / "reference.json").read_text())["train"]
     column = next(iter(values))
-    assert is_whole(values, 8) and not is_whole(values, 7)
+    assert is_whole(values, values, 8) and not is_whole(values, values, 7)
     for other in (None, [], {}, {**values, column: None}, {**values, column: ["a"] * 8}):
-        assert not is_whole(other, 8)
+        assert not is_whole(other, values, 8)
 
 
 def test_a_pair_that_is_too_long_for_the_window_is_named(llava, pairs, tmp_path):

@@ -26,6 +26,7 @@ from s2h.train.folder import read_metrics
 from s2h.train.run import Settings, train
 from s2h.upstream import REFERENCE
 from tests.support.architectures import make_pairs
+from tests.support.lines import metrics
 from tests.support.more_architectures import RELATIVES
 from tests.train.test_prefix_sharing import Float64Head, core_of, trainer_for
 
@@ -216,7 +217,7 @@ def test_a_resumed_run_keeps_it(llava, pairs, tmp_path, monkeypatch):
         train(pairs, arguments, tmp_path / "b", Settings(save_steps=1, log_steps=1))
     train([], arguments, tmp_path / "b", Settings(log_steps=1, resume=True))
     a, b = ((tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes() for name in "ab")
-    assert a == b and read_metrics(tmp_path / "a") == read_metrics(tmp_path / "b")
+    assert a == b and metrics(tmp_path / "a") == metrics(tmp_path / "b")
     # A run without the image side has other values of the reference.
     said: list[str] = []
     arguments.image_side, arguments.max_steps = 0.0, 1

