@@ -16,6 +16,8 @@ from tests.support.servers import MODEL, Small, completion
 
 SKIPS = "--on-error", "skip"
 
+pytestmark = pytest.mark.slow  # `transformers serve` starts
+
 
 def gen(*arguments: str, status: int = 0, out: str = "out.jsonl") -> str:
     done = CliRunner().invoke(main, [*arguments, "-o", out])
