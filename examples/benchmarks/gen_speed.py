@@ -139,10 +139,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--drawn", type=int, default=2_000, help="arithmetic pairs that are drawn (default %(default)s)"
+        "--drawn",
+        type=int,
+        default=2_000,
+        help="arithmetic pairs that are drawn, 0 for none (default %(default)s)",
     )
     parser.add_argument(
-        "--referred", type=int, default=100_000, help="search pairs by reference (default %(default)s)"
+        "--referred",
+        type=int,
+        default=100_000,
+        help="search pairs by reference, 0 for none (default %(default)s)",
     )
     parser.add_argument(
         "--pictures", type=int, default=5_000, help="pictures of the folder (default %(default)s)"
@@ -152,11 +158,12 @@ def main() -> None:
     )
     options = parser.parse_args()
     list(tasks.generate("arithmetic", n=20, images=Store(tempfile.mkdtemp())))  # reads fonts and scans once
-    found = {
-        "drawn": drawn(options.drawn, options.size),
-        "drawn_time_goes_to": where_it_goes(min(options.drawn, 300), options.size),
-        "referred": referred(options.referred, options.pictures),
-    }
+    found = {}
+    if options.drawn:
+        found["drawn"] = drawn(options.drawn, options.size)
+        found["drawn_time_goes_to"] = where_it_goes(min(options.drawn, 300), options.size)
+    if options.referred:
+        found["referred"] = referred(options.referred, options.pictures)
     print(json.dumps(found, indent=1))
 
 

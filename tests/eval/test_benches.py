@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -152,6 +153,16 @@ def test_every_prompt_style_is_its_own(ask, tmp_path):
 def test_images_stand_where_the_marks_are():
     assert styles.parts("<image> and <image>: same?", 2) == [IMAGE, " and ", IMAGE, ": same?"]
     assert styles.parts("Same? <image>", 3) == [IMAGE, IMAGE, "Same? ", IMAGE]
+    for words, images in (
+        ("<image 1>, <image 3>, <image 2>", 3),
+        ("<image 2> or <image 1>", 2),
+        ("In <image 1>?", 2),
+    ):
+        # An image may not stand at another's number.
+        named = re.sub(r"<(image \d)>", r"\1", words)
+        assert styles.parts(words, images) == [IMAGE] * images + [named], words
+    assert styles.parts("Not <image 2>.", 2) == [IMAGE, "Not ", IMAGE, "."]
+    assert styles.parts("<image> or <image 1>?", 1) == [IMAGE, " or image 1?"]
     assert styles.parts("<image 1> is like <image 2>, not <image 1>.", 2) == [
         IMAGE, " is like ", IMAGE, ", not image 1.",
     ]  # fmt: skip

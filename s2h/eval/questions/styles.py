@@ -60,28 +60,39 @@ STYLES = tuple(USUAL)
 
 def parts(words: str, images: int, place: str = "interleaved") -> list[object]:
     """Return the parts of a prompt: texts, and IMAGE for each mark. Images without a mark come first. A numbered mark of an
-    image that was shown already becomes the text "image N". Raises RecordError for more marks than images."""
+    image that was shown already becomes the text "image N", and all numbered marks do, after all images, if their numbers do
+    not follow the order of the images. Raises RecordError for more marks than images."""
     if not _MARK.search(words):
         return [IMAGE] * images + ([words] if words.strip() else [])
-    texts: list[object] = []
-    shown = at = 0
-    for mark in _MARK.finditer(words):
-        texts.append(words[at : mark.start()])
-        at = mark.end()
-        if mark[1] and int(mark[1]) <= shown:
-            texts.append(f"image {mark[1]}")
-        else:
-            texts.append(IMAGE)
-            shown += 1
-    texts.append(words[at:])
-    if shown > images:
-        raise RecordError(f"more <image> marks than images: {shown} and {images}", "question")
+    texts, numbers = _split(words)
+    if len(numbers) > images:
+        raise RecordError(f"more <image> marks than images: {len(numbers)} and {images}", "question")
+    first = images - len(numbers)
+    if any(number not in (None, at) for at, number in enumerate(numbers, first + 1)):
+        texts, first = [_MARK.sub(lambda mark: f"image {mark[1]}" if mark[1] else "", words)], images
     if place == "first":
         joined = "".join(part for part in texts if isinstance(part, str))
         joined = re.sub(r"[ \t]{2,}", " ", joined).strip()
         return [IMAGE] * images + ([joined] if joined else [])
-    texts = [IMAGE] * (images - shown) + texts
+    texts = [IMAGE] * first + texts
     return _joined(part for part in texts if not isinstance(part, str) or part.strip())
+
+
+def _split(words: str) -> tuple[list[object], list[int | None]]:
+    """Return texts and images as the marks order them, and the number of each image, None for a mark without one."""
+    texts: list[object] = []
+    numbers: list[int | None] = []
+    at = 0
+    for mark in _MARK.finditer(words):
+        texts.append(words[at : mark.start()])
+        at = mark.end()
+        number = int(mark[1]) if mark[1] else None
+        if number is not None and (number in numbers or number <= len(numbers) and None in numbers):
+            texts.append(f"image {number}")
+        else:
+            texts.append(IMAGE)
+            numbers.append(number)
+    return [*texts, words[at:]], numbers
 
 
 def _joined(pieces: Iterable[object]) -> list[object]:
