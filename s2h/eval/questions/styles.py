@@ -87,7 +87,7 @@ def _split(words: str) -> tuple[list[object], list[int | None]]:
         texts.append(words[at : mark.start()])
         at = mark.end()
         number = int(mark[1]) if mark[1] else None
-        if number is not None and (number in numbers or number <= len(numbers) and None in numbers):
+        if number is not None and (number in numbers or (number <= len(numbers) and None in numbers)):
             texts.append(f"image {number}")
         else:
             texts.append(IMAGE)
