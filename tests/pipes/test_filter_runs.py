@@ -56,7 +56,7 @@ def test_two_nodes_write_what_one_process_writes(heavy, tmp_path, cluster):
     made = heavy.told("s2h-gen", "search", "-n", "40", "--size", "32", "--quiet", cwd=tmp_path)
     gone = pair("gone", images=["/nowhere/one.png", "/nowhere/two.png"])
     (tmp_path / "in.jsonl").write_bytes(made.stdout.encode() + jsonl.dump(gone))
-    asked = ["in", "--clip", "0.1", "--clip-rank", "--mpnet", ":0.9", "--on-error", "skip"]
+    asked = ["in", "--clip", "0.1", "--clip-rank", "--on-error", "skip"]
     one = [*asked, "--rejects", "bad1", "-o", "one", "--batch-size", "50"]
     heavy.told("s2h-filter", *one, cwd=tmp_path, status=3)
     done = subprocess.run(

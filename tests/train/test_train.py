@@ -34,7 +34,7 @@ def arguments(model, **more) -> Arguments:
     return Arguments(model=str(model), **{**fixed, **more})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["llava", "qwen3-vl"])
 def test_real_architectures_learn_with_two_to_five_images(name, architectures, pairs, tmp_path, drawn):
     result = train(pairs, arguments(architectures[name], epochs=4), tmp_path / "run", Settings(log_steps=1))
     metrics = read_metrics(tmp_path / "run")
@@ -165,7 +165,7 @@ def test_a_run_resumed_after_kills_has_the_result_of_an_uninterrupted_one(heavy,
             writer.write(pair)
     common = [
         "train", "--model", str(llava), "--batch-size", "1", "--grad-accum", "1", "--lora-rank", "8",
-        "--lr", "0.005", "--epochs", "3", "--save-steps", "5", "--log-steps", "1", "--quiet",
+        "--lr", "0.005", "--epochs", "2", "--save-steps", "4", "--log-steps", "1", "--quiet",
     ]  # fmt: skip
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     heavy.told(*common, "data.jsonl", "-o", "whole", cwd=tmp_path)
@@ -188,7 +188,7 @@ def test_a_run_resumed_after_kills_has_the_result_of_an_uninterrupted_one(heavy,
         assert heavy.wait() == -signal.SIGKILL
         assert seen() - before and not (broken / "result.json").exists()
     done = heavy.told(*common, "-o", "broken", "--resume", cwd=tmp_path)
-    assert json.loads(done.stdout)["steps"] == 36
+    assert json.loads(done.stdout)["steps"] == 24
     a, b = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (whole, broken))
     assert a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
     first, second = (read_metrics(run) for run in (whole, broken))
