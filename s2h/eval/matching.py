@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from s2h.errors import counted
@@ -23,18 +23,11 @@ def join(
     on_error: Callable[[RecordError], None] = fail,
 ) -> list[Pair]:
     """Return the two models' lines of each question. A RecordError goes to on_error for questions that are left out: those
-    that are in one file only, those whose question, choices, answer, scoring or parser differ between the files, and those
-    of a category whose answers were corrected (`Bench.revision`) if the files have different answers."""
+    whose right answer can't be read, those that are in one file only, those whose question, choices, answer, scoring or
+    parser differ between the files, and those of a category whose answers were corrected (`Bench.revision`) if the files
+    have different answers."""
     first, second = (
-        {
-            line["id"]: line
-            for line in predictions.checked(
-                lines,
-                ("id", "bench", "correct"),
-                name=name,
-                on_error=on_error,
-            )
-        }
+        {line["id"]: line for line in _readable(lines, name, on_error)}
         for lines, name in zip((before, after), names, strict=True)
     )
     where = f"{names[0]} and {names[1]}"
@@ -67,6 +60,18 @@ def join(
             )
         )  # fmt: skip
     return [pair for key, pair in pairs.items() if key not in left_out]
+
+
+def _readable(lines: Iterable[Line], name: str, on_error: Callable[[RecordError], None]) -> Iterator[Record]:
+    """Yield the lines of a file whose fields and right answer can be read; others go to on_error."""
+    for line in predictions.checked(lines, ("id", "bench", "correct"), name=name, on_error=on_error):
+        try:
+            gold.read(line)
+        except RecordError as error:
+            error.where = error.where or name
+            on_error(error)
+        else:
+            yield line
 
 
 def judged(pairs: list[Pair]) -> list[Pair]:

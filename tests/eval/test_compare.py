@@ -84,6 +84,17 @@ def test_other_questions_are_refused_or_left_out():
         comparison.compare([{"id": "1", "bench": "x"}], lines([True]), ("a", "b"))
 
 
+def test_a_right_answer_that_can_not_be_read_is_left_out():
+    before, after = lines([True] * 4), lines([False] * 4)
+    for side in (before, after):
+        side[1] |= {"answer": "perhaps", "answer_type": "yes/no"}
+    told: list[RecordError] = []
+    (row,) = comparison.compare(before, after, ("a", "b"), on_error=told.append)
+    assert row["n"] == 3 and [error.field for error in told] == ["answer", "answer"]
+    with pytest.raises(RecordError, match="answer: can't be read as yes/no: 'perhaps'"):
+        comparison.compare(before, after, ("a", "b"))
+
+
 def test_hidden_answers_are_left_out():
     before, after = lines([True] * 4), lines([False] * 4)
     before[0]["correct"] = after[0]["correct"] = None
