@@ -111,8 +111,10 @@ both likelihoods replies
 
 step "6/8  DPO"
 if missing run.json; then
+    processes=(--processes 2)
+    [ -z "$small" ] || processes=()
     s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 4e-4 --sft 1 \
-        --workers 1 > run.json.new
+        "${processes[@]}" > run.json.new
     mv run.json.new run.json
 fi
 
