@@ -3,7 +3,7 @@
 # Arguments go to pytest:
 #
 #     bash examples/test.sh tests/pipes -k killed
-#     bash examples/test.sh --quick               # 90 seconds on two cores
+#     bash examples/test.sh --quick               # about a minute on two cores
 #     bash examples/test.sh --floor               # with the lowest versions that pyproject.toml allows, in .venv-floor
 #
 # Without arguments, all tests run. --quick runs those of records, the language rules, mixes, exports and the command line,
