@@ -83,12 +83,10 @@ def main(files, limit, size, title, serve, port, marks, output, seed, quiet, on_
             shown, more = islice(lines, limit), 0
         else:
             shown, more = gallery.draw(lines, limit, seed)
-        if marks is None:
+        site = opened(work, shown, marks, title=title, size=size, port=port) if serve else None
+        if site is None:
             for piece in gallery.page(shown, title=title, size=size, on_error=work.on_error):
                 work.writer.put(piece, 0)
-            site = None
-        else:
-            site = opened(work, shown, marks, title=title, size=size, port=port)
         more += sum(1 for _ in lines)
         if more:
             which = "the first" if seed is None else f"by seed {seed},"

@@ -26,6 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 from s2h.images.decoding import ImageError, open_image
 from s2h.mix import marks as mix_marks
 from s2h.record import REJECTED_IMAGES, Record
+from s2h.streams import can_grow
 from s2h.streams.files import Whole, write_all
 from s2h.view import gallery
 
@@ -102,7 +103,7 @@ class Marks:
         self.path = path
         self.of = mix_marks.read(path) if os.path.exists(path) else {}
         self._lock = threading.Lock()
-        self._grows = not path.endswith((".gz", ".zst")) and self._is_whole()
+        self._grows = can_grow(path) and self._is_whole()
 
     def put(self, name: str, mark: str) -> None:
         """Write a mark, or remove it with "". A kill leaves the file with it or without it. Raises OSError."""
@@ -117,7 +118,7 @@ class Marks:
             else:
                 with Whole(self.path) as whole:
                     whole.write(b"".join(_line(*one) for one in after.items()))
-                self._grows = not self.path.endswith((".gz", ".zst"))
+                self._grows = can_grow(self.path)
             self.of = after
 
     def _is_whole(self) -> bool:

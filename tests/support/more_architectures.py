@@ -265,11 +265,14 @@ def _train_idefics_tokenizer():
     return train_tokenizer(marks, bos_token="<|im_start|>", eos_token="<end_of_utterance>", pad_token="<pad>")
 
 
+def _ends(tokenizer) -> dict:
+    return {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+
+
 def _idefics_config(kind: type, tokenizer, vision: dict, text: dict):
-    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     return kind(
         vision_config=vision,
-        text_config={"model_type": "llama", **language(tokenizer), **ends, **text},
+        text_config={"model_type": "llama", **language(tokenizer), **_ends(tokenizer), **text},
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
     )
@@ -308,8 +311,7 @@ def _save_pixtral(folder: str | Path, seed: int, config_of: type, kind: type, **
         spatial_merge_size=more.get("spatial_merge_size", 1),
         chat_template=LLAVA_TEMPLATE.replace("<image>", "[IMG]"),
     )
-    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    text = {"model_type": "mistral", **language(tokenizer), **ends}
+    text = {"model_type": "mistral", **language(tokenizer), **_ends(tokenizer)}
     config = config_of(
         vision_config={"model_type": "pixtral", **_tower(side)},
         text_config={**text, "sliding_window": None, "head_dim": HIDDEN // HEADS},

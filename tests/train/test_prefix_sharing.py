@@ -148,7 +148,7 @@ def test_same_numbers_as_two_rows_to_the_last_digits(name, trainers, stock_step,
     assert core_of(trainer).config.model_type == TYPES[name] and TYPES[name] in prefix_sharing.EXACT
     stock = stock_step(name)
     kept = features.Store(2**30)
-    # Of the others, the stored features are computed in the same way.
+    # The other models run two of the four ways, to save time.
     ways = (("split", None), ("mask", None), ("split", kept), ("split", kept))
     for how, where in ways if name in NAMES else ways[1:3]:
         ours = step(trainer, rows, packed=True, how=how, store=where)
