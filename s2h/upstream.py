@@ -5,11 +5,6 @@ s2h-train, so that a new release that moved one gives an error with a remedy, an
 module is the code that uses them: `TrainerSeams` gives the private methods of the trainers public names, the functions do
 the same for models, adapters and processes. The names of a model's modules (`language_model`, `self_attn`, `get_rope_index`,
 …) are not listed here: `s2h.train.agreement` compares the numbers of each run's model with those of TRL's own step.
-
-    from s2h import upstream
-
-    upstream.check()
-    upstream.attention_of(model.config)      # "sdpa"
 """
 
 from __future__ import annotations
@@ -159,6 +154,12 @@ def _words(code: Any) -> set[str]:
 def attention_of(config: Any) -> str:
     """Return the name of the attention that a model, or a part of it, computes with: sdpa, eager, …"""
     return config._attn_implementation
+
+
+def set_attention(config: Any, name: str) -> Callable[[], None]:
+    """Let a model's part compute with an attention that transformers' method refuses. Return a function that undoes it."""
+    before, config._attn_implementation = attention_of(config), name
+    return lambda: setattr(config, "_attn_implementation", before)
 
 
 def register_attention(name: str, function: Callable) -> None:

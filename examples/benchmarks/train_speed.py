@@ -194,14 +194,16 @@ def trl(model: tuple, pairs: list, folder: Path, checkpointing: bool) -> DPOTrai
         model=loaded, args=config(folder, checkpointing), train_dataset=rows, processing_class=processor,
         peft_config=adapter(),
     )  # fmt: skip
-    switch_on(trainer)
+    prepare(trainer)
     return trainer
 
 
-def switch_on(trainer: DPOTrainer) -> None:
-    """Switch gradient checkpointing on if the arguments ask for it, as train() does at its start."""
+def prepare(trainer: DPOTrainer) -> None:
+    """Make the model ready to train as train() does: with gradient checkpointing if the arguments ask for it, and with
+    autocast on CUDA."""
     if trainer.args.gradient_checkpointing:
         trainer.model.gradient_checkpointing_enable()
+    trainer.model_wrapped = trainer.accelerator.prepare_model(trainer.model)
 
 
 def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: bool = False) -> PairTrainer:
@@ -215,7 +217,7 @@ def ours(model: tuple, pairs: list, folder: Path, checkpointing: bool, keep: boo
         data_collator=Collator(processor), peft_config=adapter(),
     )  # fmt: skip
     weights.exclude_vision_from_checkpointing(trainer)
-    switch_on(trainer)
+    prepare(trainer)
     if reason := trainer.share_prompts(rows, store=features.Store(features.room()) if keep else None):
         sys.exit(f"{loaded.config.model_type}: {reason}")
     trainer.lengths = trainer.add_reference(rows)[LENGTH]
@@ -247,7 +249,7 @@ def batch_of(trainer: DPOTrainer, row: int) -> dict:
 def step(trainer: DPOTrainer, batch: dict) -> None:
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
-    trainer.training_step(trainer.model, dict(batch))
+    trainer.training_step(trainer.model_wrapped, dict(batch))
 
 
 def compared(stock: list[dict], mine: list[dict]) -> dict:

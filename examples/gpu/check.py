@@ -114,24 +114,27 @@ def ran(work: Path, command: str, timeout: float) -> dict[str, Any]:
         found["peak_gib"] = round(watched.most, 2)
     if "--plan" in command and status == 0:
         found["plan"] = json.loads(out)
+    elif name == "s2h-train" and status == 0:
+        logged = (work / rest[rest.index("-o") + 1] / "metrics.jsonl").read_text().splitlines()
+        found["speed"] = [row["speed"] for row in map(json.loads, logged) if "speed" in row][-1:]
     print(json.dumps(found), file=sys.stderr, flush=True)
     return found
 
 
 def commands(model: Path, work: Path, tiny: bool) -> list[str]:
     """Return the command lines from pairs to an evaluation. Pairs are level 2's, whose pictures the built-in world draws."""
-    count = 8 if tiny else 160
+    count = 8 if tiny else 200
     clip = "mini-clip" if tiny else models.build_clip(work / "clip")
-    size, steps = ("64", 2) if tiny else ("320", 20)
-    train = f"s2h-train l2.jsonl --model {model} --lora-rank 16 --step-pairs {2 if tiny else 8} --max-steps {steps}"
-    whole = [] if tiny else [f"{train} -o stock --engine stock"]
+    size, steps = ("64", 2) if tiny else ("320", 50)
+    train = f"s2h-train l2.jsonl --model {model} --lora-rank 16 --step-pairs {2 if tiny else 4} --max-steps"
+    whole = [] if tiny else [f"{train} 10 -o stock --engine stock"]
     return [
         f"s2h-gen compare -n {count} --size {size} -o l2.jsonl",
-        f"s2h-gen vqa -n {count // 4} --size {size} --model {model} -o l1.jsonl",
+        f"s2h-gen vqa -n 1 --size {size} --model {model} -o l1.jsonl",
         f"s2h-filter l2.jsonl --score clip --clip-model {clip} -o clip.jsonl",
         f"s2h-filter l2.jsonl --score ref --ref {model} -o ref.jsonl",
-        f"{train} --plan",
-        f"{train} -o run",
+        f"{train} {steps} --plan",
+        f"{train} {steps} -o run",
         f"s2h-eval --model run --bench l2.jsonl --limit {count // 4} --max-new-tokens 32 -o after.jsonl",
         *whole,
     ]
@@ -161,8 +164,10 @@ def main() -> None:
     )
     parser.add_argument("--model", choices=models.REAL, action="append", help="by default all three")
     parser.add_argument("--part", choices=PARTS, action="append", help="by default all")
+    parser.add_argument("--way", choices=steps.WAYS, action="append", help="of a step, by default all")
+    parser.add_argument("--label", choices=steps.LABELS, action="append", help="of a step, by default both")
     parser.add_argument(
-        "--only", default="s2h-", metavar="START", help="run only commands that begin with this"
+        "--only", metavar="START", action="append", help="run only commands that begin so, by default all"
     )
     parser.add_argument("--tiny", action="store_true", help="tiny models in place of the real shapes")
     parser.add_argument(
@@ -197,7 +202,9 @@ def main() -> None:
             if part == "commands":
                 continue
             began, parts[part] = time.perf_counter(), {}
-            work = getattr(steps, part)
+            work: Any = getattr(steps, part)
+            if part == "step":
+                work = partial(work, ways=options.way or steps.WAYS, labels=options.label or steps.LABELS)
             failed = steps.tried(partial(work, make, pairs, root / name / part, parts[part], keep))
             parts[part] |= failed or {}
             parts[f"{part}_seconds"] = round(time.perf_counter() - began, 1)
@@ -206,7 +213,7 @@ def main() -> None:
         model = models.build(names[0], root / "model", options.tiny)
         results = found["models"][names[0]]["commands"] = []
         for line in commands(model, root, options.tiny):
-            if not line.startswith(options.only):
+            if not line.startswith(tuple(options.only or ["s2h-"])):
                 continue
             results.append(ran(root, line, options.timeout))
             keep()

@@ -7,7 +7,7 @@ import gc
 import statistics
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ import train_speed as speed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from s2h.train import agreement, prefix_sharing
+from s2h.train.compiled import compile_layers
 from tests.support.controls import CONTROLS
 
 CUDA = torch.cuda.is_available()
-OURS = ("stock", "split", "mask", "varlen")
+OURS = ("stock", "varlen", "mask", "split")
+WAYS = ("trl", *OURS, "kernels", "compiled")
+LABELS = ("plain", "checkpointing")
 BACKENDS = {
     "flash": [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
     "cudnn": [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
@@ -105,9 +108,16 @@ def prepared(make: Make, pairs: list, work: Path, checkpointing: bool) -> tuple[
     return trainer, speed.Pairs(work / "data.jsonl")
 
 
-def by_us(make: Make, pairs: list, work: Path, checkpointing: bool, kept: Callable[[str, Any], None]) -> None:
-    """Measure our step with each kind of attention and pass each result to `kept`; `split` also with each kernel
-    preferred."""
+def by_us(
+    make: Make,
+    pairs: list,
+    work: Path,
+    checkpointing: bool,
+    ways: Sequence[str],
+    kept: Callable[[str, Any], None],
+) -> None:
+    """Measure our step with each kind of attention in `ways` and pass each result to `kept`; with "kernels", `split` also
+    with each kernel preferred; with "compiled", compiled layers with the attention that s2h-train chooses."""
     trainer, rows = prepared(make, pairs, work, checkpointing)
 
     def one(how: str) -> dict:
@@ -117,32 +127,51 @@ def by_us(make: Make, pairs: list, work: Path, checkpointing: bool, kept: Callab
             return {"refused": reason}
         return timed(trainer, batches_of(trainer, len(pairs)))
 
+    def by_compiled() -> dict:
+        if reason := trainer.share_prompts(rows):
+            return {"refused": reason}
+        began = synchronized()
+        if reason := compile_layers(trainer):
+            return {"refused": reason}
+        found = {"compile": round(synchronized() - began, 1)}
+        found |= timed(trainer, batches_of(trainer, len(pairs)))
+        torch.compiler.reset()
+        return found
+
     def by(kernels: list) -> dict:
         with sdpa_kernel(kernels, set_priority=True):
             return timed(trainer, batches_of(trainer, len(pairs)))
 
-    for how in ("stock", "varlen", "mask", "split"):
-        kept(how, tried(partial(one, how)))
-    if CUDA and trainer.data_collator.packed and not checkpointing:
+    for how in OURS:
+        if how in ways:
+            kept(how, tried(partial(one, how)))
+    if CUDA and {"kernels", "split"} <= set(ways) and trainer.data_collator.packed and not checkpointing:
         for name, kernels in BACKENDS.items():
             kept(f"split, {name}", tried(partial(by, kernels)))
         kept("kernels of split", tried(lambda: kernels_of(trainer, batches_of(trainer, 2)[1])))
+    if CUDA and "compiled" in ways:
+        kept("compiled", tried(by_compiled))
 
 
-def step(make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Callable[[], None]) -> None:
-    """Fill `found` with the results without and with gradient checkpointing, and call `keep` after each."""
-    for label in ("plain", "checkpointing"):
-        more = label == "checkpointing"
-        ways = found[label] = {"trl": tried(partial(by_trl, make, pairs, work / f"{label}-trl", more))}
-        base = ways["trl"].get("first")
+def step(
+    make: Make, pairs: list, work: Path, found: dict[str, Any], keep: Callable[[], None],
+    ways: Sequence[str] = WAYS, labels: Sequence[str] = LABELS,
+) -> None:  # fmt: skip
+    """Fill `found` with the results without and with gradient checkpointing, and call `keep` after each. times_trl: TRL's
+    median over ours, both for new shapes."""
+    for label in labels:
+        more, results = label == "checkpointing", found.setdefault(label, {})
+        if "trl" in ways:
+            results["trl"] = tried(partial(by_trl, make, pairs, work / f"{label}-trl", more))
+        base = results.get("trl", {}).get("first")
 
-        def kept(name: str, each: dict, ways: dict = ways, base: float | None = base) -> None:
-            ways[name] = each
+        def kept(name: str, each: dict, results: dict = results, base: float | None = base) -> None:
+            results[name] = each
             if base and "first" in each:
                 each["times_trl"] = round(base / each["first"], 2)
             keep()
 
-        if failed := tried(partial(by_us, make, pairs, work / label, more, kept)):
+        if failed := tried(partial(by_us, make, pairs, work / label, more, ways, kept)):
             kept("ours", failed)
 
 

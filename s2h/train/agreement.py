@@ -72,7 +72,7 @@ def measure(
             plain = trainer.answer_log_probs(stock)
             apart = [trainer.answer_log_probs(single) for single in singles]
         noise = _rms(plain, [one for answers in zip_longest(*apart) for one in answers if one is not None])
-        with _random_adapter(model) as adapted:
+        with random_adapter(model) as adapted:
             moved = trainer.answer_log_probs(stock) if adapted else plain
             noise = max(noise, _rms(_rounded_more(trainer, stock), moved))
             install()
@@ -127,7 +127,7 @@ def _adapter_off(model: Any) -> Any:
 
 
 @contextmanager
-def _random_adapter(model: Any) -> Iterator[bool]:
+def random_adapter(model: Any) -> Iterator[bool]:
     """Replace the adapter's B, which is zero at the start, by random numbers. Yield whether the model has an adapter and
     this process has all its weights."""
     import torch

@@ -63,6 +63,7 @@ class Arguments:
     engine: str = "shared"
     attention: str = "auto"
     pack: bool = False
+    compile: bool = False
     token_budget: int | None = None
     seed: int = 0
 
@@ -120,7 +121,7 @@ class Settings:
 
 DEFAULTS = Settings()
 # A run of an older release has no arguments that were added since. It was run with these values.
-ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0}
+ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0, "compile": False}
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip

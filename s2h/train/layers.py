@@ -29,6 +29,9 @@ def fuse_lora(model: Any) -> Callable[[], None]:
 
 
 def _fused(layer: Any) -> Callable:
+    import torch
+    from torch.nn.functional import linear
+
     stock, product = layer.forward, _product()
 
     def forward(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -38,6 +41,10 @@ def _fused(layer: Any) -> Callable:
         base, down, up = layer.base_layer, layer.lora_A[name].weight, layer.lora_B[name].weight
         if not _one_dtype(x, base.weight, down, up):
             return stock(x)
+        if (
+            torch.compiler.is_compiling()
+        ):  # the compiler joins the passes, and torch 2.11's loses Product's gradient
+            return linear(x, base.weight, base.bias) + layer.scaling[name] * linear(linear(x, down), up)
         out = product.apply(x.flatten(0, -2), base.weight, base.bias, down, up, layer.scaling[name])
         return out.view(*x.shape[:-1], -1)
 

@@ -251,7 +251,7 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
 
     Activations are the tensors that layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
     projections and products, 6 h + 2 kv + 4 i numbers a token in float32 (h: hidden width, kv: width of the keys, i: inner
-    width). In 16 bits the norms keep copies in float32, and an H200 took 17.5 h + 2 kv + 5 i for the shapes of LLaVA-1.5-7B
+    width). In 16 bits the norms keep copies in float32, and an H200 took 9.4 h + 2 kv + 4.5 i for the shapes of LLaVA-1.5-7B
     and Qwen2.5-VL-7B (examples/results/gpu-check.json). With checkpointing, one layer keeps its activations, and all keep
     their inputs.
     """
@@ -260,7 +260,7 @@ def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict
         tokens = arguments.batch_size * max((2 + (one.image_side > 0)) * one.row for one in found)
     # A GPU computes in bfloat16 even if weights are kept in float32.
     whole = accel.device().type == "cpu" and sizes.itemsize == 4
-    hidden, inner, width = (6, 4, 4) if whole else (17.5, 5, 2)
+    hidden, inner, width = (6, 4, 4) if whole else (9.5, 4.5, 2)
     layer = tokens * width * (hidden * sizes.hidden + 2 * sizes.key_values + inner * sizes.inner)
     if arguments.gradient_checkpointing:
         kept = layer + sizes.layers * tokens * sizes.hidden * sizes.itemsize
@@ -322,7 +322,9 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
         began = time.perf_counter()
         dataset = pairs.dataset(batch)
         inputs = trainer.prepare_batch(trainer.data_collator([dataset[i] for i in range(len(batch))]))
-        trainer.compute_loss(trainer.model, inputs).backward()
+        with trainer.accelerator.autocast():
+            loss = trainer.compute_loss(trainer.model, inputs)
+        loss.backward()
         trainer.model.zero_grad()
         training.append((time.perf_counter() - began) / len(batch))
     once, each = median(reference[1:] or reference), median(training[1:] or training)

@@ -29,6 +29,8 @@ LANGUAGE = (
 )  # fmt: skip
 # Types whose vision tower takes tensors with a line for each tile, or with a line for each row, and not for each image.
 BY_TILE = ("internvl", "smolvlm", "idefics3")
+# Types whose vision tower computes images or windows one at a time, unless its attention takes sequences of one row.
+BY_SEQUENCE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "glm4v")
 
 
 def why_not(config: Any) -> str | None:
@@ -125,9 +127,10 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
     """Make a backbone (the model below the language-model head) take batches of `pack_answers`; other batches are computed
     as before. Return a function that undoes it.
 
-    how: split, mask or varlen; `auto` is split unless the model was loaded with eager attention. A frozen vision tower runs
-    without gradient; with a store it runs row by row, once for each row that the store has space for. Types BY_TILE use no
-    store. LoRA computes in fewer passes, and the last layer computes the answers only (with split and varlen).
+    how: split, mask or varlen, which towers BY_SEQUENCE then use too; `auto` is split unless the model was loaded with eager
+    attention. A frozen vision tower runs without gradient; with a store it runs row by row, once for each row that the store
+    has space for. Types BY_TILE use no store. LoRA computes in fewer passes, and the last layer computes the answers only
+    (with split and varlen).
     """
     undo = ExitStack()
     language = core.get_decoder()
@@ -140,6 +143,8 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
         language.set_attn_implementation(
             {"split": packed_attention.SPLIT, "varlen": packed_attention.VARLEN}[how]
         )
+    if how == "varlen" and core.config.model_type in BY_SEQUENCE:
+        undo.callback(upstream.set_attention(core.visual.config, packed_attention.SEQUENCES))
     store = None if core.config.model_type in BY_TILE else store
     sharing = _Sharing(core, how, store, core.forward, core.get_image_features)
     undo.callback(upstream.replace(core, "forward", sharing.forward))

@@ -21,6 +21,7 @@ from s2h.record import Record, RecordError, fail
 from s2h.train import card, checkpoints, diagnostics, features, merge, plot, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
 from s2h.train.collator import LENGTH
+from s2h.train.compiled import compile_layers
 from s2h.train.construction import Run, build_trainer
 from s2h.train.folder import (
     RESULT,
@@ -93,6 +94,8 @@ def train(
     )
     values = reference.attach({"train": pairs, **({"val": val} if val else {})}, folder)
     _set_order(trainer, run, values["train"][LENGTH])
+    if arguments.compile and (reason := compile_layers(trainer)):
+        say(f"layers are not compiled: {reason}")
     _train(trainer, run)
     if kept.missed:
         say(

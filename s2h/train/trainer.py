@@ -237,8 +237,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
             for part, batch in self._prepared(pairs, parts):
                 with within_memory(f"the reference of {pairs.record(part[0])['id']}"):
                     batch, known = self.prepare_batch(batch), image_side.Rows(model)
-                    columns = list(self.compute_ref_log_probs(known, batch))
-                    columns += [known.reference(batch)] if self.image_side else []
+                    with self.accelerator.autocast():  # as the training computes: it prepares the model
+                        columns = list(self.compute_ref_log_probs(known, batch))
+                        columns += [known.reference(batch)] if self.image_side else []
                     values = list(
                         zip(part, zip(*(column.tolist() for column in columns), strict=True), strict=True)
                     )

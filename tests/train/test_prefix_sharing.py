@@ -320,21 +320,23 @@ def test_a_frozen_tower_runs_once_a_pass_and_without_gradient(name, trainers):
     next(tower.parameters()).requires_grad_(False)
 
 
-def without_shared_keys(*given, scale, window_size):
+def without_shared_keys(*given, scale, window_size=(-1, -1)):
     """The kernel of torch 2.11, in which heads can't share keys."""
     return by_one_sequence(*given, scale=scale, window_size=window_size, enable_gqa=False)
 
 
 def by_one_sequence(
-    query, key, value, query_ends, key_ends, most_q, most_k, *, scale, window_size, enable_gqa=False
+    query, key, value, query_ends, key_ends, most_q, most_k, *, scale, window_size=(-1, -1), enable_gqa=False
 ):
-    """The result of a variable-length kernel, one sequence at a time: causal, with the last query at the last key."""
-    assert window_size == (-1, 0) and query_ends.dtype == key_ends.dtype == torch.int32
+    """The result of a variable-length kernel, one sequence at a time: without a mask, or causal with the last query at the
+    last key."""
+    assert window_size in ((-1, 0), (-1, -1)) and query_ends.dtype == key_ends.dtype == torch.int32
     out = torch.zeros_like(query)
     for (q, q_end), (k, k_end) in zip(pairwise(query_ends), pairwise(key_ends), strict=True):
         said, seen = int(q_end - q), int(k_end - k)
         assert said <= most_q and seen <= most_k
-        mask = torch.ones(said, seen, dtype=torch.bool).tril(seen - said)
+        mask = torch.ones(said, seen, dtype=torch.bool)
+        mask = mask.tril(seen - said) if window_size == (-1, 0) else mask
         parts = [states.transpose(0, 1) for states in (query[q:q_end], key[k:k_end], value[k:k_end])]
         out[q:q_end] = torch.nn.functional.scaled_dot_product_attention(
             *parts, attn_mask=mask, scale=scale, enable_gqa=enable_gqa
