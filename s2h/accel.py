@@ -189,6 +189,15 @@ def gather(values: list) -> list:
     return gather_object(values)
 
 
+def room() -> float | None:
+    """Return the GiB that this process can have of its GPU: what is free and what it holds. None on a CPU."""
+    if device().type != "cuda":
+        return None
+    import torch
+
+    return float(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()) / 2**30
+
+
 def peak_memory() -> int:
     """Return the most bytes that any process has used so far: of its GPU, or of the machine's memory without one."""
     import resource

@@ -146,6 +146,7 @@ AT_LEAST_1 = click.IntRange(min=1)
     argument(
         "--gradient-checkpointing/--no-gradient-checkpointing", "gradient_checkpointing",
         help="Recompute the language model's activations: less memory, more time.",
+        default="on where a run would not fit the GPU's memory without it",
     ),
     argument(
         "--engine", "engine", type=click.Choice(ENGINES),

@@ -59,7 +59,7 @@ class Arguments:
     min_pixels: int = 0
     max_pixels: int = 0
     dtype: str = "auto"
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool | None = None  # None: on where the run would not fit the GPU without it
     engine: str = "shared"
     attention: str = "auto"
     pack: bool = False

@@ -8,11 +8,10 @@ if it is known. Images of other pairs are not opened, so a plan takes seconds fo
 from __future__ import annotations
 
 import heapq
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -26,7 +25,7 @@ from s2h.models.tokens import ANSWERS, PairTokens, TokenCounter
 from s2h.models.vlm import VLM
 from s2h.record import REJECTED_IMAGES, Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
-from s2h.train import features, stages, weights
+from s2h.train import features, memory, stages, weights
 from s2h.train.arguments import Arguments, Settings, check
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
@@ -38,22 +37,6 @@ BULKY = 16  # most further pairs that are opened to find the longest row
 TIMED = 4  # batches that are timed; the first one warms up and does not count
 LETTERS = 4  # characters of English in a token, if there is no tokenizer
 SUSTAINED = 2e14  # floating-point operations a second in bfloat16; an A100's peak is 3.12e14
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes that decide memory and time of a run: numbers of weights (all, the language model's, the trained ones), and the
-    language model's layers and widths. key_values: width of the keys. itemsize: bytes of a weight."""
-
-    parameters: float
-    language: float
-    trained: float
-    layers: int
-    hidden: int
-    inner: int
-    key_values: float
-    vocabulary: int
-    itemsize: int
 
 
 def plan_run(
@@ -104,8 +87,16 @@ def plan_run(
         made = _steps(pairs, arguments, [found[row] for row in fitting], len(sample), window, processes)
         made["opened"] = len(found)
         made["tokens"]["longest_row"] = max(one.row for one in long)
-        sizes = _sizes(model.model, arguments) if isinstance(model, VLM) else _sizes_of(model, arguments)
-        made["memory_gib"] = _memory(sizes, arguments, long)
+        if isinstance(model, VLM):
+            sizes = memory.sizes_of_model(model.model, arguments)
+        else:
+            sizes = memory.sizes_of_shape(model, arguments)
+        longest = memory.Longest.of(arguments, long)
+        if memory.needs_checkpointing(sizes, arguments, longest, accel.room()):
+            arguments = replace(arguments, gradient_checkpointing=True)
+            say(memory.SWITCHED_ON)
+        made["gradient_checkpointing"] = bool(arguments.gradient_checkpointing)
+        made["memory_gib"] = memory.estimate(sizes, arguments, longest)
         made["time"] = _estimated_time(sizes, arguments, made, processes)
         if isinstance(model, VLM):
             made["time"] |= _measured_time(
@@ -212,77 +203,9 @@ def _steps(
     }
 
 
-def _sizes(model: Any, arguments: Arguments) -> Sizes:
-    """Return the sizes of a loaded model."""
-    text = model.config.get_text_config()
-    language = sum(p.numel() for name, p in model.named_parameters() if weights.LANGUAGE.search(name))
-    lora = sum(
-        arguments.rank * sum(module.weight.shape)
-        for name, module in model.named_modules()
-        if re.fullmatch(arguments.targets, name)
-    )
-    return Sizes(
-        parameters=sum(p.numel() for p in model.parameters()),
-        language=language,
-        trained=language if arguments.full else lora,
-        layers=text.num_hidden_layers,
-        hidden=text.hidden_size,
-        inner=text.intermediate_size,
-        key_values=text.hidden_size * text.num_key_value_heads / text.num_attention_heads,
-        vocabulary=text.vocab_size,
-        itemsize=model.dtype.itemsize,
-    )
-
-
-def _sizes_of(shape: names.Shape, arguments: Arguments) -> Sizes:
-    """Return the sizes that follow from a shape: q and o are square, k and v lead to key_values, gate, up and down to and
-    from the inner width."""
-    h, k, i = shape.hidden, shape.key_values, shape.intermediate
-    lora = arguments.rank * shape.layers * (4 * h + 2 * (h + k) + 3 * (h + i))
-    return Sizes(
-        parameters=shape.parameters, language=shape.language, trained=shape.language if arguments.full else lora,
-        layers=shape.layers, hidden=h, inner=i, key_values=k, vocabulary=shape.vocabulary,
-        itemsize=4 if arguments.dtype == "float32" or arguments.full else 2,
-    )  # fmt: skip
-
-
-def _memory(sizes: Sizes, arguments: Arguments, found: list[PairTokens]) -> dict[str, float]:
-    """Return GiB of a process that holds the whole model, by part.
-
-    Activations are the tensors that layers keep for the backward pass of a batch of the longest rows: the inputs of norms,
-    projections and products, 6 h + 2 kv + 4 i numbers a token in float32 (h: hidden width, kv: width of the keys, i: inner
-    width). In 16 bits the norms keep copies in float32, and an H200 took 9.4 h + 2 kv + 4.5 i for the shapes of LLaVA-1.5-7B
-    and Qwen2.5-VL-7B (examples/results/gpu-check.json). With checkpointing, one layer keeps its activations, and all keep
-    their inputs.
-    """
-    tokens = arguments.batch_size * max(one.prompt + sum(one.answers) + one.image_side for one in found)
-    if arguments.engine == "stock":
-        tokens = arguments.batch_size * max((2 + (one.image_side > 0)) * one.row for one in found)
-    # A GPU computes in bfloat16 even if weights are kept in float32.
-    whole = accel.device().type == "cpu" and sizes.itemsize == 4
-    hidden, inner, width = (6, 4, 4) if whole else (9.5, 4.5, 2)
-    layer = tokens * width * (hidden * sizes.hidden + 2 * sizes.key_values + inner * sizes.inner)
-    if arguments.gradient_checkpointing:
-        kept = layer + sizes.layers * tokens * sizes.hidden * sizes.itemsize
-    else:
-        kept = layer * sizes.layers
-    scored = 2 * arguments.batch_size * max(sum(one.answers) for one in found)
-    if arguments.image_side:
-        scored += arguments.batch_size * max(one.answers[0] for one in found)
-    weights = sizes.parameters * sizes.itemsize
-    if arguments.quantize:
-        weights = sizes.language * 0.55 + (sizes.parameters - sizes.language) * sizes.itemsize
-    parts = {
-        "weights": weights,
-        "training": sizes.trained
-        * (12 if arguments.full else 16),  # gradient and Adam's two moments; with LoRA also its weights
-        "activations": kept + scored * sizes.vocabulary * 4,
-    }
-    gib = {name: round(value / 2**30, 3) for name, value in parts.items()}
-    return {**gib, "estimate": round(sum(parts.values()) / 2**30, 3)}
-
-
-def _estimated_time(sizes: Sizes, arguments: Arguments, made: dict, processes: int) -> dict[str, float]:
+def _estimated_time(
+    sizes: memory.Sizes, arguments: Arguments, made: dict, processes: int
+) -> dict[str, float]:
     """Return the floating-point operations of the reference pass and of training, and the hours that they take. For each
     weight and token: 2 forward, 2 backward to the activations, 2 more for weights that are trained themselves, and 2 more
     if activations are recomputed."""
@@ -348,7 +271,7 @@ def _opened(made: dict) -> str:
 
 def _tell(made: dict, say: Callable[[str], None]) -> None:
     """Pass the plan to `say`, in words."""
-    tokens, memory, took = made["tokens"], made["memory_gib"], made["time"]
+    tokens, gib, took = made["tokens"], made["memory_gib"], made["time"]
     over = made["beyond_window"]
     further = (
         f", {tokens['image_side']:.0f} of rejected images with their prompt and answer"
@@ -364,10 +287,10 @@ def _tell(made: dict, say: Callable[[str], None]) -> None:
     )
     steps, each, parts = made["steps"], made["pairs_per_step"], len(made["stages"])
     say(f"{counted(steps, 'step')} of {counted(each, 'pair')}, in {counted(parts, 'stage')}")
-    measured = f"; a batch measured here took {memory['measured']:.2f}" if "measured" in memory else ""
+    measured = f"; a batch measured here took {gib['measured']:.2f}" if "measured" in gib else ""
     say(
-        f"memory: about {memory['estimate']:.2f} GiB ({memory['weights']:.2f} weights, {memory['training']:.2f} gradients "
-        f"and optimizer, {memory['activations']:.2f} activations){measured}"
+        f"memory: about {gib['estimate']:.2f} GiB ({gib['weights']:.2f} weights, {gib['training']:.2f} gradients "
+        f"and optimizer, {gib['activations']:.2f} activations){measured}"
     )
     if "hours_here" in took:
         hours = (

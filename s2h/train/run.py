@@ -18,7 +18,7 @@ from s2h.images.decoding import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, fail
-from s2h.train import card, checkpoints, diagnostics, features, merge, plot, stages, weights
+from s2h.train import card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
 from s2h.train.collator import LENGTH
 from s2h.train.compiled import compile_layers
@@ -94,6 +94,8 @@ def train(
     )
     values = reference.attach({"train": pairs, **({"val": val} if val else {})}, folder)
     _set_order(trainer, run, values["train"][LENGTH])
+    if memory.decide_checkpointing(trainer, arguments, pairs, values["train"][LENGTH]):
+        say(memory.SWITCHED_ON)
     if arguments.compile and (reason := compile_layers(trainer)):
         say(f"layers are not compiled: {reason}")
     _train(trainer, run)
