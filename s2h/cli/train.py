@@ -42,6 +42,10 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     click.option("--val", metavar="FILE", multiple=True, help="Held-out pairs to measure on. May be repeated."),
     argument(
+        "--keep-best/--no-keep-best", "keep_best",
+        help="Write the weights that were the most accurate on --val, in place of the last ones.",
+    ),
+    argument(
         "--window", "window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
         help="Drop pairs with more tokens, and print their ids. Nothing is ever cut.",
     ),

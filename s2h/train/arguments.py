@@ -64,6 +64,7 @@ class Arguments:
     attention: str = "auto"
     pack: bool = False
     compile: bool = False
+    keep_best: bool = False
     token_budget: int | None = None
     seed: int = 0
 
@@ -121,7 +122,7 @@ class Settings:
 
 DEFAULTS = Settings()
 # A run of an older release has no arguments that were added since. It was run with these values.
-ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0, "compile": False}
+ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0, "compile": False, "keep_best": False}
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip

@@ -53,7 +53,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
     body = [
         f"# {folder.name}: {base.rpartition('/')[2]} {method} multi-image pairs",
         "",
-        f"{base}, trained {how} ({kind}; {_vision(result)}) in {counted(result['steps'], 'step')}.",
+        f"{base}, trained {how} ({kind}; {_vision(result)}) in {counted(result['steps'], 'step')}.{_best(result)}",
         "",
         "## Data",
         "",
@@ -92,6 +92,15 @@ def _vision(result: dict) -> str:
         f"{counted(modules, 'module')} of the vision tower adapted too"
         if modules
         else "the vision tower was not trained"
+    )
+
+
+def _best(result: dict) -> str:
+    step = result.get("best_step")
+    return (
+        f" The weights are those of step {step}, the most accurate ones on the held-out pairs."
+        if step
+        else ""
     )
 
 

@@ -57,7 +57,13 @@ def build_trainer(run: Run) -> RunTrainer:
         peft_config=None if full else weights.lora(arguments),
         token_budget=arguments.token_budget,
         image_side=arguments.image_side,
-        data=RunData(run.pairs, run.val, parts, arguments.schedule_per_stage and len(parts) > 1),
+        data=RunData(
+            run.pairs,
+            run.val,
+            parts,
+            arguments.schedule_per_stage and len(parts) > 1,
+            run.folder if arguments.keep_best else None,
+        ),
     )
     if not full:
         weights.list_targets(trainer.model, modules)

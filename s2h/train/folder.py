@@ -1,7 +1,7 @@
 """The folder of a run. The arguments and the data are written at the start. `--resume` continues from the last complete
 checkpoint (`s2h.train.checkpoints`) only if both are unchanged.
 
-    RUN/args.json data.jsonl val.jsonl reference.json metrics.jsonl checkpoints/ adapter/ processor/ merged/ README.md
+    RUN/args.json data.jsonl val.jsonl reference.json metrics.jsonl checkpoints/ best/ adapter/ processor/ merged/ README.md
         training.png result.json
 """
 
@@ -31,7 +31,8 @@ METRICS = "metrics.jsonl"
 REFERENCE = "reference.json"
 # Files that a run writes after its arguments. In a folder without arguments, files with these names are not from a run.
 WRITTEN = (
-    METRICS, REFERENCE, RESULT, "README.md", "training.png", "checkpoints", "processor", adapter.ADAPTER, adapter.MERGED,
+    METRICS, REFERENCE, RESULT, "README.md", "training.png", "checkpoints", "processor", "best", adapter.ADAPTER,
+    adapter.MERGED,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from s2h.images.decoding import ImageError
 from s2h.models import adapter, fingerprint, names
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, fail
-from s2h.train import card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
+from s2h.train import best, card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
 from s2h.train.collator import LENGTH
 from s2h.train.compiled import compile_layers
@@ -77,6 +77,8 @@ def train(
     held = f", {len(val)} held out" if val else ""
     say(f"{counted(len(pairs), 'pair')}{held}; data {recorded['data'][:12]}")
     stages.check(pairs, arguments.stages)
+    if arguments.keep_best and val is None:
+        raise RunError("--keep-best needs held-out pairs", remedy="name them with --val")
     blind, warning = diagnostics.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
         say(warning)
@@ -104,13 +106,15 @@ def train(
             f"the images of {counted(len(kept.missed), 'prompt')} were encoded again in each epoch, those of "
             f"{len(kept.kept)} once: {kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
         )
-    weights.save(trainer, folder, arguments.full)
+    kept_step = _best_step(trainer, run) if arguments.keep_best else None
+    weights.save(trainer, folder, arguments.full, best.read(folder) if kept_step else None)
     if accel.is_main():
         facts = {
             "fingerprint": model_print,
             "blind": blind.auc if blind else None,
             "dropped": recorded.get("dropped", 0),
             "vision_modules": vision or None,
+            "best_step": kept_step,
         }
         _finish(folder, arguments, trainer.state.global_step, facts)
     accel.wait()
@@ -145,6 +149,23 @@ def _train(trainer: RunTrainer, run: Run) -> None:
         raise _stopped(trainer, run, error) from error
 
 
+def _best_step(trainer: RunTrainer, run: Run) -> int | None:
+    """Measure the last weights on the held-out pairs, unless that was done, and return the step of the best weights; None if
+    these are the last ones."""
+    last = trainer.state.global_step
+    if last % trainer.args.eval_steps:
+        trainer.evaluate()
+    kept = best.measured(run.folder)
+    if kept["step"] == last:
+        return None
+    accuracy, loss = trainer.held_out
+    run.say(
+        f"the best weights are those of step {kept['step']} (held-out accuracy {kept['eval_accuracy']:.3f}, loss "
+        f"{kept['eval_loss']:.3f}); the last ones have {accuracy:.3f} and {loss:.3f}"
+    )
+    return kept["step"]
+
+
 def _stopped(trainer: RunTrainer, run: Run, error: ImageError) -> RecordError:
     """Write a checkpoint of a run that an image has ended in its middle, and return the error to raise."""
     message = str(error)
@@ -167,7 +188,8 @@ def _finish(folder: Path, arguments: Arguments, steps: int, facts: dict[str, Any
     name = names.resolve(arguments.model).rpartition("/")[2]
     plot.draw(found, folder / "training.png", f"{name}: {counted(steps, 'step')}")
     last: dict[str, Any] = next((m for m in reversed(found) if "loss" in m), {})
-    held: dict[str, Any] = next((m for m in reversed(found) if "eval_loss" in m), {})
+    step = facts.get("best_step") or steps
+    held: dict[str, Any] = next((m for m in reversed(found) if "eval_loss" in m and m["step"] <= step), {})
     made = adapter.MERGED if arguments.full else adapter.ADAPTER
     result: dict[str, Any] = {
         made: str(folder / made),

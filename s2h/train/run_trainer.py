@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h import accel
 from s2h.models import ModelError
-from s2h.train import batches, checkpoints, measurements, stages
+from s2h.train import batches, best, checkpoints, measurements, stages
 from s2h.train.dataset import Pairs
 from s2h.train.trainer import PairTrainer
 from s2h.upstream import OPTIMIZER_FILE, RANDOM_STATES, SCHEDULER_FILE, WEIGHT_FILES
@@ -19,12 +19,16 @@ from s2h.upstream import OPTIMIZER_FILE, RANDOM_STATES, SCHEDULER_FILE, WEIGHT_F
 
 @dataclass
 class RunData:
-    """The data of a run: its pairs, its held-out pairs, and its stages. Batches contain the row numbers of these pairs."""
+    """The data of a run: its pairs, its held-out pairs, and its stages. Batches contain the row numbers of these pairs.
+
+    best: the run's folder, if the best weights are kept.
+    """
 
     pairs: Pairs
     held_out: Pairs | None
     stages: list[stages.Stage]
     schedule_per_stage: bool = False
+    best: Path | None = None
 
 
 class RunTrainer(PairTrainer):
@@ -37,6 +41,7 @@ class RunTrainer(PairTrainer):
         self.seen = {"train": measurements.Seen(), "eval": measurements.Seen()}
         # When the first step after the last log line began, moved on by the time of evaluations; 0 if none has begun.
         self.since = 0.0
+        self.held_out = 0.0, math.inf  # accuracy and loss of the last evaluation
         super().__init__(*args, **more)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -83,6 +88,8 @@ class RunTrainer(PairTrainer):
     def evaluate(self, *args: Any, **more: Any) -> Any:
         began = time.perf_counter()
         found = super().evaluate(*args, **more)
+        if self.data.best is not None:
+            best.consider(self, self.data.best, *self.held_out)
         self.since += (time.perf_counter() - began) * (self.since > 0)
         return found
 
@@ -94,6 +101,8 @@ class RunTrainer(PairTrainer):
             # Means over the pairs of all processes, in place of means over the batches of this one.
             means = measurements.overall(found, self.beta)
             self.measures(mode).update({name: [value] for name, value in means.items()})
+            if mode == "eval":
+                self.held_out = means["rewards/accuracies"], logs["eval_loss"]
             groups = measurements.by_group(found, self._pairs_of(mode), self.beta, self._loss_of_pairs)
             groups |= measurements.of_image_side(found, self.beta)
             if mode == "train":

@@ -135,10 +135,11 @@ def exclude_vision_from_checkpointing(trainer: PairTrainer) -> None:
         upstream.keep_from_checkpointing(base, vision)
 
 
-def save(trainer: PairTrainer, folder: Path, full: bool) -> None:
+def save(trainer: PairTrainer, folder: Path, full: bool, state: dict[str, Any] | None = None) -> None:
     """Write the adapter, or with `full` the whole model, and the processor. Every process must call this, since each may
-    hold a part of the weights."""
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_sharded else None
+    hold a part of the weights. state: weights by name, in place of the trainer's."""
+    if state is None and trainer.is_sharded:
+        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if accel.is_main():
         place = folder / (adapter.MERGED if full else adapter.ADAPTER)
         model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
