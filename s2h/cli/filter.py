@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from s2h.streams import jsonl
     from s2h.streams.journal import Journal
 
+AT_ONCE = 64  # pairs that are judged at a time by default
+ON_A_GPU = 512  # there: several processes then have several chunks of images each time
+
 
 @headings.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
@@ -108,7 +111,7 @@ class Settings:
     cache: str | None
     workers: int
     processes: int
-    batch_size: int
+    batch_size: int | None
     resume: bool
 
     @property
@@ -211,7 +214,7 @@ class Run:
             if self.given.has("base_url"):
                 from s2h.filters.served_reference import Notes
 
-                self.notes = Notes(journal, most=4 * settings.batch_size)
+                self.notes = Notes(journal, most=4 * (settings.batch_size or AT_ONCE))
                 self.notes.recall()
             engine = stack.enter_context(_engine(work, self.given, settings, settings.cache, self.notes))
             read = partial(jsonl.read, on_error=work.on_error)
@@ -224,8 +227,9 @@ class Run:
             assert work.writer is not None  # the session was opened with an output
             work.writer.finite = True  # add_score and the text measures have checked their numbers
             write = work.writer.write
+            size = settings.batch_size or self._pairs_at_once(judges)
             for record, reasons in judge(
-                work.progress(records), judges, batch_size=settings.batch_size, on_error=self._skip
+                work.progress(records), judges, batch_size=size, on_error=self._skip
             ):
                 if histograms is not None:
                     histograms.add(record, not reasons)
@@ -252,6 +256,13 @@ class Run:
             if histograms is not None and settings.report:
                 self._write_report(histograms.report(counts), settings.report)
             return self._write_audit()
+
+    def _pairs_at_once(self, judges: list[Judge]) -> int:
+        if self.given.has("base_url") or not any(one.heavy for one in judges):
+            return AT_ONCE
+        from s2h import accel
+
+        return ON_A_GPU if accel.device().type == "cuda" else AT_ONCE
 
     def _open_rejects(self, stack: contextlib.ExitStack) -> jsonl.Writer | None:
         from s2h.streams import jsonl
