@@ -43,6 +43,9 @@ class Sizes:
 def sizes_of_model(model: Any, arguments: Arguments) -> Sizes:
     """Return the sizes of a loaded model."""
     text = model.config.get_text_config()
+    inner = getattr(text, "intermediate_size", 0)
+    if experts := getattr(text, "moe_intermediate_size", 0):  # a token passes a few of them
+        inner = experts * text.num_experts_per_tok
     language = sum(p.numel() for name, p in model.named_parameters() if weights.LANGUAGE.search(name))
     lora = sum(
         arguments.rank * sum(module.weight.shape)
@@ -55,7 +58,7 @@ def sizes_of_model(model: Any, arguments: Arguments) -> Sizes:
         trained=language if arguments.full else lora,
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
-        inner=text.intermediate_size,
+        inner=inner,
         key_values=text.hidden_size * text.num_key_value_heads / text.num_attention_heads,
         vocabulary=text.vocab_size,
         itemsize=model.dtype.itemsize,
