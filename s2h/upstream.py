@@ -112,16 +112,16 @@ def check(parts: tuple[Part, ...] = PARTS) -> None:
     from importlib.metadata import version
 
     for part in parts:
-        if lack := _lack(part):
+        if missing := lack(part):
             library = part.where.partition(":")[0].partition(".")[0]
             pins = " ".join(f"{name}=={newest}" for name, (_, newest) in SEEN.items())
             raise RecordError(
-                f"{library} {version(library)} {lack}, which s2h-train needs to {part.to}",
+                f"{library} {version(library)} {missing}, which s2h-train needs to {part.to}",
                 remedy=f"pip install {pins}",
             )
 
 
-def _lack(part: Part) -> str:
+def lack(part: Part) -> str:
     """Return a clause for a part that is missing or differs, "has no …"; "" if it is there."""
     module, _, path = part.where.partition(":")
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+# Types of tokens, by which models know those of an image: Gemma 3 has its own name for them.
+TYPES = ("mm_token_type_ids", "token_type_ids")
+TEXT_KEYS = ("input_ids", "attention_mask", *TYPES)
 
 
 def prompt_text(processor: Any, messages: list[dict]) -> str:
@@ -45,7 +47,7 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
 
 def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) -> dict[str, Any]:
     """Return the model's inputs for B prompts: tokens [B, L], padded on the left, and the tensors of all their images."""
-    return dict(
+    made = dict(
         processor(
             text=texts,
             images=images if any(images) else None,
@@ -55,6 +57,15 @@ def encode_prompts(processor: Any, texts: list[str], images: list[list[Any]]) ->
             add_special_tokens=False,  # the template writes BOS and EOS
         )
     )
+    # Many tokenizers have such types for pairs of texts, all 0, which no model here takes.
+    if "token_type_ids" in made and not made["token_type_ids"].any():
+        del made["token_type_ids"]
+    return made
+
+
+def types_key(batch: dict[str, Any]) -> str | None:
+    """Return the key of a batch's token types, None if it has none."""
+    return next((key for key in TYPES if key in batch), None)
 
 
 def padding(tokenizer: Any) -> int:
@@ -76,7 +87,8 @@ def join_answers(
     tokenizer = processor.tokenizer
     pad = padding(tokenizer)
     ids, mask = prompts["input_ids"], prompts["attention_mask"].bool()
-    kinds = prompts.get("mm_token_type_ids")
+    key = types_key(prompts)
+    kinds = prompts[key] if key else None
     rows, completions, types = [], [], []
     for texts in answers:
         encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -98,11 +110,11 @@ def join_answers(
         "attention_mask": padded([torch.ones_like(row) for row in rows], 0),
         "completion_mask": padded(completions, 0),
     }
-    if kinds is not None:
-        batch["mm_token_type_ids"] = padded(types, 0)
-    for key, value in prompts.items():
-        if key not in TEXT_KEYS:
-            batch[key] = (
+    if key:
+        batch[key] = padded(types, 0)
+    for name, value in prompts.items():
+        if name not in TEXT_KEYS:
+            batch[name] = (
                 torch.cat([value] * len(answers)) if torch.is_tensor(value) else list(value) * len(answers)
             )
     return batch

@@ -16,8 +16,12 @@ ALIASES = {
     "qwen2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
     "qwen3-vl-2b": "Qwen/Qwen3-VL-2B-Instruct",
 }
-# The projections of the language model only: 'all-linear' or bare names would adapt the vision tower too.
-LORA_TARGETS = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|gate_up|down)_proj"
+LANGUAGE = "language_model|text_model"  # names of the language model in vision-language models
+# The projections of the language model only: 'all-linear' or bare names would adapt the vision tower too. linear_attn: the
+# delta nets that Qwen3.5 has in place of attention in most layers.
+LORA_TARGETS = (
+    rf".*({LANGUAGE})\..*\.((q|k|v|o|gate|up|gate_up|down)_proj|linear_attn\.(in_proj_(qkv|z|a|b)|out_proj))"
+)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _configuration(run: Run, *, steps: int, is_staged: bool) -> Any:
         weight_decay=arguments.weight_decay,
         max_length=None,  # TRL would silently cut answers off
         precompute_ref_log_probs=arguments.full,  # see upstream.rows_only
+        router_aux_loss_coef=0.0 if weights.lacks_router_loss(run.vlm.model) else None,
         gradient_checkpointing=bool(arguments.gradient_checkpointing),
         bf16=cuda and in_bfloat16,
         fp16=False,

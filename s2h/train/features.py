@@ -43,22 +43,25 @@ def _allowed() -> float:
 @dataclass
 class Features:
     """The features of one row's images. kind: class of the model's output. images: a tensor [tokens, width] each. layers:
-    such a list for each layer of deepstack."""
+    such a list for each layer of deepstack. stacked: whether the model has them as one tensor [images, tokens, width]."""
 
     kind: type
     images: list[Any]
     layers: list[list[Any]]
+    stacked: bool
 
     @classmethod
     def of(cls, out: Any) -> Features:
         layers = getattr(out, "deepstack_features", None) or []
-        return cls(type(out), list(out.pooler_output), [list(layer) for layer in layers])
+        images, stacked = list(out.pooler_output), not isinstance(out.pooler_output, list | tuple)
+        return cls(type(out), images, [list(layer) for layer in layers], stacked)
 
     def to(self, device: Any) -> Features:
         def moved(tensors: list) -> list:
             return [one.to(device, non_blocking=device.type != "cpu") for one in tensors]
 
-        return Features(self.kind, moved(self.images), [moved(layer) for layer in self.layers])
+        layers = [moved(layer) for layer in self.layers]
+        return Features(self.kind, moved(self.images), layers, self.stacked)
 
     def size(self) -> int:
         return sum(one.numel() * one.element_size() for part in (self.images, *self.layers) for one in part)
@@ -97,11 +100,14 @@ def of_rows(
 
     rows: key and number of images of each row. pixels: [images, …], or [patches, width] with the images' grids [images, 3]
     as the first of args. A row gets its images' part of every other tensor that has a line for each image, and its
-    own line of one that has a line for each row.
+    own line of one that has a line for each row. Where images were cut into several (Gemma 3's pan and scan), the whole
+    batch is computed, and nothing is kept.
     """
     import torch
 
     total = sum(count for _, count in rows)
+    if pixels.dim() > 2 and len(pixels) != total:
+        return encode(pixels, *args, **more)
     patches = args[0].prod(-1).tolist() if pixels.dim() == 2 else [1] * total
     ends = [0, *torch.tensor(patches).cumsum(0).tolist()]
 
@@ -120,7 +126,8 @@ def of_rows(
             mine = slice(first, first + count)
             found.append(store.get(key, pixels.device, partial(encoded, row, mine)))
         first += count
-    out = found[0].kind(pooler_output=[image for one in found for image in one.images])
+    images: Any = [image for one in found for image in one.images]
+    out = found[0].kind(pooler_output=torch.stack(images) if found[0].stacked else images)
     if found[0].layers:
         layers = zip(*(one.layers for one in found), strict=True)
         out.deepstack_features = [[image for part in layer for image in part] for layer in layers]

@@ -36,6 +36,14 @@ def set_aside(batch: dict[str, Any], pairs: list[int]) -> None:
             batch[name], batch[aside] = batch[name][: -len(pairs)], batch[name][-len(pairs) :]
 
 
+def set_masks(batch: dict[str, Any], masks: Any) -> None:
+    """Replace the attention masks of a batch, and of its rows that are set aside, by `masks` of all rows."""
+    size = len(batch["input_ids"])
+    batch["attention_mask"] = masks[:size]
+    if PAIRS in batch:
+        batch[ASIDE["attention_mask"]] = masks[size:]
+
+
 def joined(batch: dict[str, Any]) -> dict[str, Any]:
     """Return the batch with the rows of `set_aside` behind its other rows again."""
     import torch

@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2h import upstream
-from s2h.models.encode import TEXT_KEYS, padding
-from s2h.train import features, layers, packed_attention
+from s2h.models.encode import TEXT_KEYS, padding, types_key
+from s2h.train import delta_net, features, layer_masks, layers, packed_attention
 from s2h.train.packed_attention import PAD, PROMPT
 
 # Model types whose packed rows give the numbers of the stock step (tests/train/test_prefix_sharing.py), and the types of
 # their language models.
 EXACT = (
     "llava", "llava_next", "llava_onevision", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl", "smolvlm",
-    "idefics3", "glm4v",
+    "idefics3", "glm4v", "gemma3", "gemma4", "qwen3_5", "qwen3_5_moe", "qwen3_vl_moe", "glm4v_moe",
 )  # fmt: skip
 LANGUAGE = (
-    "llama", "mistral", "qwen2", "qwen3", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "glm4v_text",
+    "llama", "mistral", "qwen2", "qwen3", "qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "glm4v_text", "gemma3_text",
+    "gemma4_text", "qwen3_5_text", "qwen3_5_moe_text", "qwen3_vl_moe_text", "glm4v_moe_text",
 )  # fmt: skip
 # Types whose vision tower takes tensors with a line for each tile, or with a line for each row, and not for each image.
 BY_TILE = ("internvl", "smolvlm", "idefics3")
@@ -33,15 +34,22 @@ BY_TILE = ("internvl", "smolvlm", "idefics3")
 BY_SEQUENCE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "glm4v")
 
 
-def why_not(config: Any) -> str | None:
-    """Return the reason why a model can't take packed rows, or None if it can."""
+def why_not(config: Any, how: str = "auto") -> str | None:
+    """Return the reason why a model can't take packed rows, or None if it can. how: one of arguments.ATTENTION."""
     text = config.get_text_config()
     attention = upstream.attention_of(text)
     if config.model_type not in EXACT:
         return f"model type {config.model_type} has not been shown to be exact"
     if text.model_type not in LANGUAGE:
         return f"a language model of type {text.model_type} has not been shown to be exact"
-    if getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
+    if delta_net.needed(text) and (reason := delta_net.why_not()):
+        return reason
+    if layer_masks.needed(text):
+        if how in ("split", "varlen"):
+            return f"the layers of {text.model_type} need masks (--attention mask)"
+        if reason := layer_masks.why_not(text):
+            return reason
+    elif getattr(text, "sliding_window", None) and getattr(text, "use_sliding_window", True):
         return "sliding-window attention"
     if attention not in ("sdpa", "eager", packed_attention.SPLIT, packed_attention.VARLEN):
         return f"attention by {attention}, which takes no custom mask"
@@ -64,7 +72,8 @@ def pack_answers(
     import torch
 
     pad = padding(tokenizer)
-    mask, kinds = prompts["attention_mask"].bool(), prompts.get("mm_token_type_ids")
+    mask, key = prompts["attention_mask"].bool(), types_key(prompts)
+    kinds = prompts[key] if key else None
     known = [ids[kept] for ids, kept in zip(prompts["input_ids"], mask, strict=True)]
     encoded = [tuple(ids) for ids in tokenizer(answers, add_special_tokens=False)["input_ids"]]
     starts: list[dict] = [{} for _ in known]  # by row: the start of each answer, counted from row_prompt
@@ -123,20 +132,28 @@ def positions(core: Any, segments: Any, row_ids: Any, types: Any, images: dict[s
     return torch.where(segments > PROMPT, after + since, found)
 
 
+def own_tokens(row_segments: Any, row_index: Any) -> Any:
+    """Return which tokens of its row each of A answers has, with its prompt: long [A, S]. The auxiliary loss of a mixture of
+    experts counts tokens, and a prompt's tokens count once for each answer, as in rows of their own."""
+    size = row_segments.shape[1]
+    rows, own = row_segments[row_index[:, 0] // size], row_segments.flatten()[row_index[:, 1:2]]
+    return ((rows == PROMPT) | (rows == own)).long()
+
+
 def install(core: Any, how: str = "auto", store: features.Store | None = None) -> Callable[[], None]:
     """Make a backbone (the model below the language-model head) take batches of `pack_answers`; other batches are computed
     as before. Return a function that undoes it.
 
-    how: split, mask or varlen, which towers BY_SEQUENCE then use too; `auto` is split unless the model was loaded with eager
-    attention. A frozen vision tower runs without gradient; with a store it runs row by row, once for each row that the store
-    has space for. Types BY_TILE use no store. LoRA computes in fewer passes, and the last layer computes the answers only
-    (with split and varlen).
+    how: split, mask or varlen, which towers BY_SEQUENCE then use too; `auto` is split, or mask for eager attention and masks by
+    layer. A frozen vision tower runs without gradient; with a store it runs row by row, once for each row that the store has
+    space for. Types BY_TILE use no store. LoRA computes in fewer passes, and the last layer computes the answers only (with
+    split and varlen).
     """
     undo = ExitStack()
     language = core.get_decoder()
     before = upstream.attention_of(language.config)
     if how == "auto":
-        how = "mask" if before == "eager" else "split"
+        how = "mask" if before == "eager" or layer_masks.needed(language.config) else "split"
     if how != "mask":
         packed_attention.register()
         undo.callback(language.set_attn_implementation, before)
@@ -151,7 +168,10 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
     if is_frozen(core):
         undo.callback(upstream.replace(core, "get_image_features", sharing.image_features))
     undo.callback(layers.fuse_lora(language))
-    if how != "mask":
+    undo.callback(delta_net.install(language))
+    # The auxiliary loss of a mixture of experts reads the last layer's router for prompts too.
+    reads_prompts = hasattr(language.config, "output_router_logits")
+    if how != "mask" and hasattr(language.layers[-1], "self_attn") and not reads_prompts:
         undo.callback(layers.restrict_to_answers(language.layers[-1]))
     return undo.close
 
@@ -178,9 +198,11 @@ class _Sharing:
         self.images = list(row_images)
         return self.plain(*args, **kwargs) if row_ids is None else self._packed(row_ids, **kwargs)
 
-    def image_features(self, pixel_values: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
+    def image_features(
+        self, pixel_values: Any, *args: Any, packed: Any = None, forks: Any = None, **kwargs: Any
+    ) -> Any:
         """Encode images without gradient, so that neither checkpointing nor PEFT's hook on embeddings runs the tower again.
-        `packed` is an argument for the language model's attention and is dropped here."""
+        `packed` and `forks` are arguments for the language model's layers and are dropped here."""
         import torch
 
         with torch.no_grad():
@@ -195,26 +217,37 @@ class _Sharing:
         for name in ("input_ids", "attention_mask", "position_ids"):
             kwargs.pop(name, None)
         core = self.core
+        text = core.get_decoder().config
         grids = {name: kwargs[name] for name in ("image_grid_thw",) if kwargs.get(name) is not None}
-        mask = packed_attention.mask(row_segments, 0 if self.how == "mask" else row_prompt)
-        if upstream.attention_of(core.get_decoder().config) == "eager":
-            mask = _added(mask, core.get_input_embeddings().weight.dtype)
+        places = positions(core, row_segments, row_ids, row_types, grids)
+        masks: Any
+        if layer_masks.needed(text):
+            masks = layer_masks.by_layer(text, row_segments, places, row_types)
+        else:
+            masks = packed_attention.mask(row_segments, 0 if self.how == "mask" else row_prompt)
+            if row_types is not None:
+                kwargs["mm_token_type_ids"] = row_types
+        if upstream.attention_of(text) == "eager":
+            masks = _added(masks, core.get_input_embeddings().weight.dtype)
         if self.how == "varlen":
             kwargs["packed"] = packed_attention.sequences(row_segments)
-        if row_types is not None:
-            kwargs["mm_token_type_ids"] = row_types
-        out = self.plain(
-            input_ids=row_ids,
-            attention_mask=mask,
-            position_ids=positions(core, row_segments, row_ids, row_types, grids),
-            **kwargs,
-        )
+        if delta_net.needed(text):
+            kwargs["forks"] = delta_net.forks(row_segments)
+        out = self.plain(input_ids=row_ids, attention_mask=masks, position_ids=places, **kwargs)
         out.last_hidden_state = out.last_hidden_state.flatten(0, 1)[row_index]
+        if getattr(out, "router_logits", None):
+            rows = row_index[:, 0] // row_ids.shape[1]
+            out.router_logits = tuple(
+                one.view(*row_ids.shape, -1)[rows].flatten(0, 1) for one in out.router_logits
+            )
         return out
 
 
 def _added(mask: Any, dtype: Any) -> Any:
-    """Return a mask for eager attention, which adds it to its scores: 0 for visible tokens, the lowest number for others."""
+    """Return a mask, or masks by layer, for eager attention, which adds it to its scores: 0 for visible tokens, the lowest
+    number for others."""
     import torch
 
+    if isinstance(mask, dict):
+        return {kind: _added(one, dtype) for kind, one in mask.items()}
     return mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)

@@ -68,6 +68,8 @@ def train(
         say(
             f"warning: {vision} of the modules that --lora-targets matches lie in the vision tower, which is trained too"
         )
+    for line in weights.of_experts(vlm.model, arguments):
+        say(line)
     base = adapter.sketch(arguments.model, vlm.model)
     counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window, vlm.shown)
     pairs, val, recorded = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))

@@ -105,6 +105,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
 
     def compute_loss(self, model: Any, inputs: dict, *args: Any, **more: Any) -> Any:
         weight = inputs.pop(batches.WEIGHT, None)
+        if self.aux_loss_enabled and "row_ids" in inputs:
+            own = prefix_sharing.own_tokens(inputs["row_segments"], inputs["row_index"])
+            image_side.set_masks(inputs, own)
         measures = self.measures(self.mode)
         before = {name: len(values) for name, values in measures.items()}
         known = image_side.Rows(model)
@@ -130,7 +133,9 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         attention: one of arguments.ATTENTION. store: keeps the features of a frozen vision tower.
         """
         self.stop_sharing()
-        reason, no_varlen = prefix_sharing.why_not(self.base.config), why_not_varlen(self.base)
+        config = self.base.config
+        reason = prefix_sharing.why_not(config, attention)
+        no_varlen = prefix_sharing.why_not(config, "varlen") or why_not_varlen(self.base)
         if not reason and attention == "varlen":
             reason = no_varlen
         if reason:

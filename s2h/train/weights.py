@@ -20,7 +20,8 @@ class TargetsError(ModelError):
     """--lora-targets matches nothing."""
 
 
-LANGUAGE = re.compile(r"(^|\.)(language_model|text_model|lm_head)(\.|$)")
+LANGUAGE = re.compile(rf"(^|\.)({names.LANGUAGE}|lm_head)(\.|$)")
+SHOWN = 12  # names of modules in an error
 UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal_projector")
 
 
@@ -49,23 +50,28 @@ def _check_targets(model: Any, arguments: Arguments) -> None:
     name = arguments.model
     if adapted(model, arguments):
         return
+    some = _linear(model)
+    more = f" and {len(some) - SHOWN} more" if len(some) > SHOWN else ""
+    remedy = (
+        "give a regular expression for whole names, such as .*language_model.*q_proj; linear modules: "
+        f"{', '.join(some[:SHOWN])}{more}, where N is the number of a layer"
+    )
     if arguments.targets == names.LORA_TARGETS:
         raise ModelError(
-            f"model {name!r} has no language model with q_proj … down_proj that LoRA could adapt (--lora-targets names "
-            "its modules)"
+            f"model {name!r} has no modules with the names that LoRA adapts by default, such as language_model.….q_proj "
+            f"(--lora-targets: {remedy})"
         )
-    some = ", ".join(dict.fromkeys(module.rpartition(".")[2] for module in _linear(model)))
-    raise TargetsError(
-        f"--lora-targets {arguments.targets!r} matches no module of model {name!r} (give a regular expression for whole "
-        f"names, such as .*language_model.*q_proj; the linear modules' names end in {some})"
-    )
+    raise TargetsError(f"--lora-targets {arguments.targets!r} matches no module of model {name!r} ({remedy})")
 
 
 def _linear(model: Any) -> list[str]:
-    """Return the names of the linear modules, the only kind that s2h adapts with LoRA."""
+    """Return the names of the linear modules, the only kind that s2h adapts with LoRA: those of the language model first,
+    and one name for all layers."""
     import torch
 
-    return [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
+    found = [module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)]
+    found.sort(key=lambda module: not LANGUAGE.search(module))
+    return list(dict.fromkeys(re.sub(r"\.\d+(?=\.|$)", ".N", module) for module in found))
 
 
 def adapted(model: Any, arguments: Arguments) -> list[str]:
@@ -78,6 +84,27 @@ def in_vision(model: Any, arguments: Arguments) -> int:
     if arguments.full:
         return 0
     return sum(not LANGUAGE.search(module) for module in adapted(model, arguments))
+
+
+def of_experts(model: Any, arguments: Arguments) -> list[str]:
+    """Return what a user should know about the training of a mixture of experts; nothing for other models."""
+    kind, found = model.config.model_type, []
+    if not arguments.full and any(
+        LANGUAGE.search(name) and name.endswith(".experts") for name, _ in model.named_modules()
+    ):
+        found.append(
+            f"LoRA adapts no experts of {kind}, whose weights are no linear modules (--full trains them)"
+        )
+    if lacks_router_loss(model):
+        found.append(f"the router's auxiliary loss is left out: TRL can't compute it for {kind}")
+    return found
+
+
+def lacks_router_loss(model: Any) -> bool:
+    """Return whether TRL would fail on the auxiliary loss of a mixture of experts: it reads the number of experts from a
+    field that GLM-4.5V's configuration does not have."""
+    text = model.config.get_text_config()
+    return hasattr(text, "output_router_logits") and not hasattr(text, "num_experts")
 
 
 def _dtype(arguments: Arguments) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from s2h.train import packed_attention, prefix_sharing
+from s2h.train import delta_net, layer_masks, packed_attention, prefix_sharing
 
 
 def sees_chosen(right):
@@ -43,4 +43,70 @@ CONTROLS = {
     "after-chosen": (prefix_sharing, "positions", after_chosen),
     "one-after-late": (prefix_sharing, "positions", one_after_late),
     "in-one-line": (prefix_sharing, "positions", in_one_line),
+}
+
+
+def window_of_columns(right):
+    """The window counts tokens of the row, so that it is too short for the second answer."""
+
+    def wrong(text, segments, positions, types):
+        return right(text, segments, torch.arange(segments.shape[1]).expand_as(segments), types)
+
+    return wrong
+
+
+def images_in_order(right):
+    """The tokens of an image see only those before."""
+    return lambda segments, types: right(segments, torch.zeros_like(types))
+
+
+def state_of_chosen(right):
+    """The first answer belongs to the prompt, so that the second one begins with its state."""
+    return lambda segments: right(segments.masked_fill(segments == 1, prefix_sharing.PROMPT))
+
+
+def padding_in_state(right):
+    """Tokens of padding before a prompt change its state."""
+
+    def wrong(segments):
+        forks = right(segments)
+        forks.in_prompts = torch.ones_like(forks.in_prompts)
+        return forks
+
+    return wrong
+
+
+def empty_state(right):
+    """The delta rule begins answers with 0."""
+    return lambda steps, given, places, state=None: right(steps, given, places)
+
+
+def empty_tail(right):
+    """The convolution begins answers with 0."""
+
+    def wrong(steps, given, places, state=None):
+        if state is not None:
+            given = torch.cat(
+                [torch.zeros_like(given[:, : -places.shape[1]]), given[:, -places.shape[1] :]], 1
+            )
+        return right(steps, given, places, state)
+
+    return wrong
+
+
+# What would be wrong with layers that only some models have.
+_WINDOW = {
+    "sees-chosen": CONTROLS["sees-chosen"],
+    "window-of-columns": (layer_masks, "by_layer", window_of_columns),
+    "images-in-order": (layer_masks, "_same_image", images_in_order),
+}
+FAMILIES = {
+    "gemma3": _WINDOW,
+    "gemma4": {"images-in-order": _WINDOW["images-in-order"]},
+    "qwen3.5": {
+        "state-of-chosen": (delta_net, "forks", state_of_chosen),
+        "padding-in-state": (delta_net, "forks", padding_in_state),
+        "empty-state": (delta_net._Steps, "run", empty_state),
+        "empty-tail": (delta_net._Steps, "run", empty_tail),
+    },
 }

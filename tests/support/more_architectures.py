@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tests.support.architectures import (
@@ -180,7 +181,7 @@ def build_internvl(
         ),
     )
     config = InternVLConfig(
-        vision_config=InternVLVisionConfig(**{**_tower(side), **(vision or {})}),
+        vision_config=InternVLVisionConfig(**{**tower(side), **(vision or {})}),
         text_config=Qwen3Config(
             **{**language(tokenizer), **chatml_ends(tokenizer), "head_dim": HIDDEN // HEADS, **(text or {})}
         ),
@@ -218,7 +219,7 @@ def build_smolvlm(
         image_seq_len=(side // PATCH // 2) ** 2,
         chat_template=IDEFICS_TEMPLATE,
     )
-    config = _idefics_config(SmolVLMConfig, tokenizer, {**_tower(side), **(vision or {})}, text or {})
+    config = _idefics_config(SmolVLMConfig, tokenizer, {**tower(side), **(vision or {})}, text or {})
     return save(folder, grow(SmolVLMForConditionalGeneration, config, tokenizer, seed), processor)
 
 
@@ -238,7 +239,7 @@ def build_idefics3(folder: str | Path, seed: int = 0) -> Path:
         image_seq_len=4,
         chat_template=IDEFICS_TEMPLATE,
     )
-    config = _idefics_config(Idefics3Config, tokenizer, _tower(32), {})
+    config = _idefics_config(Idefics3Config, tokenizer, tower(32), {})
     return save(folder, grow(Idefics3ForConditionalGeneration, config, tokenizer, seed), processor)
 
 
@@ -246,7 +247,7 @@ PATCH = 8  # pixels, of the towers above and below
 IDEFICS_TEMPLATE = LLAVA_TEMPLATE.replace("USER: ", "User: ").replace("ASSISTANT:", "Assistant:")
 
 
-def _tower(side: int) -> dict:
+def tower(side: int) -> dict:
     return {
         "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": side,
         "patch_size": PATCH, "initializer_range": 0.1,
@@ -265,14 +266,14 @@ def _train_idefics_tokenizer():
     return train_tokenizer(marks, bos_token="<|im_start|>", eos_token="<end_of_utterance>", pad_token="<pad>")
 
 
-def _ends(tokenizer) -> dict:
+def ends(tokenizer) -> dict:
     return {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
 
 
 def _idefics_config(kind: type, tokenizer, vision: dict, text: dict):
     return kind(
         vision_config=vision,
-        text_config={"model_type": "llama", **language(tokenizer), **_ends(tokenizer), **text},
+        text_config={"model_type": "llama", **language(tokenizer), **ends(tokenizer), **text},
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
     )
@@ -311,9 +312,9 @@ def _save_pixtral(folder: str | Path, seed: int, config_of: type, kind: type, **
         spatial_merge_size=more.get("spatial_merge_size", 1),
         chat_template=LLAVA_TEMPLATE.replace("<image>", "[IMG]"),
     )
-    text = {"model_type": "mistral", **language(tokenizer), **_ends(tokenizer)}
+    text = {"model_type": "mistral", **language(tokenizer), **ends(tokenizer)}
     config = config_of(
-        vision_config={"model_type": "pixtral", **_tower(side)},
+        vision_config={"model_type": "pixtral", **tower(side)},
         text_config={**text, "sliding_window": None, "head_dim": HIDDEN // HEADS},
         image_token_index=tokenizer.convert_tokens_to_ids("[IMG]"),
         vision_feature_layer=-1,
@@ -323,12 +324,15 @@ def _save_pixtral(folder: str | Path, seed: int, config_of: type, kind: type, **
     return save(folder, grow(kind, config, tokenizer, seed), processor)
 
 
-def build_glm4v(folder: str | Path, seed: int = 0) -> Path:
-    """GLM-4.1V: positions in three parts, interleaved by pairs; gate and up projection in one; four norms a layer."""
+def build_glm4v(folder: str | Path, seed: int = 0, experts: bool = False) -> Path:
+    """GLM-4.1V: positions in three parts, interleaved by pairs; gate and up projection in one; four norms a layer. experts:
+    GLM-4.5V, whose second layer has a mixture of four experts beside one that all tokens pass."""
     from transformers import (
         Glm4vConfig,
         Glm4vForConditionalGeneration,
         Glm4vImageProcessor,
+        Glm4vMoeConfig,
+        Glm4vMoeForConditionalGeneration,
         Glm4vProcessor,
         Glm4vVideoProcessor,
     )
@@ -357,16 +361,20 @@ def build_glm4v(folder: str | Path, seed: int = 0) -> Path:
         ),
     )
     rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
-    config = Glm4vConfig(
+    config_of, kind, text = Glm4vConfig, Glm4vForConditionalGeneration, {}
+    if experts:
+        config_of, kind = Glm4vMoeConfig, Glm4vMoeForConditionalGeneration
+        text = {"num_experts_per_tok": 2, "moe_intermediate_size": 16, "n_routed_experts": 4}
+        rotary["mrope_section"] = [1, 1, 2]  # of half a head
+    config = config_of(
         vision_config={
             "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": HIDDEN,
             "patch_size": 14, "image_size": 84, "spatial_merge_size": 2, "initializer_range": 0.1,
         },
-        text_config={**language(tokenizer), "rope_parameters": rotary, **chatml_ends(tokenizer)},
+        text_config={**language(tokenizer), "rope_parameters": rotary, **chatml_ends(tokenizer), **text},
         **{f"{name}_token_id": tokenizer.convert_tokens_to_ids(mark) for name, mark in marks.items()},
     )  # fmt: skip
-    model = grow(Glm4vForConditionalGeneration, config, tokenizer, seed)
-    return save(folder, model, processor)
+    return save(folder, grow(kind, config, tokenizer, seed), processor)
 
 
 RELATIVES = {
@@ -379,4 +387,5 @@ RELATIVES = {
     "mistral3": build_mistral3,
     "pixtral": build_pixtral,
     "glm4v": build_glm4v,
+    "glm4v-moe": partial(build_glm4v, experts=True),
 }

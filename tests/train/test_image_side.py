@@ -26,9 +26,10 @@ from s2h.train.folder import read_metrics
 from s2h.train.run import Settings, train
 from s2h.upstream import REFERENCE
 from tests.support.architectures import make_pairs
+from tests.support.float64 import float64
+from tests.support.hybrid_architectures import RELATIVES
 from tests.support.lines import metrics
-from tests.support.more_architectures import RELATIVES
-from tests.train.test_prefix_sharing import Float64Head, core_of, trainer_for
+from tests.train.test_prefix_sharing import core_of, trainer_for
 
 WEIGHT, BETA = 0.7, 0.1
 NAMES = ("llava", "qwen3-vl", "qwen2-vl")
@@ -108,8 +109,7 @@ def batch_of(trainer, rows):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_same_loss_and_gradients_as_the_plain_formula(name, pairs, architectures, tmp_path, monkeypatch):
-    monkeypatch.setattr("trl.trainer.utils._ChunkedLogProbFunction", Float64Head)
+def test_same_loss_and_gradients_as_the_plain_formula(name, pairs, architectures, tmp_path):
     if name in RELATIVES:
         RELATIVES[name](tmp_path / "model")
     folder = tmp_path / "model" if name in RELATIVES else architectures[name]
@@ -118,6 +118,11 @@ def test_same_loss_and_gradients_as_the_plain_formula(name, pairs, architectures
     twin |= {"chosen": first["rejected"], "rejected": first["chosen"]}
     pairs = [*pairs, Record(twin, base=first.base)]
     trainer, rows = trainer_for(folder, pairs, tmp_path, image_side=WEIGHT, beta=BETA)
+    with float64():
+        _compare(trainer, rows)
+
+
+def _compare(trainer, rows):
     wanted, gradients, references = plain_step(trainer, rows)
     assert max(g.abs().max() for g in gradients.values()) > 1e-6
     stored = features.Store(2**30)

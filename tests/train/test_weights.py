@@ -12,6 +12,7 @@ from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
 from tests.support.architectures import make_pairs
+from tests.support.hybrid_architectures import RELATIVES
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,29 @@ def test_checkpointing_leaves_the_frozen_tower_out(name, engine, architectures, 
         assert all(gradient is not None for gradient in gradients)
     assert counts[True]["vision"] == counts[False]["vision"]
     assert counts[True]["language"] == 2 * counts[False]["language"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [({}, "by default"), ({"targets": "q"}, "--lora-targets 'q' matches no")]
+)
+def test_a_model_without_the_modules_to_adapt_is_told_which_it_has(given, told):
+    layers = torch.nn.ModuleList([torch.nn.ModuleDict({"attn": torch.nn.Linear(2, 2)}) for _ in range(2)])
+    model = torch.nn.ModuleDict({"visual": torch.nn.Linear(2, 2), "language_model": layers})
+    with pytest.raises(ModelError, match=told) as raised:
+        weights._check_targets(model, Arguments(model="x", **given))
+    assert "linear modules: language_model.N.attn, visual, where N is the number of a layer" in str(
+        raised.value
+    )
+
+
+def test_a_user_is_told_what_is_not_trained_in_a_mixture_of_experts(tmp_path):
+    model, _ = vlm.read(str(RELATIVES["glm4v-moe"](tmp_path / "model")), torch.float32)
+    known = weights.of_experts(model, Arguments(model="x"))
+    assert [line.partition(":")[0] for line in known] == [
+        "LoRA adapts no experts of glm4v_moe, whose weights are no linear modules (--full trains them)",
+        "the router's auxiliary loss is left out",
+    ]
+    assert len(weights.of_experts(model, Arguments(model="x", full=True))) == 1
 
 
 def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
