@@ -392,9 +392,8 @@ class TrainerSeams(_Trainer):
 
         device = self.accelerator.device
         zeros = torch.zeros_like(log_probs, device=device)
-        output = _HeadOutput(
-            log_probs=log_probs.to(device), entropy=zeros, mean_logits=zeros, is_top1=zeros.bool()
-        )
+        rest = {"entropy": zeros, "mean_logits": zeros, "is_top1": zeros.bool(), "aux_loss": zeros.sum()}
+        output = _HeadOutput(log_probs=log_probs.to(device), **rest)
         inputs = {key: value.to(device) for key, value in inputs.items()}
         with self.measures_aside(self.mode), self.without_gathering(), torch.no_grad():
             return super().compute_loss(lambda **_: output, inputs).item()

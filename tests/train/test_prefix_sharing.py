@@ -4,6 +4,7 @@ positions are caught by these numbers, and by the check on a run's first pairs."
 from __future__ import annotations
 
 import copy
+import math
 from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
@@ -18,6 +19,7 @@ from s2h.train import features, layer_masks, layers, prefix_sharing, weights
 from s2h.train.arguments import LOSSES, Arguments, Settings
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
+from s2h.upstream import REFERENCE
 from tests.support.architectures import make_pairs
 from tests.support.controls import CONTROLS, FAMILIES
 from tests.support.float64 import float64
@@ -219,6 +221,11 @@ def test_a_routers_loss_counts_a_prompt_for_each_answer(trainers, stock_step, mo
     )
     logps, loss, gradient = differences(step(trainer, rows, packed=True), stock)
     assert logps < 1e-12 and loss > 1e-8 and gradient > 1e-8
+    # The loss of a level, from known log-probabilities, has no such part.
+    ones = torch.ones(4, 3, dtype=torch.long)
+    known = dict.fromkeys(REFERENCE, torch.zeros(2))
+    given = {"input_ids": ones, "attention_mask": ones, "completion_mask": ones, **known}
+    assert trainer.loss_of(given, torch.zeros(4, 2)) == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize(
