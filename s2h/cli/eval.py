@@ -131,7 +131,7 @@ class Run:
     def _asker(self, work: common.Session) -> Asker:
         """Load the model, or connect to its server. Tell the user where the prompts have their images, if that is known, and
         how much an earlier run has done."""
-        from s2h.models import image_size
+        from s2h.models import image_size, thinking
 
         given, name = self.given, self.given.model or ""
         scoring = "likelihood" if given.scoring == "likelihood" else "generate"
@@ -141,7 +141,7 @@ class Run:
             from s2h.models import server
 
             address = server.Address(given.base_url, given.concurrency)
-            served = server.connect(name, address, bounds, work.tell)
+            served = server.connect(name, address, bounds, work.tell, given.thinking)
             self.model_facts = {"engine": served.place}
             work.say(f"{served.name} is asked on a server: {served.place}")
             asker: Asker = Served(served, scoring, given.max_new_tokens)
@@ -150,11 +150,20 @@ class Run:
             from s2h.models import vlm
             from s2h.models.prompts import images_first
 
-            model = vlm.load(name, pixels=bounds)
+            model = vlm.load(name, pixels=bounds, thinking=given.thinking)
             first = images_first(model.processor)
             self.model_facts = {"template": "images first" if first else "images in their places"}
             if first:
                 work.say(f"{model.name} takes all images before the text of a question")
+            thinks = thinking.is_on(model.processor)
+            if thinks and scoring == "likelihood":
+                raise click.UsageError(
+                    f"--scoring likelihood has no thoughts: {name} needs --thinking off for it."
+                )
+            if thinks and not thinking.has_mode(model.processor):
+                work.say(f"--thinking on changes no prompt: {model.name}'s chat template knows no thoughts")
+            if thinks or thinking.has_mode(model.processor):
+                self.model_facts["thinking"] = thinking.CHOICES[thinks]
             asker = Local(model, scoring, given.batch_size, given.max_new_tokens)
         if bounds:
             work.say(f"{name} sees images of {bounds}")

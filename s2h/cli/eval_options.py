@@ -16,7 +16,7 @@ from s2h.errors import RecordError
 from s2h.eval import like as likes
 from s2h.eval.questions.styles import PLACES, STYLES
 from s2h.images.resizing import Pixels
-from s2h.models import image_size
+from s2h.models import image_size, thinking
 from s2h.parsers import NAMES as PARSERS
 from s2h.parsers import VERSIONS
 
@@ -85,6 +85,11 @@ OPTIONS = (
             "--max-pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP,
         ),
         click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
+        click.option(
+            "--thinking", type=click.Choice(thinking.CHOICES),
+            help=f"{thinking.HELP} Thoughts need a larger --max-new-tokens. What follows a thought is read as the answer, "
+            f"whichever is chosen.{thinking.DEFAULT}",
+        ),
         click.option(
             "--max-new-tokens", metavar="N", type=AT_LEAST_1, default=likes.OURS.tokens, show_default=True,
             help="Largest number of tokens in a reply.",
@@ -211,6 +216,7 @@ class Options:
     model: str | None
     base_url: str | None
     concurrency: int
+    thinking: str | None
     max_pixels: int | None
     min_pixels: int | None
     max_new_tokens: int
@@ -286,6 +292,7 @@ class Options:
             "scoring": self.scoring, "parser": self.parser, "batch_size": self.batch_size,
             "max_new_tokens": self.max_new_tokens, "limit": self.limit, "shard": self.shard, "text_model": self.text_model,
             "max_pixels": self.max_pixels, "min_pixels": self.min_pixels, **server_options.arguments(self.base_url),
+            **({"thinking": self.thinking} if self.thinking else {}),
         }  # fmt: skip
 
     def check(self) -> None:
@@ -313,6 +320,10 @@ class Options:
             raise click.UsageError("--report and --heatmap go with scores, not with --questions.")
         if not self.asks and self.pixels:
             raise click.UsageError("--max-pixels and --min-pixels go with --model.")
+        if not self.asks and self.thinking:
+            raise click.UsageError("--thinking goes with --model.")
+        if self.thinking == "on" and self.scoring == "likelihood":
+            raise click.UsageError("--thinking on goes with --scoring generate: a likelihood has no thought.")
         if self.pixels.fault:
             raise click.UsageError(self.pixels.fault)
         self._check_comparison()

@@ -165,12 +165,13 @@ def _engine(
     from s2h.models.cache import open_folder
 
     pixels, server = ref.pixels(given), ref.address(given)
-    how = Loading(settings.dtype, settings.compile, pixels, server, notes)
+    thinking = given["thinking"] if given["ref"] else None
+    how = Loading(settings.dtype, settings.compile, pixels, server, notes, thinking)
     return Engine(
         request.loaders(work.say, how),
         cache=open_folder(cache, work.tell),
         workers=settings.workers,
-        how=f"{settings.dtype or 'auto'} {how.pixels}".rstrip(),
+        how=" ".join(filter(None, (settings.dtype or "auto", str(how.pixels), thinking))),
     )
 
 

@@ -11,7 +11,7 @@ import click
 from s2h.cli.headings import under
 from s2h.cli.params import Band, Bounded
 from s2h.filters import request
-from s2h.filters.judgement import Bounds, Flag, Number, Option
+from s2h.filters.judgement import Bounds, Choice, Flag, Number, Option
 from s2h.filters.scorers import KINDS
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -23,6 +23,8 @@ def _click_option(option: Option) -> Callable[[Callable], Callable]:
     value, text = option.value, option.help
     if isinstance(value, Flag):
         return click.option(option.name, is_flag=True, help=text)
+    if isinstance(value, Choice):
+        return click.option(option.name, type=click.Choice(value.words), help=text)
     kind: click.ParamType = click.STRING
     if isinstance(value, Bounds):
         kind = Band(value.least, value.most)

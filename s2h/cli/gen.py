@@ -14,7 +14,7 @@ from s2h.cli import common, gen_options, headings, server_options
 from s2h.cli.gen_options import Options
 from s2h.cli.params import Band, Shard, Sides, Span, Weight
 from s2h.errors import counted
-from s2h.models import image_size
+from s2h.models import image_size, thinking
 from s2h.streams import can_grow
 from s2h.tasks import WORKING, by_level, data_for
 
@@ -139,6 +139,10 @@ class GenCommand(headings.Command):
         help=f"Of --model and --captioner: {image_size.MOST_HELP[0].lower()}{image_size.MOST_HELP[1:]}",
     ),
     click.option("--min-pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
+    click.option(
+        "--thinking", type=click.Choice(thinking.CHOICES),
+        help=f"Of --model and --captioner: {thinking.HELP} Rejected answers hold no thoughts.{thinking.DEFAULT}",
+    ),
     click.option(
         "--samples", metavar="K", type=AT_LEAST_1, default=1, show_default=True,
         help="Replies of the model to each prompt; the most frequent wrong one is taken. 1 takes the greedy reply; more are "

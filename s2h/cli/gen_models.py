@@ -43,7 +43,8 @@ def answerer(given: Options, source: Dataset, work: Session, journal: Journal) -
         choose = LeastAttention(partial(_attention, model.model))
     return Answerer(
         Replies(model, given, temperature, work.on_error, journal if given.base_url else None).answer,
-        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}{model.pixels}",
+        f"{name} {given.samples} {temperature:g} {given.max_new_tokens} {given.select or ''}{model.pixels}"
+        f"{given.thinking or ''}",
         # Built-in answers are single values, for which no text model is needed.
         None if source.spec == "builtin" else Paraphrase(given, work.say).holds,
         choose,
@@ -59,12 +60,12 @@ def replier(name: str, given: Options, work: Session) -> Replier:
         from s2h.models import server
 
         address = server.Address(given.base_url, given.concurrency)
-        served = server.connect(name, address, pixels, work.tell)
+        served = server.connect(name, address, pixels, work.tell, given.thinking)
         work.say(f"{name} is asked on a server: {served.place}")
         return served
     from s2h.models import vlm
 
-    return Local(vlm.load(name, pixels=pixels), given.batch_size)
+    return Local(vlm.load(name, pixels=pixels, thinking=given.thinking), given.batch_size)
 
 
 def _attention(model: VLM, messages: list[dict], images: list[Image], reply: str, target: int) -> float:
@@ -194,7 +195,8 @@ def with_captions(
             f"source {source.spec!r}: --captioner needs pictures in files, such as classes:PATH or captions:PATH"
         )
     pixels = image_size.wanted(given.captioner, given.pixels)
-    sidecar = Sidecar(given.captions_file, given.captioner, pixels=str(pixels))
+    how = " ".join(filter(None, (str(pixels), given.thinking)))
+    sidecar = Sidecar(given.captions_file, given.captioner, pixels=how)
     before = len(sidecar.captions)
     writer = CaptionWriter(given.captioner, given, sidecar.path, work)
     at_once = given.concurrency if given.base_url else given.batch_size

@@ -80,6 +80,7 @@ class Options:
     concurrency: int
     max_pixels: int | None
     min_pixels: int | None
+    thinking: str | None
     samples: int
     temperature: float | None
     select: str | None
@@ -140,6 +141,8 @@ class Options:
         """Return the options that the pairs depend on. A resumed run must have the same ones."""
         other = ("resume", "workers", "batch_size", "base_url", "concurrency")
         given = {name: one for name, one in vars(self).items() if name not in other}
+        if not self.thinking:  # runs of an older release had none
+            del given["thinking"]
         return {"command": "gen"} | given | server_options.arguments(self.base_url)
 
     def check(self) -> None:
@@ -170,6 +173,8 @@ class Options:
             )
         if self.pixels and not self.answering_model and not self.captioner:
             raise click.UsageError("--max-pixels and --min-pixels are for --model and --captioner.")
+        if self.thinking and not self.answering_model and not self.captioner:
+            raise click.UsageError("--thinking is for --model and --captioner.")
         if self.pixels.fault:
             raise click.UsageError(self.pixels.fault)
         if self.captions and not self.captioner:

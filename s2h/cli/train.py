@@ -13,7 +13,7 @@ from s2h.cli import common, headings, places, streams
 from s2h.cli.params import Number, Regex
 from s2h.cli.train_options import Asked, argument, read_weights, setting
 from s2h.images.resizing import Pixels
-from s2h.models import image_size
+from s2h.models import image_size, thinking
 from s2h.train.arguments import (
     ATTENTION,
     DTYPES,
@@ -51,6 +51,10 @@ AT_LEAST_1 = click.IntRange(min=1)
     ),
     argument("--max-pixels", "max_pixels", metavar="N", type=AT_LEAST_1, help=image_size.MOST_HELP),
     argument("--min-pixels", "min_pixels", metavar="N", type=AT_LEAST_1, help=image_size.LEAST_HELP),
+    argument(
+        "--thinking", "thinking", type=click.Choice(thinking.CHOICES), help=thinking.HELP,
+        default="the earlier run's, else off",
+    ),
 )  # fmt: skip
 @headings.under(
     "Method",

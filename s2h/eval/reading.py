@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from s2h.eval import answer_types, benches, gold
 from s2h.eval.benches import Line
 from s2h.eval.gold import options
+from s2h.models.thinking import answer_of
 from s2h.parsers import Rules, captions, lmms, mentions, official, plain, robust, vlmevalkit
 from s2h.parsers.images import NONE_SAID
 from s2h.record import RecordError, fail, where_of
@@ -30,7 +31,7 @@ def read(line: Line, parser: str = "robust") -> tuple[object, bool | None]:
 
     parser: one of `parsers.NAMES`. It reads choices and yes/no and, for some benchmarks, short answers and numbers.
     correct is None if the answer is hidden. Raises RecordError for a right answer that can't be read."""
-    response = "" if line.get("response") is None else str(line["response"])
+    response = "" if line.get("response") is None else answer_of(str(line["response"]))
     kind = gold.kind_of(line)
     answer = gold.read(line, kind)
     task = answer_types.of_task(line, kind)

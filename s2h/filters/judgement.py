@@ -66,6 +66,17 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The value of an option: one of some words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.words)
+
+
+@dataclass(frozen=True)
 class Flag:
     """The value of an option that is given or not."""
 
@@ -75,7 +86,7 @@ class Option:
     """An option of s2h-filter."""
 
     name: str  # with its dashes
-    value: Number | Bounds | Text | Flag
+    value: Number | Bounds | Text | Choice | Flag
     help: str
     asks: bool = True  # giving it asks for its judgement; otherwise it refines one, and without that one it is an error
     repeated: bool = False  # may be given several times
@@ -91,13 +102,14 @@ class Option:
 @dataclass(frozen=True)
 class Loading:
     """How models are loaded: number format, whether to compile, and the bounds of an image. server: has the reference model,
-    if that is not in this process. notes: keeps the values that the server gives."""
+    if that is not in this process. notes: keeps the values that the server gives. thinking: as in `thinking.wanted`."""
 
     dtype: str | None = None
     compile: bool = False
     pixels: Pixels = WHOLE
     server: Address | None = None
     notes: Notes | None = None
+    thinking: str | None = None
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,13 @@ class Reference:
         return (_values(self, chunk, blind) for chunk in chunks)
 
 
-def load(name: str, dtype: str = "auto", pixels: Pixels = WHOLE) -> Reference:
-    """Load a model by any name that s2h-train takes, in the number format that it would train with. pixels: the bounds of
-    an image that the user gave. Raises ModelError."""
+def load(name: str, dtype: str = "auto", pixels: Pixels = WHOLE, thinking: str | None = None) -> Reference:
+    """Load a model by any name that s2h-train takes, in the number format that it would train with. pixels, thinking: the
+    bounds of an image, and --thinking, if the user gave them. Raises ModelError."""
     from s2h import accel
 
-    return Reference(vlm.load(name, dtype=accel.dtype(dtype), pixels=image_size.wanted(name, pixels)))
+    bounds = image_size.wanted(name, pixels)
+    return Reference(vlm.load(name, dtype=accel.dtype(dtype), pixels=bounds, thinking=thinking))
 
 
 def unseen(prompt: list[dict]) -> list[dict]:

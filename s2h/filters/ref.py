@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from s2h.filters import SIDES, Judge, Measure, within
 from s2h.filters.judgement import REFERENCE as HEADING
-from s2h.filters.judgement import Band, Bounds, Given, Judgement, Number, Option, Text, Tools
+from s2h.filters.judgement import Band, Bounds, Choice, Given, Judgement, Number, Option, Text, Tools
 from s2h.filters.scorers import REFERENCE
 from s2h.images.resizing import WHOLE, Pixels
-from s2h.models import image_size
+from s2h.models import image_size, thinking
 from s2h.record import Record
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _check(given: Given) -> str:
             return "--score ref needs --ref MODEL."
         if _pixels(given):
             return "--max-pixels and --min-pixels are for --ref MODEL."
+        if given["thinking"]:
+            return "--thinking is for --ref MODEL."
         if given.has("base_url"):
             return "--base-url is for --ref MODEL."
     try:
@@ -139,6 +141,7 @@ JUDGEMENT = Judgement(
         ),
         Option("--max-pixels", Number("N", 1, whole=True), image_size.MOST_HELP, asks=False),
         Option("--min-pixels", Number("N", 1, whole=True), image_size.LEAST_HELP, asks=False),
+        Option("--thinking", Choice(thinking.CHOICES), thinking.HELP + thinking.DEFAULT, asks=False),
         Option(
             "--base-url",
             Text("URL"),

@@ -30,11 +30,12 @@ def _load_reference(name: str, how: Loading) -> Any:
         from s2h.filters.served_reference import ServedReference
         from s2h.models import image_size, server
 
-        found = server.connect(name, how.server, image_size.wanted(name, how.pixels))
+        pixels = image_size.wanted(name, how.pixels)
+        found = server.connect(name, how.server, pixels, thinking=how.thinking)
         return ServedReference(found, how.notes)
     from s2h.filters import log_probabilities
 
-    return log_probabilities.load(name, how.dtype or "auto", how.pixels)
+    return log_probabilities.load(name, how.dtype or "auto", how.pixels, how.thinking)
 
 
 def _attach_reference(engine: Engine) -> None:

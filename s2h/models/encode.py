@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from s2h.models import thinking
+from s2h.record import assistant, text_of
+
 # Types of tokens, by which models know those of an image: Gemma 3 has its own name for them.
 TYPES = ("mm_token_type_ids", "token_type_ids")
 TEXT_KEYS = ("input_ids", "attention_mask", *TYPES)
@@ -23,11 +26,15 @@ def prompt_text(processor: Any, messages: list[dict]) -> str:
 
 def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: str) -> str:
     """Return the answer as the chat template writes it after the prompt `before`, with the token that ends it. If the
-    template writes none (LLaVA-1.5), this is EOS: otherwise the model would never learn to stop. Raises ModelError for a
-    template that can't be used."""
+    template writes none (LLaVA-1.5), this is EOS: otherwise the model would never learn to stop. Without `--thinking on`,
+    the answer's thought is left out, and an empty one that the template writes. Raises ModelError for a template or an
+    answer that can't be used."""
     from s2h.models import ModelError
 
-    tokenizer = processor.tokenizer
+    tokenizer, thinks = processor.tokenizer, thinking.is_on(processor)
+    said = text_of(answer)
+    if not thinks and (kept := thinking.spoken(said)) != said:
+        answer = assistant(kept)
     whole = processor.apply_chat_template([*prompt, *answer], tokenize=False)
     if (
         tokenizer.bos_token
@@ -35,11 +42,19 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
         and not whole.startswith(tokenizer.bos_token)
     ):
         before = before[len(tokenizer.bos_token) :]
+    shared = len(before)
     if not whole.startswith(before):
-        raise ModelError(
-            "the chat template writes the prompt differently once an answer follows (use another template)"
+        # Gemma 4 and others write the empty thought of a prompt no more once an answer follows.
+        shared = next(
+            at for at, (one, other) in enumerate(zip(before, whole + "\0", strict=False)) if one != other
         )
-    ending = whole[len(before) :]
+        if not thinking.EMPTY.fullmatch(before[shared:]):
+            raise ModelError(
+                "the chat template writes the prompt differently once an answer follows (use another template)"
+            )
+    ending = whole[shared:]
+    if not thinks:
+        ending = thinking.EMPTY.sub("", ending, count=1) if thinking.EMPTY.match(ending) else ending
     if not ending.rstrip().endswith(tuple(tokenizer.all_special_tokens)):
         ending = ending.rstrip() + tokenizer.eos_token
     return ending

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from s2h.errors import RecordError
+from s2h.models.thinking import answer_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,7 +21,7 @@ Row = tuple[list[dict], "list[Image]"]  # messages of a prompt, and its images i
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply. text: without white space around it. cut: whether the token limit ended it."""
+    """A reply. text: without a thought and white space around it. cut: whether the token limit ended it."""
 
     text: str
     cut: bool = False
@@ -111,4 +112,4 @@ class Local:
             )  # fmt: skip
         for at, some in zip(rows, texts, strict=True):
             ids = self.model.processor.tokenizer(some, add_special_tokens=False)["input_ids"]
-            yield at, [Reply(text, len(own) >= most) for text, own in zip(some, ids, strict=True)]
+            yield at, [Reply(answer_of(text), len(own) >= most) for text, own in zip(some, ids, strict=True)]

@@ -24,6 +24,7 @@ from s2h.errors import RecordError, one_line
 from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import ModelError, completions
 from s2h.models.replies import Refused, Reply, Row, Sampling
+from s2h.models.thinking import SWITCH, answer_of
 from s2h.record import text_of
 from s2h.seeds import seed_of
 
@@ -79,9 +80,11 @@ def connect(
     address: Address,
     pixels: Pixels = WHOLE,
     tell: Callable[[str], None] = lambda message: None,
+    thinking: str | None = None,
 ) -> Server:
     """Return the model `name` of the server at an address. pixels: the bounds of an image that is sent. tell: receives a
-    warning about the server. Raises ModelError if the server is not there, refuses the key or has no such model."""
+    warning about the server. thinking: "off" or "on", which the server's chat template gets; None for the server's own.
+    Raises ModelError if the server is not there, refuses the key or has no such model."""
     import openai
 
     url, key = checked(address.url), os.environ.get(KEY, "").strip() or "none"
@@ -92,7 +95,7 @@ def connect(
         base_url=url, api_key=key, max_retries=RETRIES, timeout=openai.Timeout(TIMEOUT, connect=CONNECTING),
         http_client=openai.DefaultAsyncHttpxClient(),
     )  # fmt: skip
-    server = Server(name, url, address.concurrency, client, loop, pixels, tell)
+    server = Server(name, url, address.concurrency, client, loop, pixels, tell, thinking)
     weakref.finalize(server, _close, client, loop)
     server.find()
     return server
@@ -119,6 +122,7 @@ class Server:
     loop: asyncio.AbstractEventLoop
     pixels: Pixels
     tell: Callable[[str], None]
+    thinking: str | None = None
     engine: str = OTHER_ENGINE
     root: str = ""
     answers_as: str = ""
@@ -131,7 +135,8 @@ class Server:
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits of the engine, the model's name and its root. The weights can't be seen."""
-        return blake2b("\0".join((self.engine, self.name, self.root)).encode(), digest_size=8).hexdigest()
+        known = (self.engine, self.name, self.root, *([self.thinking] if self.thinking else []))
+        return blake2b("\0".join(known).encode(), digest_size=8).hexdigest()
 
     def find(self) -> None:
         """Read the list of models. An address whose path lacks /v1 is completed."""
@@ -218,7 +223,7 @@ class Server:
                 seed = seed_of(how.seed, at, sample) >> 33
                 sampled = {} if how.samples == 1 else {"temperature": how.temperature, "seed": seed}
                 found.append(await self.complete(messages, most, **sampled))
-            return [Reply(one.text, one.cut) for one in found]
+            return [Reply(answer_of(one.text), one.cut) for one in found]
 
         keys = list(rows)
         for number, outcome in self.run(partial(ask, at, row) for at, row in rows.items()):
@@ -260,6 +265,8 @@ class Server:
         more parameters of the request. Raises RecordError, ModelError."""
         create = self.client.chat.completions.with_raw_response.create
         extra = {**OWN_SETTINGS.get(self.engine, {}), **how.pop("extra_body", {})}
+        if self.thinking:
+            extra["chat_template_kwargs"] = {SWITCH: self.thinking == "on"}
         asked = {"model": self.name, "messages": messages, "max_tokens": most, **GREEDY, **how}
         reply = completions.completion(await self.request(lambda: create(**asked, extra_body=extra)))
         if reply.model and not self.answers_as and not _same(reply.model, self.name):

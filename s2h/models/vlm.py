@@ -25,6 +25,9 @@ from s2h.models import (
     prompts,
     tokens,
 )
+from s2h.models import (
+    thinking as modes,
+)
 from s2h.models.adapter import ARGUMENTS, MERGED
 
 
@@ -46,15 +49,18 @@ def load(
     device: Any = None,
     dtype: Any = None,
     pixels: Pixels | None = None,
+    thinking: str | None = None,
     above: tuple[str, ...] = (),
 ) -> VLM:
     """Load a model by alias, Hub id, folder, or folder of a run, a checkpoint or an adapter, which is merged into its base.
     Only safetensors are read, and no code that comes with a model is run. pixels: the bounds of an image; None for those of
-    the run or of the preset. above: folders of the adapters on top of this model. Raises ModelError with the remedy."""
+    the run or of the preset. thinking: as in `thinking.wanted`. above: folders of the adapters on top of this model. Raises
+    ModelError with the remedy."""
     import warnings
 
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     pixels = image_size.wanted(name) if pixels is None else pixels
+    thinks = modes.wanted(name, thinking)
     folder = adapter.find(name)
     if folder is not None:
         guard.check(folder, name)
@@ -65,29 +71,30 @@ def load(
             )
         try:
             under = (*above, os.path.realpath(folder))
-            loaded = load(base, device=device, dtype=dtype, pixels=pixels, above=under)
+            loaded = load(base, device=device, dtype=dtype, pixels=pixels, thinking=thinks, above=under)
         except ModelError as error:
             raise ModelError(f"{name}: its base can't be loaded: {error}") from error
         merged = adapter.merge(loaded.model, folder, name, base)
         return VLM(merged, loaded.processor, name, pixels, loaded.shown)
     whole = Path(name) / MERGED
     if (whole / "config.json").is_file():
-        model, processor = read(str(whole), dtype if dtype is not None else accel.dtype())
+        model, processor = read(str(whole), dtype if dtype is not None else accel.dtype(), thinking=thinks)
     elif (Path(name) / ARGUMENTS).is_file():
         raise ModelError(
             f"{name} has no adapter: its training has not ended (s2h-train --resume continues it; a folder in "
             "checkpoints/ is a model too)"
         )
     else:
-        model, processor = read(name, dtype if dtype is not None else accel.dtype())
+        model, processor = read(name, dtype if dtype is not None else accel.dtype(), thinking=thinks)
     shown = image_size.bound(processor, model.config, pixels, name)
     model.to(device if device is not None else accel.device()).eval()
     return VLM(model, processor, name, pixels, shown)
 
 
-def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
+def read(name: str, dtype: Any, quantization: Any = None, thinking: str = "off") -> tuple[Any, Any]:
     """Read model and processor from a folder or the Hub, for `load` and for training. quantization: a BitsAndBytesConfig,
-    with which the model is on this process's GPU; otherwise it is on the CPU. Raises ModelError."""
+    with which the model is on this process's GPU; otherwise it is on the CPU. thinking: "off" or "on", for the chat
+    template. Raises ModelError."""
     import transformers
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -103,6 +110,7 @@ def read(name: str, dtype: Any, quantization: Any = None) -> tuple[Any, Any]:
     def made(folder: str) -> tuple[Any, Any]:
         processor = AutoProcessor.from_pretrained(folder, **options)
         _check_processor(processor, name)
+        processor.chat_template = modes.template(processor, thinking)
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, **how, **options
         )
@@ -163,9 +171,10 @@ def answer(vlm: VLM, batch: list[prompts.Prompt], *, max_new_tokens: int) -> lis
     `decode` knows; others go through transformers' `generate`, where near-tied tokens may depend on it."""
     if decode.can_decode(vlm):
         replies = decode.greedy(vlm, batch, max_new_tokens)
-        return [text.strip() for text in vlm.processor.batch_decode(replies, skip_special_tokens=True)]
-    inputs = prompts.stack(vlm, batch)
-    return _generate(vlm, inputs, do_sample=False, repetition_penalty=1.0, max_new_tokens=max_new_tokens)
+        return _texts(vlm, [prompt.text for prompt in batch], replies)
+    inputs, texts = prompts.stack(vlm, batch), [prompt.text for prompt in batch]
+    greedy = {"do_sample": False, "repetition_penalty": 1.0}
+    return _generate(vlm, texts, inputs, max_new_tokens=max_new_tokens, **greedy)
 
 
 def sample(
@@ -189,6 +198,7 @@ def sample(
             inputs = encode.encode_prompts(vlm.processor, texts, [list(images) for _, images in batch])
             texts = _generate(
                 vlm,
+                [text for text in texts for _ in range(samples)],
                 prompts.on_device(vlm, inputs),
                 do_sample=True,
                 temperature=temperature,
@@ -200,13 +210,19 @@ def sample(
         yield from (texts[i : i + samples] for i in range(0, len(texts), samples))
 
 
-def _generate(vlm: VLM, inputs: dict[str, Any], **how: Any) -> list[str]:
+def _texts(vlm: VLM, asked: list[str], replies: Any) -> list[str]:
+    """Return the texts of replies, lists of tokens, to the prompts `asked`."""
+    if modes.is_on(vlm.processor):
+        return [modes.reply(vlm.processor, text, list(ids)) for text, ids in zip(asked, replies, strict=True)]
+    return [text.strip() for text in vlm.processor.batch_decode(replies, skip_special_tokens=True)]
+
+
+def _generate(vlm: VLM, asked: list[str], inputs: dict[str, Any], **how: Any) -> list[str]:
     import torch
 
     with torch.inference_mode():
         out = vlm.model.generate(**inputs, **how)
-    replies = out[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in vlm.processor.batch_decode(replies, skip_special_tokens=True)]
+    return _texts(vlm, asked, out[:, inputs["input_ids"].shape[1] :].tolist())
 
 
 def score(

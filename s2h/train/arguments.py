@@ -11,7 +11,7 @@ from typing import Any
 
 from s2h.errors import WrongUsage, suggestion
 from s2h.images.resizing import Pixels
-from s2h.models import image_size, names
+from s2h.models import image_size, names, thinking
 from s2h.record import RecordError
 
 # Values of arguments, as the command line takes them. LOSSES are TRL's names.
@@ -58,6 +58,7 @@ class Arguments:
     window: int = 0  # the most tokens of a pair; 0: as many as the model takes
     min_pixels: int = 0
     max_pixels: int = 0
+    thinking: str = thinking.CHOICES[0]
     dtype: str = "auto"
     gradient_checkpointing: bool | None = None  # None: on where the run would not fit the GPU without it
     engine: str = "shared"
@@ -122,7 +123,14 @@ class Settings:
 
 DEFAULTS = Settings()
 # A run of an older release has no arguments that were added since. It was run with these values.
-ADDED = {"min_pixels": 0, "max_pixels": 0, "image_side": 0.0, "compile": False, "keep_best": False}
+ADDED = {
+    "min_pixels": 0,
+    "max_pixels": 0,
+    "image_side": 0.0,
+    "compile": False,
+    "keep_best": False,
+    "thinking": thinking.CHOICES[0],
+}
 _PAPER = {
     "beta": 0.1, "lr": 5e-5, "epochs": 3.0, "rank": 128, "alpha": 256, "step": 64, "loss": "sigmoid", "sft": 0.0,
 }  # fmt: skip
@@ -162,6 +170,7 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
         "window": preset.window,
         "min_pixels": pixels.least,
         "max_pixels": pixels.most,
+        "thinking": thinking.wanted(given["model"]),
     }
     recipe = RECIPES[given["recipe"]] if given.get("recipe") else {}
     values = {**known, **recipe, **given}

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import WHOLE, Pixels
-from s2h.models.tokens import TokenCounter
+from s2h.models import thinking
+from s2h.models.tokens import ANSWERS, TokenCounter
 from s2h.record import REJECTED_IMAGES, Record, RecordError, check, fail, references_of, text_of
 from s2h.streams import jsonl, parse
 from s2h.train.smaller_images import SmallerImages
@@ -28,7 +29,7 @@ class Stored:
 
     count, digest: number of pairs written, and SHA-256 of their lines. dropped: number of pairs beyond the model's window.
     identical: number of pairs written whose answers are the same, so that no preference loss learns from them.
-    rejected_images: number of pairs written that have some. tokens:
+    rejected_images: number of pairs written that have some. thoughts: number of answers that have one. tokens:
     length of each pair written (`PairTokens.row`). stages, dropped_stages: number of pairs written, and dropped, by
     (stage, level). smaller: the dropped pairs with smaller images, None if nothing was counted.
     """
@@ -38,6 +39,7 @@ class Stored:
     dropped: int = 0
     identical: int = 0
     rejected_images: int = 0
+    thoughts: int = 0
     tokens: array = field(default_factory=lambda: array("q"))
     stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
     dropped_stages: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
@@ -88,6 +90,7 @@ def store(
             stored.rejected_images += has_rejected
             teaches = image_side and has_rejected
             stored.identical += text_of(record["chosen"]) == text_of(record["rejected"]) and not teaches
+            stored.thoughts += sum(thinking.split(text_of(record[a]))[0] is not None for a in ANSWERS)
             # The digest leaves folders out, so that moved data have the same digest.
             names: dict[str, list[str]] = {}
             for name, _, reference in references_of(record):

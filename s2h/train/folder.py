@@ -19,7 +19,7 @@ from typing import Any
 
 from s2h import __version__, accel
 from s2h.errors import counted, plural
-from s2h.models import adapter
+from s2h.models import adapter, thinking
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError
 from s2h.streams.files import Whole, below
@@ -191,6 +191,10 @@ def _report(given: Stored, held: Stored, start: Start, *, resumed: bool) -> None
         raise RunError("no pairs to train on", remedy="the input is empty")
     if given.count:
         tell_image_side(start.arguments.image_side, given.rejected_images, given.count, start.say)
+    if given.count and (
+        line := thinking.of_answers(start.arguments.thinking, given.thoughts, 2 * given.count)
+    ):
+        start.say(line)
     for stage, count in sorted(emptied(given, start.arguments.stages).items()):
         start.say(
             f"warning: stage {stage} is not trained: none of its {counted(count, 'pair')} fits the window of "

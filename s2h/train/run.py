@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from s2h import accel, upstream
 from s2h.errors import counted
 from s2h.images.decoding import ImageError
-from s2h.models import adapter, fingerprint, names
+from s2h.models import adapter, fingerprint, names, thinking
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, fail
 from s2h.train import best, card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
@@ -70,6 +70,8 @@ def train(
         )
     for line in weights.of_experts(vlm.model, arguments):
         say(line)
+    if arguments.thinking == "on" and not thinking.has_mode(vlm.processor):
+        say("--thinking on changes no prompt: the model's chat template knows no thoughts")
     base = adapter.sketch(arguments.model, vlm.model)
     counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window, vlm.shown)
     pairs, val, recorded = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))

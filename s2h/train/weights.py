@@ -30,11 +30,13 @@ def read(arguments: Arguments) -> vlm.VLM:
     weights require gradients. Raises ModelError."""
     name, pixels = arguments.model, arguments.pixels
     if adapter.find(name) is not None:
-        loaded = vlm.load(name, device="cpu", dtype=_dtype(arguments), pixels=pixels)
+        loaded = vlm.load(
+            name, device="cpu", dtype=_dtype(arguments), pixels=pixels, thinking=arguments.thinking
+        )
         upstream.name_model(loaded.model, loaded.processor, adapter.whole_of(name))
     else:
         quantization = _four_bits() if arguments.quantize else None
-        model, processor = vlm.read(name, _dtype(arguments), quantization)
+        model, processor = vlm.read(name, _dtype(arguments), quantization, arguments.thinking)
         shown = image_size.bound(processor, model.config, pixels, name)
         loaded = vlm.VLM(model, processor, name, pixels, shown)
     if not arguments.full:

@@ -44,7 +44,7 @@ def test_bounds_that_cannot_be_are_wrong_usage(name, options, said, tmp_path, mo
     [
         ("gen", ["kinship"], "--max-pixels and --min-pixels are for --model and --captioner"),
         ("gen", ["vqa", "--negative", "other-image"], "are for --model and --captioner"),
-        ("filter", ["in.jsonl"], "--max-pixels, --min-pixels and --base-url are for --ref"),
+        ("filter", ["in.jsonl"], "--max-pixels, --min-pixels, --thinking and --base-url are for --ref"),
         ("filter", ["in.jsonl", "--margin", ":5"], "--max-pixels and --min-pixels are for --ref MODEL"),
         ("eval", ["--score", "in.jsonl"], "--max-pixels and --min-pixels go with --model"),
     ],

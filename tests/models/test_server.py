@@ -235,6 +235,16 @@ def test_parts_stay_in_their_order_and_images_keep_their_pixels():
     assert request.body["repetition_penalty"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"), [(None, None), ("off", {"enable_thinking": False}), ("on", {"enable_thinking": True})]
+)
+def test_a_server_thinks_as_it_is_asked_and_thoughts_are_no_replies(given, sent):
+    with Small(lambda request: "<think>Both are red.</think> Yes.") as small:
+        found = server.connect(MODEL, server.Address(small.url), thinking=given)
+        assert list(found.replies(rows(1), Sampling())) == [(0, [Reply("Yes.")])]
+    assert [request.body.get("chat_template_kwargs") for request in small.questions] == [sent]
+
+
 def test_samples_differ_by_their_seeds_which_a_resumed_run_repeats():
     how = Sampling(samples=3, temperature=0.7, seed=5)
 
