@@ -48,7 +48,12 @@ def answer_text(processor: Any, prompt: list[dict], answer: list[dict], before: 
         shared = next(
             at for at, (one, other) in enumerate(zip(before, whole + "\0", strict=False)) if one != other
         )
-        if not thinking.EMPTY.fullmatch(before[shared:]):
+        rest = before[shared:]
+        if not thinking.EMPTY.fullmatch(rest) and not (thinks and rest.isspace()):
+            if thinks and thinking.lacks(before, said):
+                raise ModelError(
+                    "the chat template opens a thought, and an answer has none (add one, or --thinking off)"
+                )
             raise ModelError(
                 "the chat template writes the prompt differently once an answer follows (use another template)"
             )

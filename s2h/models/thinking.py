@@ -104,6 +104,11 @@ def split(text: str) -> tuple[str | None, str]:
     return (text, "") if _STARTS.search(text) else (None, text)
 
 
+def lacks(prompt: str, answer: str) -> bool:
+    """Return whether a prompt opens a thought that the answer doesn't have."""
+    return bool(_IS_OPEN.search(prompt)) and split(answer)[0] is None
+
+
 def answer_of(text: str) -> str:
     """Return the answer of a reply, without its thought."""
     return split(text)[1]

@@ -78,6 +78,15 @@ def test_with_thinking_the_prompt_opens_a_thought_and_answers_keep_theirs(name, 
     assert opened + answer == "<think>\nOne and one.</think>Two.</s>\n"
 
 
+def test_an_answer_has_the_thought_that_its_prompt_opens(own):
+    processor = copy.copy(own)
+    processor.chat_template = BODY + ASKED + "{{ '<think>\n' }}{%- endif -%}"
+    processor.chat_template = thinking.template(processor, "on")
+    assert texts(processor, "<think>One and one.</think>Two.")[1] == "One and one.</think>Two.</s>\n"
+    with pytest.raises(ModelError, match="opens a thought, and an answer has none"):
+        texts(processor, "Two.")
+
+
 def test_an_unfinished_thought_is_no_answer(own):
     processor = with_template(own, "qwen3.5", "off")
     for answer in ("<think>One and", "<think>One and one.</think> "):
