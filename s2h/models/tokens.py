@@ -164,7 +164,10 @@ class TokenCounter:
         processor = self.processor
         made = encode.encode_prompts(processor, [processor.image_token], [[Image.new("RGB", size)]])
         mark = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
-        return int((made["input_ids"] == mark).sum())
+        tokens = [token for token in getattr(processor, "image_token_ids", ()) if token is not None]
+        # In Gemma 3's text, the mark is none of the image's tokens.
+        marks = [mark] if mark in tokens or not tokens else tokens
+        return sum(int((made["input_ids"] == one).sum()) for one in marks)
 
 
 def positions(config: Any) -> int:

@@ -7,6 +7,7 @@ from s2h.models import encode, names, vlm
 from s2h.models.tokens import TokenCounter, no_place_for_images
 from s2h.record import Record, RecordError, assistant
 from tests.support.architectures import ARCHITECTURES
+from tests.support.hybrid_architectures import build_gemma3
 
 SIZES = ((64, 64), (97, 45), (333, 250), (40, 1200), (5, 9), (1, 64))
 
@@ -45,6 +46,12 @@ def test_lengths_are_those_of_the_tensors(counter, sizes):
     assert known.row == rows["input_ids"].shape[1]
     image = counter.processor.tokenizer.convert_tokens_to_ids(counter.processor.image_token)
     assert known.images == int((prompts["input_ids"] == image).sum())
+
+
+def test_the_tokens_of_an_image_may_have_another_mark_than_the_text(tmp_path):
+    """Gemma 3's prompts have a mark of the image's start, which the processor replaces by more."""
+    _, processor = vlm.read(str(build_gemma3(tmp_path / "model")), None)
+    assert TokenCounter(processor, "gemma3", 4096).planned((64, 64)) == 4
 
 
 def test_a_control_token_in_a_text_is_refused_with_its_field(counter):
