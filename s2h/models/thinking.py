@@ -79,6 +79,11 @@ def is_on(processor: Any) -> bool:
     return isinstance(now, str) and now.startswith(_ON)
 
 
+def is_set(template: str) -> bool:
+    """Return whether `template` has changed a chat template."""
+    return bool(_ADDED.search(template))
+
+
 def has_mode(processor: Any) -> bool:
     """Return whether the chat template knows thoughts."""
     now = getattr(processor, "chat_template", None)

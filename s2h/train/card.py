@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2h import escape
 from s2h.errors import counted
-from s2h.models import adapter, names
+from s2h.models import adapter, names, thinking
 from s2h.streams.files import Whole
 from s2h.train.arguments import Arguments
 from s2h.train.folder import read_arguments
@@ -176,12 +176,16 @@ def _serving(folder: Path, arguments: Arguments, result: dict) -> list[str]:
     serve = f"transformers serve {merged}"
     merge = f"s2h-train -o {run} --merge"
     lines = [merge, *lines, serve] if needed else [*lines, serve if arguments.full else f"{merge} && {serve}"]
-    size = (
-        f"It saw images of {arguments.pixels} in training: give the server such images."
-        if arguments.pixels
-        else ""
-    )
-    return ["## Serve", "", "```", *lines, "```", "", *([size, ""] if size else [])]
+    notes = []
+    if arguments.pixels:
+        notes.append(f"It saw images of {arguments.pixels} in training: give the server such images.")
+    template = folder / "processor" / "chat_template.jinja"
+    if template.is_file() and thinking.is_set(template.read_text(encoding="utf-8")):
+        notes.append(
+            f"Its prompts had thinking {arguments.thinking}: start vLLM or SGLang with `--chat-template "
+            f"{run}/processor/{template.name}`."
+        )
+    return ["## Serve", "", "```", *lines, "```", "", *(line for note in notes for line in (note, ""))]
 
 
 def _json(value: dict) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoProcessor
 
-from s2h.models import ModelError, vlm
-from s2h.train import weights
+from s2h.models import ModelError, thinking, vlm
+from s2h.models.names import bundled
+from s2h.train import card, weights
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
@@ -105,6 +107,16 @@ def test_a_user_is_told_what_is_not_trained_in_a_mixture_of_experts(tmp_path):
     assert len(weights.of_experts(model, Arguments(model="x", full=True))) == 1
 
 
+def test_the_card_names_the_template_that_switches_thoughts(tmp_path):
+    (tmp_path / "processor").mkdir()
+    processor = AutoProcessor.from_pretrained(bundled("mini"))
+    for template, told in (("{{ enable_thinking }}", True), ("", False)):
+        processor.chat_template = template
+        (tmp_path / "processor/chat_template.jinja").write_text(thinking.template(processor, "off"))
+        said = "\n".join(card._serving(tmp_path, Arguments(model="mini"), {}))
+        assert ("thinking off: start vLLM or SGLang with `--chat-template" in said) is told
+
+
 def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
@@ -133,8 +145,8 @@ def test_a_run_starts_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
     assert max(abs(a - b) for a, b in zip(found[1], found[2], strict=True)) > 0.1
     place = tmp_path / "two" / "merged"
     assert AutoModelForImageTextToText.from_pretrained(place) and AutoProcessor.from_pretrained(place)
-    for card in (tmp_path / "two" / "README.md", tmp_path / "two" / "adapter" / "README.md"):
-        text = card.read_text()
+    for written in (tmp_path / "two" / "README.md", tmp_path / "two" / "adapter" / "README.md"):
+        text = written.read_text()
         assert "## Measures" in text and "level 2" in text and "`4e" not in text.split("##")[0]
         assert str(result["fingerprint"]) in text and "s2h-eval --model two" in text
         base = tmp_path / "one" / "merged"
