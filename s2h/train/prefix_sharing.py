@@ -144,10 +144,10 @@ def install(core: Any, how: str = "auto", store: features.Store | None = None) -
     """Make a backbone (the model below the language-model head) take batches of `pack_answers`; other batches are computed
     as before. Return a function that undoes it.
 
-    how: split, mask or varlen, which towers BY_SEQUENCE then use too; `auto` is split, or mask for eager attention and masks by
-    layer. A frozen vision tower runs without gradient; with a store it runs row by row, once for each row that the store has
-    space for. Types BY_TILE use no store. LoRA computes in fewer passes, and the last layer computes the answers only (with
-    split and varlen).
+    how: split, mask or varlen, which towers BY_SEQUENCE then use too; `auto` is split, or mask for eager attention and masks
+    by layer. A frozen vision tower runs without gradient; with a store it runs row by row, once for each row that the store
+    has space for. Types BY_TILE use no store. LoRA computes in fewer passes, and the last layer computes the answers only
+    (with split and varlen, and no router's loss).
     """
     undo = ExitStack()
     language = core.get_decoder()
