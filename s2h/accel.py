@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from s2h.errors import one_line, plural
+from s2h.processes import uncollected
 from s2h.record import RecordError
 
 # How long processes wait for one that reads or measures. torch's default is half an hour.
@@ -81,7 +82,8 @@ def end_with_launcher() -> None:
 def state() -> Any:
     """Return accelerate's state of this process: its device, its number and the number of processes, whether `accelerate
     launch`, torchrun or nothing has launched it."""
-    from accelerate import PartialState
+    with uncollected():
+        from accelerate import PartialState
 
     from s2h import upstream
 
@@ -170,7 +172,8 @@ def connection_error(error: Exception) -> RecordError:
 def one_gpu() -> int:
     """Hide all GPUs but one from a process that no launcher has started, since TRL refuses to use several GPUs in one
     process. Return the number of GPUs, or 0 if nothing had to be done. Call it before anything uses CUDA."""
-    import torch
+    with uncollected():
+        import torch
 
     there = torch.cuda.device_count()
     if launched()[1] > 1 or there < 2:
@@ -215,7 +218,8 @@ def peak_memory() -> int:
 
 def dtype(name: str = "auto") -> Any:
     """Return a torch dtype by its name; "auto" is bfloat16 on a GPU (float16 if it has none), and float32 on a CPU."""
-    import torch
+    with uncollected():
+        import torch
 
     if name != "auto":
         return getattr(torch, name)

@@ -1,11 +1,15 @@
-"""Worker processes that end when their parent ends, however it ends."""
+"""What a process sets for itself: worker processes end when their parent ends, however it ends, and imports are quick."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
+from collections.abc import Iterator
 
 
 def follow_parent() -> None:
@@ -20,3 +24,18 @@ def _end_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Import libraries in the block without garbage collection, and leave what they made out of all later ones. torch and
+    transformers make a million objects that stay; looking for cycles among them takes an eighth of the start of s2h-train."""
+    was_enabled, known = gc.isenabled(), len(sys.modules)
+    gc.disable()
+    try:
+        yield
+    finally:
+        if len(sys.modules) > known:
+            gc.freeze()
+        if was_enabled:
+            gc.enable()

@@ -56,6 +56,9 @@ def test(
 ) -> Blind | None:
     """Test some pairs; None if they are too few for the folds. features: a function (prompt, answer) -> names of
     features; by default the words."""
+    groups = [pair.group for pair in pairs]
+    if len(set(groups)) < 2 * FOLDS:
+        return None
     import numpy as np
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
@@ -63,9 +66,6 @@ def test(
     from sklearn.model_selection import GroupKFold
 
     seed = within(seed, 32)
-    groups = [pair.group for pair in pairs]
-    if len(set(groups)) < 2 * FOLDS:
-        return None
     hasher = FeatureHasher(FEATURES, input_type="string", alternate_sign=False)
     rows = hasher.transform(
         feature

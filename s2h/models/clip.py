@@ -10,6 +10,7 @@ from typing import Any
 from s2h import upstream
 from s2h.errors import one_line
 from s2h.models import ModelError, guard, hub_files, names
+from s2h.processes import uncollected
 
 DEFAULT, BUNDLED = "ViT-B-32:openai", "mini-clip"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -135,11 +136,12 @@ def load(name: str = DEFAULT, *, dtype: str = "float32", compile: bool = False) 
     Model, image transform and tokenizer are open_clip's own, as the folder's or the Hub's configuration describes them.
     dtype: float32, bfloat16 or float16. compile: use torch.compile, which takes a minute and is faster after it.
     """
-    import open_clip
-    import torch
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-
     from s2h import accel
+
+    with uncollected():
+        import open_clip
+        import torch
+        from open_clip.transform import PreprocessCfg, image_transform_v2
 
     name = identify(name)
     with hub_files.quiet(), upstream.no_questions():

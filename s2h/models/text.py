@@ -11,6 +11,7 @@ from typing import Any
 
 from s2h.errors import one_line
 from s2h.models import ModelError, guard, hub_files, names
+from s2h.processes import uncollected
 
 DEFAULT, BUNDLED = "sentence-transformers/all-mpnet-base-v2", "mini-text"
 
@@ -59,9 +60,10 @@ def identify(name: str) -> str:
 def load(name: str = DEFAULT, *, dtype: str = "float32") -> TextModel:
     """Load a model by its name. It is downloaded only if it is not on this machine. dtype: float32, bfloat16 or
     float16. Raises ModelError if it can't be loaded."""
-    from sentence_transformers import SentenceTransformer
-
     from s2h import accel
+
+    with uncollected():
+        from sentence_transformers import SentenceTransformer
 
     name = identify(name)
     place = str(names.bundled(name)) if name == BUNDLED else name

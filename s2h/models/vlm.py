@@ -29,6 +29,7 @@ from s2h.models import (
     thinking as modes,
 )
 from s2h.models.adapter import ARGUMENTS, MERGED
+from s2h.processes import uncollected
 
 
 @dataclass
@@ -95,8 +96,9 @@ def read(name: str, dtype: Any, quantization: Any = None, thinking: str = "off")
     """Read model and processor from a folder or the Hub, for `load` and for training. quantization: a BitsAndBytesConfig,
     with which the model is on this process's GPU; otherwise it is on the CPU. thinking: "off" or "on", for the chat
     template. Raises ModelError."""
-    import transformers
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    with uncollected():
+        import transformers
+        from transformers import AutoModelForImageTextToText, AutoProcessor
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)

@@ -17,6 +17,7 @@ from s2h.errors import counted
 from s2h.images.decoding import ImageError
 from s2h.models import adapter, fingerprint, names, thinking
 from s2h.models.tokens import TokenCounter
+from s2h.processes import uncollected
 from s2h.record import Record, RecordError, fail
 from s2h.train import best, card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
@@ -60,7 +61,8 @@ def train(
     """
     check(arguments)
     refuse_used(folder, settings.resume)
-    upstream.check()
+    with uncollected():
+        upstream.check()
     # The model comes first: if it can't be loaded, nothing has been read or written.
     with accel.main_first():
         vlm = weights.read(arguments)

@@ -13,6 +13,7 @@ bytes that must not depend on it compares them with those of a process of its ow
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import itertools
 import json
@@ -207,6 +208,7 @@ def _serve() -> None:
         if called:
             getattr(imported, function)(argument)
     Image.init()
+    gc.freeze()  # the runs need not look for cycles in what is imported
     for line in os.fdopen(os.dup(0), "rb"):
         child = os.fork()
         if not child:

@@ -5,6 +5,7 @@ draws the labels, `draw` the picture; ink, paper, slant and place come from the 
 from __future__ import annotations
 
 import math
+import os
 import random
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -74,10 +75,23 @@ UNCLEAR = frozenset((
 
 @cache
 def _load():
-    from sklearn.datasets import load_digits
+    """Return scikit-learn's handwritten digits: pictures, uint8 [1797, 8, 8], and their values."""
+    import numpy as np
 
-    bunch = load_digits()
-    return bunch.images.astype("uint8"), tuple(int(label) for label in bunch.target)
+    # Importing scikit-learn, whose `load_digits` reads this file, would take a second.
+    table = np.loadtxt(
+        _installed("sklearn", "datasets", "data", "digits.csv.gz"), dtype="uint8", delimiter=","
+    )
+    return table[:, :-1].reshape(-1, 8, 8), tuple(table[:, -1].tolist())
+
+
+def _installed(package: str, *parts: str) -> str:
+    """Return the path of a file in an installed package, which is not imported."""
+    from importlib.util import find_spec
+
+    found = find_spec(package)
+    assert found and found.submodule_search_locations, "a dependency"
+    return os.path.join(found.submodule_search_locations[0], *parts)
 
 
 @cache
@@ -138,18 +152,13 @@ _GLYPH = 320  # pixels of a font's em, enough for the largest picture
 
 @cache
 def _font(name: str, em: int):
-    from importlib.util import find_spec
-    from pathlib import Path
-
     from PIL import ImageFont
 
     if not name:
         return ImageFont.load_default(em)
-    # The fonts are only files: importing matplotlib for their path would cost a third of a second.
-    package = find_spec("matplotlib")
-    assert package and package.submodule_search_locations, "a dependency"
-    folder = Path(package.submodule_search_locations[0], "mpl-data", "fonts", "ttf")
-    return ImageFont.truetype(str(folder / f"{name}.ttf"), em, layout_engine=ImageFont.Layout.BASIC)
+    # Importing matplotlib for their path would take a third of a second.
+    file = _installed("matplotlib", "mpl-data", "fonts", "ttf", f"{name}.ttf")
+    return ImageFont.truetype(file, em, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=512)
