@@ -3,6 +3,7 @@ commands as forked processes, a few milliseconds each in place of the seconds th
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ HEAVY = (
     "open_clip",
     "transformers.models.auto.modeling_auto",
 )
+
+
+gc.disable()  # what the tests' modules import stays, so looking for cycles in it is lost time
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -199,6 +199,7 @@ def _serve() -> None:
 
     import s2h
 
+    gc.disable()  # what is imported stays, and neither this process nor its runs need to look for cycles in it
     house = [found.name for found in pkgutil.walk_packages(s2h.__path__, "s2h.")]
     ours = [name for name in house if name not in HEAVY]
     for name in (*ours, "orjson", "rapidfuzz.distance", "rapidfuzz.fuzz", "rapidfuzz.process", *sys.argv[1:]):
@@ -208,7 +209,8 @@ def _serve() -> None:
         if called:
             getattr(imported, function)(argument)
     Image.init()
-    gc.freeze()  # the runs need not look for cycles in what is imported
+    gc.freeze()
+    gc.enable()
     for line in os.fdopen(os.dup(0), "rb"):
         child = os.fork()
         if not child:
