@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 << 20  # of one image's file
 DAMAGED = "copy or download it again"
 SMALL = 64  # pixels on each side, enough for a perceptual hash
+ORIENTATION = 0x0112  # EXIF's tag; values from 5 to 8 exchange width and height
 OPEN_TARS = 1024  # shards whose lists of members are kept, 24 bytes a member
 
 # Formats that are decoded in the process. Others that Pillow knows start a program (EPS) or hold no picture.
@@ -44,6 +45,19 @@ def open_image(reference: str, base: str = "", pixels: Pixels = WHOLE) -> Image:
     for a model. Raises ImageError.
     """
     return pixels.fit(decode(read_bytes(reference, base), _name(reference)))
+
+
+def seen_size(reference: str, base: str = "", pixels: Pixels = WHOLE) -> tuple[int, int]:
+    """Return the size (width, height) of the image that `open_image` returns. All of a file is decoded, so that the same
+    damage is found, but a JPEG to an eighth of its size, in a third of the time. Raises ImageError."""
+    with _opened(read_bytes(reference, base), _name(reference)) as image:
+        if image.format not in ("JPEG", "MPO"):
+            return pixels.size(_upright(image).size)
+        width, height = image.size
+        image.draft("RGB", (1, 1))
+        _upright(image)
+        is_turned = image.getexif().get(ORIENTATION) in (5, 6, 7, 8)
+        return pixels.size((height, width) if is_turned else (width, height))
 
 
 def open_images(record: Record, pixels: Pixels = WHOLE, field: str = "images") -> list[Image]:

@@ -90,10 +90,16 @@ class TokenCounter:
                     "take it out of the text",
                 )
 
+    @property
+    def needs_only_sizes(self) -> bool:
+        """Whether `count` reads nothing of an image but its `size`."""
+        return self.model_type in PLAIN
+
     def count(self, record: Record, images: list[Any], rejected: Sequence[Any] = ()) -> PairTokens:
         """Count the tokens of a pair whose PIL images are open within the bounds `shown`. rejected: its rejected images, if
-        they are computed too. Images are prepared only if the processor can't say how many tokens they take. Raises
-        RecordError if the model can't take the record."""
+        they are computed too. Where `needs_only_sizes`, other objects with a size may stand for the images. Images are
+        prepared only if the processor can't say how many tokens they take. Raises RecordError if the model can't take the
+        record."""
         self.check(record)
         with refusals(self.name, record.where):
             text = encode.prompt_text(self.processor, record["prompt"])
@@ -125,7 +131,7 @@ class TokenCounter:
 
     def _count(self, images: list[Any]) -> int | None:
         """Return the tokens of the images in a prompt; None if they must go through the processor together."""
-        return sum(self._tokens(image.size) for image in images) if self.model_type in PLAIN else None
+        return sum(self._tokens(image.size) for image in images) if self.needs_only_sizes else None
 
     def planned(self, size: tuple[int, int]) -> int:
         """Estimate the tokens of an image whose file has this size, to plan batches; 1 if only the image itself can tell."""

@@ -14,12 +14,11 @@ from sys import intern
 from typing import Any, BinaryIO
 
 from s2h.errors import counted
-from s2h.images.decoding import open_images
-from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import thinking
 from s2h.models.tokens import ANSWERS, TokenCounter
 from s2h.record import REJECTED_IMAGES, Record, RecordError, check, fail, references_of, text_of
 from s2h.streams import jsonl, parse
+from s2h.train import image_checks
 from s2h.train.smaller_images import SmallerImages
 
 
@@ -64,14 +63,13 @@ def store(
     """
     digest, stored = hashlib.sha256(), Stored()
     smaller = stored.smaller = SmallerImages.of(counter) if counter is not None else None
+    look: Any = image_checks.Looker(counter, image_side) if opened else image_checks.nothing
     path.parent.mkdir(parents=True, exist_ok=True)
     with jsonl.Writer(str(path), None) as writer:
-        for record in records:
+        for record, looked in image_checks.ahead(records, look):
             try:
                 _refuse_served(record)
-                shown = counter.shown if counter is not None else WHOLE
-                images = open_images(record, shown) if opened else []
-                rejected = _open_rejected(record, images, shown) if opened and image_side else []
+                images, rejected = looked.result()
                 known = counter.count(record, images, rejected) if counter is not None else None
             except RecordError as error:
                 on_error(error)
@@ -102,21 +100,6 @@ def store(
             stored.count += 1
     stored.digest = digest.hexdigest()
     return stored
-
-
-def _open_rejected(record: Record, images: list[Any], shown: Pixels) -> list[Any]:
-    """Return a pair's rejected images, [] if it has none. Raises RecordError if they look like its images."""
-    if not record.get(REJECTED_IMAGES):
-        return []
-    rejected = open_images(record, shown, REJECTED_IMAGES)
-    if all(one.tobytes() == other.tobytes() for one, other in zip(images, rejected, strict=True)):
-        raise RecordError(
-            "have the same pixels as images",
-            REJECTED_IMAGES,
-            record.where,
-            "leave the field out of this pair",
-        )
-    return rejected
 
 
 def _refuse_served(record: Record) -> None:
@@ -211,14 +194,9 @@ class Pairs:
         """Return the tokens of each row, counted if they are not known yet. Raises RecordError."""
         if self.tokens is None:
             records = (self.record(row) for row in range(len(self.starts)))
-            self.tokens = array("q", (self._count(record, counter) for record in records))
+            looked = image_checks.ahead(records, image_checks.Looker(counter, self.image_side))
+            self.tokens = array("q", (counter.count(record, *found.result()).row for record, found in looked))
         return list(self.tokens)
-
-    def _count(self, record: Record, counter: TokenCounter) -> int:
-        """Return the length of a pair, whose images are opened. Raises RecordError."""
-        images, used = open_images(record, counter.shown), self.image_side and record.get(REJECTED_IMAGES)
-        rejected = open_images(record, counter.shown, REJECTED_IMAGES) if used else []
-        return counter.count(record, images, rejected).row
 
     def bulk(self, row: int) -> tuple[int, int]:
         """Return a rough length of a pair, to sort by: its number of images, then the number of characters of its texts."""

@@ -22,6 +22,7 @@ from s2h.progress import Lines
 from s2h.record import REJECTED_IMAGES
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
+from s2h.train import image_checks
 from s2h.train.collator import LENGTH
 from s2h.train.dataset import Pairs
 
@@ -104,9 +105,10 @@ class Reference:
         how += [collator.packed, collator.pack, self.attention]
         how += ["image_side"] if collator.image_side else []
         whole, given = blake2b(json.dumps(how).encode(), digest_size=16), {}
-        for row in range(len(pairs.starts)):
-            record = pairs.record(row)
-            digest = fingerprint.of_record(record, images)
+        records = (pairs.record(row) for row in range(len(pairs.starts)))
+        hashed = image_checks.ahead(records, lambda record: fingerprint.of_record(record, images))
+        for row, (record, found) in enumerate(hashed):
+            digest = found.result()
             ref = (record.get("scores") or {}).get("ref")
             keys = ("chosen", "rejected", *(REJECTED_IMAGES,) * pairs.further[row])
             if isinstance(ref, dict) and ref.get("fingerprint") == f"{self.model_print}-{digest}":
