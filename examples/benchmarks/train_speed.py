@@ -47,8 +47,8 @@ from PIL import Image
 from trl import DPOConfig, DPOTrainer
 
 from s2h import record
-from s2h.models import names, vlm
-from s2h.train import features, weights
+from s2h.models import features, names, vlm
+from s2h.train import weights
 from s2h.train.collator import LENGTH, Collator
 from s2h.train.dataset import Pairs, store
 from s2h.train.trainer import PairTrainer

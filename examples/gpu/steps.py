@@ -16,7 +16,8 @@ import torch
 import train_speed as speed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from s2h.train import agreement, prefix_sharing
+from s2h.models import prefix_sharing
+from s2h.train import agreement
 from s2h.train.compiled import compile_layers
 from tests.support.controls import CONTROLS
 

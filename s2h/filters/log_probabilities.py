@@ -17,7 +17,7 @@ from s2h.filters import add_score, earlier_score, is_number
 from s2h.filters.engine import Engine
 from s2h.images.decoding import ImageError, open_image
 from s2h.images.resizing import WHOLE, Pixels
-from s2h.models import ModelError, fingerprint, hub_files, image_size, names, vlm
+from s2h.models import ModelError, fingerprint, hub_files, image_size, names, prefix_sharing, vlm
 from s2h.models.tokens import TokenCounter
 from s2h.record import REJECTED_IMAGES, Record, RecordError
 
@@ -40,6 +40,10 @@ class ReferenceModel(Protocol):
     @property
     def engine(self) -> str:
         """The program that computes the values, "" for this one."""
+
+    @property
+    def doubled(self) -> str:
+        """The reason why a prompt is computed once for each answer, "" if it is computed once for both."""
 
     def fingerprint(self) -> str:
         """Return a text that differs between models."""
@@ -66,6 +70,10 @@ class Reference:
     @property
     def engine(self) -> str:
         return ""
+
+    @property
+    def doubled(self) -> str:
+        return prefix_sharing.why_not(self.vlm.model.config) or ""
 
     def values(self, chunks: list[list[Row]], blind: bool) -> Iterator[list[Any]]:
         return (_values(self, chunk, blind) for chunk in chunks)
@@ -218,7 +226,7 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
     model = reference.vlm
     fit = TokenCounter.of(model.model, model.processor, model.name, shown=model.shown)
     made: list[Any] = []
-    asked: list[tuple[list[dict], list[dict], list[Any]]] = []
+    asked: list[tuple[list[dict], list[Any], list[list[dict]]]] = []
     for prompt, chosen, rejected, base, references, others in rows:
         try:
             shown = [] if blind else [open_at(base, one, i, model.shown) for i, one in enumerate(references)]
@@ -237,21 +245,24 @@ def _values(reference: Reference, rows: list[Row], blind: bool) -> list[Any]:
             made.append(error)
             continue
         start = len(asked)
-        asked += [(prompt, answer, shown) for answer in (chosen, rejected)]
-        asked += [(prompt, chosen, other)] if other else []
+        asked.append((prompt, shown, [chosen, rejected]))
+        if other:
+            asked.append((prompt, other, [chosen]))
         made.append((slice(start, len(asked)), known.answers))
     try:
-        values = list(vlm.score(model, asked, batch_size=max(len(asked), 1)))
+        values = vlm.score_pairs(model, asked)
     except (IndexError, RuntimeError, ValueError) as error:
         raise ModelError(
             f"--ref {model.name} can't score a batch: {one_line(error, 160)} (a smaller --ref-batch-size, or another model)"
         ) from error
-    return [
-        one
-        if isinstance(one, RecordError)
-        else np.array([*values[one[0]][:2], *one[1], *values[one[0]][2:]], dtype=np.float32)
-        for one in made
-    ]
+    whole: list[Any] = []
+    for one in made:
+        if isinstance(one, RecordError):
+            whole.append(one)
+            continue
+        both, *other = values[one[0]]
+        whole.append(np.array([*both, *one[1], *(value for row in other for value in row)], dtype=np.float32))
+    return whole
 
 
 def open_at(base: str, reference: str, at: int, shown: Pixels, field: str = "images") -> Image:

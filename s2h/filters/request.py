@@ -117,12 +117,15 @@ def judges(given: Given, tools: Tools) -> list[Judge]:
 
 def loaders(say: Callable[[str], None], how: Loading) -> dict[str, Callable[[str], Any]]:
     """Return for each kind of model the function by which `s2h.filters.engine.Engine` loads one. say: receives a message
-    that names the loaded model."""
+    that names the loaded model, and a remark about it, if there is one."""
 
     def loader(kind: ModelKind) -> Callable[[str], Any]:
         def load(name: str) -> Any:
             say(f"{kind.message} {name}")
-            return kind.load(name, how)
+            model = kind.load(name, how)
+            if kind.remark is not None and (remark := kind.remark(model)):
+                say(remark)
+            return model
 
         return load
 

@@ -11,6 +11,7 @@ from s2h.filters.judgement import Loading, ModelKind, Option, Text
 
 if TYPE_CHECKING:
     from s2h.filters.engine import Engine
+    from s2h.filters.log_probabilities import ReferenceModel
 
 
 def _load_clip(name: str, how: Loading) -> Any:
@@ -36,6 +37,10 @@ def _load_reference(name: str, how: Loading) -> Any:
     from s2h.filters import log_probabilities
 
     return log_probabilities.load(name, how.dtype or "auto", how.pixels, how.thinking)
+
+
+def _remark_reference(model: ReferenceModel) -> str:
+    return f"each prompt is computed twice, once for each answer: {model.doubled}" if model.doubled else ""
 
 
 def _attach_reference(engine: Engine) -> None:
@@ -74,6 +79,8 @@ TEXT = ModelKind(
         asks=False,
     ),
 )  # fmt: skip
-REFERENCE = ModelKind("ref", "log-probabilities by", _load_reference, attach=_attach_reference)
+REFERENCE = ModelKind(
+    "ref", "log-probabilities by", _load_reference, remark=_remark_reference, attach=_attach_reference
+)
 
 KINDS = (CLIP, TEXT, REFERENCE)

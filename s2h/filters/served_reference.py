@@ -55,6 +55,10 @@ class ServedReference:
     def engine(self) -> str:
         return self.server.engine
 
+    @property
+    def doubled(self) -> str:
+        return ""  # a server keeps prompts, or doesn't, by its own settings
+
     def fingerprint(self) -> str:
         return self.server.fingerprint()
 

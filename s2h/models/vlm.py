@@ -22,6 +22,7 @@ from s2h.models import (
     hub_files,
     image_size,
     names,
+    prefix_sharing,
     prompts,
     tokens,
 )
@@ -256,6 +257,58 @@ def score_answers(vlm: VLM, batch: list[prompts.Prompt], answers: list[list[str]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+def score_pairs(vlm: VLM, rows: list[tuple[list[dict], list[Any], list[list[dict]]]]) -> list[list[float]]:
+    """Return the log-probabilities (nats, summed over tokens) of the answers to each prompt of one batch. rows: (prompt
+    messages, PIL images, answers' messages). Models that `prefix_sharing` knows compute a prompt and its images once for all
+    its answers, others once for each."""
+    if prefix_sharing.why_not(vlm.model.config):
+        flat = [(prompt, answer, images) for prompt, images, answers in rows for answer in answers]
+        values = iter(list(score(vlm, flat, batch_size=max(len(flat), 1))))
+        return [[next(values) for _ in answers] for _, _, answers in rows]
+    texts = [encode.prompt_text(vlm.processor, prompt) for prompt, _, _ in rows]
+    spoken = [
+        [encode.answer_text(vlm.processor, prompt, answer, text) for answer in answers]
+        for (prompt, _, answers), text in zip(rows, texts, strict=True)
+    ]
+    if not rows:
+        return []
+    encoded = encode.encode_prompts(vlm.processor, texts, [images for _, images, _ in rows])
+    of = [at for at, answers in enumerate(spoken) for _ in answers]
+    flat_texts = [text for answers in spoken for text in answers]
+    batch = prefix_sharing.pack_answers(vlm.processor.tokenizer, encoded, flat_texts, of)
+    found = iter(_score_packed(vlm, batch))
+    return [[next(found) for _ in answers] for answers in spoken]
+
+
+def _score_packed(vlm: VLM, batch: dict[str, Any]) -> list[float]:
+    """Return the log-probability of each answer of a batch of `prefix_sharing.pack_answers`."""
+    import torch
+
+    first = batch.pop("row_prompt")
+    batch = prompts.on_device(vlm, batch)
+    tokens, spoken = batch.pop("input_ids")[:, 1:], batch.pop("completion_mask")[:, 1:]
+    del batch["attention_mask"]
+    core = vlm.model.base_model
+    undo = prefix_sharing.install(core)
+    try:
+        with torch.inference_mode():
+            states = core(**batch, row_prompt=first, use_cache=False).last_hidden_state[:, :-1]
+            logits = vlm.model.get_output_embeddings()(states)
+            cap = getattr(vlm.model.config.get_text_config(), "final_logit_softcapping", None)
+            return _log_probs((logits / cap).tanh() * cap if cap else logits, tokens, spoken)
+    finally:
+        undo()
+
+
+def _log_probs(logits: Any, tokens: Any, spoken: Any) -> list[float]:
+    """Return the log-probability of each row's tokens, summed where `spoken` is 1. logits: [B, L, V]; others: [B, L]."""
+    import torch
+
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    each = torch.log_softmax(wide, -1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
+    return (each * spoken).sum(1).tolist()
+
+
 def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]:
     import torch
 
@@ -265,7 +318,5 @@ def _score(vlm: VLM, encoded: dict[str, Any], answers: list[str]) -> list[float]
     spoken = inputs.pop("completion_mask")
     longest = int(spoken.sum(1).max())
     with torch.inference_mode():
-        logits = vlm.model(**inputs, logits_to_keep=longest + 1, use_cache=False).logits[:, :-1].float()
-    chosen = inputs["input_ids"][:, -longest:]
-    each = torch.log_softmax(logits, -1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-    return (each * spoken[:, -longest:]).sum(1).tolist()
+        logits = vlm.model(**inputs, logits_to_keep=longest + 1, use_cache=False).logits[:, :-1]
+    return _log_probs(logits, inputs["input_ids"][:, -longest:], spoken[:, -longest:])

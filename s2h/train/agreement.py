@@ -1,4 +1,4 @@
-"""Check that packed rows (`s2h.train.prefix_sharing`) give the numbers of the stock step, up to rounding.
+"""Check that packed rows (`s2h.models.prefix_sharing`) give the numbers of the stock step, up to rounding.
 
 Two ways of computing a log-probability differ by rounding, in bfloat16 by hundredths of a nat a token. No fixed tolerance
 fits short and long answers, and small and large models. So the check measures the effect of rounding on this model:

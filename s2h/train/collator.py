@@ -9,9 +9,9 @@ from typing import Any
 
 from s2h.images.decoding import open_images
 from s2h.images.resizing import WHOLE, Pixels
-from s2h.models import encode
+from s2h.models import encode, prefix_sharing
 from s2h.record import REJECTED_IMAGES, Record, RecordError
-from s2h.train import image_side, prefix_sharing
+from s2h.train import image_side
 from s2h.upstream import REFERENCE
 
 FAILED = "failed"  # key of the error that a worker returns in place of a batch

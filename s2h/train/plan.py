@@ -20,12 +20,12 @@ from s2h import accel
 from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import Pixels
-from s2h.models import ModelError, names
+from s2h.models import ModelError, features, names
 from s2h.models.tokens import ANSWERS, PairTokens, TokenCounter
 from s2h.models.vlm import VLM
 from s2h.record import REJECTED_IMAGES, Record, RecordError, fail, text_of
 from s2h.seeds import seed_of
-from s2h.train import features, memory, stages, weights
+from s2h.train import memory, stages, weights
 from s2h.train.arguments import Arguments, Settings, check
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from s2h import accel, upstream
 from s2h.errors import counted
 from s2h.images.decoding import ImageError
-from s2h.models import adapter, fingerprint, names, thinking
+from s2h.models import adapter, features, fingerprint, names, thinking
 from s2h.models.tokens import TokenCounter
 from s2h.processes import uncollected
 from s2h.record import Record, RecordError, fail
-from s2h.train import best, card, checkpoints, diagnostics, features, memory, merge, plot, stages, weights
+from s2h.train import best, card, checkpoints, diagnostics, memory, merge, plot, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
 from s2h.train.collator import LENGTH
 from s2h.train.compiled import compile_layers

@@ -16,13 +16,13 @@ from trl import DPOTrainer
 
 from s2h import accel
 from s2h.errors import one_line
-from s2h.models import ModelError
+from s2h.models import ModelError, prefix_sharing
+from s2h.models.features import Store
+from s2h.models.packed_attention import why_not_varlen
 from s2h.models.tokens import TokenCounter
-from s2h.train import agreement, batches, image_side, prefix_sharing
+from s2h.train import agreement, batches, image_side
 from s2h.train.collator import FAILED, LENGTH, REFERENCE, Collator, prompt_of
 from s2h.train.dataset import Pairs
-from s2h.train.features import Store
-from s2h.train.packed_attention import why_not_varlen
 from s2h.upstream import TrainerSeams
 
 # Of a pair: log-probability of its chosen and of its rejected answer, and with an image side of `image_side.REFERENCE`.

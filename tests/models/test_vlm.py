@@ -34,7 +34,7 @@ def run(llava, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     pairs = support.make_pairs(tmp_path_factory.mktemp("pairs"), 4)
-    return [(pair["prompt"], decoding.open_images(pair)) for pair in pairs]
+    return [(pair["prompt"], decoding.decoding.open_images(pair)) for pair in pairs]
 
 
 def test_run_adapter_and_merged_folder_are_one_model(run, llava, rows, tmp_path):
@@ -93,7 +93,7 @@ def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
     together = list(ask.predict(map(question_of, pairs), model, batch_size=5, max_new_tokens=6))
     assert [line["response"] for line in alone] == [line["response"] for line in together]
     assert all(line["response"] for line in alone)
-    shown = [decoding.open_images(pair) for pair in pairs]
+    shown = [decoding.decoding.open_images(pair) for pair in pairs]
     rows = [
         (pair["prompt"], pair[w], image)
         for pair, image in zip(pairs, shown, strict=True)
@@ -106,3 +106,52 @@ def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
                for line, pair in zip(lines, pairs, strict=True)]  # fmt: skip
     for line in ask.predict(letters, model, scoring="likelihood", batch_size=3):
         assert line["response"] in ("A", "B") and line["logp"].keys() == {"A", "B"}
+
+
+@pytest.mark.parametrize("name", [*support.ARCHITECTURES, "internvl", "glm4v"])
+def test_the_answers_of_a_pair_share_its_prompt(architectures, name, tmp_path):
+    """The numbers are those of each answer alone, in float64 to the last digits, and in bfloat16 up to rounding. The images
+    are encoded once, and the language model sees the prompts once."""
+    import torch
+
+    from tests.support.more_architectures import RELATIVES
+    from tests.train.test_prefix_sharing import norms_in_float64
+
+    folder = tmp_path / name if name in RELATIVES else architectures[name]
+    if name in RELATIVES:
+        RELATIVES[name](folder)
+    pairs = support.make_pairs(tmp_path / "pictures", 4)
+    rows = [(p["prompt"], decoding.open_images(p), [p["chosen"], p["rejected"]]) for p in pairs]
+    alone = [(prompt, answer, images) for prompt, images, answers in rows for answer in answers]
+    for dtype, most in ((torch.float64, 1e-12), (torch.bfloat16, 0.3)):
+        model = vlm.load(str(folder), dtype=dtype)
+        if dtype == torch.float64:
+            norms_in_float64(model.model)
+        wanted = list(vlm.score(model, alone, batch_size=1))
+        seen, kept = [], model.model.base_model.forward
+        language = model.model.base_model.get_decoder()
+        hook = language.register_forward_pre_hook(
+            lambda _, given, more, seen=seen: seen.append((more["inputs_embeds"].shape, more["use_cache"])),
+            with_kwargs=True,
+        )
+        found = [value for values in vlm.score_pairs(model, rows) for value in values]
+        hook.remove()
+        assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < most
+        assert [(shape[0], cached) for shape, cached in seen] == [(len(pairs), False)]
+        assert model.model.base_model.forward == kept  # nothing is left of the packed rows
+        assert list(vlm.score(model, alone[:2], batch_size=1)) == wanted[:2]
+
+
+def test_a_model_that_is_not_known_to_share_computes_each_answer(llava, tmp_path, monkeypatch):
+    from s2h.filters import log_probabilities, scorers
+
+    (pair,) = support.make_pairs(tmp_path / "pictures", 1)
+    model = log_probabilities.load(str(llava), "float32")
+    assert scorers.REFERENCE.remark(model) == ""
+    rows = [(pair["prompt"], decoding.open_images(pair), [pair["chosen"], pair["rejected"]])]
+    shared = vlm.score_pairs(model.vlm, rows)
+    monkeypatch.setattr(model.vlm.model.config.text_config, "sliding_window", 64, raising=False)
+    assert scorers.REFERENCE.remark(model) == (
+        "each prompt is computed twice, once for each answer: sliding-window attention"
+    )
+    assert vlm.score_pairs(model.vlm, rows)[0] == pytest.approx(shared[0], abs=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from s2h.train import delta_net, layer_masks, packed_attention, prefix_sharing
+from s2h.models import delta_net, layer_masks, packed_attention, prefix_sharing
 
 
 def sees_chosen(right):

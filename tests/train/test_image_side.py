@@ -14,11 +14,11 @@ from transformers import AutoProcessor
 from s2h.cli.filter import main as filter_main
 from s2h.cli.train import main
 from s2h.images.decoding import open_images
-from s2h.models import encode, vlm
+from s2h.models import encode, features, prefix_sharing, vlm
 from s2h.models.tokens import TokenCounter
 from s2h.record import Record, RecordError, text_of
 from s2h.streams import jsonl
-from s2h.train import agreement, features, image_side, plan, prefix_sharing
+from s2h.train import agreement, image_side, plan
 from s2h.train.arguments import Arguments, fill
 from s2h.train.batches import form_batches, steps
 from s2h.train.dataset import store

@@ -14,8 +14,8 @@ import torch
 from peft import LoraConfig
 from peft.tuners.lora import Linear as LoraLinear
 
-from s2h.models import vlm
-from s2h.train import features, layer_masks, layers, prefix_sharing, weights
+from s2h.models import features, layer_masks, layers, prefix_sharing, vlm
+from s2h.train import weights
 from s2h.train.arguments import LOSSES, Arguments, Settings
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from s2h.models import ModelError, encode, vlm
+from s2h.models import ModelError, encode, features, vlm
 from s2h.record import RecordError, fail
 from s2h.streams import jsonl
-from s2h.train import features
 from s2h.train.checkpoints import whole as checkpoints
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, RunError, Settings, read_metrics, train

@@ -1,13 +1,13 @@
 """Masks of packed rows for language models whose layers differ: in some a window slides over the tokens before, and in some
 the tokens of an image attend to each other. Both happen within the prompt, except that the window of an answer reaches into
-it. `s2h.train.prefix_sharing` gives the masks to the model, which takes them by the name of a layer's type."""
+it. `s2h.models.prefix_sharing` gives the masks to the model, which takes them by the name of a layer's type."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from s2h.train import packed_attention
-from s2h.train.packed_attention import PROMPT
+from s2h.models import packed_attention
+from s2h.models.packed_attention import PROMPT
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 # By type of language model: the layers in which the tokens of an image attend to each other.

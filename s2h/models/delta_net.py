@@ -1,6 +1,6 @@
 """Gated delta nets (Yang et al. 2024, arXiv 2412.06464) over packed rows: the layers of Qwen3.5 that have a state instead of
 attention. Each answer begins with a copy of the state at the end of its prompt, which is the memory of the delta rule and
-the last inputs of the convolution. `s2h.train.prefix_sharing` installs it.
+the last inputs of the convolution. `s2h.models.prefix_sharing` installs it.
 
 It calls the functions with which transformers computes these layers, and `PARTS` names them.
 """
@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from s2h import upstream
-from s2h.train.packed_attention import PROMPT
+from s2h.models.packed_attention import PROMPT
 
 LINEAR = "linear_attention"
 _MODULE = "transformers.models.qwen3_5.modeling_qwen3_5"

@@ -1,8 +1,9 @@
 """Layers of the language model that compute less for the same numbers: LoRA in fewer passes over its layer's output, and
-the last decoder layer for the answers of packed rows only. `s2h.train.prefix_sharing` installs both."""
+the last decoder layer for the answers of packed rows only. `s2h.models.prefix_sharing` installs both."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
@@ -19,9 +20,11 @@ def fuse_lora(model: Any) -> Callable[[], None]:
     equation 3). Each is a tensor of the layer's size that is written and read, and backward does the same again. One matrix
     product (addmm) can multiply, scale and add. Layers for which `upstream.plain_adapter` returns None keep PEFT's forward.
     """
+    undo = ExitStack()
+    if "peft" not in sys.modules:  # so no layer has an adapter
+        return undo.close
     from peft.tuners.lora import Linear
 
-    undo = ExitStack()
     for layer in model.modules():
         if type(layer) is Linear and "forward" not in vars(layer):
             undo.callback(upstream.replace(layer, "forward", _fused(layer)))

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2h import upstream
+from s2h.models import delta_net, features, layer_masks, layers, packed_attention
 from s2h.models.encode import TEXT_KEYS, padding, types_key
-from s2h.train import delta_net, features, layer_masks, layers, packed_attention
-from s2h.train.packed_attention import PAD, PROMPT
+from s2h.models.packed_attention import PAD, PROMPT
 
 # Model types whose packed rows give the numbers of the stock step (tests/train/test_prefix_sharing.py), and the types of
 # their language models.
