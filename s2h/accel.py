@@ -29,11 +29,12 @@ def launch(module: str, arguments: list[str], processes: int, tell: Callable[[st
     streams. tell: gets a message about a process that a signal has ended. Raises RecordError if there are too few GPUs."""
     import logging
 
-    import torch
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-
     from s2h import upstream
+
+    with uncollected():
+        import torch
+        from torch.distributed.elastic.multiprocessing.api import SignalException
+        from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:

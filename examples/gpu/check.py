@@ -37,10 +37,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import models
-import steps
-import torch
-import train_speed as speed
+from s2h.processes import uncollected
+
+with uncollected():
+    import models
+    import steps
+    import torch
+    import train_speed as speed
 
 from s2h.train.weights import silence_libraries
 

@@ -39,14 +39,17 @@ class _Quiet(ThreadingHTTPServer):
 
 # `transformers serve`, which ends with the process that holds the other end of its standard input, however that one ends.
 SERVE = """
-import os, signal, sys, threading
+import gc, os, signal, sys, threading
 
 def end_with_parent():
     sys.stdin.buffer.read()  # nothing is written: it returns when the other end is closed
     os.killpg(0, signal.SIGKILL)
 
 threading.Thread(target=end_with_parent, daemon=True).start()
+gc.disable()  # an import is quicker without looking for cycles in what it makes
 from transformers.cli.transformers import app
+gc.freeze()
+gc.enable()
 app()
 """
 

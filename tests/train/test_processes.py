@@ -115,8 +115,11 @@ def test_only_results_are_on_standard_output_of_one_of_several_processes():
 
 
 SHARDED = """
-import os, sys, torch
-from torch.distributed.fsdp import fully_shard
+import os, sys
+from s2h.processes import uncollected
+with uncollected():
+    import torch, s2h.train.run_trainer
+    from torch.distributed.fsdp import fully_shard
 from s2h import accel
 from s2h.train import weights
 from s2h.train.dataset import Pairs
