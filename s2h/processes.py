@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import multiprocessing
-import multiprocessing.connection
 import os
 import sys
 import threading
@@ -21,6 +19,8 @@ def follow_parent() -> None:
 
 
 def _end_with_parent() -> None:
+    import multiprocessing.connection  # here, because every --help imports this module
+
     if (parent := multiprocessing.parent_process()) is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import pytest
 
@@ -34,7 +35,7 @@ def run(llava, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     pairs = support.make_pairs(tmp_path_factory.mktemp("pairs"), 4)
-    return [(pair["prompt"], decoding.decoding.open_images(pair)) for pair in pairs]
+    return [(pair["prompt"], decoding.open_images(pair)) for pair in pairs]
 
 
 def test_run_adapter_and_merged_folder_are_one_model(run, llava, rows, tmp_path):
@@ -93,7 +94,7 @@ def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
     together = list(ask.predict(map(question_of, pairs), model, batch_size=5, max_new_tokens=6))
     assert [line["response"] for line in alone] == [line["response"] for line in together]
     assert all(line["response"] for line in alone)
-    shown = [decoding.decoding.open_images(pair) for pair in pairs]
+    shown = [decoding.open_images(pair) for pair in pairs]
     rows = [
         (pair["prompt"], pair[w], image)
         for pair, image in zip(pairs, shown, strict=True)
@@ -108,14 +109,14 @@ def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
         assert line["response"] in ("A", "B") and line["logp"].keys() == {"A", "B"}
 
 
-@pytest.mark.parametrize("name", [*support.ARCHITECTURES, "internvl", "glm4v"])
+@pytest.mark.parametrize("name", [*support.ARCHITECTURES, "internvl", "glm4v", "gemma3", "gemma4", "qwen3.5"])
 def test_the_answers_of_a_pair_share_its_prompt(architectures, name, tmp_path):
-    """The numbers are those of each answer alone, in float64 to the last digits, and in bfloat16 up to rounding. The images
-    are encoded once, and the language model sees the prompts once."""
+    """The numbers are those of each answer alone, to the last digits in float64 and up to rounding in bfloat16. The language
+    model sees each prompt once, and keeps no cache."""
     import torch
 
-    from tests.support.more_architectures import RELATIVES
-    from tests.train.test_prefix_sharing import norms_in_float64
+    from tests.support.float64 import float64
+    from tests.support.hybrid_architectures import RELATIVES
 
     folder = tmp_path / name if name in RELATIVES else architectures[name]
     if name in RELATIVES:
@@ -125,21 +126,23 @@ def test_the_answers_of_a_pair_share_its_prompt(architectures, name, tmp_path):
     alone = [(prompt, answer, images) for prompt, images, answers in rows for answer in answers]
     for dtype, most in ((torch.float64, 1e-12), (torch.bfloat16, 0.3)):
         model = vlm.load(str(folder), dtype=dtype)
-        if dtype == torch.float64:
-            norms_in_float64(model.model)
-        wanted = list(vlm.score(model, alone, batch_size=1))
+        if name == "gemma4":
+            model.model.set_experts_implementation("eager")  # grouped products have no float64
         seen, kept = [], model.model.base_model.forward
-        language = model.model.base_model.get_decoder()
-        hook = language.register_forward_pre_hook(
-            lambda _, given, more, seen=seen: seen.append((more["inputs_embeds"].shape, more["use_cache"])),
-            with_kwargs=True,
-        )
-        found = [value for values in vlm.score_pairs(model, rows) for value in values]
-        hook.remove()
+        with float64() if dtype == torch.float64 else nullcontext():
+            wanted = list(vlm.score(model, alone, batch_size=1))
+            hook = model.model.base_model.get_decoder().register_forward_pre_hook(
+                lambda _, given, more, seen=seen: seen.append(
+                    (len(more["inputs_embeds"]), more["use_cache"])
+                ),
+                with_kwargs=True,
+            )
+            found = [value for values in vlm.score_pairs(model, rows) for value in values]
+            hook.remove()
+            again = list(vlm.score(model, alone[:2], batch_size=1))
         assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < most
-        assert [(shape[0], cached) for shape, cached in seen] == [(len(pairs), False)]
-        assert model.model.base_model.forward == kept  # nothing is left of the packed rows
-        assert list(vlm.score(model, alone[:2], batch_size=1)) == wanted[:2]
+        assert seen == [(len(pairs), False)]
+        assert model.model.base_model.forward == kept and again == wanted[:2]  # nothing is left of the rows
 
 
 def test_a_model_that_is_not_known_to_share_computes_each_answer(llava, tmp_path, monkeypatch):
