@@ -31,7 +31,9 @@ LANGUAGE = (
 # Types whose vision tower takes tensors with a line for each tile, or with a line for each row, and not for each image.
 BY_TILE = ("internvl", "smolvlm", "idefics3")
 # Types whose vision tower computes images or windows one at a time, unless its attention takes sequences of one row.
-BY_SEQUENCE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "glm4v")
+BY_SEQUENCE = (
+    "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "glm4v", "glm4v_moe",
+)  # fmt: skip
 
 
 def why_not(config: Any, how: str = "auto") -> str | None:

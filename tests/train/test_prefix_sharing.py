@@ -373,8 +373,14 @@ def by_one_sequence(
     return out
 
 
-@pytest.mark.parametrize("kernel", [by_one_sequence, without_shared_keys])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [
+        *((name, kernel) for name in NAMES for kernel in (by_one_sequence, without_shared_keys)),
+        ("glm4v", by_one_sequence),
+        ("qwen3.5", by_one_sequence),
+    ],
+)
 def test_variable_length_sequences_are_the_rows(name, kernel, trainers, monkeypatch):
     """Compare the index arithmetic of the one call on CUDA with the stock step."""
     varlen = pytest.importorskip(
