@@ -31,6 +31,7 @@ def compile_layers(trainer: PairTrainer, backend: str | Callable = "inductor") -
         return "sharded weights can't be compiled here"
     size = min(trainer.args.per_device_train_batch_size, len(trainer.train_dataset))
     batch = trainer.data_collator([trainer.train_dataset[row] for row in range(size)])
+    batch.pop("row", None)  # these pairs are not part of the run's measures
     undo = ExitStack()
     with random_adapter(trainer.model):  # the gradient of LoRA's A is zero while its B is zero
         expected = _gradients(trainer, batch)

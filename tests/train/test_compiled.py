@@ -43,7 +43,10 @@ def test_compiled_layers_give_the_gradients_of_plain_ones(architectures, tmp_pat
     torch.compiler.reset()
 
     weights = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
+    seen = trainer.seen["train"]
+    seen.take(lambda values: values, once=False)
     assert compile_layers(trainer, "aot_eager") is None
+    assert not seen.pairs, "pairs of the check are not part of the run's measures"
     assert all("forward" in vars(layer) for layer in layers[:-1])
     assert all(torch.equal(weight, weights[name]) for name, weight in trainer.model.state_dict().items())
     loss, gradients = loss_and_gradients(trainer)
