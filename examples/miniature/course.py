@@ -1,33 +1,41 @@
-"""Teach the miniature VLM the parts of reasoning across images, on features of its frozen vision tower."""
+"""Teach the miniature VLM the parts of reasoning across images: the stages of skills.py, from a model that vlm.py made.
+
+    python examples/miniature/course.py POOL OUT --start MODEL [--from STAGE] [--share 1]
+
+The tower is frozen, and what it makes of each picture is computed once. Products of matrices are computed in bfloat16 where
+the processor has instructions for it (AMX), in float32 elsewhere. The model after each stage is kept in OUT-stages.
+"""
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from skills import COURSE, Material, Stage
 from steps import advance, make_optimizers
 from torch.nn import functional as F
-from vlm import encode, to_pixels
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from vlm import encode, load_pool, make_processor, to_pixels
+
+TOKENS = 1200  # of a batch: many small steps learn more than few large ones
+AHEAD = 400  # lessons that are drawn at a time and sorted by length
 
 
-def features_of(model, pictures: dict, folder: Path, seed: int = 0) -> dict[str, np.ndarray]:
-    """Return what the frozen tower makes of each picture of the pool, float16 [N, tokens, width]."""
+def features_of(model, pictures: dict, seed: int) -> dict[str, np.ndarray]:
+    """Return what the frozen tower makes of each picture of the pool, float16 [N, tokens, width], by kind."""
     found, noise = {}, np.random.default_rng(seed)
     for kind, some in pictures.items():
-        file = folder / f"{kind}-features.npy"
-        if not file.exists():
-            rows = []
-            with torch.no_grad():
-                for start in range(0, len(some), 64):
-                    pixels = to_pixels(some[start : start + 64], noise)
-                    seen = model.model.vision_tower(pixel_values=pixels, output_hidden_states=True)
-                    rows.append(seen.hidden_states[-1][:, 1:].half().numpy())
-            np.save(file, np.concatenate(rows))
-        found[kind] = np.load(file, mmap_mode="r")
+        rows = []
+        with torch.no_grad():
+            for start in range(0, len(some), 64):
+                pixels = to_pixels(some[start : start + 64], noise)
+                seen = model.model.vision_tower(pixel_values=pixels, output_hidden_states=True)
+                rows.append(seen.hidden_states[-1][:, 1:].half().numpy())
+        found[kind] = np.concatenate(rows)
     return found
 
 
@@ -54,70 +62,94 @@ def logits_of(model, ids, target, seen):
         embedded = embedded.masked_scatter(at.unsqueeze(-1), images)
     hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
     asked = target[:, 1:] != -100
-    return model.lm_head(hidden[:, :-1][asked]), target[:, 1:][asked], asked
+    return model.lm_head(hidden[:, :-1][asked]), target[:, 1:][asked]
 
 
-def batches(draw: Callable, tokenizer, rng: Random, tokens: int, ahead: int = 400):
-    """Yield batches of about `tokens` tokens; lessons of like length go together."""
-    while True:
-        drawn = [(items, *encode(tokenizer, items, turns)) for items, turns in (draw(rng) for _ in range(ahead))]
-        drawn.sort(key=lambda row: len(row[1]))
-        ready = []
-        while drawn:
-            take = max(1, tokens // len(drawn[-1][1]))
-            ready.append(drawn[-take:])
-            del drawn[-take:]
-        rng.shuffle(ready)
-        yield from ready
+def batches(tokenizer, drawn: list, rng: Random) -> list:
+    """Return batches of about TOKENS tokens, in which lessons are of like length."""
+    rows = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
+    rows.sort(key=lambda row: len(row[1]))
+    ready = []
+    while rows:
+        take = max(1, TOKENS // len(rows[-1][1]))
+        ready.append(rows[-take:])
+        del rows[-take:]
+    rng.shuffle(ready)
+    return ready
 
 
-def train(model, tokenizer, features, draw, *, seconds=None, steps=None, rate, seed, tokens=1200, probes=None, every=60, floor=0.02):
-    rest = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
+def train(
+    model, tokenizer, features: dict, stage: Stage, material: Material, seed: int, share: float
+) -> None:
+    """Train on the lessons of one stage. share: of its lessons, to try the script."""
+    language = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
     model.model.vision_tower.requires_grad_(False)
-    optimizers = make_optimizers(rest, matrices=5e-3 * rate, rest=3e-3 * rate)
+    optimizers = make_optimizers(language, matrices=5e-3 * stage.rate, rest=3e-3 * stage.rate)
     model.train()
-    start, losses, seen_lessons, last = time.time(), [], 0, time.time()
-    for step, rows in enumerate(batches(draw, tokenizer, Random(seed), tokens)):
-        spent = (time.time() - start) / seconds if seconds else step / steps
-        if spent >= 1:
-            break
-        ids, target, seen = batch_of(rows, features)
-        logits, wanted, _ = logits_of(model, ids, target, seen)
+    count = max(1, round(stage.lessons * share))
+    start, seen, shown, losses = time.time(), 0, 0, []
+    rng, step = Random(seed), 0
+    ready: list = []
+    while seen < count:
+        if not ready:
+            drawn = [stage.draw(rng, material, seen / count) for _ in range(min(AHEAD, count))]
+            ready = batches(tokenizer, drawn, rng)
+        rows = ready.pop()
+        ids, target, pictures = batch_of(rows, features)
+        logits, wanted = logits_of(model, ids, target, pictures)
         loss = F.cross_entropy(logits, wanted)
         loss.backward()
-        advance(optimizers, step, spent, warmup=50)
+        advance(optimizers, step, seen / count, warmup=50)
+        step, seen = step + 1, seen + len(rows)
         losses.append(loss.item())
-        seen_lessons += len(rows)
-        if time.time() - last > every:
-            last = time.time()
-            said = probe(model, tokenizer, features, probes) if probes else ""
-            print(f"{time.time() - start:.0f}s step {step} {seen_lessons / (time.time() - start):.0f} lessons/s loss {np.mean(losses[-100:]):.4f} {said}", flush=True)
+        if seen * 10 // count > shown:
+            shown = seen * 10 // count
+            rate = seen / (time.time() - start)
+            print(
+                f"{stage.name} {shown}0% loss {np.mean(losses[-100:]):.4f} {rate:.0f} lessons/s", flush=True
+            )
     model.eval()
 
 
-@torch.no_grad()
-def probe(model, tokenizer, features, probes: dict) -> str:
-    """Return for each probe the share of answers that are exact, and of first words that are right."""
-    model.eval()
-    said = []
-    for name, lessons in probes.items():
-        exact = first = total = 0
-        rows = sorted(((items, *encode(tokenizer, items, turns)) for items, turns in lessons), key=lambda r: len(r[1]))
-        for start in range(0, len(rows), 25):
-            ids, target, seen = batch_of(rows[start : start + 25], features)
-            logits, wanted, asked = logits_of(model, ids, target, seen)
-            right = torch.zeros_like(asked)
-            right[asked] = logits.argmax(-1) == wanted
-            begins = asked & ~F.pad(asked, (1, 0))[:, :-1]
-            for r in range(len(ids)):
-                places = begins[r].nonzero()[:, 0].tolist()
-                for p in places:
-                    q = p
-                    while q < asked.shape[1] and asked[r, q]:
-                        q += 1
-                    exact += bool(right[r, p:q].all())
-                    first += bool(right[r, p])
-                    total += 1
-        said.append(f"{name} {100 * exact / max(1, total):.0f}/{100 * first / max(1, total):.0f}")
-    model.train()
-    return "  ".join(said)
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--start", required=True, help="folder of the model to go on from")
+    parser.add_argument(
+        "--from", dest="first", choices=[stage.name for stage in COURSE], default=COURSE[0].name,
+        help="first stage",
+    )  # fmt: skip
+    parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
+    torch.manual_seed(options.seed)
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    pictures, labels = load_pool(options.pool)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
+    model = LlavaForConditionalGeneration.from_pretrained(options.start)
+    model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
+    features = features_of(model, pictures, options.seed)
+    material = Material(labels, options.seed)
+    first = [stage.name for stage in COURSE].index(options.first)
+    for at, stage in enumerate(COURSE[first:], first):
+        train(model, tokenizer, features, stage, material, options.seed + at, options.share)
+        save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
+    save(model, tokenizer, options.out)
+    print(f"saved to {options.out}", flush=True)
+
+
+def save(model, tokenizer, folder: Path) -> None:
+    attention = model.config._attn_implementation
+    model.set_attn_implementation("sdpa")
+    model.generation_config.do_sample = False
+    model.save_pretrained(folder)
+    make_processor(tokenizer).save_pretrained(folder)
+    model.set_attn_implementation(attention)
+
+
+if __name__ == "__main__":
+    main()

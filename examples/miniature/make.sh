@@ -25,6 +25,7 @@ out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 "$python" pool.py "$out/pool" --scenes 32000 --faces 26000 --digits 18000
-"$python" vlm.py "$out/pool" "$out/mini" --tower-steps 4500 --words 40000 --pictures 220000 --parts 10000
-"$python" clip.py "$out/pool" "$out/mini-clip" --tower "$out/mini-tower" --steps 5000
-"$python" text.py "$out/mini-text" --tokenizer "$out/mini-tower" --minutes 4
+"$python" vlm.py "$out/pool" "$out/seeing" --tower-steps 4500 --words 40000 --pictures 220000
+"$python" course.py "$out/pool" "$out/mini" --start "$out/seeing" --share 1
+"$python" clip.py "$out/pool" "$out/mini-clip" --tower "$out/seeing-tower" --steps 5000
+"$python" text.py "$out/mini-text" --tokenizer "$out/seeing-tower" --minutes 4

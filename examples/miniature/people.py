@@ -26,14 +26,16 @@ COMPARE = (
     "Compare the people in Images {a} and {b}.",
     "What do the people in Image {a} and Image {b} have in common?",
 )
-ALIKE = (
-    "In what are the people in Images {a} and {b} alike?",
-    "What is the same in Image {a} and Image {b}?",
-)
 DESCRIBE_TWO = (
     "Describe the people in Image {a} and Image {b}.",
     "What do Images {a} and {b} show?",
 )
+SAME = {  # thing -> question whether two people have it in common
+    "texture": "Do the people in Image {a} and Image {b} have hair of one texture?",
+    "hair": "Do the people in Image {a} and Image {b} have hair of one colour?",
+    "skin": "Do the people in Image {a} and Image {b} have the same skin?",
+    "eyes": "Do the people in Image {a} and Image {b} have the same eyes?",
+}
 ELDER, YOUNGER, ELDERS, YOUNGERS = RELATIONS["parent"]
 
 
@@ -121,9 +123,7 @@ def in_lesson(
     return items, [(parts, answer), *(([ask], said) for ask, said in rest)]
 
 
-def compare(
-    rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3
-) -> tuple[list[Item], list]:
+def compare(rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3) -> tuple[list[Item], list]:
     """For each thing that is said of a face, what two people have in common: its value, or "no"."""
     n = rng.randint(2, most)
     people = crowd.draw(rng, n)
@@ -134,30 +134,7 @@ def compare(
     said = []
     for a, b in rng.sample(pairs, min(turns, len(pairs) // 2)):
         one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        ages = [crowd.ages[people[p]] for p in (a, b)]
-        elder = "no" if ages[0] == ages[1] else f"Image {(a if ages[0] > ages[1] else b) + 1}"
-        answer = f"{in_common(one, other)}, elder {elder}."
-        said.append((rng.choice(COMPARE).format(a=a + 1, b=b + 1), answer))
-    return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
-
-
-def alike(
-    rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3
-) -> tuple[list[Item], list]:
-    """What two people have in common, in any order, so that all of it must be known at once."""
-    n = rng.randint(2, most)
-    people = crowd.draw(rng, n)
-    if rng.random() < 0.3:
-        people[1] = rng.randrange(len(crowd.labels))
-    rng.shuffle(people)
-    pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
-    said = []
-    for a, b in rng.sample(pairs, min(turns, len(pairs) // 2)):
-        one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        same = [f"{one[t]} {'hair' if t == 'texture' else t}" for t in LOOKS if one[t] == other[t]]
-        rng.shuffle(same)
-        answer = f"Both have {words.listing(same)}." if same else "They have nothing in common."
-        said.append((rng.choice(ALIKE).format(a=a + 1, b=b + 1), answer))
+        said.append((rng.choice(COMPARE).format(a=a + 1, b=b + 1), in_common(one, other) + "."))
     return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
 
 
@@ -171,16 +148,15 @@ def describe_two(
     said = []
     for a, b in rng.sample(pairs, min(turns, len(pairs))):
         one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        looks = [f"{t} {one[t]} and {other[t]}" for t in LOOKS]
-        answer = ", ".join([*looks, f"{words.noun_of(one)} and {words.noun_of(other)}"]) + "."
+        answer = ", ".join(f"{t} {one[t]} and {other[t]}" for t in LOOKS) + "."
         said.append((rng.choice(DESCRIBE_TWO).format(a=a + 1, b=b + 1), answer))
     return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
 
 
-def in_common(one: dict, other: dict) -> str:
+def in_common(one: dict, other: dict, traits: Sequence[str] = LOOKS) -> str:
     """Return "texture wavy, hair no, skin pale, eyes no". A value is learned at once, where "yes" stays at chance: it needs
     only that both have it."""
-    return ", ".join(f"{t} {one[t] if one[t] == other[t] else 'no'}" for t in LOOKS)
+    return ", ".join(f"{t} {one[t] if one[t] == other[t] else 'no'}" for t in traits)
 
 
 def ask_kin(rng: Random, form: str, a: int, b: int) -> tuple[str, bool]:
@@ -262,3 +238,66 @@ def answer_yes_no(
     is_what = {"elder": f"the {ELDER} of", "younger": f"the {YOUNGER} of"}.get(str(truth), "not related to")
     long = f"{yes}, the person in Image {a + 1} is {is_what} the person in Image {b + 1}."
     return ask, f"{yes}." if short else long
+
+
+def reason(
+    rng: Random,
+    crowd: Crowd,
+    told: float,
+    listed: int,
+    forms: Sequence[str] = ("is-elder", "are-kin"),
+    most: int = 5,
+) -> tuple[list[Item], list]:
+    """A question for yes or no whose answer first says of `listed` traits, which the question names, whether they are the
+    same. The fewer are listed, the more must be compared at once."""
+    n = rng.randint(2, most)
+    elder, child = crowd.relatives(rng)
+    kin_two = rng.random() < 0.5
+    people = [elder, child if kin_two else crowd.stranger(rng, child, (elder,))]
+    while len(people) < n:
+        people.append(crowd.stranger(rng, rng.choice((elder, child)), people[:2]))
+    one, two = people[:2]
+    rng.shuffle(people)
+    a, b = people.index(one), people.index(two)
+    form = rng.choice(forms)
+    if form == "are-kin" or (kin_two and rng.random() < 0.25):
+        a, b = b, a
+    in_words = [rng.random() < told for _ in people]
+    if not (in_words[a] or in_words[b]):
+        in_words[rng.choice((a, b))] = True
+    ask, answer = answer_yes_no(rng, crowd, form, people, a, b)
+    if listed:
+        chosen = rng.sample(LOOKS, listed)
+        traits = [t for t in LOOKS if t in chosen]
+        if form == "are-kin":
+            a, b = sorted((a, b))
+        ask = f"Compare {words.listing(traits)}. {ask}"
+        answer = f"{in_common(crowd.labels[people[a]], crowd.labels[people[b]], traits)}. {answer}"
+    return in_lesson(crowd, rng, people, in_words, [(ask, answer)])
+
+
+def same(
+    rng: Random, crowd: Crowd, told: float, values: float, most: int = 5, turns: int = 3
+) -> tuple[list[Item], list]:
+    """Whether two people have one thing in common. values: share of the answers that give its value instead of yes."""
+    n = rng.randint(2, most)
+    people = crowd.draw(rng, n)
+    if rng.random() < 0.3:
+        people[1] = rng.randrange(len(crowd.labels))
+    rng.shuffle(people)
+    pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
+    said = []
+    for _ in range(turns):
+        a, b = rng.choice(pairs)
+        one, other = crowd.labels[people[a]], crowd.labels[people[b]]
+        trait = rng.choice(LOOKS)
+        if one[trait] != other[trait] and rng.random() < 0.4:
+            shared = [t for t in LOOKS if one[t] == other[t]]
+            trait = rng.choice(shared or LOOKS)
+        ask = SAME[trait].format(a=a + 1, b=b + 1)
+        alike = one[trait] == other[trait]
+        if rng.random() < values:
+            said.append((f"{ask} Which?", f"They are {one[trait]}." if alike else "They are not."))
+        else:
+            said.append((ask, f"Yes, {one[trait]}." if alike else "No."))
+    return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)

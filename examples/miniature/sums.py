@@ -1,4 +1,4 @@
-"""Lessons about digits: sums, differences, the largest, the smallest and counts, over digits that are shown or told in words.
+"""Lessons about digits: sums, differences, the largest, the smallest and counts, over digits that are shown or told.
 Questions and answers are those of the task arithmetic."""
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def reckon(
     return in_digits(rng, digits, values, in_words, said)
 
 
-def read(
-    rng: Random, digits: Digits, told: float, most: int = 5, turns: int = 3
-) -> tuple[list[Item], list]:
+def read(rng: Random, digits: Digits, told: float, most: int = 5, turns: int = 3) -> tuple[list[Item], list]:
     """The digits in some of the images, as an answer that shows its working begins."""
     n = rng.randint(2, most)
     values = [rng.randrange(10) for _ in range(n)]
