@@ -76,7 +76,7 @@ def test_the_clip_and_the_vlm_go_on_from_those_that_ship(made, tmp_path):
     assert 0 < moved < 0.1  # trained, and from what ships
 
     out = tmp_path / "mini"
-    run("course.py", made / "pool", out, "--start", names.bundled("mini"), "--from", "forms", "--share", 1e-3)
+    run("course.py", made / "pool", out, "--start", names.bundled("mini"), "--from", 1, "--share", 1e-3)
     before, after = (vlm.load(str(one)).model.state_dict() for one in ("mini", out))
     moved = {name: float(abs(before[name] - after[name]).max()) for name in before}
     assert all((change > 0) != ("vision_tower" in name) and change < 0.1 for name, change in moved.items()), (
