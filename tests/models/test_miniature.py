@@ -43,7 +43,13 @@ def made(tmp_path_factory) -> Path:
     """Run every command of make.sh with small numbers. Return its folder."""
     out = tmp_path_factory.mktemp("made")
     commands = re.findall(r'^"\$python" (.*)$', (SCRIPTS / "make.sh").read_text(), re.M)
-    assert [command.split()[0] for command in commands] == ["pool.py", "vlm.py", "course.py", "clip.py", "text.py"]
+    assert [command.split()[0] for command in commands] == [
+        "pool.py",
+        "vlm.py",
+        "course.py",
+        "clip.py",
+        "text.py",
+    ]
     for command in commands:
         script, *words = shlex.split(command.replace("$out", str(out)))
         words = [
