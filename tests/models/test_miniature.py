@@ -34,7 +34,11 @@ def run(script: str, *words: object) -> str:
         patch.setattr(
             torch.nn.Module, "compile", lambda self, **_: None
         )  # compiling takes longer than these few steps
-        runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+        before = torch.backends.mkldnn.matmul.fp32_precision  # which course.py lowers for its process
+        try:
+            runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+        finally:
+            torch.backends.mkldnn.matmul.fp32_precision = before
     return said.getvalue()
 
 
