@@ -11,8 +11,9 @@
 #     python course.py POOL OUT --start PREVIOUS
 #
 # with PREVIOUS the folder s2h/models/mini before it (sha256 of its weights: 1d4fb0fee896ace1…). It took 24 minutes of one
-# core beside other work, by a version of course.py that counted seconds: the numbers of lessons in skills.py are rounded from
-# that run. A run from nothing has not been measured. Text: a correlation of 0.92 with the real model's cosines.
+# core beside other work, by a version of course.py that counted seconds and rehearsed some comparing of people in the last
+# stage: the numbers and shares in skills.py are rounded from that run. Neither course.py as it stands nor a run from nothing
+# has been measured as a whole. Text: a correlation of 0.92 with the real model's cosines.
 #
 # The CLIP that ships went on from an earlier one (11 minutes of an earlier version of clip.py) with 2,090 more steps of 128
 # images: examples/results/clip-calibration.json says what it does. clip.py --from goes on so. What a CLIP trained from the
