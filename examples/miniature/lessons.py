@@ -1,8 +1,8 @@
 """What the miniature VLM is taught before any preference training: to see one image well, to say whether an image shows
-something, to write captions of several images in one prompt, and to reason over captions in plain text, at last with one of
-them shown instead of told (`half_told`). Questions of levels 2 and 3 over images alone (`form`) have their right answer as
-often as the wrong one, so that the form of an answer is known and which one is right is left to preference training. Answers
-never show their working.
+something, to write captions of several images in one prompt, and to reason over captions in plain text. Questions of levels
+2 and 3 over images alone (`form`) have their right answer as often as the wrong one, so that the form of an answer is known
+and which one is right is left to preference training. Answers never show their working. The lessons that follow are those
+of skills.py.
 
 A lesson is (list of pool indices of its images, list of turns); a turn is (list of user parts, answer), where a part is a
 text or None for the next image.
@@ -35,22 +35,12 @@ WITH_PICTURES = (
     (0.1, {"present": 1.0}),
     (0.4, SHARES),
 )
-# The last lessons: the parts of levels 2 and 3, and the forms of their answers. Their learning rates are a third.
-PARTS = {
-    "single": 0.1, "captions": 0.1, "present": 0.05, "level 1": 0.1, "digits": 0.07, "people": 0.15, "scenes": 0.03,
-    "alike": 0.04, "half told": 0.22, "format": 0.14,
-}  # fmt: skip
 KIND_SHARES = (("scene", 0.4), ("face", 0.35), ("digit", 0.25))
 DESCRIBE_ONE = (
     "Describe Image {k}.",
     "What does Image {k} show?",
     "Caption Image {k}.",
     "What is in Image {k}?",
-)
-ALIKE = (
-    "What do the people in Image {a} and Image {b} have in common?",
-    "In what are the people in Images {a} and {b} alike?",
-    "Compare Image {a} and Image {b}: what is the same?",
 )
 DESCRIBE_ALL = ("Describe all images.", "Say what you see in each image.", "Describe the images one by one.")
 PRESENT = ("Is there {c} in {w}?", "Does {w} show {c}?", "Do you see {c} in {w}?", "Can {c} be seen in {w}?")
@@ -242,41 +232,6 @@ def tell(rng: Random, phrases: dict[int, str]) -> str:
     return " ".join(f"Image {i + 1} shows {phrase}." for i, phrase in phrases.items())
 
 
-def half_told(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
-    """A question of level 2 or 3 with one image, and the others told in words: what is seen meets what is said."""
-    draft = task_draft(rng, pictures, ("kinship", "kinship", "arithmetic", "search"))
-    at = rng.choice(draft.target if rng.random() < 0.8 else range(len(draft.items)))
-    return one_shown(draft.items, at, draft.ask, bare(draft.chosen))
-
-
-def one_shown(items: list[Item], at: int, ask: str, answer: str) -> tuple[list[Item], list]:
-    parts: list = []
-    for i, item in enumerate(items):
-        parts += [f"Image {i + 1}: ", None if i == at else words.look(item.labels), "\n"]
-    return [items[at]], [([*parts, ask], answer)]
-
-
-def alike(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
-    """What two people have in common, of all that is said of a face; both are told, or one of them is shown."""
-    people = [
-        *pictures.draw_relatives(rng, "parent"),
-        *(rng.choice(pictures.residents) for _ in range(rng.randint(0, 2))),
-    ]
-    rng.shuffle(people)
-    a, b = sorted(rng.sample(range(len(people)), 2))
-    items = [pictures.draw_portrait(rng, person) for person in people]
-    one, other = items[a].labels, items[b].labels
-    same = [
-        f"{one[t]} {'hair' if t == 'texture' else t}" for t in ("texture", *words.LOOKS) if one[t] == other[t]
-    ]
-    answer = f"Both have {words.listing(same)}." if same else "They have nothing in common."
-    ask = rng.choice(ALIKE).format(a=a + 1, b=b + 1)
-    if rng.random() < 0.5:
-        return one_shown(items, rng.choice((a, b)), ask, answer)
-    said = tell(rng, {place: words.look(item.labels) for place, item in enumerate(items)})
-    return [], [([f"{ask}\n{said}"], answer)]
-
-
 def form(rng: Random, pictures: PoolWorld) -> tuple[list[Item], list]:
     """A question of level 2 or 3 with its images, answered rightly or wrongly at even odds."""
     draft = task_draft(rng, pictures, ("kinship", "arithmetic", "search"))
@@ -299,16 +254,8 @@ def with_images(n: int, turns: list[tuple[str, str]], *, indexed: bool) -> list:
     ]
 
 
-OVER_PICTURES = {
-    "single": single,
-    "captions": captions,
-    "present": present,
-    "level 1": level_1,
-    "half told": half_told,
-    "alike": alike,
-    "format": form,
-}
-IN_WORDS = {"digits": "arithmetic", "people": "kinship", "scenes": "search"}
+OVER_PICTURES = {"single": single, "captions": captions, "present": present, "format": form}
+IN_WORDS = {"digits": "arithmetic", "people": "kinship"}
 
 
 def lesson(

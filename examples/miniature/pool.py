@@ -19,7 +19,7 @@ SEED = 20_260  # not a default seed of any command
 CHUNK = 500
 
 
-def draw_chunk(kind: str, chunk: int, count: int):
+def draw_chunk(kind: str, chunk: int, count: int, seed: int):
     """The first pictures of a chunk as uint8 [count, 64, 64, 3] and their labels."""
     import numpy as np
     from PIL import Image
@@ -27,11 +27,11 @@ def draw_chunk(kind: str, chunk: int, count: int):
     from s2h import seeds
     from s2h.sources.builtin.world import World
 
-    world = World(seed=SEED, split="train")
+    world = World(seed=seed, split="train")
     draw = {"scene": world.scene, "face": world.face, "digit": world.draw_digit}[kind]
     pictures, labels = [], []
     for i in range(count):
-        rng = seeds.rng(SEED, kind, chunk, i)
+        rng = seeds.rng(seed, kind, chunk, i)
         item = draw(rng)
         picture = item.draw(rng.choice(SIZES))
         if picture.width != SIDE:
@@ -49,12 +49,17 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=30_000)
     parser.add_argument("--faces", type=int, default=24_000)
     parser.add_argument("--digits", type=int, default=16_000)
+    parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     options.pool.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max_workers=2) as workers:
         for kind, count in (("scene", options.scenes), ("face", options.faces), ("digit", options.digits)):
             counts = [min(CHUNK, count - start) for start in range(0, count, CHUNK)]
-            chunks = list(workers.map(draw_chunk, [kind] * len(counts), range(len(counts)), counts))
+            chunks = list(
+                workers.map(
+                    draw_chunk, [kind] * len(counts), range(len(counts)), counts, [options.seed] * len(counts)
+                )
+            )
             np.save(options.pool / f"{kind}.npy", np.concatenate([pictures for pictures, _ in chunks]))
             labels = [label for _, some in chunks for label in some]
             (options.pool / f"{kind}.json").write_text(json.dumps(labels))

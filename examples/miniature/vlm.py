@@ -1,6 +1,6 @@
 """Train the miniature VLM from nothing: a CLIP vision tower on attributes, then a whole LLaVA on lessons.
 
-    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000] [--parts 10000]
+    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000]
 
 The stages are counted in steps and lessons, so that other work on the cores costs time and no skill. Matrices are trained
 with Muon (Jordan et al. 2024), all else with AdamW, and in small batches: after 9,000 lessons with pictures the loss is
@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 import torch
-from lessons import PARTS, WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
+from lessons import WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
 from steps import advance, make_optimizers
 from torch import nn
 from torch.nn import functional as F
@@ -283,19 +283,15 @@ def train_language(
     count: int,
     seed: int,
     shares: dict,
-    last: bool = False,
     batch: int = 2500,
 ) -> None:
-    """`count` lessons, `batch` tokens at a time. last: at a third of the learning rates, and the tower stays as it is."""
+    """`count` lessons, `batch` tokens at a time."""
     rng, noise = Random(seed), np.random.default_rng(seed)
     pool_world, world = PoolWorld(labels), World(seed=seed + 1, split="train")
-    model.model.vision_tower.requires_grad_(not last)
     tower = [(n, p) for n, p in model.named_parameters() if "vision_tower" in n]
     rest = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
-    rate = 1 / 3 if last else 1
-    optimizers = make_optimizers(rest, matrices=5e-3 * rate, rest=3e-3 * rate)
-    if not last:
-        optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
+    optimizers = make_optimizers(rest, matrices=5e-3, rest=3e-3)
+    optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
     model.train()
     start, step, seen, shown, losses = time.time(), 0, 0, 0, []
     ready: list = []
@@ -356,19 +352,13 @@ def main() -> None:
         "--words", type=int, default=40_000, help="lessons in plain text, before the pictures"
     )
     parser.add_argument("--pictures", type=int, default=220_000, help="lessons with pictures")
-    parser.add_argument("--parts", type=int, default=10_000, help="last lessons, at a third of the rates")
-    parser.add_argument("--start", help="go on with the language of a model made before, with new lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)  # two threads wait for each other longer than they compute
     torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
-    if options.start:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
-        model = LlavaForConditionalGeneration.from_pretrained(options.start)
-    else:
-        tokenizer = make_tokenizer(labels, options.seed, options.texts)
-        model = make_model(tokenizer)
+    tokenizer = make_tokenizer(labels, options.seed, options.texts)
+    model = make_model(tokenizer)
     print(
         f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words",
         flush=True,
@@ -378,16 +368,14 @@ def main() -> None:
     model.set_attn_implementation("eager")
     for layer in (*model.model.language_model.layers, *model.model.vision_tower.encoder.layers):
         layer.compile(dynamic=True)
-    if not options.start:
-        train_tower(model.model.vision_tower, pictures, labels, options.tower_steps, options.seed)
-        # The miniature CLIP starts from the same tower and the same words.
-        model.model.vision_tower.save_pretrained(f"{options.out}-tower")
-        tokenizer.save_pretrained(f"{options.out}-tower")
+    train_tower(model.model.vision_tower, pictures, labels, options.tower_steps, options.seed)
+    # The miniature CLIP starts from the same tower and the same words.
+    model.model.vision_tower.save_pretrained(f"{options.out}-tower")
+    tokenizer.save_pretrained(f"{options.out}-tower")
     stages = [(round(share * options.words), shares) for share, shares in WORDS_FIRST]
     stages += [(round(share * options.pictures), shares) for share, shares in WITH_PICTURES]
-    stages += [(options.parts, PARTS)]
     for at, (count, shares) in enumerate(stages):
-        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares, shares is PARTS)
+        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares)
     model.set_attn_implementation("sdpa")
     model.generation_config.do_sample = False
     model.save_pretrained(options.out)

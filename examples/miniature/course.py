@@ -1,0 +1,152 @@
+"""Teach the miniature VLM the parts of reasoning across images: the stages of skills.py, from a model that vlm.py made.
+
+    python examples/miniature/course.py POOL OUT --start MODEL [--course people] [--from 1]
+
+The tower is frozen, and what it makes of each picture is computed once. Products of matrices are computed in bfloat16 where
+the processor has instructions for it (AMX), in float32 elsewhere. The model after each stage is kept in OUT-stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from skills import COURSES, Material, Stage
+from steps import advance, make_optimizers
+from torch.nn import functional as F
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from vlm import encode, load_pool, make_processor, to_pixels
+
+TOKENS = 1300  # of a batch: many small steps learn more than few large ones
+AHEAD = 400  # lessons that are drawn at a time and sorted by length
+
+
+def features_of(model, pictures: dict, seed: int) -> dict[str, np.ndarray]:
+    """Return what the frozen tower makes of each picture of the pool, float16 [N, tokens, width], by kind."""
+    found, noise = {}, np.random.default_rng(seed)
+    for kind, some in pictures.items():
+        rows = []
+        with torch.no_grad():
+            for start in range(0, len(some), 64):
+                pixels = to_pixels(some[start : start + 64], noise)
+                seen = model.model.vision_tower(pixel_values=pixels, output_hidden_states=True)
+                rows.append(seen.hidden_states[-1][:, 1:].half().numpy())
+        found[kind] = np.concatenate(rows)
+    return found
+
+
+def batch_of(rows: list, features: dict):
+    longest = max(len(ids) for _, ids, _ in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    target = torch.full_like(ids, -100)
+    seen = []
+    for r, (items, row_ids, row_labels) in enumerate(rows):
+        ids[r, : len(row_ids)] = torch.tensor(row_ids)
+        target[r, : len(row_ids)] = torch.tensor(row_labels)
+        for item in items:
+            kind, at = item.key.split()
+            seen.append(features[kind][int(at)])
+    return ids, target, torch.from_numpy(np.stack(seen)).float() if seen else None
+
+
+def logits_of(model, ids, target, seen):
+    """Return logits at the answers' tokens, and these tokens. Padding is on the right, so that no mask is needed."""
+    embedded = model.get_input_embeddings()(ids)
+    if seen is not None:
+        images = model.model.multi_modal_projector(seen).flatten(0, 1)
+        at = ids == model.config.image_token_id
+        embedded = embedded.masked_scatter(at.unsqueeze(-1), images)
+    hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    asked = target[:, 1:] != -100
+    return model.lm_head(hidden[:, :-1][asked]), target[:, 1:][asked]
+
+
+def batches(tokenizer, drawn: list, rng: Random) -> list:
+    """Return batches of about TOKENS tokens, in which lessons are of like length."""
+    rows = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
+    rows.sort(key=lambda row: len(row[1]))
+    ready = []
+    while rows:
+        take = max(1, TOKENS // len(rows[-1][1]))
+        ready.append(rows[-take:])
+        del rows[-take:]
+    rng.shuffle(ready)
+    return ready
+
+
+def train(
+    model, tokenizer, features: dict, stage: Stage, material: Material, seed: int, share: float
+) -> None:
+    """Train on the lessons of one stage. share: of its lessons, to try the script."""
+    language = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
+    model.model.vision_tower.requires_grad_(False)
+    optimizers = make_optimizers(language, matrices=5e-3 * stage.rate, rest=3e-3 * stage.rate)
+    model.train()
+    count = max(1, round(stage.lessons * share))
+    start, seen, shown, losses = time.time(), 0, 0, []
+    rng, step = Random(seed), 0
+    ready: list = []
+    while seen < count:
+        if not ready:
+            drawn = [stage.draw(rng, material, seen / count) for _ in range(min(AHEAD, count))]
+            ready = batches(tokenizer, drawn, rng)
+        rows = ready.pop()
+        ids, target, pictures = batch_of(rows, features)
+        logits, wanted = logits_of(model, ids, target, pictures)
+        loss = F.cross_entropy(logits, wanted)
+        loss.backward()
+        advance(optimizers, step, seen / count, warmup=50)
+        step, seen = step + 1, seen + len(rows)
+        losses.append(loss.item())
+        if seen * 10 // count > shown:
+            shown = seen * 10 // count
+            rate = seen / (time.time() - start)
+            print(
+                f"{stage.name} {shown}0% loss {np.mean(losses[-100:]):.4f} {rate:.0f} lessons/s", flush=True
+            )
+    model.eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--start", required=True, help="folder of the model to go on from")
+    parser.add_argument("--course", choices=COURSES, default="parts")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first stage, from 0")
+    parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
+    torch.manual_seed(options.seed)
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    pictures, labels = load_pool(options.pool)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
+    model = LlavaForConditionalGeneration.from_pretrained(options.start)
+    model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
+    features = features_of(model, pictures, options.seed)
+    material = Material(labels, options.seed)
+    for at, stage in enumerate(COURSES[options.course][options.first :], options.first):
+        train(model, tokenizer, features, stage, material, options.seed + at, options.share)
+        save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
+    save(model, tokenizer, options.out)
+    print(f"saved to {options.out}", flush=True)
+
+
+def save(model, tokenizer, folder: Path) -> None:
+    attention = model.config._attn_implementation
+    model.set_attn_implementation("sdpa")
+    model.generation_config.do_sample = False
+    model.save_pretrained(folder)
+    make_processor(tokenizer).save_pretrained(folder)
+    model.set_attn_implementation(attention)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Ask a miniature VLM for each skill of the course, over pictures of a pool that no lesson has used.
+
+    python examples/miniature/probe.py POOL MODEL [-n 100]
+
+It prints for each skill the share of answers that are right word for word: with all images told in words, with some of them
+told, and with all of them shown. Make the pool with another seed than the lessons' (pool.py --seed).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import torch
+from course import batch_of, batches, features_of, logits_of
+from lessons import level_1
+from people import compare, describe_two, kin, same
+from skills import Material
+from sums import read, reckon
+from torch.nn import functional as F
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from vlm import load_pool
+
+from s2h.tasks.arithmetic import OPERATIONS
+
+TOLD = {"told": 1.0, "half": 0.5, "shown": 0.0}
+
+
+def questions() -> dict[str, Callable]:
+    """Return what makes a lesson of a skill: (random generator, material, how likely an image is told, whether none is)."""
+    found: dict[str, Callable] = {
+        "compare two people": lambda rng, m, told, shown: compare(rng, m.crowd, told, 2),
+        "compare two of five": lambda rng, m, told, shown: compare(rng, m.crowd, told),
+        "describe two of five": lambda rng, m, told, shown: describe_two(rng, m.crowd, told),
+        "same, its value": lambda rng, m, told, shown: same(rng, m.crowd, told, 1.0, 2),
+        "same, yes or no": lambda rng, m, told, shown: same(rng, m.crowd, told, 0.0, 2),
+    }
+    for form in ("are-kin", "is-elder", "which-elder", "find-elder", "find-younger"):
+        found[form] = lambda rng, m, told, shown, form=form: kin(rng, m.crowd, told, (form,), all_shown=shown)
+    found["read digits"] = lambda rng, m, told, shown: read(rng, m.digits, told)
+    for name in OPERATIONS:
+        found[name] = lambda rng, m, told, shown, name=name: reckon(
+            rng, m.digits, told, (name,), all_shown=shown, working=0.0
+        )
+    found["with the working"] = lambda rng, m, told, shown: reckon(
+        rng, m.digits, told, all_shown=shown, working=1.0
+    )
+    return found
+
+
+@torch.no_grad()
+def exact(model, tokenizer, features: dict, drawn: list) -> float:
+    """Return the share of answers whose every token is the likeliest one."""
+    right = total = 0
+    for rows in batches(tokenizer, drawn, Random(0)):
+        ids, target, pictures = batch_of(rows, features)
+        logits, wanted = logits_of(model, ids, target, pictures)
+        asked = target[:, 1:] != -100
+        missed = torch.zeros_like(asked)
+        missed[asked] = logits.argmax(-1) != wanted
+        for row_asked, row_missed in zip(F.pad(asked, (1, 1)), F.pad(missed, (1, 1)), strict=True):
+            edges = (row_asked[1:] != row_asked[:-1]).nonzero()[:, 0].tolist()
+            for first, last in zip(edges[::2], edges[1::2], strict=True):
+                right += not row_missed[first + 1 : last + 1].any()
+                total += 1
+    return right / max(1, total)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("-n", type=int, default=100, help="lessons of each skill, of one question or more")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pictures, labels = load_pool(options.pool)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.model)
+    model = LlavaForConditionalGeneration.from_pretrained(options.model, attn_implementation="eager").eval()
+    features, material, rng = features_of(model, pictures, 0), Material(labels, 0), Random(0)
+    print(f"{'':22s}" + "".join(f"{name:>8s}" for name in TOLD))
+    for name, make in questions().items():
+        shares = [
+            exact(
+                model, tokenizer, features, [make(rng, material, told, told == 0) for _ in range(options.n)]
+            )
+            for told in TOLD.values()
+        ]
+        print(f"{name:22s}" + "".join(f"{100 * share:8.0f}" for share in shares), flush=True)
+    seen = exact(model, tokenizer, features, [level_1(rng, material.pictures) for _ in range(options.n)])
+    print(f"{'level 1':22s}" + " " * 16 + f"{100 * seen:8.0f}")
+
+
+if __name__ == "__main__":
+    main()
