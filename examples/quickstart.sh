@@ -80,7 +80,7 @@ first() {
     make arithmetic l2-arithmetic.jsonl 0.25 -n $((full ? 4500 : 3000)) --images-per-prompt 2-4
 }
 second() {
-    make kinship l2-kinship.jsonl 0.25 -n $((full ? 3500 : 2000)) --images-per-prompt 2-4 --relation parent --working 0
+    make kinship l2-kinship.jsonl 0.25 -n $((full ? 3500 : 1600)) --images-per-prompt 2-4 --relation parent --working 0
     # The paper's level 3: captions of the image that shows a concept, with many of the paper's kinds of wrong captions.
     make search l3.jsonl 0.25 -n $((full ? 6000 : 4000)) --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
         --negative attribute-swap=0.25 --negative other-image=0.25 --negative generic=0.1
