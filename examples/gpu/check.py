@@ -1,7 +1,7 @@
 """Measure s2h on this machine's GPU and compare it with TRL: time and memory of a step, whether its numbers are right in
 bfloat16, and time and memory of each command. Models have random weights in real shapes, so nothing is downloaded.
 
-    python examples/gpu/check.py                                   # all parts and models: about 10 minutes on an H100
+    python examples/gpu/check.py                                   # all parts and models: half an hour or more
     python examples/gpu/check.py --model llava-1.5-7b --part step
     python examples/gpu/check.py --tiny                            # tiny models, on a CPU too: check that it runs
 

@@ -3,7 +3,7 @@
 # bfloat16, and time and memory of each command. Nothing is downloaded: the models have random weights in real shapes (the
 # largest is 16 GiB, twice in the scratch folder). Prints a table and writes gpu-check.json. Arguments go to check.py:
 #
-#     bash examples/gpu/check.sh                          # about 10 minutes on an H100
+#     bash examples/gpu/check.sh                          # half an hour or more: on an H200, one model's steps took over 3 minutes
 #     bash examples/gpu/check.sh --folder /dev/shm/s2h    # scratch files in memory
 #     bash examples/gpu/check.sh --tiny                   # tiny models, on a CPU too
 #

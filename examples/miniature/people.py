@@ -123,14 +123,19 @@ def in_lesson(
     return items, [(parts, answer), *(([ask], said) for ask, said in rest)]
 
 
-def compare(rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3) -> tuple[list[Item], list]:
-    """For each thing that is said of a face, what two people have in common: its value, or "no"."""
+def some_people(rng: Random, crowd: Crowd, most: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return two to `most` people, among them two relatives in most cases, and all ordered pairs of their places."""
     n = rng.randint(2, most)
     people = crowd.draw(rng, n)
     if rng.random() < 0.3:
         people[1] = rng.randrange(len(crowd.labels))
     rng.shuffle(people)
-    pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
+    return people, [(a, b) for a in range(n) for b in range(n) if a != b]
+
+
+def compare(rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3) -> tuple[list[Item], list]:
+    """For each thing that is said of a face, what two people have in common: its value, or "no"."""
+    people, pairs = some_people(rng, crowd, most)
     said = []
     for a, b in rng.sample(pairs, min(turns, len(pairs) // 2)):
         one, other = crowd.labels[people[a]], crowd.labels[people[b]]
@@ -280,12 +285,7 @@ def same(
     rng: Random, crowd: Crowd, told: float, values: float, most: int = 5, turns: int = 3
 ) -> tuple[list[Item], list]:
     """Whether two people have one thing in common. values: share of the answers that give its value instead of yes."""
-    n = rng.randint(2, most)
-    people = crowd.draw(rng, n)
-    if rng.random() < 0.3:
-        people[1] = rng.randrange(len(crowd.labels))
-    rng.shuffle(people)
-    pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
+    people, pairs = some_people(rng, crowd, most)
     said = []
     for _ in range(turns):
         a, b = rng.choice(pairs)

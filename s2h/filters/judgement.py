@@ -121,9 +121,8 @@ class ModelKind:
     load: Callable[[str, Loading], Any]  # of a model's name
     option: Option | None = None  # names the model, if no judgement has such an option
     identify: Callable[[str], str] = str  # the full name of a model, which its scores carry
-    remark: Callable[[Any], str] | None = (
-        None  # says of a loaded model what the user should know, "" for nothing
-    )
+    # Says of a loaded model what the user should know, "" for nothing.
+    remark: Callable[[Any], str] | None = None
     attach: Callable[[Engine], None] | None = None  # adds work to every process's engine, beyond embeddings
 
 

@@ -44,9 +44,8 @@ def _fused(layer: Any) -> Callable:
         base, down, up = layer.base_layer, layer.lora_A[name].weight, layer.lora_B[name].weight
         if not _one_dtype(x, base.weight, down, up):
             return stock(x)
-        if (
-            torch.compiler.is_compiling()
-        ):  # the compiler joins the passes, and torch 2.11's loses Product's gradient
+        # The compiler joins the passes by itself, and torch 2.11's loses the gradient of Product.
+        if torch.compiler.is_compiling():
             return linear(x, base.weight, base.bias) + layer.scaling[name] * linear(linear(x, down), up)
         out = product.apply(x.flatten(0, -2), base.weight, base.bias, down, up, layer.scaling[name])
         return out.view(*x.shape[:-1], -1)

@@ -19,9 +19,8 @@ from typing import Any
 from s2h import upstream
 
 SPLIT, VARLEN = "s2h_split", "s2h_varlen"
-SEQUENCES = (
-    "s2h_flash_sequences"  # transformers passes the ends of sequences to attention with "flash" in its name
-)
+# transformers passes the ends of sequences to attention with "flash" in its name.
+SEQUENCES = "s2h_flash_sequences"
 PAD, PROMPT = -1, 0  # segments of a row; its answers are 1, 2, …
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BEST = "best"
 WEIGHTS, MEASURED = "weights.safetensors", "best.json"
-_REMEDY = "remove the folder best and continue with --resume --no-keep-best"
+_REMEDY = "remove the folder best: --resume measures the last weights again"
 
 
 def consider(trainer: PairTrainer, folder: Path, accuracy: float, loss: float) -> None:

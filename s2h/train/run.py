@@ -159,15 +159,14 @@ def _best_step(trainer: RunTrainer, run: Run) -> int | None:
     """Measure the last weights on the held-out pairs, unless that was done, and return the step of the best weights; None if
     these are the last ones."""
     last = trainer.state.global_step
-    if last % trainer.args.eval_steps:
+    if trainer.held_out.step != last:
         trainer.evaluate()
     kept = best.measured(run.folder)
     if kept["step"] == last:
         return None
-    accuracy, loss = trainer.held_out
     run.say(
         f"the best weights are those of step {kept['step']} (held-out accuracy {kept['eval_accuracy']:.3f}, loss "
-        f"{kept['eval_loss']:.3f}); the last ones have {accuracy:.3f} and {loss:.3f}"
+        f"{kept['eval_loss']:.3f}); the last ones have {trainer.held_out.accuracy:.3f} and {trainer.held_out.loss:.3f}"
     )
     return kept["step"]
 

@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from s2h import accel
 from s2h.models import ModelError
@@ -31,6 +31,14 @@ class RunData:
     best: Path | None = None
 
 
+class HeldOut(NamedTuple):
+    """The last evaluation on the held-out pairs in this process; step -1 if there was none."""
+
+    step: int
+    accuracy: float
+    loss: float
+
+
 class RunTrainer(PairTrainer):
     """A PairTrainer for the data of a run."""
 
@@ -41,7 +49,7 @@ class RunTrainer(PairTrainer):
         self.seen = {"train": measurements.Seen(), "eval": measurements.Seen()}
         # When the first step after the last log line began, moved on by the time of evaluations; 0 if none has begun.
         self.since = 0.0
-        self.held_out = 0.0, math.inf  # accuracy and loss of the last evaluation
+        self.held_out = HeldOut(-1, 0.0, math.inf)
         super().__init__(*args, **more)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -89,7 +97,7 @@ class RunTrainer(PairTrainer):
         began = time.perf_counter()
         found = super().evaluate(*args, **more)
         if self.data.best is not None:
-            best.consider(self, self.data.best, *self.held_out)
+            best.consider(self, self.data.best, self.held_out.accuracy, self.held_out.loss)
         self.since += (time.perf_counter() - began) * (self.since > 0)
         return found
 
@@ -102,7 +110,8 @@ class RunTrainer(PairTrainer):
             means = measurements.overall(found, self.beta)
             self.measures(mode).update({name: [value] for name, value in means.items()})
             if mode == "eval":
-                self.held_out = means["rewards/accuracies"], logs["eval_loss"]
+                step = self.state.global_step
+                self.held_out = HeldOut(step, means["rewards/accuracies"], logs["eval_loss"])
             groups = measurements.by_group(found, self._pairs_of(mode), self.beta, self._loss_of_pairs)
             groups |= measurements.of_image_side(found, self.beta)
             if mode == "train":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 
 import pytest
 import torch
@@ -42,6 +43,17 @@ def test_the_best_weights_are_written_in_place_of_the_last_ones(full, architectu
     assert f"The weights are those of step {best['step']}," in (tmp_path / "run" / "README.md").read_text()
     name = ("merged", "model.safetensors") if full else ("adapter", "adapter_model.safetensors")
     written = load_file(tmp_path / "run" / name[0] / name[1])
+
+    resumed = Settings(log_steps=1, save_steps=1, resume=True)
+    (tmp_path / "run" / "result.json").unlink()
+    kept = tmp_path / "run" / "best" / "best.json"
+    kept.write_text('{"step": 1}')
+    with pytest.raises(RunError, match=r"best\.json was changed.*remove the folder best"):
+        train(pairs, asked, tmp_path / "run", resumed, held_out=held_out)
+    shutil.rmtree(kept.parent)  # the remedy; of the steps only the last is left to measure
+    last = train(pairs, asked, tmp_path / "run", resumed, held_out=held_out)
+    assert "best_step" not in last and json.loads(kept.read_text())["step"] == 7
+
     again = train(pairs, asked, tmp_path / "short", Settings(), held_out=held_out)  # no checkpoints: the same
     assert again["best_step"] == best["step"]
     first = Arguments(**{**vars(asked), "epochs": float(best["step"]), "keep_best": False})
