@@ -9,14 +9,13 @@ the processor has instructions for it (AMX), in float32 elsewhere. The model aft
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
 from skills import COURSES, Material, Stage
-from steps import advance, make_optimizers
+from steps import Progress, advance, in_batches, make_optimizers
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from vlm import encode, load_pool, make_processor, to_pixels
@@ -65,19 +64,6 @@ def logits_of(model, ids, target, seen):
     return model.lm_head(hidden[:, :-1][asked]), target[:, 1:][asked]
 
 
-def batches(tokenizer, drawn: list, rng: Random) -> list:
-    """Return batches of about TOKENS tokens, in which lessons are of like length."""
-    rows = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
-    rows.sort(key=lambda row: len(row[1]))
-    ready = []
-    while rows:
-        take = max(1, TOKENS // len(rows[-1][1]))
-        ready.append(rows[-take:])
-        del rows[-take:]
-    rng.shuffle(ready)
-    return ready
-
-
 def train(
     model, tokenizer, features: dict, stage: Stage, material: Material, seed: int, share: float
 ) -> None:
@@ -87,27 +73,21 @@ def train(
     optimizers = make_optimizers(language, matrices=5e-3 * stage.rate, rest=3e-3 * stage.rate)
     model.train()
     count = max(1, round(stage.lessons * share))
-    start, seen, shown, losses = time.time(), 0, 0, []
-    rng, step = Random(seed), 0
+    rng, told = Random(seed), Progress(stage.name, count, 10)
     ready: list = []
-    while seen < count:
+    while told.seen < count:
         if not ready:
-            drawn = [stage.draw(rng, material, seen / count) for _ in range(min(AHEAD, count))]
-            ready = batches(tokenizer, drawn, rng)
+            drawn = [stage.draw(rng, material, told.seen / count) for _ in range(min(AHEAD, count))]
+            ready = in_batches(
+                [(items, *encode(tokenizer, items, turns)) for items, turns in drawn], TOKENS, rng
+            )
         rows = ready.pop()
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         loss = F.cross_entropy(logits, wanted)
         loss.backward()
-        advance(optimizers, step, seen / count, warmup=50)
-        step, seen = step + 1, seen + len(rows)
-        losses.append(loss.item())
-        if seen * 10 // count > shown:
-            shown = seen * 10 // count
-            rate = seen / (time.time() - start)
-            print(
-                f"{stage.name} {shown}0% loss {np.mean(losses[-100:]):.4f} {rate:.0f} lessons/s", flush=True
-            )
+        advance(optimizers, told.step, told.seen / count, warmup=50)
+        told.add(len(rows), loss.item())
     model.eval()
 
 

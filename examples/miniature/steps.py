@@ -1,8 +1,10 @@
-"""Optimizers and steps of the miniatures' training."""
+"""Batches, optimizers, steps and progress of the miniatures' training."""
 
 from __future__ import annotations
 
 import math
+import time
+from random import Random
 
 import torch
 from torch import nn
@@ -62,3 +64,34 @@ def advance(optimizers: list, step: int, spent: float, warmup: int) -> None:
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
+
+
+def in_batches(rows: list, tokens: int, rng: Random) -> list[list]:
+    """Return batches of about `tokens` tokens, in random order, in which rows are of like length. rows: tuples whose second
+    part is the tokens; the list is used up."""
+    rows.sort(key=lambda row: len(row[1]))
+    ready = []
+    while rows:
+        take = max(1, tokens // len(rows[-1][1]))
+        ready.append(rows[-take:])
+        del rows[-take:]
+    rng.shuffle(ready)
+    return ready
+
+
+class Progress:
+    """Prints a line whenever another of `parts` equal parts of `count` lessons is done."""
+
+    def __init__(self, name: str, count: int, parts: int) -> None:
+        self.name, self.count, self.parts = name, count, parts
+        self.start, self.step, self.seen, self.shown = time.time(), 0, 0, 0
+        self.losses: list[float] = []
+
+    def add(self, lessons: int, loss: float) -> None:
+        self.step, self.seen = self.step + 1, self.seen + lessons
+        self.losses = [*self.losses[-99:], loss]
+        if self.seen * self.parts // self.count > self.shown:
+            self.shown = self.seen * self.parts // self.count
+            rate, mean = self.seen / (time.time() - self.start), sum(self.losses) / len(self.losses)
+            done = 100 * self.shown // self.parts
+            print(f"{self.name} {done}% step {self.step} loss {mean:.4f} {rate:.0f} lessons/s", flush=True)

@@ -19,7 +19,7 @@ from random import Random
 import numpy as np
 import torch
 from lessons import WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
-from steps import advance, make_optimizers
+from steps import Progress, advance, in_batches, make_optimizers
 from torch import nn
 from torch.nn import functional as F
 from transformers import (
@@ -293,20 +293,15 @@ def train_language(
     optimizers = make_optimizers(rest, matrices=5e-3, rest=3e-3)
     optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
     model.train()
-    start, step, seen, shown, losses = time.time(), 0, 0, 0, []
+    told = Progress("language", count, 50)
     ready: list = []
-    while seen < count:
-        if not ready:  # lessons of like length go together, `batch` tokens at a time
+    while told.seen < count:
+        if not ready:
             drawn = []
             for _ in range(min(600, count)):
                 items, turns = lesson(rng, pool_world, world, shares)
                 drawn.append((items, *encode(tokenizer, items, turns)))
-            drawn.sort(key=lambda row: len(row[1]))
-            while drawn:
-                take = max(1, batch // len(drawn[-1][1]))
-                ready.append(drawn[-take:])
-                del drawn[-take:]
-            rng.shuffle(ready)
+            ready = in_batches(drawn, batch, rng)
         rows = ready.pop()
         longest = max(len(ids) for _, ids, _ in rows)
         ids = torch.zeros(len(rows), longest, dtype=torch.long)
@@ -327,16 +322,8 @@ def train_language(
         logits = model.lm_head(hidden[:, :-1][asked])
         loss = F.cross_entropy(logits, target[:, 1:][asked])
         loss.backward()
-        advance(optimizers, step, seen / count, warmup=100)
-        step, seen = step + 1, seen + len(rows)
-        losses.append(loss.item())
-        if seen * 50 // count > shown:
-            shown = seen * 50 // count
-            rate = seen / (time.time() - start)
-            print(
-                f"language {2 * shown}% step {step} loss {np.mean(losses[-200:]):.4f} {rate:.0f} lessons/s",
-                flush=True,
-            )
+        advance(optimizers, told.step, told.seen / count, warmup=100)
+        told.add(len(rows), loss.item())
     model.eval()
 
 
