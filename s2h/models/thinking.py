@@ -19,7 +19,7 @@ from s2h.models import ModelError
 CHOICES = ("off", "on")
 HELP = (
     "off: prompts ask for an answer without a thought, where the chat template knows both, and thoughts in answers "
-    "(<think>…</think>) are left out. on: the opposite."
+    "(<think>…</think>) are left out. on: prompts ask for a thought, and thoughts in answers are kept."
 )
 DEFAULT = "  [default: the run's own, else off]"
 SWITCH = "enable_thinking"  # the variable of chat templates
