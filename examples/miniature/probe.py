@@ -14,14 +14,15 @@ from pathlib import Path
 from random import Random
 
 import torch
-from course import batch_of, batches, features_of, logits_of
+from course import TOKENS, batch_of, features_of, logits_of
 from lessons import level_1
 from people import compare, describe_two, kin, same
 from skills import Material
+from steps import in_batches
 from sums import read, reckon
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
-from vlm import load_pool
+from vlm import encode, load_pool
 
 from s2h.tasks.arithmetic import OPERATIONS
 
@@ -54,7 +55,8 @@ def questions() -> dict[str, Callable]:
 def exact(model, tokenizer, features: dict, drawn: list) -> float:
     """Return the share of answers whose every token is the likeliest one."""
     right = total = 0
-    for rows in batches(tokenizer, drawn, Random(0)):
+    encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
+    for rows in in_batches(encoded, TOKENS, Random(0)):
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         asked = target[:, 1:] != -100

@@ -92,3 +92,14 @@ def test_the_clip_and_the_vlm_go_on_from_those_that_ship(made, tmp_path):
     assert all((change > 0) != ("vision_tower" in name) and change < 0.1 for name, change in moved.items()), (
         moved
     )
+
+
+def test_the_probe_asks_for_each_skill(made):
+    said = run("probe.py", made / "pool", names.bundled("mini"), "-n", 2)
+    rows = {
+        line[:22].strip(): [float(share) for share in line[22:].split()] for line in said.splitlines()[1:]
+    }
+    assert {"are-kin", "find-elder", "sum", "read digits"} <= rows.keys()
+    assert all(len(shares) == 1 + 2 * (name != "level 1") for name, shares in rows.items())
+    assert all(0 <= share <= 100 for shares in rows.values() for share in shares)
+    assert rows["level 1"][0] >= 50  # the model that ships answers, over pictures that it has not seen
