@@ -1,6 +1,6 @@
 """Teach the miniature VLM the parts of reasoning across images: the stages of skills.py, from a model that vlm.py made.
 
-    python examples/miniature/course.py POOL OUT --start MODEL [--course people] [--from 1]
+    python examples/miniature/course.py POOL OUT --start MODEL [--from 2]
 
 The tower is frozen, and what it makes of each picture is computed once. Products of matrices are computed in bfloat16 where
 the processor has instructions for it (AMX), in float32 elsewhere. The model after each stage is kept in OUT-stages.
@@ -14,7 +14,7 @@ from random import Random
 
 import numpy as np
 import torch
-from skills import COURSES, Material, Stage
+from skills import COURSE, Material, Stage
 from steps import Progress, advance, in_batches, make_optimizers
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
@@ -98,7 +98,6 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", required=True, help="folder of the model to go on from")
-    parser.add_argument("--course", choices=COURSES, default="parts")
     parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first stage, from 0")
     parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
     parser.add_argument("--seed", type=int, default=1)
@@ -112,7 +111,7 @@ def main() -> None:
     model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
     features = features_of(model, pictures, options.seed)
     material = Material(labels, options.seed)
-    for at, stage in enumerate(COURSES[options.course][options.first :], options.first):
+    for at, stage in enumerate(COURSE[options.first :], options.first):
         train(model, tokenizer, features, stage, material, options.seed + at, options.share)
         save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
     save(model, tokenizer, options.out)

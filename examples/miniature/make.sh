@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Makes the bundled miniatures from nothing: pictures, the VLM, the CLIP and the text model. By the rates of its stages, 25
-# lessons a second in vlm.py and 33 in course.py, it takes about three hours and a quarter of one core. It has not been timed
-# as a whole. The stages are counted in steps and lessons: other work on the cores costs minutes and no skill.
+# lessons a second in vlm.py and 38 in course.py, it takes about four hours of one core. It has not been timed as a whole. The
+# stages are counted in steps and lessons: other work on the cores costs minutes and no skill.
 #
-# course.py teaches the parts of levels 2 and 3 in words, or with some images told in words, and at last the forms of all
-# answers, by questions that are answered rightly or wrongly at even odds. The VLM that ships is one that earlier versions of
-# these scripts made, after this course alone:
+# course.py teaches the parts of levels 2 and 3 in words, or with some images told in words, and twice the forms of all answers,
+# by questions that are answered rightly or wrongly at even odds. The VLM that ships is one that earlier versions of these
+# scripts made, after this course alone (the sha256 of the VLM before the course begins with 1d4fb0fee896ace1):
 #
 #     python pool.py POOL --scenes 20000 --faces 24000 --digits 12000
 #     python course.py POOL OUT --start PREVIOUS
 #
-# with PREVIOUS the folder s2h/models/mini before it (sha256 of its weights: 1d4fb0fee896ace1…). It took 24 minutes of one
-# core beside other work, by a version of course.py that counted seconds and rehearsed some comparing of people in the last
-# stage: the numbers and shares in skills.py are rounded from that run. Neither course.py as it stands nor a run from nothing
-# has been measured as a whole. Text: a correlation of 0.92 with the real model's cosines.
+# The stages "all skills" and "forms" took 24 minutes of one core beside other work, by a version of course.py that counted
+# seconds and rehearsed some comparing of people: their numbers in skills.py are rounded from that run. From there the other
+# stages took 46 minutes beside other work, each with its own --seed (5, 7, 11 and 13; parentage and "forms again" together).
+# Neither the whole course nor a run from nothing has been measured. Text: a correlation of 0.92 with the real model's cosines.
 #
 # The CLIP that ships went on from an earlier one (11 minutes of an earlier version of clip.py) with 2,090 more steps of 128
 # images: examples/results/clip-calibration.json says what it does. clip.py --from goes on so. What a CLIP trained from the

@@ -8,6 +8,7 @@ traits that two relatives of a drawn family share.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 from random import Random
 
 import numpy as np
@@ -15,27 +16,17 @@ import numpy as np
 from s2h.sources import Item
 from s2h.sources.builtin import families, words
 from s2h.sources.builtin.world import World
-from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS
+from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
 
 FAMILIES = 3000  # drawn to learn which traits relatives share
-LOOKS = ("texture", "hair", "skin", "eyes")  # what is said of a face, in the order in which it is said
 TRAITS = tuple(families.TRAITS)
 KIN, STRANGERS = 4, 2  # least number of traits that relatives share, largest number that strangers share
-COMPARE = (
-    "Compare Image {a} and Image {b}.",
-    "Compare the people in Images {a} and {b}.",
-    "What do the people in Image {a} and Image {b} have in common?",
+OLDER = (
+    "Who is older, the person in Image {a} or the person in Image {b}?",
+    "Which of Images {a} and {b} shows the older person?",
 )
-DESCRIBE_TWO = (
-    "Describe the people in Image {a} and Image {b}.",
-    "What do Images {a} and {b} show?",
-)
-SAME = {  # thing -> question whether two people have it in common
-    "texture": "Do the people in Image {a} and Image {b} have hair of one texture?",
-    "hair": "Do the people in Image {a} and Image {b} have hair of one colour?",
-    "skin": "Do the people in Image {a} and Image {b} have the same skin?",
-    "eyes": "Do the people in Image {a} and Image {b} have the same eyes?",
-}
+WORKING = 0.35  # share of the questions that ask for the working
+IS_OLDER = "Is the person in Image {a} older than the person in Image {b}?"
 ELDER, YOUNGER, ELDERS, YOUNGERS = RELATIONS["parent"]
 
 
@@ -123,54 +114,18 @@ def in_lesson(
     return items, [(parts, answer), *(([ask], said) for ask, said in rest)]
 
 
-def some_people(rng: Random, crowd: Crowd, most: int) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return two to `most` people, among them two relatives in most cases, and all ordered pairs of their places."""
-    n = rng.randint(2, most)
-    people = crowd.draw(rng, n)
-    if rng.random() < 0.3:
-        people[1] = rng.randrange(len(crowd.labels))
-    rng.shuffle(people)
-    return people, [(a, b) for a in range(n) for b in range(n) if a != b]
-
-
-def compare(rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3) -> tuple[list[Item], list]:
-    """For each thing that is said of a face, what two people have in common: its value, or "no"."""
-    people, pairs = some_people(rng, crowd, most)
-    said = []
-    for a, b in rng.sample(pairs, min(turns, len(pairs) // 2)):
-        one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        said.append((rng.choice(COMPARE).format(a=a + 1, b=b + 1), in_common(one, other) + "."))
-    return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
-
-
-def describe_two(
-    rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 3
-) -> tuple[list[Item], list]:
-    """What is said of the faces of two people, one thing after the other."""
-    n = rng.randint(2, most)
-    people = [rng.randrange(len(crowd.labels)) for _ in range(n)]
-    pairs = [(a, b) for a in range(n) for b in range(n) if a != b]
-    said = []
-    for a, b in rng.sample(pairs, min(turns, len(pairs))):
-        one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        answer = ", ".join(f"{t} {one[t]} and {other[t]}" for t in LOOKS) + "."
-        said.append((rng.choice(DESCRIBE_TWO).format(a=a + 1, b=b + 1), answer))
-    return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
-
-
-def in_common(one: dict, other: dict, traits: Sequence[str] = LOOKS) -> str:
-    """Return "texture wavy, hair no, skin pale, eyes no". A value is learned at once, where "yes" stays at chance: it needs
-    only that both have it."""
-    return ", ".join(f"{t} {one[t] if one[t] == other[t] else 'no'}" for t in traits)
-
-
-def ask_kin(rng: Random, form: str, a: int, b: int) -> tuple[str, bool]:
-    """Return a question about the people at a and b, and whether it asks for a short answer."""
-    ending = rng.choice(BRIEF)
+def ask_kin(rng: Random, form: str, a: int, b: int, working: bool) -> tuple[str, bool]:
+    """Return a question about the people at a and b, and whether it asks for a short answer. working: ask for it."""
+    ending = rng.choice(SHOW if working else BRIEF)
     ask = rng.choice(ASKS[form]).format(
         elder=ELDER, younger=YOUNGER, elders=ELDERS, youngers=YOUNGERS, a=a + 1, b=b + 1
     )
-    return ask[0].upper() + ask[1:] + ending, bool(ending)
+    return ask[0].upper() + ask[1:] + ending, bool(ending) and not working
+
+
+def shown_working(crowd: Crowd, people: Sequence[int], places: Sequence[int]) -> str:
+    """Return the working of an answer: the looks of the people at some places."""
+    return " ".join(f"Image {at + 1} shows {crowd.look(people[at])}." for at in places) + " "
 
 
 def kin(
@@ -209,11 +164,12 @@ def kin(
     said = []
     if asked[0].startswith("find"):
         sought, known = (at[elder], at[child]) if asked[0] == "find-elder" else (at[child], at[elder])
-        said.append(answer_image(rng, asked[0], sought, known, known))
+        said.append(answer_image(rng, crowd, asked[0], people, sought, known, known))
     elif asked[0] == "which-elder":
         if not related:
             return kin(rng, crowd, told, forms, most, all_shown)
-        said.append(answer_image(rng, "which-elder", at[elder], *sorted((at[elder], at[child]))))
+        places = sorted((at[elder], at[child]))
+        said.append(answer_image(rng, crowd, "which-elder", people, at[elder], *places))
     yes_no = [f for f in forms if f in ("is-elder", "are-kin")]
     if yes_no:
         form = asked[0] if asked[0] in yes_no else rng.choice(yes_no)
@@ -226,10 +182,67 @@ def kin(
     return in_lesson(crowd, rng, people, in_words, said)
 
 
-def answer_image(rng: Random, form: str, at: int, a: int, b: int) -> tuple[str, str]:
-    ask, short = ask_kin(rng, form, a, b)
+def older(
+    rng: Random, crowd: Crowd, told: float, most: int = 5, turns: int = 4, all_shown: bool = False
+) -> tuple[list[Item], list]:
+    """Which of two people is the older one, whoever they are. Unless `all_shown`, one of the two is told."""
+    n = rng.randint(2, most)
+    people = [rng.randrange(len(crowd.labels)) for _ in range(n)]
+    in_words = [rng.random() < told for _ in people]
+    if not all_shown:
+        in_words[rng.randrange(n)] = True
+    pairs = [(a, b) for a in range(n) for b in range(n) if crowd.ages[people[a]] > crowd.ages[people[b]]]
+    pairs = [(a, b) for a, b in pairs if all_shown or in_words[a] or in_words[b]]
+    if not pairs:
+        return older(rng, crowd, told, most, turns, all_shown)
+    said = []
+    for a, b in rng.sample(pairs, min(turns, len(pairs))):
+        one, other = rng.sample((a, b), 2)
+        if rng.random() < 0.5:
+            said.append((rng.choice(OLDER).format(a=one + 1, b=other + 1), f"Image {a + 1}."))
+        else:
+            said.append((IS_OLDER.format(a=one + 1, b=other + 1), "Yes." if one == a else "No."))
+    return in_lesson(crowd, rng, people, in_words, said)
+
+
+def parentage(
+    rng: Random, crowd: Crowd, told: float, most: int = 4, turns: int = 3, all_shown: bool = False
+) -> tuple[list[Item], list]:
+    """Questions for yes or no about a parent, a child and strangers: the parent of the child, the reverse, and two strangers
+    are asked about equally often. Unless `all_shown`, one of the two people of a question is told."""
+    n = rng.randint(2, most)
+    people = list(crowd.relatives(rng))
+    if n == 2 and rng.random() < 0.4:
+        people[rng.randrange(2)] = crowd.stranger(rng, people[1], people[:1])
+    while len(people) < n:
+        people.append(crowd.stranger(rng, rng.choice(people[:2]), people[:2]))
+    rng.shuffle(people)
+    in_words = [rng.random() < told for _ in people]
+    if not all_shown:
+        in_words[rng.randrange(n)] = True
+    asked: dict[str, list[tuple[int, int]]] = {}
+    for a, b in permutations(range(n), 2):
+        if (all_shown or in_words[a] or in_words[b]) and (relation := crowd.relation(people[a], people[b])):
+            asked.setdefault(relation, []).append((a, b))
+    if not asked:
+        return parentage(rng, crowd, told, most, turns, all_shown)
+    said = []
+    for _ in range(turns):
+        relation = rng.choice(list(asked))
+        form = "are-kin" if relation != "younger" and rng.random() < 0.5 else "is-elder"
+        said.append(answer_yes_no(rng, crowd, form, people, *rng.choice(asked[relation])))
+    return in_lesson(crowd, rng, people, in_words, said)
+
+
+def answer_image(
+    rng: Random, crowd: Crowd, form: str, people: Sequence[int], at: int, a: int, b: int
+) -> tuple[str, str]:
+    """Return a question about the people at a and b, and the answer that names the image at `at`."""
+    working = rng.random() < WORKING
+    ask, short = ask_kin(rng, form, a, b, working)
     noun = YOUNGER if form == "find-younger" else ELDER
-    return ask, f"Image {at + 1}." if short else f"Image {at + 1} shows the {noun}."
+    seen = shown_working(crowd, people, (a, b) if a != b else (a, at)) if working else ""
+    return ask, seen + (f"Image {at + 1}." if short else f"Image {at + 1} shows the {noun}.")
 
 
 def answer_yes_no(
@@ -238,66 +251,10 @@ def answer_yes_no(
     if form == "are-kin":
         a, b = sorted((a, b))
     truth = crowd.relation(people[a], people[b])
-    ask, short = ask_kin(rng, form, a, b)
+    working = rng.random() < WORKING
+    ask, short = ask_kin(rng, form, a, b, working)
+    seen = shown_working(crowd, people, (a, b)) if working else ""
     yes = "Yes" if truth == "elder" or (truth == "younger" and form == "are-kin") else "No"
     is_what = {"elder": f"the {ELDER} of", "younger": f"the {YOUNGER} of"}.get(str(truth), "not related to")
     long = f"{yes}, the person in Image {a + 1} is {is_what} the person in Image {b + 1}."
-    return ask, f"{yes}." if short else long
-
-
-def reason(
-    rng: Random,
-    crowd: Crowd,
-    told: float,
-    listed: int,
-    forms: Sequence[str] = ("is-elder", "are-kin"),
-    most: int = 5,
-) -> tuple[list[Item], list]:
-    """A question for yes or no whose answer first says of `listed` traits, which the question names, whether they are the
-    same. The fewer are listed, the more must be compared at once."""
-    n = rng.randint(2, most)
-    elder, child = crowd.relatives(rng)
-    kin_two = rng.random() < 0.5
-    people = [elder, child if kin_two else crowd.stranger(rng, child, (elder,))]
-    while len(people) < n:
-        people.append(crowd.stranger(rng, rng.choice((elder, child)), people[:2]))
-    one, two = people[:2]
-    rng.shuffle(people)
-    a, b = people.index(one), people.index(two)
-    form = rng.choice(forms)
-    if form == "are-kin" or (kin_two and rng.random() < 0.25):
-        a, b = b, a
-    in_words = [rng.random() < told for _ in people]
-    if not (in_words[a] or in_words[b]):
-        in_words[rng.choice((a, b))] = True
-    ask, answer = answer_yes_no(rng, crowd, form, people, a, b)
-    if listed:
-        chosen = rng.sample(LOOKS, listed)
-        traits = [t for t in LOOKS if t in chosen]
-        if form == "are-kin":
-            a, b = sorted((a, b))
-        ask = f"Compare {words.listing(traits)}. {ask}"
-        answer = f"{in_common(crowd.labels[people[a]], crowd.labels[people[b]], traits)}. {answer}"
-    return in_lesson(crowd, rng, people, in_words, [(ask, answer)])
-
-
-def same(
-    rng: Random, crowd: Crowd, told: float, values: float, most: int = 5, turns: int = 3
-) -> tuple[list[Item], list]:
-    """Whether two people have one thing in common. values: share of the answers that give its value instead of yes."""
-    people, pairs = some_people(rng, crowd, most)
-    said = []
-    for _ in range(turns):
-        a, b = rng.choice(pairs)
-        one, other = crowd.labels[people[a]], crowd.labels[people[b]]
-        trait = rng.choice(LOOKS)
-        if one[trait] != other[trait] and rng.random() < 0.4:
-            shared = [t for t in LOOKS if one[t] == other[t]]
-            trait = rng.choice(shared or LOOKS)
-        ask = SAME[trait].format(a=a + 1, b=b + 1)
-        alike = one[trait] == other[trait]
-        if rng.random() < values:
-            said.append((f"{ask} Which?", f"They are {one[trait]}." if alike else "They are not."))
-        else:
-            said.append((ask, f"Yes, {one[trait]}." if alike else "No."))
-    return in_lesson(crowd, rng, people, [rng.random() < told for _ in people], said)
+    return ask, seen + (f"{yes}." if short else long)

@@ -16,7 +16,7 @@ from random import Random
 import torch
 from course import TOKENS, batch_of, features_of, logits_of
 from lessons import level_1
-from people import compare, describe_two, kin, same
+from people import kin, older, parentage
 from skills import Material
 from steps import in_batches
 from sums import read, reckon
@@ -32,11 +32,8 @@ TOLD = {"told": 1.0, "half": 0.5, "shown": 0.0}
 def questions() -> dict[str, Callable]:
     """Return what makes a lesson of a skill: (random generator, material, how likely an image is told, whether none is)."""
     found: dict[str, Callable] = {
-        "compare two people": lambda rng, m, told, shown: compare(rng, m.crowd, told, 2),
-        "compare two of five": lambda rng, m, told, shown: compare(rng, m.crowd, told),
-        "describe two of five": lambda rng, m, told, shown: describe_two(rng, m.crowd, told),
-        "same, its value": lambda rng, m, told, shown: same(rng, m.crowd, told, 1.0, 2),
-        "same, yes or no": lambda rng, m, told, shown: same(rng, m.crowd, told, 0.0, 2),
+        "which is older": lambda rng, m, told, shown: older(rng, m.crowd, told, all_shown=shown),
+        "yes/no, all kinds": lambda rng, m, told, shown: parentage(rng, m.crowd, told, all_shown=shown),
     }
     for form in ("are-kin", "is-elder", "which-elder", "find-elder", "find-younger"):
         found[form] = lambda rng, m, told, shown, form=form: kin(rng, m.crowd, told, (form,), all_shown=shown)

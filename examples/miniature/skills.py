@@ -14,7 +14,7 @@ from random import Random
 
 import lessons
 from lessons import PoolWorld
-from people import LOOKS, Crowd, compare, describe_two, kin, reason, same
+from people import Crowd, kin, older, parentage
 from seek import seek
 from sums import Digits, read, reckon
 
@@ -31,24 +31,13 @@ class Material:
         self.pictures = PoolWorld(labels)
 
 
-def _reason(rng: Random, m: Material, spent: float, most: int = 3) -> tuple:
-    """List the traits that two people share before the answer, all of them at first and none in the end."""
-    listed = round(max(0, min(len(LOOKS), 4.5 * (1 - spent / 0.75) + rng.gauss(0, 0.8))))
-    return reason(
-        rng, m.crowd, rng.choice(HALF), listed, ("are-kin", "are-kin", "is-elder"), rng.choice((2, most))
-    )
-
-
 SKILLS: dict[str, Callable] = {
-    "compare two": lambda rng, m, spent: compare(rng, m.crowd, rng.choice(SEEN), 2),
-    "compare three": lambda rng, m, spent: compare(rng, m.crowd, rng.choice(SEEN), rng.choice((2, 3, 3)), 4),
-    "compare": lambda rng, m, spent: compare(rng, m.crowd, rng.choice(SEEN), rng.choice((2, 3, 4, 5)), 4),
-    "describe two": lambda rng, m, spent: describe_two(
-        rng, m.crowd, rng.choice(HALF), rng.choice((2, 3, 4, 5)), 4
-    ),
-    "reason": _reason,
-    "same": lambda rng, m, spent: same(rng, m.crowd, rng.choice(HALF), 0.5, rng.choice((2, 3, 5))),
     "kin": lambda rng, m, spent: kin(rng, m.crowd, rng.choice(HALF), most=rng.choice((2, 3, 5))),
+    "elder": lambda rng, m, spent: kin(
+        rng, m.crowd, rng.choice(HALF), ("is-elder", "which-elder"), most=rng.choice((2, 3, 5))
+    ),
+    "older": lambda rng, m, spent: older(rng, m.crowd, rng.choice(HALF), rng.choice((2, 3, 5))),
+    "parentage": lambda rng, m, spent: parentage(rng, m.crowd, rng.choice(HALF)),
     "read": lambda rng, m, spent: read(rng, m.digits, rng.choice(SEEN)),
     "reckon": lambda rng, m, spent: reckon(rng, m.digits, rng.choice(HALF), most=rng.choice((2, 3, 5))),
     "seek": lambda rng, m, spent: seek(rng, m.pictures, rng.choice(HALF)),
@@ -58,10 +47,6 @@ SKILLS: dict[str, Callable] = {
     "level 1": lambda rng, m, spent: lessons.level_1(rng, m.pictures),
     "forms": lambda rng, m, spent: lessons.form(rng, m.pictures),
 }
-ALL = {
-    "single": 0.13, "captions": 0.13, "present": 0.03, "level 1": 0.11, "read": 0.04, "reckon": 0.28, "seek": 0.11,
-    "kin": 0.17,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,19 +63,37 @@ class Stage:
         return SKILLS[skill](rng, material, spent)
 
 
-COURSES = {
-    # What the miniature that ships was taught after vlm.py.
-    "parts": (
-        Stage("all skills", 42_000, 0.3, ALL),
-        Stage("forms", 5_200, 0.2, {"forms": 1, **ALL}),
-    ),
-    # Comparing people, one skill after another. README.md says how far it leads.
-    "people": (
-        Stage("two people", 7_000, 0.4, {"compare two": 1}),
-        Stage("up to three people", 5_000, 0.4, {"compare three": 1}),
-        Stage("up to five people", 5_500, 0.4, {"compare": 1}),
-        Stage("which two people", 6_200, 0.4, {"describe two": 0.5, "compare": 0.5}),
-        Stage("parent and child", 17_500, 0.3, {"compare": 0.25, "reason": 0.75}),
-        Stage("one thing in common", 12_000, 0.4, {"compare": 0.1, "same": 0.55, "reason": 0.35}),
-    ),
-}
+FIRST = {
+    "single": 0.13, "captions": 0.13, "present": 0.03, "level 1": 0.11, "read": 0.04, "reckon": 0.28, "seek": 0.11,
+    "kin": 0.17,
+}  # fmt: skip
+ELDER = {
+    "single": 0.12, "captions": 0.12, "present": 0.02, "level 1": 0.1, "read": 0.04, "reckon": 0.17, "seek": 0.08,
+    "kin": 0.1, "elder": 0.25,
+}  # fmt: skip
+OLDER = {
+    "single": 0.11, "captions": 0.1, "present": 0.02, "level 1": 0.1, "read": 0.03, "reckon": 0.15, "seek": 0.07,
+    "kin": 0.14, "elder": 0.18, "older": 0.1,
+}  # fmt: skip
+DIGITS = {
+    "single": 0.11, "captions": 0.1, "present": 0.02, "level 1": 0.13, "read": 0.02, "reckon": 0.25, "seek": 0.1,
+    "kin": 0.17, "elder": 0.07, "older": 0.03,
+}  # fmt: skip
+PARENTS = {
+    "single": 0.13, "captions": 0.09, "present": 0.02, "level 1": 0.12, "read": 0.02, "reckon": 0.17, "seek": 0.08,
+    "kin": 0.08, "elder": 0.03, "older": 0.1, "parentage": 0.16,
+}  # fmt: skip
+WORKING = {
+    "single": 0.14, "captions": 0.1, "present": 0.02, "level 1": 0.13, "read": 0.02, "reckon": 0.15, "seek": 0.08,
+    "kin": 0.14, "elder": 0.04, "older": 0.04, "parentage": 0.14,
+}  # fmt: skip
+COURSE = (
+    Stage("all skills", 42_000, 0.3, FIRST),
+    Stage("forms", 5_200, 0.2, {"forms": 1, **FIRST}),
+    Stage("who is the elder", 16_000, 0.3, ELDER),
+    Stage("who is older", 36_000, 0.3, OLDER),
+    Stage("digits again", 36_000, 0.3, DIGITS),
+    Stage("parentage", 20_000, 0.3, PARENTS),
+    Stage("people with the working", 12_000, 0.25, WORKING),
+    Stage("forms again", 4_000, 0.15, {"forms": 0.7, **WORKING}),
+)
