@@ -118,7 +118,7 @@ def columns(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def table(found: dict[str, Any]) -> str:
     """Return a Markdown table for each measure: an arm a row, and for each group of questions the score with its change from
-    the base. A change whose interval excludes zero is bold."""
+    the base. A change whose interval excludes zero is bold. An arm with fewer seeds than the base says so."""
     cells = {(row["measure"], row["name"], row["arm"]): row for row in found["rows"]}
     seeds = ", ".join(map(str, found["seeds"]))
     lines = [
@@ -131,6 +131,8 @@ def table(found: dict[str, Any]) -> str:
         for arm, title in found["arms"].items():
             rows = [cells.get((measure, name, arm)) for name in names]
             if any(rows):
+                count = min(len(row["by_seed"]) for row in rows if row)
+                title += f", {count} of {len(found['seeds'])} seeds" if count < len(found["seeds"]) else ""
                 lines.append(f"| {title} | " + " | ".join(_cell(row, arm) for row in rows) + " |")
         guesses = [cells[measure, name, BASE]["chance"] for name in names]
         shown = ["–" if guess is None else f"{100 * guess:.1f}" for guess in guesses]

@@ -76,6 +76,7 @@ def test_a_study_runs_to_its_figure_and_does_nothing_twice(heavy, tmp_path):
     assert rows["base", "level 3 (search)"]["chance"] == 0.5
     assert (out / "results.png").stat().st_size > 10_000
     assert "| L3, then L2 |" in (out / "results.md").read_text()
+    assert "| L3, then L2, 1 of 2 seeds |" in results.table({**found, "seeds": [0, 1]})
 
     assert again.returncode == 0 and again.stderr.count("is there") == again.stderr.count("seed 0") == 8
     assert planned.returncode == 0, planned.stderr
