@@ -335,6 +335,7 @@ class Options:
             _refuse(("count", "limit", "shard", "style", "place"), "--model or --questions FILE")
         if self.compare or self.writes_questions:
             _refuse(("scoring", "parser"), "--model or --score")
+        server_options.check(self.base_url)
         if self.base_url and self.processes > 1:
             raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:

@@ -167,6 +167,7 @@ class Options:
             raise click.UsageError(
                 f"--base-url goes with --model ({taking('model')}) or --captioner ({taking('captioner')})."
             )
+        server_options.check(self.base_url)
         if self.base_url and self.select:
             raise click.UsageError(
                 "--select attention needs the model in this process: no server gives its attention (drop --base-url)."

@@ -84,12 +84,14 @@ def bundled(name: str) -> Path:
 
 def resolve(name: str) -> str:
     """Return the local folder or Hub id of a name. A folder on disk takes precedence over a Hub id of the same name. Raises
-    UnknownModel for a mistyped short name: a Hub id has a slash."""
+    UnknownModel for a name that is neither: the Hub ids of vision-language models have a slash."""
     if name == "mini":
         return str(bundled(name))
     if os.path.isdir(name):
         return name
-    if name not in ALIASES and "/" not in name and (near := suggestion(name, PRESETS, likeness=0.8)):
+    if name not in ALIASES and "/" not in name:
+        near = suggestion(name, PRESETS, likeness=0.8)
+        near = near or f" Give a folder, a Hub id (OWNER/NAME) or a short name: {', '.join(PRESETS)}."
         raise UnknownModel(f"model {name!r}: no such folder, and not a model's short name.{near}")
     return ALIASES.get(name, name)
 

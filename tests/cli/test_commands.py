@@ -84,6 +84,10 @@ def test_a_command_keeps_its_streams_messages_and_status(tmp_path):
         ("gen search --source cocoo:x", "Did you mean 'coco'?"),
         ("gen search --source bultin", "Did you mean 'builtin'?"),
         ("gen search --source coco", "--source coco:PATH"),
+        (
+            "eval --model runs --bench builtin",
+            "Give a folder, a Hub id (OWNER/NAME) or a short name: llava-1.5-7b",
+        ),
         ("train --model llava-1.5-7 l1.jsonl --plan", "Did you mean 'llava-1.5-7b'?"),
         ("eval --like vlmeval", "Did you mean 'vlmevalkit'?"),
     ],

@@ -145,6 +145,7 @@ def test_a_prompt_that_fails_is_counted_and_drawn_again():
             ["vqa", "--model", "m", "--base-url", "http://h", "--select", "attention"],
             "no server gives its attention",
         ),
+        (["vqa", "--model", "m", "--concurrency", "4"], "--concurrency goes with --base-url"),
         (["vqa", "--model", "m", "--base-url", "h:1"], "'h:1' is no address of a server"),
         (["kinship", "--model", "m", "--base-url", "http://h"], "--model is for vqa, not for kinship."),
     ],

@@ -197,6 +197,7 @@ def test_a_question_that_the_server_refuses_is_skipped_and_counted(asked, tmp_pa
         ),
         (["--base-url", "http://h"], "Missing option '--model'"),
         (["--score", "x", "--base-url", "http://h"], "--base-url goes with --model"),
+        (["--model", "m", "--concurrency", "4"], "--concurrency goes with --base-url"),
         (["--model", "m", "--base-url", "http://h", "--concurrency", "0"], "0 is not in the range"),
     ],
 )

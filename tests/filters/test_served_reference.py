@@ -125,6 +125,7 @@ def test_a_run_that_failed_asks_for_nothing_again(pairs, monkeypatch):
     [
         (["--base-url", "http://h", "--clip", "0.2"], "and --base-url are for --ref"),
         (["--base-url", "http://h", "--margin", "1:"], "--base-url is for --ref MODEL"),
+        (["--ref", "mini", "--concurrency", "4"], "--concurrency goes with --base-url"),
         (["--base-url", "h:1", "--ref", "m"], "--base-url: 'h:1' is no address of a server"),
         (["--base-url", "http://me:key@h", "--ref", "m"], "must not contain a user, a key"),
     ],
