@@ -345,3 +345,12 @@ def _name() -> str:
     context = click.get_current_context(silent=True)
     name = context.find_root().info_name if context is not None else None
     return name or os.path.basename(sys.argv[0])
+
+
+def refuse(names: tuple[str, ...], others: str) -> None:
+    """Raise a usage error if the user has given one of these options, which have no effect without the other ones."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if option.name in names and given:
+            raise click.UsageError(f"{option.opts[0]} goes with {others}.")

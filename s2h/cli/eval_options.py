@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places, server_options
+from s2h.cli import common, headings, places, server_options
 from s2h.cli.params import Shard
 from s2h.errors import RecordError
 from s2h.eval import like as likes
@@ -180,15 +180,6 @@ def chosen(values: dict[str, Any]) -> Options:
     return Options(**(values | taken))
 
 
-def _refuse(names: tuple[str, ...], others: str) -> None:
-    """Raise a usage error if the user has given one of these options, which have no effect without the other ones."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
-        if option.name in names and given:
-            raise click.UsageError(f"{option.opts[0]} goes with {others}.")
-
-
 def add_options(command: Callable) -> Callable:
     """Add the options of s2h-eval that other commands don't share."""
     for option in reversed(OPTIONS):
@@ -330,12 +321,13 @@ class Options:
         if self.base_url and not self.asks:
             raise click.UsageError("--base-url goes with --model: --score and --compare ask no model.")
         if not self.asks:
-            _refuse(("max_new_tokens", "batch_size", "processes", "concurrency"), "--model")
+            common.refuse(("max_new_tokens", "batch_size", "processes", "concurrency"), "--model")
         if not self.reads_questions:
-            _refuse(("count", "limit", "shard", "style", "place"), "--model or --questions FILE")
+            common.refuse(("count", "limit", "shard", "style", "place"), "--model or --questions FILE")
         if self.compare or self.writes_questions:
-            _refuse(("scoring", "parser"), "--model or --score")
-        server_options.check(self.base_url)
+            common.refuse(("scoring", "parser"), "--model or --score")
+        if not self.base_url:
+            common.refuse(("concurrency",), "--base-url")
         if self.base_url and self.processes > 1:
             raise click.UsageError("--processes is for a model in this process (use --concurrency).")
         if self.asks and not self.model:

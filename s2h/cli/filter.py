@@ -134,7 +134,8 @@ def _check(given: Given, settings: Settings, output: str) -> None:
     """Raise a usage error for options that would do nothing or that contradict each other."""
     if fault := request.fault(given):
         raise click.UsageError(fault)
-    server_options.check(given["base_url"] if given.has("base_url") else None)
+    if not given.has("base_url"):
+        common.refuse(("concurrency",), "--base-url")
     rejects, resume = settings.rejects, settings.resume
     for path, option, what in (
         (settings.audit, "--audit", "the plots"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2h import registry
-from s2h.cli import headings, places, server_options
+from s2h.cli import common, headings, places, server_options
 from s2h.cli.params import Weight
 from s2h.images.resizing import Pixels
 from s2h.tasks import Task, by_level
@@ -167,7 +167,8 @@ class Options:
             raise click.UsageError(
                 f"--base-url goes with --model ({taking('model')}) or --captioner ({taking('captioner')})."
             )
-        server_options.check(self.base_url)
+        if not self.base_url:
+            common.refuse(("concurrency",), "--base-url")
         if self.base_url and self.select:
             raise click.UsageError(
                 "--select attention needs the model in this process: no server gives its attention (drop --base-url)."

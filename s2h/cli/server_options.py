@@ -38,13 +38,6 @@ def options(models: str) -> tuple[Callable[[Callable], Callable], ...]:
     )  # fmt: skip
 
 
-def check(base_url: str | None) -> None:
-    """Raise a usage error if the user gave --concurrency without --base-url, where it would do nothing."""
-    source = click.get_current_context().get_parameter_source("concurrency")
-    if not base_url and source is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--concurrency goes with --base-url.")
-
-
 def arguments(base_url: str | None) -> dict[str, str]:
     """Return the argument of a run that asks a server, for its journal. Neither the address nor the concurrency is one: a
     run can be continued when its server is started again elsewhere."""
