@@ -12,6 +12,7 @@ from itertools import permutations
 from random import Random
 
 import numpy as np
+from sums import WORKING
 
 from s2h.sources import Item
 from s2h.sources.builtin import families, words
@@ -25,7 +26,6 @@ OLDER = (
     "Who is older, the person in Image {a} or the person in Image {b}?",
     "Which of Images {a} and {b} shows the older person?",
 )
-WORKING = 0.35  # share of the questions that ask for the working
 IS_OLDER = "Is the person in Image {a} older than the person in Image {b}?"
 ELDER, YOUNGER, ELDERS, YOUNGERS = RELATIONS["parent"]
 
