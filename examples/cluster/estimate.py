@@ -22,7 +22,10 @@ def rows() -> list[tuple[str, str, float]]:
         json.loads((RESULTS / f"{name}.json").read_text())
         for name in ("gen-speed", "filter-speed", "mix-speed", "gpu-check")
     )
-    step = gpu["models"]["llava-1.5-7b"]["step"]["plain"]["varlen"]["again"]
+    commands = gpu["models"]["llava-1.5-7b"]["commands"]
+    [rate] = [
+        each["speed"][-1]["pairs_per_second"] for each in commands if each["command"].endswith("-o run")
+    ]
     return [
         ("`s2h-gen` over photographs", "core hours", 1 / gen["referred"]["pairs_per_second"] / HOUR),
         ("`s2h-filter` without a model", "core hours", 1 / filtered["annotate"]["records_per_second_a_core"] / HOUR),
@@ -30,7 +33,7 @@ def rows() -> list[tuple[str, str, float]]:
         ("`s2h-mix`", "hours of one machine", mix["mix"]["wall"] / mix["records"] / HOUR),
         ("`s2h-mix`", "GB of its memory", mix["memory_bytes_a_record"] / GB),
         ("records", "GB of disk", COPIES * mix["bytes_a_record"] / GB),
-        ("`s2h-train`, LLaVA-1.5-7B, an epoch", f"hours of one {gpu['machine']['card'].split()[-1]}", step / HOUR),
+        ("`s2h-train`, LLaVA-1.5-7B, an epoch", f"hours of one {gpu['machine']['card'].split()[-1]}", 1 / rate / HOUR),
     ]  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=models.REAL, action="append", help="by default all three")
+    parser.add_argument("--model", choices=models.REAL, action="append", help="by default all")
     parser.add_argument("--part", choices=PARTS, action="append", help="by default all")
     parser.add_argument("--way", choices=steps.WAYS, action="append", help="of a step, by default all")
     parser.add_argument("--label", choices=steps.LABELS, action="append", help="of a step, by default both")

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from tests.support import architectures
+from tests.support.architectures import ARCHITECTURES
+from tests.support.hybrid_architectures import RELATIVES
 
 REAL: dict[str, dict[str, Any]] = {
     "llava-1.5-7b": {
@@ -51,6 +52,23 @@ REAL: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "qwen3.5-9b": {
+        "kind": "qwen3.5",
+        "vision": {
+            "depth": 27, "hidden_size": 1152, "intermediate_size": 4304, "num_heads": 16, "num_position_embeddings": 2304,
+            "initializer_range": 0.02,
+        },
+        "text": {
+            "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 16, "num_key_value_heads": 4,
+            "intermediate_size": 12288, "vocab_size": 248320, "head_dim": 256,
+            "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_num_key_heads": 16,
+            "linear_num_value_heads": 32, "layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 8,
+            "rope_parameters": {
+                "rope_type": "default", "rope_theta": 1e7, "mrope_section": [11, 11, 10], "mrope_interleaved": True,
+                "partial_rotary_factor": 0.25,
+            },
+        },
+    },
 }  # fmt: skip
 TOKENS = 576  # of an image, as LLaVA-1.5 has at 336 pixels
 
@@ -59,7 +77,7 @@ def build(name: str, folder: Path | None, tiny: bool = False) -> Any:
     """Make a model of REAL. Save it in the folder and return the folder; without one, return the model and its processor.
     The weights of a real shape are made on the GPU, in bfloat16."""
     shape = REAL[name]
-    make = architectures.ARCHITECTURES[shape["kind"]]
+    make = (ARCHITECTURES | RELATIVES)[shape["kind"]]
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     with _on_the_gpu(torch.float32 if tiny and not torch.cuda.is_available() else torch.bfloat16):

@@ -135,7 +135,14 @@ def build_gemma4(folder: str | Path, seed: int = 0) -> Path:
     return save(folder, grow(Gemma4ForConditionalGeneration, config, tokenizer, seed), processor)
 
 
-def build_qwen35(folder: str | Path, seed: int = 0, experts: bool = False) -> Path:
+def build_qwen35(
+    folder: str | Path | None,
+    seed: int = 0,
+    experts: bool = False,
+    tokens: tuple[int, int] = (4, 9),
+    vision: dict | None = None,
+    text: dict | None = None,
+) -> Path:
     """Qwen3.5: a gated delta net, whose two key heads serve four value heads, then attention with a gate on its output;
     Qwen3-VL's processor, and its tower without deepstack. experts: with a mixture of four."""
     from transformers import (
@@ -146,15 +153,15 @@ def build_qwen35(folder: str | Path, seed: int = 0, experts: bool = False) -> Pa
     )
 
     config_of, kind = Qwen3_5Config, Qwen3_5ForConditionalGeneration
-    text = {
+    shape = {
         "linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
         "layer_types": ["linear_attention", "full_attention"],
     }  # fmt: skip
     if experts:
         config_of, kind = Qwen3_5MoeConfig, Qwen3_5MoeForConditionalGeneration
-        text |= {**EXPERTS, "shared_expert_intermediate_size": 16}
+        shape |= {**EXPERTS, "shared_expert_intermediate_size": 16}
     rotary = {"mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5}
-    return _save_qwen3(folder, seed, config_of, kind, rotary, text)
+    return _save_qwen3(folder, seed, config_of, kind, rotary, shape | (text or {}), vision, tokens)
 
 
 def build_qwen3vl_moe(folder: str | Path, seed: int = 0) -> Path:
@@ -169,19 +176,28 @@ def build_qwen3vl_moe(folder: str | Path, seed: int = 0) -> Path:
         Qwen3VLMoeForConditionalGeneration,
         rotary,
         EXPERTS,
-        deepstack_visual_indexes=[0, 1],
+        {"deepstack_visual_indexes": [0, 1]},
     )
 
 
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 
 
-def _save_qwen3(folder, seed: int, config_of: type, kind: type, rotary: dict, text: dict, **vision) -> Path:
+def _save_qwen3(
+    folder: str | Path | None,
+    seed: int,
+    config_of: type,
+    kind: type,
+    rotary: dict,
+    text: dict,
+    vision: dict | None = None,
+    tokens: tuple[int, int] = (4, 9),
+) -> Path:
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
     tokenizer = train_chatml_tokenizer()
     looks = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    looks["size"] = {"shortest_edge": 4 * 32 * 32, "longest_edge": 9 * 32 * 32}
+    looks["size"] = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
     processor = Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(**looks),
         tokenizer=tokenizer,
@@ -191,8 +207,9 @@ def _save_qwen3(folder, seed: int, config_of: type, kind: type, rotary: dict, te
     rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_interleaved": True, **rotary}
     config = config_of(
         vision_config={
-            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": HIDDEN,
-            "patch_size": 16, "spatial_merge_size": 2, "num_position_embeddings": 64, "initializer_range": 0.1, **vision,
+            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
+            "out_hidden_size": text.get("hidden_size", HIDDEN), "patch_size": 16, "spatial_merge_size": 2,
+            "num_position_embeddings": 64, "initializer_range": 0.1, **(vision or {}),
         },
         text_config={
             **language(tokenizer), **chatml_ends(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary, **text,
