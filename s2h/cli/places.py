@@ -22,7 +22,8 @@ from s2h.streams import WORK, files, jsonl
 
 # What s2h-train writes into its run folder.
 RUN = (
-    "args.json", "data.jsonl", "val.jsonl", "reference.json", "metrics.jsonl", "training.png", "result.json", "README.md",
+    "args.json", "data.jsonl", "val.jsonl", "reference.json", "probe.json", "metrics.jsonl", "training.png",
+    "result.json", "README.md",
 )  # fmt: skip
 PICTURE = "the picture beside"
 PNG = b"\x89PNG\r\n"

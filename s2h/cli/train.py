@@ -46,6 +46,11 @@ AT_LEAST_1 = click.IntRange(min=1)
         help="Write the weights that were the most accurate on --val, in place of the last ones.",
     ),
     argument(
+        "--probe", "probe", metavar="FILE|off",
+        help="Short questions to ask before and after training, in the form of s2h-eval's own files. A warning says if the "
+        "model answers them worse.  [default: up to 50 about one image, from the level-1 pairs of --val]",
+    ),
+    argument(
         "--window", "window", metavar="TOKENS", type=AT_LEAST_1, default="the model's",
         help="Drop pairs with more tokens, and print their ids. Nothing is ever cut.",
     ),
@@ -259,7 +264,8 @@ def _check_places(asked: Asked) -> None:
     goes_on = (settings.resume or settings.merged) and os.path.exists(asked.folder)
     reads = asked.files or (() if goes_on else ("-",))
     outputs: dict[str, Any] = {**places.in_run(asked.folder), "--reference-cache": settings.cache}
-    places.check([*reads, *asked.val, *filter(None, [asked.given.get("model")])], outputs)
+    named = filter(None, [asked.given.get("model"), asked.given.get("probe")])
+    places.check([*reads, *asked.val, *named], outputs)
 
 
 def _plan(work: common.Session, asked: Asked) -> None:

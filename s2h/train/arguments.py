@@ -26,6 +26,7 @@ QUANTIZED = ("4bit",)
 DTYPES = ("auto", "float32", "bfloat16")
 ENGINES = ("shared", "stock")
 ATTENTION = ("auto", "split", "mask", "varlen")
+PROBE_OFF = "off"
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Arguments:
     pack: bool = False
     compile: bool = False
     keep_best: bool = False
+    probe: str = ""  # a file of questions, or PROBE_OFF; "": questions of the held-out pairs
     token_budget: int | None = None
     seed: int = 0
 
@@ -129,6 +131,7 @@ ADDED = {
     "image_side": 0.0,
     "compile": False,
     "keep_best": False,
+    "probe": "",
     "thinking": thinking.CHOICES[0],
 }
 _PAPER = {
@@ -178,10 +181,26 @@ def fill(given: dict[str, Any], *, processes: int = 1) -> Arguments:
         values["alpha"] = 2 * given["rank"]
     if os.path.isdir(values["model"]):  # cards and adapters name the folder, and are read from other folders
         values["model"] = os.path.abspath(values["model"])
+    if "probe" in values:
+        values["probe"] = _probe_file(values["probe"])
     step = values.pop("step")
     if "grad_accum" not in given:
         values["grad_accum"] = max(1, -(-step // (values["batch_size"] * processes)))
     return Arguments(**values)
+
+
+def _probe_file(named: str) -> str:
+    """Return the full path of the file that --probe names; "" and PROBE_OFF unchanged. Raises RecordError if there is
+    none."""
+    if named in ("", PROBE_OFF):
+        return named
+    from s2h.streams import jsonl
+
+    try:
+        return os.path.abspath(jsonl.find(named))
+    except RecordError as error:
+        error.where = "--probe"
+        raise
 
 
 class Contradiction(RecordError, WrongUsage):

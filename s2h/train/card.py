@@ -10,6 +10,7 @@ from s2h import escape
 from s2h.errors import counted
 from s2h.models import adapter, names, thinking
 from s2h.streams.files import Whole
+from s2h.train import probe
 from s2h.train.arguments import Arguments
 from s2h.train.folder import read_arguments
 from s2h.train.measurements import IMAGE_SIDE
@@ -72,6 +73,7 @@ def _text(folder: Path, arguments: Arguments, result: dict, last: dict, held: di
         *_table(last, held),
         "",
         *_image_side(last, held),
+        *_probe(result),
         "## Arguments",
         "",
         "```json",
@@ -130,6 +132,14 @@ def _image_side(last: dict, held: dict) -> list[str]:
     )
     words = f"Image side (the chosen answer under the images against the rejected images): {said}."
     return [words, ""] if said else []
+
+
+def _probe(result: dict) -> list[str]:
+    """Return what the probe of short questions has shown, if a run has one."""
+    if not (found := result.get("probe")):
+        return []
+    said = [probe.told(found), *([probe.loss(found)] if found["lost"] else [])]
+    return [" ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in said), ""]
 
 
 def _row(title: str, values: dict) -> str:

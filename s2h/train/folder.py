@@ -1,8 +1,8 @@
 """The folder of a run. The arguments and the data are written at the start. `--resume` continues from the last complete
 checkpoint (`s2h.train.checkpoints`) only if both are unchanged.
 
-    RUN/args.json data.jsonl val.jsonl reference.json metrics.jsonl checkpoints/ best/ adapter/ processor/ merged/ README.md
-        training.png result.json
+    RUN/args.json data.jsonl val.jsonl reference.json probe.json metrics.jsonl checkpoints/ best/ adapter/ processor/
+        merged/ README.md training.png result.json
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from s2h.train.dataset import Pairs, Stored, emptied, store
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 REFERENCE = "reference.json"
+PROBE = "probe.json"
 # Files that a run writes after its arguments. In a folder without arguments, files with these names are not from a run.
 WRITTEN = (
-    METRICS, REFERENCE, RESULT, "README.md", "training.png", "checkpoints", "processor", "best", adapter.ADAPTER,
+    METRICS, REFERENCE, PROBE, RESULT, "README.md", "training.png", "checkpoints", "processor", "best", adapter.ADAPTER,
     adapter.MERGED,
 )  # fmt: skip
 
@@ -60,7 +61,7 @@ def refuse_used(folder: Path, resume: bool) -> None:
         )
     with accel.main_first():
         if accel.is_main():
-            for name in (adapter.ARGUMENTS, "data.jsonl", "val.jsonl", REFERENCE):
+            for name in (adapter.ARGUMENTS, "data.jsonl", "val.jsonl", REFERENCE, PROBE):
                 (folder / name).unlink(missing_ok=True)
 
 
@@ -235,7 +236,7 @@ def _move(new: Path, folder: Path) -> None:
 
 def _check_same(folder: Path, before: dict, now: dict, *, data_given: bool, val_given: bool) -> None:
     """Raise RunError if a resumed run has other arguments or data than at its start."""
-    skipped = {"s2h"}
+    skipped = {"s2h", "probe"}  # they change no weights
     if not data_given:
         skipped |= {"data", "pairs", "dropped"}
     if not val_given:

@@ -36,6 +36,7 @@ from s2h.train.folder import (
     write_json,
 )
 from s2h.train.measurements import IMAGE_SIDE
+from s2h.train.probe import Probe
 from s2h.train.reference import Reference, cache_folder
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def train(
     run = Run(vlm, pairs, val, arguments, folder, settings, say)
     trainer = build_trainer(run)
     trainer.model.to(trainer.accelerator.device)  # sharded weights stay on the CPU until training
+    probe = Probe(trainer, run, on_error)
+    probe.ask_before()
     kept = features.Store(features.room(settings.keep_features))
     if arguments.engine == "shared" and (
         reason := trainer.share_prompts(pairs, arguments.attention, arguments.pack, kept)
@@ -113,7 +116,9 @@ def train(
             f"{len(kept.kept)} once: {kept.limit / 2**30:.2g} GiB hold no more features (--keep-features)"
         )
     kept_step = _best_step(trainer, run) if arguments.keep_best else None
-    weights.save(trainer, folder, arguments.full, best.read(folder) if kept_step else None)
+    kept_weights = best.read(folder) if kept_step else None
+    weights.save(trainer, folder, arguments.full, kept_weights)
+    probed = probe.ask_after(kept_weights)
     if accel.is_main():
         facts = {
             "fingerprint": model_print,
@@ -121,6 +126,7 @@ def train(
             "dropped": recorded.get("dropped", 0),
             "vision_modules": vision or None,
             "best_step": kept_step,
+            "probe": probed,
         }
         _finish(folder, arguments, trainer.state.global_step, facts)
     accel.wait()
