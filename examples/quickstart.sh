@@ -113,7 +113,8 @@ step "6/8  DPO"
 if missing run.json; then
     processes=(--processes 2)
     [ -z "$small" ] || processes=()
-    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --epochs 1 --lr 4e-4 --sft 1 \
+    # Of so small a model all weights are trained. For a 7B model leave --full out: LoRA is the default.
+    s2h-train --model mini mix.jsonl --val mix.val.jsonl -o run --resume --seed "$seed" --full --epochs 1 --lr 3e-4 --sft 1 \
         "${processes[@]}" > run.json.new
     mv run.json.new run.json
 fi

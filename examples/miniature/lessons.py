@@ -17,7 +17,7 @@ import numpy as np
 
 from s2h.sources import Item, NoPair
 from s2h.sources.builtin import families, words
-from s2h.sources.builtin.world import MAX_SHARED_BY_STRANGERS, World
+from s2h.sources.builtin.world import World
 from s2h.tasks import Wanted, by_level, search_words, vqa
 from s2h.tasks.item_pair import shown
 from s2h.tasks.slots import Slot
@@ -50,6 +50,18 @@ DESCRIBE = (
     "Caption the image.",
     "What can be seen here?",
 )
+
+
+TRAITS = tuple(families.TRAITS)
+
+
+def look_related(same: np.ndarray) -> np.ndarray:
+    """Return 1 for looks of relatives, 0 for those of strangers and -1 where they don't tell, as `families.look_related`.
+    same: [..., TRAITS], whether two people have a trait in common."""
+    whole, named = same.sum(-1), same[..., [TRAITS.index(trait) for trait in families.NAMED]].sum(-1)
+    kin = (whole >= families.LEAST_OF_KIN[0]) & (named >= families.LEAST_OF_KIN[1])
+    strangers = (whole <= families.MOST_OF_STRANGERS[0]) & (named <= families.MOST_OF_STRANGERS[1])
+    return np.where(kin, 1, np.where(strangers, 0, -1))
 
 
 class PoolWorld(World):
@@ -97,15 +109,16 @@ class PoolWorld(World):
 
     # Faces of the pool are of no family. Those who share as many traits as relatives do are taken for relatives.
 
-    def _shared(self, person: families.Person) -> np.ndarray:
-        return (self.traits == self.traits[int(person.key.split()[1])]).sum(1)
+    def _same(self, person: families.Person) -> np.ndarray:
+        return self.traits == self.traits[int(person.key.split()[1])]
 
     def draw_relatives(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
         while True:
             first, second = super().draw_relatives(rng, relation)
             ages = [families.AGES.index(one.age) for one in (first, second)]
             elder = rng.choice(np.flatnonzero(self.kinds // 2 == ages[0]))
-            alike = self._shared(self.residents[elder]) == families.shared(first, second)
+            same = self._same(self.residents[elder])
+            alike = (same.sum(1) == families.shared(first, second)) & (look_related(same) == 1)
             found = np.flatnonzero(alike & (self.kinds // 2 == ages[1]))
             if len(found):
                 return self.residents[elder], self.residents[rng.choice(found)]
@@ -119,7 +132,7 @@ class PoolWorld(World):
     ) -> families.Person:
         fit = self.kinds == families.AGES.index(like.age) * 2 + families.SEXES.index(like.sex)
         for other in unlike:
-            fit &= self._shared(other) <= MAX_SHARED_BY_STRANGERS
+            fit &= look_related(self._same(other)) == 0
         found = np.flatnonzero(fit)
         if not len(found):
             raise NoPair("no stranger in the pool")

@@ -12,16 +12,15 @@ from itertools import permutations
 from random import Random
 
 import numpy as np
+from lessons import TRAITS, look_related
 from sums import WORKING
 
 from s2h.sources import Item
 from s2h.sources.builtin import families, words
 from s2h.sources.builtin.world import World
-from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
+from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, shared
 
 FAMILIES = 3000  # drawn to learn which traits relatives share
-TRAITS = tuple(families.TRAITS)
-KIN, STRANGERS = 4, 2  # least number of traits that relatives share, largest number that strangers share
 OLDER = (
     "Who is older, the person in Image {a} or the person in Image {b}?",
     "Which of Images {a} and {b} shows the older person?",
@@ -48,7 +47,7 @@ class Crowd:
         for _ in range(FAMILIES):
             for elder, child in families.RELATED["parent"](world.family(rng)):
                 same = np.array([a == b for a, b in zip(elder.traits, child.traits, strict=True)])
-                if same.sum() >= KIN:
+                if look_related(same) == 1:
                     self.patterns.append((families.AGES.index(elder.age), same))
 
     def same(self, a: int, b: int) -> np.ndarray:
@@ -69,7 +68,7 @@ class Crowd:
         some = self.of_kind[self.kinds[like]]
         while True:
             one = int(rng.choice(some))
-            if all(self.same(one, other).sum() <= STRANGERS for other in unlike):
+            if all(look_related(self.same(one, other)) == 0 for other in unlike):
                 return one
 
     def draw(self, rng: Random, n: int) -> list[int]:
@@ -89,11 +88,11 @@ class Crowd:
     def relation(self, a: int, b: int) -> str | None:
         """Return `elder` if a is the parent of b, `younger` if b is the parent of a, `strangers`, or None if nobody would
         ask about these two."""
-        shared = self.same(a, b).sum()
-        if shared <= STRANGERS:
-            return "strangers" if abs(self.ages[a] - self.ages[b]) == 1 else None
-        if shared < KIN or abs(self.ages[a] - self.ages[b]) != 1:
+        related = look_related(self.same(a, b))
+        if related == -1 or abs(self.ages[a] - self.ages[b]) != 1:
             return None
+        if related == 0:
+            return "strangers"
         return "elder" if self.ages[a] > self.ages[b] else "younger"
 
 
@@ -123,9 +122,18 @@ def ask_kin(rng: Random, form: str, a: int, b: int, working: bool) -> tuple[str,
     return ask[0].upper() + ask[1:] + ending, bool(ending) and not working
 
 
-def shown_working(crowd: Crowd, people: Sequence[int], places: Sequence[int]) -> str:
-    """Return the working of an answer: the looks of the people at some places."""
-    return " ".join(f"Image {at + 1} shows {crowd.look(people[at])}." for at in places) + " "
+def shown_working(
+    crowd: Crowd, people: Sequence[int], places: Sequence[int], known: int | None = None
+) -> str:
+    """Return the working of an answer: the looks of the people at some places and, with `known`, what each of the others has
+    in common with the person at that place."""
+    told = []
+    for at in places:
+        told.append(f"Image {at + 1} shows {crowd.look(people[at])}.")
+        if known is not None and at != known:
+            likeness = words.likeness(crowd.labels[people[known]], crowd.labels[people[at]])
+            told.append(shared(known, at, likeness))
+    return " ".join(told) + " "
 
 
 def kin(
@@ -135,6 +143,7 @@ def kin(
     forms: Sequence[str] = ("is-elder", "are-kin", "which-elder", "find-younger", "find-elder"),
     most: int = 5,
     all_shown: bool = False,
+    working: float = WORKING,
 ) -> tuple[list[Item], list]:
     """One to three questions about a parent, a child and strangers. Unless `all_shown`, one of the people that a question is
     about is told. Yes and no come equally often."""
@@ -158,26 +167,26 @@ def kin(
     pairs = [(a, b) for a in range(n) for b in range(n) if a != b and crowd.relation(people[a], people[b])]
     pairs = [(a, b) for a, b in pairs if all_shown or in_words[a] or in_words[b]]
     if not pairs:
-        return kin(rng, crowd, told, forms, most, all_shown)
+        return kin(rng, crowd, told, forms, most, all_shown, working)
     related = [p for p in pairs if crowd.relation(people[p[0]], people[p[1]]) != "strangers"]
     apart = [p for p in pairs if p not in related]
     said = []
     if asked[0].startswith("find"):
         sought, known = (at[elder], at[child]) if asked[0] == "find-elder" else (at[child], at[elder])
-        said.append(answer_image(rng, crowd, asked[0], people, sought, known, known))
+        said.append(answer_image(rng, crowd, asked[0], people, sought, known, known, working))
     elif asked[0] == "which-elder":
         if not related:
-            return kin(rng, crowd, told, forms, most, all_shown)
+            return kin(rng, crowd, told, forms, most, all_shown, working)
         places = sorted((at[elder], at[child]))
-        said.append(answer_image(rng, crowd, "which-elder", people, at[elder], *places))
+        said.append(answer_image(rng, crowd, "which-elder", people, at[elder], *places, working))
     yes_no = [f for f in forms if f in ("is-elder", "are-kin")]
     if yes_no:
         form = asked[0] if asked[0] in yes_no else rng.choice(yes_no)
         if related and (asked[0] == form or rng.random() < 0.5):
             a, b = (at[elder], at[child]) if rng.random() < 0.75 else (at[child], at[elder])
-            said.append(answer_yes_no(rng, crowd, form, people, a, b))
+            said.append(answer_yes_no(rng, crowd, form, people, a, b, working))
         if apart and (asked[0] == form or rng.random() < 0.5):
-            said.append(answer_yes_no(rng, crowd, form, people, *rng.choice(apart)))
+            said.append(answer_yes_no(rng, crowd, form, people, *rng.choice(apart), working))
     rng.shuffle(said)
     return in_lesson(crowd, rng, people, in_words, said)
 
@@ -206,7 +215,13 @@ def older(
 
 
 def parentage(
-    rng: Random, crowd: Crowd, told: float, most: int = 4, turns: int = 3, all_shown: bool = False
+    rng: Random,
+    crowd: Crowd,
+    told: float,
+    most: int = 4,
+    turns: int = 3,
+    all_shown: bool = False,
+    working: float = WORKING,
 ) -> tuple[list[Item], list]:
     """Questions for yes or no about a parent, a child and strangers: the parent of the child, the reverse, and two strangers
     are asked about equally often. Unless `all_shown`, one of the two people of a question is told."""
@@ -225,35 +240,40 @@ def parentage(
         if (all_shown or in_words[a] or in_words[b]) and (relation := crowd.relation(people[a], people[b])):
             asked.setdefault(relation, []).append((a, b))
     if not asked:
-        return parentage(rng, crowd, told, most, turns, all_shown)
+        return parentage(rng, crowd, told, most, turns, all_shown, working)
     said = []
     for _ in range(turns):
         relation = rng.choice(list(asked))
         form = "are-kin" if relation != "younger" and rng.random() < 0.5 else "is-elder"
-        said.append(answer_yes_no(rng, crowd, form, people, *rng.choice(asked[relation])))
+        said.append(answer_yes_no(rng, crowd, form, people, *rng.choice(asked[relation]), working))
     return in_lesson(crowd, rng, people, in_words, said)
 
 
 def answer_image(
-    rng: Random, crowd: Crowd, form: str, people: Sequence[int], at: int, a: int, b: int
+    rng: Random, crowd: Crowd, form: str, people: Sequence[int], at: int, a: int, b: int, working: float
 ) -> tuple[str, str]:
-    """Return a question about the people at a and b, and the answer that names the image at `at`."""
-    working = rng.random() < WORKING
-    ask, short = ask_kin(rng, form, a, b, working)
+    """Return a question about the people at a and b, and the answer that names the image at `at`. working: probability that
+    the question asks for it."""
+    shows = rng.random() < working
+    ask, short = ask_kin(rng, form, a, b, shows)
     noun = YOUNGER if form == "find-younger" else ELDER
-    seen = shown_working(crowd, people, (a, b) if a != b else (a, at)) if working else ""
+    seen = ""
+    if shows and form == "which-elder":
+        seen = shown_working(crowd, people, (a, b))
+    elif shows:
+        seen = shown_working(crowd, people, (a, *(i for i in range(len(people)) if i != a)), a)
     return ask, seen + (f"Image {at + 1}." if short else f"Image {at + 1} shows the {noun}.")
 
 
 def answer_yes_no(
-    rng: Random, crowd: Crowd, form: str, people: Sequence[int], a: int, b: int
+    rng: Random, crowd: Crowd, form: str, people: Sequence[int], a: int, b: int, working: float
 ) -> tuple[str, str]:
     if form == "are-kin":
         a, b = sorted((a, b))
     truth = crowd.relation(people[a], people[b])
-    working = rng.random() < WORKING
-    ask, short = ask_kin(rng, form, a, b, working)
-    seen = shown_working(crowd, people, (a, b)) if working else ""
+    shows = rng.random() < working
+    ask, short = ask_kin(rng, form, a, b, shows)
+    seen = shown_working(crowd, people, (a, b), a) if shows else ""
     yes = "Yes" if truth == "elder" or (truth == "younger" and form == "are-kin") else "No"
     is_what = {"elder": f"the {ELDER} of", "younger": f"the {YOUNGER} of"}.get(str(truth), "not related to")
     long = f"{yes}, the person in Image {a + 1} is {is_what} the person in Image {b + 1}."

@@ -38,6 +38,11 @@ SKILLS: dict[str, Callable] = {
     ),
     "older": lambda rng, m, spent: older(rng, m.crowd, rng.choice(HALF), rng.choice((2, 3, 5))),
     "parentage": lambda rng, m, spent: parentage(rng, m.crowd, rng.choice(HALF)),
+    "likeness": lambda rng, m, spent: (
+        kin(rng, m.crowd, rng.choice(HALF), most=rng.choice((2, 3, 4)), working=0.85)
+        if rng.random() < 0.6
+        else parentage(rng, m.crowd, rng.choice(HALF), turns=2, working=0.85)
+    ),
     "read": lambda rng, m, spent: read(rng, m.digits, rng.choice(SEEN)),
     "reckon": lambda rng, m, spent: reckon(rng, m.digits, rng.choice(HALF), most=rng.choice((2, 3, 5))),
     "seek": lambda rng, m, spent: seek(rng, m.pictures, rng.choice(HALF)),
@@ -87,6 +92,14 @@ WORKING = {
     "single": 0.14, "captions": 0.1, "present": 0.02, "level 1": 0.13, "read": 0.02, "reckon": 0.15, "seek": 0.08,
     "kin": 0.14, "elder": 0.04, "older": 0.04, "parentage": 0.14,
 }  # fmt: skip
+LIKENESS = {
+    "single": 0.14, "captions": 0.1, "present": 0.02, "level 1": 0.12, "read": 0.02, "reckon": 0.15, "seek": 0.08,
+    "kin": 0.04, "older": 0.03, "parentage": 0.06, "likeness": 0.3,
+}  # fmt: skip
+SEEING = {
+    "single": 0.18, "captions": 0.17, "present": 0.09, "level 1": 0.12, "read": 0.04, "reckon": 0.12, "seek": 0.08,
+    "kin": 0.03, "older": 0.02, "parentage": 0.05, "likeness": 0.1,
+}  # fmt: skip
 COURSE = (
     Stage("all skills", 42_000, 0.3, FIRST),
     Stage("forms", 5_200, 0.2, {"forms": 1, **FIRST}),
@@ -95,5 +108,7 @@ COURSE = (
     Stage("digits again", 36_000, 0.3, DIGITS),
     Stage("parentage", 20_000, 0.3, PARENTS),
     Stage("people with the working", 12_000, 0.25, WORKING),
-    Stage("forms again", 4_000, 0.15, {"forms": 0.7, **WORKING}),
+    Stage("what two people have in common", 26_000, 0.3, LIKENESS),
+    Stage("seeing again", 46_000, 0.4, SEEING),
+    Stage("forms again", 4_000, 0.15, {"forms": 0.7, **SEEING}),
 )

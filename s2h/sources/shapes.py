@@ -161,7 +161,7 @@ class KinshipPeople(Protocol[P]):
 
     @property
     def describes_faces(self) -> bool:
-        """Whether `describe_face` can be used."""
+        """Whether `describe_face` and `describe_likeness` can be used."""
 
     def draw_relatives(self, rng: Random, relation: str) -> tuple[P, P]:
         """Draw two people. The first is the `relation` of the second."""
@@ -181,6 +181,9 @@ class KinshipPeople(Protocol[P]):
 
     def describe_face(self, person: P) -> str:
         """Return a description of a person's face, "" if its traits are not known."""
+
+    def describe_likeness(self, a: P, b: P) -> str:
+        """Return what the descriptions of two faces have in common, "" for nothing."""
 
 
 class Dataset:

@@ -15,7 +15,7 @@ from s2h.sources import Item, NoPair, SourceError
 from s2h.sources.shapes import PEOPLE, KinshipPeople, Relative
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights
 from s2h.tasks.item_pair import Claims, Pair, Twin
-from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW
+from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, shared
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed-kin": 1.0}
@@ -132,16 +132,17 @@ class Query:
             **more,
         }
 
-    def evidence(self, relatives: dict[int, Relative]) -> str:
-        """Return the working of an answer: the looks of the person in each image; "" if the prompt doesn't ask for it."""
+    def evidence(self, seen: dict[int, Relative], known: int | None = None) -> str:
+        """Return the working of an answer: the looks of the person in each image and, with `known`, what each of the others
+        has in common with the person in that image; "" if the prompt doesn't ask for it."""
         if not self.shows:
             return ""
-        return (
-            " ".join(
-                f"Image {at + 1} shows {self.data.describe_face(person)}." for at, person in relatives.items()
-            )
-            + " "
-        )
+        told = []
+        for at, person in seen.items():
+            told.append(f"Image {at + 1} shows {self.data.describe_face(person)}.")
+            if known is not None and at != known:
+                told.append(shared(known, at, self.data.describe_likeness(seen[known], person)))
+        return " ".join(told) + " "
 
     def claims(self, relatives: dict[int, Relative]) -> Claims:
         return [(at, self.data.claim_about_person(person)) for at, person in relatives.items()]
@@ -241,8 +242,8 @@ def _yes_no(
     return Pair(
         items,
         query.question(rng, a=a, b=b),
-        query.evidence(seen) + right,
-        query.evidence(believed) + wrong,
+        query.evidence(seen, a) + right,
+        query.evidence(believed, a) + wrong,
         kind,
         sorted((a, b)),
         facts(people, truth),
@@ -294,12 +295,17 @@ def _find(slot: Slot, query: Query, first: Relative, second: Relative, weights: 
     def facts(people: list, at: int) -> dict:
         return query.facts(people, a=at_known, b=at, answer=at + 1, answer_type="image")
 
-    seen, believed = {at_known: known, at_sought: sought}, {at_known: known, at_wrong: sought}
+    turned = _swapped(people, at_sought, at_wrong)
+    if query.shows:  # everyone is compared with the person that the question is about
+        order = [at_known, *(at for at in range(n_images) if at != at_known)]
+        seen, believed = ({at: some[at] for at in order} for some in (people, turned))
+    else:
+        seen, believed = {at_known: known, at_sought: sought}, {at_known: known, at_wrong: sought}
     return Pair(
         items,
         query.question(rng, a=at_known),
-        query.evidence(seen) + query.found(at_sought),
-        query.evidence(believed) + query.found(at_wrong),
+        query.evidence(seen, at_known) + query.found(at_sought),
+        query.evidence(believed, at_known) + query.found(at_wrong),
         kind,
         sorted((at_known, at_sought)),
         facts(people, at_sought),
@@ -307,7 +313,7 @@ def _find(slot: Slot, query: Query, first: Relative, second: Relative, weights: 
         query.claims(believed),
         twin=Twin(
             _swapped(items, at_sought, at_wrong),
-            facts(_swapped(people, at_sought, at_wrong), at_wrong),
+            facts(turned, at_wrong),
             sorted((at_known, at_wrong)),
         ),
     )

@@ -96,3 +96,10 @@ ASKS = {
 }
 BRIEF = ("", "", " Answer briefly.", " Give a short answer.")
 SHOW = (" Say what you see first.", " Describe the people, then answer.", " Explain by their looks.")
+
+
+def shared(a: int, b: int, likeness: str) -> str:
+    """Return the sentence of a working that says what the people in the images at positions a and b have in common, from
+    `KinshipPeople.describe_likeness`."""
+    both = f"Images {min(a, b) + 1} and {max(a, b) + 1}"
+    return f"{both} both have {likeness}." if likeness else f"{both} have none of this in common."

@@ -50,6 +50,7 @@ def made(tmp_path_factory) -> Path:
     assert [command.split()[0] for command in commands] == [
         "pool.py",
         "vlm.py",
+        "tower.py",
         "course.py",
         "clip.py",
         "text.py",

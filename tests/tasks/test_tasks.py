@@ -183,6 +183,52 @@ def test_kinship_is_right_when_derived_from_the_family(pairs):
     assert abs(truths[True] - truths[False]) < 0.35 * sum(truths.values())
 
 
+LOOKS = re.compile(r"Image (\d+) shows an? [a-z ]+ with (\w+) (\w+) hair, (\w+) skin and (\w+) eyes\.")
+LIKENESS = re.compile(r"Images (\d+) and (\d+) (?:both have ([a-z, ]+)|have none of this in common)\.")
+
+
+def test_the_working_of_kinship_compares_the_looks_and_decides_the_question(pairs):
+    """Who has at least two of form and colour of the hair, skin and eyes in common with somebody is related."""
+    compared = Counter()
+    for pair in pairs["kinship"]:
+        facts = pair["facts"]
+        for side in ("chosen", "rejected"):
+            said = text(pair[side])
+            looks = {int(at): told for at, *told in LOOKS.findall(said)}
+            likeness = LIKENESS.findall(said)
+            if not facts["working"] or facts["form"].startswith("which"):
+                assert not likeness
+                continue
+            if side == "chosen":
+                for at, told in looks.items():
+                    label = facts["labels"][at - 1]
+                    assert told == [label[t] for t in ("texture", "hair", "skin", "eyes")]
+            known, kin = facts["a"] + 1, set()
+            assert [int(one) + int(other) - known for one, other, _ in likeness] == [
+                i for i in looks if i != known
+            ]
+            for one, other, told in likeness:
+                assert int(one) < int(other) and known in (int(one), int(other))
+                same = [x if x == y else "" for x, y in zip(looks[int(one)], looks[int(other)], strict=True)]
+                hair = " ".join(filter(None, same[:2]))
+                parts = (
+                    [f"{hair} hair"] * bool(hair)
+                    + [f"{same[2]} skin"] * bool(same[2])
+                    + [f"{same[3]} eyes"] * bool(same[3])
+                )
+                assert told == ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + "".join(parts[-1:])
+                compared[len(list(filter(None, same)))] += 1
+                if len(list(filter(None, same))) >= 2:
+                    kin.add(int(one) + int(other) - known)
+            if facts["answer_type"] == "yes/no":
+                assert bool(kin) == ("not related" not in said)
+            else:
+                assert len(looks) == len(facts["labels"]) and kin == {
+                    int(re.findall(r"Image (\d+)", said)[-1])
+                }
+    assert set(compared) >= {0, 1, 2, 3}
+
+
 def test_kinship_strangers_resemble_less_than_kin(pairs):
     for pair in pairs["kinship"]:
         facts = pair["facts"]
@@ -191,9 +237,10 @@ def test_kinship_strangers_resemble_less_than_kin(pairs):
             for y in range(x):
                 if {x, y} != {facts["a"], facts["b"]}:
                     continue
-                same = sum(labels[x][t] == labels[y][t] for t in labels[x] if t not in ("kind", "sex", "age"))
+                same = {t for t in labels[x] if labels[x][t] == labels[y][t]} - {"kind", "sex", "age"}
+                told = same & {"hair", "texture", "skin", "eyes"}
                 kin = people[x]["family"] == people[y]["family"]
-                assert same >= 4 if kin else same <= 2
+                assert (len(same) >= 4 and len(told) >= 2) if kin else (len(same) <= 2 and len(told) <= 1)
 
 
 def test_search_names_no_index_and_only_the_target_shows_the_concept(pairs):

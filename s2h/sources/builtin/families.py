@@ -16,6 +16,10 @@ TRAITS: dict[str, tuple[str, ...]] = {
     "texture": ("straight", "wavy", "curly"),
     "freckles": ("none", "freckled"),
 }
+NAMED = ("hair", "texture", "skin", "eyes")  # those that the working of an answer tells
+# Numbers of traits that two people have in common, of all eight and of the NAMED: relatives have at least LEAST_OF_KIN,
+# strangers at most MOST_OF_STRANGERS, so that their looks always tell.
+LEAST_OF_KIN, MOST_OF_STRANGERS = (4, 2), (2, 1)
 SEXES = ("female", "male")
 AGES = ("child", "adult", "old")
 
@@ -119,3 +123,12 @@ RELATED = {"parent": parent_pairs, "grandparent": grandparent_pairs, "sibling": 
 def shared(a: Person, b: Person) -> int:
     """Count the traits, of eight, that two people have in common."""
     return sum(x == y for x, y in zip(a.traits, b.traits, strict=True))
+
+
+def look_related(a: Person, b: Person) -> bool | None:
+    """Return whether two people look like relatives (True) or like strangers (False); None if their looks don't tell."""
+    whole = shared(a, b)
+    named = sum(a.trait[trait] == b.trait[trait] for trait in NAMED)
+    if whole >= LEAST_OF_KIN[0] and named >= LEAST_OF_KIN[1]:
+        return True
+    return False if whole <= MOST_OF_STRANGERS[0] and named <= MOST_OF_STRANGERS[1] else None

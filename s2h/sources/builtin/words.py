@@ -142,6 +142,16 @@ def look(labels: dict) -> str:
     return face_phrase(labels, *LOOKS) if labels["kind"] == "face" else describe(labels)
 
 
+def likeness(a: dict, b: dict) -> str:
+    """Return what the looks of two faces have in common, such as "curly hair and green eyes"; "" for nothing."""
+    hair = " ".join(a[trait] for trait in ("texture", "hair") if a[trait] == b[trait])
+    same = [f"{hair} hair"] if hair else []
+    same += [
+        f"{a[trait]} {TRAIT_NOUNS[trait]}" for trait in LOOKS if trait != "hair" and a[trait] == b[trait]
+    ]
+    return listing(same) if same else ""
+
+
 def caption(labels: dict, rng: Random) -> str:
     """Draw one of many true captions, a sentence about one or several attributes. `holds` accepts each of them."""
     if labels["kind"] == "digit":

@@ -15,8 +15,6 @@ from s2h.sources.builtin import families, numerals, scenes, words
 from s2h.sources.exclusions import Exclusions
 from s2h.sources.shapes import Dataset
 
-# Of eight traits, so that a look can always tell.
-LEAST_SHARED_BY_KIN, MAX_SHARED_BY_STRANGERS = 4, 2
 REDRAWS = 200
 DOMAINS = ("scene", "face", "digit")
 
@@ -56,10 +54,10 @@ class World(Dataset):
         return families.family(seeds.rng(key), key)
 
     def draw_relatives(self, rng: Random, relation: str) -> tuple[families.Person, families.Person]:
-        """Draw two people of a family who share at least four of eight traits."""
+        """Draw two people of a family who look like relatives (`families.look_related`)."""
         for _ in range(REDRAWS):
             first, second = rng.choice(families.RELATED[relation](self.family(rng)))
-            if families.shared(first, second) >= LEAST_SHARED_BY_KIN:
+            if families.look_related(first, second):
                 return first, second
         raise NoPair(f"no {relation} with a likeness found")
 
@@ -70,16 +68,19 @@ class World(Dataset):
         unlike: tuple[families.Person, ...],
         apart: tuple[families.Person, ...] = (),
     ) -> families.Person:
-        """Draw a person with the sex and age of `like`, of a family that nobody else has, who shares at most two of eight
-        traits with each person in `unlike`."""
+        """Draw a person with the sex and age of `like`, of a family that nobody else has, who looks like a stranger to each
+        person in `unlike` (`families.look_related`)."""
         while True:
             key = self._key("stranger", rng.getrandbits(60))
             person = families.person(seeds.rng(key), key, sex=like.sex, age=like.age)
-            if all(families.shared(person, other) <= MAX_SHARED_BY_STRANGERS for other in unlike):
+            if all(families.look_related(person, other) is False for other in unlike):
                 return person
 
     def describe_face(self, person: families.Person) -> str:
         return words.look(words.labels_of(person))
+
+    def describe_likeness(self, a: families.Person, b: families.Person) -> str:
+        return words.likeness(words.labels_of(a), words.labels_of(b))
 
     def facts_about(self, person: families.Person) -> dict:
         return {
