@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All steps on a laptop: pairs of all three levels, filters, a mixture, DPO, and the change on held-out questions.
 #
-#     bash examples/quickstart.sh            # 8 minutes on two idle cores, after the install
+#     bash examples/quickstart.sh            # 7 minutes on two idle cores, after the install
 #     bash examples/quickstart.sh --full     # more pairs and twice the questions
 #     S2H_SEED=7 bash examples/quickstart.sh # with other pairs, another training order and other questions
 #

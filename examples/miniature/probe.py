@@ -37,12 +37,15 @@ def questions() -> dict[str, Callable]:
     }
     for form in ("are-kin", "is-elder", "which-elder", "find-elder", "find-younger"):
         found[form] = lambda rng, m, told, shown, form=form: kin(rng, m.crowd, told, (form,), all_shown=shown)
+    found["kinship, working"] = lambda rng, m, told, shown: kin(
+        rng, m.crowd, told, most=4, all_shown=shown, working=1.0
+    )
     found["read digits"] = lambda rng, m, told, shown: read(rng, m.digits, told)
     for name in OPERATIONS:
         found[name] = lambda rng, m, told, shown, name=name: reckon(
             rng, m.digits, told, (name,), all_shown=shown, working=0.0
         )
-    found["with the working"] = lambda rng, m, told, shown: reckon(
+    found["digits, working"] = lambda rng, m, told, shown: reckon(
         rng, m.digits, told, all_shown=shown, working=1.0
     )
     return found

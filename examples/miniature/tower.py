@@ -1,5 +1,5 @@
-"""Go on with the vision tower of a miniature VLM: train it again on the attributes of the pool's pictures, and save the VLM with
-the better tower. Lessons with pictures blur what the tower saw when they train it too (vlm.py), and course.py freezes it.
+"""Go on with the vision tower of a miniature VLM: train it again on the attributes of the pool's pictures, and save the VLM
+with the better tower. Lessons with pictures that train the tower too (vlm.py) blur what it sees, and course.py freezes it.
 
     python examples/miniature/tower.py POOL OUT --start MODEL [--steps 3700]
 

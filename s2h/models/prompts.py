@@ -57,7 +57,9 @@ class Images:
 
 def is_plain(vlm: VLM) -> bool:
     """Return whether the prompts of a model can be prepared one by one (`PLAIN`)."""
-    return vlm.model.config.model_type in PLAIN
+    config = vlm.model.config
+    # Pixtral is a "llava" whose processor ends each row of an image's tokens with a mark, and pads images in a batch.
+    return config.model_type in PLAIN and getattr(config.vision_config, "model_type", "") != "pixtral"
 
 
 def prepare_images(vlm: VLM, images: list[Any]) -> list[Any]:

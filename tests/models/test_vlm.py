@@ -13,7 +13,7 @@ from s2h.eval.questions.pairs import question_of
 from s2h.images import decoding
 from s2h.models import ModelError, decode, prompts, vlm
 from tests.support import architectures as support
-from tests.support.more_architectures import build_llava_next
+from tests.support.hybrid_architectures import RELATIVES
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,9 @@ def test_a_base_that_is_missing_or_wrong_is_an_error(run, tmp_path, qwen25vl, mo
         vlm.load(str(tmp_path / "run"))
 
 
-def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(tmp_path):
-    model = vlm.load(str(build_llava_next(tmp_path / "next")))
+@pytest.mark.parametrize("name", ["llava-next", "pixtral"])
+def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(name, tmp_path):
+    model = vlm.load(str(RELATIVES[name](tmp_path / "model")))
     assert not decode.can_decode(model) and not prompts.is_plain(model)
     pairs = support.make_pairs(tmp_path / "pairs", 5)
     alone = list(ask.predict(map(question_of, pairs), model, batch_size=1, max_new_tokens=6))
@@ -116,7 +117,6 @@ def test_the_answers_of_a_pair_share_its_prompt(architectures, name, tmp_path):
     import torch
 
     from tests.support.float64 import float64
-    from tests.support.hybrid_architectures import RELATIVES
 
     folder = tmp_path / name if name in RELATIVES else architectures[name]
     if name in RELATIVES:
