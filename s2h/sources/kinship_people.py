@@ -113,3 +113,6 @@ class People(Dataset):
 
     def describe_face(self, person: Person) -> str:
         return ""
+
+    def describe_likeness(self, a: Person, b: Person) -> str:
+        return ""
