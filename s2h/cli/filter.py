@@ -204,7 +204,6 @@ class Run:
     unjudged: Counter[str] = field(default_factory=Counter)  # pairs by the reason for which they were skipped
     audit: Audit | None = None
     notes: Notes | None = None  # of the values of a server
-    rejects: jsonl.Writer | None = None
 
     def judge_files(self, files: tuple[str, ...], seed: int) -> list[str]:
         """Judge all pairs. Return a sentence for each failure that the audit finds."""
@@ -226,14 +225,14 @@ class Run:
             counts = Counts(self.given.annotate)
             histograms = Histograms(judges) if settings.report else None
             self.audit = Audit(seed) if settings.audits else None
-            self.rejects = self._open_rejects(stack)
+            rejects = self._open_rejects(stack)
             records = self._after_earlier_run(work.read(files), judges, counts)
             assert work.writer is not None  # the session was opened with an output
             work.writer.finite = True  # add_score and the text measures have checked their numbers
             write = work.writer.write
             size = settings.batch_size or self._pairs_at_once(judges)
             for record, reasons in judge(
-                work.progress(records), judges, batch_size=size, unjudged=self._skip
+                work.progress(records), judges, batch_size=size, on_error=self._skip
             ):
                 if histograms is not None:
                     histograms.add(record, not reasons)
@@ -241,8 +240,10 @@ class Run:
                     if self.audit is not None:
                         self.audit.add(record)
                     write(record)
-                else:
-                    self._reject(record, reasons)
+                elif rejects is not None:
+                    earlier = record.get("dropped", [])
+                    record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
+                    rejects.write(record)
                 counts.add(record.get("task") or "no task", reasons)
                 self.position += 1
                 journal.reached(
@@ -275,17 +276,9 @@ class Run:
             return None
         return stack.enter_context(jsonl.Writer(self.settings.rejects, self.image_store))
 
-    def _reject(self, record: Record, reasons: list[str]) -> None:
-        """Write a record to --rejects, with the reasons."""
-        if self.rejects is not None:
-            earlier = record.get("dropped", [])
-            record["dropped"] = (earlier if isinstance(earlier, list) else [earlier]) + reasons
-            self.rejects.write(record)
-
-    def _skip(self, error: RecordError, record: Record) -> None:
-        """Count a record that can't be judged, and keep it in --rejects."""
+    def _skip(self, error: RecordError) -> None:
+        """Count a record that can't be judged."""
         self.work.on_error(error)
-        self._reject(record, [f"not judged: {error.reason}"])
         self.unjudged[error.reason] += 1
         self.position += 1
 

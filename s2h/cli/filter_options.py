@@ -74,8 +74,7 @@ reports = under(
     ),
     click.option(
         "--rejects", metavar="FILE",
-        help="Write dropped pairs to FILE: the whole record with its scores, and the reasons in the field dropped. Pairs "
-        "that can't be judged go there too (--on-error skip).",
+        help="Write dropped pairs to FILE: the whole record with its scores, and the reasons in the field dropped.",
     ),
     click.option(
         "--image-dir", metavar="DIR", type=click.Path(file_okay=False),

@@ -57,18 +57,18 @@ def judge(
     judges: list[Judge],
     *,
     batch_size: int = 64,
-    unjudged: Callable[[RecordError, Record], None] = lambda error, record: fail(error),
+    on_error: Callable[[RecordError], None] = fail,
 ) -> Iterator[tuple[Record, list[str]]]:
     """Yield every record with the reasons to drop it (none: keep it), in order, a batch at a time.
 
-    Each judge scores every record, so the reasons are complete. A record that can't be judged goes to `unjudged` in its
-    turn, with the error, after those before it were yielded, and is not yielded itself.
+    Each judge scores every record, so the reasons are complete. A record that can't be judged goes to on_error in its
+    turn, after those before it were yielded, and is not yielded itself.
     """
     heavy = any(one.heavy for one in judges)
     scoring = [one.score for one in judges if one.score is not None]
     deciding = [one.decide for one in judges if one.decide is not None]
     if not heavy:  # without a model, records are judged one by one so that output flows
-        yield from _singly(records, scoring, deciding, unjudged)
+        yield from _singly(records, scoring, deciding, on_error)
         return
     for batch, broken in _batches(iter(records), batch_size):
         faults: dict[int, RecordError] = {}
@@ -80,19 +80,19 @@ def judge(
                 faults.update({good[at]: fault for at, fault in found.items()})
         for at, record in enumerate(batch):
             if at in faults:
-                unjudged(faults[at], record)
+                on_error(faults[at])
             else:
                 yield record, [reason for decide in deciding if (reason := decide(record))]
         if broken is not None:
             raise broken
 
 
-def _singly(records: Iterable[Record], scoring: list, deciding: list, unjudged: Callable) -> Iterator:
+def _singly(records: Iterable[Record], scoring: list, deciding: list, on_error: Callable) -> Iterator:
     """Judge records one at a time."""
     for record in records:
         for score in scoring:
             if faults := score([record]):
-                unjudged(faults[0], record)
+                on_error(faults[0])
                 break
         else:
             yield record, [reason for decide in deciding if (reason := decide(record))] if deciding else []

@@ -214,25 +214,6 @@ def test_a_run_with_skips_leaves_no_notes():
     assert {path.name for path in set(Path().iterdir()) - before} == {"out.jsonl", "no.jsonl"}
 
 
-@pytest.mark.parametrize(
-    "asked", [["--clip", "-1", "--clip-model", "mini-clip"], ["--against", "other.jsonl"]]
-)
-def test_a_pair_that_can_not_be_judged_is_kept_with_the_rejects(asked):
-    with jsonl.Writer("other.jsonl") as out:
-        out.write(pair("other"))
-    with jsonl.Writer("gone.jsonl") as out:
-        for number in range(4):
-            made = pair(f"r{number}")
-            if number in (1, 2):
-                made["images"] = ["gone.png", *made["images"][1:]]
-            out.write(made)
-    code, said = run("gone.jsonl", *asked, "-o", "out.jsonl", "--rejects", "no.jsonl", "--on-error", "skip")
-    assert code == 3 and ids("out.jsonl") == ["r0", "r3"], said
-    dropped = list(jsonl.read("no.jsonl"))
-    assert [one["id"] for one in dropped] == ["r1", "r2"]
-    assert all(len(one["dropped"]) == 1 and one["dropped"][0].startswith("not judged: ") for one in dropped)
-
-
 def test_a_bad_line_of_the_pairs_that_are_not_to_be_repeated_is_skipped():
     Path("bad.jsonl").write_text("null\n" + Path("in.jsonl").read_text().split("\n")[0] + "\n")
     assert run("in.jsonl", "--dedup-against", "bad.jsonl")[0] == 1

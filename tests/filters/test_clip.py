@@ -138,11 +138,7 @@ def test_an_image_that_vanished(load):
     for i, record in enumerate(records):
         record.where = f"f.jsonl:{i + 1}"
     skipped = []
-    done = list(
-        judge(
-            [r.copy() for r in records], [judged(load)], unjudged=lambda error, record: skipped.append(error)
-        )
-    )
+    done = list(judge([r.copy() for r in records], [judged(load)], on_error=skipped.append))
     assert [record["id"] for record, _ in done] == ["a", "c"]
     assert [(type(error), error.where, error.field) for error in skipped] == [
         (ImageError, "f.jsonl:2", "images[1]"), (ImageError, "f.jsonl:4", "images[0]"),

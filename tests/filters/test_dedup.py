@@ -137,5 +137,5 @@ def test_a_verdict_does_not_outlive_its_record(tmp_path, monkeypatch):
     lines = [json.dumps(one) for one in records]
     read = (Record(json.loads(line)) for line in lines)
     made = [dedup.build(Repeats()), Judge("odd", fails, None)]
-    kept = [one["id"] for one, why in judge(read, made, unjudged=lambda error, record: None) if not why]
+    kept = [one["id"] for one, why in judge(read, made, on_error=lambda error: None) if not why]
     assert kept == ["first", *(one["id"] for one in fresh)]

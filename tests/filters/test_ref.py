@@ -98,10 +98,6 @@ def test_a_vanished_image_takes_one_pair_only(llava, pairs):
     gone["images"] = [*gone["images"][:-1], "/nowhere/gone.png"]
     skipped = []
     engine = Engine({"ref": lambda name: log_probabilities.load(name, "float32")})
-    done = scored(
-        [pairs[0], gone, pairs[2]],
-        ref.build(engine, str(llava)),
-        unjudged=lambda error, record: skipped.append(error),
-    )
+    done = scored([pairs[0], gone, pairs[2]], ref.build(engine, str(llava)), on_error=skipped.append)
     assert [record["id"] for record, _ in done] == [pairs[0]["id"], pairs[2]["id"]]
     assert [error.field for error in skipped] == [f"images[{len(gone['images']) - 1}]"]
