@@ -41,7 +41,7 @@ class State:
 
 def can_decode(vlm: VLM) -> bool:
     """Return whether this module can decode the model: plain prompts, and a cache that keeps every token."""
-    if not made.is_plain(vlm):
+    if not made.takes_plain(vlm):
         return False
     from transformers.cache_utils import DynamicCache, DynamicLayer
 

@@ -55,17 +55,21 @@ class Images:
         return found
 
 
-def is_plain(vlm: VLM) -> bool:
-    """Return whether the prompts of a model can be prepared one by one (`PLAIN`)."""
-    config = vlm.model.config
+def is_plain(model_type: str, processor: Any) -> bool:
+    """Return whether the prompts of a model can be prepared one by one (`PLAIN`). model_type: as in its configuration."""
     # Pixtral is a "llava" whose processor ends each row of an image's tokens with a mark, and pads images in a batch.
-    return config.model_type in PLAIN and getattr(config.vision_config, "model_type", "") != "pixtral"
+    return model_type in PLAIN and not hasattr(processor, "image_break_token")
+
+
+def takes_plain(vlm: VLM) -> bool:
+    """Return `is_plain` of a loaded model."""
+    return is_plain(vlm.model.config.model_type, vlm.processor)
 
 
 def prepare_images(vlm: VLM, images: list[Any]) -> list[Any]:
     """Prepare PIL images one by one. Return for each a dictionary with its `tensors`, its number of `tokens` in a prompt,
     and whether the model takes token types (`typed`). Models that are not plain keep the PIL images."""
-    if not is_plain(vlm) or not images:
+    if not takes_plain(vlm) or not images:
         return list(images)
     processor = vlm.processor
     made = encode.encode_prompts(
@@ -97,7 +101,7 @@ def prepare(
     known. Raises ModelError if the text contains an image mark itself."""
     processor = vlm.processor
     text = encode.prompt_text(processor, messages) if text is None else text
-    if not is_plain(vlm):
+    if not takes_plain(vlm):
         ids = encode.encode_prompts(processor, [text], [list(images)])["input_ids"][0]
         return Prompt(text, ids, images)
     import torch
@@ -122,7 +126,7 @@ def prepare(
 def stack(vlm: VLM, prompts: list[Prompt]) -> dict[str, Any]:
     """Stack prompts to a batch as the processor would make it, padded on the left, on the model's device and in its
     dtype."""
-    if is_plain(vlm):
+    if takes_plain(vlm):
         batch = join([prompt.ids for prompt in prompts], encode.padding(vlm.processor.tokenizer))
         shown = [image for prompt in prompts for image in prompt.images]
         batch |= pictures(vlm, batch["input_ids"], shown)

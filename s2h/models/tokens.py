@@ -18,7 +18,7 @@ from s2h import upstream
 from s2h.errors import one_line
 from s2h.images.resizing import WHOLE, Pixels
 from s2h.models import ModelError, encode, image_size
-from s2h.models.prompts import PLAIN
+from s2h.models.prompts import is_plain
 from s2h.record import Record, RecordError, text_of
 
 ANSWERS = ("chosen", "rejected")
@@ -93,7 +93,7 @@ class TokenCounter:
     @property
     def needs_only_sizes(self) -> bool:
         """Whether `count` reads nothing of an image but its `size`."""
-        return self.model_type in PLAIN
+        return is_plain(self.model_type, self.processor)
 
     def count(self, record: Record, images: list[Any], rejected: Sequence[Any] = ()) -> PairTokens:
         """Count the tokens of a pair whose PIL images are open within the bounds `shown`. rejected: its rejected images, if

@@ -7,7 +7,7 @@ from s2h.models import encode, names, vlm
 from s2h.models.tokens import TokenCounter, no_place_for_images
 from s2h.record import Record, RecordError, assistant
 from tests.support.architectures import ARCHITECTURES
-from tests.support.hybrid_architectures import build_gemma3
+from tests.support.hybrid_architectures import RELATIVES, build_gemma3
 
 SIZES = ((64, 64), (97, 45), (333, 250), (40, 1200), (5, 9), (1, 64))
 
@@ -46,6 +46,17 @@ def test_lengths_are_those_of_the_tensors(counter, sizes):
     assert known.row == rows["input_ids"].shape[1]
     image = counter.processor.tokenizer.convert_tokens_to_ids(counter.processor.image_token)
     assert known.images == int((prompts["input_ids"] == image).sum())
+
+
+def test_the_marks_that_end_the_rows_of_an_image_are_counted(tmp_path):
+    """Pixtral's model type is that of LLaVA, whose images have no such marks."""
+    model, processor = vlm.read(str(RELATIVES["pixtral"](tmp_path / "model")), None)
+    counter = TokenCounter.of(model, processor, "pixtral")
+    for sizes in (SIZES[:1], SIZES[:3]):
+        record, images = pair(len(sizes)), [Image.new("RGB", size, "red") for size in sizes]
+        text = encode.prompt_text(processor, record["prompt"])
+        made = encode.encode_prompts(processor, [text], [images])
+        assert counter.count(record, images).prompt == made["input_ids"].shape[1]
 
 
 def test_the_tokens_of_an_image_may_have_another_mark_than_the_text(tmp_path):

@@ -89,7 +89,7 @@ def test_a_base_that_is_missing_or_wrong_is_an_error(run, tmp_path, qwen25vl, mo
 @pytest.mark.parametrize("name", ["llava-next", "pixtral"])
 def test_a_model_that_decode_does_not_know_is_decoded_by_transformers(name, tmp_path):
     model = vlm.load(str(RELATIVES[name](tmp_path / "model")))
-    assert not decode.can_decode(model) and not prompts.is_plain(model)
+    assert not decode.can_decode(model) and not prompts.takes_plain(model)
     pairs = support.make_pairs(tmp_path / "pairs", 5)
     alone = list(ask.predict(map(question_of, pairs), model, batch_size=1, max_new_tokens=6))
     together = list(ask.predict(map(question_of, pairs), model, batch_size=5, max_new_tokens=6))
