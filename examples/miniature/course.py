@@ -102,13 +102,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
-    torch.manual_seed(options.seed)
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     pictures, labels = load_pool(options.pool)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.start)
-    model = LlavaForConditionalGeneration.from_pretrained(options.start)
-    model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
+    model, tokenizer = begin(options.start, options.seed)
     features = features_of(model, pictures, options.seed)
     material = Material(labels, options.seed)
     for at, stage in enumerate(COURSE[options.first :], options.first):
@@ -116,6 +111,16 @@ def main() -> None:
         save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
     save(model, tokenizer, options.out)
     print(f"saved to {options.out}", flush=True)
+
+
+def begin(folder: str, seed: int):
+    """Prepare the process for training, and return the model to go on from and its tokenizer."""
+    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
+    torch.manual_seed(seed)
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    model = LlavaForConditionalGeneration.from_pretrained(folder)
+    model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
+    return model, PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def save(model, tokenizer, folder: Path) -> None:

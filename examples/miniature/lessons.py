@@ -59,9 +59,8 @@ def look_related(same: np.ndarray) -> np.ndarray:
     """Return 1 for looks of relatives, 0 for those of strangers and -1 where they don't tell, as `families.look_related`.
     same: [..., TRAITS], whether two people have a trait in common."""
     whole, named = same.sum(-1), same[..., [TRAITS.index(trait) for trait in families.NAMED]].sum(-1)
-    kin = (whole >= families.LEAST_OF_KIN[0]) & (named >= families.LEAST_OF_KIN[1])
-    strangers = (whole <= families.MOST_OF_STRANGERS[0]) & (named <= families.MOST_OF_STRANGERS[1])
-    return np.where(kin, 1, np.where(strangers, 0, -1))
+    strangers = families.like_strangers(whole, named)
+    return np.where(families.like_relatives(whole, named), 1, np.where(strangers, 0, -1))
 
 
 class PoolWorld(World):

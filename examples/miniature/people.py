@@ -18,7 +18,7 @@ from sums import WORKING
 from s2h.sources import Item
 from s2h.sources.builtin import families, words
 from s2h.sources.builtin.world import World
-from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, shared
+from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, tell_looks
 
 FAMILIES = 3000  # drawn to learn which traits relatives share
 OLDER = (
@@ -85,6 +85,9 @@ class Crowd:
     def look(self, at: int) -> str:
         return words.look(self.labels[at])
 
+    def likeness(self, a: int, b: int) -> str:
+        return words.likeness(self.labels[a], self.labels[b])
+
     def relation(self, a: int, b: int) -> str | None:
         """Return `elder` if a is the parent of b, `younger` if b is the parent of a, `strangers`, or None if nobody would
         ask about these two."""
@@ -125,15 +128,8 @@ def ask_kin(rng: Random, form: str, a: int, b: int, working: bool) -> tuple[str,
 def shown_working(
     crowd: Crowd, people: Sequence[int], places: Sequence[int], known: int | None = None
 ) -> str:
-    """Return the working of an answer: the looks of the people at some places and, with `known`, what each of the others has
-    in common with the person at that place."""
-    told = []
-    for at in places:
-        told.append(f"Image {at + 1} shows {crowd.look(people[at])}.")
-        if known is not None and at != known:
-            likeness = words.likeness(crowd.labels[people[known]], crowd.labels[people[at]])
-            told.append(shared(known, at, likeness))
-    return " ".join(told) + " "
+    """Return the working of an answer about the people at some places."""
+    return tell_looks({at: people[at] for at in places}, crowd.look, crowd.likeness, known)
 
 
 def kin(

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-from course import save
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+from course import begin, save
 from vlm import load_pool, train_tower
 
 
@@ -27,17 +25,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3700, help="of 128 pictures")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
-    torch.manual_seed(options.seed)
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     pictures, labels = load_pool(options.pool)
-    model = LlavaForConditionalGeneration.from_pretrained(options.start)
-    model.set_attn_implementation("eager")
+    model, tokenizer = begin(options.start, options.seed)
     tower = model.model.vision_tower
     for layer in tower.encoder.layers:
         layer.compile(dynamic=True)
     train_tower(tower, pictures, labels, options.steps, options.seed)
-    save(model, PreTrainedTokenizerFast.from_pretrained(options.start), options.out)
+    save(model, tokenizer, options.out)
     print(f"saved to {options.out}", flush=True)
 
 

@@ -15,7 +15,7 @@ from s2h.sources import Item, NoPair, SourceError
 from s2h.sources.shapes import PEOPLE, KinshipPeople, Relative
 from s2h.tasks import Answer, Option, Task, Wanted, check_weights
 from s2h.tasks.item_pair import Claims, Pair, Twin
-from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, shared
+from s2h.tasks.kinship_words import ASKS, BRIEF, RELATIONS, SHOW, tell_looks
 from s2h.tasks.slots import Slot
 
 NEGATIVES = {"swapped-roles": 1.0, "wrong-image": 1.0, "false-kin": 1.0, "missed-kin": 1.0}
@@ -133,16 +133,10 @@ class Query:
         }
 
     def evidence(self, seen: dict[int, Relative], known: int | None = None) -> str:
-        """Return the working of an answer: the looks of the person in each image and, with `known`, what each of the others
-        has in common with the person in that image; "" if the prompt doesn't ask for it."""
+        """Return the working of an answer (`kinship_words.tell_looks`); "" if the prompt doesn't ask for it."""
         if not self.shows:
             return ""
-        told = []
-        for at, person in seen.items():
-            told.append(f"Image {at + 1} shows {self.data.describe_face(person)}.")
-            if known is not None and at != known:
-                told.append(shared(known, at, self.data.describe_likeness(seen[known], person)))
-        return " ".join(told) + " "
+        return tell_looks(seen, self.data.describe_face, self.data.describe_likeness, known)
 
     def claims(self, relatives: dict[int, Relative]) -> Claims:
         return [(at, self.data.claim_about_person(person)) for at, person in relatives.items()]

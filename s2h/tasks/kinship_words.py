@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+P = TypeVar("P")
+
 # Relation -> name of the first and of the second relative; the same two with both sexes named.
 RELATIONS = {
     "parent": ("parent", "child", "mother or father", "son or daughter"),
@@ -98,8 +103,19 @@ BRIEF = ("", "", " Answer briefly.", " Give a short answer.")
 SHOW = (" Say what you see first.", " Describe the people, then answer.", " Explain by their looks.")
 
 
-def shared(a: int, b: int, likeness: str) -> str:
-    """Return the sentence of a working that says what the people in the images at positions a and b have in common, from
-    `KinshipPeople.describe_likeness`."""
-    both = f"Images {min(a, b) + 1} and {max(a, b) + 1}"
-    return f"{both} both have {likeness}." if likeness else f"{both} have none of this in common."
+def tell_looks(
+    seen: dict[int, P],
+    describe: Callable[[P], str],
+    likeness: Callable[[P, P], str],
+    known: int | None = None,
+) -> str:
+    """Return the working of an answer: the looks of the person at each position and, with `known`, what each of the others
+    has in common with the person there. describe, likeness: as `KinshipPeople` has them."""
+    told = []
+    for at, person in seen.items():
+        told.append(f"Image {at + 1} shows {describe(person)}.")
+        if known is not None and at != known:
+            both = f"Images {min(known, at) + 1} and {max(known, at) + 1}"
+            same = likeness(seen[known], person)
+            told.append(f"{both} both have {same}." if same else f"{both} have none of this in common.")
+    return " ".join(told) + " "

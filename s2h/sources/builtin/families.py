@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 TRAITS: dict[str, tuple[str, ...]] = {
     "skin": ("pale", "light", "tan", "brown", "dark"),
@@ -127,8 +128,17 @@ def shared(a: Person, b: Person) -> int:
 
 def look_related(a: Person, b: Person) -> bool | None:
     """Return whether two people look like relatives (True) or like strangers (False); None if their looks don't tell."""
-    whole = shared(a, b)
-    named = sum(a.trait[trait] == b.trait[trait] for trait in NAMED)
-    if whole >= LEAST_OF_KIN[0] and named >= LEAST_OF_KIN[1]:
+    whole, named = shared(a, b), sum(a.trait[trait] == b.trait[trait] for trait in NAMED)
+    if like_relatives(whole, named):
         return True
-    return False if whole <= MOST_OF_STRANGERS[0] and named <= MOST_OF_STRANGERS[1] else None
+    return False if like_strangers(whole, named) else None
+
+
+def like_relatives(whole: Any, named: Any) -> Any:
+    """Return whether relatives have as many traits in common. whole, named: of all and of the NAMED, numbers or arrays."""
+    return (whole >= LEAST_OF_KIN[0]) & (named >= LEAST_OF_KIN[1])
+
+
+def like_strangers(whole: Any, named: Any) -> Any:
+    """Return whether strangers have as few traits in common. whole, named: as of `like_relatives`."""
+    return (whole <= MOST_OF_STRANGERS[0]) & (named <= MOST_OF_STRANGERS[1])
