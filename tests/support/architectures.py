@@ -166,41 +166,49 @@ def build_qwen3vl(
     text: dict | None = None,
 ) -> Path:
     """Qwen3-VL: patches of 16 merged 2x2, 4 to 9 tokens an image, two deep-stacked feature maps, interleaved positions."""
-    from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+    rotary, vision = {"mrope_section": [4, 2, 2]}, {"deepstack_visual_indexes": [0, 1], **(vision or {})}
+    return save_qwen3(
+        folder, seed, Qwen3VLConfig, Qwen3VLForConditionalGeneration, rotary, text or {}, vision, tokens
     )
 
+
+def save_qwen3(
+    folder: str | Path | None,
+    seed: int,
+    config_of: type,
+    kind: type,
+    rotary: dict,
+    text: dict,
+    vision: dict | None = None,
+    tokens: tuple[int, int] = (4, 9),
+) -> Path:
+    """Qwen3-VL's processor, tower and positions, with the language model of a configuration."""
+    from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
+
     tokenizer = train_chatml_tokenizer()
-    look = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    size = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
+    looks = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    looks["size"] = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
     processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(size=size, **look),
+        image_processor=Qwen2VLImageProcessor(**looks),
         tokenizer=tokenizer,
-        video_processor=Qwen3VLVideoProcessor(size=size, **look),
+        video_processor=Qwen3VLVideoProcessor(**looks),
         chat_template=CHATML_TEMPLATE,
     )
-    rotary = {
-        "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True,
-    }  # fmt: skip
-    config = Qwen3VLConfig(
+    rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_interleaved": True, **rotary}
+    config = config_of(
         vision_config={
             "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
-            "out_hidden_size": (text or {}).get("hidden_size", HIDDEN),
-            "patch_size": 16, "spatial_merge_size": 2, "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0, 1], "initializer_range": 0.1, **(vision or {}),
+            "out_hidden_size": text.get("hidden_size", HIDDEN), "patch_size": 16, "spatial_merge_size": 2,
+            "num_position_embeddings": 64, "initializer_range": 0.1, **(vision or {}),
         },
         text_config={
-            **language(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary,
-            **chatml_ends(tokenizer), **(text or {}),
+            **language(tokenizer), **chatml_ends(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary, **text,
         },
         **chatml_marks(tokenizer),
     )  # fmt: skip
-    model = grow(Qwen3VLForConditionalGeneration, config, tokenizer, seed)
-    return save(folder, model, processor)
+    return save(folder, grow(kind, config, tokenizer, seed), processor)
 
 
 ARCHITECTURES = {"llava": build_llava, "qwen2.5-vl": build_qwen25vl, "qwen3-vl": build_qwen3vl}

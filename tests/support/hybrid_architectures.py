@@ -8,15 +8,12 @@ from pathlib import Path
 
 from tests.support import more_architectures
 from tests.support.architectures import (
-    CHATML_TEMPLATE,
     HEADS,
     HIDDEN,
-    chatml_ends,
-    chatml_marks,
     grow,
     language,
     save,
-    train_chatml_tokenizer,
+    save_qwen3,
     train_tokenizer,
 )
 from tests.support.more_architectures import PATCH, ends, tower
@@ -161,7 +158,7 @@ def build_qwen35(
         config_of, kind = Qwen3_5MoeConfig, Qwen3_5MoeForConditionalGeneration
         shape |= {**EXPERTS, "shared_expert_intermediate_size": 16}
     rotary = {"mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5}
-    return _save_qwen3(folder, seed, config_of, kind, rotary, shape | (text or {}), vision, tokens)
+    return save_qwen3(folder, seed, config_of, kind, rotary, shape | (text or {}), vision, tokens)
 
 
 def build_qwen3vl_moe(folder: str | Path, seed: int = 0) -> Path:
@@ -169,7 +166,7 @@ def build_qwen3vl_moe(folder: str | Path, seed: int = 0) -> Path:
     from transformers import Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration
 
     rotary = {"mrope_section": [4, 2, 2]}
-    return _save_qwen3(
+    return save_qwen3(
         folder,
         seed,
         Qwen3VLMoeConfig,
@@ -181,42 +178,6 @@ def build_qwen3vl_moe(folder: str | Path, seed: int = 0) -> Path:
 
 
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
-
-
-def _save_qwen3(
-    folder: str | Path | None,
-    seed: int,
-    config_of: type,
-    kind: type,
-    rotary: dict,
-    text: dict,
-    vision: dict | None = None,
-    tokens: tuple[int, int] = (4, 9),
-) -> Path:
-    from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
-
-    tokenizer = train_chatml_tokenizer()
-    looks = {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    looks["size"] = {"shortest_edge": tokens[0] * 32 * 32, "longest_edge": tokens[1] * 32 * 32}
-    processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(**looks),
-        tokenizer=tokenizer,
-        video_processor=Qwen3VLVideoProcessor(**looks),
-        chat_template=CHATML_TEMPLATE,
-    )
-    rotary = {"rope_type": "default", "rope_theta": 10000.0, "mrope_interleaved": True, **rotary}
-    config = config_of(
-        vision_config={
-            "depth": 3, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
-            "out_hidden_size": text.get("hidden_size", HIDDEN), "patch_size": 16, "spatial_merge_size": 2,
-            "num_position_embeddings": 64, "initializer_range": 0.1, **(vision or {}),
-        },
-        text_config={
-            **language(tokenizer), **chatml_ends(tokenizer), "head_dim": HIDDEN // HEADS, "rope_parameters": rotary, **text,
-        },
-        **chatml_marks(tokenizer),
-    )  # fmt: skip
-    return save(folder, grow(kind, config, tokenizer, seed), processor)
 
 
 RELATIVES = {
