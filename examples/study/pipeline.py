@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 KEYS = {
-    "study": {"model", "seeds", "pairs", "train", "sample"},
+    "study": {"extends", "model", "seeds", "pairs", "train", "sample"},
     "sets": {"gen", "filter"},
     "arms": {"title", "sets", "order", "train"},
     "measures": {"eval", "questions"},
@@ -72,16 +72,16 @@ class Step:
         return " | ".join(shlex.join(command) for command in self.pipe)
 
 
-def read(path: str, *, model: str | None = None, data: str = "", pairs: int | None = None) -> Study:
-    """Read a study from its TOML file. model, pairs: in place of the file's. Raises click.UsageError with the remedy."""
+def _tables(path: str) -> dict[str, dict[str, Any]]:
+    """Return the tables of one file, and raise click.UsageError for names that no study has."""
     try:
         with open(path, "rb") as file:
             found = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"{path} can't be read: {error}") from None
-    tables = {name: found.get(name, {}) for name in KEYS}
     for name in found.keys() - KEYS.keys():
         raise click.UsageError(f"{path}: there is no table [{name}] (choose from {', '.join(KEYS)})")
+    tables = {name: found.get(name, {}) for name in KEYS}
     for name, table in tables.items():
         for key, one in {"": table}.items() if name == "study" else table.items():
             for wrong in one.keys() - KEYS[name]:
@@ -89,6 +89,15 @@ def read(path: str, *, model: str | None = None, data: str = "", pairs: int | No
                 raise click.UsageError(
                     f"{path}: [{place}] has no {wrong!r} (choose from {', '.join(sorted(KEYS[name]))})"
                 )
+    return tables
+
+
+def read(path: str, *, model: str | None = None, data: str = "", pairs: int | None = None) -> Study:
+    """Read a study from its TOML file. model, pairs: in place of the file's. Raises click.UsageError with the remedy."""
+    tables = _tables(path)
+    if extended := tables["study"].get("extends"):
+        below = _tables(str(Path(path).parent / extended))
+        tables |= {name: below[name] | tables[name] for name in ("study", "sets")}
     head = tables["study"]
     if not head.get("model") or not head.get("seeds") or not head.get("pairs"):
         raise click.UsageError(f"{path}: [study] needs model, seeds and pairs")

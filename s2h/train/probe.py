@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
 COUNT = 50  # questions that are made of the held-out pairs
 NEW_TOKENS = 32  # most tokens of a reply
-BATCH = (
-    4  # prompts at a time, for each pair of --batch-size; they need less memory than the step of that pair
-)
+# Prompts at a time, for each pair of --batch-size. They need less memory than the step of that pair.
+BATCH = 4
 LEVEL = 0.05  # of the paired tests
 REMEDY = "remove it: --resume asks the untrained model again"
 WORDS = {"accuracy": "right", "unread": "unread", "long": f"of more than {FEW} words"}

@@ -56,6 +56,20 @@ def study(tmp_path: Path, *words: str, commands: Path | None = None) -> subproce
     )  # fmt: skip
 
 
+def test_a_study_may_extend_another(tmp_path):
+    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "more.toml").write_text(
+        '[study]\nextends = "small.toml"\nseeds = [3]\n[arms.one]\nsets = ["l2"]\n[measures.replies]\neval = "-n 2"\n'
+    )
+    small, more = (pipeline.read(str(tmp_path / name)) for name in ("small.toml", "more.toml"))
+    assert (more.model, more.pairs, more.sets, more.seeds) == (small.model, small.pairs, small.sets, (3,))
+    assert list(more.arms) == ["one"] and more.arms["one"].train == small.arms["large"].train
+    assert list(more.measures) == ["replies"]
+    (tmp_path / "more.toml").write_text('[study]\nextends = "gone.toml"\n')
+    with pytest.raises(click.UsageError, match=r"gone\.toml can't be read"):
+        pipeline.read(str(tmp_path / "more.toml"))
+
+
 def test_a_study_runs_to_its_figure_and_does_nothing_twice(heavy, tmp_path):
     words = ["--seed", "0", "--jobs", "1", "--arm", "base", "--arm", "reversed"]
     with shims(heavy) as commands:

@@ -11,15 +11,8 @@ from s2h.record import IMAGE, Record, RecordError, base_of, facts_of, interleave
 
 TASK, LEVEL = "vqa", 1
 SHORT = ("word", "number", "yes/no", "choice")  # types of answers that are a few words
-FIELDS = (
-    "id",
-    "level",
-    "task",
-    "chosen",
-    "rejected",
-    "facts",
-    "source",
-)  # what such a question keeps of its pair
+# What such a question keeps of its pair.
+FIELDS = ("id", "level", "task", "chosen", "rejected", "facts", "source")
 
 
 def questions(records: Iterable[Record]) -> Iterator[tuple[Line, list[dict]]]:
