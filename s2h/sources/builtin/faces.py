@@ -9,7 +9,7 @@ from random import Random
 from s2h import seeds
 from s2h.sources.builtin import paint
 from s2h.sources.builtin.families import Person, View
-from s2h.sources.builtin.hair import hair_before, hair_behind
+from s2h.sources.builtin.hair import GREY, hair_before, hair_behind
 from s2h.sources.builtin.paint import RGB, Point
 from s2h.sources.builtin.posed_canvas import PosedCanvas
 
@@ -32,7 +32,6 @@ EYES: dict[str, RGB] = {
     "green": (34, 152, 74),
     "grey": (140, 148, 160),
 }
-GREY: RGB = (214, 214, 220)
 CLOTHES: tuple[RGB, ...] = (
     (70, 110, 180),
     (190, 80, 90),
@@ -92,8 +91,8 @@ def draw(person: Person, view: View, size: int | tuple[int, int] = 224):
     tint = (round(warm), 0, round(-warm))
     skin = paint.shift(paint.tone(SKIN[trait["skin"]], light), tint)
     hair = paint.shift(paint.tone(HAIR[trait["hair"]], light), tint)
-    if person.age == "old":
-        hair = paint.mix(hair, GREY, 0.48)
+    if person.age == "old":  # a little: an image-text model, too, must see the colour that the words name
+        hair = paint.mix(hair, GREY, 0.1)
     half, tall = {"round": (0.235, 0.24), "oval": (0.215, 0.268), "square": (0.225, 0.25)}[trait["face"]]
     if person.age == "child":
         half, tall = half * 0.95, tall * 0.86

@@ -10,6 +10,8 @@ from s2h.sources.builtin.families import Person
 from s2h.sources.builtin.paint import RGB, Point
 from s2h.sources.builtin.posed_canvas import PosedCanvas
 
+GREY: RGB = (214, 214, 220)
+
 
 def _edge(points: list[Point], texture: str, bump: float) -> list[list[Point]]:
     """Draw a hair line as filled shapes: smooth, in waves, or as curls along it."""
@@ -82,6 +84,10 @@ def hair_before(canvas: PosedCanvas, person: Person, half: float, tall: float, h
             ]
             for piece in _edge(shape, texture, 0.014):
                 canvas.fill(piece, hair)
+            _streaks(
+                canvas,
+                [(side * wide * 0.98, 0.0), (side * wide, -tall * 0.3), (side * wide * 0.86, -tall * 0.6)],
+            )
         return
     if person.sex == "male":
         line = tall * (0.5 if person.age == "child" else 0.56)
@@ -116,6 +122,16 @@ def hair_before(canvas: PosedCanvas, person: Person, half: float, tall: float, h
         ]
     for piece in _edge(shape, texture, 0.02 if person.sex == "male" else 0.016):
         canvas.fill(piece, hair)
+    if person.age == "old":
+        for side in (-1, 1):
+            _streaks(
+                canvas,
+                [
+                    (side * half * 0.98, 0.03),
+                    (side * half * 0.96, -tall * 0.4),
+                    (side * half * 0.62, -tall * 0.78),
+                ],
+            )
     shine = [(-half * 0.55, -tall * 0.86), (-half * 0.2, -top * 0.96), (half * 0.25, -top * 0.97)]
     if texture == "straight":
         canvas.line(paint.spline(shine, 5), 0.014, light)
@@ -129,3 +145,9 @@ def hair_before(canvas: PosedCanvas, person: Person, half: float, tall: float, h
         for x, y in paint.spline([(-half * 0.7, -tall * 0.7), (0, -top), (half * 0.7, -tall * 0.7)], 4):
             curl = paint.ellipse(x, y, 0.026, 0.026, 18)[10:17]
             canvas.line(list(curl), 0.008, light)
+
+
+def _streaks(canvas: PosedCanvas, points: list[Point]) -> None:
+    """Draw two grey strands at the temple of an old person."""
+    for aside in (0.94, 1.04):
+        canvas.line(paint.spline([(x * aside, y) for x, y in points], 5), 0.011, GREY)
