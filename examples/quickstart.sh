@@ -75,14 +75,14 @@ make() { # TASK OUT THRESHOLD [OPTIONS of s2h-gen ...]
     s2h-gen "$task" --seed "$seed" --size 64 "$@" | s2h-filter --clip "$least" -o "$kept"
 }
 first() {
-    make vqa l1.jsonl 0.2 -n $((full ? 1500 : 600)) --samples 4 --images-per-prompt 2-4
-    make vqa l1-single.jsonl 0.2 -n $((full ? 2300 : 1000)) --images-per-prompt 1 --negative wrong-attribute=1
-    make arithmetic l2-arithmetic.jsonl 0.25 -n $((full ? 4500 : 2600)) --images-per-prompt 2-4
+    make vqa l1.jsonl 0.2 -n $((full ? 1500 : 400)) --samples 4 --images-per-prompt 2-4
+    make vqa l1-single.jsonl 0.2 -n $((full ? 2300 : 700)) --images-per-prompt 1 --negative wrong-attribute=1
+    make arithmetic l2-arithmetic.jsonl 0.25 -n $((full ? 4500 : 1700)) --images-per-prompt 2-4
 }
 second() {
-    make kinship l2-kinship.jsonl 0.25 -n $((full ? 4500 : 2000)) --images-per-prompt 2-4 --relation parent
+    make kinship l2-kinship.jsonl 0.25 -n $((full ? 4500 : 1500)) --images-per-prompt 2-4 --relation parent
     # The paper's level 3: captions of the image that shows a concept, with many of the paper's kinds of wrong captions.
-    make search l3.jsonl 0.25 -n $((full ? 6000 : 2600)) --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
+    make search l3.jsonl 0.25 -n $((full ? 6000 : 1600)) --images-per-prompt 2-4 --form caption --negative same-concept=0.4 \
         --negative attribute-swap=0.25 --negative other-image=0.25 --negative generic=0.1
 }
 step "3/8  preference pairs of the three levels, each kept where its chosen answer fits its images"

@@ -13,9 +13,16 @@ from s2h.tasks import search_words
 
 
 def seek(
-    rng: Random, pictures: PoolWorld, told: float, most: int = 5, turns: int = 3, all_shown: bool = False
+    rng: Random,
+    pictures: PoolWorld,
+    told: float,
+    most: int = 5,
+    turns: int = 3,
+    all_shown: bool = False,
+    working: float = 0.5,
 ) -> tuple[list[Item], list]:
-    """Ask for the caption of the image that shows something. Unless `all_shown`, at least one image is told."""
+    """Ask for the caption of the image that shows something. Unless `all_shown`, at least one image is told. working:
+    probability that the question asks for the working."""
     n = rng.randint(2, most)
     kind = "face" if rng.random() < 0.3 else "scene"
     items = [pictures._any(rng, kind) for _ in range(n)]
@@ -25,11 +32,14 @@ def seek(
     said = []
     for item in rng.sample(items, min(turns, n)):
         concept = pictures.concept(rng, item)
-        if sum(pictures.shows(other, concept) for other in items) == 1:
-            answer = search_words.one_form(words.caption(item.labels, rng))
-            said.append((search_words.ask(rng, "caption", str(concept), False), answer))
+        there = [pictures.shows(other, concept) for other in items]
+        if sum(there) == 1:
+            shows = rng.random() < working
+            scan = search_words.scan(str(concept), there) if shows else ""
+            answer = scan + search_words.one_form(words.caption(item.labels, rng))
+            said.append((search_words.ask(rng, "caption", str(concept), shows), answer))
     if not said:
-        return seek(rng, pictures, told, most, turns, all_shown)
+        return seek(rng, pictures, told, most, turns, all_shown, working)
     indexed = rng.random() < 0.5
     parts: list = []
     for i, item in enumerate(items):

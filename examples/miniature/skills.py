@@ -97,8 +97,8 @@ LIKENESS = {
     "kin": 0.04, "older": 0.03, "parentage": 0.06, "likeness": 0.3,
 }  # fmt: skip
 SEEING = {
-    "single": 0.18, "captions": 0.17, "present": 0.09, "level 1": 0.12, "read": 0.04, "reckon": 0.12, "seek": 0.08,
-    "kin": 0.03, "older": 0.02, "parentage": 0.05, "likeness": 0.1,
+    "single": 0.12, "captions": 0.3, "present": 0.06, "level 1": 0.1, "read": 0.03, "reckon": 0.1, "seek": 0.2,
+    "kin": 0.03, "older": 0.02, "parentage": 0.04, "likeness": 0.08,
 }  # fmt: skip
 COURSE = (
     Stage("all skills", 42_000, 0.3, FIRST),
@@ -109,6 +109,6 @@ COURSE = (
     Stage("parentage", 20_000, 0.3, PARENTS),
     Stage("people with the working", 12_000, 0.25, WORKING),
     Stage("what two people have in common", 26_000, 0.3, LIKENESS),
-    Stage("seeing again", 46_000, 0.4, SEEING),
+    Stage("seeing again", 60_000, 0.4, SEEING),
     Stage("forms again", 4_000, 0.15, {"forms": 0.7, **SEEING}),
 )

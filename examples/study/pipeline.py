@@ -18,21 +18,22 @@ else:
 KEYS = {
     "study": {"extends", "model", "seeds", "pairs", "train", "sample"},
     "sets": {"gen", "filter"},
-    "arms": {"title", "sets", "order", "train"},
+    "arms": {"title", "sets", "order", "train", "share"},
     "measures": {"eval", "questions"},
 }
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train. pairs: in all, shared out evenly among `levels`. order: the levels one after another, or none to mix
-    them. train: options of s2h-train."""
+    """One way to train. order: the levels one after another, or none to mix them. train: options of s2h-train. share: of
+    the study's pairs."""
 
     name: str
     title: str
     sets: tuple[str, ...]
     train: str
     order: tuple[int, ...] = ()
+    share: float = 1
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,15 @@ def read(path: str, *, model: str | None = None, data: str = "", pairs: int | No
     arms = {
         name: Arm(
             name, arm.get("title", name), tuple(arm["sets"]), arm.get("train", head.get("train", "")),
-            tuple(arm.get("order", ())),
+            tuple(arm.get("order", ())), arm.get("share", 1),
         )
         for name, arm in tables["arms"].items()
     }  # fmt: skip
     for arm in arms.values():
+        if not isinstance(arm.share, int | float) or not 0 < arm.share <= 1:
+            raise click.UsageError(
+                f"{path}: [arms.{arm.name}] needs a share above 0 and up to 1, not {arm.share!r}"
+            )
         for one in set(arm.sets) - tables["sets"].keys():
             raise click.UsageError(
                 f"{path}: [arms.{arm.name}] names the set {one!r}, but there is no [sets.{one}]"
@@ -157,7 +162,7 @@ def levels_of(study: Study, arm: Arm) -> set[int]:
 def pairs_of(study: Study, arm: Arm) -> int:
     """Return the number of pairs of an arm: as many of each level."""
     levels = len(levels_of(study, arm))
-    return study.pairs // levels * levels
+    return round(study.pairs * arm.share) // levels * levels
 
 
 def of_mix(study: Study, arm: Arm, seed: int, folder: Path) -> Step:
@@ -166,7 +171,7 @@ def of_mix(study: Study, arm: Arm, seed: int, folder: Path) -> Step:
     sets = [folder / "sets" / f"{name}.jsonl" for name in arm.sets]
     is_forward = bool(arm.order) and list(arm.order) == sorted(arm.order)
     mix = ["s2h-mix", "--curriculum" if is_forward else "--flat", *map(str, sets)]
-    mix += ["--per-level", str(study.pairs // len(levels_of(study, arm))), "--seed", str(seed)]
+    mix += ["--per-level", str(pairs_of(study, arm) // len(levels_of(study, arm))), "--seed", str(seed)]
     if is_forward or not arm.order:
         return Step(makes, [[*mix, "-o", str(makes)]], sets)
     order = [

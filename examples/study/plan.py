@@ -35,19 +35,19 @@ def show(study: Study, arms: list[pipeline.Arm], seeds: tuple[int, ...], folder:
     for place in missing:
         click.echo(f"missing: {place} (README.md says where to get it)", err=True)
     kinds = {arm.train: _reckon(study, arm) for arm in {arm.train: arm for arm in arms}.values()}
-    reckoned = {arm.name: kinds[arm.train] for arm in arms}
     hours = 0.0
     click.echo("one run of each arm, on a GPU that sustains 200 TFLOP/s:", err=True)
     click.echo(f"{'arm':18} {'tokens':>7} {'GiB':>6} {'hours':>7}", err=True)
-    for name, one in reckoned.items():
-        scale = study.pairs / one["pairs"]
+    for arm in arms:
+        one = kinds[arm.train]
+        scale = study.pairs * arm.share / one["pairs"]
         hours += one["time"]["hours_at_200_tflops"] * scale
         tokens, memory = one["tokens"]["prompt"], one["memory_gib"]["estimate"]
         click.echo(
-            f"{name:18} {tokens:7.0f} {memory:6.1f} {one['time']['hours_at_200_tflops'] * scale:7.2f}",
+            f"{arm.name:18} {tokens:7.0f} {memory:6.1f} {one['time']['hours_at_200_tflops'] * scale:7.2f}",
             err=True,
         )
-    states = max(one["memory_gib"]["training"] for one in reckoned.values())
+    states = max(one["memory_gib"]["training"] for one in kinds.values())
     disk = (len(sets) + len(arms)) * study.pairs * RECORD / 2**30 + len(arms) * states * 2
     click.echo(
         f"in all: {hours * len(seeds):.1f} hours of training for {len(arms)} arms and {len(seeds)} seeds; about "

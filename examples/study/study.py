@@ -128,6 +128,8 @@ class Seed:
         """Return the steps that make pairs and questions, each with its kind and name."""
         study, seed, folder = self.study, self.seed, self.folder
         sets = dict.fromkeys(name for arm in self.arms for name in arm.sets)
+        # Those for which a model is asked take longest, so they begin first.
+        sets = sorted(sets, key=lambda name: "--model" not in study.sets[name]["gen"])
         asked = [step for name in study.measures for step in pipeline.of_questions(study, name, seed, folder)]
         return [("pairs", name, pipeline.of_set(study, name, seed, folder)) for name in sets] + [
             ("questions", step.makes.stem, step) for step in asked

@@ -132,6 +132,21 @@ def test_tasks_of_an_array_are_each_arm_and_seed_once(tmp_path):
     assert wrong.returncode == 2 and "there are 6 tasks" in wrong.stderr
 
 
+def test_an_arm_may_have_a_share_of_the_pairs(tmp_path):
+    (tmp_path / "small.toml").write_text(SMALL + '[arms.half]\nsets = ["l2", "l3"]\nshare = 0.5\n')
+    found = pipeline.read(str(tmp_path / "small.toml"))
+    assert {name: pipeline.pairs_of(found, arm) for name, arm in found.arms.items()} == {
+        "reversed": 8,
+        "large": 8,
+        "half": 4,
+    }
+    mix = pipeline.of_mix(found, found.arms["half"], 0, tmp_path).pipe[0]
+    assert mix[mix.index("--per-level") + 1] == "2"
+    (tmp_path / "small.toml").write_text(SMALL + '[arms.half]\nsets = ["l2"]\nshare = 2\n')
+    with pytest.raises(click.UsageError, match=r"arms\.half.*share above 0 and up to 1, not 2"):
+        pipeline.read(str(tmp_path / "small.toml"))
+
+
 def test_pairs_of_another_level_are_counted():
     pair = {"images": ["a.png"], "prompt": "What is it?", "chosen": "A cat.", "rejected": "A dog."}
     lines = "".join(json.dumps({"id": str(level), "level": level, **pair}) + "\n" for level in (1, 2, 3))

@@ -104,3 +104,27 @@ def test_the_probe_asks_for_each_skill(made):
     assert all(len(shares) == 1 + 2 * (name != "level 1") for name, shares in rows.items())
     assert all(0 <= share <= 100 for shares in rows.values() for share in shares)
     assert rows["level 1"][0] >= 50  # the model that ships answers, over pictures that it has not seen
+
+
+def test_a_search_with_its_working_ends_at_the_image_whose_caption_it_gives(made, monkeypatch):
+    from random import Random
+
+    from s2h.sources.builtin import words
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import lessons
+    import seek
+    import vlm as scripts
+
+    world, rng = lessons.PoolWorld(scripts.load_pool(made / "pool")[1]), Random(0)
+    for _ in range(40):
+        items, turns = seek.seek(rng, world, told=0.0, all_shown=True, working=1.0)
+        for _, answer in turns:
+            scan, caption = answer.split("\n")
+            said = re.findall(r"Image (\d) shows (.*?)\.", scan)
+            assert [int(number) for number, _ in said] == list(range(1, len(said) + 1))
+            found = [not what.startswith("no ") for _, what in said]
+            assert found == [False] * (len(said) - 1) + [True]
+            concept = said[-1][1]
+            assert [world.shows(item, concept) for item in items[: len(said)]] == found
+            assert words.holds(caption, items[len(said) - 1].labels)
