@@ -97,11 +97,16 @@ def read(path: str, *, model: str | None = None, data: str = "", pairs: int | No
     """Read a study from its TOML file. model, pairs: in place of the file's. Raises click.UsageError with the remedy."""
     tables = _tables(path)
     if extended := tables["study"].get("extends"):
+        if not isinstance(extended, str):
+            raise click.UsageError(f"{path}: [study] extends a file, which is a string, not {extended!r}")
         below = _tables(str(Path(path).parent / extended))
         tables |= {name: below[name] | tables[name] for name in ("study", "sets")}
     head = tables["study"]
     if not head.get("model") or not head.get("seeds") or not head.get("pairs"):
         raise click.UsageError(f"{path}: [study] needs model, seeds and pairs")
+    for name, arm in tables["arms"].items():
+        if not arm.get("sets"):
+            raise click.UsageError(f"{path}: [arms.{name}] needs sets, a list of names")
     arms = {
         name: Arm(
             name, arm.get("title", name), tuple(arm["sets"]), arm.get("train", head.get("train", "")),
@@ -160,9 +165,13 @@ def levels_of(study: Study, arm: Arm) -> set[int]:
 
 
 def pairs_of(study: Study, arm: Arm) -> int:
-    """Return the number of pairs of an arm: as many of each level."""
+    """Return the number of pairs of an arm: as many of each level. Raises click.UsageError if that is none."""
     levels = len(levels_of(study, arm))
-    return round(study.pairs * arm.share) // levels * levels
+    if not (each := round(study.pairs * arm.share) // levels):
+        raise click.UsageError(
+            f"[arms.{arm.name}] would have no pairs: {arm.share:g} of {study.pairs} pairs, shared among {levels} levels"
+        )
+    return each * levels
 
 
 def of_mix(study: Study, arm: Arm, seed: int, folder: Path) -> Step:

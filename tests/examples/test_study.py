@@ -145,6 +145,23 @@ def test_an_arm_may_have_a_share_of_the_pairs(tmp_path):
     (tmp_path / "small.toml").write_text(SMALL + '[arms.half]\nsets = ["l2"]\nshare = 2\n')
     with pytest.raises(click.UsageError, match=r"arms\.half.*share above 0 and up to 1, not 2"):
         pipeline.read(str(tmp_path / "small.toml"))
+    (tmp_path / "small.toml").write_text(SMALL + '[arms.half]\nsets = ["l2", "l3"]\nshare = 0.1\n')
+    found = pipeline.read(str(tmp_path / "small.toml"))
+    with pytest.raises(click.UsageError, match=r"arms\.half\] would have no pairs: 0\.1 of 8"):
+        pipeline.pairs_of(found, found.arms["half"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[study]\nextends = 3\n", r"small\.toml: \[study\] extends a file, which is a string, not 3"),
+        (SMALL + "[arms.none]\nshare = 0.5\n", r"small\.toml: \[arms\.none\] needs sets"),
+    ],
+)
+def test_a_wrong_file_is_told(text, said, tmp_path):
+    (tmp_path / "small.toml").write_text(text)
+    with pytest.raises(click.UsageError, match=said):
+        pipeline.read(str(tmp_path / "small.toml"))
 
 
 def test_pairs_of_another_level_are_counted():
