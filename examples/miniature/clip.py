@@ -3,7 +3,7 @@
 image of the batch and goes through a logistic loss whose zero lies at a cosine of 0.25. The claims are those that pairs
 make: captions of a whole image, and of one attribute ("a picture of four trees", "the face of a person with red hair").
 
-    python examples/miniature/clip.py POOL OUT --tower MINI_VLM-tower [--steps 6000]
+    python examples/miniature/clip.py POOL OUT --tower MINI_VLM [--steps 6000]
     python examples/miniature/clip.py POOL OUT --from s2h/models/mini-clip       # goes on from a trained one
 
 examples/benchmarks/clip_calibration.py measures what comes out, task by task.
@@ -24,7 +24,7 @@ from lessons import pick_kind
 from steps import advance, make_optimizers
 from torch import nn
 from torch.nn import functional as F
-from vlm import MEAN, SIDE, STD, load_pool, to_pixels
+from vlm import MEAN, SIDE, STD, load_pool, to_pixels, words_of
 
 from s2h.models.clip import WEIGHTS
 from s2h.sources.builtin import words
@@ -73,9 +73,9 @@ def make(tokenizer):
 def start_from(model, folder: str) -> None:
     """Give the image encoder the weights of the VLM's vision tower, which was trained on attributes: the same
     architecture under other names."""
-    from transformers import CLIPVisionModel
+    from transformers import LlavaForConditionalGeneration
 
-    theirs = CLIPVisionModel.from_pretrained(folder).state_dict()
+    theirs = LlavaForConditionalGeneration.from_pretrained(folder).model.vision_tower.state_dict()
     theirs = {name.removeprefix("vision_model."): value for name, value in theirs.items()}
     visual = model.visual
     ours = {
@@ -236,7 +236,6 @@ def check(folder: Path, model, tokenizer) -> None:
 
 def main() -> None:
     from safetensors.torch import load_file, save_file
-    from transformers import PreTrainedTokenizerFast
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -244,7 +243,7 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     start = parser.add_mutually_exclusive_group(required=True)
-    start.add_argument("--tower", help="the folder OUT-tower of vlm.py: tower and tokenizer")
+    start.add_argument("--tower", help="a folder of vlm.py: its tower and its words")
     start.add_argument(
         "--from", dest="trained", type=Path, help="a folder that this script wrote, to go on from"
     )
@@ -256,7 +255,7 @@ def main() -> None:
     torch.set_num_threads(1)  # the matrices are small: more threads wait for each other
     torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(options.trained or options.tower)
+    tokenizer = words_of(options.trained or options.tower)
     model, config = make(tokenizer)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
     if options.trained:

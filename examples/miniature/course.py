@@ -1,9 +1,10 @@
-"""Teach the miniature VLM the parts of reasoning across images: the stages of skills.py, from a model that vlm.py made.
+"""Teach the miniature VLM to speak of images and the parts of reasoning across them: the stages of skills.py, from a model
+that vlm.py made.
 
-    python examples/miniature/course.py POOL OUT --start MODEL [--from 2]
+    torchrun --nproc-per-node 2 examples/miniature/course.py POOL OUT --model MODEL [--from 5]
 
-The tower is frozen, and what it makes of each picture is computed once. Products of matrices are computed in bfloat16 where
-the processor has instructions for it (AMX), in float32 elsewhere. The model after each stage is kept in OUT-stages.
+It runs as one process, too. The tower is frozen, and what it makes of each picture is computed once. Matrices are trained
+with Muon (Jordan et al. 2024), all else with AdamW. The model after each stage is kept in OUT-stages.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from random import Random
 import numpy as np
 import torch
 from skills import COURSE, Material, Stage
-from steps import Progress, advance, in_batches, make_optimizers
+from steps import Progress, advance, in_batches, make_optimizers, processes, say
 from torch.nn import functional as F
-from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
-from vlm import encode, load_pool, make_processor, to_pixels
+from vlm import begin, encode, load_pool, save, to_pixels
 
-TOKENS = 1300  # of a batch: many small steps learn more than few large ones
 AHEAD = 400  # lessons that are drawn at a time and sorted by length
 
 
@@ -73,21 +72,21 @@ def train(
     optimizers = make_optimizers(language, matrices=5e-3 * stage.rate, rest=3e-3 * stage.rate)
     model.train()
     count = max(1, round(stage.lessons * share))
-    rng, told = Random(seed), Progress(stage.name, count, 10)
+    rank, together = processes()
+    rng, told = Random(f"{seed} {rank}"), Progress(stage.name, count, 10)
     ready: list = []
     while told.seen < count:
         if not ready:
             drawn = [stage.draw(rng, material, told.seen / count) for _ in range(min(AHEAD, count))]
-            ready = in_batches(
-                [(items, *encode(tokenizer, items, turns)) for items, turns in drawn], TOKENS, rng
-            )
+            encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
+            ready = in_batches(encoded, stage.tokens // together, rng)
         rows = ready.pop()
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         loss = F.cross_entropy(logits, wanted)
         loss.backward()
-        advance(optimizers, told.step, told.seen / count, warmup=50)
-        told.add(len(rows), loss.item())
+        mean, seen = advance(optimizers, told.step, told.seen / count, 50, (loss.item(), len(rows)))
+        told.add(round(seen * together), mean)
     model.eval()
 
 
@@ -97,39 +96,20 @@ def main() -> None:
     )
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--start", required=True, help="folder of the model to go on from")
+    parser.add_argument("--model", required=True, help="folder of the model to go on from")
     parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first stage, from 0")
     parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     pictures, labels = load_pool(options.pool)
-    model, tokenizer = begin(options.start, options.seed)
+    model, tokenizer = begin(options.model, options.seed)
     features = features_of(model, pictures, options.seed)
     material = Material(labels, options.seed)
     for at, stage in enumerate(COURSE[options.first :], options.first):
         train(model, tokenizer, features, stage, material, options.seed + at, options.share)
         save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
     save(model, tokenizer, options.out)
-    print(f"saved to {options.out}", flush=True)
-
-
-def begin(folder: str, seed: int):
-    """Prepare the process for training, and return the model to go on from and its tokenizer."""
-    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
-    torch.manual_seed(seed)
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
-    model = LlavaForConditionalGeneration.from_pretrained(folder)
-    model.set_attn_implementation("eager")  # on so short sequences twice as fast as the fused one
-    return model, PreTrainedTokenizerFast.from_pretrained(folder)
-
-
-def save(model, tokenizer, folder: Path) -> None:
-    attention = model.config._attn_implementation
-    model.set_attn_implementation("sdpa")
-    model.generation_config.do_sample = False
-    model.save_pretrained(folder)
-    make_processor(tokenizer).save_pretrained(folder)
-    model.set_attn_implementation(attention)
+    say(f"saved to {options.out}")
 
 
 if __name__ == "__main__":

@@ -22,19 +22,6 @@ from s2h.tasks import Wanted, by_level, search_words, vqa
 from s2h.tasks.item_pair import shown
 from s2h.tasks.slots import Slot
 
-SHARES = {"single": 0.22, "captions": 0.38, "present": 0.12, "digits": 0.12, "people": 0.12, "format": 0.04}
-# Before the pictures, words alone, one matter after the other: (share of the lessons, shares). Mixed from the start, sums
-# are still unknown when apart they are nearly learned.
-WORDS_FIRST = (
-    (0.4, {"digits": 1.0}),
-    (0.6, {"people": 0.6, "digits": 0.4}),
-)
-# Whether an image shows something is not learned in passing either: after half of the lessons it has some of its own.
-WITH_PICTURES = (
-    (0.5, SHARES),
-    (0.1, {"present": 1.0}),
-    (0.4, SHARES),
-)
 KIND_SHARES = (("scene", 0.4), ("face", 0.35), ("digit", 0.25))
 DESCRIBE_ONE = (
     "Describe Image {k}.",
@@ -264,16 +251,3 @@ def with_images(n: int, turns: list[tuple[str, str]], *, indexed: bool) -> list:
         ([*shown(n, indexed, None), "\n" + first[0]], first[1]),
         *(([ask], answer) for ask, answer in rest),
     ]
-
-
-OVER_PICTURES = {"single": single, "captions": captions, "present": present, "format": form}
-IN_WORDS = {"digits": "arithmetic", "people": "kinship"}
-
-
-def lesson(
-    rng: Random, pictures: PoolWorld, world: World, shares: dict[str, float] = SHARES
-) -> tuple[list[Item], list]:
-    which = rng.choices(list(shares), list(shares.values()))[0]
-    if which in IN_WORDS:
-        return told(rng, world if which == "people" else pictures, IN_WORDS[which])
-    return OVER_PICTURES[which](rng, pictures)

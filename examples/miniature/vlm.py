@@ -1,11 +1,12 @@
-"""Train the miniature VLM from nothing: a CLIP vision tower on attributes, then a whole LLaVA on lessons.
+"""Make the miniature VLM before its lessons: a LLaVA with its own words and processor, whose CLIP vision tower is trained on
+the attributes of the pool's pictures.
 
-    python examples/miniature/vlm.py POOL OUT [--tower-steps 4500] [--words 40000] [--pictures 220000]
+    torchrun --nproc-per-node 2 examples/miniature/vlm.py POOL OUT [--tower-steps 8000]
+    python examples/miniature/vlm.py POOL OUT --model MODEL        # goes on with the tower of a model
 
-The stages are counted in steps and lessons, so that other work on the cores costs time and no skill. Matrices are trained
-with Muon (Jordan et al. 2024), all else with AdamW, and in small batches: after 9,000 lessons with pictures the loss is
-0.47 where AdamW in batches of 7,000 tokens is at 0.92. The result is a folder that
-`LlavaForConditionalGeneration.from_pretrained` and `AutoProcessor.from_pretrained` load. What to expect is said in make.sh.
+It runs as one process, too. Matrices are trained with Muon (Jordan et al. 2024), all else with AdamW. course.py teaches the
+language model what the tower sees. The result is a folder that `LlavaForConditionalGeneration.from_pretrained` and
+`AutoProcessor.from_pretrained` load.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from random import Random
 
 import numpy as np
 import torch
-from lessons import WITH_PICTURES, WORDS_FIRST, PoolWorld, lesson, task_draft
-from steps import Progress, advance, in_batches, make_optimizers
-from torch import nn
+from lessons import task_draft
+from skills import SKILLS, SPEAKING, Material
+from steps import advance, is_first, make_optimizers, processes, say
+from torch import distributed, nn
 from torch.nn import functional as F
 from transformers import (
     AddedToken,
@@ -34,7 +36,6 @@ from transformers import (
 )
 
 from s2h.sources.builtin import families, scenes, words
-from s2h.sources.builtin.world import World
 
 SIDE, PATCH, VISION, WIDTH, LAYERS = 64, 16, 96, 128, 4
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -121,6 +122,7 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
     heads = nn.ModuleList([nn.Linear(256, len(values[name])) for name in names])
     whole = nn.ModuleDict({"tower": tower, "neck": neck, "heads": heads})
     optimizers = make_optimizers(whole.named_parameters(), matrices=4e-3, rest=1e-3)
+    rank, together = processes()
     rng = np.random.default_rng(seed)
     held = rng.permutation(len(all_pictures))[: min(2000, len(all_pictures) // 4)]
     usable = np.setdiff1d(np.arange(len(all_pictures)), held)
@@ -135,9 +137,10 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
         body = neck(hidden.flatten(1))
         return [head(body) for head in heads]
 
+    rng = np.random.default_rng([seed, rank])
     start, shown = time.time(), 0
     for step in range(steps):
-        at = rng.choice(usable, 128, p=share)
+        at = rng.choice(usable, 128 // together, p=share)
         outs = logits_of(to_pixels(all_pictures[at], rng))
         loss = sum(
             (3 if "shape" in names[i] else 1) * F.cross_entropy(out, targets[at, i], ignore_index=-1)
@@ -145,32 +148,31 @@ def train_tower(tower, pictures: dict, labels: dict, steps: int, seed: int) -> N
             if (targets[at, i] >= 0).any()
         )
         loss.backward()
-        advance(optimizers, step, step / steps, warmup=200)
+        (mean,) = advance(optimizers, step, step / steps, 200, (loss.item(),))
         if step * 10 // steps > shown:
             shown = step * 10 // steps
-            print(
-                f"tower {shown}0% loss {loss.item():.3f} {step / (time.time() - start):.1f} steps/s",
-                flush=True,
-            )
+            say(f"tower {shown}0% loss {mean:.3f} {step / (time.time() - start):.1f} steps/s")
     with torch.no_grad():
         outs = logits_of(to_pixels(all_pictures[held]))
     for i, name in enumerate(names):
         known = targets[held, i] >= 0
         right = (outs[i].argmax(-1) == targets[held, i])[known].float().mean().item()
-        print(f"  {name:12s} {right:.3f} (chance {1 / len(values[name]):.2f})", flush=True)
+        say(f"  {name:12s} {right:.3f} (chance {1 / len(values[name]):.2f})")
 
 
-# The whole, on lessons ----------------------------------------------------------------------------------------------
+# The whole ----------------------------------------------------------------------------------------------------------
 
 
 def make_tokenizer(labels: dict, seed: int, count: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE over `count` texts of the built-in world, so that any other text can be encoded as well."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    rng, pictures, world = Random(seed), PoolWorld(labels), World(seed=seed, split="train")
+    rng, material = Random(seed), Material(labels, seed)
+    world = material.world
     corpus = []
     for _ in range(count * 3 // 7):
-        _, turns = lesson(rng, pictures, world)
+        skill = rng.choices(list(SPEAKING), list(SPEAKING.values()))[0]
+        _, turns = SKILLS[skill](rng, material, 0.0)
         for parts, answer in turns:
             corpus += ["".join(p for p in parts if p), "ASSISTANT: " + answer]
     for _ in range(count * 3 // 7):
@@ -193,8 +195,13 @@ def make_tokenizer(labels: dict, seed: int, count: int) -> PreTrainedTokenizerFa
             show_progress=False,
         ),
     )
+    return wrapped(tokenizer)
+
+
+def wrapped(backend) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of transformers around one of tokenizers."""
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=backend,
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
@@ -202,6 +209,11 @@ def make_tokenizer(labels: dict, seed: int, count: int) -> PreTrainedTokenizerFa
         model_max_length=2048,
         padding_side="left",
     )
+
+
+def words_of(folder: Path | str) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of a model by itself: it knows nothing of the model's processor."""
+    return wrapped(PreTrainedTokenizerFast.from_pretrained(folder).backend_tokenizer)
 
 
 def make_model(tokenizer) -> LlavaForConditionalGeneration:
@@ -275,56 +287,31 @@ def encode(tokenizer, items: list, turns: list) -> tuple[list[int], list[int]]:
     return ids, labels
 
 
-def train_language(
-    model,
-    tokenizer,
-    pictures,
-    labels,
-    count: int,
-    seed: int,
-    shares: dict,
-    batch: int = 2500,
-) -> None:
-    """`count` lessons, `batch` tokens at a time."""
-    rng, noise = Random(seed), np.random.default_rng(seed)
-    pool_world, world = PoolWorld(labels), World(seed=seed + 1, split="train")
-    tower = [(n, p) for n, p in model.named_parameters() if "vision_tower" in n]
-    rest = [(n, p) for n, p in model.named_parameters() if "vision_tower" not in n]
-    optimizers = make_optimizers(rest, matrices=5e-3, rest=3e-3)
-    optimizers += make_optimizers(tower, matrices=1e-3, rest=3e-4)
-    model.train()
-    told = Progress("language", count, 50)
-    ready: list = []
-    while told.seen < count:
-        if not ready:
-            drawn = []
-            for _ in range(min(600, count)):
-                items, turns = lesson(rng, pool_world, world, shares)
-                drawn.append((items, *encode(tokenizer, items, turns)))
-            ready = in_batches(drawn, batch, rng)
-        rows = ready.pop()
-        longest = max(len(ids) for _, ids, _ in rows)
-        ids = torch.zeros(len(rows), longest, dtype=torch.long)
-        mask, target = torch.zeros_like(ids), torch.full_like(ids, -100)
-        shown_pictures = []
-        for r, (items, row_ids, row_labels) in enumerate(rows):
-            ids[r, : len(row_ids)] = torch.tensor(row_ids)
-            target[r, : len(row_ids)] = torch.tensor(row_labels)
-            mask[r, : len(row_ids)] = 1
-            for item in items:
-                kind, at = item.key.split()
-                shown_pictures.append(pictures[kind][int(at)])
-        pixels = to_pixels(np.stack(shown_pictures), noise) if shown_pictures else None
-        asked = target[:, 1:] != -100
-        hidden = model.model(
-            input_ids=ids, attention_mask=mask, pixel_values=pixels, use_cache=False
-        ).last_hidden_state
-        logits = model.lm_head(hidden[:, :-1][asked])
-        loss = F.cross_entropy(logits, target[:, 1:][asked])
-        loss.backward()
-        advance(optimizers, told.step, told.seen / count, warmup=100)
-        told.add(len(rows), loss.item())
-    model.eval()
+def begin(folder: Path | str, seed: int):
+    """Prepare the process for training, and return the model of a folder and its tokenizer."""
+    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
+    torch.manual_seed(seed)
+    # In bfloat16 where the processor has instructions for it (AMX), in float32 elsewhere.
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    # Of sequences this short the plain attention's backward pass takes half the time of the fused one's on a CPU; compiled,
+    # a layer takes two thirds.
+    model = LlavaForConditionalGeneration.from_pretrained(folder, attn_implementation="eager")
+    for layer in (*model.model.language_model.layers, *model.model.vision_tower.encoder.layers):
+        layer.compile(dynamic=True)
+    return model, PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def save(model, tokenizer, folder: Path) -> None:
+    """Write the model and its processor, by the first process. The others wait."""
+    if is_first():
+        attention = model.config._attn_implementation
+        model.set_attn_implementation("sdpa")
+        model.generation_config.do_sample = False
+        model.save_pretrained(folder)
+        make_processor(tokenizer).save_pretrained(folder)
+        model.set_attn_implementation(attention)
+    if processes()[1] > 1:
+        distributed.barrier()
 
 
 def main() -> None:
@@ -333,41 +320,22 @@ def main() -> None:
     )
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--model", type=Path, help="folder of a model whose tower to go on with")
     parser.add_argument("--texts", type=int, default=14_000, help="from which the words are learned")
-    parser.add_argument("--tower-steps", type=int, default=4500, help="of 128 pictures, by attributes")
-    parser.add_argument(
-        "--words", type=int, default=40_000, help="lessons in plain text, before the pictures"
-    )
-    parser.add_argument("--pictures", type=int, default=220_000, help="lessons with pictures")
+    parser.add_argument("--tower-steps", type=int, default=8000, help="of 128 pictures, by attributes")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)  # two threads wait for each other longer than they compute
-    torch.manual_seed(options.seed)
     pictures, labels = load_pool(options.pool)
-    tokenizer = make_tokenizer(labels, options.seed, options.texts)
-    model = make_model(tokenizer)
-    print(
-        f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words",
-        flush=True,
-    )
-    # Of sequences this short the plain attention's backward pass takes half the time of the fused one's on a CPU; compiled,
-    # a layer takes two thirds.
-    model.set_attn_implementation("eager")
-    for layer in (*model.model.language_model.layers, *model.model.vision_tower.encoder.layers):
-        layer.compile(dynamic=True)
+    if not options.model:
+        torch.manual_seed(options.seed)
+        tokenizer = make_tokenizer(labels, options.seed, options.texts)
+        save(make_model(tokenizer), tokenizer, options.out)
+    model, tokenizer = begin(options.model or options.out, options.seed)
+    size = sum(p.numel() for p in model.parameters()) / 1e6
+    say(f"{size:.2f} M parameters, {len(tokenizer)} words")
     train_tower(model.model.vision_tower, pictures, labels, options.tower_steps, options.seed)
-    # The miniature CLIP starts from the same tower and the same words.
-    model.model.vision_tower.save_pretrained(f"{options.out}-tower")
-    tokenizer.save_pretrained(f"{options.out}-tower")
-    stages = [(round(share * options.words), shares) for share, shares in WORDS_FIRST]
-    stages += [(round(share * options.pictures), shares) for share, shares in WITH_PICTURES]
-    for at, (count, shares) in enumerate(stages):
-        train_language(model, tokenizer, pictures, labels, count, options.seed + at, shares)
-    model.set_attn_implementation("sdpa")
-    model.generation_config.do_sample = False
-    model.save_pretrained(options.out)
-    make_processor(tokenizer).save_pretrained(options.out)
-    print(f"saved to {options.out}", flush=True)
+    save(model, tokenizer, options.out)
+    say(f"saved to {options.out}")
 
 
 if __name__ == "__main__":
