@@ -85,6 +85,7 @@ _FILLERS = frozenset(
         *("the", "and", "or", "both", "either", "vs", "plus"),
     }
 )
+_HEDGES = frozenset(("rather", "maybe", "perhaps", "possibly", "even", "probably", "more", "likely"))
 _LETTERS_ALONE = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])")
 _PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b")
 
@@ -180,7 +181,7 @@ def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said
         and not other["tail"]
     ):
         return AMBIGUOUS
-    beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[).:,\]]", tail) else None
+    beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[(–—).:,\]]", tail) else None
     own = letters[letter.upper()]
     return AMBIGUOUS if beside is not None and beside != own and not _begins(tail, choices[own]) else own
 
@@ -202,7 +203,7 @@ def _beginning(rest: str, choices: dict[str, str]) -> Said:
     longest = [letter for letter, size in fits.items() if size == max(fits.values())]
     if len(longest) != 1:
         return None
-    after = spoken[fits[longest[0]] :]
+    after = tuple(word for word in spoken[fits[longest[0]] :] if word not in _HEDGES)
     other = any(option and after[1 : 1 + len(option)] == option for option in texts.values())
     if other and after[:1] in (("or",), ("and",)):
         return AMBIGUOUS

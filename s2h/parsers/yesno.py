@@ -63,6 +63,12 @@ _ABSENT = re.compile(
     r"|(?:^|[.\n])\W*no\s+\w+(?:\s+\w+)?(?:\W*$|\s+(?:is|are|was|were|can|could|appears?|visible|present|seen|found|in|here|there)\b)",
     re.IGNORECASE,
 )
+# 'There is no cat, but there is a dog' answers one of two questions.
+_OTHERWISE = re.compile(
+    r"\b(?:but|however|although|though|instead)\b[\s,]*(?:(?:there|here)\s+(?:is|are|was|were)|(?:i|we)\s+(?:can\s+)?see"
+    r"|(?:it|he|she|they|(?:the|this)\s+\w+)\s+(?:does|do|has|have|shows?|contains?|is|are))\b(?!\s*(?:no|not|n't|never)\b)",
+    re.IGNORECASE,
+)
 _NOT_THAT = re.compile(r"(?:\bnot|n't)\s+(?:the\s+case|true|correct|right)\s+that\b", re.IGNORECASE)
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|neither)|n't)\s+(?:\w+\s+){0,2}[\"']?$", re.IGNORECASE)
 # A statement about one image is part of the working, not the conclusion, if another yes or no follows.
@@ -110,7 +116,7 @@ def yes_no(text: str) -> str | None:
         answers |= some
     if answers:
         return answers.pop() if len(answers) == 1 else None
-    if plain.UNSURE.search(text):
+    if plain.UNSURE.search(text) or _OTHERWISE.search(text):
         return None
     found: set[str] = set()
     loose = False
@@ -150,7 +156,9 @@ def _answers(word: str, rest: str) -> bool:
 def _more(rest: str) -> set[str]:
     """Return the answers listed right after the first one ('yes no', 'yes and no')."""
     found: set[str] = set()
-    while (match := _NEXT.match(rest)) and _LISTED.match(match["rest"]):
+    while (match := _NEXT.match(rest)) and (
+        _LISTED.match(match["rest"]) or re.match(rf"\s+{_GOES_ON}", match["rest"], re.IGNORECASE)
+    ):
         found.add(_SAID[match["word"].lower()])
         rest = match["rest"]
     return found

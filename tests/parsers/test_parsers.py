@@ -55,6 +55,8 @@ def said(parser: str, bench: str, text: str, choices: dict[str, str]) -> object:
         ("None of these", "C"),
         # Nothing is guessed.
         ("The answer is A or B.", None),
+        ("The answer is B (a cat).", None),  # the text of another option
+        ("The answer is a dog, or rather a cat.", None),
         ("The answer is B/C", None),
         ("(A) shows one (B) shows two. Neither.", None),
         ("Both A and B", None),
