@@ -82,7 +82,12 @@ def end_with_launcher() -> None:
 
 def state() -> Any:
     """Return accelerate's state of this process: its device, its number and the number of processes, whether `accelerate
-    launch`, torchrun or nothing has launched it."""
+    launch`, torchrun or nothing has launched it.
+
+    FSDP_CPU_RAM_EFFICIENT_LOADING, which `accelerate launch` sets by default for FSDP, is switched off: it makes
+    transformers before 5.23 give all processes but the first a model of zeros, and here each process measures with its own
+    model."""
+    os.environ.pop("FSDP_CPU_RAM_EFFICIENT_LOADING", None)
     with uncollected():
         from accelerate import PartialState
 

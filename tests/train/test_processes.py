@@ -163,6 +163,32 @@ os._exit(0)  # the groups of the layers outlive the trainer, and their threads m
 """
 
 
+LOADED = """
+import os, sys
+from s2h import accel
+from s2h.train import weights
+from s2h.train.arguments import Arguments
+
+with accel.main_first():
+    model = weights.read(Arguments(sys.argv[1])).model
+sums = accel.gather([sum(float(weight.abs().sum()) for weight in model.parameters())])
+assert len(sums) == 2 and sums[0] == sums[1] > 0, sums
+assert "FSDP_CPU_RAM_EFFICIENT_LOADING" not in os.environ
+"""
+
+
+def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(llava, tmp_path, monkeypatch):
+    """`accelerate launch --use_fsdp` sets both variables by default."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_CPU_RAM_EFFICIENT_LOADING", "true")
+    (tmp_path / "loaded.py").write_text(LOADED)
+    done = start(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "loaded.py",
+         str(llava)], tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_sharded_weights_have_the_same_gradients(llava, data, tmp_path):
     """Shard weights with FSDP2's fully_shard over two processes. accelerate does so on GPUs only."""
     (tmp_path / "sharded.py").write_text(SHARDED)
