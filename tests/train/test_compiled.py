@@ -4,7 +4,7 @@ import torch
 
 from s2h.train.compiled import compile_layers
 from tests.support.architectures import make_pairs
-from tests.train.test_prefix_sharing import trainer_for
+from tests.support.one_step import trainer_for
 
 
 def loss_and_gradients(trainer):

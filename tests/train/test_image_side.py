@@ -29,7 +29,7 @@ from tests.support.architectures import make_pairs
 from tests.support.float64 import float64
 from tests.support.hybrid_architectures import RELATIVES
 from tests.support.lines import metrics
-from tests.train.test_prefix_sharing import core_of, trainer_for
+from tests.support.one_step import core_of, trainer_for
 
 WEIGHT, BETA = 0.7, 0.1
 NAMES = ("llava", "qwen3-vl", "qwen2-vl")

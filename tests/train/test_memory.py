@@ -12,7 +12,7 @@ from s2h.train import memory
 from s2h.train.arguments import fill
 from s2h.train.collator import LENGTH
 from tests.support.architectures import make_pairs
-from tests.train.test_prefix_sharing import trainer_for
+from tests.support.one_step import trainer_for
 
 
 def test_a_run_that_does_not_fit_recomputes_its_activations():

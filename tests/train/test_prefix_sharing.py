@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import math
-from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 
@@ -14,16 +13,13 @@ import torch
 from peft import LoraConfig
 from peft.tuners.lora import Linear as LoraLinear
 
-from s2h.models import features, layer_masks, layers, prefix_sharing, vlm
-from s2h.train import weights
-from s2h.train.arguments import LOSSES, Arguments, Settings
-from s2h.train.construction import Run, build_trainer
-from s2h.train.dataset import Pairs, store
+from s2h.models import features, layer_masks, layers, prefix_sharing
+from s2h.train.arguments import LOSSES
 from s2h.upstream import REFERENCE
 from tests.support.architectures import make_pairs
 from tests.support.controls import CONTROLS, FAMILIES
-from tests.support.float64 import float64
 from tests.support.hybrid_architectures import RELATIVES
+from tests.support.one_step import core_of, differences, step, trainer_for
 
 NAMES = ("llava", "qwen2.5-vl", "qwen3-vl")
 TYPES = {name: name.replace("-", "_").replace(".", "_") for name in (*NAMES, *RELATIVES)} | {
@@ -46,9 +42,8 @@ def trainers(tmp_path_factory, architectures, pairs):
         if name in RELATIVES and not (root / name).exists():
             RELATIVES[name](root / name)
         folder = root / name if name in RELATIVES else architectures[name]
-        some = (
-            pairs[:3] if name == "gemma4" else pairs
-        )  # its images have 70 tokens, so six pairs would take long
+        # Images of Gemma 4 have 70 tokens, so six pairs would take long.
+        some = pairs[:3] if name == "gemma4" else pairs
         return trainer_for(folder, some, root / f"{name}-{dtype}-{len(more)}", dtype, **more)
 
     return get
@@ -70,71 +65,6 @@ def agreement_of(trainers):
         return single.share_prompts(rows, how)
 
     return get
-
-
-def trainer_for(folder, pairs, path, dtype=torch.float64, **more):
-    model, processor = vlm.read(str(folder), dtype)
-    store(pairs, path / "data.jsonl")
-    arguments = Arguments(model=str(folder), batch_size=len(pairs), grad_accum=1, rank=8, alpha=16, **more)
-    rows = Pairs(path / "data.jsonl", arguments.image_side > 0)
-    loaded = vlm.VLM(model, processor, str(folder))
-    trainer = build_trainer(Run(loaded, rows, None, arguments, path / "run", Settings(workers=0)))
-    trainer.model.to(dtype)  # PEFT begins adapters in float32
-    if dtype == torch.float64 and weights.of_experts(model, arguments):
-        trainer.base.set_experts_implementation("eager")  # grouped products have no float64
-    torch.manual_seed(3)
-    with torch.no_grad():
-        for name, parameter in trainer.model.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.05 * torch.randn_like(parameter))
-    return trainer, rows
-
-
-def core_of(trainer):
-    return trainer.model.get_base_model().base_model
-
-
-def batch_of(trainer, rows, packed=False, pack=False):
-    trainer.data_collator.packed, trainer.data_collator.pack = packed, pack
-    batch = trainer.data_collator([{"row": r, "record": rows.record(r)} for r in range(len(rows.starts))])
-    batch["pixel_values"] = batch["pixel_values"].to(trainer.model.dtype)
-    return batch
-
-
-def step(trainer, rows, packed=False, pack=False, how="auto", store=None):
-    """Log-probabilities of the model as it is, loss and gradients of one batch."""
-    with float64() if trainer.model.dtype == torch.float64 else nullcontext():
-        return _step(trainer, rows, packed, pack, how, store)
-
-
-def _step(trainer, rows, packed, pack, how, store):
-    batch = batch_of(trainer, rows, packed, pack)
-    undo = prefix_sharing.install(core_of(trainer), how, store) if packed else lambda: None
-    seen = trainer._metrics["train"]["logps/chosen"], trainer._metrics["train"]["logps/rejected"]
-    trainer.model.zero_grad()
-    loss = trainer.compute_loss(trainer.model, dict(batch))
-    loss.backward()
-    reference = torch.cat(trainer.compute_ref_log_probs(trainer.model, batch))
-    undo()
-    trainer.data_collator.packed = trainer.data_collator.pack = False
-    policy = torch.tensor([values[-1] for values in seen], dtype=torch.float64)  # means over the batch
-    gradients = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
-    return {
-        "reference": reference,
-        "policy": policy,
-        "loss": loss.detach(),
-        "gradients": gradients,
-        "batch": batch,
-    }
-
-
-def differences(ours, stock):
-    """The largest in log-probability, loss and gradient."""
-    assert ours["gradients"].keys() == stock["gradients"].keys()
-    assert max(g.abs().max() for g in stock["gradients"].values()) > 1e-6
-    logps = max((ours[of] - stock[of]).abs().max().item() for of in ("reference", "policy"))
-    gradient = max((ours["gradients"][n] - g).abs().max().item() for n, g in stock["gradients"].items())
-    return logps, (ours["loss"] - stock["loss"]).abs().item(), gradient
 
 
 @pytest.mark.parametrize("name", [*NAMES, *RELATIVES])
@@ -383,9 +313,7 @@ def by_one_sequence(
 )
 def test_variable_length_sequences_are_the_rows(name, kernel, trainers, monkeypatch):
     """Compare the index arithmetic of the one call on CUDA with the stock step."""
-    varlen = pytest.importorskip(
-        "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
-    )
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="torch without such attention")
     monkeypatch.setattr(varlen, "varlen_attn", kernel)
     trainer, rows = trainers(name)
     stock = step(trainer, rows)
@@ -399,9 +327,7 @@ def test_variable_length_sequences_are_the_rows(name, kernel, trainers, monkeypa
 
 
 def test_a_card_without_the_kernel_uses_another_attention(trainers, monkeypatch):
-    varlen = pytest.importorskip(
-        "torch.nn.attention.varlen", reason="this torch has no variable-length attention"
-    )
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="torch without such attention")
 
     def refused(*given, **named):
         raise RuntimeError("No available kernel. Aborting execution.\nmore of it")

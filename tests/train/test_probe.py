@@ -25,7 +25,7 @@ from s2h.train.folder import RunError
 from s2h.train.run import Settings, train
 from tests.support.architectures import PALETTE, make_pairs
 from tests.support.hybrid_architectures import RELATIVES
-from tests.train.test_prefix_sharing import trainer_for
+from tests.support.one_step import trainer_for
 
 LONG = "The picture on the left shows a large circle and two small stars on a white background."
 
