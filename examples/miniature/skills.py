@@ -82,31 +82,19 @@ FIRST = {
     "single": 0.13, "captions": 0.13, "present": 0.03, "level 1": 0.11, "read": 0.04, "reckon": 0.28, "seek": 0.11,
     "kin": 0.17,
 }  # fmt: skip
-ELDER = {
-    "single": 0.12, "captions": 0.12, "present": 0.02, "level 1": 0.1, "read": 0.04, "reckon": 0.17, "seek": 0.08,
-    "kin": 0.1, "elder": 0.25,
-}  # fmt: skip
 OLDER = {
     "single": 0.11, "captions": 0.1, "present": 0.02, "level 1": 0.1, "read": 0.03, "reckon": 0.15, "seek": 0.07,
     "kin": 0.14, "elder": 0.18, "older": 0.1,
-}  # fmt: skip
-DIGITS = {
-    "single": 0.11, "captions": 0.1, "present": 0.02, "level 1": 0.13, "read": 0.02, "reckon": 0.25, "seek": 0.1,
-    "kin": 0.17, "elder": 0.07, "older": 0.03,
 }  # fmt: skip
 PARENTS = {
     "single": 0.13, "captions": 0.09, "present": 0.02, "level 1": 0.12, "read": 0.02, "reckon": 0.17, "seek": 0.08,
     "kin": 0.08, "elder": 0.03, "older": 0.1, "parentage": 0.16,
 }  # fmt: skip
-WORKING = {
-    "single": 0.14, "captions": 0.1, "present": 0.02, "level 1": 0.13, "read": 0.02, "reckon": 0.15, "seek": 0.08,
-    "kin": 0.14, "elder": 0.04, "older": 0.04, "parentage": 0.14,
-}  # fmt: skip
 LIKENESS = {
     "single": 0.14, "captions": 0.1, "present": 0.02, "level 1": 0.12, "read": 0.02, "reckon": 0.15, "seek": 0.08,
     "kin": 0.04, "older": 0.03, "parentage": 0.06, "likeness": 0.3,
 }  # fmt: skip
-SEEING = {
+LAST = {
     "single": 0.12, "captions": 0.3, "present": 0.06, "level 1": 0.1, "read": 0.03, "reckon": 0.1, "seek": 0.2,
     "kin": 0.03, "older": 0.02, "parentage": 0.04, "likeness": 0.08,
 }  # fmt: skip
@@ -119,13 +107,9 @@ COURSE = (
     Stage("what is shown", 8_000, 1.0, {"present": 1.0}, 2500),
     Stage("speaking again", 30_000, 1.0, SPEAKING, 2500),
     Stage("all skills", 42_000, 0.3, FIRST),
-    Stage("forms", 5_200, 0.2, {"forms": 1, **FIRST}),
-    Stage("who is the elder", 16_000, 0.3, ELDER),
-    Stage("who is older", 24_000, 0.3, OLDER),
-    Stage("digits again", 24_000, 0.3, DIGITS),
-    Stage("parentage", 20_000, 0.3, PARENTS),
-    Stage("people with the working", 12_000, 0.25, WORKING),
+    Stage("who is older", 30_000, 0.3, OLDER),
+    Stage("parentage", 14_000, 0.3, PARENTS),
     Stage("what two people have in common", 26_000, 0.3, LIKENESS),
-    Stage("seeing again", 60_000, 0.4, SEEING),
-    Stage("forms again", 4_000, 0.15, {"forms": 0.7, **SEEING}),
+    Stage("all skills again", 45_000, 0.4, LAST),
+    Stage("forms", 4_000, 0.15, {"forms": 0.7, **LAST}),
 )
