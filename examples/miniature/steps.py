@@ -64,7 +64,8 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(5):
         a = x @ x.mT
-        x = 3.4445 * x + (2.0315 * a @ a - 4.775 * a) @ x
+        a = torch.baddbmm(a, a, a, beta=-4.775, alpha=2.0315)
+        x = torch.baddbmm(x, a, x, beta=3.4445)
     return x.mT if is_tall else x
 
 
