@@ -20,6 +20,7 @@ from steps import Progress, advance, in_batches, make_optimizers, processes, say
 from torch.nn import functional as F
 from vlm import begin, encode, load_pool, save, to_pixels
 
+TOKENS = 2600  # of a step; half as many take nearly as long on two processes
 AHEAD = 400  # lessons that are drawn at a time and sorted by length
 
 
@@ -79,7 +80,7 @@ def train(
         if not ready:
             drawn = [stage.draw(rng, material, told.seen / count) for _ in range(min(AHEAD, count))]
             encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
-            ready = in_batches(encoded, stage.tokens // together, rng)
+            ready = in_batches(encoded, TOKENS // together, rng)
         rows = ready.pop()
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
