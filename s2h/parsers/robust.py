@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import takewhile
 
 from s2h.parsers import images, mentions, numbers, plain
 from s2h.parsers.plain import AMBIGUOUS, Ambiguous
@@ -36,8 +37,10 @@ _DECLARING = re.compile(
 _LETTER = re.compile(
     rf"{_BETWEEN}{_NAMED}{_BETWEEN}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w|-\w|\.[A-Za-z0-9]\.)", re.IGNORECASE
 )
+# What may stand between 'or' and another option.
+_HEDGES = ("maybe", "perhaps", "even", "also", "possibly", "rather", "probably", "more", "likely")
 _ANOTHER = re.compile(
-    rf"[\s)\]}}.\"'>(]*(?:,|/|&|;|\||\+|-|\n|、|或者?|和|与|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:maybe|perhaps|even|also|or|and|possibly|then|either)\s+)*"
+    rf"[\s)\]}}.\"'>(]*(?:,|/|&|;|\||\+|-|\n|、|或者?|和|与|\bor\b|\band\b|\bplus\b|\bvs\b)+\s*(?:(?:{'|'.join(_HEDGES)}|or|and|then|either)\s+)*"
     rf"{_NAMED}{_BETWEEN}(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'\w)(?P<tail>\s+[a-z])?",
     re.IGNORECASE,
 )
@@ -85,7 +88,6 @@ _FILLERS = frozenset(
         *("the", "and", "or", "both", "either", "vs", "plus"),
     }
 )
-_HEDGES = frozenset(("rather", "maybe", "perhaps", "possibly", "even", "probably", "more", "likely"))
 _LETTERS_ALONE = re.compile(r"(?<![A-Za-z0-9'])[A-Z](?![A-Za-z0-9'])")
 _PLURAL = re.compile(r"\W*(?:,|;|/|&|\bor\b|\band\b)\W*[A-Z]\W*\s+(?:are|were|both)\b")
 
@@ -181,7 +183,7 @@ def _stated(rest: str, choices: dict[str, str], letters: dict[str, str]) -> Said
         and not other["tail"]
     ):
         return AMBIGUOUS
-    beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[(–—).:,\]]", tail) else None
+    beside = _beginning(tail, choices) if re.match(r"[)\].:,\s]*[(\[–—=).:,\]-]", tail) else None
     own = letters[letter.upper()]
     return AMBIGUOUS if beside is not None and beside != own and not _begins(tail, choices[own]) else own
 
@@ -203,8 +205,12 @@ def _beginning(rest: str, choices: dict[str, str]) -> Said:
     longest = [letter for letter, size in fits.items() if size == max(fits.values())]
     if len(longest) != 1:
         return None
-    after = tuple(word for word in spoken[fits[longest[0]] :] if word not in _HEDGES)
-    other = any(option and after[1 : 1 + len(option)] == option for option in texts.values())
+    after = spoken[fits[longest[0]] :]
+    hedges = len(list(takewhile(mentions.words(" ".join(_HEDGES)).__contains__, after[1:])))
+    starts = range(1, hedges + 2)
+    other = any(
+        option and after[at : at + len(option)] == option for option in texts.values() for at in starts
+    )
     if other and after[:1] in (("or",), ("and",)):
         return AMBIGUOUS
     return longest[0]

@@ -48,7 +48,7 @@ _ANSWER = re.compile(rf"^\W*{_LEAD}(?P<word>{_WORD})(?P<rest>.*)$", re.IGNORECAS
 _NEXT = re.compile(
     rf"^[\s,/&]*(?:(?:and|or|but)\b[\s,]*)?(?P<word>{_WORD})(?P<rest>\W.*|)$", re.IGNORECASE | re.DOTALL
 )
-_LISTED = re.compile(rf"\W*$|\s*[,/]|\s+(?:(?:and|or)\s+)?{_WORD}", re.IGNORECASE)
+_LISTED = re.compile(rf"\W*$|\s*[,/]|\s+(?:(?:and|or)\s+)?{_WORD}|\s+(?!images?\b){_GOES_ON}", re.IGNORECASE)
 _LAST = re.compile(
     rf"(?:,|\b(?:so|then|therefore|thus|hence|say|think|believe|is|be)\b)[\s,:\"'(]*(?P<word>{_WORD})\W*$",
     re.IGNORECASE,
@@ -65,8 +65,8 @@ _ABSENT = re.compile(
 )
 # 'There is no cat, but there is a dog' answers one of two questions.
 _OTHERWISE = re.compile(
-    r"\b(?:but|however|although|though|instead)\b[\s,]*(?:(?:there|here)\s+(?:is|are|was|were)|(?:i|we)\s+(?:can\s+)?see"
-    r"|(?:it|he|she|they|(?:the|this)\s+\w+)\s+(?:does|do|has|have|shows?|contains?|is|are))\b(?!\s*(?:no|not|n't|never)\b)",
+    r"\b(?:but|however|although|though|instead)\b[\s,]*(?:there\s+(?:is|are|was|were)|(?:i|we)\s+(?:can\s+)?see"
+    r"|(?:it|they|(?:the|this)\s+(?:image|picture|photo|scene))\s+(?:has|have|shows?|contains?))\b(?!\s*(?:no|not|never)\b)",
     re.IGNORECASE,
 )
 _NOT_THAT = re.compile(r"(?:\bnot|n't)\s+(?:the\s+case|true|correct|right)\s+that\b", re.IGNORECASE)
@@ -156,9 +156,7 @@ def _answers(word: str, rest: str) -> bool:
 def _more(rest: str) -> set[str]:
     """Return the answers listed right after the first one ('yes no', 'yes and no')."""
     found: set[str] = set()
-    while (match := _NEXT.match(rest)) and (
-        _LISTED.match(match["rest"]) or re.match(rf"\s+{_GOES_ON}", match["rest"], re.IGNORECASE)
-    ):
+    while (match := _NEXT.match(rest)) and _LISTED.match(match["rest"]):
         found.add(_SAID[match["word"].lower()])
         rest = match["rest"]
     return found

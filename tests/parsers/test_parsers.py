@@ -10,6 +10,7 @@ from s2h.parsers import lmms, official, robust, vlmevalkit
 from s2h.record import RecordError
 
 ANIMALS = {"A": "a cat", "B": "a dog", "C": "None", "D": "red"}
+AMOUNTS = {"A": "fewer dogs", "B": "more dogs", "C": "even numbers"}
 POINTS = {"A": "Point A", "B": "Point B"}
 YES = {"A": "Yes", "B": "No"}
 
@@ -57,6 +58,11 @@ def said(parser: str, bench: str, text: str, choices: dict[str, str]) -> object:
         ("The answer is A or B.", None),
         ("The answer is B (a cat).", None),  # the text of another option
         ("The answer is a dog, or rather a cat.", None),
+        ("The answer is A, or rather B", None),
+        ("The answer is B - a cat", None),
+        ("The answer is B = a cat", None),
+        ("The answer is B [a cat]", None),
+        ("The answer is B [a dog, not a cat]", "B"),
         ("The answer is B/C", None),
         ("(A) shows one (B) shows two. Neither.", None),
         ("Both A and B", None),
@@ -254,3 +260,16 @@ def test_short_answers_are_read_from_their_conclusion():
     assert reading.read({**line, "response": "2 are red. Final answer: 3"}) == ("3", False)
     assert reading.read({**line, "answer": ["2", "a pair"], "response": "A pair."})[1] is True
     assert reading.read({**line, "response": "I can not say " * 10}) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("The answer is fewer dogs or more dogs", None),
+        ("The answer is fewer dogs, or perhaps more dogs", None),
+        ("The answer is fewer dogs or even numbers", None),
+        ("The answer is more dogs", "B"),
+    ],
+)
+def test_the_words_of_an_option_are_no_hedges(text, letter):
+    assert said("robust", "blink", text, AMOUNTS) == letter
