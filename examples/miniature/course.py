@@ -98,7 +98,9 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", required=True, help="folder of the model to go on from")
-    parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first stage, from 0")
+    parser.add_argument(
+        "--from", dest="first", type=int, default=0, help="number of the first stage, from 0 (-1: the last)"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="of each stage's lessons")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from course import batch_of, features_of, logits_of
+from course import TOKENS, batch_of, features_of, logits_of
 from lessons import DESCRIBE_ALL, PoolWorld, level_1, with_images
 from people import kin, older, parentage
 from skills import Material
@@ -65,7 +65,7 @@ def exact(model, tokenizer, features: dict, drawn: list, *, sentences: bool = Fa
     right = total = 0
     stop = tokenizer.convert_tokens_to_ids(".") if sentences else None
     encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
-    for rows in in_batches(encoded, 1300, Random(0)):
+    for rows in in_batches(encoded, TOKENS, Random(0)):
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         asked = target[:, 1:] != -100
