@@ -20,7 +20,7 @@ from s2h import accel
 from s2h.errors import counted
 from s2h.images.decoding import open_images
 from s2h.images.resizing import Pixels
-from s2h.models import ModelError, features, names
+from s2h.models import ModelError, delta_kernels, features, names
 from s2h.models.tokens import ANSWERS, PairTokens, TokenCounter
 from s2h.models.vlm import VLM
 from s2h.record import REJECTED_IMAGES, Record, RecordError, fail, text_of
@@ -100,7 +100,7 @@ def plan_run(
         made["time"] = _estimated_time(sizes, arguments, made, processes)
         if isinstance(model, VLM):
             made["time"] |= _measured_time(
-                Run(model, pairs, None, arguments, folder), fitting, made, processes
+                Run(model, pairs, None, arguments, folder, say=say), fitting, made, processes
             )
             if accel.device().type == "cuda":
                 import torch
@@ -228,6 +228,8 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
     alone = replace(arguments, grad_accum=1, max_steps=1, stages="off", schedule_per_stage=False)
     settings = Settings(save_steps=10**9, log_steps=10**9, workers=0)
     trainer = build_trainer(Run(run.vlm, pairs, None, alone, run.folder / "run", settings))
+    if fault := delta_kernels.replace_wrong(run.vlm.model):
+        run.say(fault)
     if arguments.engine == "shared":
         trainer.share_prompts(pairs, arguments.attention, arguments.pack, features.Store(features.room()))
     batches = [rows[start : start + size] for start in range(0, min(len(rows), size * TIMED), size)]

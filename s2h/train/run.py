@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from s2h import accel, upstream
 from s2h.errors import counted
 from s2h.images.decoding import ImageError
-from s2h.models import adapter, features, fingerprint, names, thinking
+from s2h.models import adapter, delta_kernels, features, fingerprint, names, thinking
 from s2h.models.tokens import TokenCounter
 from s2h.processes import uncollected
 from s2h.record import Record, RecordError, fail
@@ -93,6 +93,8 @@ def train(
     run = Run(vlm, pairs, val, arguments, folder, settings, say)
     trainer = build_trainer(run)
     trainer.model.to(trainer.accelerator.device)  # sharded weights stay on the CPU until training
+    if fault := delta_kernels.replace_wrong(vlm.model):
+        say(fault)
     probe = Probe(trainer, run, on_error)
     probe.ask_before()
     kept = features.Store(features.room(settings.keep_features))
