@@ -42,7 +42,8 @@ class Server:
         environment |= {
             "OMP_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
-        }  # threads don't outlive a fork
+            "CUDA_VISIBLE_DEVICES": "",
+        }  # threads and a use of CUDA don't outlive a fork
         self._process = subprocess.Popen(
             [sys.executable, __file__, *self._imported],
             stdin=subprocess.PIPE,
