@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2h import accel
+from s2h.train import sharding
 from s2h.train.folder import RunError, read_object, write_json
 
 if TYPE_CHECKING:
@@ -52,13 +53,8 @@ def state_of(trainer: PairTrainer) -> dict[str, Any]:
     names that share a tensor, such as tied embeddings, the first one stands for all."""
     trained = {name for name, weight in trainer.model.named_parameters() if weight.requires_grad}
     is_adapter = hasattr(trainer.model, "peft_config")
-    whole = (
-        trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        if trainer.is_sharded
-        else trainer.model.state_dict()
-    )
     state, seen = {}, set()
-    for name, weight in whole.items():
+    for name, weight in sharding.whole_state(trainer).items():
         if (name in trained or not is_adapter) and weight.data_ptr() not in seen:
             seen.add(weight.data_ptr())
             state[name] = weight

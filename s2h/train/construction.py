@@ -11,7 +11,7 @@ from s2h import accel, upstream
 from s2h.models.vlm import VLM
 from s2h.progress import Lines
 from s2h.seeds import within
-from s2h.train import diagnostics, measurements, stages, weights
+from s2h.train import diagnostics, measurements, sharding, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings
 from s2h.train.dataset import Pairs
 
@@ -68,6 +68,7 @@ def build_trainer(run: Run) -> RunTrainer:
     if not full:
         weights.list_targets(trainer.model, modules)
     weights.exclude_vision_from_checkpointing(trainer)
+    sharding.prepare(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_recorder(run, parts if order else []))
     return trainer

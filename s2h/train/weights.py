@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from s2h import accel, upstream
 from s2h.models import ModelError, adapter, image_size, names, vlm
 from s2h.streams import files
+from s2h.train import sharding
 from s2h.train.arguments import Arguments
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def save(trainer: PairTrainer, folder: Path, full: bool, state: dict[str, Any] |
     """Write the adapter, or with `full` the whole model, and the processor. Every process must call this, since each may
     hold a part of the weights. state: weights by name, in place of the trainer's."""
     if state is None and trainer.is_sharded:
-        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        state = sharding.whole_state(trainer)
     if accel.is_main():
         place = folder / (adapter.MERGED if full else adapter.ADAPTER)
         model = trainer.accelerator.unwrap_model(trainer.model_wrapped)

@@ -114,55 +114,6 @@ def test_only_results_are_on_standard_output_of_one_of_several_processes():
     assert said["2"] == ("result\n", "[Gloo] Rank 0 is connected\n")
 
 
-SHARDED = """
-import os, sys
-from s2h.processes import uncollected
-with uncollected():
-    import torch, s2h.train.run_trainer
-    from torch.distributed.fsdp import fully_shard
-from s2h import accel
-from s2h.train import weights
-from s2h.train.dataset import Pairs
-from s2h.train.arguments import Arguments
-from s2h.train.construction import Run, build_trainer
-from pathlib import Path
-
-model, data, folder = sys.argv[1:]
-arguments = Arguments(model, batch_size=2, grad_accum=1, rank=4, alpha=8)
-pairs = Pairs(Path(data))
-trainer = build_trainer(Run(weights.read(arguments), pairs, None, arguments, Path(folder)))
-assert trainer.share_prompts(pairs) is None
-trainer.add_reference(pairs)
-torch.manual_seed(3)
-for name, parameter in trainer.model.named_parameters():
-    if "lora_B" in name:
-        parameter.data.copy_(0.05 * torch.randn_like(parameter))
-rows = [pairs.dataset()[i] for i in range(4)]
-
-def step(mine):
-    trainer.model.train()
-    trainer.model.zero_grad()
-    loss = trainer.compute_loss(trainer.model, trainer.prepare_batch(trainer.data_collator(mine)))
-    loss.backward()
-    return loss.detach(), {n: p.grad for n, p in trainer.model.named_parameters() if p.grad is not None}
-
-one, gradients = step(rows)
-gradients = {name: gradient.clone() for name, gradient in gradients.items()}
-for layer in trainer.model.get_base_model().model.language_model.layers:
-    fully_shard(layer)
-fully_shard(trainer.model)
-rank = torch.distributed.get_rank()
-loss, parts = step(rows[2 * rank : 2 * rank + 2])
-torch.distributed.all_reduce(loss)
-assert abs(loss / 2 - one) < 1e-5, (loss / 2, one)
-assert parts.keys() == gradients.keys() and any(g.abs().max() > 1e-4 for g in gradients.values())
-for name, part in parts.items():
-    assert (part.full_tensor() - gradients[name]).abs().max() < 1e-5, name
-accel.wait()
-os._exit(0)  # the groups of the layers outlive the trainer, and their threads may disturb Python's own end
-"""
-
-
 LOADED = """
 import os, sys
 from s2h import accel
@@ -189,11 +140,35 @@ def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(ll
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_sharded_weights_have_the_same_gradients(llava, data, tmp_path):
-    """Shard weights with FSDP2's fully_shard over two processes. accelerate does so on GPUs only."""
-    (tmp_path / "sharded.py").write_text(SHARDED)
-    done = start(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "sharded.py",
-         str(llava), str(data), str(tmp_path / "run")], tmp_path,
-    )  # fmt: skip
+@pytest.mark.parametrize("how", [(), ("--full", "--keep-best", "--batch-size", "1"), ("--gradient-checkpointing",)], ids=" ".join)
+def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, how):
+    """The shipped configuration of FSDP2. Some steps give one process more rows, or more images, than the other."""
+    from s2h.cli.train import main
+
+    told = command(llava, str(data), "--val", str(data), *how)
+    with pytest.raises(SystemExit) as ended:
+        main([*told, "-o", str(tmp_path / "whole"), "--quiet"])
+    assert not ended.value.code
+    launched = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ROOT / "examples/train/fsdp2.yaml")),
+        *("--num_processes", "2", "--main_process_port", "0", str(ROOT / "tests/support/shards_on_cpus.py")),
+    ]
+    done = start([*launched, *told, "-o", "sharded"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
+    [count] = {line for line in done.stderr.splitlines() if line.endswith("modules are sharded")}
+    assert int(count.split()[0]) > 4
+    whole, sharded = (read_metrics(tmp_path / name) for name in ("whole", "sharded"))
+    assert len(whole) == len(sharded) > 4
+    for one, other in zip(whole, sharded, strict=True):
+        wanted = {name: one[name] for name in SHOWN if name in one}
+        assert {name: other[name] for name in wanted} == pytest.approx(wanted, abs=2e-4)
+    kept, found = (weights_of(tmp_path / name) for name in ("whole", "sharded"))
+    assert kept.keys() == found.keys() and kept
+    assert all((kept[name] - found[name]).abs().max() < 1e-3 for name in kept)
+
+
+def weights_of(run: Path) -> dict:
+    from safetensors.torch import load_file
+
+    [place] = [*run.glob("adapter/*.safetensors"), *run.glob("merged/*.safetensors")]
+    return load_file(place)
