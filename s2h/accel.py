@@ -105,12 +105,14 @@ def state() -> Any:
 def device() -> Any:
     """Return the torch device that this process computes on: its GPU if there is one. cuDNN's attention is switched off on a
     GPU: it plans each new shape for 0.1 to 0.2 seconds, and nearly every pair has a new shape (on an H200:
-    examples/results/gpu-check.json)."""
+    examples/results/gpu-check.json). Convolutions of float32 are computed in float32, as products of matrices are. By
+    default they are rounded to TF32, and then a pair's numbers depend on its batch."""
     found = state().device
     if found.type == "cuda":
         import torch
 
         torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cudnn.allow_tf32 = False
     return found
 
 

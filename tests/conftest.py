@@ -4,7 +4,11 @@ commands as forked processes, a few milliseconds each in place of the seconds th
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
+
+# Tests run on the CPU, whose numbers do not depend on a card. CUDA_VISIBLE_DEVICES=0 runs on a GPU those that can.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import pytest
 

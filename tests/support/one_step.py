@@ -40,7 +40,7 @@ def batch_of(trainer, rows, packed=False, pack=False):
     trainer.data_collator.packed, trainer.data_collator.pack = packed, pack
     batch = trainer.data_collator([{"row": r, "record": rows.record(r)} for r in range(len(rows.starts))])
     batch["pixel_values"] = batch["pixel_values"].to(trainer.model.dtype)
-    return batch
+    return trainer.prepare_batch(batch)
 
 
 def step(trainer, rows, packed=False, pack=False, how="auto", store=None):

@@ -140,7 +140,9 @@ def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(ll
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("how", [(), ("--full", "--keep-best", "--batch-size", "1"), ("--gradient-checkpointing",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "how", [(), ("--full", "--keep-best", "--batch-size", "1"), ("--gradient-checkpointing",)], ids=" ".join
+)
 def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, how):
     """The shipped configuration of FSDP2. Some steps give one process more rows, or more images, than the other."""
     from s2h.cli.train import main
@@ -150,7 +152,13 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, h
         main([*told, "-o", str(tmp_path / "whole"), "--quiet"])
     assert not ended.value.code
     launched = [
-        *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ROOT / "examples/train/fsdp2.yaml")),
+        *(
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--config_file",
+            str(ROOT / "examples/train/fsdp2.yaml"),
+        ),
         *("--num_processes", "2", "--main_process_port", "0", str(ROOT / "tests/support/shards_on_cpus.py")),
     ]
     done = start([*launched, *told, "-o", "sharded"], tmp_path)
