@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from s2h import upstream
@@ -19,26 +20,35 @@ PARTS = (
 
 
 def prepare(trainer: PairTrainer) -> None:
-    """Prepare a model for FSDP, which shards by the classes of its layers. transformers' list names those of all models that
-    share its vision tower (LLaVA's names the layers of CLIP's text encoder), and accelerate and PEFT refuse a class that the
-    model lacks, so the list is cut to those that it has."""
-    if trainer.is_fsdp_enabled:
-        upstream.check(PARTS)
-        base = trainer.base
-        there = {type(module).__name__ for module in base.modules()}
-        base._no_split_modules = sorted(there.intersection(base._no_split_modules or ()))
-        base.register_forward_pre_hook(_gather_head)
+    """Prepare a model for FSDP.
+
+    FSDP shards by the classes of layers. transformers' list names those of all models that share a vision tower (LLaVA's
+    names the layers of CLIP's text encoder), and accelerate and PEFT refuse a class that the model lacks, so the list is cut
+    to those that it has.
+    """
+    if not trainer.is_fsdp_enabled:
+        return
+    upstream.check(PARTS)
+    base = trainer.base
+    there = {type(module).__name__ for module in base.modules()}
+    base._no_split_modules = sorted(there.intersection(base._no_split_modules or ()))
+    _keep_ends_in_root(trainer)
 
 
-def _gather_head(base: Any, given: Any) -> None:
-    """Gather the weight of a trained output layer before a forward pass. TRL's head reads the weight and does not call the
-    layer, so the layer would not gather it, and the gradient of its sharded weight would be that of this process's pairs
-    only. FSDP averages the gradient of a gathered weight over the processes at the end of the backward pass."""
-    import torch
+def _keep_ends_in_root(trainer: PairTrainer) -> None:
+    """Keep accelerate from giving the embedding and the output layer groups of their own, so that their weights are gathered
+    and their gradients averaged with those of the whole model. TRL's head reads the weight of the output layer and does not
+    call the layer. In a group of its own the layer's gradient would be that of this process's pairs only, and with torch
+    before 2.14 tied weights would not be gathered after an evaluation."""
+    right = trainer.accelerator.prepare
 
-    head = base.get_output_embeddings()
-    if torch.is_grad_enabled() and head.weight.requires_grad and hasattr(head, "unshard"):
-        head.unshard()
+    def prepare(*given: Any, **more: Any) -> Any:
+        with ExitStack() as undo:
+            for name in ("get_input_embeddings", "get_output_embeddings"):
+                undo.callback(upstream.replace(trainer.model, name, lambda: None))
+            return right(*given, **more)
+
+    trainer.accelerator.prepare = prepare
 
 
 def whole_state(trainer: PairTrainer) -> dict[str, Any]:
