@@ -16,19 +16,27 @@ PARTS = (
         "shard a model layer by layer",
         says=("_no_split_modules",),
     ),
+    upstream.Part(
+        "trl.trainer.utils:maybe_gather_lm_head_ctx",
+        "read the output layer before and after it is sharded",
+        says=("ds_status",),
+    ),
 )
 
 
 def prepare(trainer: PairTrainer) -> None:
-    """Prepare a model for FSDP.
+    """Prepare a model for FSDP or DeepSpeed.
 
     FSDP shards by the classes of layers. transformers' list names those of all models that share a vision tower (LLaVA's
     names the layers of CLIP's text encoder), and accelerate and PEFT refuse a class that the model lacks, so the list is cut
     to those that it has.
     """
-    if not trainer.is_fsdp_enabled:
+    if not trainer.is_sharded:
         return
     upstream.check(PARTS)
+    if trainer.is_deepspeed_enabled:
+        _gather_sharded_only()
+        return
     base = trainer.base
     there = {type(module).__name__ for module in base.modules()}
     base._no_split_modules = sorted(there.intersection(base._no_split_modules or ()))
@@ -51,9 +59,22 @@ def _keep_ends_in_root(trainer: PairTrainer) -> None:
     trainer.accelerator.prepare = prepare
 
 
+def _gather_sharded_only() -> None:
+    """Let TRL's head gather the weights of the output layer under ZeRO-3 only once they are sharded: the reference is
+    measured before."""
+    from trl.trainer import utils
+
+    right = utils.maybe_gather_lm_head_ctx
+
+    def gather(*weights: Any) -> Any:
+        return right(*(weight for weight in weights if hasattr(weight, "ds_status")))
+
+    utils.maybe_gather_lm_head_ctx = gather
+
+
 def whole_state(trainer: PairTrainer) -> dict[str, Any]:
-    """Return all weights by name: on the first process whole ones, whether they are sharded or not. Every process must call
-    this."""
+    """Return all weights by name: on the first process whole ones, whether they are sharded or not. The others may get none
+    of sharded ones. Every process must call this."""
     if trainer.is_sharded:
-        return trainer.accelerator.get_state_dict(trainer.model_wrapped)  # type: ignore[no-any-return]
+        return trainer.accelerator.get_state_dict(trainer.model_wrapped) or {}
     return trainer.model.state_dict()  # type: ignore[no-any-return]

@@ -23,7 +23,8 @@ class TargetsError(ModelError):
 
 LANGUAGE = re.compile(rf"(^|\.)({names.LANGUAGE}|lm_head)(\.|$)")
 SHOWN = 12  # names of modules in an error
-UNQUANTIZED = ("lm_head", "vision_tower", "visual", "vision_model", "multi_modal_projector")
+# transformers matches these with a module's full name: they match all but the language model's, and its output layer.
+UNQUANTIZED = (rf"(?!(?:.*\.)?(?:{names.LANGUAGE})\.).*", "lm_head")
 
 
 def read(arguments: Arguments) -> vlm.VLM:

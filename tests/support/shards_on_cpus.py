@@ -1,16 +1,18 @@
-"""s2h-train in a process for which accelerate shards weights on a CPU too: it looks at FSDP's variables on GPUs only.
+"""s2h-train in a process for which accelerate shards weights on a CPU too: it looks at the variables of FSDP and DeepSpeed
+on GPUs only.
 
 accelerate launch --config_file examples/train/fsdp2.yaml --num_processes 2 tests/support/shards_on_cpus.py data.jsonl …
 
-It says at its end how many modules it has sharded.
+It says at its end how many parameters of the model were sharded.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
-os.environ["ACCELERATE_USE_CPU"] = "true"
+os.environ |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu"}
 
 
 def shard_on_cpus() -> None:
@@ -18,29 +20,36 @@ def shard_on_cpus() -> None:
     from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedType
 
-    right, plugins = AcceleratorState.__init__, []
+    right, kept = AcceleratorState.__init__, {}
 
-    def start(self, *given, fsdp_plugin=None, **more) -> None:
-        right(self, *given, fsdp_plugin=fsdp_plugin, **more)
-        if fsdp_plugin is not None:
-            plugins.append(fsdp_plugin)
-        if plugins:
-            self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, plugins[0]
+    def start(self, *given, **more) -> None:
+        right(self, *given, **more)
+        if plugin := more.get("fsdp_plugin"):
+            kept.update(distributed_type=DistributedType.FSDP, fsdp_plugin=plugin)
+        if plugin := more.get("deepspeed_plugin"):
+            plugin.set_mixed_precision(self._mixed_precision)
+            plugin.select(_from_accelerator_state=True)
+            kept.update(distributed_type=DistributedType.DEEPSPEED, deepspeed_plugins=plugin)
+        self.__dict__.update(kept)
 
     AcceleratorState.__init__ = start
 
 
-def count_modules() -> list:
-    """Return a list that gets each module that is sharded."""
-    from torch.distributed import fsdp
+def count_sharded() -> list:
+    """Return a list that gets the names of the parameters that are sharded after accelerate has prepared the model."""
+    from accelerate import Accelerator
 
-    right, sharded = fsdp.fully_shard, []
+    right, sharded = Accelerator.prepare, []
 
-    def shard(module, *given, **more):
-        sharded.append(module)
-        return right(module, *given, **more)
+    def prepare(self, *given, **more):
+        made = right(self, *given, **more)
+        for model in self._models:
+            for name, parameter in model.named_parameters():
+                if hasattr(parameter, "ds_id") or hasattr(parameter, "full_tensor"):
+                    sharded.append(name)
+        return made
 
-    fsdp.fully_shard = shard
+    Accelerator.prepare = prepare
     return sharded
 
 
@@ -48,11 +57,14 @@ def main() -> None:
     from s2h.cli.train import main as train
 
     shard_on_cpus()
-    sharded = count_modules()
+    if "ACCELERATE_USE_DEEPSPEED" in os.environ:
+        # Compiling this way of communicating takes more than a minute.
+        importlib.import_module("deepspeed.comm.torch").build_shm_op = lambda: None
+    sharded = count_sharded()
     try:
         train()
     finally:
-        print(f"{len(sharded)} modules are sharded", file=sys.stderr)
+        print(f"{len(set(sharded))} parameters are sharded", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -141,17 +141,20 @@ def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(ll
 
 
 @pytest.mark.parametrize(
-    "how",
+    ("configuration", "how"),
     [
-        "LLAVA",
-        "LLAVA --full --keep-best --batch-size 1",
-        "mini --gradient-checkpointing",  # its embedding and its output layer are one
+        ("fsdp2", "LLAVA"),
+        ("fsdp2", "LLAVA --full --keep-best --batch-size 1"),
+        ("fsdp2", "mini --gradient-checkpointing"),  # its embedding and its output layer are one
+        ("deepspeed_zero3", "LLAVA --full --keep-best"),
     ],
 )
-def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, how):
-    """The shipped configuration of FSDP2. Some steps give one process more rows, or more images, than the other."""
+def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, configuration, how):
+    """The shipped configurations. Some steps give one process more rows, or more images, than the other."""
     from s2h.cli.train import main
 
+    if configuration.startswith("deepspeed"):
+        pytest.importorskip("deepspeed")
     model, *more = how.split()
     told = command(llava if model == "LLAVA" else model, str(data), "--val", str(data), *more)
     with pytest.raises(SystemExit) as ended:
@@ -162,15 +165,18 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, h
             sys.executable,
             "-m",
             "accelerate.commands.launch",
-            "--config_file",
-            str(ROOT / "examples/train/fsdp2.yaml"),
+            "--num_processes",
+            "2",
+            "--main_process_port",
+            "0",
         ),
-        *("--num_processes", "2", "--main_process_port", "0", str(ROOT / "tests/support/shards_on_cpus.py")),
+        *("--config_file", str(ROOT / f"examples/train/{configuration}.yaml")),
+        str(ROOT / "tests/support/shards_on_cpus.py"),
     ]
     done = start([*launched, *told, "-o", "sharded"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    [count] = {line for line in done.stderr.splitlines() if line.endswith("modules are sharded")}
-    assert int(count.split()[0]) > 4
+    [count] = {line for line in done.stderr.splitlines() if line.endswith("parameters are sharded")}
+    assert int(count.split()[0]) > 20
     whole, sharded = (read_metrics(tmp_path / name) for name in ("whole", "sharded"))
     assert len(whole) == len(sharded) > 4
     for one, other in zip(whole, sharded, strict=True):

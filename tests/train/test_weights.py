@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,7 +15,7 @@ from s2h.train import card, weights
 from s2h.train.construction import Run, build_trainer
 from s2h.train.dataset import Pairs, store
 from s2h.train.run import Arguments, Settings, read_metrics, train
-from tests.support.architectures import make_pairs
+from tests.support.architectures import ARCHITECTURES, make_pairs
 from tests.support.hybrid_architectures import RELATIVES
 
 
@@ -123,6 +125,19 @@ def test_four_bits_without_a_gpu_are_one_clear_error(llava, pairs, tmp_path):
     with pytest.raises(ModelError, match="needs an NVIDIA GPU"):
         train(pairs, arguments(llava, quantize="4bit"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2.5-vl", "internvl", "smolvlm", "gemma3", "qwen3.5"])
+def test_four_bits_are_those_of_the_language_model(name, tmp_path):
+    """transformers matches the patterns with full names, from their start."""
+    from transformers.quantizers.quantizers_utils import should_convert_module
+
+    folder = (ARCHITECTURES | RELATIVES)[name](tmp_path / "model")
+    model, _ = vlm.read(str(folder), torch.float32)
+    linear = {module for module, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+    converted = {module for module in linear if should_convert_module(module, list(weights.UNQUANTIZED))}
+    assert converted == {module for module in linear if re.search("language_model|text_model", module)}
+    assert 0 < len(converted) < len(linear) - 1 and "lm_head" in linear - converted
 
 
 def test_a_run_starts_from_an_earlier_run_and_merges(llava, pairs, tmp_path):
