@@ -11,7 +11,7 @@ bfloat16, and time and memory of each command. Models have random weights in rea
     exact     difference of packed rows from the stock step and effect of rounding, in nat a token; and whether wrong masks
               and positions are detected
     commands  s2h-gen, s2h-filter, s2h-train, s2h-eval as a user runs them: seconds, peak of the GPU's memory, and the
-              result of --plan
+              result of --plan; s2h-train also under FSDP2, and with several GPUs with a copy of the model on each
 
 A failure, such as a lack of memory, is part of the result.
 """
@@ -99,6 +99,8 @@ def ran(work: Path, command: str, timeout: float) -> dict[str, Any]:
     """Run a command as a user does, in the folder `work`, and return its status, seconds, messages and peak of memory."""
     name, *rest = shlex.split(command)
     program = [sys.executable, str(ROOT / "bin" / name), *rest]
+    if name == "accelerate":
+        program = [sys.executable, "-m", "accelerate.commands.launch", *rest[1:]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     began = time.perf_counter()
     with Watched() as watched:
@@ -117,9 +119,9 @@ def ran(work: Path, command: str, timeout: float) -> dict[str, Any]:
         found["peak_gib"] = round(watched.most, 2)
     if "--plan" in command and status == 0:
         found["plan"] = json.loads(out)
-    elif name == "s2h-train" and status == 0:
-        logged = (work / rest[rest.index("-o") + 1] / "metrics.jsonl").read_text().splitlines()
-        found["speed"] = [row["speed"] for row in map(json.loads, logged) if "speed" in row][-1:]
+    elif "-o" in rest and (metrics := work / rest[rest.index("-o") + 1] / "metrics.jsonl").is_file():
+        logged = map(json.loads, metrics.read_text().splitlines())
+        found["speed"] = [row["speed"] for row in logged if "speed" in row][-1:]
     print(json.dumps(found), file=sys.stderr, flush=True)
     return found
 
@@ -130,7 +132,13 @@ def commands(model: Path, work: Path, tiny: bool) -> list[str]:
     clip = "mini-clip" if tiny else models.build_clip(work / "clip")
     size, steps = ("64", 2) if tiny else ("320", 50)
     train = f"s2h-train l2.jsonl --model {model} --lora-rank 16 --step-pairs {2 if tiny else 4} --max-steps"
-    whole = [] if tiny else [f"{train} 10 -o stock --engine stock"]
+    more = [] if tiny else [f"{train} 10 -o stock --engine stock"]
+    if gpus := torch.cuda.device_count():
+        steps_of_all = f"{steps} --step-pairs {4 * gpus}"
+        more += [f"{train} {steps_of_all} -o several --processes {gpus}"] if gpus > 1 else []
+        configuration = shlex.quote(str(ROOT / "examples/train/fsdp2.yaml"))
+        launched = f"accelerate launch --config_file {configuration} --num_processes {gpus} -m s2h.cli.train"
+        more += [f"{launched} {train.removeprefix('s2h-train')} {steps_of_all} -o sharded"]
     return [
         f"s2h-gen compare -n {count} --size {size} -o l2.jsonl",
         f"s2h-gen vqa -n 1 --size {size} --model {model} -o l1.jsonl",
@@ -139,7 +147,7 @@ def commands(model: Path, work: Path, tiny: bool) -> list[str]:
         f"{train} {steps} --plan",
         f"{train} {steps} -o run",
         f"s2h-eval --model run --bench l2.jsonl --limit {count // 4} --max-new-tokens 32 -o after.jsonl",
-        *whole,
+        *more,
     ]
 
 
@@ -216,7 +224,7 @@ def main() -> None:
         model = models.build(names[0], root / "model", options.tiny)
         results = found["models"][names[0]]["commands"] = []
         for line in commands(model, root, options.tiny):
-            if not line.startswith(tuple(options.only or ["s2h-"])):
+            if not line.startswith(tuple(options.only or [""])):
                 continue
             results.append(ran(root, line, options.timeout))
             keep()
