@@ -250,6 +250,14 @@ def session(
     """
     streams.prepare()
     accel.end_with_launcher()
+    with streams.kept_from_libraries(), _session(output, quiet, on_error, locks) as work:
+        yield work
+
+
+@contextlib.contextmanager
+def _session(
+    output: str | Callable[[], jsonl.Writer] | None, quiet: bool, on_error: str, locks: Iterable[str | None]
+) -> Iterator[Session]:
     work = None
     try:
         work = Session(quiet, on_error)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import click
 
+from s2h.cli import streams
 from s2h.streams import WORK, files, jsonl
 
 # What s2h-train writes into its run folder.
@@ -88,7 +89,7 @@ def identity(path: str, standard: int = 1) -> Identity | None:
     can't be overwritten (a device, a socket). "-" is the standard stream `standard` (0 or 1)."""
     try:
         if path == "-":
-            stream = sys.stdout if standard else sys.stdin
+            stream = streams.output() if standard else sys.stdin
             status = os.fstat(stream.fileno())
         else:
             status = os.stat(path)

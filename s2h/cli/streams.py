@@ -37,6 +37,26 @@ def prepare() -> None:
     sys.stderr = _patient(sys.stderr, 2)
 
 
+_kept: list = []  # standard output, while libraries have standard error in its place
+
+
+@contextlib.contextmanager
+def kept_from_libraries():
+    """Keep standard output for the command's results: what libraries print in the block goes to standard error. DeepSpeed,
+    for example, logs to standard output once a library imports it, and a reader would take that for a record."""
+    _kept.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _kept.pop()
+
+
+def output():
+    """Return standard output as Python's stream, None if it is closed."""
+    return _kept[-1] if _kept else sys.stdout
+
+
 def _patient(stream, number: int):
     """Return the stream, or one like it that waits if the descriptor is non-blocking."""
     if stream is None or not _is(stream, number) or os.get_blocking(number):
@@ -69,10 +89,10 @@ def standard_input(say):
 def standard_output(remedy: str = "use -o FILE"):
     """Return standard output without Python's buffers, so that a failed write leaves nothing to flush. Raises RecordError if
     it is closed."""
-    if sys.stdout is None:
+    if (stream := output()) is None:
         raise RecordError("standard output is closed", remedy=remedy)
-    sys.stdout.flush()
-    return getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    stream.flush()
+    return getattr(stream.buffer, "raw", stream.buffer)
 
 
 def tell(line: str) -> None:
@@ -92,17 +112,17 @@ def tell(line: str) -> None:
 
 def flush() -> None:
     """Flush standard output, while an error can still be reported."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    if (stream := output()) is not None:
+        stream.flush()
 
 
 def hush() -> None:
     """Point standard output, and standard error if it is gone too, at the null device, so that Python's last flush doesn't
     complain about a reader that has left."""
     _to_null(1)
-    if accel.launched()[1] > 1 and sys.stdout is not None:
+    if accel.launched()[1] > 1 and (stream := output()) is not None:
         with contextlib.suppress(OSError, ValueError):
-            _to_null(sys.stdout.fileno())
+            _to_null(stream.fileno())
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

@@ -1,4 +1,6 @@
 import errno
+import logging
+import sys
 
 import click
 import pytest
@@ -158,6 +160,20 @@ def test_a_command_without_records():
     assert (
         run(lambda work, files: work.writer.write({"adapter": "runs/a"})).stdout == '{"adapter":"runs/a"}\n'
     )
+
+
+def test_standard_output_is_for_results_only():
+    """DeepSpeed prints when a library imports it, and keeps the stream that it has found."""
+
+    def body(work, files):
+        print("[INFO] setting the accelerator")
+        logging.StreamHandler(sys.stdout).emit(logging.makeLogRecord({"msg": "[WARNING] no accelerator"}))
+        relay(work, files)
+        work.print('{"kept": 2}')
+
+    result = run(body, data=lines(2))
+    assert result.exit_code == 0 and result.stdout_bytes == lines(2) + b'{"kept": 2}\n'
+    assert result.stderr == "[INFO] setting the accelerator\n[WARNING] no accelerator\n"
 
 
 def test_failures_come_before_skips():
