@@ -1,7 +1,7 @@
 """A check of the kernels of gated delta nets (`s2h.models.delta_net`). transformers computes the delta rule with the package
 flash-linear-attention, if it is installed, else in PyTorch. The kernel's gradients are wrong with some versions of Triton on
-Hopper GPUs (fla-org/flash-linear-attention#640), where later versions refuse to run. It takes values with more heads than keys
-only since version 0.5, and it fails on a CPU."""
+Hopper GPUs (fla-org/flash-linear-attention#640), where later versions refuse to run. It takes more heads of values than of
+keys only since version 0.5, and it fails on a CPU."""
 
 from __future__ import annotations
 
