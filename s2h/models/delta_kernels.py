@@ -58,7 +58,7 @@ def _fault(kernel: Any, plain: Any, net: Any) -> str | None:
 
 
 def _random(net: Any) -> list[Any]:
-    """Return random queries and keys [ROWS, TOKENS, key heads, width], values […, value heads, width], decays and betas […,
+    """Return random queries and keys [ROWS, TOKENS, heads, width], values […, value heads, width], decays and betas […,
     value heads], and a first state [ROWS, value heads, key width, value width], in the dtypes of a run."""
     import torch
 
@@ -69,7 +69,8 @@ def _random(net: Any) -> list[Any]:
     def numbers(*shape: int) -> Any:
         return torch.randn(ROWS, *shape, generator=random)
 
-    keys, values = (TOKENS, net.num_k_heads, net.head_k_dim), (TOKENS, net.num_v_heads, net.head_v_dim)
+    heads = net.num_v_heads if delta_net.repeats_keys(net) else net.num_k_heads
+    keys, values = (TOKENS, heads, net.head_k_dim), (TOKENS, net.num_v_heads, net.head_v_dim)
     parts = [numbers(*keys).to(dtype), numbers(*keys).to(dtype), numbers(*values).to(dtype)]
     parts += [-numbers(*values[:2]).exp() / 8, numbers(*values[:2]).sigmoid().to(dtype)]
     parts += [numbers(net.num_v_heads, net.head_k_dim, net.head_v_dim)]

@@ -8,6 +8,7 @@ It calls the functions with which transformers computes these layers, and `PARTS
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -44,6 +45,17 @@ def needed(text: Any) -> bool:
 def why_not() -> str | None:
     """Return the reason why the installed transformers can't compute forked states, or None if it can."""
     return next((f"transformers {lack}" for part in PARTS if (lack := upstream.lack(part))), None)
+
+
+@cache
+def _forward_repeats(kind: type) -> bool:
+    return "repeat_interleave" in inspect.getsource(kind.forward)
+
+
+def repeats_keys(net: Any) -> bool:
+    """Return whether the layer repeats its queries and keys for the heads of values before it calls the delta rule. With
+    transformers before 5.24 the rule does not do so itself."""
+    return net.num_v_heads > net.num_k_heads and _forward_repeats(type(net))
 
 
 @dataclass
@@ -145,9 +157,13 @@ class _Steps:
             given.transpose(1, 2), net.conv1d.weight.squeeze(1), net.conv1d.bias, activation=net.activation
         ).transpose(1, 2)[:, -size:]
         query, key, value = mixed.split([net.key_dim, net.key_dim, net.value_dim], -1)
+        query, key = (part.reshape(*places.shape, -1, net.head_k_dim) for part in (query, key))
+        if repeats_keys(net):
+            count = net.num_v_heads // net.num_k_heads
+            query, key = query.repeat_interleave(count, 2), key.repeat_interleave(count, 2)
         return self.library.torch_chunk_gated_delta_rule(
-            query.reshape(*places.shape, -1, net.head_k_dim),
-            key.reshape(*places.shape, -1, net.head_k_dim),
+            query,
+            key,
             value.reshape(*places.shape, -1, net.head_v_dim),
             g=self.decay[places],
             beta=self.beta[places],

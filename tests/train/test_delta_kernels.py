@@ -21,6 +21,8 @@ def library(model, monkeypatch):
     layers = model.base_model.get_decoder().layers
     net = next(layer.linear_attn for layer in layers if hasattr(layer, "linear_attn"))
     module = importlib.import_module(type(net).__module__)
+    if not hasattr(module.torch_chunk_gated_delta_rule, "__wrapped__"):
+        pytest.skip("this transformers chooses the kernel in another place")
     monkeypatch.setattr(module, "torch_chunk_gated_delta_rule", module.torch_chunk_gated_delta_rule)
     return module
 

@@ -180,7 +180,8 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, c
     whole, sharded = (read_metrics(tmp_path / name) for name in ("whole", "sharded"))
     assert len(whole) == len(sharded) > 4
     for one, other in zip(whole, sharded, strict=True):
-        wanted = {name: one[name] for name in SHOWN if name in one}
+        # With accelerate before 1.15 the norm that is logged is that of one process's part.
+        wanted = {name: one[name] for name in SHOWN if name in one and name != "grad_norm"}
         assert {name: other[name] for name in wanted} == pytest.approx(wanted, abs=2e-4)
     kept, found = (weights_of(tmp_path / name) for name in ("whole", "sharded"))
     assert kept.keys() == found.keys() and kept
