@@ -47,15 +47,15 @@ def why_not() -> str | None:
     return next((f"transformers {lack}" for part in PARTS if (lack := upstream.lack(part))), None)
 
 
-@cache
-def _forward_repeats(kind: type) -> bool:
-    return "repeat_interleave" in inspect.getsource(kind.forward)
-
-
 def repeats_keys(net: Any) -> bool:
     """Return whether the layer repeats its queries and keys for the heads of values before it calls the delta rule. With
     transformers before 5.24 the rule does not do so itself."""
-    return net.num_v_heads > net.num_k_heads and _forward_repeats(type(net))
+    return net.num_v_heads > net.num_k_heads and _has_repeat(type(net).forward)
+
+
+@cache
+def _has_repeat(function: Callable) -> bool:
+    return "repeat_interleave" in inspect.getsource(function)
 
 
 @dataclass

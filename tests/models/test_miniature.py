@@ -46,7 +46,8 @@ for step in range(3):
     numbers = advance(optimizers, step, step / 3, 1, (loss.item(), len(hidden)))
 if is_first():
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])
-    print(*weights.tolist(), numbers[0], numbers[1] * count)
+    with open("found.txt", "w") as file:
+        print(*weights.tolist(), numbers[0], numbers[1] * count, file=file)
 """
 
 
@@ -95,7 +96,9 @@ def test_each_stage_of_make_sh_writes_what_ships(made):
     for name in ("mini", "mini-clip", "mini-text"):
         files = {file.relative_to(made / name) for file in (made / name).rglob("*") if file.is_file()}
         shipped = names.bundled(name)
-        assert files >= {file.relative_to(shipped) for file in shipped.rglob("*") if file.is_file()}, name
+        wanted = {file.relative_to(shipped) for file in shipped.rglob("*") if file.is_file()}
+        wanted -= {Path("2_Normalize/config.json")}  # only later versions of sentence-transformers write it
+        assert files >= wanted, name
         settings = [(folder / "tokenizer_config.json").read_text() for folder in (made / name, shipped)]
         where = {"is_local": None, "local_files_only": None}  # how the tokenizer was loaded before
         ours, theirs = (json.loads(text) | where for text in settings)
@@ -132,8 +135,7 @@ def test_two_processes_make_the_steps_of_one(tmp_path):
         command = [sys.executable, *through, "three.py", str(SCRIPTS)]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
-        told = [line for line in done.stdout.splitlines() if not line.startswith("[Gloo]")]
-        found.append([float(number) for number in " ".join(told).split()])
+        found.append([float(number) for number in (tmp_path / "found.txt").read_text().split()])
     one, two = found
     assert len(one) == 3 * 42 + 28 + 2 and one[-1] == two[-1] == 8
     assert two == pytest.approx(one, abs=1e-5)
