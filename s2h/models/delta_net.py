@@ -48,8 +48,8 @@ def why_not() -> str | None:
 
 
 def repeats_keys(net: Any) -> bool:
-    """Return whether the layer repeats its queries and keys for the heads of values before it calls the delta rule. With
-    transformers before 5.24 the rule does not do so itself."""
+    """Return whether the layer repeats its queries and keys for the heads of values before it calls the delta rule. It does
+    so in transformers 5.18; in 5.24 the rule itself does."""
     return net.num_v_heads > net.num_k_heads and _has_repeat(type(net).forward)
 
 

@@ -73,6 +73,7 @@ class Transformers:
         return self._process.pid
 
     def __enter__(self) -> Transformers:
+        (self._home / "hub").mkdir(exist_ok=True)  # older versions list the models of a cache that must be there
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
