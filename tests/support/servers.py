@@ -73,7 +73,8 @@ class Transformers:
         return self._process.pid
 
     def __enter__(self) -> Transformers:
-        (self._home / "hub").mkdir(exist_ok=True)  # older versions list the models of a cache that must be there
+        # transformers 5.18 lists the models of a cache, which must be there.
+        (self._home / "hub").mkdir(exist_ok=True)
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
