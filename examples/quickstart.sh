@@ -106,7 +106,7 @@ ask() { # MODEL OUT [OPTIONS of s2h-eval ...]
 replies() { ask "$model" "$name" --bench single.jsonl; }
 likelihoods() { [ -n "$small" ] || ask "$model" "$name-likelihood" --scoring likelihood --quiet; }
 step "5/8  the bundled model on held-out questions, before"
-# Three times as many more about single images: with 300, a loss of 2 points could not be told from none.
+# More questions about single images: 300 could not show a loss of 2 points.
 if missing single.jsonl; then
     s2h-gen vqa --split heldout --seed "$((seed + 1))" -n $((3 * questions)) --size 64 --images-per-prompt 1 \
         --negative wrong-attribute=1 --quiet -o single.jsonl
