@@ -10,6 +10,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,8 @@ def test_each_stage_of_make_sh_writes_what_ships(made):
         files = {file.relative_to(made / name) for file in (made / name).rglob("*") if file.is_file()}
         shipped = names.bundled(name)
         wanted = {file.relative_to(shipped) for file in shipped.rglob("*") if file.is_file()}
-        wanted -= {Path("2_Normalize/config.json")}  # only later versions of sentence-transformers write it
+        if version("sentence-transformers").startswith("5.4."):  # which does not write it
+            wanted -= {Path("2_Normalize/config.json")}
         assert files >= wanted, name
         settings = [(folder / "tokenizer_config.json").read_text() for folder in (made / name, shipped)]
         where = {"is_local": None, "local_files_only": None}  # how the tokenizer was loaded before

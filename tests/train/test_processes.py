@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -180,12 +181,13 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, c
     whole, sharded = (read_metrics(tmp_path / name) for name in ("whole", "sharded"))
     assert len(whole) == len(sharded) > 4
     for one, other in zip(whole, sharded, strict=True):
-        # With accelerate before 1.15 the norm that is logged is that of one process's part.
-        wanted = {name: one[name] for name in SHOWN if name in one and name != "grad_norm"}
+        wanted = {name: one[name] for name in SHOWN if name in one}
+        if version("accelerate") == "1.10.1":  # it logs the norm of one process's part
+            del wanted["grad_norm"]
         assert {name: other[name] for name in wanted} == pytest.approx(wanted, abs=2e-4)
     kept, found = (weights_of(tmp_path / name) for name in ("whole", "sharded"))
     assert kept.keys() == found.keys() and kept
-    assert all((kept[name] - found[name]).abs().max() < 1e-3 for name in kept)
+    assert max((kept[name] - found[name]).abs().max().item() for name in kept) < 1e-4
 
 
 def weights_of(run: Path) -> dict:
