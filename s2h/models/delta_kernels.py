@@ -24,8 +24,7 @@ def replace_wrong(model: Any) -> str | None:
     message; else return None, also for a model without such layers."""
     if not delta_net.needed(model.config.get_text_config()) or delta_net.why_not():
         return None
-    decoder = model.base_model.get_decoder()
-    net = next(layer.linear_attn for layer in decoder.layers if hasattr(layer, "linear_attn"))
+    net = delta_net.nets(model.base_model.get_decoder())[0]
     library = importlib.import_module(type(net).__module__)
     plain = getattr(getattr(library, _NAME), "__wrapped__", None)
     fault = plain and _fault(getattr(library, _NAME), plain, net)

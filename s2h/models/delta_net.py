@@ -95,13 +95,17 @@ def forks(segments: Any) -> Forks:
     return Forks(first, in_first, second, in_second, torch.tensor(rows, device=segments.device))
 
 
+def nets(language: Any) -> list[Any]:
+    """Return the delta nets of a language model, in the order of its layers."""
+    return [layer.linear_attn for layer in language.layers if hasattr(layer, "linear_attn")]
+
+
 def install(language: Any) -> Callable[[], None]:
     """Let the delta nets of a language model compute packed rows, which come with an argument `forks`. Return a function
     that undoes it."""
     undo = ExitStack()
-    for layer in language.layers:
-        if (net := getattr(layer, "linear_attn", None)) is not None:
-            undo.callback(upstream.replace(net, "forward", _forked(net)))
+    for net in nets(language):
+        undo.callback(upstream.replace(net, "forward", _forked(net)))
     return undo.close
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import takewhile
 
 from s2h.parsers import images, mentions, numbers, plain
@@ -194,6 +195,11 @@ def _begins(text: str, option: str) -> bool:
     return bool(wanted) and mentions.words(text)[: len(wanted)] == wanted
 
 
+@cache
+def _hedges() -> frozenset[str]:
+    return frozenset(mentions.words(" ".join(_HEDGES)))
+
+
 def _beginning(rest: str, choices: dict[str, str]) -> Said:
     """Return the option with whose text the words begin, the longest of several; AMBIGUOUS if another follows after 'or'."""
     rest = rest[:400]
@@ -206,7 +212,7 @@ def _beginning(rest: str, choices: dict[str, str]) -> Said:
     if len(longest) != 1:
         return None
     after = spoken[fits[longest[0]] :]
-    hedges = len(list(takewhile(mentions.words(" ".join(_HEDGES)).__contains__, after[1:])))
+    hedges = len(list(takewhile(_hedges().__contains__, after[1:])))
     starts = range(1, hedges + 2)
     other = any(
         option and after[at : at + len(option)] == option for option in texts.values() for at in starts

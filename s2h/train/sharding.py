@@ -46,8 +46,8 @@ def prepare(trainer: PairTrainer) -> None:
 def _keep_ends_in_root(trainer: PairTrainer) -> None:
     """Keep accelerate from giving the embedding and the output layer groups of their own, so that their weights are gathered
     and their gradients averaged with those of the whole model. TRL's head reads the weight of the output layer and does not
-    call the layer. In a group of its own the layer's gradient would be that of this process's pairs only, and with torch
-    before 2.14 tied weights would not be gathered after an evaluation."""
+    call the layer. In a group of its own the layer's gradient would be that of this process's pairs only, and torch 2.11
+    would not gather tied weights after an evaluation."""
     right = trainer.accelerator.prepare
 
     def prepare(*given: Any, **more: Any) -> Any:
@@ -56,7 +56,7 @@ def _keep_ends_in_root(trainer: PairTrainer) -> None:
                 undo.callback(upstream.replace(trainer.model, name, lambda: None))
             return right(*given, **more)
 
-    trainer.accelerator.prepare = prepare
+    upstream.replace(trainer.accelerator, "prepare", prepare)
 
 
 def _gather_sharded_only() -> None:

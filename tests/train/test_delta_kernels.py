@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from s2h.models import delta_kernels, vlm
+from s2h.models import delta_kernels, delta_net, vlm
 from tests.support.hybrid_architectures import RELATIVES
 
 
@@ -18,9 +18,7 @@ def model(tmp_path_factory):
 @pytest.fixture
 def library(model, monkeypatch):
     """The module of transformers in which the model calls the rule."""
-    layers = model.base_model.get_decoder().layers
-    net = next(layer.linear_attn for layer in layers if hasattr(layer, "linear_attn"))
-    module = importlib.import_module(type(net).__module__)
+    module = importlib.import_module(type(delta_net.nets(model.base_model.get_decoder())[0]).__module__)
     if not hasattr(module.torch_chunk_gated_delta_rule, "__wrapped__"):
         pytest.skip("this transformers chooses the kernel in another place")
     monkeypatch.setattr(module, "torch_chunk_gated_delta_rule", module.torch_chunk_gated_delta_rule)
