@@ -86,8 +86,8 @@ def state() -> Any:
     launch`, torchrun or nothing has launched it.
 
     FSDP_CPU_RAM_EFFICIENT_LOADING, which `accelerate launch` sets by default for FSDP, is switched off: it makes
-    transformers before 5.23 give all processes but the first a model of zeros, and here each process measures with its own
-    model."""
+    transformers before 5.23 give all processes but the first a model of zeros, in every command. s2h-train decides itself
+    who reads the weights (`s2h.train.sharding.gets_weights`)."""
     os.environ.pop("FSDP_CPU_RAM_EFFICIENT_LOADING", None)
     with uncollected():
         from accelerate import PartialState

@@ -374,18 +374,6 @@ class TrainerSeams(_Trainer):
         finally:
             restore()
 
-    def answer_log_probs(self, batch: dict) -> list[Any]:
-        """Return the log-probabilities (nat) of the tokens of each answer under the current model: one float64 tensor
-        [tokens] for each row of the batch."""
-        import torch
-
-        given = {key: value for key, value in batch.items() if key not in ("completion_mask", "row")}
-        spoken = batch["completion_mask"]
-        labels = batch["input_ids"].masked_fill(spoken == 0, -100)
-        with torch.no_grad(), self.accelerator.autocast():
-            found = self.model(**given, labels=labels, use_cache=False, fused_lm_head=True).log_probs
-        return [each[kept].double() for each, kept in zip(found, spoken[:, 1:].bool(), strict=True)]
-
     def loss_of(self, inputs: dict[str, Any], log_probs: Any) -> float:
         """Return TRL's loss of B pairs from their log-probabilities [2B, L - 1], without a forward pass."""
         import torch

@@ -93,13 +93,16 @@ def load(
     return VLM(model, processor, name, pixels, shown)
 
 
-def read(name: str, dtype: Any, quantization: Any = None, thinking: str = "off") -> tuple[Any, Any]:
+def read(
+    name: str, dtype: Any, quantization: Any = None, thinking: str = "off", empty: bool = False
+) -> tuple[Any, Any]:
     """Read model and processor from a folder or the Hub, for `load` and for training. quantization: a BitsAndBytesConfig,
     with which the model is on this process's GPU; otherwise it is on the CPU. thinking: "off" or "on", for the chat
-    template. Raises ModelError."""
+    template. empty: leave the weights on the meta device, unless they are quantized. Raises ModelError."""
     with uncollected():
+        import accelerate
         import transformers
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     transformers.utils.logging.disable_progress_bar()
     place = names.resolve(name)
@@ -114,9 +117,14 @@ def read(name: str, dtype: Any, quantization: Any = None, thinking: str = "off")
         processor = AutoProcessor.from_pretrained(folder, **options)
         _check_processor(processor, name)
         processor.chat_template = modes.template(processor, thinking)
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, **how, **options
-        )
+        config = AutoConfig.from_pretrained(folder, **options) if empty and not quantization else None
+        if config and not hasattr(config, "quantization_config"):
+            with accelerate.init_empty_weights():
+                model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
+        else:
+            model = AutoModelForImageTextToText.from_pretrained(
+                folder, dtype=dtype, use_safetensors=True, **how, **options
+            )
         upstream.name_model(model, processor, os.path.abspath(place) if os.path.isdir(place) else place)
         return model, processor
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from s2h.train import image_side
+from s2h.train import image_side, sharding
 
 if TYPE_CHECKING:
     from s2h.train.trainer import PairTrainer
@@ -132,15 +132,17 @@ def random_adapter(model: Any) -> Iterator[bool]:
     this process has all its weights."""
     import torch
 
+    sharding.reshard(model)
     weights = [weight for name, weight in model.named_parameters() if "lora_B" in name]
     weights = [] if any(hasattr(weight, "ds_id") for weight in weights) else weights  # sharded by DeepSpeed
     random, kept = torch.Generator().manual_seed(SEED), [weight.detach().clone() for weight in weights]
     with torch.no_grad():
         for weight in weights:
-            weight.copy_(ADAPTER * torch.randn(weight.shape, generator=random))
+            sharding.fill(weight, ADAPTER * torch.randn(weight.shape, generator=random))
     try:
         yield bool(weights)
     finally:
+        sharding.reshard(model)
         with torch.no_grad():
             for weight, before in zip(weights, kept, strict=True):
                 weight.copy_(before)

@@ -55,7 +55,7 @@ def _gradients(trainer: PairTrainer, batch: dict) -> dict[str, float]:
         with (
             trainer.measures_aside(trainer.mode),
             trainer.without_gathering(),
-            trainer.accelerator.autocast(),
+            trainer.autocast(),
         ):
             loss = trainer.compute_loss(trainer.model, inputs)
         loss.backward()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from s2h import accel
 from s2h.models import names
 from s2h.models.tokens import PairTokens
-from s2h.train import weights
+from s2h.train import sharding, weights
 from s2h.train.arguments import Arguments
 from s2h.train.dataset import Pairs
 
@@ -127,12 +127,16 @@ def estimate(sizes: Sizes, arguments: Arguments, longest: Longest) -> dict[str, 
     return {**gib, "estimate": round(sum(parts.values()) / 2**30, 3)}
 
 
-def needs_checkpointing(sizes: Sizes, arguments: Arguments, longest: Longest, room: float | None) -> bool:
+def needs_checkpointing(
+    sizes: Sizes, arguments: Arguments, longest: Longest, room: float | None, shards: int = 1
+) -> bool:
     """Return whether the user left gradient checkpointing open and the run would not fit the memory without it. room: GiB
-    that this process can have of its GPU; None on a CPU, where checkpointing stays off."""
+    that this process can have of its GPU; None on a CPU, where checkpointing stays off. shards: processes that share the
+    weights, their gradients and their moments."""
     if arguments.gradient_checkpointing is not None or room is None:
         return False
-    return SPARE * estimate(sizes, arguments, longest)["estimate"] > room
+    parts = estimate(sizes, arguments, longest)
+    return SPARE * (parts["activations"] + (parts["weights"] + parts["training"]) / shards) > room
 
 
 def decide_checkpointing(
@@ -149,7 +153,8 @@ def decide_checkpointing(
     image_side = prompt + answers[0] if pairs.further[row] else 0
     longest = Longest.of(arguments, [PairTokens(prompt, 0, answers, image_side)])
     sizes = sizes_of_model(trainer.base, arguments)
-    if needs := accel.share(needs_checkpointing(sizes, arguments, longest, room)):
+    shards = accel.state().num_processes if sharding.is_split(trainer.model) else 1
+    if needs := accel.share(needs_checkpointing(sizes, arguments, longest, room, shards)):
         trainer.args.gradient_checkpointing = True
         weights.exclude_vision_from_checkpointing(trainer)
     return needs

@@ -247,7 +247,7 @@ def _measured_time(run: Run, rows: list[int], made: dict, processes: int) -> dic
         began = time.perf_counter()
         dataset = pairs.dataset(batch)
         inputs = trainer.prepare_batch(trainer.data_collator([dataset[i] for i in range(len(batch))]))
-        with trainer.accelerator.autocast():
+        with trainer.autocast():
             loss = trainer.compute_loss(trainer.model, inputs)
         loss.backward()
         trainer.model.zero_grad()

@@ -177,7 +177,7 @@ class Probe:
         size, was_training = BATCH * self.run.arguments.batch_size, model.training
         model.eval()
         try:
-            with self.trainer.accelerator.autocast():
+            with self.trainer.autocast():
                 lines = ask.predict(
                     questions, vlm, batch_size=size, max_new_tokens=NEW_TOKENS, on_error=self.on_error
                 )

@@ -22,7 +22,7 @@ from s2h.progress import Lines
 from s2h.record import REJECTED_IMAGES
 from s2h.streams.files import Whole
 from s2h.train import folder as _folder
-from s2h.train import image_checks
+from s2h.train import image_checks, sharding
 from s2h.train.collator import LENGTH
 from s2h.train.dataset import Pairs
 
@@ -153,7 +153,8 @@ def _made_with(trainer: PairTrainer) -> list[str]:
     device = trainer.accelerator.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     dtype = str(trainer.accelerator.unwrap_model(trainer.model).dtype)
-    return [__version__, torch.__version__, transformers.__version__, name, dtype]
+    split = ["FSDP2"] if sharding.is_split(trainer.model) else []
+    return [__version__, torch.__version__, transformers.__version__, name, dtype, *split]
 
 
 def _writable(cache: Path, key: str, say: Callable[[str], None]) -> Path | None:

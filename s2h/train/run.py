@@ -19,7 +19,7 @@ from s2h.models import adapter, delta_kernels, features, fingerprint, names, thi
 from s2h.models.tokens import TokenCounter
 from s2h.processes import uncollected
 from s2h.record import Record, RecordError, fail
-from s2h.train import best, card, checkpoints, diagnostics, memory, merge, plot, stages, weights
+from s2h.train import best, card, checkpoints, diagnostics, memory, merge, plot, sharding, stages, weights
 from s2h.train.arguments import DEFAULTS, Arguments, Settings, check
 from s2h.train.collator import LENGTH
 from s2h.train.compiled import compile_layers
@@ -75,7 +75,8 @@ def train(
         say(line)
     if arguments.thinking == "on" and not thinking.has_mode(vlm.processor):
         say("--thinking on changes no prompt: the model's chat template knows no thoughts")
-    base = adapter.sketch(arguments.model, vlm.model)
+    # Another process may have no weights yet.
+    base = accel.share(adapter.sketch(arguments.model, vlm.model) if accel.is_main() else None)
     counter = TokenCounter.of(vlm.model, vlm.processor, arguments.model, arguments.window, vlm.shown)
     pairs, val, recorded = prepare(folder, Start(records, held_out, arguments, base, counter, say, on_error))
     if settings.resume and (result := read_result(folder)):
@@ -89,10 +90,12 @@ def train(
     blind, warning = diagnostics.words_alone(pairs, arguments.seed) if accel.is_main() else (None, None)
     if warning:
         say(warning)
-    model_print = fingerprint.of_model(vlm.model, vlm.processor, vlm.shown)
+    model_print = accel.share(
+        fingerprint.of_model(vlm.model, vlm.processor, vlm.shown) if accel.is_main() else None
+    )
     run = Run(vlm, pairs, val, arguments, folder, settings, say)
     trainer = build_trainer(run)
-    trainer.model.to(trainer.accelerator.device)  # sharded weights stay on the CPU until training
+    sharding.place(trainer)
     if fault := delta_kernels.replace_wrong(vlm.model):
         say(fault)
     probe = Probe(trainer, run, on_error)

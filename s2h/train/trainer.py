@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from s2h.models import ModelError, prefix_sharing
 from s2h.models.features import Store
 from s2h.models.packed_attention import why_not_varlen
 from s2h.models.tokens import TokenCounter
-from s2h.train import agreement, batches, image_side
+from s2h.train import agreement, batches, image_side, sharding
 from s2h.train.collator import FAILED, LENGTH, REFERENCE, Collator, prompt_of
 from s2h.train.dataset import Pairs
 from s2h.upstream import TrainerSeams
@@ -74,6 +74,15 @@ class PairTrainer(TrainerSeams, DPOTrainer):
     def is_sharded(self) -> bool:
         """Whether the weights are sharded over processes (FSDP, DeepSpeed)."""
         return self.is_fsdp_enabled or self.is_deepspeed_enabled
+
+    def autocast(self) -> Any:
+        """Return a context that computes in the number formats of the training, for which the model is not prepared yet.
+        FSDP2 converts the weights itself."""
+        return nullcontext() if sharding.is_split(self.model) else self.accelerator.autocast()
+
+    def create_optimizer(self, *given: Any, **more: Any) -> Any:
+        sharding.reshard(self.model)
+        return super().create_optimizer(*given, **more)
 
     def get_train_dataloader(self) -> Any:
         args, collator, size = self.args, self.data_collator, self.args.train_batch_size
@@ -234,20 +243,26 @@ class PairTrainer(TrainerSeams, DPOTrainer):
         parts = [mine[start : start + size] for start in range(0, len(mine), size)]
         parts = [part for part in parts if not all(row in done for row in part)]
         found: list[tuple[int, Values]] = []
+        count, is_split = len(parts), sharding.is_split(self.model)
+        if is_split:
+            # Every process computes as many batches as the one that has most. The shortest one is repeated, without effect.
+            parts += (parts[-1:] or [rows[:1]]) * (max(accel.gather([count])) - count)
         if parts:
             # No accelerator.prepare here: it would not wrap the model a second time, for training.
-            model = self.model.to(self.accelerator.device)
+            model = self.model if is_split else self.model.to(self.accelerator.device)
             was_training = model.training
             model.eval()
-            for part, batch in self._prepared(pairs, parts):
+            for at, (part, batch) in enumerate(self._prepared(pairs, parts)):
                 with within_memory(f"the reference of {pairs.record(part[0])['id']}"):
                     batch, known = self.prepare_batch(batch), image_side.Rows(model)
-                    with self.accelerator.autocast():  # as the training computes: it prepares the model
+                    with self.autocast():
                         columns = list(self.compute_ref_log_probs(known, batch))
                         columns += [known.reference(batch)] if self.image_side else []
                     values = list(
                         zip(part, zip(*(column.tolist() for column in columns), strict=True), strict=True)
                     )
+                if at >= count:
+                    continue
                 found += values
                 if keep is not None:
                     keep(values)
@@ -270,6 +285,18 @@ class PairTrainer(TrainerSeams, DPOTrainer):
             num_workers=self.args.dataloader_num_workers,
         )
         return zip(parts, loader, strict=True)
+
+    def answer_log_probs(self, batch: dict) -> list[Any]:
+        """Return the log-probabilities (nat) of the tokens of each answer under the current model: one float64 tensor
+        [tokens] for each row of the batch."""
+        import torch
+
+        given = {key: value for key, value in batch.items() if key not in ("completion_mask", "row")}
+        spoken = batch["completion_mask"]
+        labels = batch["input_ids"].masked_fill(spoken == 0, -100)
+        with torch.no_grad(), self.autocast():
+            found = self.model(**given, labels=labels, use_cache=False, fused_lm_head=True).log_probs
+        return [each[kept].double() for each, kept in zip(found, spoken[:, 1:].bool(), strict=True)]
 
     def prepare_batch(self, batch: dict) -> dict:
         if FAILED in batch:

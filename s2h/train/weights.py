@@ -29,7 +29,7 @@ UNQUANTIZED = (rf"(?!(?:.*\.)?(?:{names.LANGUAGE})\.).*", "lm_head")
 
 def read(arguments: Arguments) -> vlm.VLM:
     """Read the model to train, from a name, a folder or an earlier run, whose adapter is merged into its base. Only trained
-    weights require gradients. Raises ModelError."""
+    weights require gradients. Those of a process that `sharding.gets_weights` are on the meta device. Raises ModelError."""
     name, pixels = arguments.model, arguments.pixels
     if adapter.find(name) is not None:
         loaded = vlm.load(
@@ -38,7 +38,9 @@ def read(arguments: Arguments) -> vlm.VLM:
         upstream.name_model(loaded.model, loaded.processor, adapter.whole_of(name))
     else:
         quantization = _four_bits() if arguments.quantize else None
-        model, processor = vlm.read(name, _dtype(arguments), quantization, arguments.thinking)
+        model, processor = vlm.read(
+            name, _dtype(arguments), quantization, arguments.thinking, sharding.gets_weights()
+        )
         shown = image_size.bound(processor, model.config, pixels, name)
         loaded = vlm.VLM(model, processor, name, pixels, shown)
     if not arguments.full:

@@ -3,13 +3,15 @@ on GPUs only.
 
 accelerate launch --config_file examples/train/fsdp2.yaml --num_processes 2 tests/support/shards_on_cpus.py data.jsonl …
 
-It says at its end how many parameters of the model were sharded.
+Each process says when it has read the weights, and at its end how many parameters of the model were sharded and how much
+memory it took at most.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import resource
 import sys
 
 os.environ |= {"ACCELERATE_USE_CPU": "true", "DS_ACCELERATOR": "cpu"}
@@ -53,6 +55,21 @@ def count_sharded() -> list:
     return sharded
 
 
+def tell_reading() -> None:
+    """Say it when this process has read a model's weights."""
+    from s2h.train import weights
+
+    right = weights.read
+
+    def read(*given):
+        made = right(*given)
+        if not any(weight.is_meta for weight in made.model.parameters()):
+            print("this process has read the weights", file=sys.stderr)
+        return made
+
+    weights.read = read
+
+
 def main() -> None:
     from s2h.cli.train import main as train
 
@@ -61,10 +78,15 @@ def main() -> None:
         # Compiling this way of communicating takes more than a minute.
         importlib.import_module("deepspeed.comm.torch").build_shm_op = lambda: None
     sharded = count_sharded()
+    tell_reading()
     try:
         train()
     finally:
-        print(f"{len(set(sharded))} parameters are sharded", file=sys.stderr)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{len(set(sharded))} parameters are sharded (process {os.environ['RANK']}: {peak:.2f} GiB)",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

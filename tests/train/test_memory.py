@@ -33,6 +33,15 @@ def test_a_run_that_does_not_fit_recomputes_its_activations():
     assert plain["activations"] == pytest.approx(28.4 if plain["weights"] > 20 else 14.2, rel=0.1)
 
 
+def test_sharded_weights_take_their_share_of_the_memory():
+    """LLaVA-1.5-7B with all weights trained: about 100 GiB of weights and optimizer, or 13 on each of eight GPUs."""
+    asked = fill({"model": "llava-1.5-7b", "full": True})
+    sizes = memory.sizes_of_shape(names.preset("llava-1.5-7b").shape, asked)
+    longest = memory.Longest(2400, 108)
+    needs = [memory.needs_checkpointing(sizes, asked, longest, 80, shards) for shards in (1, 2, 8)]
+    assert needs == [True, True, False]
+
+
 def test_the_trainer_recomputes_the_layers_of_the_language_model_only(architectures, tmp_path):
     pairs = make_pairs(tmp_path / "pairs", 2)
     trainer, rows = trainer_for(architectures["llava"], pairs, tmp_path / "run", torch.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,6 +15,7 @@ import pytest
 from s2h.streams import jsonl
 from s2h.train.folder import read_metrics
 from tests.support.architectures import make_pairs
+from tests.support.hybrid_architectures import build_gemma4
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATIONS = sorted((ROOT / "examples" / "train").glob("*.yaml"))
@@ -144,7 +146,7 @@ def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(ll
 @pytest.mark.parametrize(
     ("configuration", "how"),
     [
-        ("fsdp2", "LLAVA"),
+        ("fsdp2", "GEMMA"),  # its state has buffers
         ("fsdp2", "LLAVA --full --keep-best --batch-size 1"),
         ("fsdp2", "mini --gradient-checkpointing"),  # its embedding and its output layer are one
         ("deepspeed_zero3", "LLAVA --full --keep-best"),
@@ -156,8 +158,9 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, c
 
     if configuration.startswith("deepspeed"):
         pytest.importorskip("deepspeed")
-    model, *more = how.split()
-    told = command(llava if model == "LLAVA" else model, str(data), "--val", str(data), *more)
+    name, *more = how.split()
+    model = build_gemma4(tmp_path / "gemma") if name == "GEMMA" else {"LLAVA": llava}.get(name, name)
+    told = command(model, str(data), "--val", str(data), *more)
     with pytest.raises(SystemExit) as ended:
         main([*told, "-o", str(tmp_path / "whole"), "--quiet"])
     assert not ended.value.code
@@ -176,8 +179,9 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, c
     ]
     done = start([*launched, *told, "-o", "sharded"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    [count] = {line for line in done.stderr.splitlines() if line.endswith("parameters are sharded")}
-    assert int(count.split()[0]) > 20
+    [count] = set(re.findall(r"^(\d+) parameters are sharded", done.stderr, re.MULTILINE))
+    assert int(count) > 20
+    assert done.stderr.count("this process has read the weights") == (1 if configuration == "fsdp2" else 2)
     whole, sharded = (read_metrics(tmp_path / name) for name in ("whole", "sharded"))
     assert len(whole) == len(sharded) > 4
     for one, other in zip(whole, sharded, strict=True):
