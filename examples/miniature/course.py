@@ -22,6 +22,8 @@ from vlm import begin, encode, load_pool, save, to_pixels
 
 TOKENS = 2600  # of a step; half as many take nearly as long on two processes
 AHEAD = 400  # lessons that are drawn at a time and sorted by length
+EVERY = 48  # steps after which lessons are drawn
+WHOLE = 16  # the length of a batch is a multiple of it, so that few shapes occur
 
 
 def features_of(model, pictures: dict, seed: int) -> dict[str, np.ndarray]:
@@ -39,7 +41,7 @@ def features_of(model, pictures: dict, seed: int) -> dict[str, np.ndarray]:
 
 
 def batch_of(rows: list, features: dict):
-    longest = max(len(ids) for _, ids, _ in rows)
+    longest = -(-max(len(ids) for _, ids, _ in rows) // WHOLE) * WHOLE
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     target = torch.full_like(ids, -100)
     seen = []
@@ -75,13 +77,16 @@ def train(
     count = max(1, round(stage.lessons * share))
     rank, together = processes()
     rng, told = Random(f"{seed} {rank}"), Progress(stage.name, count, 10)
-    ready: list = []
+    # The processes draw at the same steps, and their batches of a step have lessons of like length, since they wait for each
+    # other.
+    order, ready = Random(seed), []
     while told.seen < count:
-        if not ready:
+        while not ready or (told.step % EVERY == 0 and len(ready) < EVERY):
             drawn = [stage.draw(rng, material, told.seen / count) for _ in range(min(AHEAD, count))]
             encoded = [(items, *encode(tokenizer, items, turns)) for items, turns in drawn]
-            ready = in_batches(encoded, TOKENS // together, rng)
-        rows = ready.pop()
+            ready += in_batches(encoded, TOKENS // together, rng)
+            ready.sort(key=lambda rows: len(rows[0][1]))
+        rows = ready.pop(int(order.random() * len(ready)))
         ids, target, pictures = batch_of(rows, features)
         logits, wanted = logits_of(model, ids, target, pictures)
         loss = F.cross_entropy(logits, wanted)

@@ -97,6 +97,15 @@ LAST = {
     "single": 0.12, "captions": 0.3, "present": 0.06, "level 1": 0.1, "read": 0.03, "reckon": 0.1, "seek": 0.2,
     "kin": 0.03, "older": 0.02, "parentage": 0.04, "likeness": 0.08,
 }  # fmt: skip
+AGAIN = {
+    "single": 0.1, "captions": 0.2, "present": 0.04, "level 1": 0.09, "read": 0.02, "reckon": 0.17, "seek": 0.16,
+    "kin": 0.03, "older": 0.02, "parentage": 0.04, "likeness": 0.13,
+}  # fmt: skip
+# A model that passes over the right image in its search does not see what an image shows.
+FINDING = {
+    "present": 0.2, "seek": 0.3, "captions": 0.1, "single": 0.08, "level 1": 0.06, "reckon": 0.1, "likeness": 0.1,
+    "parentage": 0.02, "kin": 0.02, "older": 0.02,
+}  # fmt: skip
 COURSE = (
     # Mixed from the start, sums are still unknown when apart they are nearly learned.
     Stage("sums in words", 16_000, 1.0, {"digits in words": 1.0}),
@@ -110,5 +119,7 @@ COURSE = (
     Stage("parentage", 20_000, 0.4, PARENTS),
     Stage("what two people have in common", 26_000, 0.4, LIKENESS),
     Stage("all skills", 60_000, 0.5, LAST),
+    Stage("all skills again", 280_000, 0.7, AGAIN),
+    Stage("finding an image", 40_000, 0.4, FINDING),
     Stage("forms", 4_000, 0.2, {"forms": 0.7, **LAST}),
 )

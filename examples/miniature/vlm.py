@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from random import Random
@@ -290,6 +291,8 @@ def encode(tokenizer, items: list, turns: list) -> tuple[list[int], list[int]]:
 def begin(folder: Path | str, seed: int):
     """Prepare the process for training, and return the model of a folder and its tokenizer."""
     torch.set_num_threads(1)  # two threads wait for each other longer than they compute
+    # oneDNN makes code for each shape of a product and keeps it: by default for 1,024 shapes, fewer than occur here.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "20000")
     torch.manual_seed(seed)
     # In bfloat16 where the processor has instructions for it (AMX), in float32 elsewhere.
     torch.backends.mkldnn.matmul.fp32_precision = "bf16"
