@@ -101,7 +101,7 @@ AGAIN = {
     "single": 0.1, "captions": 0.2, "present": 0.04, "level 1": 0.09, "read": 0.02, "reckon": 0.17, "seek": 0.16,
     "kin": 0.03, "older": 0.02, "parentage": 0.04, "likeness": 0.13,
 }  # fmt: skip
-# A model that passes over the right image in its search does not see what an image shows.
+# Before these lessons the model passed over the right image when it looked through several.
 FINDING = {
     "present": 0.2, "seek": 0.3, "captions": 0.1, "single": 0.08, "level 1": 0.06, "reckon": 0.1, "likeness": 0.1,
     "parentage": 0.02, "kin": 0.02, "older": 0.02,
