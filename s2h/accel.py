@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -129,13 +130,31 @@ def wait() -> None:
 
 def leave() -> None:
     """Leave the group of processes, if there is one, at the end of this process's work: NCCL warns about a group that still
-    exists at exit, and gloo's threads may end the process with a signal."""
-    if "accelerate" not in sys.modules:  # so this process is in no group
+    exists at exit."""
+    if _joined():
+        state().destroy_process_group()
+
+
+def end(status: int) -> None:
+    """End this process, if it is or was in a group of processes, with this exit status. What is registered with atexit runs
+    first. Python's finalization does not run: gloo's threads, which outlive the group as long as anything refers to it, may
+    need the interpreter then, and that ends the process with SIGABRT (pytorch/pytorch#190489). A group on GPUs has gloo's
+    threads too."""
+    if not _joined():
         return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # None, full, closed
+            stream.flush()
+    os._exit(status)
+
+
+def _joined() -> bool:
+    if "accelerate" not in sys.modules:
+        return False
     from s2h import upstream
 
-    if upstream.has_process_state():
-        state().destroy_process_group()
+    return upstream.has_process_state() and state().num_processes > 1
 
 
 @contextlib.contextmanager

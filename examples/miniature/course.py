@@ -16,7 +16,7 @@ from random import Random
 import numpy as np
 import torch
 from skills import COURSE, Material, Stage
-from steps import Progress, advance, in_batches, make_optimizers, processes, say
+from steps import Progress, advance, in_batches, leave, make_optimizers, processes, say
 from torch.nn import functional as F
 from vlm import begin, encode, load_pool, save, to_pixels
 
@@ -118,6 +118,7 @@ def main() -> None:
         save(model, tokenizer, Path(f"{options.out}-stages") / stage.name.replace(" ", "-"))
     save(model, tokenizer, options.out)
     say(f"saved to {options.out}")
+    leave()
 
 
 if __name__ == "__main__":

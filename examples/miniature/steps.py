@@ -19,6 +19,12 @@ def processes() -> tuple[int, int]:
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
+def leave() -> None:
+    """Leave the group of processes. Otherwise gloo's threads may end a process with a signal while Python ends."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def is_first() -> bool:
     return processes()[0] == 0
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from lessons import task_draft
 from skills import SKILLS, SPEAKING, Material
-from steps import advance, is_first, make_optimizers, processes, say
+from steps import advance, is_first, leave, make_optimizers, processes, say
 from torch import distributed, nn
 from torch.nn import functional as F
 from transformers import (
@@ -339,6 +339,7 @@ def main() -> None:
     train_tower(model.model.vision_tower, pictures, labels, options.tower_steps, options.seed)
     save(model, tokenizer, options.out)
     say(f"saved to {options.out}")
+    leave()
 
 
 if __name__ == "__main__":

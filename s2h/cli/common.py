@@ -88,11 +88,16 @@ stream_options = shared_options(
 
 
 class Command(click.Command):
-    """A command that makes its standard streams safe before it opens anything, and whose --help reports a failed write."""
+    """A command that makes its standard streams safe before it opens anything, whose --help reports a failed write, and that
+    ends each process of a run with its own status."""
 
     def main(self, *args, **kwargs):
         streams.prepare()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as ended:
+            accel.end(int(ended.code or 0))
+            raise
 
     def make_context(self, *args, **kwargs):
         try:

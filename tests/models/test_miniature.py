@@ -32,7 +32,7 @@ import sys
 import torch
 from torch import nn
 sys.path.insert(0, sys.argv[1])
-from steps import advance, is_first, make_optimizers, processes
+from steps import advance, is_first, leave, make_optimizers, processes
 
 torch.manual_seed(0)
 model = nn.ModuleDict({f"layer{i}": nn.Linear(6, 6) for i in range(3)} | {"last": nn.Linear(6, 4)})
@@ -49,6 +49,7 @@ if is_first():
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])
     with open("found.txt", "w") as file:
         print(*weights.tolist(), numbers[0], numbers[1] * count, file=file)
+leave()
 """
 
 

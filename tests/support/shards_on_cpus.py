@@ -9,6 +9,7 @@ memory it took at most.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import resource
@@ -79,14 +80,16 @@ def main() -> None:
         importlib.import_module("deepspeed.comm.torch").build_shm_op = lambda: None
     sharded = count_sharded()
     tell_reading()
-    try:
-        train()
-    finally:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(
-            f"{len(set(sharded))} parameters are sharded (process {os.environ['RANK']}: {peak:.2f} GiB)",
-            file=sys.stderr,
-        )
+    atexit.register(tell_end, sharded)  # a process of a run ends without returning
+    train()
+
+
+def tell_end(sharded: list) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{len(set(sharded))} parameters are sharded (process {os.environ['RANK']}: {peak:.2f} GiB)",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

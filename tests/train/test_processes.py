@@ -128,6 +128,7 @@ with accel.main_first():
 sums = accel.gather([sum(float(weight.abs().sum()) for weight in model.parameters())])
 assert len(sums) == 2 and sums[0] == sums[1] > 0, sums
 assert "FSDP_CPU_RAM_EFFICIENT_LOADING" not in os.environ
+accel.end(0)
 """
 
 
@@ -141,6 +142,35 @@ def test_each_process_has_the_weights_whatever_the_configuration_of_fsdp_says(ll
          str(llava)], tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+# gloo's threads still have work when the process ends, and each piece of work needs the interpreter.
+BUSY = """
+import atexit
+from pathlib import Path
+import click, torch
+from s2h import accel
+from s2h.cli import common
+
+@click.command(cls=common.Command)
+def main():
+    rank = accel.launched()[0]
+    atexit.register(Path(f"process {rank}").write_text, str(accel.gather([rank])))
+    for _ in range(1000):
+        torch.distributed.all_reduce(torch.ones(1), async_op=True)
+
+main()
+"""
+
+
+def test_gloos_threads_do_not_end_a_process_of_a_run_with_a_signal(tmp_path):
+    """SIGABRT ended about half of such processes while Python's finalization ran in them."""
+    (tmp_path / "busy.py").write_text(BUSY)
+    done = start(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "busy.py"], tmp_path
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [(tmp_path / f"process {rank}").read_text() for rank in "01"] == ["[0, 1]", "[0, 1]"]
 
 
 @pytest.mark.parametrize(
