@@ -84,7 +84,7 @@ def connect(
 ) -> Server:
     """Return the model `name` of the server at an address. pixels: the bounds of an image that is sent. tell: receives a
     warning about the server. thinking: "off" or "on", which the server's chat template gets; None for the server's own.
-    Raises ModelError if the server is not there, refuses the key or has no such model."""
+    Raises ModelError if the server is not there, refuses the key or lists other models only."""
     import openai
 
     url, key = checked(address.url), os.environ.get(KEY, "").strip() or "none"
@@ -163,11 +163,16 @@ class Server:
             raise ModelError(f"{self.url}/models: {raw}")
         cards = completions.models(raw, self.url)
         card = next((card for card in cards if card.id == self.name), None)
-        if card is None:
-            names = ", ".join(card.id for card in cards[:20]) or "none"
+        if card:
+            self.engine, self.root = ENGINES.get(card.owned_by or "", OTHER_ENGINE), card.root or ""
+        elif cards:
+            names = ", ".join(card.id for card in cards[:20])
             raise ModelError(f"the server at {self.url} has no model {self.name!r} (it has: {names})")
-        self.engine = ENGINES.get(card.owned_by or "", OTHER_ENGINE)
-        self.root, self.found = card.root or "", True
+        else:  # `transformers serve` 5.18 lists no model that it has from a folder
+            self.tell(
+                f"warning: the server at {self.url} lists no models: s2h can't check that it has {self.name}"
+            )
+        self.found = True
 
     def run(self, jobs: Iterable[Callable[[], Awaitable[Made]]]) -> Iterator[tuple[int, Made | RecordError]]:
         """Run jobs, at most `concurrency` at a time, and yield (number of the job, result) as each ends. A RecordError is a

@@ -54,8 +54,6 @@ def test_what_a_real_server_can_not_give_is_one_line(served, pairs):
         ModelError, match=r"can't give the log-probabilities of tokens \(use --scoring generate\)"
     ):
         lines_of([letters(pairs[0], 0)], found, "likelihood")
-    with pytest.raises(ModelError, match=r"has no model 'mini' \(it has: .*mini\)"):
-        server.connect("mini", server.Address(served.url))
 
 
 def letters(pair: dict, n: int) -> tuple[dict, list[dict]]:

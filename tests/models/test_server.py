@@ -150,9 +150,6 @@ def test_a_server_that_is_not_there_or_has_another_model():
     with Small(lambda request: "fine") as small:
         with pytest.raises(ModelError, match=r"has no model 'other' \(it has: org/model\)"):
             server.connect("other", server.Address(small.url))
-        small.models = []
-        with pytest.raises(ModelError, match=r"\(it has: none\)"):
-            server.connect(MODEL, server.Address(small.url))
         small.models = [{"name": "no id"}]
         with pytest.raises(ModelError, match=r"no OpenAI-compatible server at .*can't be read"):
             server.connect(MODEL, server.Address(small.url))
@@ -163,6 +160,19 @@ def test_a_server_that_is_not_there_or_has_another_model():
         ModelError, match=r"no server answers at http://.*/v1: .*\(start it, or correct --base-url\)"
     ):
         server.connect(MODEL, server.Address(small.url))
+
+
+def test_a_server_that_lists_no_models_is_asked_unchecked():
+    missing = (404, {}, {"error": {"message": "no such model"}})
+    with Small(lambda request: "fine" if request.body["model"] == MODEL else missing) as small:
+        small.models, told = [], []
+        found = server.connect(MODEL, server.Address(small.url), tell=told.append)
+        assert dict(found.replies(rows(1), Sampling())) == {0: [Reply("fine")]}
+        assert told == [
+            f"warning: the server at {small.url}/v1 lists no models: s2h can't check that it has {MODEL}"
+        ]
+        with pytest.raises(ModelError, match="no such model"):
+            dict(server.connect("other", server.Address(small.url)).replies(rows(1), Sampling()))
 
 
 @pytest.mark.parametrize(
