@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
@@ -131,25 +130,12 @@ def wait() -> None:
 def leave() -> None:
     """Leave the group of processes, if there is one, at the end of this process's work: NCCL warns about a group that still
     exists at exit."""
-    if _joined():
+    if has_joined():
         state().destroy_process_group()
 
 
-def end(status: int) -> None:
-    """End this process, if it is or was in a group of processes, with this exit status. What is registered with atexit runs
-    first. Python's finalization does not run: gloo's threads, which outlive the group as long as anything refers to it, may
-    need the interpreter then, and that ends the process with SIGABRT (pytorch/pytorch#190489). A group on GPUs has gloo's
-    threads too."""
-    if not _joined():
-        return
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # None, full, closed
-            stream.flush()
-    os._exit(status)
-
-
-def _joined() -> bool:
+def has_joined() -> bool:
+    """Return whether this process is or was in a group of processes."""
     if "accelerate" not in sys.modules:
         return False
     from s2h import upstream

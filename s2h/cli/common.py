@@ -96,7 +96,8 @@ class Command(click.Command):
         try:
             return super().main(*args, **kwargs)
         except SystemExit as ended:
-            accel.end(int(ended.code or 0))
+            if accel.has_joined():
+                streams.end(int(ended.code or 0))
             raise
 
     def make_context(self, *args, **kwargs):

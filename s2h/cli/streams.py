@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -114,6 +115,18 @@ def flush() -> None:
     """Flush standard output, while an error can still be reported."""
     if (stream := output()) is not None:
         stream.flush()
+
+
+def end(status: int) -> None:
+    """End a process that was in a group of processes, with this exit status. What is registered with atexit runs first.
+    Python's finalization does not run: gloo's threads, which outlive the group as long as anything refers to it, may need
+    the interpreter then, and that ends the process with SIGABRT (pytorch/pytorch#190489). A group on GPUs has gloo's
+    threads too."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # None, full, closed
+            stream.flush()
+    os._exit(status)
 
 
 def hush() -> None:

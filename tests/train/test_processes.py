@@ -128,7 +128,7 @@ with accel.main_first():
 sums = accel.gather([sum(float(weight.abs().sum()) for weight in model.parameters())])
 assert len(sums) == 2 and sums[0] == sums[1] > 0, sums
 assert "FSDP_CPU_RAM_EFFICIENT_LOADING" not in os.environ
-accel.end(0)
+accel.leave()
 """
 
 
