@@ -217,7 +217,7 @@ def test_sharded_weights_have_the_numbers_of_whole_ones(llava, data, tmp_path, c
     for one, other in zip(whole, sharded, strict=True):
         wanted = {name: one[name] for name in SHOWN if name in one}
         if version("accelerate") == "1.10.1":  # it logs the norm of one process's part
-            del wanted["grad_norm"]
+            wanted.pop("grad_norm", None)
         assert {name: other[name] for name in wanted} == pytest.approx(wanted, abs=2e-4)
     kept, found = (weights_of(tmp_path / name) for name in ("whole", "sharded"))
     assert kept.keys() == found.keys() and kept
