@@ -191,11 +191,11 @@ class CacheFile:
 
         self.base = base = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         base.execute("PRAGMA synchronous=NORMAL")
+        base.execute("BEGIN IMMEDIATE")  # before the looks, since another run may be making the file
         version = base.execute("PRAGMA user_version").fetchone()[0]
         tables = base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and version != VERSION:
             raise _Foreign(f"was written by another version ({version}, not {VERSION})")
-        base.execute("BEGIN IMMEDIATE")
         base.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, row BLOB, sum BLOB)")
         base.execute(f"PRAGMA user_version={VERSION}")
         base.execute("COMMIT")

@@ -92,6 +92,22 @@ def test_two_runs_write_at_the_same_time(folder, said):
     assert len(folder.open("text-texts", "abc").get(list(ROWS))) == 60 and said == []
 
 
+def test_runs_that_make_the_file_at_the_same_time_keep_it(folder, said):
+    together = threading.Barrier(4)
+
+    def begin() -> None:
+        for n in range(50):
+            together.wait()
+            folder.open("text-texts", str(n))
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == []
+
+
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"--cache .*file.*name a folder"):
