@@ -15,6 +15,7 @@ from s2h.record import RecordError, where_of
 
 YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
 _NONE = ("none", "no image", "none of them", "none of the images")
+MISSING = "add an object of letters or a list"  # the remedy for a line without options
 _REMEDY = {
     "yes/no": 'write "yes" or "no"',
     "number": "write a number",
@@ -31,7 +32,8 @@ def read(line: dict, kind: str | None = None) -> Any:
     number, the 1-based number of an image or 'none', a list of such numbers, a letter of `choices`, a text, or a list of
     right texts. An answer of a task's own type is returned unchanged. kind: the answer's type, by default `kind_of(line)`.
 
-    Raises RecordError with the field `answer`, the line's place if it is known, and a remedy.
+    Raises RecordError with the field `answer`, or `choices` if a line of type choice has none, the line's place if it is
+    known, and a remedy.
     """
     answer = line.get("answer")
     if hidden(answer):
@@ -86,7 +88,9 @@ def kind_of(line: dict) -> str:
 
 def key(line: dict) -> str:
     """Return the letter of the right option. The line may have the letter (with or without brackets), the letter before the
-    option's text, or the text alone. Raises RecordError."""
+    option's text, or the text alone. Raises RecordError, also if the line has no options."""
+    if not line.get("choices"):
+        raise RecordError("is missing", "choices", where_of(line), MISSING)
     choices, answer = options(line), str(line["answer"]).strip()
     label = re.match(r"\(?(\w+)[).:]\s", answer)
     for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):

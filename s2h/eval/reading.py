@@ -76,7 +76,7 @@ def rescore(
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
             if line.get("answer_type") == "choice" and not line.get("choices"):
-                raise RecordError("is missing", "choices", where, "add an object of letters or a list")
+                raise RecordError("is missing", "choices", where, gold.MISSING)
             if line.get("scoring") != "likelihood":
                 made["answer"] = gold.read(line)
                 made["parsed"], made["correct"] = read(made, parser)

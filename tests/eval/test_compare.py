@@ -95,6 +95,19 @@ def test_a_right_answer_that_can_not_be_read_is_left_out():
         comparison.compare(before, after, ("a", "b"))
 
 
+@pytest.mark.parametrize("without", [{}, {"choices": None}, {"choices": []}])
+def test_a_line_of_type_choice_without_choices_is_left_out(without):
+    asked = {"answer": "B", "answer_type": "choice"}
+    before, after = lines([True] * 4, choices=["x", "y"], **asked), lines([False] * 4, **asked, **without)
+    for line in after[1:]:
+        line["choices"] = {"A": "x", "B": "y"}
+    told: list[RecordError] = []
+    (row,) = comparison.compare(before, after, ("a", "b"), on_error=told.append)
+    assert row["n"] == 3 and told[0].field == "choices" and "is missing" in str(told[0])
+    with pytest.raises(RecordError, match=r"choices: is missing \(add an object of letters or a list"):
+        comparison.compare(before, after, ("a", "b"))
+
+
 def test_hidden_answers_are_left_out():
     before, after = lines([True] * 4), lines([False] * 4)
     before[0]["correct"] = after[0]["correct"] = None
