@@ -101,6 +101,11 @@ def dump(record: dict) -> bytes:
             if parse.has_digits(record):  # numbers beyond orjson's
                 return parse.dumps(record) + b"\n"
         where = getattr(record, "where", "")
+        if "surrogates" in str(error):
+            remedy = "repair the text; or rename the file, if it is a file's name"
+            raise RecordError(
+                "has a text that is not UTF-8, which JSON can't hold", "", where, remedy
+            ) from None
         raise RecordError(f"cannot be written as JSON: {error}", where=where) from None
     # orjson writes NaN and infinities as null. So only a line with a null can hide one, and it then reads back differently.
     if b"null" in line and orjson.loads(line) != record and (found := _not_finite(record, "")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
@@ -131,6 +132,15 @@ def test_mirb_has_options_and_short_answers(ask, tmp_path):
     assert made["food"]["choices"] == {"A": "the first", "B": "the second"} and made["food"]["answer"] == "B"
     assert made["count"]["answer_type"] == "word" and made["analogy"]["answer_type"] == "yes/no"
     assert made["count"]["id"] == "mirb/count/1" and made["count"]["group"] == "perception"
+
+
+def test_a_file_whose_name_is_not_utf8_is_an_error_before_a_model_is_asked(ask, tmp_path):
+    folder = benchmarks.mirb_release(tmp_path / "MIRB")
+    os.rename(folder / "analogy.json", folder / os.fsdecode(b"caf\xe9.json"))
+    with pytest.raises(RecordError, match=r"caf.*:1: has a text that is not UTF-8.*rename the file"):
+        ask("mirb", folder)
+    told: list[RecordError] = []
+    assert len(ask("mirb", folder, on_error=told.append)) == 2 and len(told) == 1
 
 
 def test_every_prompt_style_is_its_own(ask, tmp_path):

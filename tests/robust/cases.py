@@ -68,9 +68,10 @@ def lines(draw: Callable, bases: tuple[dict, ...], most: int = 8) -> bytes:
 
 
 def count(data: bytes) -> int:
-    """How many records a reader must account for. A file may also be one list of records."""
+    """How many records a reader must account for. A file may also be one list of objects."""
     with suppress(ValueError):
-        if isinstance(whole := orjson.loads(data), list):
+        whole = orjson.loads(data)
+        if isinstance(whole, list) and all(isinstance(item, dict) for item in whole):
             return len(whole)
     return sum(not jsonl.is_blank(line) for line in data.split(b"\n"))
 

@@ -166,6 +166,8 @@ def test_nothing_but_finite_numbers_is_written():
     assert jsonl.dump({"a": None}) == b'{"a":null}\n'
     with pytest.raises(RecordError, match="cannot be written as JSON"):
         jsonl.dump({"a": {1, 2}})
+    with pytest.raises(RecordError, match=r"has a text that is not UTF-8.*repair the text"):
+        jsonl.dump({"a": ["\ud800"]})
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".jsonl.zst"])

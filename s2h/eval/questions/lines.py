@@ -17,6 +17,7 @@ from s2h.eval.questions import Settings, styles
 from s2h.images.references import anchored
 from s2h.images.store import Store
 from s2h.record import Record, RecordError
+from s2h.streams import jsonl
 
 # Texts that stand for an answer that is not public. The second list applies only to questions with options, since other
 # questions may have these texts as their answers.
@@ -74,6 +75,7 @@ def _line(
     read = gold.read(made)
     if checked.choices:
         made["answer"] = read
+    jsonl.dump(made)  # what can't be written is an error before a model is asked, too
     return made
 
 
