@@ -6,9 +6,10 @@ import pytest
 
 from s2h import seeds
 from s2h.eval import accuracy, predictions, report
-from s2h.eval.questions import tables
+from s2h.eval.questions import Settings, any_lines, tables
 from s2h.images.decoding import ImageError, read_bytes
 from s2h.record import Record, RecordError
+from tests.support.records import pair
 from tests.support.scored import predictions as made
 
 
@@ -22,6 +23,43 @@ def test_an_unknown_type_of_answer_is_refused_where_predictions_are_read():
     line = Record(id="a", bench="b", answer="A", response="A", answer_type="choices")
     with pytest.raises(RecordError, match=r"answer_type: unknown: 'choices' \(one of number, yes/no"):
         predictions.read(line)
+
+
+WRONG = [
+    ("candidates", 7, "candidates: must be a list of texts"),
+    ("candidates", [1], r"candidates\[0\]: must be a text"),
+    ("twin", {}, "twin: must be a text"),
+    ("about", [1], "about: must be a text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        *WRONG,
+        ("target", 3, "target: must be a list of image positions from 0"),
+        ("target", ["a"], r"target\[0\]: must be an image position from 0"),
+        ("target", [-1], r"target\[0\]: must be an image position from 0"),
+        ("target", [0, 2], r"target: 2 is no position from 0 of 2 images \(the first image has position 0"),
+        ("level", 9.5, "level: must be a text"),
+        ("group", [2], "group: must be a text"),
+        ("category", ["a"], "category: must be a text"),
+        ("bench", {}, "bench: must be a text"),
+        ("id", [1], "id: must be a text"),
+        ("question", "What is \ud800?", "has a text that is not UTF-8"),
+    ],
+)
+def test_a_field_that_no_score_can_use_is_refused_before_a_model_is_asked(field, value, message):
+    asked = {"id": "q", "images": ["x.png", "y.png"], "question": "Q?", "answer": "red", field: value}
+    with pytest.raises(RecordError, match=f"q.jsonl:1: {message}"):
+        list(any_lines.read([Record(asked, where="q.jsonl:1")], Settings()))
+
+
+@pytest.mark.parametrize(("field", "value", "message"), WRONG)
+def test_the_facts_of_a_pair_are_refused_before_a_model_is_asked(field, value, message):
+    asked = pair("p", facts={"question": "Q?", "answer": "red", "answer_type": "word", field: value})
+    with pytest.raises(RecordError, match=rf"q.jsonl:1: facts\.{message}"):
+        list(any_lines.read([Record(asked, where="q.jsonl:1")], Settings()))
 
 
 def test_choices_as_a_list_count_as_those_by_letter():

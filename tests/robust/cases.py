@@ -68,10 +68,10 @@ def lines(draw: Callable, bases: tuple[dict, ...], most: int = 8) -> bytes:
 
 
 def count(data: bytes) -> int:
-    """How many records a reader must account for. A file may also be one list of objects."""
+    """How many records a reader must account for. A file may also be one list, which begins with an object."""
     with suppress(ValueError):
         whole = orjson.loads(data)
-        if isinstance(whole, list) and all(isinstance(item, dict) for item in whole):
+        if isinstance(whole, list) and all(isinstance(item, dict) for item in whole[:1]):
             return len(whole)
     return sum(not jsonl.is_blank(line) for line in data.split(b"\n"))
 

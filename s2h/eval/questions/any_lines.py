@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from s2h.errors import counted
 from s2h.eval import answer_types
-from s2h.eval.benches import Question, Questions
+from s2h.eval.benches import Line, Question, Questions
 from s2h.eval.questions import Settings, pairs, tsv
 from s2h.eval.questions.lines import line
 from s2h.record import Record, RecordError
@@ -34,6 +35,7 @@ def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Q
             else:
                 name = str(record.get("bench") or bench or _name(record.where))
                 made = line(name, record, _question(record), settings)
+                _check_target(made[0])
             if not seen.add(made[0]["id"]):
                 raise RecordError(f"duplicate: {made[0]['id']}", "id", record.where)
         except RecordError as error:
@@ -41,6 +43,15 @@ def read(records: Iterable[Record], settings: Settings, *, bench: str = "") -> Q
             settings.on_error(error)
             continue
         yield made
+
+
+def _check_target(made: Line) -> None:
+    images = len(made["images"])
+    if beyond := [position for position in made.get("target") or () if position >= images]:
+        raise RecordError(
+            f"{beyond[0]} is no position from 0 of {counted(images, 'image')}", "target",
+            remedy="the first image has position 0",
+        )  # fmt: skip
 
 
 def _name(where: str) -> str:
@@ -63,6 +74,9 @@ def _question(record: Record) -> Question:
         raise RecordError("is missing", "choices or answer", record.where, _REMEDY)
     if record.get("answer_type") is not None:
         answer_types.check(record["answer_type"], where=record.where)
+    for field in ("id", "bench", "category", "hint"):
+        if isinstance(record.get(field), list | dict):
+            raise RecordError("must be a text", field, record.where)
     return Question(
         id=str(record.get("id", record.where.rpartition(":")[2])),
         own_id="id" in record,

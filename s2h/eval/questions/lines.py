@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from string import ascii_letters, ascii_uppercase
 from typing import Any
 
-from s2h.eval import gold
+from s2h.eval import gold, predictions
 from s2h.eval.benches import CheckedQuestion, Line, Question
 from s2h.eval.predictions import absent
 from s2h.eval.questions import Settings, styles
@@ -75,7 +75,9 @@ def _line(
     read = gold.read(made)
     if checked.choices:
         made["answer"] = read
-    jsonl.dump(made)  # what can't be written is an error before a model is asked, too
+    # So is a field that can't be scored or written.
+    predictions.read(made)
+    jsonl.dump(made)
     return made
 
 

@@ -4,7 +4,7 @@ splits, no known number of rows, and no published numbers."""
 
 from __future__ import annotations
 
-from s2h.eval import answer_types, gold
+from s2h.eval import answer_types, gold, predictions
 from s2h.eval.benches import Line
 from s2h.record import Record, RecordError, facts_of, target_of, text_of
 from s2h.shorthand import accept
@@ -48,9 +48,10 @@ def question(pair: Record, *, bench: str, category: str, level: object) -> tuple
     if "twin" in facts:
         line["twin"] = facts["twin"]
     try:
+        predictions.read(line)
         gold.read(line)
     except RecordError as error:
-        error.field, error.where = "facts.answer", pair.where
+        error.field, error.where = f"facts.{error.field}", pair.where
         raise
     if kind == "caption" and line["answer"] != "none" and (labels := _labels_of(facts, target)):
         line["target_labels"] = labels
