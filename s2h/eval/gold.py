@@ -61,6 +61,14 @@ def read(line: dict, kind: str | None = None) -> Any:
     return found
 
 
+def check_bench(line: dict) -> None:
+    """Raise RecordError for an answer that is not of the type that all answers of its benchmark have: the benchmark's scores
+    could not count it, whatever `answer_type` says."""
+    bench = benches.named(line.get("bench"))
+    if bench and bench.answer_type:
+        read(line, bench.answer_type)
+
+
 def hidden(answer: Any) -> bool:
     """Return whether an answer is not public: null, NaN, or empty."""
     if isinstance(answer, list):

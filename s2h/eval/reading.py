@@ -77,6 +77,7 @@ def rescore(
                 raise RecordError("must be an object of letters or a list", "choices", where)
             if line.get("answer_type") == "choice" and not line.get("choices"):
                 raise RecordError("is missing", "choices", where, gold.MISSING)
+            gold.check_bench(line)
             if line.get("scoring") != "likelihood":
                 made["answer"] = gold.read(line)
                 made["parsed"], made["correct"] = read(made, parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2h import seeds
-from s2h.eval import accuracy, predictions, report
+from s2h.eval import accuracy, predictions, reading, report
 from s2h.eval.questions import Settings, any_lines, tables
 from s2h.images.decoding import ImageError, read_bytes
 from s2h.record import Record, RecordError
@@ -53,6 +53,18 @@ def test_a_field_that_no_score_can_use_is_refused_before_a_model_is_asked(field,
     asked = {"id": "q", "images": ["x.png", "y.png"], "question": "Q?", "answer": "red", field: value}
     with pytest.raises(RecordError, match=f"q.jsonl:1: {message}"):
         list(any_lines.read([Record(asked, where="q.jsonl:1")], Settings()))
+
+
+@pytest.mark.parametrize("bench", ["pope", "mihbench", "hallusionbench"])
+@pytest.mark.parametrize("kind", [{}, {"answer_type": "word"}])
+def test_an_answer_that_its_benchmark_can_not_count_is_refused(bench, kind):
+    asked = {"id": "q", "bench": bench, "images": ["x.png"], "question": "Q?", "answer": "yesyes", **kind}
+    told: list[RecordError] = []
+    assert not list(any_lines.read([Record(asked, where="q.jsonl:1")], Settings(on_error=told.append)))
+    assert not list(reading.rescore([Record(asked, response="yes", where="q.jsonl:1")], on_error=told.append))
+    assert [str(fault) for fault in told] == [
+        'q.jsonl:1: answer: can\'t be read as yes/no: \'yesyes\' (write "yes" or "no")'
+    ] * 2
 
 
 @pytest.mark.parametrize(("field", "value", "message"), WRONG)

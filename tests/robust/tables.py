@@ -121,7 +121,17 @@ def check(case: Case) -> int:
     assert all(isinstance(fault, RecordError) for fault in faults)
     for line, messages in asked:
         _sound(line, messages)
+    _scored([line for line, _ in asked])
     return len(asked)
+
+
+def _scored(asked: list[dict]) -> None:
+    """Replies to the questions can be read, and a report can be made of them."""
+    from s2h.eval import accuracy, reading, report
+
+    replies = [{key: line[key] for key in line if key != "_pair"} | {"response": "B"} for line in asked]
+    if scored := list(reading.rescore(replies)):
+        report.make([accuracy.slim(line) for line in scored])
 
 
 def _sound(line: dict[str, Any], messages: list[dict]) -> None:

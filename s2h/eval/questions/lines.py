@@ -76,6 +76,7 @@ def _line(
     if checked.choices:
         made["answer"] = read
     # So is a field that can't be scored or written.
+    gold.check_bench(made)
     predictions.read(made)
     jsonl.dump(made)
     return made
