@@ -15,7 +15,6 @@ from s2h.record import RecordError, where_of
 
 YES_NO = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
 _NONE = ("none", "no image", "none of them", "none of the images")
-MISSING = "add an object of letters or a list"  # the remedy for a line without options
 _REMEDY = {
     "yes/no": 'write "yes" or "no"',
     "number": "write a number",
@@ -96,9 +95,7 @@ def kind_of(line: dict) -> str:
 
 def key(line: dict) -> str:
     """Return the letter of the right option. The line may have the letter (with or without brackets), the letter before the
-    option's text, or the text alone. Raises RecordError, also if the line has no options."""
-    if not line.get("choices"):
-        raise RecordError("is missing", "choices", where_of(line), MISSING)
+    option's text, or the text alone. Raises RecordError."""
     choices, answer = options(line), str(line["answer"]).strip()
     label = re.match(r"\(?(\w+)[).:]\s", answer)
     for letter in (answer, answer.strip("(). "), answer.strip("(). ").upper(), label[1] if label else ""):
@@ -118,8 +115,10 @@ def key(line: dict) -> str:
 
 
 def options(line: dict) -> dict[str, str]:
-    """Return the choices by letter. The items of a list get the letters from A on."""
-    choices = line["choices"]
+    """Return the choices by letter. The items of a list get the letters from A on. Raises RecordError if there are none."""
+    choices = line.get("choices")
+    if not choices:
+        raise RecordError("is missing", "choices", where_of(line), "add an object of letters or a list")
     lettered = choices.items() if isinstance(choices, dict) else zip(ascii_uppercase, choices, strict=False)
     return {letter: str(option) for letter, option in lettered}
 

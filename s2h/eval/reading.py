@@ -75,8 +75,8 @@ def rescore(
             answer_types.check(line.get("answer_type") or "choice", where=where)
             if not isinstance(line.get("choices") or {}, dict | list):
                 raise RecordError("must be an object of letters or a list", "choices", where)
-            if line.get("answer_type") == "choice" and not line.get("choices"):
-                raise RecordError("is missing", "choices", where, gold.MISSING)
+            if line.get("answer_type") == "choice":
+                options(line)  # raises an error if there are none
             gold.check_bench(line)
             if line.get("scoring") != "likelihood":
                 made["answer"] = gold.read(line)

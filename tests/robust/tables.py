@@ -125,11 +125,16 @@ def check(case: Case) -> int:
     return len(asked)
 
 
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a question as it is written down."""
+    return {key: value for key, value in line.items() if key != "_pair"}
+
+
 def _scored(asked: list[dict]) -> None:
     """Replies to the questions can be read, and a report can be made of them."""
     from s2h.eval import accuracy, reading, report
 
-    replies = [{key: line[key] for key in line if key != "_pair"} | {"response": "B"} for line in asked]
+    replies = [_told(line) | {"response": "B"} for line in asked]
     if scored := list(reading.rescore(replies)):
         report.make([accuracy.slim(line) for line in scored])
 
@@ -138,7 +143,6 @@ def _sound(line: dict[str, Any], messages: list[dict]) -> None:
     """A question can be written down, and its prompt has a place for each image."""
     from s2h.streams import jsonl
 
-    told = {key: value for key, value in line.items() if key != "_pair"}
-    assert json.loads(jsonl.dump(Record(told)))["id"] == line["id"]
+    assert json.loads(jsonl.dump(Record(_told(line))))["id"] == line["id"]
     shown = sum(part["type"] == "image" for message in messages for part in message["content"])
     assert shown == len(line["_pair"]["images"]), f"{shown} places of {len(line['_pair']['images'])} images"

@@ -12,7 +12,6 @@ from typing import Any
 
 from s2h.eval import gold, predictions
 from s2h.eval.benches import CheckedQuestion, Line, Question
-from s2h.eval.predictions import absent
 from s2h.eval.questions import Settings, styles
 from s2h.images.references import anchored
 from s2h.images.store import Store
@@ -152,7 +151,7 @@ def lettered(options: Any, where: str) -> tuple[dict[str, str], dict[str, str]]:
     for letter, option in options.items():
         if len(letter) != 1 or letter not in ascii_letters:
             raise RecordError(f"must have letters as labels: {letter[:60]!r}", "choices", where)
-        if absent(option):
+        if predictions.absent(option):
             continue
         if not isinstance(option, str | int | float):
             raise RecordError("must be a text or a number", f"choices[{letter}]", where)
